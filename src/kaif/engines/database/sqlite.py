@@ -1,0 +1,258 @@
+"""The embedded database: one file, one writer whose commits are shared, readers that never wait for it.
+
+A statement takes about ten microseconds, so statements run inline on the event loop; only the
+commit, which waits for the disk, leaves it. Transactions that arrive during a commit run as
+savepoints of the next one and are acknowledged together after its fsync.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Generic
+
+import msgspec
+
+from kaif.engines.database import AlreadyExists, Dialect, Lookup, Params, Row, outbox
+from kaif.engines.database.migrations import Applied, Migration, pending, read_migrations
+from kaif.engines.database.statements import for_sqlite
+from kaif.kernel.clock import now_us
+from kaif.kernel.errors import KaifError, StorageFull, Unavailable
+from kaif.kernel.events import Event
+
+# A group is closed after this many transactions, so that the first of them does not wait for ever
+# and the loop, on which their statements run, gets to other work.
+GROUP_TRANSACTIONS_MAX = 200
+
+_WRITER = ("journal_mode=wal", "synchronous=full", "wal_autocheckpoint=4000", "cache_size=-65536")
+_READER = ("query_only=on", "cache_size=-65536", "mmap_size=268435456")
+
+_MIGRATIONS = """
+CREATE TABLE IF NOT EXISTS migrations (
+  service TEXT NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL,
+  checksum TEXT NOT NULL, applied_at_us INTEGER NOT NULL, PRIMARY KEY (service, number)
+)
+"""
+
+
+class Sqlite:
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.on_published: list[Callable[[], None]] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._turn = asyncio.Lock()
+        self._group: Group | None = None
+        with _translated():
+            self._writer = _connect(path, *_WRITER)
+            self._reader = _connect(path, *_READER)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
+        async with self._turn:
+            with _translated():
+                group = self._join_group()
+                try:
+                    yield SqliteTransaction(self._writer, group)
+                except BaseException:
+                    self._undo(group)
+                    raise
+                self._writer.execute("RELEASE one")
+        await asyncio.shield(group.committed)
+
+    def _join_group(self) -> "Group":
+        if self._group is None:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._group = Group(asyncio.get_running_loop().create_future())
+            asyncio.get_running_loop().call_soon(self._commit_when_quiet, self._group)
+        self._group.transactions += 1
+        self._writer.execute("SAVEPOINT one")
+        return self._group
+
+    def _undo(self, group: "Group") -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK TO one")
+            self._writer.execute("RELEASE one")
+        else:
+            # A full disk makes SQLite roll back everything, also the group's transactions that had gone well.
+            self._group = None
+            group.fail(StorageFull(retry_after_ms=5000))
+
+    def _commit_when_quiet(self, group: "Group") -> None:
+        """Whoever already stands in line may still join; then the group is closed."""
+        loop = asyncio.get_running_loop()
+        if self._turn.locked() and group.transactions < GROUP_TRANSACTIONS_MAX:
+            loop.call_soon(self._commit_when_quiet, group)
+        else:
+            group.commit = loop.create_task(self._commit(group))
+
+    async def _commit(self, group: "Group") -> None:
+        async with self._turn:
+            if self._group is not group:
+                return
+            self._group = None
+            try:
+                with _translated():
+                    await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
+            except KaifError as error:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                group.fail(error)
+            else:
+                group.committed.set_result(None)
+                if group.published:
+                    for call in self.on_published:
+                        call()
+
+    async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
+        return _fetch(self._reader, shape, sql, params)
+
+    def lookup(self, shape: type[Row], sql: str) -> Lookup[Row]:
+        return SqliteLookup(self._reader, shape, sql)
+
+    async def migrate(self, service: str, folder: Path) -> None:
+        with _translated():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                self._writer.execute(_MIGRATIONS)
+                applied = _fetch(
+                    self._writer,
+                    Applied,
+                    "SELECT number, checksum FROM migrations WHERE service = :service",
+                    {"service": service},
+                )
+                for migration in pending(service, read_migrations(folder, "sqlite"), applied):
+                    self._apply(service, migration)
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    def _apply(self, service: str, migration: Migration) -> None:
+        for statement in _statements(migration.sql):
+            self._writer.execute(statement)
+        self._writer.execute(
+            "INSERT INTO migrations VALUES (?, ?, ?, ?, ?)",
+            (service, migration.number, migration.name, migration.checksum, now_us()),
+        )
+
+    async def backup(self, target: Path) -> None:
+        def copy() -> None:
+            with _translated():
+                source = _connect(self._path)
+                source.execute("VACUUM INTO ?", (str(target),))
+                source.close()
+
+        await asyncio.to_thread(copy)
+
+    async def close(self) -> None:
+        async with self._turn:
+            group = self._group
+        if group is not None:
+            await asyncio.wait([group.committed])
+        async with self._turn:
+            self._reader.close()
+            self._writer.close()
+            self._thread.shutdown()
+
+
+class Group:
+    """Transactions that share one commit."""
+
+    __slots__ = ("commit", "committed", "published", "transactions")
+
+    def __init__(self, committed: asyncio.Future[None]) -> None:
+        self.committed = committed
+        self.transactions = 0
+        self.published = False
+        self.commit: asyncio.Task[None] | None = None
+
+    def fail(self, error: KaifError) -> None:
+        self.committed.set_exception(error)
+        self.committed.exception()  # Whoever waits gets it; when nobody does, that is no news for the log.
+
+
+class SqliteTransaction:
+    __slots__ = ("_connection", "_group")
+
+    def __init__(self, connection: sqlite3.Connection, group: "Group") -> None:
+        self._connection = connection
+        self._group = group
+
+    async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
+        return _fetch(self._connection, shape, sql, params)
+
+    async def execute(self, sql: str, **params: Any) -> int:
+        statement, lists = for_sqlite(sql)
+        return self._connection.execute(statement, _with_json(params, lists)).rowcount
+
+    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
+        self._connection.executemany(for_sqlite(sql)[0], rows)
+
+    async def publish(self, event: Event) -> None:
+        self._connection.execute(outbox.PUBLISH, outbox.row(event))
+        self._group.published = True
+
+
+class SqliteLookup(Generic[Row]):
+    """Inline reads are as cheap one by one, so nothing is batched here."""
+
+    def __init__(self, connection: sqlite3.Connection, shape: type[Row], sql: str) -> None:
+        self._execute = connection.execute
+        self._shape = shape
+        self._sql = sql.replace("IN :keys", "= ?")
+
+    async def __call__(self, key: str) -> Row | None:
+        row = self._execute(self._sql, (key,)).fetchone()
+        return self._shape(*row) if row else None
+
+
+def _connect(path: str, *pragmas: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=10)
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _fetch(connection: sqlite3.Connection, shape: type[Row], sql: str, params: dict[str, Any]) -> list[Row]:
+    statement, lists = for_sqlite(sql)
+    rows = connection.execute(statement, _with_json(params, lists) if lists else params)
+    if shape is tuple:
+        return rows.fetchall()
+    return [shape(*row) for row in rows]
+
+
+def _with_json(params: dict[str, Any], lists: Sequence[str]) -> dict[str, Any]:
+    for name in lists:
+        params[name] = msgspec.json.encode(params[name]).decode()
+    return params
+
+
+def _statements(script: str) -> list[str]:
+    statements, statement = [], ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            statements.append(statement)
+            statement = ""
+    return statements
+
+
+class _translated:
+    """The driver's errors as ours."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, sqlite3.Error):
+            return
+        name = getattr(error, "sqlite_errorname", "")
+        if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"):
+            raise AlreadyExists from error
+        if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+            raise StorageFull(retry_after_ms=5000) from error
+        if name.startswith(("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise Unavailable(retry_after_ms=1000) from error
