@@ -1,0 +1,55 @@
+"""What a server under test is to the suites, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bench.processes import Process
+
+# Enough people that no cache of one answer helps, few enough to register in seconds.
+ROOM_SIZE = 10
+
+
+@dataclass(frozen=True)
+class Account:
+    """A signed-in person: their token, their room of ten and their chat of two."""
+
+    token: str
+    room: str
+    pair: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, bound to its core, and the people who may use it."""
+
+    process: Process
+    port: int
+    http_path: str
+    socket_path: str
+    protocol: Literal["events", "socketio"]
+    accounts: Sequence[Account]
+
+
+class Contender(Protocol):
+    """One server under one name, started afresh for every measurement."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    def serving(self) -> AbstractContextManager[Server]:
+        """Run it for the length of a block."""
+
+
+def rooms_of(people: Sequence[str]) -> list[list[str]]:
+    """The people in groups of ten, in order."""
+    return [list(people[start : start + ROOM_SIZE]) for start in range(0, len(people), ROOM_SIZE)]
+
+
+def pairs_of(people: Sequence[str]) -> list[list[str]]:
+    """The people two by two, in order."""
+    return [list(people[start : start + 2]) for start in range(0, len(people), 2)]

@@ -1,0 +1,154 @@
+"""Drives the load: the socket client of bench/load for chats, Debian's wrk for HTTP.
+
+Both are bound to a core of their own. Both report the share of that core which they used: a figure
+measured by a load that used more than 80 % of its core is a figure of the load, and the bench says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from bench.contenders import Account, Server
+from bench.processes import BenchError, cpu_seconds, load_core, pinned, resident_bytes
+
+LOAD = Path(__file__).parent / "load"
+BUILD = LOAD / "build"
+COMPILER_FLAGS = ["-O2", "-std=c11", "-Wall", "-Wextra"]
+SILENCE_TIMEOUT_S = 120
+LOAD_CPU_MAX = 0.8
+
+Figures = dict[str, float]
+Mode = Literal["rooms", "pairs", "rate", "idle"]
+
+
+@dataclass(frozen=True)
+class Duration:
+    """How long a load runs: a warm-up that does not count, then the measurement."""
+
+    warmup_s: float
+    measure_s: float
+
+
+def build_socket_client() -> Path:
+    """Compile the socket client, once per version of its source."""
+    source = LOAD / "sockets.c"
+    program = BUILD / f"sockets-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+    if program.exists():
+        return program
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise BenchError("A C compiler is missing: apt-get install gcc libc6-dev")
+    BUILD.mkdir(exist_ok=True)
+    made = subprocess.run([compiler, *COMPILER_FLAGS, "-o", program, source], capture_output=True, text=True)
+    if made.returncode != 0:
+        raise BenchError(f"The socket client does not compile:\n{made.stderr}")
+    return program
+
+
+def sockets(
+    server: Server, mode: Mode, accounts: Sequence[tuple[Account, str]], duration: Duration, rate: float = 0
+) -> Figures:
+    """Load a server with one connection per (account, chat) and say what client and server did meanwhile."""
+    command = pinned(
+        load_core(),
+        [
+            build_socket_client(),
+            str(server.port),
+            server.socket_path,
+            server.protocol,
+            mode,
+            str(len(accounts)),
+            str(duration.warmup_s),
+            str(duration.measure_s),
+            str(rate),
+        ],
+    )
+    lines = "".join(f"{account.token} {chat}\n" for account, chat in accounts)
+    with tempfile.TemporaryFile("w+") as input_file:
+        input_file.write(lines)
+        input_file.seek(0)
+        client = subprocess.Popen(command, stdin=input_file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with client:
+            try:
+                return _watch(client, server, duration)
+            finally:
+                with suppress(ProcessLookupError):
+                    client.kill()
+
+
+def _watch(client: subprocess.Popen[str], server: Server, duration: Duration) -> Figures:
+    assert client.stdout is not None
+    pid, before = server.process.pid, resident_bytes(server.process.pid)
+    _expect(client, client.stdout, "READY")
+    _expect(client, client.stdout, "MEASURE")
+    cpu, resident = cpu_seconds(pid), resident_bytes(pid)
+    figures: Figures = json.loads(_line(client, client.stdout))
+    figures["server_cpu"] = (cpu_seconds(pid) - cpu) / duration.measure_s
+    figures["resident_growth_bytes"] = resident - before
+    return figures
+
+
+def _line(client: subprocess.Popen[str], output: IO[str]) -> str:
+    line = output.readline().strip()
+    if not line:
+        assert client.stderr is not None
+        raise BenchError(f"The socket client stopped: {client.stderr.read().strip()}")
+    return line
+
+
+def _expect(client: subprocess.Popen[str], output: IO[str], word: str) -> None:
+    line = _line(client, output)
+    if line != word:
+        raise BenchError(f"The socket client said {line!r} instead of {word!r}")
+
+
+def http(server: Server, token_file: Path, connections: int, duration: Duration) -> Figures:
+    """Load `GET http_path` with everybody's tokens in turn and say what wrk and the server did meanwhile."""
+    token_file.write_text("".join(f"{account.token}\n" for account in server.accounts))
+    if duration.warmup_s:
+        _wrk(server, token_file, connections, duration.warmup_s)
+    cpu, load_cpu = cpu_seconds(server.process.pid), _children_cpu_seconds()
+    result = _wrk(server, token_file, connections, duration.measure_s)
+    server_cpu = cpu_seconds(server.process.pid) - cpu
+    seconds = result["duration_us"] / 1e6
+    if result["refused"] or result["broken"]:
+        raise BenchError(f"{result['refused']:.0f} requests were refused and {result['broken']:.0f} broke")
+    return {
+        "requests_per_s": result["requests"] / seconds,
+        "p50_ms": result["p50_us"] / 1e3,
+        "p95_ms": result["p95_us"] / 1e3,
+        "p99_ms": result["p99_us"] / 1e3,
+        "server_cpu": server_cpu / seconds,
+        "load_cpu": (_children_cpu_seconds() - load_cpu) / seconds,
+    }
+
+
+def _wrk(server: Server, token_file: Path, connections: int, seconds: float) -> Figures:
+    if shutil.which("wrk") is None:
+        raise BenchError("wrk is missing: apt-get install wrk")
+    options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(LOAD / "tokens.lua")]
+    url = f"http://127.0.0.1:{server.port}{server.http_path}"
+    command = pinned(load_core(), ["wrk", *options, url, "--", str(token_file)])
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
+    if found is None:
+        raise BenchError(f"wrk failed:\n{done.stdout}{done.stderr}")
+    result: Figures = json.loads(found[1])
+    return result
+
+
+def _children_cpu_seconds() -> float:
+    """Processor time of this process's children that have ended: between two calls, that of wrk."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

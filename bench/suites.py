@@ -1,0 +1,214 @@
+"""What is measured, between whom, and what we aim at.
+
+A figure is compared only with figures of the same suite, taken in the same rounds on the same cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import loads
+from bench.contenders import Account, Contender, Server
+from bench.engines import Engines
+from bench.kaif import Kaif
+from bench.loads import Duration, Figures
+from bench.node import NodePeer, World, make_world
+
+SOCKETIO_PATH = "/socket.io/?EIO=4&transport=websocket"
+
+KAIF_SQLITE = "Kaif on SQLite"
+KAIF_POSTGRES = "Kaif on PostgreSQL"
+EXPRESS = "Express + jsonwebtoken"
+EXPRESS_PG = "Express + jsonwebtoken + pg"
+FASTIFY = "Fastify + fast-jwt"
+FASTIFY_PG = "Fastify + fast-jwt + pg"
+SOCKETIO = "Socket.IO + INSERT + Redis"
+WS = "ws + group commit"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything."""
+
+    people: int
+    http_connections: int
+    idle_connections: int
+    rate_per_s: int
+    duration: Duration
+
+
+@dataclass(frozen=True)
+class Target:
+    """What our own contenders should reach: a ratio to the baseline, or an absolute ceiling."""
+
+    ours: tuple[str, ...]
+    at_least_times: float | None = None
+    at_most: float | None = None
+
+    def words(self) -> str:
+        """The target as a table shows it."""
+        return f"≥ {self.at_least_times:g}×" if self.at_least_times else f"≤ {self.at_most:g}"
+
+    def is_met(self, value: float, ratio: float) -> bool:
+        """Whether a median, with its ratio to the baseline's, reaches the target."""
+        if self.at_least_times:
+            return ratio >= self.at_least_times
+        return self.at_most is not None and value <= self.at_most
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One question: `figure` is compared, `beside` is shown with it."""
+
+    name: str
+    question: str
+    figure: str
+    unit: str
+    beside: tuple[str, ...]
+    baseline: str
+    contenders: tuple[str, ...]
+    target: Target
+    measure: Callable[[Server, Sizes, Path], Figures]
+
+
+def _http(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    figures = loads.http(server, directory / "tokens", sizes.http_connections, sizes.duration)
+    return figures | {"server_us_per_request": figures["server_cpu"] / figures["requests_per_s"] * 1e6}
+
+
+def _rooms(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return _with_cost(loads.sockets(server, "rooms", _in_rooms(server.accounts), sizes.duration))
+
+
+def _pairs(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    in_pairs = [(account, account.pair) for account in server.accounts]
+    return _with_cost(loads.sockets(server, "pairs", in_pairs, sizes.duration))
+
+
+def _rate(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return _with_cost(loads.sockets(server, "rate", _in_rooms(server.accounts), sizes.duration, rate=sizes.rate_per_s))
+
+
+def _idle(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    """Memory that the server's processes gained by holding many connections, each person on many devices.
+
+    One connection comes and goes first, so that code loaded on first use is not counted as a connection's.
+    """
+    settle = Duration(1, 2)
+    loads.sockets(server, "idle", _in_rooms(server.accounts[:1]), Duration(0, 0.2))
+    people = server.accounts
+    devices = [people[number % len(people)] for number in range(sizes.idle_connections)]
+    figures = loads.sockets(server, "idle", _in_rooms(devices), settle)
+    kb = figures["resident_growth_bytes"] / 1024 / sizes.idle_connections
+    return {"kb_per_connection": kb, "server_cpu": figures["server_cpu"], "load_cpu": figures["load_cpu"]}
+
+
+def _in_rooms(accounts: Sequence[Account]) -> list[tuple[Account, str]]:
+    return [(account, account.room) for account in accounts]
+
+
+def _with_cost(figures: Figures) -> Figures:
+    return figures | {"server_us_per_message": figures["server_cpu"] / figures["messages_per_s"] * 1e6}
+
+
+CHATTERS = (SOCKETIO, WS, KAIF_SQLITE, KAIF_POSTGRES)
+OURS = (KAIF_SQLITE, KAIF_POSTGRES)
+CHAT_FIGURES = ("deliveries_per_s", "ack_p50_ms", "ack_p95_ms", "server_us_per_message")
+HTTP_FIGURES = ("p50_ms", "p95_ms", "server_us_per_request")
+
+SUITES = (
+    Suite(
+        "http_get",
+        "Authenticated GET of one's own account",
+        "requests_per_s",
+        "requests/s",
+        HTTP_FIGURES,
+        EXPRESS,
+        (EXPRESS, FASTIFY, KAIF_SQLITE),
+        Target((KAIF_SQLITE,), at_least_times=6),
+        _http,
+    ),
+    Suite(
+        "http_db",
+        "Authenticated GET by key from PostgreSQL",
+        "requests_per_s",
+        "requests/s",
+        HTTP_FIGURES,
+        EXPRESS_PG,
+        (EXPRESS_PG, FASTIFY_PG, KAIF_POSTGRES),
+        Target((KAIF_POSTGRES,), at_least_times=8),
+        _http,
+    ),
+    Suite(
+        "rooms10",
+        "Send, durable, delivered: rooms of ten",
+        "messages_per_s",
+        "messages/s",
+        CHAT_FIGURES,
+        SOCKETIO,
+        CHATTERS,
+        Target(OURS, at_least_times=10),
+        _rooms,
+    ),
+    Suite(
+        "pairs",
+        "Send, durable, delivered: pairs who answer each other",
+        "messages_per_s",
+        "messages/s",
+        CHAT_FIGURES,
+        SOCKETIO,
+        CHATTERS,
+        Target(OURS, at_least_times=6),
+        _pairs,
+    ),
+    Suite(
+        "idle",
+        "Memory of an idle connection",
+        "kb_per_connection",
+        "KB",
+        ("server_cpu",),
+        SOCKETIO,
+        CHATTERS,
+        Target(OURS, at_most=15),
+        _idle,
+    ),
+    Suite(
+        "rate500",
+        "Acknowledgement, p95, at 500 messages a second in rooms of ten",
+        "ack_p95_ms",
+        "ms",
+        ("ack_p50_ms", "ack_p99_ms", "delivery_p95_ms", "server_us_per_message"),
+        SOCKETIO,
+        CHATTERS,
+        Target(OURS, at_most=5),
+        _rate,
+    ),
+)
+
+
+def make_contenders(directory: Path, engines: Engines, sizes: Sizes, names: set[str]) -> dict[str, Contender]:
+    """The contenders of these names; only what they need is prepared."""
+    makers: dict[str, Callable[[], Contender]] = {
+        KAIF_SQLITE: lambda: Kaif(KAIF_SQLITE, directory / "kaif-sqlite", sizes.people),
+        KAIF_POSTGRES: lambda: Kaif(
+            KAIF_POSTGRES, directory / "kaif-postgres", sizes.people, engines.create_database("kaif")
+        ),
+    }
+    if names - set(OURS):
+        makers |= _peer_makers(directory, make_world(directory, engines, sizes.people))
+    return {name: makers[name]() for name in sorted(names)}
+
+
+def _peer_makers(directory: Path, world: World) -> dict[str, Callable[[], Contender]]:
+    return {
+        EXPRESS: lambda: NodePeer(EXPRESS, "express.js", world, directory, "/me"),
+        EXPRESS_PG: lambda: NodePeer(EXPRESS_PG, "express.js", world, directory, "/db"),
+        FASTIFY: lambda: NodePeer(FASTIFY, "fastify.js", world, directory, "/me"),
+        FASTIFY_PG: lambda: NodePeer(FASTIFY_PG, "fastify.js", world, directory, "/db"),
+        SOCKETIO: lambda: NodePeer(
+            SOCKETIO, "socketio.js", world, directory, socket_path=SOCKETIO_PATH, protocol="socketio"
+        ),
+        WS: lambda: NodePeer(WS, "ws.js", world, directory),
+    }
