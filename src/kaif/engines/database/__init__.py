@@ -1,7 +1,8 @@
 """A transactional store for rows, and for the events that leave with them.
 
-SQL is written once, portably, with `:names`. One extension spares the dialects: `IN :keys`
-takes a list. A statement that a dialect can't share lives in that engine or in a
+SQL is written once, portably, with `:names`. Two extensions spare the dialects: `IN :keys` takes a
+list, and `(a, b) IN :pairs` a list of tuples of text. `FOR UPDATE` may stand at the end of a SELECT;
+where one writer works at a time it means nothing. A statement that a dialect can't share lives in that engine or in a
 `.postgres.sql` migration, never in a service.
 """
 

@@ -118,21 +118,21 @@ class PostgresTransaction:
         self.published = False
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
-        statement, names = for_postgres(sql)
-        rows = await self._connection.fetch(statement, *[params[name] for name in names])
+        statement = for_postgres(sql)
+        rows = await self._connection.fetch(statement.sql, *statement.arguments(params))
         if shape is tuple:
             return [tuple(row) for row in rows]  # type: ignore[misc]
         return [shape(*row) for row in rows]
 
     async def execute(self, sql: str, **params: Any) -> int:
-        statement, names = for_postgres(sql)
-        status: str = await self._connection.execute(statement, *[params[name] for name in names])
+        statement = for_postgres(sql)
+        status: str = await self._connection.execute(statement.sql, *statement.arguments(params))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        statement, names = for_postgres(sql)
-        await self._connection.executemany(statement, [[row[name] for name in names] for row in rows])
+        statement = for_postgres(sql)
+        await self._connection.executemany(statement.sql, [statement.arguments(row) for row in rows])
 
     async def publish(self, event: Event) -> None:
         await self.execute(outbox.PUBLISH, **outbox.row(event))

@@ -1,0 +1,1 @@
+"""The outside world behind small protocols; the scheme of a URL chooses the implementation."""

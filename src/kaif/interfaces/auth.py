@@ -1,0 +1,198 @@
+"""What auth promises: it knows who people are, proves it with short tokens, and takes the proof back at once."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from kaif.kernel.events import Event
+from kaif.kernel.remote import repeatable
+
+# A session that ended is named on this channel of the cache, so that every gateway forgets it at once.
+SESSIONS_ENDED = "auth.sessions_ended"
+
+ACCESS_TOKEN_SECONDS = 600
+
+Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Password = Annotated[str, Meta(min_length=15, max_length=1024)]
+DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
+Role = Literal["owner", "member"]
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request without fields, or an answer without content."""
+
+
+class Person(msgspec.Struct, frozen=True):
+    """What anyone here may know of someone."""
+
+    id: UserId
+    username: str
+    display_name: str
+
+
+class User(msgspec.Struct, frozen=True):
+    """What people may know of themselves."""
+
+    id: UserId
+    username: str
+    email: str
+    display_name: str
+    role: Role
+    created_at: datetime
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """A session's proof. In a browser's session both tokens are empty here and travel in cookies."""
+
+    user: User
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+
+
+class SetupState(msgspec.Struct, frozen=True):
+    needed: bool
+
+
+class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    code: Annotated[str, Meta(max_length=128)]
+    username: Username
+    email: Email
+    password: Password
+    display_name: DisplayName | None = None
+
+
+class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    username: Username
+    email: Email
+    password: Password
+    display_name: DisplayName | None = None
+
+
+class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`login` is a username or an e-mail address."""
+
+    login: Annotated[str, Meta(min_length=1, max_length=254)]
+    password: Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Browsers leave the token out: their cookie has it."""
+
+    refresh_token: Annotated[str, Meta(max_length=256)] = ""
+
+
+class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    query: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+
+
+class GetPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ids: Annotated[list[UserId], Meta(max_length=1000)]
+
+
+class People(msgspec.Struct, frozen=True):
+    people: list[Person]
+
+
+class Jwks(msgspec.Struct, frozen=True):
+    """RFC 7517: the public keys that verify access tokens."""
+
+    keys: list[dict[str, str]]
+
+
+class EndedSessions(msgspec.Struct, frozen=True):
+    session_ids: list[SessionId]
+
+
+class PersonChanged(Event, frozen=True, kw_only=True):
+    """Someone registered, or what others know of them changed."""
+
+    name: ClassVar[str] = "auth.person_changed.v1"
+    person: Person
+
+    @property
+    def key(self) -> str:
+        return self.person.id
+
+
+class SetupRequired(Forbidden):
+    code, detail = "setup_required", "The operator has not set this server up yet."
+
+
+class SetupCodeWrong(Forbidden):
+    code, detail = "setup_code_wrong", "This set-up link is not valid, or has been used."
+
+
+class UsernameTaken(Conflict):
+    code, detail = "username_taken", "This username is taken."
+
+
+class EmailTaken(Conflict):
+    code, detail = "email_taken", "There is an account with this e-mail address."
+
+
+class BadDisplayName(Invalid):
+    code, detail = "bad_display_name", "The name needs a letter or digit and no invisible characters."
+
+
+class InvalidCredentials(Unauthenticated):
+    code, detail = "invalid_credentials", "The name or the password is wrong."
+
+
+class SessionEnded(Unauthenticated):
+    code, detail = "session_ended", "This session has ended: sign in again."
+
+
+class Auth(Protocol):
+    @repeatable
+    async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
+        """Whether the first account is still to be made."""
+        ...
+
+    async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
+        """Make the first account, the owner's. Raises SetupCodeWrong."""
+        ...
+
+    async def register(self, actor: Actor, request: Register) -> Tokens:
+        """Make an account and its first session. Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy."""
+        ...
+
+    async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
+        """Open a session. Raises InvalidCredentials, after the same time whether or not the account exists; Busy."""
+        ...
+
+    async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
+        """Exchange a refresh token, once. Raises SessionEnded; a second use ends the session for whoever holds it."""
+        ...
+
+    async def log_out(self, actor: Actor, request: Refresh) -> Nothing:
+        """End the session that the actor or the refresh token belongs to; ending it twice is no error."""
+        ...
+
+    @repeatable
+    async def get_me(self, actor: Actor, request: Nothing) -> User: ...
+
+    @repeatable
+    async def find_people(self, actor: Actor, request: FindPeople) -> People:
+        """People whose username or a word of whose name begins with the query; the newest for an empty one."""
+        ...
+
+    @repeatable
+    async def get_people(self, actor: Actor, request: GetPeople) -> People:
+        """Those of the people who exist."""
+        ...
+
+    @repeatable
+    async def get_keys(self, actor: Actor, request: Nothing) -> Jwks: ...
+
+    @repeatable
+    async def get_ended_sessions(self, actor: Actor, request: Nothing) -> EndedSessions:
+        """Sessions whose access tokens could still be unexpired; for gateways that start or missed news."""
+        ...

@@ -1,0 +1,286 @@
+"""What messaging promises: an acknowledged entry is durable, gapless in its chat's order, never lost, never doubled."""
+
+from datetime import datetime
+from typing import Annotated, Literal, NewType, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import Nothing, Person
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.remote import repeatable
+
+ChatId = NewType("ChatId", str)
+Seq = Annotated[int, Meta(ge=1, le=2**53)]
+Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+Text = Annotated[str, Meta(min_length=1, max_length=4096)]
+Title = Annotated[str, Meta(min_length=1, max_length=128)]
+ChatKind = Literal["direct", "group"]
+EntryKind = Literal["message", "created", "joined", "left"]
+
+# Channels of the cache on which the service tells every gateway what is to be delivered.
+ENTRIES = "messaging.entries"
+SIGNALS = "messaging.signals"
+
+# In larger groups read marks are not shown to others: each one would have to go to everybody.
+READ_MARKS_SHOWN_MEMBERS_MAX = 100
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="entry"):
+    """One line of a chat's log: the same JSON over HTTP and on the socket (docs/realtime.md)."""
+
+    chat_id: ChatId
+    seq: int
+    kind: EntryKind
+    sender_id: UserId
+    at: datetime
+    ref: str = ""
+    text: str = ""
+    reply_to: int = 0
+    user_ids: list[UserId] = []
+    title: str = ""
+
+
+class Chat(msgspec.Struct, frozen=True):
+    """A chat as one member sees it."""
+
+    id: ChatId
+    kind: ChatKind
+    title: str
+    created_at: datetime
+    seq: int
+    unread: int
+    read_seq: int
+    others_read_seq: int
+    members_count: int
+    people: list[Person]
+    last_entry: Entry | None
+
+
+class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ref` makes a group's creation safe to repeat; a direct chat is safe by nature."""
+
+    kind: ChatKind
+    members: Annotated[list[UserId], Meta(min_length=1, max_length=200)]
+    title: Title | None = None
+    ref: Ref | None = None
+
+
+class ListChats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Chats(msgspec.Struct, frozen=True):
+    """Newest activity first; `next_cursor` is null on the last page."""
+
+    chats: list[Chat]
+    next_cursor: str | None
+
+
+class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: ChatId
+
+
+class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: ChatId
+    ref: Ref
+    text: Text
+    reply_to: Seq | None = None
+
+
+class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The next ones after `after`, or the last ones before `before`, or the newest."""
+
+    chat_id: ChatId
+    after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    before: Seq | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class Entries(msgspec.Struct, frozen=True):
+    """In ascending order of `seq`."""
+
+    entries: list[Entry]
+
+
+class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: ChatId
+    seq: Seq
+
+
+class ReadMark(msgspec.Struct, frozen=True):
+    seq: int
+    unread: int
+
+
+class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: ChatId
+    limit: Annotated[int, Meta(ge=1, le=200)] = 100
+    cursor: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Members(msgspec.Struct, frozen=True):
+    members: list[Person]
+    next_cursor: str | None
+
+
+class AddMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: ChatId
+    user_ids: Annotated[list[UserId], Meta(min_length=1, max_length=200)]
+
+
+class RemoveMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: ChatId
+    user_id: UserId
+
+
+class Outgoing(msgspec.Struct, frozen=True, array_like=True):
+    """A message on its way into the log, with its sender, for whom the gateway vouches."""
+
+    sender_id: UserId
+    chat_id: ChatId
+    ref: str
+    text: str
+    reply_to: int | None = None
+
+
+class SendBatch(msgspec.Struct, frozen=True, array_like=True):
+    messages: list[Outgoing]
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """What became of one message: its place, or why there is none.
+
+    `repeated` holds the first entry when the `ref` had been used; it was delivered long ago,
+    so the gateway gives it to the sender alone.
+    """
+
+    seq: int = 0
+    repeated: Entry | None = None
+    code: str = ""
+    detail: str = ""
+
+
+class Outcomes(msgspec.Struct, frozen=True, array_like=True):
+    """In the order of the batch."""
+
+    outcomes: list[Outcome]
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True):
+    """New entries of one chat, as JSON, for everyone in it; `joined` and `left` change who that is."""
+
+    chat_id: ChatId
+    kind: ChatKind
+    first_seq: int
+    entries: list[bytes]
+    joined: list[UserId] = []
+    left: list[UserId] = []
+
+
+class Signal(msgspec.Struct, frozen=True, array_like=True):
+    """An event beside the log for everyone in a chat, as JSON; losing it harms nothing."""
+
+    chat_id: ChatId
+    event: bytes
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """A chat that a person is in, its newest entry, and the other one of a direct chat."""
+
+    chat_id: ChatId
+    kind: ChatKind
+    seq: int
+    peer_id: UserId
+
+
+class Standings(msgspec.Struct, frozen=True, array_like=True):
+    chats: list[Standing]
+
+
+class ChatNotFound(NotFound):
+    code, detail = "chat_not_found", "There is no such chat, or you are not in it."
+
+
+class UnknownMember(Invalid):
+    code, detail = "unknown_member", "There is no such person here."
+
+
+class BadTitle(Invalid):
+    code, detail = "bad_title", "A group needs a title with a letter or digit and no invisible characters."
+
+
+class BadText(Invalid):
+    code, detail = "bad_text", "The message is empty or holds characters that cannot be shown."
+
+
+class BadReply(Invalid):
+    code, detail = "bad_reply", "There is no such message to reply to."
+
+
+class BadCursor(Invalid):
+    code, detail = "bad_cursor", "This cursor did not come from an earlier page."
+
+
+class NotAGroup(Conflict):
+    code, detail = "not_a_group", "Only a group's members can change."
+
+
+class TooManyMembers(Conflict):
+    code, detail = "too_many_members", "The group has no room for so many."
+
+
+class OwnersOnly(Forbidden):
+    code, detail = "owners_only", "Only the group's owner may do this."
+
+
+class Messaging(Protocol):
+    """Every method but the gateway's two checks that the actor is in the chat, and raises ChatNotFound otherwise."""
+
+    async def create_chat(self, actor: Actor, request: CreateChat) -> Chat:
+        """A new group, or the direct chat with one person, which exists once. Raises UnknownMember, BadTitle."""
+        ...
+
+    @repeatable
+    async def list_chats(self, actor: Actor, request: ListChats) -> Chats: ...
+
+    @repeatable
+    async def get_chat(self, actor: Actor, request: GetChat) -> Chat: ...
+
+    @repeatable
+    async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
+        """Append a message; returns when it is durable. Repeating a ref returns the first entry."""
+        ...
+
+    @repeatable
+    async def list_entries(self, actor: Actor, request: ListEntries) -> Entries: ...
+
+    @repeatable
+    async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
+        """Everything up to `seq` is read; a mark never moves back."""
+        ...
+
+    @repeatable
+    async def list_members(self, actor: Actor, request: ListMembers) -> Members: ...
+
+    @repeatable
+    async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
+        """Raises NotAGroup, UnknownMember, TooManyMembers; people who are in already are passed over."""
+        ...
+
+    @repeatable
+    async def remove_member(self, actor: Actor, request: RemoveMember) -> Nothing:
+        """Leave, or as the owner remove someone. Raises NotAGroup, OwnersOnly."""
+        ...
+
+    @repeatable
+    async def send_batch(self, actor: Actor, request: SendBatch) -> Outcomes:
+        """For gateways: append many people's messages in one commit, in the given order."""
+        ...
+
+    @repeatable
+    async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
+        """For gateways: the actor's chats, with what is newest in each."""
+        ...

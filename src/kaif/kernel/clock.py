@@ -1,0 +1,26 @@
+"""Time: whole microseconds of UTC since 1970 inside, RFC 3339 outside."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+DAY_US = 24 * 60 * MINUTE_US
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def as_datetime(at_us: int) -> datetime:
+    """The moment as an aware datetime, which msgspec writes as RFC 3339."""
+    return _EPOCH + timedelta(microseconds=at_us)
+
+
+def as_us(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

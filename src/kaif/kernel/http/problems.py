@@ -1,0 +1,76 @@
+"""Errors as RFC 9457 problem details with a stable `code`."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from kaif.kernel.errors import Invalid, KaifError, Limited, Unavailable
+
+log = logging.getLogger("kaif.http")
+
+
+class MalformedJson(Invalid):
+    code, status, detail = "malformed_json", 400, "The body is not valid JSON."
+
+
+class UnsupportedMediaType(Invalid):
+    code, status, detail = "unsupported_media_type", 415, "Send the body as application/json."
+
+
+class TooLarge(Invalid):
+    code, status, detail = "too_large", 413, "The body is too large."
+
+
+class MethodNotAllowed(Invalid):
+    code, status, detail = "method_not_allowed", 405, "This path does not take that method."
+
+
+class TimedOut(KaifError):
+    code, status, detail = "timed_out", 408, "The request took too long to arrive."
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An answer that is an error."""
+
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+
+
+def problem_of(error: Exception, instance: str) -> Problem:
+    """What the caller is told. `instance` is the request's id; an unforeseen error reaches the log, not the caller."""
+    known = error if isinstance(error, KaifError) else _foreseen(error)
+    if known is None:
+        log.error("request %s failed", instance, exc_info=error)
+        known = KaifError()
+    body: dict[str, Any] = {
+        **known.details,
+        "type": "about:blank",
+        "title": HTTPStatus(known.status).phrase,
+        "status": known.status,
+        "code": known.code,
+        "detail": str(known),
+        "instance": instance,
+    }
+    headers = [(b"content-type", b"application/problem+json")]
+    if isinstance(known, Limited | Unavailable):
+        after_s = -(-int(str(known.details.get("retry_after_ms", 1000))) // 1000)
+        headers.append((b"retry-after", str(max(after_s, 1)).encode()))
+    if known.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return Problem(known.status, msgspec.json.encode(body), headers)
+
+
+def _foreseen(error: Exception) -> KaifError | None:
+    match error:
+        case msgspec.ValidationError():
+            # msgspec ends its message with "- at `$.field`": the path is for programs, the rest for people.
+            text, _, place = str(error).partition(" - at `")
+            return Invalid(text, path=place.rstrip("`") or "$")
+        case msgspec.DecodeError() | UnicodeDecodeError() | RecursionError():
+            return MalformedJson()
+        case TimeoutError():
+            return Unavailable(retry_after_ms=1000)
+    return None

@@ -1,0 +1,50 @@
+"""A route: which method and path call which use case, and on what terms."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """How often one account, or one address where nobody is signed in, may do this: a steady rate and a burst."""
+
+    name: str
+    per_minute: int
+    burst: int
+
+
+USUAL = Limit("usual", per_minute=1200, burst=300)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """`use_case` is a function of a service's interface: its annotations say what is read and what is answered."""
+
+    method: str
+    path: str
+    use_case: Callable[..., Any]
+    status: int = 200
+    public: bool = False
+    limit: Limit = USUAL
+
+    @property
+    def path_params(self) -> list[str]:
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    @property
+    def takes_body(self) -> bool:
+        return self.method == "POST"
+
+
+def get(path: str, use_case: Callable[..., Any], *, public: bool = False, limit: Limit = USUAL) -> Route:
+    return Route(method="GET", path=path, use_case=use_case, public=public, limit=limit)
+
+
+def post(
+    path: str, use_case: Callable[..., Any], *, status: int = 200, public: bool = False, limit: Limit = USUAL
+) -> Route:
+    return Route(method="POST", path=path, use_case=use_case, status=status, public=public, limit=limit)
+
+
+def delete(path: str, use_case: Callable[..., Any], *, limit: Limit = USUAL) -> Route:
+    return Route(method="DELETE", path=path, use_case=use_case, status=204, limit=limit)

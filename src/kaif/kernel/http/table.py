@@ -1,0 +1,111 @@
+"""The routing table, bound to the services that answer."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from kaif.kernel.actor import Actor
+from kaif.kernel.errors import Invalid
+from kaif.kernel.http.problems import MalformedJson
+from kaif.kernel.http.routes import Route
+
+Decode = Callable[[dict[str, str], bytes, bytes], Any]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Endpoint:
+    """One route and the object that serves it."""
+
+    __slots__ = ("_call", "_decode", "answers_nothing", "route")
+
+    def __init__(self, route: Route, service: object) -> None:
+        self.route = route
+        self._call: Callable[[Actor, Any], Awaitable[Any]] = getattr(service, route.use_case.__name__)
+        self._decode = _decoder(route)
+        self.answers_nothing = route.status == 204
+
+    async def __call__(self, actor: Actor, path: dict[str, str], query: bytes, body: bytes) -> Any:
+        return await self._call(actor, self._decode(path, query, body))
+
+    def encode(self, result: Any) -> bytes:
+        return b"" if self.answers_nothing else _encode(result)
+
+
+class Table:
+    """Finds the endpoint of a method and a path, segment by segment."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._exact: dict[str, dict[str, Endpoint]] = {}
+        self._tree: dict[str, Any] = {}
+        for endpoint in endpoints:
+            if endpoint.route.path_params:
+                self._grow(endpoint)
+            else:
+                self._exact.setdefault(endpoint.route.path, {})[endpoint.route.method] = endpoint
+
+    def _grow(self, endpoint: Endpoint) -> None:
+        node = self._tree
+        for part in endpoint.route.path.split("/"):
+            node = node.setdefault("{}" if part.startswith("{") else part, {})
+        node.setdefault("", {})[endpoint.route.method] = endpoint
+
+    def find(self, path: str) -> tuple[dict[str, Endpoint], list[str]] | None:
+        """The path's endpoints by method, and the values of its parameters in order."""
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact, []
+        node, values = self._tree, []
+        for part in path.split("/"):
+            if part in node and part != "{}":
+                node = node[part]
+            elif "{}" in node and part:
+                node = node["{}"]
+                values.append(part)
+            else:
+                return None
+        methods = node.get("")
+        return (methods, values) if methods else None
+
+
+def _decoder(route: Route) -> Decode:
+    wanted = get_type_hints(route.use_case)["request"]
+    if not route.takes_body:
+        return _from_query(wanted)
+    return _from_body_and_path(wanted) if route.path_params else _from_body(wanted)
+
+
+def _from_body(wanted: type) -> Decode:
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(wanted).decode
+    return lambda _path, _query, body: decode(body)
+
+
+def _from_body_and_path(wanted: type) -> Decode:
+    fields_of = msgspec.json.Decoder(dict[str, Any]).decode
+
+    def decode(path: dict[str, str], _query: bytes, body: bytes) -> Any:
+        fields = fields_of(body)
+        if not path.keys().isdisjoint(fields):
+            raise Invalid("The body repeats what the path says.", path="$")
+        return msgspec.convert({**fields, **path}, wanted)
+
+    return decode
+
+
+def _from_query(wanted: type) -> Decode:
+    def decode(path: dict[str, str], query: bytes, _body: bytes) -> Any:
+        fields = dict(path)
+        if query:
+            try:
+                pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
+            except ValueError as error:
+                raise MalformedJson("The query is not valid percent-encoded UTF-8.") from error
+            for name, value in pairs:
+                if name in fields:
+                    raise Invalid("A parameter is given twice.", path=f"$.{name}")
+                fields[name] = value
+        return msgspec.convert(fields, wanted, strict=False)
+
+    return decode

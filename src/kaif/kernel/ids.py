@@ -1,0 +1,16 @@
+"""Identifiers that sort by the time of their making and cannot be guessed (the ULID layout)."""
+
+import os
+
+from kaif.kernel.clock import now_us
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+LENGTH = 26
+
+_PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
+
+
+def new_id() -> str:
+    """26 characters: 48 bits of milliseconds, then 80 random bits, in lower-case Crockford base 32."""
+    number = (now_us() // 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

@@ -1,0 +1,1 @@
+"""The services: each owns its tables and meets the others only in interfaces and on the bus."""

@@ -1,0 +1,21 @@
+"""The HTTP surface of auth."""
+
+from kaif.interfaces.auth import Auth
+from kaif.kernel.http import Limit, get, post
+
+# Guessing passwords and making accounts by the thousand is what these stop.
+SIGN_IN = Limit("sign_in", per_minute=10, burst=10)
+SIGN_UP = Limit("sign_up", per_minute=10, burst=20)
+SEARCH = Limit("search", per_minute=120, burst=60)
+
+ROUTES = [
+    get("/v1/auth/setup", Auth.get_setup, public=True),
+    post("/v1/auth/setup", Auth.set_up, status=201, public=True, limit=SIGN_IN),
+    post("/v1/auth/register", Auth.register, status=201, public=True, limit=SIGN_UP),
+    post("/v1/auth/login", Auth.log_in, public=True, limit=SIGN_IN),
+    post("/v1/auth/refresh", Auth.refresh, public=True),
+    post("/v1/auth/logout", Auth.log_out, status=204, public=True),
+    get("/v1/auth/me", Auth.get_me),
+    get("/v1/auth/people", Auth.find_people, limit=SEARCH),
+    get("/.well-known/jwks.json", Auth.get_keys, public=True),
+]

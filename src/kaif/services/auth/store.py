@@ -1,0 +1,157 @@
+"""Every question that auth asks its database."""
+
+from collections.abc import Sequence
+
+from kaif.engines.database import Database, Lookup, Transaction
+from kaif.interfaces.auth import Person
+from kaif.kernel.actor import SessionId, UserId
+from kaif.services.auth.model import Account, search_words
+
+_ACCOUNT = "id, username, email, display_name, role, password_hash, created_at_us"
+_LAST_LETTER = "\U0010ffff"
+
+
+def accounts(database: Database) -> Lookup[Account]:
+    return database.lookup(Account, f"SELECT {_ACCOUNT} FROM auth_users WHERE id IN :keys")  # noqa: S608
+
+
+async def find_by_login(database: Database, login: str) -> Account | None:
+    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE username = :login OR email = :login"  # noqa: S608
+    found = await database.fetch(Account, sql, login=login)
+    return found[0] if found else None
+
+
+async def is_set_up(database: Database) -> bool:
+    return bool(await database.fetch(tuple, "SELECT 1 FROM auth_setup"))
+
+
+async def claim_setup(tx: Transaction, user_id: UserId) -> None:
+    """Raises AlreadyExists when someone was first."""
+    await tx.execute("INSERT INTO auth_setup (id, user_id) VALUES (1, :user_id)", user_id=user_id)
+
+
+async def taken(database: Database, username: str, email: str) -> tuple[bool, bool]:
+    """Whether the username is taken, and whether the address is."""
+    sql = "SELECT username, email FROM auth_users WHERE username = :username OR email = :email"
+    rows: list[tuple[str, str]] = await database.fetch(tuple, sql, username=username, email=email)
+    return any(row[0] == username for row in rows), any(row[1] == email for row in rows)
+
+
+async def add_account(tx: Transaction, account: Account) -> None:
+    """Raises AlreadyExists when the username or the address was taken meanwhile."""
+    await tx.execute(
+        """
+        INSERT INTO auth_users (id, username, email, display_name, role, password_hash, created_at_us)
+        VALUES (:id, :username, :email, :display_name, :role, :password_hash, :created_at_us)
+        """,
+        id=account.id,
+        username=account.username,
+        email=account.email,
+        display_name=account.display_name,
+        role=account.role,
+        password_hash=account.password_hash,
+        created_at_us=account.created_at_us,
+    )
+    rows = [{"word": word, "user_id": account.id} for word in sorted(search_words(account.person))]
+    await tx.execute_many("INSERT INTO auth_words (word, user_id) VALUES (:word, :user_id)", rows)
+
+
+async def set_password_hash(tx: Transaction, user_id: UserId, password_hash: str) -> None:
+    await tx.execute(
+        "UPDATE auth_users SET password_hash = :password_hash WHERE id = :user_id",
+        user_id=user_id,
+        password_hash=password_hash,
+    )
+
+
+async def people(database: Database, ids: Sequence[UserId]) -> list[Person]:
+    return await database.fetch(Person, "SELECT id, username, display_name FROM auth_users WHERE id IN :ids", ids=ids)
+
+
+async def people_with_word(database: Database, prefix: str, limit: int) -> list[Person]:
+    return await database.fetch(
+        Person,
+        """
+        SELECT id, username, display_name FROM auth_users
+        WHERE id IN (SELECT user_id FROM auth_words WHERE word >= :prefix AND word < :beyond)
+        ORDER BY username LIMIT :limit
+        """,
+        prefix=prefix,
+        beyond=prefix + _LAST_LETTER,
+        limit=limit,
+    )
+
+
+async def newest_people(database: Database, limit: int) -> list[Person]:
+    # Ids are in the order of their making.
+    return await database.fetch(
+        Person, "SELECT id, username, display_name FROM auth_users ORDER BY id DESC LIMIT :limit", limit=limit
+    )
+
+
+async def add_session(
+    tx: Transaction, session_id: SessionId, user_id: UserId, refresh_hash: str, now_us: int, expires_at_us: int
+) -> None:
+    await tx.execute(
+        """
+        INSERT INTO auth_sessions (id, user_id, refresh_hash, created_at_us, refreshed_at_us, expires_at_us)
+        VALUES (:id, :user_id, :refresh_hash, :now_us, :now_us, :expires_at_us)
+        """,
+        id=session_id,
+        user_id=user_id,
+        refresh_hash=refresh_hash,
+        now_us=now_us,
+        expires_at_us=expires_at_us,
+    )
+
+
+async def rotate_session(
+    tx: Transaction, session_id: SessionId, old_hash: str, new_hash: str, now_us: int, expires_at_us: int
+) -> UserId | None:
+    """Consume the old token and put the new one in its place, in one statement; None when it was not current."""
+    found: list[tuple[UserId]] = await tx.fetch(
+        tuple,
+        """
+        UPDATE auth_sessions
+        SET refresh_hash = :new_hash, refreshed_at_us = :now_us, expires_at_us = :expires_at_us
+        WHERE id = :session_id AND refresh_hash = :old_hash AND expires_at_us > :now_us
+        RETURNING user_id
+        """,
+        session_id=session_id,
+        old_hash=old_hash,
+        new_hash=new_hash,
+        now_us=now_us,
+        expires_at_us=expires_at_us,
+    )
+    return found[0][0] if found else None
+
+
+async def find_session(database: Database, refresh_hash: str) -> SessionId | None:
+    rows: list[tuple[SessionId]] = await database.fetch(
+        tuple, "SELECT id FROM auth_sessions WHERE refresh_hash = :refresh_hash", refresh_hash=refresh_hash
+    )
+    return rows[0][0] if rows else None
+
+
+async def end_session(tx: Transaction, session_id: SessionId, now_us: int) -> bool:
+    """False when there was no such session."""
+    if not await tx.execute("DELETE FROM auth_sessions WHERE id = :session_id", session_id=session_id):
+        return False
+    await tx.execute(
+        "INSERT INTO auth_ended_sessions (session_id, ended_at_us) VALUES (:session_id, :now_us)",
+        session_id=session_id,
+        now_us=now_us,
+    )
+    return True
+
+
+async def forget_expired(tx: Transaction, now_us: int, ended_before_us: int) -> None:
+    await tx.execute("DELETE FROM auth_sessions WHERE expires_at_us <= :now_us", now_us=now_us)
+    await tx.execute("DELETE FROM auth_ended_sessions WHERE ended_at_us < :before_us", before_us=ended_before_us)
+
+
+async def ended_since(database: Database, since_us: int) -> list[SessionId]:
+    rows: list[tuple[SessionId]] = await database.fetch(
+        tuple, "SELECT session_id FROM auth_ended_sessions WHERE ended_at_us >= :since_us", since_us=since_us
+    )
+    return [row[0] for row in rows]

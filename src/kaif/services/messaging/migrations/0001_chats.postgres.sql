@@ -1,0 +1,46 @@
+-- What messaging needs to know of people, kept up to date by auth's events.
+CREATE TABLE messaging_people (
+  id TEXT PRIMARY KEY,
+  username TEXT NOT NULL,
+  display_name TEXT NOT NULL
+);
+
+-- seq counts entries, messages counts those entries that are messages: unread counts come from the latter.
+-- once is what makes a creation repeatable: the two people of a direct chat, or a creator's reference.
+CREATE TABLE messaging_chats (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  title TEXT NOT NULL,
+  creator_id TEXT NOT NULL,
+  once TEXT NOT NULL,
+  created_at_us BIGINT NOT NULL,
+  active_at_us BIGINT NOT NULL,
+  seq BIGINT NOT NULL,
+  messages BIGINT NOT NULL,
+  members BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX messaging_chats_once ON messaging_chats (once);
+
+CREATE TABLE messaging_members (
+  chat_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  role TEXT NOT NULL,
+  read_seq BIGINT NOT NULL,
+  read_messages BIGINT NOT NULL,
+  PRIMARY KEY (chat_id, user_id)
+);
+CREATE INDEX messaging_members_user ON messaging_members (user_id);
+
+-- The log. messages is the number of messages up to and with this entry.
+CREATE TABLE messaging_entries (
+  chat_id TEXT NOT NULL,
+  seq BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  sender_id TEXT NOT NULL,
+  at_us BIGINT NOT NULL,
+  messages BIGINT NOT NULL,
+  ref TEXT,
+  body TEXT NOT NULL,
+  PRIMARY KEY (chat_id, seq)
+);
+CREATE UNIQUE INDEX messaging_entries_ref ON messaging_entries (chat_id, sender_id, ref) WHERE ref IS NOT NULL;

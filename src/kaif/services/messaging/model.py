@@ -1,0 +1,172 @@
+"""The rules of chats, free of storage."""
+
+from datetime import datetime
+
+import msgspec
+
+from kaif.interfaces.messaging import (
+    BadCursor,
+    BadText,
+    BadTitle,
+    Chat,
+    ChatId,
+    ChatKind,
+    Entry,
+    EntryKind,
+    Outgoing,
+    Person,
+)
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
+from kaif.kernel.errors import Invalid
+from kaif.kernel.text import clean_name, clean_text
+
+GROUP_MEMBERS_MAX = 5000
+PEOPLE_SHOWN = 10
+TEXT_CHARS_MAX = 4096
+
+OWNER, MEMBER = "owner", "member"
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is stored of an entry beside its columns."""
+
+    text: str = ""
+    reply_to: int = 0
+    user_ids: list[UserId] = []
+    title: str = ""
+
+
+class StoredEntry(msgspec.Struct, frozen=True):
+    """A row of messaging_entries."""
+
+    chat_id: ChatId
+    seq: int
+    kind: EntryKind
+    sender_id: UserId
+    at_us: int
+    messages: int
+    ref: str | None
+    body: str
+
+
+class StoredChat(msgspec.Struct, frozen=True):
+    """A chat with one member's marks, as the lists need it."""
+
+    id: ChatId
+    kind: ChatKind
+    title: str
+    created_at_us: int
+    active_at_us: int
+    seq: int
+    messages: int
+    members: int
+    read_seq: int
+    read_messages: int
+    others_read_seq: int
+
+
+class Place(msgspec.Struct):
+    """Where a chat's log ends; advanced while a batch is appended."""
+
+    chat_id: ChatId
+    kind: ChatKind
+    seq: int
+    messages: int
+
+
+_body = msgspec.json.Decoder(Body)
+_encode = msgspec.json.Encoder().encode
+
+
+def entry_of(row: StoredEntry) -> Entry:
+    body = _body.decode(row.body)
+    return Entry(
+        row.chat_id,
+        row.seq,
+        row.kind,
+        row.sender_id,
+        as_datetime(row.at_us),
+        row.ref or "",
+        body.text,
+        body.reply_to,
+        body.user_ids,
+        body.title,
+    )
+
+
+def body_of(entry: Entry) -> str:
+    return _encode(Body(entry.text, entry.reply_to, entry.user_ids, entry.title)).decode()
+
+
+def message_at(place: Place, message: Outgoing, at: datetime) -> Entry:
+    """The message as the chat's next entry."""
+    place.seq += 1
+    place.messages += 1
+    return Entry(
+        message.chat_id,
+        place.seq,
+        "message",
+        message.sender_id,
+        at,
+        message.ref,
+        message.text,
+        message.reply_to or 0,
+    )
+
+
+def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None) -> Chat:
+    return Chat(
+        row.id,
+        row.kind,
+        row.title,
+        as_datetime(row.created_at_us),
+        row.seq,
+        row.messages - row.read_messages,
+        row.read_seq,
+        row.others_read_seq,
+        row.members,
+        people,
+        last_entry,
+    )
+
+
+def cleaned_text(text: str) -> str:
+    cleaned = clean_text(text)
+    if cleaned is None or len(cleaned) > TEXT_CHARS_MAX:
+        raise BadText(path="$.text")
+    return cleaned
+
+
+def cleaned_title(title: str | None) -> str:
+    cleaned = clean_name(title or "")
+    if cleaned is None:
+        raise BadTitle(path="$.title")
+    return cleaned
+
+
+def once_direct(one: UserId, other: UserId) -> str:
+    return "direct:" + ":".join(sorted((one, other)))
+
+
+def once_group(creator: UserId, ref: str) -> str:
+    return f"group:{creator}:{ref}"
+
+
+def only_other(actor_id: UserId, members: list[UserId]) -> UserId:
+    """A direct chat is with exactly one other person."""
+    others = set(members) - {actor_id}
+    if len(others) != 1:
+        raise Invalid("A direct chat is with one other person.", path="$.members")
+    return others.pop()
+
+
+def chat_cursor(row: StoredChat) -> str:
+    return f"{row.active_at_us}-{row.id}"
+
+
+def parse_chat_cursor(cursor: str) -> tuple[int, ChatId]:
+    active_at_us, _, chat_id = cursor.partition("-")
+    if not active_at_us.isascii() or not active_at_us.isdigit() or len(active_at_us) > 18:
+        raise BadCursor(path="$.cursor")
+    return int(active_at_us), ChatId(chat_id)

@@ -1,0 +1,19 @@
+"""The HTTP surface of messaging."""
+
+from kaif.interfaces.messaging import Messaging
+from kaif.kernel.http import Limit, delete, get, post
+
+SEND = Limit("send", per_minute=600, burst=100)
+CREATE = Limit("create_chat", per_minute=60, burst=60)
+
+ROUTES = [
+    post("/v1/messaging/chats", Messaging.create_chat, status=201, limit=CREATE),
+    get("/v1/messaging/chats", Messaging.list_chats),
+    get("/v1/messaging/chats/{chat_id}", Messaging.get_chat),
+    post("/v1/messaging/chats/{chat_id}/messages", Messaging.send_message, status=201, limit=SEND),
+    get("/v1/messaging/chats/{chat_id}/entries", Messaging.list_entries),
+    post("/v1/messaging/chats/{chat_id}/read", Messaging.mark_read),
+    get("/v1/messaging/chats/{chat_id}/members", Messaging.list_members),
+    post("/v1/messaging/chats/{chat_id}/members", Messaging.add_members, limit=CREATE),
+    delete("/v1/messaging/chats/{chat_id}/members/{user_id}", Messaging.remove_member),
+]

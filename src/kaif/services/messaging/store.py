@@ -1,0 +1,301 @@
+"""Every question that messaging asks its database."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from kaif.engines.database import Database, Row, Transaction
+from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Person, Standing
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_us
+from kaif.services.messaging.model import MEMBER, Place, StoredChat, StoredEntry, body_of
+
+_ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
+
+_CHAT = f"""
+SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages, c.members, m.read_seq,
+  m.read_messages, CASE WHEN c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} THEN 0 ELSE COALESCE(
+    (SELECT MAX(o.read_seq) FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), 0) END
+FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
+"""
+
+
+class Reads(Protocol):
+    """A database, or a transaction of it: both read alike."""
+
+    async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
+
+
+# People
+
+
+async def known_people(reads: Reads, ids: Iterable[UserId]) -> list[Person]:
+    return await reads.fetch(
+        Person, "SELECT id, username, display_name FROM messaging_people WHERE id IN :ids", ids=list(ids)
+    )
+
+
+async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
+    await tx.execute_many(
+        """
+        INSERT INTO messaging_people (id, username, display_name) VALUES (:id, :username, :display_name)
+        ON CONFLICT (id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name
+        """,
+        [{"id": p.id, "username": p.username, "display_name": p.display_name} for p in people],
+    )
+
+
+# Chats
+
+
+async def add_chat(tx: Transaction, place: Place, title: str, creator_id: UserId, once: str, now_us: int) -> None:
+    """Raises AlreadyExists when a chat was made with the same `once`."""
+    await tx.execute(
+        """
+        INSERT INTO messaging_chats
+          (id, kind, title, creator_id, once, created_at_us, active_at_us, seq, messages, members)
+        VALUES (:id, :kind, :title, :creator_id, :once, :now_us, :now_us, 0, 0, 0)
+        """,
+        id=place.chat_id,
+        kind=place.kind,
+        title=title,
+        creator_id=creator_id,
+        once=once,
+        now_us=now_us,
+    )
+
+
+async def find_chat_made_once(database: Database, once: str) -> ChatId | None:
+    rows: list[tuple[ChatId]] = await database.fetch(
+        tuple, "SELECT id FROM messaging_chats WHERE once = :once", once=once
+    )
+    return rows[0][0] if rows else None
+
+
+async def find_chat(database: Database, chat_id: ChatId, user_id: UserId) -> StoredChat | None:
+    found = await database.fetch(
+        StoredChat, _CHAT + "WHERE m.chat_id = :chat_id AND m.user_id = :user_id", chat_id=chat_id, user_id=user_id
+    )
+    return found[0] if found else None
+
+
+async def chats_of(
+    database: Database, user_id: UserId, before: tuple[int, ChatId] | None, limit: int
+) -> list[StoredChat]:
+    """Newest activity first, after the page that ended with `before`."""
+    where = "WHERE m.user_id = :user_id"
+    if before:
+        where += " AND (c.active_at_us < :active_at_us OR c.active_at_us = :active_at_us AND c.id < :chat_id)"
+    active_at_us, chat_id = before or (0, "")
+    return await database.fetch(
+        StoredChat,
+        f"{_CHAT} {where} ORDER BY c.active_at_us DESC, c.id DESC LIMIT :limit",
+        user_id=user_id,
+        limit=limit,
+        **({"active_at_us": active_at_us, "chat_id": chat_id} if before else {}),
+    )
+
+
+async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
+    return await database.fetch(
+        Standing,
+        """
+        SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' THEN COALESCE(
+          (SELECT o.user_id FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), '')
+          ELSE '' END
+        FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id WHERE m.user_id = :user_id
+        """,
+        user_id=user_id,
+    )
+
+
+async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatId, Place]:
+    """The ends of the logs, held until the commit; always taken in one order, so that nobody waits in a circle."""
+    places = await tx.fetch(
+        Place,
+        "SELECT id, kind, seq, messages FROM messaging_chats WHERE id IN :ids ORDER BY id FOR UPDATE",
+        ids=sorted(set(chat_ids)),
+    )
+    return {place.chat_id: place for place in places}
+
+
+async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
+    await tx.execute_many(
+        "UPDATE messaging_chats SET seq = :seq, messages = :messages, active_at_us = :now_us WHERE id = :id",
+        [{"id": p.chat_id, "seq": p.seq, "messages": p.messages, "now_us": now_us} for p in places],
+    )
+
+
+# Members
+
+
+async def is_member(reads: Reads, chat_id: ChatId, user_id: UserId) -> bool:
+    return await role_of(reads, chat_id, user_id) is not None
+
+
+async def role_of(reads: Reads, chat_id: ChatId, user_id: UserId) -> str | None:
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple,
+        "SELECT role FROM messaging_members WHERE chat_id = :chat_id AND user_id = :user_id",
+        chat_id=chat_id,
+        user_id=user_id,
+    )
+    return rows[0][0] if rows else None
+
+
+async def memberships(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]]) -> set[tuple[ChatId, UserId]]:
+    """Those of the pairs in which the person is in the chat."""
+    rows: list[tuple[ChatId, UserId]] = await tx.fetch(
+        tuple,
+        "SELECT chat_id, user_id FROM messaging_members WHERE (chat_id, user_id) IN :pairs",
+        pairs=list(pairs),
+    )
+    return set(rows)
+
+
+async def add_members(tx: Transaction, place: Place, user_ids: Sequence[UserId], role: str = MEMBER) -> None:
+    """What was said before someone joined counts as read."""
+    await tx.execute_many(
+        """
+        INSERT INTO messaging_members (chat_id, user_id, role, read_seq, read_messages)
+        VALUES (:chat_id, :user_id, :role, :seq, :messages)
+        """,
+        [
+            {"chat_id": place.chat_id, "user_id": u, "role": role, "seq": place.seq, "messages": place.messages}
+            for u in user_ids
+        ],
+    )
+    await tx.execute(
+        "UPDATE messaging_chats SET members = members + :added WHERE id = :id", id=place.chat_id, added=len(user_ids)
+    )
+
+
+async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bool:
+    removed = await tx.execute(
+        "DELETE FROM messaging_members WHERE chat_id = :chat_id AND user_id = :user_id",
+        chat_id=chat_id,
+        user_id=user_id,
+    )
+    await tx.execute(
+        "UPDATE messaging_chats SET members = members - :removed WHERE id = :id", id=chat_id, removed=removed
+    )
+    return removed == 1
+
+
+async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
+    """The owner left: whoever has been there longest, by the age of the account, takes over."""
+    await tx.execute(
+        """
+        UPDATE messaging_members SET role = 'owner' WHERE chat_id = :chat_id AND user_id =
+          (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id)
+        """,
+        chat_id=chat_id,
+    )
+
+
+async def count_members(reads: Reads, chat_id: ChatId) -> int:
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, "SELECT members FROM messaging_chats WHERE id = :chat_id", chat_id=chat_id
+    )
+    return rows[0][0]
+
+
+async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> list[Person]:
+    return await reads.fetch(
+        Person,
+        """
+        SELECT p.id, p.username, p.display_name FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
+        WHERE m.chat_id = :chat_id AND m.user_id > :after ORDER BY m.user_id LIMIT :limit
+        """,
+        chat_id=chat_id,
+        after=after,
+        limit=limit,
+    )
+
+
+async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]]) -> None:
+    """Each mark is (chat, person, seq, messages so far); marks only move forward."""
+    await tx.execute_many(
+        """
+        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages
+        WHERE chat_id = :chat_id AND user_id = :user_id AND read_seq < :seq
+        """,
+        [{"chat_id": c, "user_id": u, "seq": seq, "messages": messages} for c, u, seq, messages in marks],
+    )
+
+
+# Entries
+
+
+async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[int]) -> None:
+    """`messages` gives each entry the number of messages up to and with it."""
+    await tx.execute_many(
+        f"""
+        INSERT INTO messaging_entries ({_ENTRY})
+        VALUES (:chat_id, :seq, :kind, :sender_id, :at_us, :messages, :ref, :body)
+        """,  # noqa: S608
+        [
+            {
+                "chat_id": entry.chat_id,
+                "seq": entry.seq,
+                "kind": entry.kind,
+                "sender_id": entry.sender_id,
+                "at_us": as_us(entry.at),
+                "messages": count,
+                "ref": entry.ref or None,
+                "body": body_of(entry),
+            }
+            for entry, count in zip(entries, messages, strict=True)
+        ],
+    )
+
+
+async def find_repeated(tx: Transaction, messages: Sequence[Outgoing]) -> list[StoredEntry]:
+    """The entries that already stand under these messages' references."""
+    return await tx.fetch(
+        StoredEntry,
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE (chat_id, sender_id, ref) IN :refs",  # noqa: S608
+        refs=[(message.chat_id, message.sender_id, message.ref) for message in messages],
+    )
+
+
+async def find_entry(reads: Reads, chat_id: ChatId, seq: int) -> StoredEntry | None:
+    rows = await reads.fetch(
+        StoredEntry,
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq = :seq",  # noqa: S608
+        chat_id=chat_id,
+        seq=seq,
+    )
+    return rows[0] if rows else None
+
+
+async def entries_after(reads: Reads, chat_id: ChatId, after: int, limit: int) -> list[StoredEntry]:
+    return await reads.fetch(
+        StoredEntry,
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq > :after ORDER BY seq LIMIT :limit",  # noqa: S608
+        chat_id=chat_id,
+        after=after,
+        limit=limit,
+    )
+
+
+async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int) -> list[StoredEntry]:
+    """The last ones before it, in ascending order."""
+    rows = await reads.fetch(
+        StoredEntry,
+        f"""
+        SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq < :before
+        ORDER BY seq DESC LIMIT :limit
+        """,  # noqa: S608
+        chat_id=chat_id,
+        before=before,
+        limit=limit,
+    )
+    return rows[::-1]
+
+
+async def last_entries(reads: Reads, places: Iterable[tuple[ChatId, int]]) -> list[StoredEntry]:
+    """The entries at (chat, seq), for the previews of a list of chats."""
+    rows = []
+    for chat_id, seq in places:
+        rows += await entries_before(reads, chat_id, seq + 1, 1)
+    return rows
