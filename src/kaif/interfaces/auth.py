@@ -161,7 +161,10 @@ class Auth(Protocol):
         ...
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
-        """Make an account and its first session. Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy."""
+        """Make an account and its first session.
+
+        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy.
+        """
         ...
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:

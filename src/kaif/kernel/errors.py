@@ -1,15 +1,15 @@
 """Errors that a caller can cause or must handle, each with a stable code and the status it answers.
 
-    KaifError                     500 internal
-    ├── Invalid                   422 invalid            what was asked makes no sense
-    ├── Unauthenticated           401 unauthenticated    who is asking is not known
-    ├── Forbidden                 403 forbidden          known, but may not
-    ├── NotFound                  404 not_found          there is none, or it is not theirs to see
-    ├── Conflict                  409 conflict           the state of things does not allow it
-    ├── Limited                   429 too_many_requests  later
-    └── Unavailable               503 unavailable        our fault, later
-        ├── Busy                  503 busy               a queue is full
-        └── StorageFull           503 storage_full       the disk is full
+KaifError                     500 internal
+├── Invalid                   422 invalid            what was asked makes no sense
+├── Unauthenticated           401 unauthenticated    who is asking is not known
+├── Forbidden                 403 forbidden          known, but may not
+├── NotFound                  404 not_found          there is none, or it is not theirs to see
+├── Conflict                  409 conflict           the state of things does not allow it
+├── Limited                   429 too_many_requests  later
+└── Unavailable               503 unavailable        our fault, later
+    ├── Busy                  503 busy               a queue is full
+    └── StorageFull           503 storage_full       the disk is full
 """
 
 from typing import ClassVar

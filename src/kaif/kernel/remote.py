@@ -157,7 +157,8 @@ class Caller:
 
             return staticmethod(call)
 
-        return cast(S, type(f"Remote{interface.__name__}", (), {name: method(name) for name in methods_of(interface)})())
+        members = {name: method(name) for name in methods_of(interface)}
+        return cast(S, type(f"Remote{interface.__name__}", (), members)())
 
     async def _call(self, method: str, actor: Actor, request: msgspec.Raw, tries: int) -> msgspec.Raw:
         for left in range(tries - 1, -1, -1):

@@ -12,11 +12,11 @@ _LAST_LETTER = "\U0010ffff"
 
 
 def accounts(database: Database) -> Lookup[Account]:
-    return database.lookup(Account, f"SELECT {_ACCOUNT} FROM auth_users WHERE id IN :keys")  # noqa: S608
+    return database.lookup(Account, f"SELECT {_ACCOUNT} FROM auth_users WHERE id IN :keys")
 
 
 async def find_by_login(database: Database, login: str) -> Account | None:
-    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE username = :login OR email = :login"  # noqa: S608
+    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE username = :login OR email = :login"
     found = await database.fetch(Account, sql, login=login)
     return found[0] if found else None
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import (
     BadCursor,
     BadText,
@@ -14,7 +15,6 @@ from kaif.interfaces.messaging import (
     Entry,
     EntryKind,
     Outgoing,
-    Person,
 )
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
@@ -100,7 +100,8 @@ def body_of(entry: Entry) -> str:
 
 
 def message_at(place: Place, message: Outgoing, at: datetime) -> Entry:
-    """The message as the chat's next entry."""
+    """The message as the chat's next entry. Raises BadText."""
+    text = cleaned_text(message.text)
     place.seq += 1
     place.messages += 1
     return Entry(
@@ -110,7 +111,7 @@ def message_at(place: Place, message: Outgoing, at: datetime) -> Entry:
         message.sender_id,
         at,
         message.ref,
-        message.text,
+        text,
         message.reply_to or 0,
     )
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from kaif.engines.database import Database, Row, Transaction
-from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Person, Standing
+from kaif.interfaces.auth import Person
+from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Standing
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_us
-from kaif.services.messaging.model import MEMBER, Place, StoredChat, StoredEntry, body_of
+from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, body_of
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 
@@ -42,6 +43,25 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
         """,
         [{"id": p.id, "username": p.username, "display_name": p.display_name} for p in people],
     )
+
+
+async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, list[Person]]:
+    """The first few people of each chat."""
+    rows: list[tuple[ChatId, UserId, str, str]] = await reads.fetch(
+        tuple,
+        """
+        SELECT m.chat_id, p.id, p.username, p.display_name FROM (
+          SELECT chat_id, user_id, ROW_NUMBER() OVER (PARTITION BY chat_id ORDER BY user_id) AS place
+          FROM messaging_members WHERE chat_id IN :ids
+        ) m JOIN messaging_people p ON p.id = m.user_id WHERE m.place <= :shown ORDER BY m.chat_id, m.place
+        """,
+        ids=chat_ids,
+        shown=PEOPLE_SHOWN,
+    )
+    shown: dict[ChatId, list[Person]] = {}
+    for chat_id, user_id, username, display_name in rows:
+        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name))
+    return shown
 
 
 # Chats
@@ -232,7 +252,7 @@ async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[i
         f"""
         INSERT INTO messaging_entries ({_ENTRY})
         VALUES (:chat_id, :seq, :kind, :sender_id, :at_us, :messages, :ref, :body)
-        """,  # noqa: S608
+        """,
         [
             {
                 "chat_id": entry.chat_id,
@@ -253,7 +273,7 @@ async def find_repeated(tx: Transaction, messages: Sequence[Outgoing]) -> list[S
     """The entries that already stand under these messages' references."""
     return await tx.fetch(
         StoredEntry,
-        f"SELECT {_ENTRY} FROM messaging_entries WHERE (chat_id, sender_id, ref) IN :refs",  # noqa: S608
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE (chat_id, sender_id, ref) IN :refs",
         refs=[(message.chat_id, message.sender_id, message.ref) for message in messages],
     )
 
@@ -261,7 +281,7 @@ async def find_repeated(tx: Transaction, messages: Sequence[Outgoing]) -> list[S
 async def find_entry(reads: Reads, chat_id: ChatId, seq: int) -> StoredEntry | None:
     rows = await reads.fetch(
         StoredEntry,
-        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq = :seq",  # noqa: S608
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq = :seq",
         chat_id=chat_id,
         seq=seq,
     )
@@ -271,7 +291,7 @@ async def find_entry(reads: Reads, chat_id: ChatId, seq: int) -> StoredEntry | N
 async def entries_after(reads: Reads, chat_id: ChatId, after: int, limit: int) -> list[StoredEntry]:
     return await reads.fetch(
         StoredEntry,
-        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq > :after ORDER BY seq LIMIT :limit",  # noqa: S608
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq > :after ORDER BY seq LIMIT :limit",
         chat_id=chat_id,
         after=after,
         limit=limit,
@@ -285,7 +305,7 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
         f"""
         SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq < :before
         ORDER BY seq DESC LIMIT :limit
-        """,  # noqa: S608
+        """,
         chat_id=chat_id,
         before=before,
         limit=limit,
@@ -293,9 +313,14 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
     return rows[::-1]
 
 
-async def last_entries(reads: Reads, places: Iterable[tuple[ChatId, int]]) -> list[StoredEntry]:
-    """The entries at (chat, seq), for the previews of a list of chats."""
-    rows = []
-    for chat_id, seq in places:
-        rows += await entries_before(reads, chat_id, seq + 1, 1)
-    return rows
+async def last_entries(reads: Reads, chat_ids: Sequence[ChatId]) -> list[StoredEntry]:
+    """The newest entry of each chat, for the previews of a list."""
+    columns = ", ".join(f"e.{column}" for column in _ENTRY.split(", "))
+    return await reads.fetch(
+        StoredEntry,
+        f"""
+        SELECT {columns} FROM messaging_chats c JOIN messaging_entries e ON e.chat_id = c.id AND e.seq = c.seq
+        WHERE c.id IN :ids
+        """,
+        ids=chat_ids,
+    )

@@ -1,0 +1,58 @@
+"""Tells every gateway what is new: one publish for each batch, after the commit."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from kaif.engines.cache import Cache
+from kaif.interfaces.messaging import ENTRIES, SIGNALS, ChatId, Delivery, Entry, Signal
+from kaif.kernel.actor import UserId
+from kaif.kernel.errors import Unavailable
+from kaif.services.messaging.model import Place
+
+log = logging.getLogger("kaif.messaging")
+
+_json = msgspec.json.Encoder().encode
+_msgpack = msgspec.msgpack.Encoder().encode
+
+
+class ReadEvent(msgspec.Struct, frozen=True, tag_field="type", tag="read"):
+    chat_id: ChatId
+    user_id: UserId
+    seq: int
+
+
+class Announcer:
+    """News is at most once: a gateway that missed some sees the gap in `seq`, or asks after an interruption."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    async def announce(self, entries: Sequence[Entry], places: Mapping[ChatId, Place]) -> None:
+        by_chat: dict[ChatId, list[Entry]] = {}
+        for entry in entries:
+            by_chat.setdefault(entry.chat_id, []).append(entry)
+        await self._publish_entries(
+            Delivery(chat_id, places[chat_id].kind, new[0].seq, [_json(entry) for entry in new])
+            for chat_id, new in by_chat.items()
+        )
+
+    async def announce_membership(self, entry: Entry, place: Place) -> None:
+        joined = [] if entry.kind == "left" else entry.user_ids
+        left = entry.user_ids if entry.kind == "left" else []
+        await self._publish_entries([Delivery(entry.chat_id, place.kind, entry.seq, [_json(entry)], joined, left)])
+
+    async def announce_read(self, chat_id: ChatId, user_id: UserId, seq: int) -> None:
+        signal = Signal(chat_id, _json(ReadEvent(chat_id, user_id, seq)))
+        await self._publish(SIGNALS, _msgpack(signal))
+
+    async def _publish_entries(self, deliveries: Iterable[Delivery]) -> None:
+        if new := list(deliveries):
+            await self._publish(ENTRIES, _msgpack(new))
+
+    async def _publish(self, channel: str, payload: bytes) -> None:
+        try:
+            await self._cache.publish(channel, payload)
+        except Unavailable:
+            log.warning("news on %s reached nobody: the cache is down; gateways will ask when it is back", channel)

@@ -1,0 +1,14 @@
+"""What messaging does when something happened elsewhere; each is safe to repeat."""
+
+from kaif.engines.database import Database
+from kaif.interfaces.auth import PersonChanged
+from kaif.services.messaging import store
+
+
+class Reactions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def remember_person(self, event: PersonChanged) -> None:
+        async with self._database.transaction() as tx:
+            await store.remember_people(tx, [event.person])

@@ -1,0 +1,159 @@
+"""Appends messages: many people's sends share one transaction, one fsync and one announcement.
+
+While a batch is being committed the next one gathers, so the dearer the disk, the larger the batch.
+Places in the logs are given inside the transaction that makes the entries durable.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.messaging import BadReply, ChatId, ChatNotFound, Entry, Outgoing
+from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.errors import Busy, KaifError
+from kaif.services.messaging import model, store
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.model import Place
+
+# Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
+BATCH_MESSAGES_MAX = 250
+# About a second of work; whoever comes later is told to try again.
+WAITING_MESSAGES_MAX = 20_000
+
+
+class Sent:
+    """A message that stands in the log; `repeated` when its reference had been used before."""
+
+    __slots__ = ("entry", "repeated")
+
+    def __init__(self, entry: Entry, repeated: bool) -> None:
+        self.entry, self.repeated = entry, repeated
+
+
+Result = Sent | KaifError
+
+
+class Waiting:
+    """Messages that came together, and the future of what becomes of them."""
+
+    __slots__ = ("messages", "outcomes")
+
+    def __init__(self, messages: Sequence[Outgoing], outcomes: "asyncio.Future[list[Result]]") -> None:
+        self.messages, self.outcomes = messages, outcomes
+
+
+class Sender:
+    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
+        self._database, self._announcer, self._clock = database, announcer, clock
+        self._waiting: list[Waiting] = []
+        self._waiting_messages = 0
+        self._running: asyncio.Task[None] | None = None
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
+        """What became of each; returns when it is durable. Raises Busy, StorageFull, Unavailable for all of them."""
+        if self._waiting_messages + len(messages) > WAITING_MESSAGES_MAX:
+            raise Busy(retry_after_ms=1000)
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(messages, loop.create_future())
+        self._waiting.append(waiting)
+        self._waiting_messages += len(messages)
+        if self._running is None:
+            self._running = loop.create_task(self._run())
+        return await waiting.outcomes
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch = self._take()
+            try:
+                outcomes = await self._append([message for waiting in batch for message in waiting.messages])
+            except Exception as error:
+                for waiting in batch:
+                    if not waiting.outcomes.done():
+                        waiting.outcomes.set_exception(error)
+                continue
+            start = 0
+            for waiting in batch:
+                end = start + len(waiting.messages)
+                if not waiting.outcomes.done():
+                    waiting.outcomes.set_result(outcomes[start:end])
+                start = end
+        self._running = None
+
+    def _take(self) -> list[Waiting]:
+        count = taken = 0
+        for waiting in self._waiting:
+            if count and taken + len(waiting.messages) > BATCH_MESSAGES_MAX:
+                break
+            count += 1
+            taken += len(waiting.messages)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._waiting_messages -= taken
+        return batch
+
+    async def _append(self, messages: list[Outgoing]) -> list[Result]:
+        async with self._database.transaction() as tx:
+            batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}))
+            await batch.read(tx, messages)
+            now_us = self._clock()
+            for message in messages:
+                batch.place(message, now_us)
+            await batch.write(tx, now_us)
+        await self._announcer.announce(batch.entries, batch.places)
+        for result in batch.results:
+            # Whoever repeats a message may do so because its process died between commit and announcement.
+            if isinstance(result, Sent) and result.repeated:
+                await self._announcer.announce([result.entry], batch.places)
+        return batch.results
+
+
+class Batch:
+    """One transaction's messages on their way into the logs."""
+
+    def __init__(self, places: dict[ChatId, Place]) -> None:
+        self.places = places
+        self.entries: list[Entry] = []
+        self.results: list[Result] = []
+        self._counts: list[int] = []
+        self._members: set[tuple[str, str]] = set()
+        self._under_ref: dict[tuple[str, str, str], Entry] = {}
+
+    async def read(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        self._members = set(await store.memberships(tx, {(m.chat_id, m.sender_id) for m in messages}))
+        for row in await store.find_repeated(tx, messages):
+            entry = model.entry_of(row)
+            self._under_ref[entry.chat_id, entry.sender_id, entry.ref] = entry
+
+    def place(self, message: Outgoing, now_us: int) -> None:
+        """Give the message its place, or find out why it has none."""
+        try:
+            self.results.append(self._placed(message, now_us))
+        except KaifError as error:
+            self.results.append(error)
+
+    def _placed(self, message: Outgoing, now_us: int) -> Sent:
+        if (message.chat_id, message.sender_id) not in self._members:
+            raise ChatNotFound
+        reference = message.chat_id, message.sender_id, message.ref
+        if repeated := self._under_ref.get(reference):
+            return Sent(repeated, repeated=True)
+        place = self.places[message.chat_id]
+        if message.reply_to and message.reply_to > place.seq:
+            raise BadReply
+        entry = model.message_at(place, message, as_datetime(now_us))
+        self._under_ref[reference] = entry
+        self.entries.append(entry)
+        self._counts.append(place.messages)
+        return Sent(entry, repeated=False)
+
+    async def write(self, tx: Transaction, now_us: int) -> None:
+        if not self.entries:
+            return
+        await store.append(tx, self.entries, self._counts)
+        changed = {entry.chat_id for entry in self.entries}
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], now_us)
+        # Whoever writes has read what stands above.
+        marks = {
+            (entry.chat_id, entry.sender_id): (entry.chat_id, entry.sender_id, entry.seq, count)
+            for entry, count in zip(self.entries, self._counts, strict=True)
+        }
+        await store.move_read_marks(tx, [marks[key] for key in sorted(marks)])
