@@ -1,0 +1,56 @@
+"""Keeps bytes under names: a folder, memory in tests, or S3."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+
+class Blobs(Protocol):
+    """Names are slash-separated segments of ASCII letters, digits and `._=@+~-` that do not begin with a dot.
+
+    Every call raises Invalid on another name, and Unavailable when the store can't be reached;
+    writes raise StorageFull when it is full.
+    """
+
+    async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
+        """Store all of it, or on failure nothing; an earlier content is replaced."""
+        ...
+
+    async def create(self, name: str, content: bytes) -> bool:
+        """Store it unless the name is taken; False leaves what is there."""
+        ...
+
+    async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """At most `length` bytes from `start`, none past the end; raises NotFound."""
+        ...
+
+    def stream(self, name: str) -> AsyncIterator[bytes]:
+        """The content in pieces; raises NotFound."""
+        ...
+
+    async def size(self, name: str) -> int:
+        """Bytes; raises NotFound."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Gone afterwards, whether or not it was there."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[str]:
+        """Names in the folder `prefix` and in its folders; the empty prefix is everything."""
+        ...
+
+
+async def open_blobs(url: str) -> Blobs:
+    """`file:DIR`, `memory:`, or `s3://bucket/prefix?endpoint=…&region=…` (credentials from the environment)."""
+    from kaif.engines.blobs import store
+
+    match url.partition(":")[0]:
+        case "file":
+            return store.local_blobs(Path(url.partition(":")[2]))
+        case "memory":
+            return store.memory_blobs()
+        case "s3":
+            return store.s3_blobs(url)
+        case scheme:
+            raise ValueError(f"no blob engine for {scheme!r}")

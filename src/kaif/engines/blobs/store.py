@@ -1,0 +1,167 @@
+"""Blobs by obstore, which speaks to a folder, to memory and to S3 in the same way.
+
+A name is a path of plain ASCII segments, so that it is the same key in every store and the same
+path on every file system. Content types and owners are kept by the service in its tables.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
+
+from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
+
+PIECE_BYTES = 1024 * 1024
+# S3 takes no smaller parts; two in flight bound the memory of one upload.
+PART_BYTES = 5 * 1024 * 1024
+PARTS_IN_FLIGHT_MAX = 2
+NAME_CHARACTERS_MAX = 512
+
+_NAME = re.compile(r"[A-Za-z0-9_=@+~-][A-Za-z0-9._=@+~-]{0,199}(/[A-Za-z0-9_=@+~-][A-Za-z0-9._=@+~-]{0,199})*")
+# ENOSPC and EDQUOT, as the message of obstore tells them.
+_DISK_FULL = re.compile(r"\(os error (28|122)\)")
+
+
+class BadName(Invalid):
+    code = "bad_name"
+    detail = "This is no name under which content can be kept."
+
+
+class ObjectBlobs:
+    """`root` is the folder of a local store, whose files we bring safely to the disk ourselves."""
+
+    def __init__(self, store: ObjectStore, root: Path | None = None) -> None:
+        self._store = store
+        self._root = root
+
+    async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
+        with _translated():
+            await obstore.put_async(
+                self._store, _checked(name), content, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
+            )
+        await self._settle(name)
+
+    async def create(self, name: str, content: bytes) -> bool:
+        with _translated():
+            try:
+                await obstore.put_async(self._store, _checked(name), content, mode="create")
+            except AlreadyExistsError:
+                return False
+        await self._settle(name)
+        return True
+
+    async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        with _translated():
+            if start == 0 and length is None:
+                whole = await obstore.get_async(self._store, _checked(name))
+                return bytes(await whole.bytes_async())
+        size = await self.size(name)
+        end = size if length is None else min(start + length, size)
+        if start >= end:
+            return b""
+        with _translated():
+            return bytes(await obstore.get_range_async(self._store, name, start=start, end=end))
+
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        with _translated():
+            found = await obstore.get_async(self._store, _checked(name))
+            async for piece in found.stream(min_chunk_size=PIECE_BYTES):
+                yield bytes(piece)
+
+    async def size(self, name: str) -> int:
+        with _translated():
+            return (await obstore.head_async(self._store, _checked(name)))["size"]
+
+    async def delete(self, name: str) -> None:
+        with _translated(), contextlib.suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _checked(name))
+
+    async def list(self, prefix: str) -> AsyncIterator[str]:
+        folder = _checked(prefix.rstrip("/")) if prefix else None
+        with _translated():
+            async for page in obstore.list(self._store, folder):
+                for found in page:
+                    yield found["path"]
+
+    async def _settle(self, name: str) -> None:
+        """The local store renames a finished file into place but leaves it in the kernel's memory."""
+        if self._root is not None:
+            with _translated():
+                await asyncio.to_thread(_sync_to_disk, self._root, self._root / name)
+
+
+def local_blobs(folder: Path) -> ObjectBlobs:
+    with _translated():
+        folder.mkdir(parents=True, exist_ok=True)
+        root = folder.resolve()
+        return ObjectBlobs(LocalStore(root), root)
+
+
+def memory_blobs() -> ObjectBlobs:
+    return ObjectBlobs(MemoryStore())
+
+
+def s3_blobs(url: str) -> ObjectBlobs:
+    """`s3://bucket/prefix?endpoint=…&region=…`; the credentials are the usual AWS_… of the environment."""
+    parts = urlsplit(url)
+    options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    endpoint = options.get("endpoint")
+    return ObjectBlobs(
+        S3Store(
+            parts.netloc,
+            prefix=parts.path.strip("/") or None,
+            endpoint=endpoint,
+            region=options.get("region", "us-east-1"),
+            client_options={
+                "allow_http": bool(endpoint and endpoint.startswith("http:")),
+                "connect_timeout": timedelta(seconds=3),
+                "timeout": timedelta(seconds=60),
+            },
+            retry_config={
+                "max_retries": 2,
+                "retry_timeout": timedelta(seconds=10),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=100),
+                    "max_backoff": timedelta(seconds=1),
+                    "base": 2,
+                },
+            },
+        )
+    )
+
+
+def _checked(name: str) -> str:
+    if len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name):
+        raise BadName
+    return name
+
+
+def _sync_to_disk(root: Path, file: Path) -> None:
+    # The folders too: an entry that is not on the disk makes the file unreachable.
+    for path in (file, *(folder for folder in file.parents if folder.is_relative_to(root))):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors as ours."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound from error
+    except (BaseError, OSError) as error:
+        if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in (28, 122):
+            raise StorageFull(retry_after_ms=5000) from error
+        raise Unavailable(retry_after_ms=1000) from error

@@ -1,0 +1,40 @@
+"""Sends mail."""
+
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+
+class Letter(msgspec.Struct, frozen=True):
+    to: str
+    subject: str
+    text: str
+    html: str = ""
+
+
+class Mail(Protocol):
+    async def send(self, letter: Letter) -> None:
+        """Hand the letter over.
+
+        Raises Unavailable when the other side can't take it now, Invalid when it never will.
+        """
+        ...
+
+
+async def open_mail(url: str) -> Mail:
+    """`mailbox:DIR`, or a server: `smtp://user:password@host:port?tls=starttls|implicit|none&from=address`.
+
+    `smtps:` is `smtp:` with `tls=implicit`; without `tls`, STARTTLS is demanded.
+    """
+    match url.partition(":")[0]:
+        case "mailbox":
+            from kaif.engines.mail.mailbox import DevMailbox
+
+            return DevMailbox(Path(url.partition(":")[2]))
+        case "smtp" | "smtps":
+            from kaif.engines.mail.smtp import open_smtp
+
+            return open_smtp(url)
+        case scheme:
+            raise ValueError(f"no mail engine for {scheme!r}")
