@@ -137,7 +137,9 @@ def http(server: Server, token_file: Path, connections: int, duration: Duration)
 def _wrk(server: Server, token_file: Path, connections: int, seconds: float) -> Figures:
     if shutil.which("wrk") is None:
         raise BenchError("wrk is missing: apt-get install wrk")
-    options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(LOAD / "tokens.lua")]
+    # A request of a stalled machine is slow, not lost: by default wrk would call it an error after 2 s.
+    options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "--latency"]
+    options += ["-s", str(LOAD / "tokens.lua")]
     url = f"http://127.0.0.1:{server.port}{server.http_path}"
     command = pinned(load_core(), ["wrk", *options, url, "--", str(token_file)])
     done = subprocess.run(command, capture_output=True, text=True)

@@ -37,7 +37,8 @@ def _processor() -> str:
 
 
 def _file_system(directory: Path) -> str:
-    return _first_line(["stat", "--file-system", "--format", "%T", str(directory)])
+    done = subprocess.run(["df", "--output=fstype", directory], capture_output=True, text=True, check=True)
+    return done.stdout.split()[-1]
 
 
 def _kaif() -> str:

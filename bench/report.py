@@ -115,7 +115,7 @@ def number(value: float) -> str:
 
 def warnings(suites: Sequence[Suite], results: Results) -> list[str]:
     """What a reader should know before believing a figure."""
-    said = list(results.errors)
+    said = [" ".join(error.split()) for error in results.errors]
     for suite in suites:
         for row in rows(suite, results.figures.get(suite.name, {})):
             if row.load_cpu > LOAD_CPU_MAX:
