@@ -1,0 +1,37 @@
+// The one HTTP client. Its paths, bodies and answers are typed from openapi.json.
+import createClient from 'openapi-fetch'
+import type { paths } from '../api.gen'
+import { Problem, problemOf } from './problems'
+import { session } from './session.svelte'
+
+export const api = createClient<paths>({
+  baseUrl: '/',
+  // Marks a browser session and, being a custom header, keeps other sites' forms out.
+  headers: { 'Kaif-Session': 'cookie' },
+  fetch: fetchFresh,
+})
+
+/** The answer's body, or a Problem. */
+export async function ok<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call
+  if (response.ok) return data as T
+  throw problemOf(error, response)
+}
+
+async function fetchFresh(request: Request): Promise<Response> {
+  await session.fresh()
+  const again = request.clone()
+  const response = await send(request)
+  if (response.status !== 401 || !session.user) return response
+  // The cookie ran out earlier than our clock thought, or the session is over: the refresh tells which.
+  await session.refresh()
+  return send(again)
+}
+
+async function send(request: Request): Promise<Response> {
+  try {
+    return await fetch(request)
+  } catch {
+    throw new Problem('offline')
+  }
+}

@@ -1,0 +1,199 @@
+// One chat: its line in the list, the loaded window of its log, and what waits to be sent.
+import { SvelteMap } from 'svelte/reactivity'
+import { api, ok } from './api'
+import { append, countUnread, dropNewest, dropOldest, firstSeq, GAP_MAX, lastSeq, prepend, WINDOW_MAX } from './log'
+import { Problem } from './problems'
+import { withEntry } from './summary'
+import type { Chat, Entry, Unsent } from './types'
+
+const PAGE = 50
+const PAGE_MAX = 200
+const TYPING_MS = 5000
+const FILL_AGAIN_MS = 2000
+
+export class ChatModel {
+  readonly id: string
+  summary = $state.raw<Chat>()!
+  entries = $state.raw<readonly Entry[]>([])
+  unsent = $state.raw<readonly Unsent[]>([])
+  loaded = $state(false)
+  loadingOlder = $state(false)
+  loadingNewer = $state(false)
+  /** The last page could not be loaded; the reader is offered to try again. */
+  failed = $state(false)
+  /** The reader is so far up that the newest entries were dropped; they are fetched on the way down. */
+  detached = $state(false)
+  /** Grows when the window is replaced as a whole: the log must not try to keep its place. */
+  generation = $state(0)
+  /** The read mark when the chat was opened: the divider stands after it. 0 shows none. */
+  unreadAfter = $state(0)
+  typing = new SvelteMap<string, ReturnType<typeof setTimeout>>()
+  /** The newest seq we have heard of, be its entry here or not. */
+  newest = 0
+  readonly #me: string
+  #filling: Promise<void> | undefined
+  #loading: Promise<void> | undefined
+
+  constructor(summary: Chat, me: string) {
+    this.id = summary.id
+    this.#me = me
+    this.summary = summary
+    this.newest = summary.seq
+  }
+
+  get hasOlder(): boolean {
+    return firstSeq(this.entries) > 1
+  }
+
+  /** Entries from the socket, in order. False when the list's line has a gap and must be fetched anew. */
+  receive(entries: readonly Entry[]): boolean {
+    let whole = true
+    for (const entry of entries) {
+      this.newest = Math.max(this.newest, entry.seq)
+      const next = withEntry(this.summary, entry, this.#me)
+      if (next) this.summary = next
+      else whole = false
+      if (entry.kind === 'message') this.stopTyping(entry.sender_id)
+    }
+    if (this.loaded && !this.detached) {
+      this.entries = append(this.entries, entries)
+      void this.fill()
+    }
+    return whole
+  }
+
+  /** The first window: the newest page, or as far back as the first unread message. */
+  async load(): Promise<void> {
+    this.#loading ??= this.#loadNewest().finally(() => (this.#loading = undefined))
+    return this.#loading
+  }
+
+  /** Close the gap between the window and the newest entry. */
+  async fill(): Promise<void> {
+    if (!this.loaded || this.detached || lastSeq(this.entries) >= this.newest) return
+    this.#filling ??= this.#fillGap().finally(() => (this.#filling = undefined))
+    return this.#filling
+  }
+
+  async loadOlder(): Promise<void> {
+    if (!this.loaded || this.loadingOlder || !this.hasOlder) return
+    this.loadingOlder = true
+    try {
+      const older = await this.#fetch({ before: firstSeq(this.entries), limit: PAGE_MAX })
+      this.entries = prepend(this.entries, older)
+      this.failed = false
+    } catch {
+      this.failed = true
+    } finally {
+      this.loadingOlder = false
+    }
+  }
+
+  /** On the way down from far up in history. */
+  async loadNewer(): Promise<void> {
+    if (!this.detached || this.loadingNewer) return
+    this.loadingNewer = true
+    try {
+      this.entries = append(this.entries, await this.#fetch({ after: lastSeq(this.entries), limit: PAGE_MAX }))
+      this.detached = lastSeq(this.entries) < this.newest
+    } catch {
+      // The next scroll asks again.
+    } finally {
+      this.loadingNewer = false
+    }
+  }
+
+  async toNewest(): Promise<void> {
+    if (this.detached) await this.#loadNewest()
+  }
+
+  /** Forget what lies far from the reader. */
+  trim(readerAtEnd: boolean, max = WINDOW_MAX): void {
+    if (this.entries.length <= max) return
+    if (readerAtEnd) {
+      this.entries = dropOldest(this.entries, max)
+    } else {
+      this.entries = dropNewest(this.entries, max)
+      this.detached = true
+    }
+  }
+
+  unload(): void {
+    this.entries = []
+    this.loaded = false
+    this.detached = false
+  }
+
+  /** Move the own read mark; false when it was there already. */
+  markRead(seq: number): boolean {
+    if (seq <= this.summary.read_seq) return false
+    const unread = seq >= this.summary.seq ? 0 : this.#unreadAfterMark(seq)
+    this.summary = { ...this.summary, read_seq: seq, unread }
+    return true
+  }
+
+  markReadByOthers(seq: number): void {
+    if (seq > this.summary.others_read_seq) this.summary = { ...this.summary, others_read_seq: seq }
+  }
+
+  startTyping(userId: string): void {
+    clearTimeout(this.typing.get(userId))
+    this.typing.set(
+      userId,
+      setTimeout(() => this.typing.delete(userId), TYPING_MS),
+    )
+  }
+
+  stopTyping(userId: string): void {
+    clearTimeout(this.typing.get(userId))
+    this.typing.delete(userId)
+  }
+
+  async #loadNewest(): Promise<void> {
+    try {
+      const unread = this.summary.unread ? this.newest - this.summary.read_seq : 0
+      let window = await this.#fetch({ limit: Math.min(PAGE_MAX, Math.max(PAGE, unread + 10)) })
+      while (unread && firstSeq(window) > this.summary.read_seq && firstSeq(window) > 1 && window.length < GAP_MAX) {
+        const older = await this.#fetch({ before: firstSeq(window), limit: PAGE_MAX })
+        if (!older.length) break
+        window = [...prepend(window, older)]
+      }
+      this.entries = window
+      this.newest = Math.max(this.newest, lastSeq(window))
+      this.detached = false
+      this.loaded = true
+      this.failed = false
+      this.generation += 1
+      void this.fill()
+    } catch {
+      this.failed = true
+    }
+  }
+
+  async #fillGap(): Promise<void> {
+    try {
+      while (this.loaded && !this.detached && lastSeq(this.entries) < this.newest) {
+        const have = lastSeq(this.entries)
+        if (this.newest - have > GAP_MAX) return await this.#loadNewest()
+        const page = await this.#fetch({ after: have, limit: PAGE_MAX })
+        this.entries = append(this.entries, page)
+        if (lastSeq(this.entries) === have) return
+      }
+    } catch (error) {
+      // Without a network the next hello asks again; anything else may pass by itself.
+      if (error instanceof Problem && error.code === 'offline') return
+      setTimeout(() => void this.fill(), FILL_AGAIN_MS)
+    }
+  }
+
+  async #fetch(query: { after?: number; before?: number; limit: number }): Promise<Entry[]> {
+    const params = { path: { chat_id: this.id }, query }
+    const { entries } = await ok(api.GET('/v1/messaging/chats/{chat_id}/entries', { params }))
+    return entries
+  }
+
+  #unreadAfterMark(seq: number): number {
+    const knowsAll = this.loaded && lastSeq(this.entries) >= this.summary.seq && firstSeq(this.entries) <= seq + 1
+    return knowsAll ? countUnread(this.entries, seq, this.#me) : Math.min(this.summary.unread, this.summary.seq - seq)
+  }
+}

@@ -1,0 +1,61 @@
+// Dates, times and lists as people of each language write them.
+import { i18n, t, type Locale } from './i18n.svelte'
+import { dayOf } from './rows'
+
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function dateFormat(locale: Locale, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const id = locale + JSON.stringify(options)
+  let format = formats.get(id)
+  if (!format) formats.set(id, (format = new Intl.DateTimeFormat(locale === 'ru' ? 'ru-RU' : 'en-GB', options)))
+  return format
+}
+
+export function timeOf(at: string): string {
+  return dateFormat(i18n.locale, { hour: '2-digit', minute: '2-digit' }).format(new Date(at))
+}
+
+/** The pill above a day's first message: Сегодня, Вчера, 23 ноября, 23 ноября 2025 г. */
+export function dayLabel(at: string, now = new Date()): string {
+  const days = daysBetween(at, now)
+  if (days === 0) return t('date.today')
+  if (days === 1) return t('date.yesterday')
+  const sameYear = new Date(at).getFullYear() === now.getFullYear()
+  return dateFormat(i18n.locale, { day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }) }).format(new Date(at))
+}
+
+/** The time in a chat row: 14:02 today, a weekday within a week, else 23 нояб. */
+export function rowTime(at: string, now = new Date()): string {
+  const days = daysBetween(at, now)
+  if (days <= 0) return timeOf(at)
+  const date = new Date(at)
+  if (days < 7) return capitalised(dateFormat(i18n.locale, { weekday: 'short' }).format(date))
+  if (date.getFullYear() === now.getFullYear()) return dateFormat(i18n.locale, { day: 'numeric', month: 'short' }).format(date)
+  return dateFormat(i18n.locale, { day: '2-digit', month: '2-digit', year: 'numeric' }).format(date)
+}
+
+export function longDate(at: string): string {
+  return dateFormat(i18n.locale, { day: 'numeric', month: 'long', year: 'numeric' }).format(new Date(at))
+}
+
+export function fullTime(at: string): string {
+  return dateFormat(i18n.locale, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(at))
+}
+
+export function number(value: number): string {
+  return new Intl.NumberFormat(i18n.locale).format(value)
+}
+
+export function listOf(names: string[]): string {
+  return new Intl.ListFormat(i18n.locale, { type: 'conjunction' }).format(names)
+}
+
+function daysBetween(at: string, now: Date): number {
+  if (dayOf(at) === dayOf(now.toISOString())) return 0
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
+  return Math.max(1, Math.ceil((midnight - Date.parse(at)) / 86_400_000))
+}
+
+function capitalised(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1)
+}

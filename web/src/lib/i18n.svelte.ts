@@ -1,0 +1,55 @@
+// Words, plurals, numbers and dates in the reader's language. Reading `t` inside a component tracks the locale.
+import { IntlMessageFormat } from 'intl-messageformat'
+import en from '../locales/en.json'
+import ru from '../locales/ru.json'
+
+export type Locale = 'ru' | 'en'
+export type Key = keyof typeof ru
+
+const STORAGE_KEY = 'kaif.locale'
+const catalogues: Record<Locale, Record<Key, string>> = { ru, en }
+
+class I18n {
+  locale = $state<Locale>(storedLocale() ?? (navigator.language.startsWith('ru') ? 'ru' : 'en'))
+
+  choose(locale: Locale): void {
+    this.locale = locale
+    localStorage.setItem(STORAGE_KEY, locale)
+  }
+}
+
+export const i18n = new I18n()
+
+const formats = new Map<string, IntlMessageFormat>()
+
+export function t(key: Key, values?: Record<string, string | number>): string {
+  const id = i18n.locale + key
+  let format = formats.get(id)
+  if (!format) {
+    const text = catalogues[i18n.locale][key]
+    // Our texts carry only <b>, which `tParts` splits; here a tag is text like any other.
+    format = new IntlMessageFormat(i18n.locale === 'ru' ? glue(text) : text, i18n.locale, undefined, { ignoreTag: true })
+    formats.set(id, format)
+  }
+  return String(format.format(values))
+}
+
+/** A text with one <b>…</b>: what stands before, inside and after it. */
+export function tParts(key: Key, values?: Record<string, string | number>): [string, string, string] {
+  const [before = '', inside = '', after = ''] = t(key, values).split(/<\/?b>/)
+  return [before, inside, after]
+}
+
+export function isKey(key: string): key is Key {
+  return key in ru
+}
+
+/** Short Russian words stick to the next one, so that no line ends with them. */
+export function glue(text: string): string {
+  return text.replace(/(?<=^|[\s(«{])(в|и|не|на|с|к|о|у|за|от|до|по|из|а|но|вы|№)\s/giu, '$1\u00a0')
+}
+
+function storedLocale(): Locale | undefined {
+  const stored = localStorage.getItem(STORAGE_KEY)
+  return stored === 'ru' || stored === 'en' ? stored : undefined
+}

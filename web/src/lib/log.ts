@@ -1,0 +1,63 @@
+// The pure rules of a chat's log: a contiguous window of entries, in order, each exactly once.
+import type { Entry } from './types'
+
+export const WINDOW_MAX = 2000
+/** A longer gap is not filled: the newest page is shown and the rest becomes history. */
+export const GAP_MAX = 1000
+
+/** The newest seq up to which nothing is missing; 0 for an empty window. */
+export function lastSeq(window: readonly Entry[]): number {
+  return window.at(-1)?.seq ?? 0
+}
+
+/** The oldest seq in the window; 0 for an empty one. */
+export function firstSeq(window: readonly Entry[]): number {
+  return window[0]?.seq ?? 0
+}
+
+/**
+ * Add entries that continue the window. Known ones are ignored and nothing after a hole is taken:
+ * the caller sees from lastSeq that it must ask for the gap. An empty window starts after `have`.
+ */
+export function append(window: readonly Entry[], arrived: readonly Entry[], have = lastSeq(window)): readonly Entry[] {
+  const added: Entry[] = []
+  for (const entry of [...arrived].sort(bySeq)) {
+    if (entry.seq === have + 1) {
+      added.push(entry)
+      have = entry.seq
+    }
+  }
+  return added.length ? [...window, ...added] : window
+}
+
+/** Add older entries that end right before the window. */
+export function prepend(window: readonly Entry[], older: readonly Entry[]): readonly Entry[] {
+  let next = firstSeq(window)
+  const added: Entry[] = []
+  for (const entry of [...older].sort(bySeq).reverse()) {
+    if (entry.seq === next - 1) {
+      added.push(entry)
+      next = entry.seq
+    }
+  }
+  return added.length ? [...added.reverse(), ...window] : window
+}
+
+/** Forget the oldest entries beyond `max`; they are history and can be fetched again. */
+export function dropOldest(window: readonly Entry[], max = WINDOW_MAX): readonly Entry[] {
+  return window.length > max ? window.slice(-max) : window
+}
+
+/** Forget the newest entries beyond `max`, when the reader is far up in history. */
+export function dropNewest(window: readonly Entry[], max = WINDOW_MAX): readonly Entry[] {
+  return window.length > max ? window.slice(0, max) : window
+}
+
+/** How many messages of others lie after the read mark, as far as the window knows. */
+export function countUnread(window: readonly Entry[], readSeq: number, me: string): number {
+  return window.filter((entry) => entry.seq > readSeq && entry.kind === 'message' && entry.sender_id !== me).length
+}
+
+function bySeq(a: Entry, b: Entry): number {
+  return a.seq - b.seq
+}

@@ -1,0 +1,388 @@
+// All chats of the person who is signed in: the list, the events of the socket, sending and read marks.
+import { SvelteMap, SvelteSet } from 'svelte/reactivity'
+import { api, ok } from './api'
+import { backoffMs } from './backoff'
+import { ChatModel } from './chat.svelte'
+import { drafts } from './drafts.svelte'
+import { newRef, Outbox, refuse } from './outbox'
+import { forgetPeople, knows, meet } from './people.svelte'
+import { Realtime } from './realtime.svelte'
+import { activityOf, merged } from './summary'
+import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
+
+const LIST_PAGE = 100
+const LIST_PAGES_MAX = 20
+const MEMBERS_PAGE = 200
+const MEMBERS_PAGES_MAX = 5
+const LOADED_CHATS_MAX = 12
+/** How much of its log a chat keeps while another one is open. */
+const KEPT_ENTRIES = 200
+const ACK_WAIT_MS = 10_000
+const TYPING_EVERY_MS = 3000
+
+export class Messenger {
+  readonly me: string
+  readonly realtime: Realtime
+  readonly online = new SvelteSet<string>()
+  loaded = $state(false)
+  /** The list could not be loaded and there is nothing to show. */
+  failed = $state(false)
+  cursor = $state<string | null>(null)
+  openId = $state<string>()
+  chats = new SvelteMap<string, ChatModel>()
+  sorted = $derived([...this.chats.values()].sort((a, b) => activityOf(b.summary).localeCompare(activityOf(a.summary))))
+  unreadChats = $derived(this.sorted.filter((chat) => chat.summary.unread > 0).length)
+  readonly #outbox: Outbox
+  /** Read marks that the server has not confirmed. */
+  #marks = new Map<string, number>()
+  #typedAt = new Map<string, number>()
+  #recent: string[] = []
+  #first: Promise<boolean> | undefined
+  #pages: Promise<void> | undefined
+  #greetedBefore = false
+  /** Ids whose names we have asked for once; whoever left long ago stays nameless. */
+  #asked = new Set<string>()
+
+  constructor(me: string) {
+    this.me = me
+    this.#outbox = new Outbox(localStorage, me)
+    this.realtime = new Realtime((events) => this.#receive(events))
+  }
+
+  start(): void {
+    void this.loadFirst()
+    this.realtime.start()
+  }
+
+  stop(): void {
+    this.realtime.stop()
+    forgetPeople()
+  }
+
+  /** Erase what this browser kept for the person who signs out. */
+  erase(): void {
+    this.#outbox.clear()
+    drafts.clear()
+  }
+
+  get unsentCount(): number {
+    return this.#outbox.all().length
+  }
+
+  // ---- The list --------------------------------------------------------
+
+  async loadFirst(): Promise<void> {
+    this.#first ??= this.#loadPage(null)
+      .then(() => (this.loaded = true))
+      .catch(() => false)
+      .finally(() => (this.#first = undefined))
+    this.failed = !(await this.#first) && !this.loaded
+  }
+
+  /** The next page of older chats; false at the end. */
+  async loadMore(): Promise<void> {
+    if (!this.loaded || this.cursor === null) return
+    this.#pages ??= this.#loadPage(this.cursor)
+      .then(() => undefined)
+      .catch(() => undefined)
+      .finally(() => (this.#pages = undefined))
+    await this.#pages
+  }
+
+  async #loadPage(cursor: string | null): Promise<Chat[]> {
+    const query = { limit: LIST_PAGE, ...(cursor ? { cursor } : {}) }
+    const page = await ok(api.GET('/v1/messaging/chats', { params: { query } }))
+    for (const chat of page.chats) this.#put(chat)
+    this.cursor = page.next_cursor ?? null
+    return page.chats
+  }
+
+  /** Fetch the top of the list until every chat of which the server named newer entries is current. */
+  async #refreshTop(stale: Set<string>): Promise<void> {
+    const tail = this.cursor
+    const deepest = this.sorted.length
+    let seen = 0
+    let cursor: string | null = null
+    for (let page = 0; page < LIST_PAGES_MAX; page += 1) {
+      const chats: Chat[] = await this.#loadPage(cursor)
+      cursor = this.cursor
+      seen += chats.length
+      for (const { id } of chats) stale.delete(id)
+      if (stale.size === 0 || cursor === null) break
+    }
+    // We only went over the top again: the way to the rest of the list is as before.
+    if (seen < deepest) this.cursor = tail
+  }
+
+  #put(fetched: Chat): ChatModel {
+    meet(fetched.people)
+    let chat = this.chats.get(fetched.id)
+    if (chat) {
+      chat.summary = merged(chat.summary, fetched)
+      chat.newest = Math.max(chat.newest, fetched.seq)
+    } else {
+      chat = new ChatModel(fetched, this.me)
+      chat.unsent = this.#outbox.all().filter(({ chat_id }) => chat_id === fetched.id)
+      this.chats.set(fetched.id, chat)
+    }
+    return chat
+  }
+
+  async refreshChat(chatId: string): Promise<ChatModel> {
+    return this.#put(await ok(api.GET('/v1/messaging/chats/{chat_id}', { params: { path: { chat_id: chatId } } })))
+  }
+
+  #remove(chatId: string): void {
+    this.chats.delete(chatId)
+    drafts.keep(chatId, '')
+  }
+
+  // ---- Opening ---------------------------------------------------------
+
+  async open(chatId: string): Promise<void> {
+    this.openId = chatId
+    const chat = this.chats.get(chatId) ?? (await this.refreshChat(chatId))
+    this.#evict(chatId)
+    chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
+    if (chat.loaded) await chat.fill()
+    else await chat.load()
+    if (chat.summary.kind === 'group') void this.#meetMembers(chat)
+  }
+
+  close(chatId: string): void {
+    if (this.openId === chatId) this.openId = undefined
+    const chat = this.chats.get(chatId)
+    if (chat?.detached) chat.unload()
+    else chat?.trim(true, KEPT_ENTRIES)
+  }
+
+  /** A tab that is open for a week must not hold every chat it ever showed. */
+  #evict(chatId: string): void {
+    this.#recent = [chatId, ...this.#recent.filter((id) => id !== chatId)]
+    for (const id of this.#recent.splice(LOADED_CHATS_MAX)) this.chats.get(id)?.unload()
+  }
+
+  // ---- Groups ----------------------------------------------------------
+
+  async createDirect(userId: string): Promise<ChatModel> {
+    return this.#put(await ok(api.POST('/v1/messaging/chats', { body: { kind: 'direct', members: [userId] } })))
+  }
+
+  async createGroup(title: string, userIds: string[], ref: string): Promise<ChatModel> {
+    const body = { kind: 'group' as const, title, members: userIds, ref }
+    return this.#put(await ok(api.POST('/v1/messaging/chats', { body })))
+  }
+
+  async addMembers(chatId: string, userIds: string[]): Promise<void> {
+    const params = { path: { chat_id: chatId } }
+    this.#put(await ok(api.POST('/v1/messaging/chats/{chat_id}/members', { params, body: { user_ids: userIds } })))
+  }
+
+  async leave(chatId: string): Promise<void> {
+    const params = { path: { chat_id: chatId, user_id: this.me } }
+    await ok(api.DELETE('/v1/messaging/chats/{chat_id}/members/{user_id}', { params }))
+    this.#remove(chatId)
+  }
+
+  async #meetMembers(chat: ChatModel): Promise<void> {
+    if (chat.summary.members_count <= chat.summary.people.length) return
+    await this.members(chat.id).catch(() => [])
+  }
+
+  async members(chatId: string): Promise<Person[]> {
+    const members: Person[] = []
+    let cursor: string | null = null
+    for (let page = 0; page < MEMBERS_PAGES_MAX; page += 1) {
+      const query: { limit: number; cursor?: string } = { limit: MEMBERS_PAGE, ...(cursor ? { cursor } : {}) }
+      const params = { path: { chat_id: chatId }, query }
+      const answer = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params }))
+      members.push(...answer.members)
+      cursor = answer.next_cursor ?? null
+      if (cursor === null) break
+    }
+    meet(members)
+    return members
+  }
+
+  // ---- Sending ---------------------------------------------------------
+
+  /** The bubble is there at once; the message stays in the outbox until its own entry arrives. */
+  send(chatId: string, text: string, replyTo?: number): void {
+    const message: Unsent = {
+      chat_id: chatId,
+      ref: newRef(),
+      text,
+      at: new Date().toISOString(),
+      state: 'pending',
+      refusals: 0,
+      ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+    }
+    this.#keep(message)
+    this.#transmit([message])
+  }
+
+  retry(message: Unsent): void {
+    const again: Unsent = { ...message, state: 'pending', refusals: 0 }
+    this.#keep(again)
+    this.#transmit([again])
+  }
+
+  discard(message: Unsent): void {
+    this.#outbox.remove(message.ref)
+    const chat = this.chats.get(message.chat_id)
+    if (chat) chat.unsent = chat.unsent.filter(({ ref }) => ref !== message.ref)
+  }
+
+  typing(chatId: string): void {
+    const now = Date.now()
+    if (now - (this.#typedAt.get(chatId) ?? 0) < TYPING_EVERY_MS) return
+    this.#typedAt.set(chatId, now)
+    this.realtime.send([{ type: 'typing', chat_id: chatId }])
+  }
+
+  markRead(chat: ChatModel, seq: number): void {
+    if (!chat.markRead(seq)) return
+    this.#marks.set(chat.id, seq)
+    this.realtime.send([{ type: 'read', chat_id: chat.id, seq }])
+  }
+
+  #keep(message: Unsent): void {
+    this.#outbox.put(message)
+    const chat = this.chats.get(message.chat_id)
+    if (!chat) return
+    const known = chat.unsent.some(({ ref }) => ref === message.ref)
+    chat.unsent = known
+      ? chat.unsent.map((other) => (other.ref === message.ref ? message : other))
+      : [...chat.unsent, message]
+  }
+
+  #transmit(messages: readonly Unsent[]): void {
+    this.realtime.send(messages.map(sendEvent))
+    if (!this.realtime.online) return
+    // A socket that swallowed a message is dead, even if the browser has not noticed.
+    const refs = messages.map(({ ref }) => ref)
+    setTimeout(() => this.#expectAcks(refs), ACK_WAIT_MS)
+  }
+
+  #expectAcks(refs: string[]): void {
+    const waiting = this.#pending().some(({ ref, refusals }) => refs.includes(ref) && refusals === 0)
+    if (waiting && this.realtime.online) this.realtime.reconnect()
+  }
+
+  #pending(): Unsent[] {
+    return this.#outbox.all().filter(({ state }) => state === 'pending')
+  }
+
+  // ---- Events ----------------------------------------------------------
+
+  #receive(events: ServerEvent[]): void {
+    let entries: Entry[] = []
+    for (const event of events) {
+      if (event.type === 'entry') {
+        entries.push(event)
+        continue
+      }
+      this.#receiveEntries(entries)
+      entries = []
+      this.#receiveSignal(event)
+    }
+    this.#receiveEntries(entries)
+  }
+
+  #receiveSignal(event: Exclude<ServerEvent, { type: 'entry' }>): void {
+    switch (event.type) {
+      case 'hello':
+        return void this.#greeted(event)
+      case 'refused':
+        return this.#refused(event)
+      case 'read':
+        return this.#read(event)
+      case 'typing':
+        if (event.user_id !== this.me) this.chats.get(event.chat_id)?.startTyping(event.user_id)
+        return
+      case 'presence':
+        if (event.online) this.online.add(event.user_id)
+        else this.online.delete(event.user_id)
+    }
+  }
+
+  #receiveEntries(entries: readonly Entry[]): void {
+    for (const [chatId, own] of Map.groupBy(entries, (entry) => entry.chat_id)) {
+      this.#acknowledge(own)
+      const chat = this.chats.get(chatId)
+      const iLeft = own.some((entry) => entry.kind === 'left' && entry.user_ids?.includes(this.me))
+      const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
+      if (iLeft && !iCameBack) this.#remove(chatId)
+      else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
+      else if (this.#namesStrangers(own)) void this.refreshChat(chatId).then((known) => this.#meetMembers(known)).catch(() => {})
+    }
+  }
+
+  #namesStrangers(entries: readonly Entry[]): boolean {
+    const ids = entries.flatMap((entry) => [entry.sender_id, ...(entry.user_ids ?? [])])
+    const strangers = ids.filter((id) => !knows(id) && !this.#asked.has(id))
+    for (const id of strangers) this.#asked.add(id)
+    return strangers.length > 0
+  }
+
+  #acknowledge(entries: readonly Entry[]): void {
+    for (const { sender_id, ref, chat_id } of entries) {
+      if (sender_id !== this.me || !ref) continue
+      this.#outbox.remove(ref)
+      const chat = this.chats.get(chat_id)
+      if (chat?.unsent.some((message) => message.ref === ref)) {
+        chat.unsent = chat.unsent.filter((message) => message.ref !== ref)
+      }
+    }
+  }
+
+  async #greeted(hello: Extract<ServerEvent, { type: 'hello' }>): Promise<void> {
+    this.online.clear()
+    for (const id of hello.online) this.online.add(id)
+    this.#resend()
+    const stale = new Set<string>()
+    for (const [id, seq] of Object.entries(hello.chats)) {
+      const chat = this.chats.get(id)
+      if (chat) chat.newest = Math.max(chat.newest, seq)
+      if (chat ? chat.summary.seq < seq : this.cursor === null) stale.add(id)
+    }
+    if (this.loaded) for (const id of [...this.chats.keys()]) if (!(id in hello.chats)) this.#remove(id)
+    const open = this.openId ? this.chats.get(this.openId) : undefined
+    if (open && !open.loaded) void open.load()
+    void open?.fill()
+    const reconnected = this.#greetedBefore
+    this.#greetedBefore = true
+    if (!this.loaded) return this.loadFirst()
+    // Read marks may have moved without a new entry, so a return looks at the top of the list anyway.
+    if (reconnected || stale.size) await this.#refreshTop(stale).catch(() => {})
+  }
+
+  /** What was said while nobody listened: messages in order, then read marks. */
+  #resend(): void {
+    const messages = this.#pending()
+    if (messages.length) this.#transmit(messages)
+    const marks = [...this.#marks].map(([chat_id, seq]): ClientEvent => ({ type: 'read', chat_id, seq }))
+    if (marks.length) this.realtime.send(marks)
+  }
+
+  #refused(event: Extract<ServerEvent, { type: 'refused' }>): void {
+    const message = this.#pending().find(({ ref }) => ref === event.ref)
+    if (!message) return
+    const next = refuse(message, event.code)
+    this.#keep(next)
+    if (next.state === 'failed') return
+    const waitMs = event.retry_after_ms ?? backoffMs(next.refusals + 2)
+    setTimeout(() => this.#transmit(this.#pending().filter(({ ref }) => ref === next.ref)), waitMs)
+  }
+
+  #read({ chat_id, user_id, seq }: Extract<ServerEvent, { type: 'read' }>): void {
+    const chat = this.chats.get(chat_id)
+    if (user_id !== this.me) return chat?.markReadByOthers(seq)
+    if ((this.#marks.get(chat_id) ?? 0) <= seq) this.#marks.delete(chat_id)
+    chat?.markRead(seq)
+  }
+}
+
+function sendEvent({ chat_id, ref, text, reply_to }: Unsent): ClientEvent {
+  return { type: 'send', chat_id, ref, text, ...(reply_to === undefined ? {} : { reply_to }) }
+}

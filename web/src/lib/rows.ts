@@ -1,0 +1,77 @@
+// What the log shows: one row per entry and per unsent message, so that rows keep their place.
+import type { Entry, Unsent } from './types'
+
+export interface Row {
+  key: string
+  entry?: Entry
+  unsent?: Unsent
+  at: string
+  mine: boolean
+  /** Set on the first row of a day: its local date as a day number. */
+  newDay: boolean
+  /** The first message that was unread when the chat was opened. */
+  firstUnread: boolean
+  /** The first message of a run by one author. */
+  startsRun: boolean
+}
+
+const RUN_GAP_MS = 10 * 60_000
+
+export interface RowsInput {
+  entries: readonly Entry[]
+  unsent: readonly Unsent[]
+  me: string
+  /** The read mark at opening; 0 shows no divider. */
+  unreadAfter: number
+}
+
+export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[] {
+  const known = new Set(entries.filter((entry) => entry.sender_id === me && entry.ref).map((entry) => entry.ref))
+  const rows = [
+    ...entries.map((entry) => entryRow(entry, me)),
+    // An unsent message whose entry is here already is the same message, not a second one.
+    ...unsent.filter(({ ref }) => !known.has(ref)).map(unsentRow),
+  ]
+  let dividerPlaced = unreadAfter === 0
+  rows.forEach((row, index) => {
+    const previous = rows[index - 1]
+    row.newDay = !previous || dayOf(previous.at) !== dayOf(row.at)
+    if (!dividerPlaced && row.entry?.kind === 'message' && row.entry.seq > unreadAfter && !row.mine) {
+      // Without the entry before it we cannot know that this one is the first.
+      row.firstUnread = previous !== undefined
+      dividerPlaced = true
+    }
+    row.startsRun = row.newDay || row.firstUnread || !continuesRun(previous, row)
+  })
+  return rows
+}
+
+/** The same key before and after the acknowledgement, so that the bubble stays the same element. */
+function entryRow(entry: Entry, me: string): Row {
+  const mine = entry.sender_id === me
+  const key = mine && entry.ref ? `ref:${entry.ref}` : `seq:${entry.seq}`
+  return { key, entry, at: entry.at, mine, newDay: false, firstUnread: false, startsRun: true }
+}
+
+function unsentRow(unsent: Unsent): Row {
+  return { key: `ref:${unsent.ref}`, unsent, at: unsent.at, mine: true, newDay: false, firstUnread: false, startsRun: true }
+}
+
+function continuesRun(previous: Row | undefined, row: Row): boolean {
+  if (!previous || !isMessage(previous) || !isMessage(row)) return false
+  return author(previous) === author(row) && Date.parse(row.at) - Date.parse(previous.at) < RUN_GAP_MS
+}
+
+function author(row: Row): string {
+  return row.mine || !row.entry ? 'me' : row.entry.sender_id
+}
+
+function isMessage(row: Row): boolean {
+  return row.unsent !== undefined || row.entry?.kind === 'message'
+}
+
+/** A local calendar day as one number. */
+export function dayOf(at: string): number {
+  const date = new Date(at)
+  return date.getFullYear() * 10_000 + date.getMonth() * 100 + date.getDate()
+}

@@ -1,0 +1,37 @@
+// The pure rules of a chat's line in the list.
+import type { Chat, Entry } from './types'
+
+const SHOWN_KINDS = new Set<string>(['message', 'created', 'joined', 'left'])
+
+/** The chat after one more entry, or undefined when entries before it are missing. */
+export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefined {
+  if (entry.seq <= chat.seq) return chat
+  if (entry.seq > chat.seq + 1) return undefined
+  const people = entry.user_ids?.length ?? 0
+  return {
+    ...chat,
+    seq: entry.seq,
+    unread: chat.unread + (entry.kind === 'message' && entry.sender_id !== me ? 1 : 0),
+    members_count: chat.members_count + (entry.kind === 'joined' ? people : entry.kind === 'left' ? -people : 0),
+    last_entry: SHOWN_KINDS.has(entry.kind) ? entry : chat.last_entry,
+  }
+}
+
+/** What the server says, except where we already know better: an answer may be older than an event. */
+export function merged(known: Chat | undefined, fetched: Chat): Chat {
+  if (!known) return fetched
+  const older = fetched.seq < known.seq
+  const read_seq = Math.max(known.read_seq, fetched.read_seq)
+  return {
+    ...fetched,
+    ...(older ? { seq: known.seq, last_entry: known.last_entry, members_count: known.members_count } : {}),
+    unread: older ? known.unread : read_seq >= fetched.seq ? 0 : fetched.unread,
+    read_seq,
+    others_read_seq: Math.max(known.others_read_seq, fetched.others_read_seq),
+  }
+}
+
+/** When something last happened here: the order of the list. */
+export function activityOf(chat: Chat): string {
+  return chat.last_entry?.at ?? chat.created_at
+}

@@ -1,0 +1,48 @@
+// Who came, who left, who began: entries that are not messages, in words.
+import { listOf } from './format'
+import { t } from './i18n.svelte'
+import { nameOf } from './people.svelte'
+import type { Entry } from './types'
+
+const NAMES_MAX = 3
+
+export function systemText(entry: Entry, me: string): string {
+  const ids = entry.user_ids ?? []
+  const byMe = entry.sender_id === me
+  switch (entry.kind) {
+    case 'created':
+      return createdText(entry, byMe)
+    case 'joined':
+      return joinedText(entry.sender_id, ids, me)
+    case 'left':
+      return leftText(entry.sender_id, ids, me)
+    default:
+      return ''
+  }
+}
+
+function createdText({ title, sender_id }: Entry, byMe: boolean): string {
+  if (!title) return t('system.created_direct')
+  return byMe ? t('system.created_group_you', { title }) : t('system.created_group', { title, name: nameOf(sender_id) })
+}
+
+function joinedText(by: string, ids: string[], me: string): string {
+  const others = ids.filter((id) => id !== by)
+  if (others.length === 0) return t('system.joined', { people: people(ids, me) })
+  if (others.length === 1 && others[0] === me) return t('system.you_were_added')
+  if (by === me) return t('system.added_you', { people: people(others, me) })
+  return t('system.added', { name: nameOf(by), people: people(others, me) })
+}
+
+function leftText(by: string, ids: string[], me: string): string {
+  if (ids.length === 1 && ids[0] === me) return t('system.you_left')
+  if (ids.every((id) => id === by)) return t('system.left', { people: people(ids, me), n: ids.length })
+  if (by === me) return t('system.removed_you', { people: people(ids, me) })
+  return t('system.removed', { name: nameOf(by), people: people(ids, me) })
+}
+
+function people(ids: string[], me: string): string {
+  const names = ids.map((id) => (id === me ? t('chat.you').toLocaleLowerCase() : nameOf(id)))
+  if (names.length <= NAMES_MAX + 1) return listOf(names)
+  return t('system.and_more', { people: names.slice(0, NAMES_MAX).join(', '), n: names.length - NAMES_MAX })
+}

@@ -1,0 +1,20 @@
+// What a chat is called by the person who looks at it.
+import { nameOf } from './people.svelte'
+import type { Chat, Person } from './types'
+
+/** The other person of a direct chat; oneself in a chat with oneself. */
+export function companion(chat: Chat, me: string): Person | undefined {
+  if (chat.kind !== 'direct') return undefined
+  return chat.people.find((person) => person.id !== me) ?? chat.people[0]
+}
+
+export function titleOf(chat: Chat, me: string): string {
+  if (chat.kind === 'group') return chat.title
+  const other = companion(chat, me)
+  return other ? nameOf(other.id) : ''
+}
+
+/** The id that colours the avatar: the person's, or the group's own. */
+export function faceOf(chat: Chat, me: string): string {
+  return companion(chat, me)?.id ?? chat.id
+}

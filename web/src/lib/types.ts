@@ -1,0 +1,43 @@
+// Names for what travels over the wire; the shapes themselves come from openapi.json.
+import type { paths } from '../api.gen'
+
+type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never
+type Ok<Path extends keyof paths, Method extends keyof paths[Path], Status extends number> = paths[Path][Method] extends {
+  responses: infer Responses
+}
+  ? Status extends keyof Responses
+    ? Json<Responses[Status]>
+    : never
+  : never
+
+export type Tokens = Ok<'/v1/auth/login', 'post', 200>
+export type User = Tokens['user']
+export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
+export type Chat = Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>
+export type Entry = Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number]
+
+/** A message that the server has not acknowledged yet. */
+export interface Unsent {
+  chat_id: string
+  ref: string
+  text: string
+  reply_to?: number
+  at: string
+  state: 'pending' | 'failed'
+  refusals: number
+}
+
+/** Events of docs/realtime.md, server to client. */
+export type ServerEvent =
+  | { type: 'hello'; user_id: string; chats: Record<string, number>; online: string[] }
+  | ({ type: 'entry' } & Entry)
+  | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
+  | { type: 'read'; chat_id: string; user_id: string; seq: number }
+  | { type: 'typing'; chat_id: string; user_id: string }
+  | { type: 'presence'; user_id: string; online: boolean }
+
+/** Events of docs/realtime.md, client to server. */
+export type ClientEvent =
+  | { type: 'send'; chat_id: string; ref: string; text: string; reply_to?: number }
+  | { type: 'read'; chat_id: string; seq: number }
+  | { type: 'typing'; chat_id: string }

@@ -1,0 +1,34 @@
+import { createRouter } from 'sv-router'
+import { session } from './lib/session.svelte'
+import Chats from './screens/Chats.svelte'
+import Settings from './screens/Settings.svelte'
+import SetUp from './screens/SetUp.svelte'
+import Shell from './screens/Shell.svelte'
+import SignIn from './screens/SignIn.svelte'
+import SignUp from './screens/SignUp.svelte'
+
+const guests = {
+  beforeLoad() {
+    if (session.user) throw navigate('/', { replace: true })
+  },
+}
+
+const members = {
+  beforeLoad() {
+    if (!session.user) throw navigate('/sign-in', { replace: true })
+  },
+}
+
+export const { p, navigate, route, isActive } = createRouter({
+  '/setup': SetUp,
+  '/sign-in': { '/': SignIn, hooks: guests },
+  '/sign-up': { '/': SignUp, hooks: guests },
+  '/': {
+    '/': Chats,
+    '/chat/:id': Chats,
+    '/settings': Settings,
+    layout: Shell,
+    hooks: members,
+  },
+  '*': Chats,
+})
