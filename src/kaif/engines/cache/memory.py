@@ -80,7 +80,7 @@ class MemoryCache:
         """Nothing outlives the process, so there is nothing to let go."""
 
     def _sweep_when_grown(self, now: int) -> None:
-        if self._entries() < self._sweep_at_entries:
+        if self.entries() < self._sweep_at_entries:
             return
         self._counters = {key: entry for key, entry in self._counters.items() if entry[1] > now}
         self._locks = {name: entry for name, entry in self._locks.items() if entry[1] > now}
@@ -89,7 +89,7 @@ class MemoryCache:
             for key, holders in self._presence.items()
             if (alive := {holder: lapses for holder, lapses in holders.items() if lapses > now})
         }
-        self._sweep_at_entries = max(SWEEP_ENTRIES_MIN, 2 * self._entries())
+        self._sweep_at_entries = max(SWEEP_ENTRIES_MIN, 2 * self.entries())
 
-    def _entries(self) -> int:
+    def entries(self) -> int:
         return len(self._counters) + len(self._presence) + len(self._locks)

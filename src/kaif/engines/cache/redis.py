@@ -24,6 +24,7 @@ from kaif.kernel.ids import new_id
 COMMAND_TIMEOUT_S = 1.0
 CONNECT_TIMEOUT_S = 0.5
 CONNECTIONS_MAX = 16
+SILENCE_MAX_S = 5.0
 # A script holds up every other client of Redis, so one call takes a bounded number of members.
 MEMBERS_PER_CALL = 500
 
@@ -49,7 +50,7 @@ return seen
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
-async def open_redis(url: str) -> "RedisCache":
+async def open_redis(url: str, silence_max_s: float = SILENCE_MAX_S) -> "RedisCache":
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS_MAX,
@@ -59,7 +60,7 @@ async def open_redis(url: str) -> "RedisCache":
         # A connection that Redis closed while it idled is replaced once; nothing else is repeated.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
-    cache = RedisCache(Redis.from_pool(pool), News(url))
+    cache = RedisCache(Redis.from_pool(pool), News(url, silence_max_s))
     try:
         async with cache.bounded():
             await cache.ping()

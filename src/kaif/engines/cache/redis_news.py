@@ -19,13 +19,14 @@ log = logging.getLogger("kaif.cache")
 
 CONNECT_TIMEOUT_S = 0.5
 SUBSCRIBE_TIMEOUT_S = 1.0
-# A connection that stays silent this long is asked whether it lives, and given as long again to answer.
-SILENCE_MAX_S = 5.0
 PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 2.0
 
 
 class News:
-    def __init__(self, url: str) -> None:
+    """A connection that stays silent for `silence_max_s` is asked whether it lives, and has as long again to answer."""
+
+    def __init__(self, url: str, silence_max_s: float) -> None:
+        self._silence_max_s = silence_max_s
         self._client = Redis.from_url(
             url,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -78,7 +79,7 @@ class News:
     async def _listen(self, pubsub: PubSub) -> None:
         asked = False
         while True:
-            message = await pubsub.get_message(timeout=SILENCE_MAX_S)
+            message = await pubsub.get_message(timeout=self._silence_max_s)
             if message is not None:
                 asked = False
                 self._take(message)

@@ -1,0 +1,50 @@
+"""Real servers for the tests that need them. A missing one is a failure with the command that mends it."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import pytest
+from tests.servers import MissingServer, PostgresServer, RedisServer, Server
+
+Started = TypeVar("Started", bound=Server)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One per test process. A test that stops it must start it again."""
+    yield from _running(PostgresServer)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh, empty database."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    yield from _running(RedisServer)
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """An empty Redis."""
+    shared_redis.flush()
+    return shared_redis.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """The test's own, to stop, start, pause and resume."""
+    yield from _running(RedisServer)
+
+
+def _running(kind: Callable[[], Started]) -> Iterator[Started]:
+    try:
+        server = kind()
+    except MissingServer as missing:
+        pytest.fail(str(missing), pytrace=False)
+    yield server
+    server.remove()
