@@ -9,6 +9,7 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing, Person
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
 
 ChatId = NewType("ChatId", str)
@@ -22,6 +23,9 @@ EntryKind = Literal["message", "created", "joined", "left"]
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"
 SIGNALS = "messaging.signals"
+
+# One person's messages, by whichever way they come.
+SEND = Limit("send", per_minute=600, burst=100)
 
 # In larger groups read marks are not shown to others: each one would have to go to everybody.
 READ_MARKS_SHOWN_MEMBERS_MAX = 100

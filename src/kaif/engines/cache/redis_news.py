@@ -69,7 +69,8 @@ class News:
                     pause_s = PAUSE_MIN_S
                     await self._listen(pubsub)
             except Exception as error:
-                log.warning("no news from Redis, connecting again: %s", error)
+                if pause_s == PAUSE_MIN_S:
+                    log.warning("no news from Redis, connecting again: %s", error)
             finally:
                 self._pubsub = None
             # Spread, so that many processes do not all come back at once.

@@ -79,7 +79,7 @@ class Database(Protocol):
 
 
 async def open_database(url: str) -> Database:
-    """`sqlite:PATH` (`sqlite::memory:` in tests) or `postgresql://user:password@host/name`."""
+    """`sqlite:PATH` (`sqlite::memory:` is a temporary file) or `postgresql://user:password@host/name`."""
     match url.partition(":")[0]:
         case "sqlite":
             from kaif.engines.database.sqlite import Sqlite

@@ -44,7 +44,8 @@ def pending(service: str, known: list[Migration], applied: list[Applied]) -> lis
     for done in applied:
         if done.number not in checksums:
             raise MigrationRefused(
-                f"The data was written by a newer version of Kaif Ozero ({service} {done.number:04}): upgrade the program."
+                f"The data was written by a newer version of Kaif Ozero ({service} {done.number:04}): "
+                "upgrade the program."
             )
         if done.checksum != checksums[done.number]:
             raise MigrationRefused(f"Migration {service} {done.number:04} was changed after it had been applied.")

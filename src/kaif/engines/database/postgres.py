@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 POOL_SIZE = 10
 LOOKUPS_IN_FLIGHT_MAX = 2
 CONNECTION_WAIT_S = 5
+CLOSE_S_MAX = 5
 STATEMENT_TIMEOUT_S = 15
 
 # Any fixed number will do; it only has to be the same in every process of ours.
@@ -106,8 +107,10 @@ class Postgres:
         raise Unavailable("On PostgreSQL use pg_dump or its continuous archiving.")
 
     async def close(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pool.close(), 5)
+        try:
+            await asyncio.wait_for(self._pool.close(), CLOSE_S_MAX)
+        except TimeoutError:
+            self._pool.terminate()
 
 
 class PostgresTransaction:
@@ -165,13 +168,13 @@ class PostgresLookup(Generic[Row]):
             batch, self._waiting = self._waiting, {}
             try:
                 rows: list[tuple[Any, ...]] = await self._database.fetch(tuple, self._sql, keys=list(batch))
+                for row in rows:
+                    batch.pop(row[0]).set_result(self._shape(*row))
             except Exception as error:
                 for future in batch.values():
                     future.set_exception(error)
                     future.exception()
                 continue
-            for row in rows:
-                batch.pop(row[0]).set_result(self._shape(*row))
             for future in batch.values():
                 future.set_result(None)
 
@@ -183,6 +186,9 @@ def _translated() -> Iterator[None]:
         yield
     except asyncpg.UniqueViolationError as error:
         raise AlreadyExists from error
+    except asyncpg.DataError:
+        # A value of the wrong type is our mistake and no outage, though asyncpg counts it among the latter.
+        raise
     except asyncpg.DiskFullError as error:
         raise StorageFull(retry_after_ms=5000) from error
     except (

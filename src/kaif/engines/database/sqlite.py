@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Generic
 
 import msgspec
@@ -19,7 +20,7 @@ from kaif.engines.database import AlreadyExists, Dialect, Lookup, Params, Row, o
 from kaif.engines.database.migrations import Applied, Migration, pending, read_migrations
 from kaif.engines.database.statements import for_sqlite
 from kaif.kernel.clock import now_us
-from kaif.kernel.errors import KaifError, StorageFull, Unavailable
+from kaif.kernel.errors import StorageFull, Unavailable
 from kaif.kernel.events import Event
 
 # A group is closed after this many transactions, so that the first of them does not wait for ever
@@ -41,10 +42,16 @@ class Sqlite:
     dialect: Dialect = "sqlite"
 
     def __init__(self, path: str) -> None:
+        if path == ":memory:":
+            # Two connections to ":memory:" would see two databases.
+            self._folder = TemporaryDirectory(prefix="kaif-")
+            path = str(Path(self._folder.name, "kaif.db"))
         self._path = path
         self.on_published: list[Callable[[], None]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._turn = asyncio.Lock()
+        # Taken until the commit, so that a group can't grow past its bound while it waits for its turn to commit.
+        self._seats = asyncio.Semaphore(GROUP_TRANSACTIONS_MAX)
         self._group: Group | None = None
         with _translated():
             self._writer = _connect(path, *_WRITER)
@@ -52,16 +59,17 @@ class Sqlite:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
-        async with self._turn:
-            with _translated():
-                group = self._join_group()
-                try:
-                    yield SqliteTransaction(self._writer, group)
-                except BaseException:
-                    self._undo(group)
-                    raise
-                self._writer.execute("RELEASE one")
-        await asyncio.shield(group.committed)
+        async with self._seats:
+            async with self._turn:
+                with _translated():
+                    group = self._join_group()
+                    try:
+                        yield SqliteTransaction(self._writer, group)
+                    except BaseException:
+                        self._undo(group)
+                        raise
+                    self._writer.execute("RELEASE one")
+            await asyncio.shield(group.committed)
 
     def _join_group(self) -> "Group":
         if self._group is None:
@@ -97,7 +105,7 @@ class Sqlite:
             try:
                 with _translated():
                     await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
-            except KaifError as error:
+            except Exception as error:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 group.fail(error)
@@ -108,7 +116,8 @@ class Sqlite:
                         call()
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
-        return _fetch(self._reader, shape, sql, params)
+        with _translated():
+            return _fetch(self._reader, shape, sql, params)
 
     def lookup(self, shape: type[Row], sql: str) -> Lookup[Row]:
         return SqliteLookup(self._reader, shape, sql)
@@ -170,7 +179,7 @@ class Group:
         self.published = False
         self.commit: asyncio.Task[None] | None = None
 
-    def fail(self, error: KaifError) -> None:
+    def fail(self, error: Exception) -> None:
         self.committed.set_exception(error)
         self.committed.exception()  # Whoever waits gets it; when nobody does, that is no news for the log.
 
@@ -206,7 +215,8 @@ class SqliteLookup(Generic[Row]):
         self._sql = sql.replace("IN :keys", "= ?")
 
     async def __call__(self, key: str) -> Row | None:
-        row = self._execute(self._sql, (key,)).fetchone()
+        with _translated():
+            row = self._execute(self._sql, (key,)).fetchone()
         return self._shape(*row) if row else None
 
 
@@ -238,7 +248,7 @@ def _statements(script: str) -> list[str]:
         if sqlite3.complete_statement(statement):
             statements.append(statement)
             statement = ""
-    return statements
+    return [*statements, statement]
 
 
 class _translated:

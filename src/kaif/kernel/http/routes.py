@@ -5,14 +5,7 @@ from typing import Any
 
 import msgspec
 
-
-class Limit(msgspec.Struct, frozen=True):
-    """How often one account, or one address where nobody is signed in, may do this: a steady rate and a burst."""
-
-    name: str
-    per_minute: int
-    burst: int
-
+from kaif.kernel.limits import Limit
 
 USUAL = Limit("usual", per_minute=1200, burst=300)
 

@@ -19,16 +19,13 @@ _encode = msgspec.json.Encoder().encode
 class Endpoint:
     """One route and the object that serves it."""
 
-    __slots__ = ("_call", "_decode", "answers_nothing", "route")
+    __slots__ = ("answers_nothing", "call", "decode", "route")
 
     def __init__(self, route: Route, service: object) -> None:
         self.route = route
-        self._call: Callable[[Actor, Any], Awaitable[Any]] = getattr(service, route.use_case.__name__)
-        self._decode = _decoder(route)
+        self.call: Callable[[Actor, Any], Awaitable[Any]] = getattr(service, route.use_case.__name__)
+        self.decode = _decoder(route)
         self.answers_nothing = route.status == 204
-
-    async def __call__(self, actor: Actor, path: dict[str, str], query: bytes, body: bytes) -> Any:
-        return await self._call(actor, self._decode(path, query, body))
 
     def encode(self, result: Any) -> bytes:
         return b"" if self.answers_nothing else _encode(result)

@@ -1,11 +1,12 @@
 """The HTTP surface of auth."""
 
 from kaif.interfaces.auth import Auth
-from kaif.kernel.http import Limit, get, post
+from kaif.kernel.http import get, post
+from kaif.kernel.limits import Limit
 
 # Guessing passwords and making accounts by the thousand is what these stop.
 SIGN_IN = Limit("sign_in", per_minute=10, burst=10)
-SIGN_UP = Limit("sign_up", per_minute=10, burst=20)
+SIGN_UP = Limit("sign_up", per_minute=20, burst=40)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [

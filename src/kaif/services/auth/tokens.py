@@ -20,7 +20,7 @@ def new_signing_key() -> str:
 
 class Signer:
     def __init__(self, signing_key: str) -> None:
-        self._key = OKPKey.import_key(signing_key)
+        self._key = OKPKey.import_key(json.loads(signing_key))
 
     def sign(self, user_id: UserId, session_id: SessionId, role: str, now_us: int) -> str:
         now_s = now_us // SECOND_US

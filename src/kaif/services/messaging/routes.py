@@ -1,9 +1,9 @@
 """The HTTP surface of messaging."""
 
-from kaif.interfaces.messaging import Messaging
-from kaif.kernel.http import Limit, delete, get, post
+from kaif.interfaces.messaging import SEND, Messaging
+from kaif.kernel.http import delete, get, post
+from kaif.kernel.limits import Limit
 
-SEND = Limit("send", per_minute=600, burst=100)
 CREATE = Limit("create_chat", per_minute=60, burst=60)
 
 ROUTES = [

@@ -1,0 +1,133 @@
+"""Backup and restore: one file that holds everything, made and put back while the server runs.
+
+A restore never overwrites: the archive is unpacked beside the data and swapped in at a start, and
+what was there before is kept.
+"""
+
+import asyncio
+import contextlib
+import io
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+import kaif
+from kaif.app.settings import Misconfigured
+from kaif.engines.database import open_database
+
+PENDING = "restore-pending"
+DATABASE = "kaif.db"
+# What belongs to the data beside the database. Logs do not.
+FOLDERS = ("secrets", "blobs", "mailbox")
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The archive's first member."""
+
+    product: str
+    version: str
+    made_at_s: int
+
+
+def backup(data: Path, target: Path) -> int:
+    """Write the archive; the target appears only when it is whole. Returns its size in bytes."""
+    if not (data / DATABASE).exists():
+        raise Misconfigured(f"There is no data in {data}.")
+    with _beside(target) as unfinished:
+        _write(data, unfinished)
+        size = unfinished.stat().st_size
+        unfinished.replace(target)
+    return size
+
+
+def _write(data: Path, target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as workplace:
+        copy = Path(workplace) / DATABASE
+        asyncio.run(_copy_database(data / DATABASE, copy))
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
+                _add_manifest(archive)
+                archive.add(copy, DATABASE)
+                for folder in FOLDERS:
+                    if (data / folder).is_dir():
+                        archive.add(data / folder, folder)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+async def _copy_database(source: Path, target: Path) -> None:
+    database = await open_database(f"sqlite:{source}")
+    try:
+        await database.backup(target)
+    finally:
+        await database.close()
+
+
+def _add_manifest(archive: tarfile.TarFile) -> None:
+    content = msgspec.json.encode(Manifest("kaif-ozero", kaif.__version__, int(time.time())))
+    member = tarfile.TarInfo("manifest.json")
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def stage(data: Path, source: Path) -> None:
+    """Check the archive and unpack it where the next start finds it. Raises Misconfigured."""
+    data.mkdir(parents=True, exist_ok=True)
+    if (data / PENDING).exists():
+        raise Misconfigured("Another restored archive already waits for the next start.")
+    with _beside(data / PENDING) as unfinished:
+        try:
+            with tarfile.open(source, "r:gz") as archive:
+                archive.extractall(unfinished, filter="data")
+            manifest = msgspec.json.decode((unfinished / "manifest.json").read_bytes(), type=Manifest)
+        except (OSError, tarfile.TarError, EOFError, msgspec.MsgspecError) as error:
+            raise Misconfigured(f"{source} is not a whole backup of Kaif Ozero ({error}).") from error
+        if manifest.product != "kaif-ozero" or not _is_sound(unfinished / DATABASE):
+            raise Misconfigured(f"{source} is not a sound backup of Kaif Ozero.")
+        unfinished.rename(data / PENDING)
+
+
+def _is_sound(database: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+        except sqlite3.DatabaseError:
+            return False
+
+
+def swap_in_pending(data: Path) -> Path | None:
+    """Put a staged archive in place; returns where the data that was there is kept, if one was staged."""
+    pending = data / PENDING
+    if not pending.exists():
+        return None
+    kept = data / f"before-restore-{int(time.time())}"
+    kept.mkdir(exist_ok=True)
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *FOLDERS):
+        if (data / name).exists():
+            (data / name).rename(kept / name)
+    for name in (DATABASE, *FOLDERS):
+        if (pending / name).exists():
+            (pending / name).rename(data / name)
+    shutil.rmtree(pending)
+    return kept
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A name beside the target, on the same disk, gone again unless it was renamed."""
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield unfinished
+    finally:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished)
+        else:
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,126 @@
+"""The command line."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+import kaif
+from kaif.app import archive, run
+from kaif.app.folder import DataFolder, running
+from kaif.app.settings import Misconfigured, Settings, read_settings
+
+DATA = Path("data")
+
+
+class Sentences(click.Group):
+    """What an operator can mend is a sentence on standard error and exit code 1, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (run.Cannot, Misconfigured) as error:
+            click.echo(f"kaif: {error}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            click.echo(f"kaif: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", err=True)
+            sys.exit(1)
+
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA,
+    envvar="KAIF_DATA",
+    show_default=True,
+    help="Folder that holds all of the server's state.",
+)
+
+
+@click.group(cls=Sentences, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(kaif.__version__, prog_name="kaif")
+def main() -> None:
+    """Kaif Ozero: people talk, pay, trade and share media on a server of their own.
+
+    `kaif up` runs all of it on this machine. Settings that are not options are KAIF_* variables of
+    the environment: see docs/operating.md.
+    """
+    run.log_to_stderr()
+
+
+@main.command()
+@data_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+def up(data: Path, host: str, port: int) -> None:
+    """Run everything in one process, with all state in the data folder."""
+    run.up(read_settings(data, host, port), click.echo)
+
+
+@main.command()
+@click.argument("service", type=click.Choice(["gateway", "auth", "messaging"]))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", required=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@data_option
+def serve(service: str, host: str, port: int, data: Path) -> None:
+    """Run one service of the system as a process of its own, on PostgreSQL and Redis."""
+    run.serve(service, _for_many_processes(read_settings(data, host, port)), click.echo)
+
+
+def _for_many_processes(settings: Settings) -> Settings:
+    if settings.database_url.startswith("sqlite:"):
+        raise Misconfigured("Separate services need KAIF_DATABASE_URL=postgresql://…")
+    if settings.cache_url.startswith("memory:"):
+        raise Misconfigured("Separate services need KAIF_CACHE_URL=redis://…")
+    return settings
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@data_option
+def backup(file: Path, data: Path) -> None:
+    """Write everything into FILE, also while the server runs. The file holds secrets: keep it safe."""
+    size = archive.backup(data, file)
+    click.echo(f"{file} holds everything up to this moment ({size / 1e6:.1f} MB).")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@data_option
+def restore(file: Path, data: Path) -> None:
+    """Put a backup in the place of the data, which is kept; a running server starts again with it."""
+    archive.stage(data, file)
+    if holder := running(data):
+        os.kill(holder.pid, signal.SIGHUP)
+        click.echo("The running server starts again with the restored data.")
+        return
+    folder = DataFolder(data)
+    kept = archive.swap_in_pending(data)
+    folder.release()
+    click.echo(f"Restored. What was there before is in {kept}.")
+
+
+@main.command()
+def keys() -> None:
+    """Print a new key for signing access tokens, for KAIF_SIGNING_KEY_FILE."""
+    from kaif.services.auth.tokens import new_signing_key
+
+    click.echo(new_signing_key())
+
+
+@main.command()
+def openapi() -> None:
+    """Print the OpenAPI 3.1 document of the public HTTP interface."""
+    import msgspec
+
+    from kaif.app.compose import document
+
+    click.echo(msgspec.json.format(msgspec.json.encode(document()), indent=1).decode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""The whole system, wired top to bottom: engines, services, subscriptions, the edge."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import kaif
+from kaif.app.settings import Misconfigured, Settings
+from kaif.engines import database as engines_database
+from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.cache import Cache, open_cache
+from kaif.engines.database import Database, open_database
+from kaif.engines.mail import Mail, open_mail
+from kaif.engines.mail.mailbox import DevMailbox
+from kaif.gateway import pages
+from kaif.gateway.access_log import AccessLog
+from kaif.gateway.application import Gateway, Page, Request
+from kaif.gateway.hub import Hub
+from kaif.gateway.identity import Identity
+from kaif.gateway.limits import Limits
+from kaif.gateway.metrics import Metrics
+from kaif.gateway.presence import PresenceBoard
+from kaif.gateway.server import serve
+from kaif.gateway.sockets import Sockets
+from kaif.gateway.static import StaticFiles
+from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.messaging import Messaging
+from kaif.kernel.actor import NOBODY
+from kaif.kernel.clock import now_us
+from kaif.kernel.http import Endpoint, Route, Table
+from kaif.kernel.http.openapi import openapi_document
+from kaif.kernel.remote import Caller, Listener
+from kaif.services import auth, messaging
+from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
+from kaif.services.auth.service import AuthService
+from kaif.services.auth.tokens import Signer
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.routes import ROUTES as MESSAGING_ROUTES
+from kaif.services.messaging.sending import Sender
+from kaif.services.messaging.service import MessagingService
+
+ROUTES: list[Route] = [*AUTH_ROUTES, *MESSAGING_ROUTES]
+CLIENT = Path(kaif.__file__).parent / "web"
+
+log = logging.getLogger("kaif")
+
+
+def document() -> dict[str, Any]:
+    """The public HTTP interface as OpenAPI 3.1."""
+    return openapi_document(ROUTES, "Kaif Ozero", kaif.__version__, "The public HTTP interface of Kaif Ozero.")
+
+
+# Engines, each closed again when its block ends
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    database = await open_database(settings.database_url)
+    try:
+        await database.migrate("outbox", _migrations(engines_database))
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
+    cache = await open_cache(settings.cache_url)
+    try:
+        yield cache
+    finally:
+        await cache.close()
+
+
+# Services
+
+
+@asynccontextmanager
+async def auth_service(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[AuthService]:
+    await database.migrate("auth", _migrations(auth))
+    passwords = Passwords()
+    try:
+        yield AuthService(database, cache, passwords, Signer(settings.signing_key), now_us, settings.setup_code)
+    finally:
+        passwords.close()
+
+
+@asynccontextmanager
+async def messaging_service(database: Database, cache: Cache, auth: Auth) -> AsyncIterator[MessagingService]:
+    await database.migrate("messaging", _migrations(messaging))
+    announcer = Announcer(cache)
+    sender = Sender(database, announcer, now_us)
+    bus = OutboxBus(database)
+    bus.subscribe("messaging.people", PersonChanged, Reactions(database).remember_person)
+    await bus.start()
+    try:
+        yield MessagingService(database, auth, announcer, sender, now_us)
+    finally:
+        await bus.close()
+
+
+def _migrations(owner: Any) -> Path:
+    return Path(owner.__file__).parent / "migrations"
+
+
+# The edge
+
+
+@asynccontextmanager
+async def edge(
+    settings: Settings, auth: Auth, messaging: Messaging, cache: Cache, mail: Mail, access_log: BinaryIO
+) -> AsyncIterator[tuple[Gateway, Sockets]]:
+    identity = Identity(auth, cache)
+    limits = Limits(settings.limits_scale)
+    metrics = Metrics()
+    hub = Hub(messaging, cache, PresenceBoard(cache))
+    sockets = Sockets(identity, hub, messaging, limits, settings.trusted_proxies)
+    lines = AccessLog(access_log)
+    table = Table(
+        [Endpoint(route, auth) for route in AUTH_ROUTES] + [Endpoint(route, messaging) for route in MESSAGING_ROUTES]
+    )
+    own: dict[str, Page] = {}
+    gateway = Gateway(table, own, identity, limits, StaticFiles(CLIENT), metrics, lines, settings.trusted_proxies)
+    metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
+    metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
+    own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
+    await identity.start()
+    await hub.start()
+    try:
+        yield gateway, sockets
+    finally:
+        await sockets.close()
+        await hub.close()
+        await identity.close()
+        lines.flush()
+
+
+def _own_pages(
+    settings: Settings, gateway: Gateway, sockets: Sockets, auth: Auth, metrics: Metrics, mail: Mail
+) -> dict[str, Page]:
+    async def auth_answers() -> None:
+        await auth.get_setup(NOBODY, Nothing())
+
+    def require_owner(request: Request) -> None:
+        gateway.require_role(request, "owner")
+
+    own = {
+        "/health": pages.health(),
+        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}),
+        "/metrics": pages.metrics(metrics, settings.metrics_token),
+        "/openapi.json": pages.openapi(document()),
+        "/v1/csp-reports": pages.csp_reports(),
+    }
+    if isinstance(mail, DevMailbox):
+        own["/operator/mailbox"] = pages.mailbox(mail, require_owner)
+    return own
+
+
+# Processes
+
+
+async def run_everything(
+    settings: Settings,
+    listener: socket.socket,
+    access_log: BinaryIO,
+    stop: asyncio.Event,
+    started: Callable[[bool], None],
+) -> None:
+    """`kaif up`: all of it in this process. `started` is told whether the server still has to be set up."""
+    async with (
+        database_of(settings) as database,
+        cache_of(settings) as cache,
+        auth_service(settings, database, cache) as auth,
+        messaging_service(database, cache, auth) as messaging,
+        edge(settings, auth, messaging, cache, await open_mail(settings.mail_url), access_log) as (gateway, sockets),
+    ):
+        setup = await auth.get_setup(NOBODY, Nothing())
+        await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
+
+
+async def run_gateway(
+    settings: Settings,
+    listener: socket.socket,
+    access_log: BinaryIO,
+    stop: asyncio.Event,
+    started: Callable[[bool], None],
+) -> None:
+    """`kaif serve gateway`: the edge, with the services elsewhere."""
+    secret = _internal_secret(settings)
+    async with (
+        cache_of(settings) as cache,
+        _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
+        _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
+        edge(
+            settings,
+            auths.remote(Auth),
+            messagings.remote(Messaging),
+            cache,
+            await open_mail(settings.mail_url),
+            access_log,
+        ) as (gateway, sockets),
+    ):
+        setup = await auths.remote(Auth).get_setup(NOBODY, Nothing())
+        await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
+
+
+async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:
+    """`kaif serve auth`: the service behind an internal port."""
+    async with (
+        database_of(settings) as database,
+        cache_of(settings) as cache,
+        auth_service(settings, database, cache) as auth,
+    ):
+        setup = await auth.get_setup(NOBODY, Nothing())
+        await _expose(settings, Auth, auth, stop, lambda: started(setup.needed))
+
+
+async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:
+    """`kaif serve messaging`: the service behind an internal port, beside others of its kind."""
+    secret = _internal_secret(settings)
+    async with (
+        database_of(settings) as database,
+        cache_of(settings) as cache,
+        _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
+        messaging_service(database, cache, auths.remote(Auth)) as messaging,
+    ):
+        await _expose(settings, Messaging, messaging, stop, lambda: started(False))
+
+
+async def _expose(
+    settings: Settings, interface: type, service: object, stop: asyncio.Event, started: Callable[[], None]
+) -> None:
+    listener = Listener(_internal_secret(settings))
+    listener.expose(interface, service)
+    await listener.start(settings.host, settings.port)
+    started()
+    await stop.wait()
+    await listener.close()
+
+
+@asynccontextmanager
+async def _calling(addresses: list[tuple[str, int]], variable: str, secret: bytes) -> AsyncIterator[Caller]:
+    if not addresses:
+        raise Misconfigured(f"{variable} must name where that service listens, such as 127.0.0.1:9001.")
+    caller = Caller(addresses, secret)
+    await caller.start()
+    try:
+        yield caller
+    finally:
+        await caller.close()
+
+
+def _internal_secret(settings: Settings) -> bytes:
+    if len(settings.internal_secret) < 32:
+        raise Misconfigured("KAIF_INTERNAL_SECRET must be the same 32 or more characters in every process.")
+    return settings.internal_secret.encode()

@@ -1,0 +1,99 @@
+"""The data folder: one process at a time, secrets readable by nobody else."""
+
+import fcntl
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from kaif.app.settings import Misconfigured
+from kaif.services.auth.tokens import new_signing_key
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Who holds the folder; other commands find the server by it."""
+
+    pid: int
+    url: str = ""
+
+
+class DataFolder:
+    def __init__(self, path: Path) -> None:
+        """Make the folder and take it. Raises Misconfigured when that can't be."""
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(path / "kaif.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Misconfigured(f"The data folder {path} can't be used: {error.strerror}.") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = running(path)
+            whose = f" by process {holder.pid}" if holder else ""
+            os.close(self._lock)
+            raise Misconfigured(f"The data folder {path} is already in use{whose}.") from None
+
+    def announce(self, url: str) -> None:
+        content = msgspec.json.encode(Running(os.getpid(), url))
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, content, 0)
+
+    def signing_key(self) -> str:
+        """The key of access tokens, made at the first start."""
+        return secret_file(self.path / "secrets" / "signing-key.json", new_signing_key)
+
+    def release(self) -> None:
+        os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+
+def running(path: Path) -> Running | None:
+    """The process that holds the folder now, if one does."""
+    try:
+        lock = os.open(path / "kaif.lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return _decode(os.pread(lock, 4096, 0))
+    finally:
+        os.close(lock)
+    return None
+
+
+def _decode(content: bytes) -> Running | None:
+    try:
+        return msgspec.json.decode(content, type=Running)
+    except msgspec.MsgspecError:
+        return None
+
+
+def secret_file(path: Path, make: Callable[[], str]) -> str:
+    """The secret in the file; made, and kept where only this user reads it, when there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        pass
+    secret = make()
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        # Beside and renamed: a crash or a full disk leaves no half of a key.
+        unfinished = path.with_suffix(".part")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError as error:
+        raise Misconfigured(f"{path} can't be written: {error.strerror}.") from error
+    return secret
+
+
+def is_private(path: Path) -> bool:
+    """Nobody but its owner may read it."""
+    return not stat.S_IMODE(path.stat().st_mode) & 0o077

@@ -1,0 +1,163 @@
+"""Runs a process of ours until it is asked to stop, and says in one sentence why it can't start."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+import msgspec
+import uvloop
+
+from kaif.app import compose
+from kaif.app.archive import swap_in_pending
+from kaif.app.folder import DataFolder
+from kaif.app.settings import Misconfigured, Settings
+from kaif.engines.database.migrations import MigrationRefused
+from kaif.gateway.server import listen
+from kaif.kernel.errors import KaifError
+
+ACCESS_LOG_BYTES_MAX = 64 << 20
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+class Cannot(Exception):
+    """The process can't run; the message is a sentence for the operator."""
+
+
+def up(settings: Settings, say: Say) -> None:
+    """`kaif up`. Starts again by itself when a restored archive waits."""
+    if _told(lambda: _up(settings, say)):
+        os.execv(sys.executable, [sys.executable, "-m", "kaif.app.cli", *sys.argv[1:]])  # noqa: S606
+
+
+def _up(settings: Settings, say: Say) -> bool:
+    """True when the process should start again."""
+    folder = DataFolder(settings.data)
+    if kept := swap_in_pending(settings.data):
+        say(f"The restored data is in place; what was there before is in {kept}.")
+    listener = listen_or_explain(settings)
+    port = listener.getsockname()[1]
+    settings = msgspec.structs.replace(settings, port=port, signing_key=settings.signing_key or folder.signing_key())
+    folder.announce(settings.public_url)
+    again = False
+
+    async def main() -> None:
+        nonlocal again
+        async with _signals() as (stop, hang_up):
+            with _access_log(settings.data / "logs" / "access.jsonl") as log:
+                await compose.run_everything(settings, listener, log, stop, lambda new: _say_hello(settings, new, say))
+            again = hang_up.is_set()
+
+    try:
+        uvloop.run(main())
+    finally:
+        folder.release()
+    return again
+
+
+def serve(role: str, settings: Settings, say: Say) -> None:
+    """`kaif serve ROLE`: one service of the system, logging to standard output."""
+    _told(lambda: uvloop.run(_serve(role, settings, say)))
+
+
+async def _serve(role: str, settings: Settings, say: Say) -> None:
+    async with _signals() as (stop, _):
+
+        def started(needs_setup: bool) -> None:
+            _say_hello(settings, needs_setup and role == "auth", say, role)
+
+        match role:
+            case "gateway":
+                listener = listen_or_explain(settings)
+                await compose.run_gateway(settings, listener, sys.stdout.buffer, stop, started)
+            case "auth":
+                if not settings.signing_key:
+                    raise Misconfigured("KAIF_SIGNING_KEY or KAIF_SIGNING_KEY_FILE must hold a key: see `kaif keys`.")
+                await compose.run_auth(settings, stop, started)
+            case "messaging":
+                await compose.run_messaging(settings, stop, started)
+
+
+def _say_hello(settings: Settings, needs_setup: bool, say: Say, role: str = "up") -> None:
+    if role in ("up", "gateway"):
+        say(f"Kaif Ozero is running: {settings.public_url}")
+    else:
+        say(f"Kaif Ozero {role} is listening on {settings.host}:{settings.port}")
+    if needs_setup:
+        base = settings.public_url if role == "up" else ""
+        say(f"Make the first account, the operator's, with this one-time link: {base}/setup#{settings.setup_code}")
+
+
+@contextlib.asynccontextmanager
+async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
+    """Set when the process should stop (INT, TERM); both are set when it should start again (HUP)."""
+    stop, hang_up = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def again() -> None:
+        hang_up.set()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again)
+    yield stop, hang_up
+
+
+@contextlib.contextmanager
+def _access_log(path: Path) -> Iterator[BinaryIO]:
+    """The log's file; a long one becomes the old one, which takes the place of an older."""
+    path.parent.mkdir(exist_ok=True)
+    if path.exists() and path.stat().st_size > ACCESS_LOG_BYTES_MAX:
+        path.replace(path.with_suffix(".1.jsonl"))
+    with path.open("ab", buffering=0) as file:
+        yield cast(BinaryIO, file)
+
+
+def listen_or_explain(settings: Settings) -> socket.socket:
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Cannot(f"Port {settings.port} is taken by another program: choose one with --port.") from error
+        raise Cannot(f"{settings.host}:{settings.port} can't be listened on: {error.strerror}.") from error
+
+
+def _told(work: Callable[[], T]) -> T:
+    """Do it; what an operator can mend becomes a sentence instead of a traceback."""
+    try:
+        return work()
+    except (Misconfigured, MigrationRefused) as error:
+        raise Cannot(str(error)) from error
+    except KaifError as error:
+        raise Cannot(f"{error} ({error.code})") from error
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise Cannot(f"The system refuses: {error.strerror or error}{where}.") from error
+
+
+class JsonLines(logging.Formatter):
+    """Log records as JSON, so that no value can start a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"at": round(record.created, 6), "level": record.levelname.lower(), "logger": record.name}
+        line["message"] = record.getMessage()
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -1,0 +1,98 @@
+"""What an operator can set: options of the command line, and KAIF_* variables of the environment."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from kaif.gateway.addresses import Network, parse_networks
+
+Addresses = list[tuple[str, int]]
+
+
+class Misconfigured(Exception):
+    """Something is set wrongly or missing; the message is a sentence for the operator."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    data: Path
+    host: str
+    port: int
+    database_url: str
+    cache_url: str
+    mail_url: str
+    setup_code: str
+    limits_scale: float
+    trusted_proxies: list[Network]
+    metrics_token: str
+    signing_key: str
+    internal_secret: str
+    auth_addresses: Addresses
+    messaging_addresses: Addresses
+
+    @property
+    def public_url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def read_settings(data: Path, host: str, port: int, environment: Mapping[str, str] | None = None) -> Settings:
+    """Raises Misconfigured."""
+    env = os.environ if environment is None else environment
+    return Settings(
+        data=data,
+        host=host,
+        port=port,
+        database_url=env.get("KAIF_DATABASE_URL", f"sqlite:{data / 'kaif.db'}"),
+        cache_url=env.get("KAIF_CACHE_URL", "memory:"),
+        mail_url=env.get("KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}"),
+        setup_code=env.get("KAIF_SETUP_CODE") or secrets.token_urlsafe(18),
+        limits_scale=_number(env, "KAIF_LIMITS_SCALE", "1"),
+        trusted_proxies=_networks(env, "KAIF_TRUSTED_PROXIES"),
+        metrics_token=_secret(env, "KAIF_METRICS_TOKEN"),
+        signing_key=_secret(env, "KAIF_SIGNING_KEY"),
+        internal_secret=_secret(env, "KAIF_INTERNAL_SECRET"),
+        auth_addresses=_addresses(env, "KAIF_AUTH"),
+        messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
+    )
+
+
+def _secret(env: Mapping[str, str], name: str) -> str:
+    """The value itself, or the content of the file that NAME_FILE names."""
+    path = env.get(f"{name}_FILE")
+    if not path:
+        return env.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Misconfigured(f"{name}_FILE: {path} can't be read ({error.strerror}).") from error
+
+
+def _number(env: Mapping[str, str], name: str, default: str) -> float:
+    try:
+        value = float(env.get(name, default))
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise Misconfigured(f"{name} must be a number greater than zero.")
+    return value
+
+
+def _networks(env: Mapping[str, str], name: str) -> list[Network]:
+    try:
+        return parse_networks(env.get(name, ""))
+    except ValueError as error:
+        raise Misconfigured(f"{name} must be addresses or networks, separated by commas ({error}).") from error
+
+
+def _addresses(env: Mapping[str, str], name: str) -> Addresses:
+    """ "127.0.0.1:9001, 127.0.0.1:9002"."""
+    addresses = []
+    for part in filter(None, (part.strip() for part in env.get(name, "").split(","))):
+        host, _, port = part.rpartition(":")
+        if not host or not port.isdigit():
+            raise Misconfigured(f"{name} must be addresses such as 127.0.0.1:9001, separated by commas.")
+        addresses.append((host, int(port)))
+    return addresses

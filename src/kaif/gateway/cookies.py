@@ -1,0 +1,69 @@
+"""Sessions of browsers: both tokens in `__Host-` HttpOnly cookies, which scripts can't read and other sites can't use.
+
+A page of ours says `Kaif-Session: cookie` with each request. Other sites can't add that header
+without our leave, their requests carry a foreign Origin, and SameSite=Strict keeps the cookies home.
+"""
+
+from collections.abc import Sequence
+
+from kaif.interfaces.auth import Refresh, Tokens
+from kaif.kernel.errors import Forbidden
+
+ACCESS = b"__Host-kaif_access"
+REFRESH = b"__Host-kaif_refresh"
+REFRESH_SECONDS = 30 * 24 * 3600
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class ForeignOrigin(Forbidden):
+    code, detail = "foreign_origin", "This request came from another site."
+
+
+def read(cookie: bytes, name: bytes) -> bytes:
+    """The cookie's value, or nothing."""
+    for part in cookie.split(b";"):
+        key, _, value = part.strip().partition(b"=")
+        if key == name:
+            return value
+    return b""
+
+
+def require_own_origin(origin: bytes, host: bytes) -> None:
+    """Raises ForeignOrigin unless the page that asks is ours."""
+    if not origin or origin.partition(b"://")[2].lower() != host.lower():
+        raise ForeignOrigin
+
+
+def with_refresh_token(request: object, cookie: bytes) -> object:
+    """A browser leaves the refresh token out of the body: it is in its cookie."""
+    if isinstance(request, Refresh) and not request.refresh_token:
+        return Refresh(read(cookie, REFRESH).decode("latin-1"))
+    return request
+
+
+def keep(tokens: Tokens) -> tuple[Tokens, Headers]:
+    """The answer without its tokens, and the cookies that hold them."""
+    cookies = [
+        _cookie(ACCESS, tokens.access_token, tokens.expires_in),
+        _cookie(REFRESH, tokens.refresh_token, REFRESH_SECONDS),
+    ]
+    return Tokens(tokens.user, "", "", tokens.expires_in), cookies
+
+
+def forget() -> Headers:
+    # The browser drops what it has kept of this site as well (ASVS 14.3.1).
+    clear = (b"clear-site-data", b'"cache", "cookies"')
+    return [_cookie(ACCESS, "", 0), _cookie(REFRESH, "", 0), clear]
+
+
+def _cookie(name: bytes, value: str, max_age_s: int) -> tuple[bytes, bytes]:
+    parts: Sequence[bytes] = (
+        name + b"=" + value.encode("latin-1"),
+        b"Path=/",
+        b"Max-Age=%d" % max_age_s,
+        b"Secure",
+        b"HttpOnly",
+        b"SameSite=Strict",
+    )
+    return b"set-cookie", b"; ".join(parts)

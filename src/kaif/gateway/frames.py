@@ -1,0 +1,77 @@
+"""What travels on a socket, beside the entries themselves (docs/realtime.md)."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.messaging import ChatId, MarkRead, SendMessage
+from kaif.kernel.actor import UserId
+
+FRAME_BYTES_MAX = 64 * 1024
+
+
+class Send(SendMessage, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="send"):
+    pass
+
+
+class Read(MarkRead, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="read"):
+    pass
+
+
+class Typing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="typing"):
+    chat_id: ChatId
+
+
+Event = Send | Read | Typing
+Events = Annotated[list[Event], Meta(max_length=100)]
+
+
+class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    user_id: UserId
+    chats: dict[ChatId, int]
+    online: list[UserId]
+
+
+class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="refused"):
+    ref: str
+    code: str
+    detail: str
+    retry_after_ms: int = 0
+
+
+class TypingOf(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
+    chat_id: ChatId
+    user_id: UserId
+
+
+class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):
+    user_id: UserId
+    online: bool
+
+
+class CloseCode:
+    GOING_AWAY = 1001
+    RESUME = 4000
+    UNAUTHENTICATED = 4001
+    MALFORMED = 4002
+    FLOODING = 4008
+
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Event | Events).decode
+
+
+def array(events: list[bytes]) -> bytes:
+    """Several events as one frame's text."""
+    return events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole unmasked WebSocket text frame (RFC 6455, 5.2), made once and written to every reader."""
+    length = len(payload)
+    if length < 126:
+        return bytes((0x81, length)) + payload
+    if length < 65536:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + length.to_bytes(8, "big") + payload

@@ -1,0 +1,270 @@
+"""Which sockets are in which chats, and the order in which entries reach them.
+
+News comes by the cache's channels, at most once and perhaps out of order. A room remembers the next
+`seq` it owes its sockets: what comes too early is held, what came already is dropped, and what is
+missing is fetched from messaging.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import msgspec
+
+from kaif.engines.cache import Cache
+from kaif.gateway import frames
+from kaif.gateway.presence import PresenceBoard
+from kaif.gateway.reader import Reader
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.messaging import (
+    ENTRIES,
+    SIGNALS,
+    ChatId,
+    ChatKind,
+    Delivery,
+    ListEntries,
+    Messaging,
+    Signal,
+    Standing,
+)
+from kaif.kernel.actor import SessionId, UserId
+from kaif.kernel.background import Background
+from kaif.kernel.errors import KaifError, NotFound
+
+# Entries of two processes may overtake each other on the way; only after this long is a gap a loss.
+GAP_PATIENCE_S = 0.05
+RETRY_S = 1.0
+FILL_PAGE = 200
+
+log = logging.getLogger("kaif.hub")
+
+_encode = msgspec.json.Encoder().encode
+_deliveries = msgspec.msgpack.Decoder(list[Delivery])
+_signal = msgspec.msgpack.Decoder(Signal)
+
+
+class Room:
+    """A chat that somebody here is in."""
+
+    __slots__ = ("chat_id", "filling", "held", "kind", "newest", "next_seq", "readers")
+
+    def __init__(self, chat_id: ChatId, kind: ChatKind, next_seq: int) -> None:
+        self.chat_id, self.kind, self.next_seq = chat_id, kind, next_seq
+        self.newest = next_seq - 1
+        self.readers: set[Reader] = set()
+        self.held: dict[int, list[bytes]] = {}
+        self.filling = False
+
+    def accept(self, first_seq: int, entries: list[bytes]) -> None:
+        """Deliver what is next, hold what is early, drop what came before."""
+        self.newest = max(self.newest, first_seq + len(entries) - 1)
+        if first_seq > self.next_seq:
+            self.held[first_seq] = entries
+            return
+        new = entries[self.next_seq - first_seq :]
+        if new:
+            self.next_seq += len(new)
+            self.write(frames.text_frame(frames.array(new)))
+        while self.held and (first_held := min(self.held)) <= self.next_seq:
+            self.accept(first_held, self.held.pop(first_held))
+
+    def write(self, frame: bytes) -> None:
+        for reader in self.readers:
+            reader.write(frame)
+
+
+class Hub:
+    def __init__(self, messaging: Messaging, cache: Cache, presence: PresenceBoard) -> None:
+        self._messaging, self._cache, self._presence = messaging, cache, presence
+        self._rooms: dict[ChatId, Room] = {}
+        self._readers: dict[UserId, set[Reader]] = {}
+        # While someone enters: how far chats without a room have come, and who left what.
+        self._entering = 0
+        self._passed: dict[ChatId, int] = {}
+        self._left: set[tuple[ChatId, UserId]] = set()
+        self._background = Background()
+
+    async def start(self) -> None:
+        await self._presence.start(self._hear_presence)
+        await self._cache.subscribe(ENTRIES, self._hear_entries, self._greet_everyone)
+        await self._cache.subscribe(SIGNALS, self._hear_signal)
+
+    async def close(self) -> None:
+        await self._background.close()
+        await self._presence.close()
+
+    @property
+    def readers_count(self) -> int:
+        return sum(map(len, self._readers.values()))
+
+    # Coming and going
+
+    def connect(self, reader: Reader) -> None:
+        readers = self._readers.setdefault(reader.actor.user_id, set())
+        readers.add(reader)
+        if len(readers) == 1:
+            self._background.run(self._presence.arrive(reader.actor.user_id))
+        self._background.run(self._enter(reader))
+
+    def disconnect(self, reader: Reader) -> None:
+        readers = self._readers.get(reader.actor.user_id)
+        if readers is None or reader not in readers:
+            return
+        readers.discard(reader)
+        if not readers:
+            del self._readers[reader.actor.user_id]
+            self._presence.leave_soon(reader.actor.user_id, is_back=self._readers.__contains__)
+        for room in list(reader.rooms):
+            self._leave(reader, room)
+        self._presence.unwatch(reader)
+
+    async def _enter(self, reader: Reader) -> None:
+        """Join the reader's chats and say hello; on trouble have it come again."""
+        self._entering += 1
+        try:
+            standings = await self._messaging.get_standings(reader.actor, Nothing())
+            self._join_all(reader, standings.chats)
+            online = await self._presence.online(standing.peer_id for standing in standings.chats if standing.peer_id)
+        except KaifError as error:
+            log.warning("a socket could not be greeted: %s", error.code)
+            reader.close(frames.CloseCode.RESUME)
+            return
+        finally:
+            self._entering -= 1
+            if not self._entering:
+                self._passed.clear()
+                self._left.clear()
+        newest = {room.chat_id: room.next_seq - 1 for room in reader.rooms}
+        reader.greet(frames.encode(frames.Hello(reader.actor.user_id, newest, sorted(online))))
+
+    def _join_all(self, reader: Reader, standings: Iterable[Standing]) -> None:
+        user_id = reader.actor.user_id
+        if reader not in self._readers.get(user_id, ()):
+            return
+        there = {standing.chat_id for standing in standings}
+        for room in [room for room in reader.rooms if room.chat_id not in there]:
+            self._leave(reader, room)
+        for standing in standings:
+            if (standing.chat_id, user_id) in self._left:
+                continue
+            room = self._join(reader, standing.chat_id, standing.kind, standing.seq + 1)
+            room.newest = max(room.newest, standing.seq, self._passed.get(standing.chat_id, 0))
+            self._fill_if_behind(room)
+            if standing.peer_id:
+                self._presence.watch(reader, standing.peer_id)
+
+    def _join(self, reader: Reader, chat_id: ChatId, kind: ChatKind, next_seq: int) -> Room:
+        room = self._rooms.get(chat_id)
+        if room is None:
+            room = self._rooms[chat_id] = Room(chat_id, kind, next_seq)
+        room.readers.add(reader)
+        reader.rooms.add(room)
+        return room
+
+    def _leave(self, reader: Reader, room: Room) -> None:
+        reader.rooms.discard(room)
+        room.readers.discard(reader)
+        if not room.readers:
+            self._rooms.pop(room.chat_id, None)
+
+    def _greet_everyone(self) -> None:
+        """News may have been missed: every reader learns anew what is newest."""
+        for reader in [reader for readers in self._readers.values() for reader in readers]:
+            self._background.run(self._enter(reader))
+
+    def end_session(self, session_id: SessionId) -> None:
+        for readers in list(self._readers.values()):
+            for reader in list(readers):
+                if reader.actor.session_id == session_id:
+                    reader.close(frames.CloseCode.UNAUTHENTICATED)
+
+    # What is said
+
+    def _hear_entries(self, payload: bytes) -> None:
+        for delivery in _deliveries.decode(payload):
+            self._deliver(delivery)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        chat_id = delivery.chat_id
+        for user_id in delivery.joined:
+            self._left.discard((chat_id, user_id))
+            for reader in self._readers.get(user_id, ()):
+                self._join(reader, chat_id, delivery.kind, delivery.first_seq)
+                if delivery.kind == "direct":
+                    for peer_id in delivery.joined:
+                        if peer_id != user_id:
+                            self._presence.watch(reader, peer_id)
+        room = self._rooms.get(chat_id)
+        if room is not None:
+            room.accept(delivery.first_seq, delivery.entries)
+            self._fill_if_behind(room)
+        if self._entering:
+            if room is None:
+                self._passed[chat_id] = delivery.first_seq + len(delivery.entries) - 1
+            self._left.update((chat_id, user_id) for user_id in delivery.left)
+        if room is not None:
+            for user_id in delivery.left:
+                for reader in self._readers.get(user_id, ()):
+                    self._leave(reader, room)
+
+    def expect(self, chat_id: ChatId, seq: int) -> None:
+        """An entry is known to be durable: should its news not come, it is fetched."""
+        room = self._rooms.get(chat_id)
+        if room is not None and seq >= room.next_seq:
+            room.newest = max(room.newest, seq)
+            self._fill_if_behind(room)
+
+    def _fill_if_behind(self, room: Room) -> None:
+        if room.newest >= room.next_seq and not room.filling:
+            room.filling = True
+            self._background.run(self._fill(room))
+
+    async def _fill(self, room: Room) -> None:
+        """Fetch the gap, as any of its readers may."""
+        wait_s = GAP_PATIENCE_S
+        try:
+            while True:
+                await asyncio.sleep(wait_s)
+                if room.newest < room.next_seq or not room.readers:
+                    return
+                wait_s = await self._fill_page(room)
+        finally:
+            room.filling = False
+
+    async def _fill_page(self, room: Room) -> float:
+        """One page; how long to wait before the next."""
+        reader = next(iter(room.readers))
+        wanted = ListEntries(room.chat_id, after=room.next_seq - 1, limit=FILL_PAGE)
+        try:
+            page = await self._messaging.list_entries(reader.actor, wanted)
+        except NotFound:
+            self._leave(reader, room)
+            return 0
+        except KaifError:
+            return RETRY_S
+        if not page.entries:
+            return RETRY_S
+        room.accept(page.entries[0].seq, [_encode(entry) for entry in page.entries])
+        return 0
+
+    def _hear_signal(self, payload: bytes) -> None:
+        signal = _signal.decode(payload)
+        if room := self._rooms.get(signal.chat_id):
+            room.write(frames.text_frame(signal.event))
+
+    def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:
+        frame = frames.text_frame(frames.encode(frames.Presence(user_id, online)))
+        for reader in list(watchers):
+            reader.write(frame)
+
+    def say_typing(self, reader: Reader, chat_id: ChatId) -> None:
+        room = self._rooms.get(chat_id)
+        if room in reader.rooms:
+            signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id)))
+            self._background.run(self._publish(msgspec.msgpack.encode(signal)))
+
+    async def _publish(self, payload: bytes) -> None:
+        try:
+            await self._cache.publish(SIGNALS, payload)
+        except KaifError:
+            return  # A signal that is lost harms nothing.

@@ -1,0 +1,58 @@
+"""Rate limits by the generic cell rate algorithm (GCRA): one number for each subject, no timers.
+
+The number is the theoretical arrival time, the moment at which the subject's burst will be whole
+again. Each gateway process limits on its own.
+"""
+
+import time
+
+import msgspec
+
+from kaif.kernel.limits import Limit
+
+# Past this many subjects the ones whose burst is whole again are forgotten.
+SUBJECTS_MAX = 100_000
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left after one request; `retry_after_s` is 0 when the request may pass."""
+
+    retry_after_s: float
+    limit: Limit
+    remaining: int
+    reset_s: float
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"ratelimit-limit", b"%d" % self.limit.burst),
+            (b"ratelimit-remaining", b"%d" % self.remaining),
+            (b"ratelimit-reset", b"%d" % (self.reset_s + 0.999)),
+        ]
+
+
+class Limits:
+    def __init__(self, scale: float = 1.0) -> None:
+        """`scale` multiplies every rate and burst."""
+        self._scale = scale
+        self._arrivals: dict[tuple[str, str], float] = {}
+
+    def take(self, limit: Limit, subject: str) -> Allowance:
+        now = time.monotonic()
+        interval_s = 60.0 / (limit.per_minute * self._scale)
+        window_s = interval_s * limit.burst * self._scale
+        key = (limit.name, subject)
+        arrival = max(self._arrivals.get(key, now), now) + interval_s
+        ahead_s = arrival - now
+        if ahead_s > window_s:
+            return Allowance(ahead_s - window_s, limit, 0, ahead_s - interval_s)
+        if len(self._arrivals) >= SUBJECTS_MAX:
+            self._forget(now)
+        self._arrivals[key] = arrival
+        return Allowance(0.0, limit, int((window_s - ahead_s) / interval_s), ahead_s)
+
+    def _forget(self, now: float) -> None:
+        self._arrivals = {key: arrival for key, arrival in self._arrivals.items() if arrival > now}
+        while len(self._arrivals) >= SUBJECTS_MAX:
+            # Everyone is in debt: the oldest entries make room, so memory stays bounded under attack.
+            del self._arrivals[next(iter(self._arrivals))]

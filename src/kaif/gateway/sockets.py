@@ -1,0 +1,323 @@
+"""Sockets: uvicorn hands an upgraded connection over, picows speaks WebSocket on it.
+
+Nothing here waits: a frame is decoded, checked and put in line; the line is drained in batches.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Any, cast
+
+import msgspec
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+from kaif.gateway import cookies, frames
+from kaif.gateway.addresses import Network, client_address, limit_subject
+from kaif.gateway.frames import CloseCode
+from kaif.gateway.hub import Hub
+from kaif.gateway.identity import Identity, bearer_token
+from kaif.gateway.limits import Limits
+from kaif.gateway.sending import Outbox
+from kaif.interfaces.messaging import SEND, ChatId, MarkRead, Messaging
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.background import Background
+from kaif.kernel.errors import KaifError, Limited, NotFound, Unauthenticated, Unavailable
+from kaif.kernel.http import problem_of
+from kaif.kernel.ids import new_id
+from kaif.kernel.limits import Limit
+
+PATH = "/v1/socket"
+CONNECT = Limit("connect", per_minute=60, burst=60)
+# Signals and refused sends: a client that keeps to the protocol comes nowhere near it.
+SIGNALS = Limit("signals", per_minute=1200, burst=200)
+
+WAITING_BYTES_MAX = 1 << 20
+WAITING_FRAMES_MAX = 1000
+PING_AFTER_S = 30
+PONG_WITHIN_S = 15
+HANDSHAKE_WITHIN_S = 5
+
+log = logging.getLogger("kaif.sockets")
+
+
+class Draining(Unavailable):
+    code, detail = "draining", "This process is stopping: connect again."
+
+
+class Sockets:
+    """All that the connections share."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        hub: Hub,
+        messaging: Messaging,
+        limits: Limits,
+        trusted_proxies: list[Network],
+    ) -> None:
+        self.identity, self.hub, self.messaging, self.limits = identity, hub, messaging, limits
+        self.trusted_proxies = trusted_proxies
+        self.outbox = Outbox(messaging, hub)
+        self.background = Background()
+        self.draining = False
+        identity.on_end = hub.end_session
+
+    def upgrade(self, config: Any, server_state: Any, app_state: Any) -> "Upgrade":
+        """What uvicorn calls as its WebSocket protocol class."""
+        return Upgrade(self, server_state.connections)
+
+    async def close(self) -> None:
+        await self.background.close()
+
+
+class Upgrade(asyncio.Protocol):
+    """Stands between uvicorn, which has read the request already, and picows, which wants to read it itself."""
+
+    def __init__(self, sockets: Sockets, connections: set[Any]) -> None:
+        self._sockets, self._connections = sockets, connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = self._transport.get_extra_info("peername")
+        self._peer = peer[0] if peer else ""
+        self._protocol = WSProtocol(
+            None,
+            None,
+            False,
+            self._listen,
+            log,
+            True,
+            HANDSHAKE_WITHIN_S,
+            True,
+            PING_AFTER_S,
+            PONG_WITHIN_S,
+            WSAutoPingStrategy.PING_WHEN_IDLE,
+            True,
+            frames.FRAME_BYTES_MAX,
+            None,
+            1024,
+        )
+        self._protocol.connection_made(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        while data:
+            buffer = self._protocol.get_buffer(-1)
+            part, data = data[: len(buffer)], data[len(buffer) :]
+            buffer[: len(part)] = part
+            self._protocol.buffer_updated(len(part))
+        # uvicorn makes this object the transport's protocol right after this call.
+        asyncio.get_running_loop().call_soon(self._transport.set_protocol, self._protocol)
+
+    def _listen(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        try:
+            return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), self._accept(request))
+        except KaifError as error:
+            problem = problem_of(error, new_id())
+            headers = {name.decode(): value.decode() for name, value in problem.headers}
+            return WSUpgradeResponseWithListener(
+                WSUpgradeResponse.create_error_response(problem.status, problem.body, headers), None
+            )
+
+    def _accept(self, request: WSUpgradeRequest) -> "Socket":
+        sockets = self._sockets
+        if sockets.draining:
+            raise Draining(retry_after_ms=1000)
+        if request.path.partition(b"?")[0] != PATH.encode():
+            raise NotFound
+        forwarded_for = ", ".join(request.headers.getall("x-forwarded-for", [])).encode("latin-1")
+        address = client_address(self._peer, forwarded_for, sockets.trusted_proxies)
+        allowance = sockets.limits.take(CONNECT, limit_subject(address))
+        if allowance.retry_after_s:
+            raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
+        actor, expires_at_s = sockets.identity.verify(self._token(request))
+        return Socket(sockets, self._connections, actor, expires_at_s)
+
+    def _token(self, request: WSUpgradeRequest) -> bytes:
+        if authorization := request.headers.get("authorization"):
+            return bearer_token(authorization.encode("latin-1"))
+        token = cookies.read(request.headers.get("cookie", "").encode("latin-1"), cookies.ACCESS)
+        if not token:
+            raise Unauthenticated
+        # Browsers let any page open a socket to anywhere, with our cookies (ASVS 4.4.2).
+        origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
+        cookies.require_own_origin(origin.encode("latin-1"), host.encode("latin-1"))
+        return token
+
+    def shutdown(self) -> None:
+        self._transport.close()
+
+
+class Socket(WSListener):
+    """One connected device."""
+
+    __slots__ = (
+        "_closed",
+        "_connections",
+        "_expiry",
+        "_fragments",
+        "_kept",
+        "_marks",
+        "_sockets",
+        "_transport",
+        "_write",
+        "actor",
+        "expires_at_s",
+        "rooms",
+        "watched",
+    )
+
+    def __init__(self, sockets: Sockets, connections: set[Any], actor: Actor, expires_at_s: int) -> None:
+        super().__init__()
+        self.actor, self.expires_at_s = actor, expires_at_s
+        self.rooms: set[Any] = set()
+        self.watched: set[UserId] = set()
+        self._sockets, self._connections = sockets, connections
+        self._kept: list[bytes] | None = []
+        self._marks: dict[ChatId, int] | None = None
+        self._fragments = b""
+        self._closed = False
+
+    # Coming and going
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        self._write = transport.underlying_transport.write
+        self._connections.add(self)
+        left_s = max(self.expires_at_s - time.time(), 0)
+        self._expiry = asyncio.get_running_loop().call_later(left_s, self.close, CloseCode.UNAUTHENTICATED)
+        self._sockets.hub.connect(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._closed = True
+        self._expiry.cancel()
+        self._connections.discard(self)
+        self._sockets.hub.disconnect(self)
+
+    def shutdown(self) -> None:
+        """uvicorn stops."""
+        self.close(CloseCode.GOING_AWAY)
+
+    def close(self, code: int) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._sockets.hub.disconnect(self)
+        self._transport.send_close(cast(WSCloseCode, code))
+        # A peer that reads answers the close; one that does not is hung up on.
+        asyncio.get_running_loop().call_later(2, self._transport.disconnect)
+
+    # Writing
+
+    def write(self, frame: bytes) -> None:
+        if self._closed:
+            return
+        if self._kept is not None:
+            self._kept.append(frame)
+            if len(self._kept) > WAITING_FRAMES_MAX:
+                self.close(CloseCode.RESUME)
+            return
+        self._write(frame)
+        if self._transport.underlying_transport.get_write_buffer_size() > WAITING_BYTES_MAX:
+            self._drop_slow()
+
+    def _drop_slow(self) -> None:
+        """More waits than may wait: the close goes behind it, and not for long."""
+        log.info("a slow reader is asked to resume")
+        self.close(CloseCode.RESUME)
+
+    def greet(self, hello: bytes) -> None:
+        kept, self._kept = self._kept or [], None
+        self.write(frames.text_frame(hello))
+        for frame in kept:
+            self.write(frame)
+
+    def refuse(self, ref: str, code: str, detail: str, retry_after_ms: int = 0) -> None:
+        self.write(frames.text_frame(frames.encode(frames.Refused(ref, code, detail, retry_after_ms))))
+
+    # Reading
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self._closed and frame.msg_type != WSMsgType.CLOSE:
+            return
+        if frame.msg_type == WSMsgType.TEXT and frame.fin:
+            self._read(frame.get_payload_as_memoryview())
+        elif frame.msg_type == WSMsgType.CLOSE:
+            if not self._closed:
+                self._closed = True
+                transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+            self._read_fragment(frame)
+        elif frame.msg_type == WSMsgType.BINARY:
+            self.close(CloseCode.MALFORMED)
+
+    def _read_fragment(self, frame: WSFrame) -> None:
+        self._fragments += frame.get_payload_as_bytes()
+        if len(self._fragments) > frames.FRAME_BYTES_MAX:
+            self.close(WSCloseCode.MESSAGE_TOO_BIG.value)
+        elif frame.fin:
+            whole, self._fragments = self._fragments, b""
+            self._read(whole)
+
+    def _read(self, payload: bytes | memoryview) -> None:
+        try:
+            event = frames.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self.close(CloseCode.MALFORMED)
+            return
+        if isinstance(event, list):
+            for one in event:
+                self._take(one)
+        else:
+            self._take(event)
+
+    def _take(self, event: frames.Event) -> None:
+        if isinstance(event, frames.Send):
+            self._take_send(event)
+        elif self._may_signal():
+            if isinstance(event, frames.Read):
+                self._mark_read(event)
+            else:
+                self._sockets.hub.say_typing(self, event.chat_id)
+
+    def _take_send(self, event: frames.Send) -> None:
+        allowance = self._sockets.limits.take(SEND, self.actor.user_id)
+        if not allowance.retry_after_s:
+            self._sockets.outbox.send(self, event)
+        elif self._may_signal():
+            self.refuse(event.ref, Limited.code, Limited.detail, int(allowance.retry_after_s * 1000) + 1)
+
+    def _may_signal(self) -> bool:
+        if self._sockets.limits.take(SIGNALS, self.actor.user_id).retry_after_s:
+            self.close(CloseCode.FLOODING)
+            return False
+        return True
+
+    def _mark_read(self, event: frames.Read) -> None:
+        """Only the newest mark of each chat counts, so those that come while one is written are merged."""
+        if self._marks is not None:
+            self._marks[event.chat_id] = max(event.seq, self._marks.get(event.chat_id, 0))
+            return
+        self._marks = {event.chat_id: event.seq}
+        self._sockets.background.run(self._write_marks())
+
+    async def _write_marks(self) -> None:
+        while self._marks:
+            chat_id = next(iter(self._marks))
+            seq = self._marks.pop(chat_id)
+            try:
+                await self._sockets.messaging.mark_read(self.actor, MarkRead(chat_id, seq))
+            except KaifError as error:
+                log.debug("a read mark was refused: %s", error.code)
+        self._marks = None
