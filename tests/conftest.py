@@ -1,9 +1,11 @@
 """Real servers for the tests that need them. A missing one is a failure with the command that mends it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.disks import SmallDisk, mounted_small_disk
 from tests.servers import MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
@@ -39,6 +41,12 @@ def redis_url(shared_redis: RedisServer) -> str:
 def redis_server() -> Iterator[RedisServer]:
     """The test's own, to stop, start, pause and resume."""
     yield from _running(RedisServer)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with mounted_small_disk(tmp_path) as disk:
+        yield disk
 
 
 def _running(kind: Callable[[], Started]) -> Iterator[Started]:

@@ -186,8 +186,8 @@ def _translated() -> Iterator[None]:
         yield
     except asyncpg.UniqueViolationError as error:
         raise AlreadyExists from error
-    except asyncpg.DataError:
-        # A value of the wrong type is our mistake and no outage, though asyncpg counts it among the latter.
+    except (asyncpg.DataError, asyncpg.UnsupportedClientFeatureError):
+        # A value of the wrong type is our mistake and no outage, though asyncpg puts it under InterfaceError.
         raise
     except asyncpg.DiskFullError as error:
         raise StorageFull(retry_after_ms=5000) from error

@@ -123,6 +123,11 @@ class Sqlite:
         return SqliteLookup(self._reader, shape, sql)
 
     async def migrate(self, service: str, folder: Path) -> None:
+        async with self._turn:
+            group = self._group
+        if group is not None:
+            await asyncio.wait([group.committed])
+        # From here to the commit nothing is awaited, so no transaction gets in between.
         with _translated():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
