@@ -108,9 +108,9 @@ export class ChatModel {
   }
 
   /** Forget what lies far from the reader. */
-  trim(readerAtEnd: boolean, max = WINDOW_MAX): void {
+  trim(readerIsBelow: boolean, max = WINDOW_MAX): void {
     if (this.entries.length <= max) return
-    if (readerAtEnd) {
+    if (readerIsBelow) {
       this.entries = dropOldest(this.entries, max)
     } else {
       this.entries = dropNewest(this.entries, max)
