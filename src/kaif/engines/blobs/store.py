@@ -43,10 +43,16 @@ class ObjectBlobs:
         self._root = root
 
     async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
-        with _translated():
-            await obstore.put_async(
-                self._store, _checked(name), content, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
-            )
+        source = content if isinstance(content, bytes) else Source(content)
+        try:
+            with _translated():
+                await obstore.put_async(
+                    self._store, _checked(name), source, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
+                )
+        except Exception:
+            if isinstance(source, Source) and source.failure is not None:
+                raise source.failure from None
+            raise
         await self._settle(name)
 
     async def create(self, name: str, content: bytes) -> bool:
@@ -96,6 +102,26 @@ class ObjectBlobs:
         if self._root is not None:
             with _translated():
                 await asyncio.to_thread(_sync_to_disk, self._root, self._root / name)
+
+
+class Source:
+    """What a caller sends piece by piece; its own failure is the caller's, and must not pass for ours."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self.failure: Exception | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 def local_blobs(folder: Path) -> ObjectBlobs:

@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
 
 from kaif.engines.mail import Letter
-from kaif.engines.mail.message import compose, parse_address
+from kaif.engines.mail.message import POLICY, compose, parse_address
 from kaif.kernel.errors import NotFound, StorageFull, Unavailable
 from kaif.kernel.ids import new_id
 
@@ -79,7 +78,8 @@ class DevMailbox:
 
 def _read(path: Path) -> Kept:
     with _translated():
-        message = email.message_from_bytes(path.read_bytes(), EmailMessage, policy=SMTP)
+        message = email.message_from_bytes(path.read_bytes(), policy=POLICY)
+    assert isinstance(message, EmailMessage)
     letter = Letter(str(message["To"]), str(message["Subject"]), _part(message, "plain"), _part(message, "html"))
     return Kept(path.stem, parsedate_to_datetime(message["Date"]), letter)
 

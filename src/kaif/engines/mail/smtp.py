@@ -38,7 +38,7 @@ class SmtpMail:
         self._tls_context = tls_context
 
     async def send(self, letter: Letter) -> None:
-        message = compose(letter, self._sender)
+        message = compose(letter, self._sender).as_bytes()
         try:
             await aiosmtplib.send(
                 message,
