@@ -15,7 +15,7 @@ _NEEDS_NONCE = re.compile(r"<(script|link)\b")
 
 NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kaif Ozero</title>
 <h1>Kaif Ozero runs, but its web client is not built</h1>
-<p>Run <code>make build</code> (or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>) and start again.</p>
+<p>Run <code>make build</code> and start again.</p>
 """
 
 

@@ -21,7 +21,7 @@ def for_sqlite(sql: str) -> tuple[str, tuple[str, ...]]:
             return f":{name}"
         lists.append(name)
         values = ", ".join(f"value ->> {index}" for index in range(columns.count(",") + 1)) if columns else "value"
-        return f"{columns or ''}IN (SELECT {values} FROM json_each(:{name}))"  # noqa: S608 - only names that the pattern let in
+        return f"{columns or ''}IN (SELECT {values} FROM json_each(:{name}))"
 
     return _PARAM.sub(placeholder, sql).replace(" FOR UPDATE", ""), tuple(lists)
 
@@ -55,7 +55,7 @@ def for_postgres(sql: str) -> PostgresStatement:
         first = places[name]
         if columns:
             arrays = ", ".join(f"${first + index}::text[]" for index in range(widths[name]))
-            return f"{columns}IN (SELECT * FROM unnest({arrays}))"  # noqa: S608 - only names that the pattern let in
+            return f"{columns}IN (SELECT * FROM unnest({arrays}))"
         return f"= ANY(${first})" if is_list else f"${first}"
 
     translated = _PARAM.sub(placeholder, sql)
