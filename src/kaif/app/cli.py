@@ -105,6 +105,26 @@ def restore(file: Path, data: Path) -> None:
 
 
 @main.command()
+@data_option
+@click.option("--messages", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+def demo(data: Path, messages: int) -> None:
+    """Fill the running server with people, groups and messages; running it twice changes nothing."""
+    from kaif.app import demo as demonstration
+
+    demonstration.run(data, messages, click.echo)
+
+
+@main.command()
+@data_option
+def doctor(data: Path) -> None:
+    """Check the installation, and say what is wrong and how to mend it."""
+    from kaif.app.doctor import report
+
+    if not report(read_settings(data, "127.0.0.1", 8080), click.echo):
+        sys.exit(1)
+
+
+@main.command()
 def keys() -> None:
     """Print a new key for signing access tokens, for KAIF_SIGNING_KEY_FILE."""
     from kaif.services.auth.tokens import new_signing_key

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from kaif.kernel.errors import Conflict
+from kaif.kernel.errors import Conflict, KaifError
 from kaif.kernel.events import Event
 
 Row = TypeVar("Row")
@@ -24,6 +24,12 @@ class AlreadyExists(Conflict):
     """A row with this key is already there; nothing of the transaction remains."""
 
     code = "already_exists"
+
+
+class Damaged(KaifError):
+    """The file is not a database, or a broken one."""
+
+    code, detail = "storage_damaged", "The database is damaged: restore a backup."
 
 
 class Transaction(Protocol):

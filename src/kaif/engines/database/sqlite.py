@@ -16,7 +16,7 @@ from typing import Any, Generic
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Dialect, Lookup, Params, Row, outbox
+from kaif.engines.database import AlreadyExists, Damaged, Dialect, Lookup, Params, Row, outbox
 from kaif.engines.database.migrations import Applied, Migration, pending, read_migrations
 from kaif.engines.database.statements import for_sqlite
 from kaif.kernel.clock import now_us
@@ -269,5 +269,7 @@ class _translated:
             raise AlreadyExists from error
         if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
             raise StorageFull(retry_after_ms=5000) from error
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise Damaged from error
         if name.startswith(("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise Unavailable(retry_after_ms=1000) from error

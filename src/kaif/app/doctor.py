@@ -1,0 +1,122 @@
+"""Checks an installation, and says what is wrong and how to mend it."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from kaif.app.compose import CLIENT
+from kaif.app.folder import is_private, running
+from kaif.app.settings import Settings
+from kaif.engines.cache import open_cache
+from kaif.engines.database import open_database
+from kaif.kernel.errors import KaifError
+
+FREE_BYTES_MIN = 500_000_000
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was looked at; `remedy` is empty when all is well."""
+
+    subject: str
+    state: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    yield _python()
+    yield _client()
+    yield _folder(settings.data)
+    yield from _secrets(settings.data)
+    yield asyncio.run(_database(settings))
+    yield asyncio.run(_cache(settings))
+    yield _server(settings.data)
+
+
+def report(settings: Settings, say: Callable[[str], None]) -> bool:
+    """Say everything that was found; True when nothing needs mending."""
+    healthy = True
+    for finding in examine(settings):
+        say(f"{'✗' if finding.remedy else '✓'} {finding.subject}: {finding.state}")
+        if finding.remedy:
+            healthy = False
+            say(f"  → {finding.remedy}")
+    return healthy
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", version, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.")
+
+
+def _client() -> Finding:
+    if (CLIENT / "index.html").exists():
+        return Finding("Web client", "built")
+    return Finding("Web client", "not built", "Run `make build`, or install Kaif Ozero from a wheel.")
+
+
+def _folder(data: Path) -> Finding:
+    if not data.exists():
+        return Finding("Data folder", f"{data} does not exist yet", "Start the server once: `kaif up`.")
+    free = shutil.disk_usage(data).free
+    state = f"{data}, {free / 1e9:.1f} GB free"
+    return Finding("Data folder", state, "" if free > FREE_BYTES_MIN else "Make room on this disk.")
+
+
+def _secrets(data: Path) -> Iterator[Finding]:
+    folder = data / "secrets"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        readable = not is_private(path)
+        yield Finding(
+            f"Secret {path.name}",
+            "readable by others" if readable else "readable by its owner only",
+            f"Run `chmod 600 {path}`." if readable else "",
+        )
+
+
+async def _database(settings: Settings) -> Finding:
+    kind, _, place = settings.database_url.partition(":")
+    if kind == "sqlite" and not Path(place).exists():
+        return Finding("Database", "not made yet", "Start the server once: `kaif up`.")
+    try:
+        database = await open_database(settings.database_url)
+        try:
+            check = "PRAGMA quick_check" if kind == "sqlite" else "SELECT 'ok'"
+            rows: list[tuple[str]] = await database.fetch(tuple, check)
+        finally:
+            await database.close()
+    except KaifError as error:
+        remedy = "Restore a backup with `kaif restore`." if kind == "sqlite" else "Check KAIF_DATABASE_URL."
+        return Finding("Database", str(error), remedy)
+    sound = rows == [("ok",)]
+    return Finding("Database", f"{kind}, sound" if sound else "damaged", "" if sound else "Restore a backup.")
+
+
+async def _cache(settings: Settings) -> Finding:
+    kind = settings.cache_url.partition(":")[0]
+    try:
+        cache = await open_cache(settings.cache_url)
+        try:
+            await cache.present("doctor", ["nobody"])
+        finally:
+            await cache.close()
+    except KaifError as error:
+        return Finding("Cache", f"{kind}: {error}", "Start Redis, or check KAIF_CACHE_URL.")
+    return Finding("Cache", kind)
+
+
+def _server(data: Path) -> Finding:
+    holder = running(data)
+    if holder is None:
+        return Finding("Server", "not running")
+    try:
+        answer = httpx.get(f"{holder.url}/ready", timeout=5)
+    except httpx.HTTPError as error:
+        return Finding("Server", f"process {holder.pid} does not answer ({error})", "Look at its log, or restart it.")
+    if answer.status_code != 200:
+        return Finding("Server", f"not ready: {answer.text}", "Look at its log: a part that it needs does not answer.")
+    return Finding("Server", f"running at {holder.url}")
