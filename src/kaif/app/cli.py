@@ -67,7 +67,7 @@ def up(data: Path, host: str, port: int) -> None:
 @click.option("--port", required=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @data_option
 def serve(service: str, host: str, port: int, data: Path) -> None:
-    """Run one service of the system as a process of its own, on PostgreSQL and Redis."""
+    """Run one service as a process of its own, on PostgreSQL and Redis."""
     run.serve(service, _for_many_processes(read_settings(data, host, port)), click.echo)
 
 
@@ -83,7 +83,10 @@ def _for_many_processes(settings: Settings) -> Settings:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
 def backup(file: Path, data: Path) -> None:
-    """Write everything into FILE, also while the server runs. The file holds secrets: keep it safe."""
+    """Write everything into FILE, also while the server runs.
+
+    The file holds secrets: keep it safe.
+    """
     size = archive.backup(data, file)
     click.echo(f"{file} holds everything up to this moment ({size / 1e6:.1f} MB).")
 
@@ -92,7 +95,10 @@ def backup(file: Path, data: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @data_option
 def restore(file: Path, data: Path) -> None:
-    """Put a backup in the place of the data, which is kept; a running server starts again with it."""
+    """Put a backup in the place of the data.
+
+    What was there is kept beside it. A running server starts again with the restored data.
+    """
     archive.stage(data, file)
     if holder := running(data):
         os.kill(holder.pid, signal.SIGHUP)
@@ -108,7 +114,10 @@ def restore(file: Path, data: Path) -> None:
 @data_option
 @click.option("--messages", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
 def demo(data: Path, messages: int) -> None:
-    """Fill the running server with people, groups and messages; running it twice changes nothing."""
+    """Fill the running server with conversations.
+
+    Running it twice changes nothing.
+    """
     from kaif.app import demo as demonstration
 
     demonstration.run(data, messages, click.echo)
@@ -126,7 +135,10 @@ def doctor(data: Path) -> None:
 
 @main.command()
 def keys() -> None:
-    """Print a new key for signing access tokens, for KAIF_SIGNING_KEY_FILE."""
+    """Print a new key that signs access tokens.
+
+    For KAIF_SIGNING_KEY_FILE, where several processes share it.
+    """
     from kaif.services.auth.tokens import new_signing_key
 
     click.echo(new_signing_key())

@@ -76,7 +76,7 @@ _EN_MIDDLE = [
     "the glaze turned out perfect", "tickets went up again", "the ferry timetable changed", "the water is 18 degrees",
 ]  # fmt: skip
 _EN_END = [
-    "Who is in?", "Let me know if you can make it.", "Thanks, everyone!", "Pictures tonight.", "I'll be there by seven.",
+    "Who is in?", "Let me know if you can make it.", "Thanks, everyone!", "Pictures tonight.", "There by seven.",
     "Bring something warm.", "What do you think?", "Deal 👍", "", "", "", "Room for three.",
 ]  # fmt: skip
 

@@ -32,7 +32,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _client()
     yield _folder(settings.data)
     yield from _secrets(settings.data)
-    yield asyncio.run(_database(settings))
+    yield _database(settings)
     yield asyncio.run(_cache(settings))
     yield _server(settings.data)
 
@@ -78,10 +78,14 @@ def _secrets(data: Path) -> Iterator[Finding]:
         )
 
 
-async def _database(settings: Settings) -> Finding:
+def _database(settings: Settings) -> Finding:
     kind, _, place = settings.database_url.partition(":")
     if kind == "sqlite" and not Path(place).exists():
         return Finding("Database", "not made yet", "Start the server once: `kaif up`.")
+    return asyncio.run(_open_database(settings, kind))
+
+
+async def _open_database(settings: Settings, kind: str) -> Finding:
     try:
         database = await open_database(settings.database_url)
         try:
