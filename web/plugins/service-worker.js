@@ -15,7 +15,11 @@ export function serviceWorker() {
     generateBundle(_options, bundle) {
       const built = Object.keys(bundle).filter((name) => name.startsWith('assets/'))
       const files = ['/', ...[...built, ...readdirSync('public')].sort().map((name) => `/${name}`)]
-      const version = createHash('sha256').update(files.join()).update(unhashedBytes()).digest('hex').slice(0, 12)
+      const version = createHash('sha256')
+        .update(files.join())
+        .update(unhashedBytes())
+        .digest('hex')
+        .slice(0, 12)
       const source = readFileSync(SOURCE, 'utf8')
         .replace('__VERSION__', version)
         .replace('__FILES__', JSON.stringify(files))

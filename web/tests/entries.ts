@@ -4,7 +4,16 @@ export const ME = 'anna'
 
 export function message(seq: number, fields: Partial<Entry> = {}): Entry {
   const at = new Date(Date.UTC(2026, 10, 23, 9, 0, seq)).toISOString()
-  return { chat_id: 'lake', seq, kind: 'message', sender_id: 'boris', at, ref: `b${seq}`, text: `${seq}`, ...fields }
+  return {
+    chat_id: 'lake',
+    seq,
+    kind: 'message',
+    sender_id: 'boris',
+    at,
+    ref: `b${seq}`,
+    text: `${seq}`,
+    ...fields,
+  }
 }
 
 export function messages(first: number, last: number): Entry[] {

@@ -18,7 +18,14 @@ function storage(): Storage {
   return Object.create(methods) as Storage
 }
 
-const message = (ref: string, at = '2026-11-23T10:00:00Z'): Unsent => ({ chat_id: 'lake', ref, text: 'Привет', at, state: 'pending', refusals: 0 })
+const message = (ref: string, at = '2026-11-23T10:00:00Z'): Unsent => ({
+  chat_id: 'lake',
+  ref,
+  text: 'Привет',
+  at,
+  state: 'pending',
+  refusals: 0,
+})
 
 test('what was put comes back in order after a reload', () => {
   const disk = storage()

@@ -3,13 +3,25 @@ import { buildRows } from '../src/lib/rows'
 import type { Unsent } from '../src/lib/types'
 import { ME, message, messages } from './entries'
 
-const unsent = (ref: string): Unsent => ({ chat_id: 'lake', ref, text: 'Привет', at: '2026-11-23T10:00:00Z', state: 'pending', refusals: 0 })
+const unsent = (ref: string): Unsent => ({
+  chat_id: 'lake',
+  ref,
+  text: 'Привет',
+  at: '2026-11-23T10:00:00Z',
+  state: 'pending',
+  refusals: 0,
+})
 
 const rowsOf = (entries = messages(1, 3), waiting: Unsent[] = [], unreadAfter = 0) =>
   buildRows({ entries, unsent: waiting, me: ME, unreadAfter })
 
 test('there is one row per entry and per unsent message, unsent ones last', () => {
-  expect(rowsOf(messages(1, 3), [unsent('a1')]).map(({ key }) => key)).toEqual(['seq:1', 'seq:2', 'seq:3', 'ref:a1'])
+  expect(rowsOf(messages(1, 3), [unsent('a1')]).map(({ key }) => key)).toEqual([
+    'seq:1',
+    'seq:2',
+    'seq:3',
+    'ref:a1',
+  ])
 })
 
 test('a bubble keeps its key when its entry arrives', () => {
@@ -28,12 +40,22 @@ test("someone else's equal ref is a different message", () => {
 })
 
 test('the first row of each day carries its pill', () => {
-  const entries = [message(1, { at: '2026-11-21T12:00:00Z' }), message(2, { at: '2026-11-21T12:01:00Z' }), message(3, { at: '2026-11-23T12:00:00Z' })]
+  const entries = [
+    message(1, { at: '2026-11-21T12:00:00Z' }),
+    message(2, { at: '2026-11-21T12:01:00Z' }),
+    message(3, { at: '2026-11-23T12:00:00Z' }),
+  ]
   expect(rowsOf(entries).map(({ newDay }) => newDay)).toEqual([true, false, true])
 })
 
 test('the divider stands before the first unread message of someone else', () => {
-  const entries = [message(1), message(2, { sender_id: ME }), message(3, { kind: 'joined' }), message(4), message(5)]
+  const entries = [
+    message(1),
+    message(2, { sender_id: ME }),
+    message(3, { kind: 'joined' }),
+    message(4),
+    message(5),
+  ]
   expect(rowsOf(entries, [], 1).findIndex(({ firstUnread }) => firstUnread)).toBe(3)
 })
 
@@ -42,6 +64,11 @@ test('without the entry before it nothing is called the first unread message', (
 })
 
 test('a run ends with its author, with its day and after a long pause', () => {
-  const entries = [message(1), message(2), message(3, { sender_id: 'vera' }), message(4, { sender_id: 'vera', at: '2026-11-23T09:40:00Z' })]
+  const entries = [
+    message(1),
+    message(2),
+    message(3, { sender_id: 'vera' }),
+    message(4, { sender_id: 'vera', at: '2026-11-23T09:40:00Z' }),
+  ]
   expect(rowsOf(entries).map(({ startsRun }) => startsRun)).toEqual([true, false, true, true])
 })

@@ -9,7 +9,10 @@ describe('an entry and the line in the list', () => {
 
   test('an own message and a system line are not unread', () => {
     expect(withEntry(chat(), message(11, { sender_id: ME }), ME)?.unread).toBe(2)
-    expect(withEntry(chat(), message(11, { kind: 'joined', user_ids: ['vera'] }), ME)).toMatchObject({ unread: 2, members_count: 4 })
+    expect(withEntry(chat(), message(11, { kind: 'joined', user_ids: ['vera'] }), ME)).toMatchObject({
+      unread: 2,
+      members_count: 4,
+    })
   })
 
   test('an entry that is known already changes nothing', () => {

@@ -34,5 +34,10 @@ export function checkAccount(account: Account): AccountErrors {
 /** The account as the server wants it; an empty name is left for the server to choose. */
 export function accountBody({ display_name, username, email, password }: Account) {
   const name = display_name.trim()
-  return { username: username.trim().toLowerCase(), email: email.trim(), password, ...(name ? { display_name: name } : {}) }
+  return {
+    username: username.trim().toLowerCase(),
+    email: email.trim(),
+    password,
+    ...(name ? { display_name: name } : {}),
+  }
 }

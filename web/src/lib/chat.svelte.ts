@@ -1,7 +1,17 @@
 // One chat: its line in the list, the loaded window of its log, and what waits to be sent.
 import { SvelteMap } from 'svelte/reactivity'
 import { api, ok } from './api'
-import { append, countUnread, dropNewest, dropOldest, firstSeq, GAP_MAX, lastSeq, prepend, WINDOW_MAX } from './log'
+import {
+  append,
+  countUnread,
+  dropNewest,
+  dropOldest,
+  firstSeq,
+  GAP_MAX,
+  lastSeq,
+  prepend,
+  WINDOW_MAX,
+} from './log'
 import { Problem } from './problems'
 import { withEntry } from './summary'
 import type { Chat, Entry, Unsent } from './types'
@@ -62,6 +72,18 @@ export class ChatModel {
     return whole
   }
 
+  /** Begin with what this browser remembers; the gap to the newest entry is filled like any other. */
+  remember(entries: readonly Entry[]): void {
+    this.entries = entries
+    this.loaded = true
+    this.generation += 1
+  }
+
+  /** What to remember: a window that reaches the newest entry, or nothing. */
+  get remembered(): readonly Entry[] {
+    return this.loaded && lastSeq(this.entries) === this.summary.seq ? this.entries : []
+  }
+
   /** The first window: the newest page, or as far back as the first unread message. */
   async load(): Promise<void> {
     this.#loading ??= this.#loadNewest().finally(() => (this.#loading = undefined))
@@ -94,7 +116,10 @@ export class ChatModel {
     if (!this.detached || this.loadingNewer) return
     this.loadingNewer = true
     try {
-      this.entries = append(this.entries, await this.#fetch({ after: lastSeq(this.entries), limit: PAGE_MAX }))
+      this.entries = append(
+        this.entries,
+        await this.#fetch({ after: lastSeq(this.entries), limit: PAGE_MAX }),
+      )
       this.detached = lastSeq(this.entries) < this.newest
     } catch {
       // The next scroll asks again.
@@ -116,6 +141,12 @@ export class ChatModel {
       this.entries = dropNewest(this.entries, max)
       this.detached = true
     }
+  }
+
+  rewind(summary: Chat): void {
+    this.summary = summary
+    this.newest = summary.seq
+    this.unload()
   }
 
   unload(): void {
@@ -153,7 +184,12 @@ export class ChatModel {
     try {
       const unread = this.summary.unread ? this.newest - this.summary.read_seq : 0
       let window = await this.#fetch({ limit: Math.min(PAGE_MAX, Math.max(PAGE, unread + 10)) })
-      while (unread && firstSeq(window) > this.summary.read_seq && firstSeq(window) > 1 && window.length < GAP_MAX) {
+      while (
+        unread &&
+        firstSeq(window) > this.summary.read_seq &&
+        firstSeq(window) > 1 &&
+        window.length < GAP_MAX
+      ) {
         const older = await this.#fetch({ before: firstSeq(window), limit: PAGE_MAX })
         if (!older.length) break
         window = [...prepend(window, older)]
@@ -193,7 +229,10 @@ export class ChatModel {
   }
 
   #unreadAfterMark(seq: number): number {
-    const knowsAll = this.loaded && lastSeq(this.entries) >= this.summary.seq && firstSeq(this.entries) <= seq + 1
-    return knowsAll ? countUnread(this.entries, seq, this.#me) : Math.min(this.summary.unread, this.summary.seq - seq)
+    const knowsAll =
+      this.loaded && lastSeq(this.entries) >= this.summary.seq && firstSeq(this.entries) <= seq + 1
+    return knowsAll
+      ? countUnread(this.entries, seq, this.#me)
+      : Math.min(this.summary.unread, this.summary.seq - seq)
   }
 }

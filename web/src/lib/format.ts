@@ -7,7 +7,8 @@ const formats = new Map<string, Intl.DateTimeFormat>()
 function dateFormat(locale: Locale, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const id = locale + JSON.stringify(options)
   let format = formats.get(id)
-  if (!format) formats.set(id, (format = new Intl.DateTimeFormat(locale === 'ru' ? 'ru-RU' : 'en-GB', options)))
+  if (!format)
+    formats.set(id, (format = new Intl.DateTimeFormat(locale === 'ru' ? 'ru-RU' : 'en-GB', options)))
   return format
 }
 
@@ -21,7 +22,11 @@ export function dayLabel(at: string, now = new Date()): string {
   if (days === 0) return t('date.today')
   if (days === 1) return t('date.yesterday')
   const sameYear = new Date(at).getFullYear() === now.getFullYear()
-  return dateFormat(i18n.locale, { day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }) }).format(new Date(at))
+  return dateFormat(i18n.locale, {
+    day: 'numeric',
+    month: 'long',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  }).format(new Date(at))
 }
 
 /** The time in a chat row: 14:02 today, a weekday within a week, else 23 нояб. */
@@ -30,7 +35,8 @@ export function rowTime(at: string, now = new Date()): string {
   if (days <= 0) return timeOf(at)
   const date = new Date(at)
   if (days < 7) return capitalised(dateFormat(i18n.locale, { weekday: 'short' }).format(date))
-  if (date.getFullYear() === now.getFullYear()) return dateFormat(i18n.locale, { day: 'numeric', month: 'short' }).format(date)
+  if (date.getFullYear() === now.getFullYear())
+    return dateFormat(i18n.locale, { day: 'numeric', month: 'short' }).format(date)
   return dateFormat(i18n.locale, { day: '2-digit', month: '2-digit', year: 'numeric' }).format(date)
 }
 
@@ -44,6 +50,12 @@ export function fullTime(at: string): string {
 
 export function number(value: number): string {
   return new Intl.NumberFormat(i18n.locale).format(value)
+}
+
+/** A title that stands inside quotation marks: its own become inner ones. */
+export function inQuotes(title: string): string {
+  const [opening, closing] = i18n.locale === 'ru' ? ['„', '“'] : ['‘', '’']
+  return title.replace(/[«“„]/gu, opening).replace(/[»”]/gu, closing)
 }
 
 export function listOf(names: string[]): string {

@@ -28,7 +28,9 @@ export function t(key: Key, values?: Record<string, string | number>): string {
   if (!format) {
     const text = catalogues[i18n.locale][key]
     // Our texts carry only <b>, which `tParts` splits; here a tag is text like any other.
-    format = new IntlMessageFormat(i18n.locale === 'ru' ? glue(text) : text, i18n.locale, undefined, { ignoreTag: true })
+    format = new IntlMessageFormat(i18n.locale === 'ru' ? glue(text) : text, i18n.locale, undefined, {
+      ignoreTag: true,
+    })
     formats.set(id, format)
   }
   return String(format.format(values))

@@ -43,7 +43,8 @@ export function shortcuts(act: Shortcuts, singleKeysAllowed: () => boolean): (ev
   return (event) => {
     if (event.defaultPrevented || event.isComposing || insideDialog(event.target)) return
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey
-    const action = chord(event) ?? (plain && singleKeysAllowed() && !isField(event.target) ? single(event) : undefined)
+    const action =
+      chord(event) ?? (plain && singleKeysAllowed() && !isField(event.target) ? single(event) : undefined)
     if (!action) return
     if (event.key !== 'Escape') event.preventDefault()
     action()
@@ -51,7 +52,10 @@ export function shortcuts(act: Shortcuts, singleKeysAllowed: () => boolean): (ev
 }
 
 export function isField(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))
+  )
 }
 
 function insideDialog(target: EventTarget | null): boolean {

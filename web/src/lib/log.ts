@@ -19,7 +19,11 @@ export function firstSeq(window: readonly Entry[]): number {
  * Add entries that continue the window. Known ones are ignored and nothing after a hole is taken:
  * the caller sees from lastSeq that it must ask for the gap. An empty window starts after `have`.
  */
-export function append(window: readonly Entry[], arrived: readonly Entry[], have = lastSeq(window)): readonly Entry[] {
+export function append(
+  window: readonly Entry[],
+  arrived: readonly Entry[],
+  have = lastSeq(window),
+): readonly Entry[] {
   const added: Entry[] = []
   for (const entry of [...arrived].sort(bySeq)) {
     if (entry.seq === have + 1) {
@@ -55,7 +59,8 @@ export function dropNewest(window: readonly Entry[], max = WINDOW_MAX): readonly
 
 /** How many messages of others lie after the read mark, as far as the window knows. */
 export function countUnread(window: readonly Entry[], readSeq: number, me: string): number {
-  return window.filter((entry) => entry.seq > readSeq && entry.kind === 'message' && entry.sender_id !== me).length
+  return window.filter((entry) => entry.seq > readSeq && entry.kind === 'message' && entry.sender_id !== me)
+    .length
 }
 
 function bySeq(a: Entry, b: Entry): number {

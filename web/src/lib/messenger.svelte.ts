@@ -2,10 +2,11 @@
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
 import { api, ok } from './api'
 import { backoffMs } from './backoff'
+import { Cache } from './cache'
 import { ChatModel } from './chat.svelte'
 import { drafts } from './drafts.svelte'
 import { newRef, Outbox, refuse } from './outbox'
-import { forgetPeople, knows, meet } from './people.svelte'
+import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { Realtime } from './realtime.svelte'
 import { activityOf, merged } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
@@ -19,6 +20,7 @@ const LOADED_CHATS_MAX = 12
 const KEPT_ENTRIES = 200
 const ACK_WAIT_MS = 10_000
 const TYPING_EVERY_MS = 3000
+const REMEMBER_EVERY_MS = 5000
 
 export class Messenger {
   readonly me: string
@@ -30,9 +32,13 @@ export class Messenger {
   cursor = $state<string | null>(null)
   openId = $state<string>()
   chats = new SvelteMap<string, ChatModel>()
-  sorted = $derived([...this.chats.values()].sort((a, b) => activityOf(b.summary).localeCompare(activityOf(a.summary))))
+  sorted = $derived(
+    [...this.chats.values()].sort((a, b) => activityOf(b.summary).localeCompare(activityOf(a.summary))),
+  )
   unreadChats = $derived(this.sorted.filter((chat) => chat.summary.unread > 0).length)
   readonly #outbox: Outbox
+  readonly #cache: Cache
+  #rememberTimer: ReturnType<typeof setInterval> | undefined
   /** Read marks that the server has not confirmed. */
   #marks = new Map<string, number>()
   #typedAt = new Map<string, number>()
@@ -46,27 +52,55 @@ export class Messenger {
   constructor(me: string) {
     this.me = me
     this.#outbox = new Outbox(localStorage, me)
+    this.#cache = new Cache(localStorage, me)
     this.realtime = new Realtime((events) => this.#receive(events))
   }
 
   start(): void {
+    this.#recall()
+    addEventListener('pagehide', this.#remember)
+    this.#rememberTimer = setInterval(this.#remember, REMEMBER_EVERY_MS)
     void this.loadFirst()
     this.realtime.start()
   }
 
   stop(): void {
+    removeEventListener('pagehide', this.#remember)
+    clearInterval(this.#rememberTimer)
     this.realtime.stop()
-    forgetPeople()
   }
 
   /** Erase what this browser kept for the person who signs out. */
   erase(): void {
+    this.#cache.clear()
+    forgetPeople()
     this.#outbox.clear()
     drafts.clear()
   }
 
   get unsentCount(): number {
     return this.#outbox.all().length
+  }
+
+  // ---- Memory of this browser ------------------------------------------
+
+  #recall(): void {
+    const remembered = this.#cache.load()
+    if (!remembered) return
+    meet(remembered.people)
+    for (const chat of remembered.chats) {
+      const log = remembered.logs[chat.id]
+      const model = this.#put(chat)
+      if (log?.length) model.remember(log)
+    }
+    this.loaded = true
+  }
+
+  #remember = (): void => {
+    if (!this.loaded) return
+    const chats = this.sorted.map(({ summary }) => summary)
+    const logs = Object.fromEntries(this.sorted.map((chat) => [chat.id, chat.remembered]))
+    this.#cache.save({ chats, logs, people: everyone() })
   }
 
   // ---- The list --------------------------------------------------------
@@ -129,7 +163,9 @@ export class Messenger {
   }
 
   async refreshChat(chatId: string): Promise<ChatModel> {
-    return this.#put(await ok(api.GET('/v1/messaging/chats/{chat_id}', { params: { path: { chat_id: chatId } } })))
+    return this.#put(
+      await ok(api.GET('/v1/messaging/chats/{chat_id}', { params: { path: { chat_id: chatId } } })),
+    )
   }
 
   #remove(chatId: string): void {
@@ -165,7 +201,9 @@ export class Messenger {
   // ---- Groups ----------------------------------------------------------
 
   async createDirect(userId: string): Promise<ChatModel> {
-    return this.#put(await ok(api.POST('/v1/messaging/chats', { body: { kind: 'direct', members: [userId] } })))
+    return this.#put(
+      await ok(api.POST('/v1/messaging/chats', { body: { kind: 'direct', members: [userId] } })),
+    )
   }
 
   async createGroup(title: string, userIds: string[], ref: string): Promise<ChatModel> {
@@ -175,7 +213,9 @@ export class Messenger {
 
   async addMembers(chatId: string, userIds: string[]): Promise<void> {
     const params = { path: { chat_id: chatId } }
-    this.#put(await ok(api.POST('/v1/messaging/chats/{chat_id}/members', { params, body: { user_ids: userIds } })))
+    this.#put(
+      await ok(api.POST('/v1/messaging/chats/{chat_id}/members', { params, body: { user_ids: userIds } })),
+    )
   }
 
   async leave(chatId: string): Promise<void> {
@@ -314,7 +354,10 @@ export class Messenger {
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
       if (iLeft && !iCameBack) this.#remove(chatId)
       else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
-      else if (this.#namesStrangers(own)) void this.refreshChat(chatId).then((known) => this.#meetMembers(known)).catch(() => {})
+      else if (this.#namesStrangers(own))
+        void this.refreshChat(chatId)
+          .then((known) => this.#meetMembers(known))
+          .catch(() => {})
     }
   }
 
@@ -343,6 +386,7 @@ export class Messenger {
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)
+      if (chat && seq < chat.summary.seq) void this.#checkRewound(chat)
       if (chat) chat.newest = Math.max(chat.newest, seq)
       if (chat ? chat.summary.seq < seq : this.cursor === null) stale.add(id)
     }
@@ -355,6 +399,16 @@ export class Messenger {
     if (!this.loaded) return this.loadFirst()
     // Read marks may have moved without a new entry, so a return looks at the top of the list anyway.
     if (reconnected || stale.size) await this.#refreshTop(stale).catch(() => {})
+  }
+
+  /** A server that was restored from a backup knows less than we do; then we forget what it forgot. */
+  async #checkRewound(chat: ChatModel): Promise<void> {
+    const known = chat.summary.seq
+    const params = { path: { chat_id: chat.id } }
+    const fetched = await ok(api.GET('/v1/messaging/chats/{chat_id}', { params })).catch(() => undefined)
+    if (!fetched || fetched.seq >= known) return
+    chat.rewind(fetched)
+    if (this.openId === chat.id) await chat.load()
   }
 
   /** What was said while nobody listened: messages in order, then read marks. */

@@ -19,6 +19,10 @@ export function nameOf(id: string): string {
   return people.get(id)?.display_name ?? t('chat.member')
 }
 
+export function everyone(): Person[] {
+  return [...people.values()]
+}
+
 export function forgetPeople(): void {
   people.clear()
 }

@@ -102,10 +102,18 @@ export class Realtime {
 
   #retry(atLeastMs = 0): void {
     if (!this.#running || !session.user) return
-    const waitMs = navigator.onLine ? backoffMs(this.#attempt) : OFFLINE_WAIT_MS
+    const offline = !navigator.onLine
+    const waitMs = offline ? OFFLINE_WAIT_MS : backoffMs(this.#attempt)
     this.#attempt += 1
     clearTimeout(this.#retryTimer)
-    this.#retryTimer = setTimeout(() => void this.#connect(), Math.max(waitMs, atLeastMs))
+    this.#retryTimer = setTimeout(
+      () => {
+        // The browser learns of a lost network a moment after its sockets do.
+        if (!offline && !navigator.onLine) this.#retry()
+        else void this.#connect()
+      },
+      Math.max(waitMs, atLeastMs),
+    )
   }
 
   #reconnectNow = (): void => {

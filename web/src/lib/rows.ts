@@ -26,7 +26,9 @@ export interface RowsInput {
 }
 
 export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[] {
-  const known = new Set(entries.filter((entry) => entry.sender_id === me && entry.ref).map((entry) => entry.ref))
+  const known = new Set(
+    entries.filter((entry) => entry.sender_id === me && entry.ref).map((entry) => entry.ref),
+  )
   const rows = [
     ...entries.map((entry) => entryRow(entry, me)),
     // An unsent message whose entry is here already is the same message, not a second one.
@@ -54,7 +56,15 @@ function entryRow(entry: Entry, me: string): Row {
 }
 
 function unsentRow(unsent: Unsent): Row {
-  return { key: `ref:${unsent.ref}`, unsent, at: unsent.at, mine: true, newDay: false, firstUnread: false, startsRun: true }
+  return {
+    key: `ref:${unsent.ref}`,
+    unsent,
+    at: unsent.at,
+    mine: true,
+    newDay: false,
+    firstUnread: false,
+    startsRun: true,
+  }
 }
 
 function continuesRun(previous: Row | undefined, row: Row): boolean {

@@ -12,7 +12,8 @@ export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefine
     ...chat,
     seq: entry.seq,
     unread: chat.unread + (entry.kind === 'message' && entry.sender_id !== me ? 1 : 0),
-    members_count: chat.members_count + (entry.kind === 'joined' ? people : entry.kind === 'left' ? -people : 0),
+    members_count:
+      chat.members_count + (entry.kind === 'joined' ? people : entry.kind === 'left' ? -people : 0),
     last_entry: SHOWN_KINDS.has(entry.kind) ? entry : chat.last_entry,
   }
 }

@@ -1,5 +1,5 @@
 // Who came, who left, who began: entries that are not messages, in words.
-import { listOf } from './format'
+import { inQuotes, listOf } from './format'
 import { t } from './i18n.svelte'
 import { nameOf } from './people.svelte'
 import type { Entry } from './types'
@@ -23,7 +23,8 @@ export function systemText(entry: Entry, me: string): string {
 
 function createdText({ title, sender_id }: Entry, byMe: boolean): string {
   if (!title) return t('system.created_direct')
-  return byMe ? t('system.created_group_you', { title }) : t('system.created_group', { title, name: nameOf(sender_id) })
+  const values = { title: inQuotes(title), name: nameOf(sender_id) }
+  return t(byMe ? 'system.created_group_you' : 'system.created_group', values)
 }
 
 function joinedText(by: string, ids: string[], me: string): string {

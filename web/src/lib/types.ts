@@ -2,7 +2,11 @@
 import type { paths } from '../api.gen'
 
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never
-type Ok<Path extends keyof paths, Method extends keyof paths[Path], Status extends number> = paths[Path][Method] extends {
+type Ok<
+  Path extends keyof paths,
+  Method extends keyof paths[Path],
+  Status extends number,
+> = paths[Path][Method] extends {
   responses: infer Responses
 }
   ? Status extends keyof Responses
@@ -13,8 +17,12 @@ type Ok<Path extends keyof paths, Method extends keyof paths[Path], Status exten
 export type Tokens = Ok<'/v1/auth/login', 'post', 200>
 export type User = Tokens['user']
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
-export type Chat = Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>
-export type Entry = Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number]
+
+/** An entry is known by its place; its `type` only tells it from other events of the socket. */
+export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
+export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_entry'> & {
+  last_entry?: Entry | null | undefined
+}
 
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
