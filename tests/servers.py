@@ -44,7 +44,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent(signal.SIGQUIT),
+                preexec_fn=die_with_parent(signal.SIGQUIT),
                 **self._as_user(),
             )
         _wait_until(self._answers, lambda: (self.folder / "log").read_text(errors="replace"))
@@ -140,7 +140,7 @@ class PostgresServer(Server):
             [self._binary.with_name(program), *arguments],
             capture_output=True,
             check=False,
-            preexec_fn=_die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(signal.SIGTERM),
             **self._as_user(),
         )
         assert not check or done.returncode == 0, done.stderr.decode(errors="replace")
@@ -203,7 +203,7 @@ def _free_port() -> int:
         return port
 
 
-def _die_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
+def die_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
     """So that a killed test run leaves no server behind (Linux)."""
     prctl = ctypes.CDLL(None).prctl
     return lambda: prctl(_PR_SET_PDEATHSIG, with_signal)

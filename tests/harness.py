@@ -1,0 +1,590 @@
+"""What whole-system tests stand on: real processes of ours, people who use them by the book, and bare services."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+from tests.servers import die_with_parent
+from tests.waiting import eventually, until
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from kaif.app import compose
+from kaif.app.settings import read_settings
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database
+from kaif.interfaces.auth import Auth
+from kaif.interfaces.messaging import Messaging
+from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.clock import now_us
+from kaif.kernel.ids import new_id
+from kaif.services.auth import store as auth_store
+from kaif.services.auth.model import Account
+from kaif.services.auth.tokens import new_signing_key
+
+START_WITHIN_S = 30
+STOP_WITHIN_S = 5
+PASSWORD = "a password of some length"
+
+Entry = dict[str, Any]
+
+
+# Processes
+
+
+class Child:
+    """A process of ours, what it printed, and what it complained of."""
+
+    def __init__(self, folder: Path, name: str, arguments: list[str], settings: Mapping[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
+        self.arguments = arguments
+        self._env = {**_ordinary_environment(), **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Returns when it says that it listens."""
+        said_before = len(self.said())
+        process = self._process = self._spawn()
+        await until(
+            lambda: "Kaif Ozero" in self.said()[said_before:] or process.poll() is not None, timeout_s=START_WITHIN_S
+        )
+        assert process.poll() is None, f"it did not start: {self.complaints()}"
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self._out.open("ab") as out, self._err.open("ab") as err:
+            return subprocess.Popen(
+                [sys.executable, "-m", "kaif.app.cli", *self.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=self._env,
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def said(self) -> str:
+        return self._out.read_text(encoding="utf-8") if self._out.exists() else ""
+
+    def complaints(self) -> str:
+        return self._err.read_text(encoding="utf-8") if self._err.exists() else ""
+
+    async def stop(self) -> None:
+        """Ask it to; it must drain and be gone in time, without a complaint of its own."""
+        assert self._process
+        process, self._process = self._process, None
+        process.terminate()
+        try:
+            code = await asyncio.to_thread(process.wait, STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"it did not stop within {STOP_WITHIN_S} s: {self.complaints()}") from None
+        assert code == 0, f"it stopped with {code}: {self.complaints()}"
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    async def close(self) -> None:
+        """Stop it unless the test has done so already."""
+        if self._process:
+            await self.stop()
+
+
+def _ordinary_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("KAIF_")}
+
+
+class Server:
+    """`kaif up` on a data folder of its own; it keeps its port when it is started again."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.data = folder / "data"
+        self.setup_code = "set-up-code"
+        self.host, self.port = free_address()
+        self._child = Child(
+            folder,
+            "up",
+            ["up", "--data", str(self.data), "--host", self.host, "--port", str(self.port)],
+            {"KAIF_SETUP_CODE": self.setup_code, "KAIF_LIMITS_SCALE": "1000", **settings},
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def said(self) -> str:
+        return self._child.said()
+
+    def complaints(self) -> str:
+        return self._child.complaints()
+
+    def access_log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.data / "logs" / "access.jsonl").read_bytes().splitlines()]
+
+    async def start(self) -> None:
+        await self._child.start()
+
+    async def stop(self) -> None:
+        await self._child.stop()
+
+    def kill(self) -> None:
+        self._child.kill()
+
+    async def restart(self) -> None:
+        """Start again on the same data after `stop` or `kill`."""
+        await self._child.start()
+
+    async def close(self) -> None:
+        await self._child.close()
+
+
+@asynccontextmanager
+async def running_server(folder: Path, **settings: str) -> AsyncIterator[Server]:
+    """A `kaif up` whose limits are loose unless KAIF_LIMITS_SCALE says otherwise."""
+    server = Server(folder, **settings)
+    await server.start()
+    try:
+        yield server
+    except BaseException:
+        server.kill()
+        raise
+    await server.close()
+
+
+class Split:
+    """The system as separate processes on PostgreSQL and Redis: one auth, two messagings, one gateway."""
+
+    def __init__(self, folder: Path, postgres_url: str, redis_url: str, **settings: str) -> None:
+        self.setup_code = "set-up-code"
+        self._addresses = {name: free_address() for name in ("auth", "messaging-1", "messaging-2", "gateway")}
+        messagings = [self._addresses["messaging-1"], self._addresses["messaging-2"]]
+        shared = {
+            "KAIF_DATABASE_URL": postgres_url,
+            "KAIF_CACHE_URL": redis_url,
+            "KAIF_AUTH": "{}:{}".format(*self._addresses["auth"]),
+            "KAIF_MESSAGING": ",".join(f"{host}:{port}" for host, port in messagings),
+            "KAIF_INTERNAL_SECRET": secrets.token_hex(32),
+            "KAIF_SIGNING_KEY": new_signing_key(),
+            "KAIF_SETUP_CODE": self.setup_code,
+            "KAIF_LIMITS_SCALE": "1000",
+            **settings,
+        }
+        self.auth = self._child(folder, "auth", shared)
+        self.messagings = [self._child(folder, name, shared) for name in ("messaging-1", "messaging-2")]
+        self.gateway = self._child(folder, "gateway", shared)
+
+    def _child(self, folder: Path, name: str, settings: Mapping[str, str]) -> Child:
+        host, port = self._addresses[name]
+        arguments = ["serve", name.partition("-")[0], "--host", host, "--port", str(port)]
+        return Child(folder, name, [*arguments, "--data", str(folder / name)], settings)
+
+    @property
+    def url(self) -> str:
+        return "http://{}:{}".format(*self._addresses["gateway"])
+
+    @property
+    def children(self) -> list[Child]:
+        return [self.auth, *self.messagings, self.gateway]
+
+    async def start(self) -> None:
+        await self.auth.start()
+        await asyncio.gather(*[child.start() for child in self.messagings])
+        await self.gateway.start()
+
+    async def close(self) -> None:
+        for child in reversed(self.children):
+            await child.close()
+
+    def kill(self) -> None:
+        for child in self.children:
+            child.kill()
+
+
+@asynccontextmanager
+async def running_split(folder: Path, postgres_url: str, redis_url: str, **settings: str) -> AsyncIterator[Split]:
+    split = Split(folder, postgres_url, redis_url, **settings)
+    try:
+        await split.start()
+        yield split
+    except BaseException:
+        split.kill()
+        raise
+    await split.close()
+
+
+def free_address() -> tuple[str, int]:
+    """A loopback address that nobody else is likely to use, and a free port of it."""
+    host = f"127.{random.randint(1, 250)}.{random.randint(0, 250)}.{random.randint(1, 250)}"
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return host, int(probe.getsockname()[1])
+
+
+# People
+
+
+class Person:
+    """A client that follows the four rules of docs/realtime.md; what it shows of each chat is in `shown`."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url, self.name = url, name
+        self.id = ""
+        self.access_token = self.refresh_token = ""
+        self.http = httpx.AsyncClient(base_url=url, timeout=20, trust_env=False)
+        # Rule 1: what is shown, gapless and in order; its length is `have`.
+        self.shown: dict[str, list[Entry]] = {}
+        # Rule 3: what is sent and not yet acknowledged, by ref.
+        self.pending: dict[str, dict[str, Any]] = {}
+        self.acknowledged: dict[str, Entry] = {}
+        self.refused: dict[str, dict[str, Any]] = {}
+        # Everything else that was heard, as it came, and the codes with which sockets closed.
+        self.heard: list[dict[str, Any]] = []
+        self.closed_with: list[int] = []
+        self.online = False
+        self._socket: ClientConnection | None = None
+        self._living: asyncio.Task[None] | None = None
+        self._tries = 0
+
+    # An account
+
+    async def set_up(self, code: str) -> "Person":
+        return await self._enter("/v1/auth/setup", code=code, username=self.name, email=f"{self.name}@example.org")
+
+    async def register(self) -> "Person":
+        return await self._enter("/v1/auth/register", username=self.name, email=f"{self.name}@example.org")
+
+    async def log_in(self) -> "Person":
+        return await self._enter("/v1/auth/login", login=self.name)
+
+    async def _enter(self, path: str, **fields: str) -> "Person":
+        answer = await self.http.post(path, json={**fields, "password": PASSWORD})
+        assert answer.is_success, answer.text
+        self._keep(answer.json())
+        return self
+
+    async def refresh(self) -> None:
+        answer = await self.http.post("/v1/auth/refresh", json={"refresh_token": self.refresh_token})
+        assert answer.is_success, answer.text
+        self._keep(answer.json())
+
+    def _keep(self, tokens: dict[str, Any]) -> None:
+        self.id = tokens["user"]["id"]
+        self.access_token, self.refresh_token = tokens["access_token"], tokens["refresh_token"]
+        self.http.headers["authorization"] = f"Bearer {self.access_token}"
+
+    # HTTP
+
+    async def get(self, path: str, **params: str | int) -> Any:
+        answer = await self.http.get(path, params=params)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def post(self, path: str, **fields: Any) -> Any:
+        answer = await self.http.post(path, json=fields)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def direct_chat(self, other: "Person") -> str:
+        return str((await self.post("/v1/messaging/chats", kind="direct", members=[other.id]))["id"])
+
+    async def group(self, title: str, *others: "Person") -> str:
+        members = [other.id for other in others]
+        return str((await self.post("/v1/messaging/chats", kind="group", title=title, members=members))["id"])
+
+    async def post_message(self, chat_id: str, text: str, ref: str = "") -> Entry:
+        """By HTTP; returns the entry."""
+        fields = {"ref": ref or self.new_ref(), "text": text}
+        entry: Entry = await self.post(f"/v1/messaging/chats/{chat_id}/messages", **fields)
+        return entry
+
+    async def history(self, chat_id: str, after: int = 0) -> list[Entry]:
+        """The log as the server has it, from the entry after `after`."""
+        entries: list[Entry] = []
+        while True:
+            page = await self._page(chat_id, after + len(entries))
+            if not page:
+                return entries
+            entries += page
+
+    async def _page(self, chat_id: str, after: int) -> list[Entry]:
+        answer = await self.http.get(f"/v1/messaging/chats/{chat_id}/entries", params={"after": after, "limit": 200})
+        answer.raise_for_status()
+        page: list[Entry] = answer.json()["entries"]
+        return page
+
+    # The socket
+
+    async def connect(self) -> None:
+        """Come online and stay so, whatever happens to the server; returns after the first hello."""
+        self._living = asyncio.create_task(self._live())
+        await until(lambda: self.online or self._ended(), timeout_s=20)
+        self._must_live()
+
+    async def disconnect(self) -> None:
+        """Go offline at once, as in a tunnel; `connect` resumes."""
+        if self._living:
+            self._living.cancel()
+            await asyncio.wait([self._living])
+        self._living, self.online = None, False
+
+    async def close(self) -> None:
+        await self.disconnect()
+        await self.http.aclose()
+
+    def new_ref(self) -> str:
+        return f"{self.name}-{next(self._numbers)}"
+
+    async def send(self, chat_id: str, text: str, ref: str = "", **more: Any) -> str:
+        """Put the message on its way; it is kept, and sent again, until its own entry comes. Returns its ref."""
+        ref = ref or self.new_ref()
+        self.pending[ref] = {"type": "send", "chat_id": chat_id, "ref": ref, "text": text, **more}
+        await self.tell(self.pending[ref])
+        return ref
+
+    async def tell(self, *events: dict[str, Any]) -> None:
+        """Send events as one frame; without a connection they are lost, as anything but a message may be."""
+        if self._socket and self.online:
+            with contextlib.suppress(ConnectionClosed):
+                await self._socket.send(json.dumps(events[0] if len(events) == 1 else events))
+
+    async def everything_is_acknowledged(self, timeout_s: float = 30) -> None:
+        await self._waits_until(lambda: not self.pending, timeout_s)
+
+    async def sees(self, chat_id: str, seq: int, timeout_s: float = 30) -> list[Entry]:
+        """Wait until everything up to `seq` is shown; returns it."""
+        await self._waits_until(lambda: len(self.shown.get(chat_id, ())) >= seq, timeout_s)
+        return self.shown[chat_id]
+
+    async def hears(self, kind: str, timeout_s: float = 10, **fields: Any) -> dict[str, Any]:
+        """Wait for an event beside the log, heard since the beginning; returns it."""
+
+        def matching() -> list[dict[str, Any]]:
+            return [event for event in self.heard if event["type"] == kind and fields.items() <= event.items()]
+
+        await self._waits_until(lambda: bool(matching()), timeout_s)
+        return matching()[-1]
+
+    async def _waits_until(self, condition: Any, timeout_s: float) -> None:
+        await until(lambda: condition() or self._ended(), timeout_s)
+        self._must_live()
+
+    def _ended(self) -> bool:
+        return self._living is not None and self._living.done()
+
+    def _must_live(self) -> None:
+        """A client that fell over is the test's failure."""
+        if self._living and self._living.done():
+            self._living.result()
+
+    async def _live(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except ConnectionClosed as closed:
+                self.closed_with.append(closed.rcvd.code if closed.rcvd else 1006)
+                await self._after_close(self.closed_with[-1])
+            except InvalidHandshake as refused:
+                await self._after_refusal(refused)
+            except (OSError, TimeoutError, EOFError, httpx.HTTPError):
+                await self._back_off()
+            finally:
+                self.online, self._socket = False, None
+
+    async def _listen(self) -> None:
+        headers = {"authorization": f"Bearer {self.access_token}"}
+        address = self.url.replace("http", "ws", 1) + "/v1/socket"
+        async with connect(
+            address, additional_headers=headers, compression=None, proxy=None, max_queue=4096, max_size=None
+        ) as self._socket:
+            async for frame in self._socket:
+                events = json.loads(frame)
+                for event in events if isinstance(events, list) else [events]:
+                    await self._take(event)
+        raise ConnectionClosed(self._socket.protocol.close_rcvd, self._socket.protocol.close_sent)
+
+    async def _take(self, event: dict[str, Any]) -> None:
+        match event["type"]:
+            case "entry":
+                await self._take_entry(event)
+            case "hello":
+                await self._resume(event)
+            case "refused":
+                self._take_refusal(event)
+            case _:
+                self.heard.append(event)
+
+    async def _take_entry(self, entry: Entry) -> None:
+        have = len(self.shown.setdefault(entry["chat_id"], []))
+        if entry["seq"] == have + 1:
+            self._show(entry)
+        elif entry["seq"] > have:
+            await self._close_gap(entry["chat_id"], entry["seq"])
+        elif entry["sender_id"] == self.id:
+            # A ref that was sent again is answered with its first entry.
+            self._acknowledge(entry)
+
+    def _show(self, entry: Entry) -> None:
+        shown = self.shown[entry["chat_id"]]
+        assert entry["seq"] == len(shown) + 1, "an entry out of order"
+        shown.append(entry)
+        if entry["sender_id"] == self.id:
+            self._acknowledge(entry)
+
+    def _acknowledge(self, entry: Entry) -> None:
+        if ref := entry.get("ref"):
+            self.pending.pop(ref, None)
+            first = self.acknowledged.setdefault(ref, entry)
+            assert first["seq"] == entry["seq"], "one ref was acknowledged in two places"
+
+    async def _close_gap(self, chat_id: str, newest: int) -> None:
+        shown = self.shown.setdefault(chat_id, [])
+        while len(shown) < newest:
+            page = await self._page(chat_id, len(shown))
+            assert page, f"the server named entry {newest} and does not give it"
+            for entry in page:
+                self._show({**entry, "type": "entry"})
+
+    async def _resume(self, hello: dict[str, Any]) -> None:
+        self.heard.append(hello)
+        for chat_id, newest in hello["chats"].items():
+            await self._close_gap(chat_id, newest)
+        self.online, self._tries = True, 0
+        if self.pending:
+            for event in list(self.pending.values()):
+                await self.tell(event)
+
+    def _take_refusal(self, refusal: dict[str, Any]) -> None:
+        event = self.pending.get(refusal["ref"])
+        if event and refusal.get("retry_after_ms"):
+            asyncio.get_running_loop().call_later(refusal["retry_after_ms"] / 1000, self._try_again, refusal["ref"])
+            return
+        self.pending.pop(refusal["ref"], None)
+        self.refused[refusal["ref"]] = refusal
+
+    def _try_again(self, ref: str) -> None:
+        if ref in self.pending:
+            self._again = asyncio.ensure_future(self.tell(self.pending[ref]))
+
+    async def _after_close(self, code: int) -> None:
+        assert code not in (1009, 4002), f"the server calls this client faulty: {code}"
+        if code == 4001:
+            await self.refresh()
+        elif code == 4008:
+            await asyncio.sleep(5)
+        else:
+            await self._back_off()
+
+    async def _after_refusal(self, refused: InvalidHandshake) -> None:
+        if "HTTP 401" in str(refused):
+            await self.refresh()
+        else:
+            await self._back_off()
+
+    async def _back_off(self) -> None:
+        """Rule 4; bounded lower than a real client's, because tests wait for it."""
+        await asyncio.sleep(min(0.2 * 2**self._tries, 2) * random.uniform(0.5, 1))
+        self._tries += 1
+
+
+def log_is_whole(entries: list[Entry]) -> None:
+    """Gapless from 1, in order, and no message twice."""
+    assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
+    refs = [(entry["sender_id"], entry["ref"]) for entry in entries if entry["kind"] == "message"]
+    assert len(refs) == len(set(refs)), "a message stands twice in the log"
+
+
+@asynccontextmanager
+async def people(server: Server | Split, *names: str, first: bool = True) -> AsyncIterator[list[Person]]:
+    """Accounts on the server, the first of whom sets it up unless it is set up already."""
+    those = [Person(server.url, name) for name in names]
+    try:
+        for person in those:
+            if first and person is those[0]:
+                await person.set_up(server.setup_code)
+            else:
+                await person.register()
+        yield those
+    finally:
+        for person in those:
+            await person.close()
+
+
+async def is_ready(url: str, timeout_s: float = 20) -> None:
+    """Wait until /ready says that everything behind the gateway answers."""
+
+    async def ready() -> bool:
+        try:
+            return (await client.get("/ready")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        await eventually(ready, timeout_s)
+
+
+# Services without processes
+
+
+class Services(NamedTuple):
+    """Wired as `kaif up` wires them, without the edge."""
+
+    database: Database
+    cache: Cache
+    auth: Auth
+    messaging: Messaging
+
+    async def newcomer(self, name: str, display_name: str = "") -> Actor:
+        """An account made without the slow hash, for tests that are not about signing up."""
+        account = Account(
+            UserId(new_id()), name, f"{name}@example.org", display_name or name, "member", "no password", now_us()
+        )
+        async with self.database.transaction() as tx:
+            await auth_store.add_account(tx, account)
+        return Actor(account.id, SessionId(new_id()), "member")
+
+    async def newcomers(self, *names: str) -> list[Actor]:
+        return [await self.newcomer(name) for name in names]
+
+
+@asynccontextmanager
+async def wired_services(folder: Path, database_url: str, setup_code: str = "set-up-code") -> AsyncIterator[Services]:
+    environment = {
+        "KAIF_DATABASE_URL": database_url,
+        "KAIF_SETUP_CODE": setup_code,
+        "KAIF_SIGNING_KEY": new_signing_key(),
+    }
+    settings = read_settings(folder, "127.0.0.1", 0, environment)
+    async with (
+        compose.database_of(settings) as database,
+        compose.cache_of(settings) as cache,
+        compose.auth_service(settings, database, cache) as auth,
+        compose.messaging_service(database, cache, auth) as messaging,
+    ):
+        yield Services(database, cache, auth, messaging)
