@@ -83,8 +83,9 @@ async def test_a_transaction_that_fails_leaves_nothing(notes: Database) -> None:
         async with notes.transaction() as tx:
             await tx.execute(INSERT, name="a", number=1)
             raise ZeroDivisionError
+    await write(notes, "b")
 
-    assert await names(notes) == []
+    assert await names(notes) == ["b"]
 
 
 async def test_a_transaction_that_is_cancelled_leaves_nothing(notes: Database) -> None:
@@ -112,8 +113,9 @@ async def test_a_taken_key_undoes_the_whole_transaction(notes: Database) -> None
         async with notes.transaction() as tx:
             await tx.execute(INSERT, name="b", number=1)
             await tx.execute(INSERT, name="a", number=1)
+    await write(notes, "c")
 
-    assert await names(notes) == ["a"]
+    assert await names(notes) == ["a", "c"]
 
 
 async def test_concurrent_transactions_are_all_durable_once_acknowledged(notes: Database, elsewhere: Database) -> None:
@@ -376,6 +378,25 @@ async def test_on_a_full_disk_nothing_is_acknowledged_that_is_lost_and_space_men
     small_disk.make_space()
     await write_much("after")
     assert set(await names(database)) == acknowledged
+    await database.close()
+
+
+async def test_one_too_large_for_the_disk_takes_with_it_nothing_that_was_acknowledged(small_disk: SmallDisk) -> None:
+    """It overflows SQLite's page cache, so that the disk is full before the commit."""
+    database = await open_database(f"sqlite:{small_disk.folder / 'kaif.db'}")
+    await database.migrate("notes", migrations(small_disk.folder, {"0001_notes.sql": NOTES}))
+
+    async def write_too_much() -> None:
+        async with database.transaction() as tx:
+            for number in range(100):
+                await tx.execute(INSERT, name=f"{number} " + "x" * 1_000_000, number=number)
+
+    small, large = await asyncio.gather(write(database, "small"), write_too_much(), return_exceptions=True)
+
+    assert isinstance(large, StorageFull)
+    assert (await names(database) == ["small"]) if small is None else isinstance(small, StorageFull)
+    await write(database, "after")
+    assert (await names(database))[0] == "after"
     await database.close()
 
 

@@ -21,8 +21,9 @@ def test_a_name_is_trimmed_and_composed() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "   ", "...", "🦔", "Anna\nBoris", "Anna\tBoris", "Anna\x00", "An\u200bna", "\u202eannA", "Anna\u2066", "An\u00adna",
-     "Anna\u3164", "\ufeffAnna", "An\u200dna", "Anna\ud800", "Anna\u2028", "Anna\x7f", "Anna\x85x"],
+    ["", "   ", "...", "🦔", "Anna\nBoris", "Anna\tBoris", "Anna\x00", "An\u200bna", "\u202eannA", "Anna\u2066",
+     "An\u00adna",
+     "Anna\u3164", "\ufeffAnna", "An\u200dna", "Anna\ud800", "An\u2028na", "Anna\x7f", "Anna\x85x"],
 )  # fmt: skip
 def test_names_that_are_empty_or_deceive_are_refused(name: str) -> None:
     assert clean_name(name) is None
