@@ -48,6 +48,9 @@ from kaif.services.messaging.service import MessagingService
 ROUTES: list[Route] = [*AUTH_ROUTES, *MESSAGING_ROUTES]
 CLIENT = Path(kaif.__file__).parent / "web"
 
+# Processes are started in any order: whoever needs another one waits so long for it.
+PATIENCE_S = 30
+
 log = logging.getLogger("kaif")
 
 
@@ -249,7 +252,7 @@ async def _calling(addresses: list[tuple[str, int]], variable: str, secret: byte
     if not addresses:
         raise Misconfigured(f"{variable} must name where that service listens, such as 127.0.0.1:9001.")
     caller = Caller(addresses, secret)
-    await caller.start()
+    await caller.start(PATIENCE_S)
     try:
         yield caller
     finally:

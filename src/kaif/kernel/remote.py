@@ -137,11 +137,19 @@ class Caller:
         self._peers = [Peer(host, port, secret) for host, port in addresses]
         self._turn = itertools.cycle(self._peers)
 
-    async def start(self) -> None:
+    async def start(self, patience_s: float = CONNECT_TIMEOUT_S) -> None:
+        """Connect. Raises Unavailable when none of the processes is up within that time."""
         for peer in self._peers:
             peer.start()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*[peer.up.wait() for peer in self._peers]), CONNECT_TIMEOUT_S)
+        await self._any_up(patience_s)
+
+    async def _any_up(self, patience_s: float) -> None:
+        waits = [asyncio.ensure_future(peer.up.wait()) for peer in self._peers]
+        done, _ = await asyncio.wait(waits, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if not done:
+            raise Unavailable(retry_after_ms=1000)
 
     def remote(self, interface: type[S]) -> S:
         """An object with the interface's methods, each of which is a call."""
@@ -175,12 +183,7 @@ class Caller:
             if peer.up.is_set():
                 return peer
         # All are down: perhaps they are only being restarted.
-        waits = [asyncio.ensure_future(peer.up.wait()) for peer in self._peers]
-        done, _ = await asyncio.wait(waits, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        if not done:
-            raise Unavailable(retry_after_ms=1000)
+        await self._any_up(CONNECT_TIMEOUT_S)
         return next(peer for peer in self._peers if peer.up.is_set())
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ path on every file system. Content types and owners are kept by the service in i
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -26,8 +27,9 @@ PARTS_IN_FLIGHT_MAX = 2
 NAME_CHARACTERS_MAX = 512
 
 _NAME = re.compile(r"[A-Za-z0-9_=@+~-][A-Za-z0-9._=@+~-]{0,199}(/[A-Za-z0-9_=@+~-][A-Za-z0-9._=@+~-]{0,199})*")
-# ENOSPC and EDQUOT, as the message of obstore tells them.
-_DISK_FULL = re.compile(r"\(os error (28|122)\)")
+# A full disk, a used-up quota, and a limit on the size of files; obstore tells the number in its message.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = re.compile(rf"\(os error ({'|'.join(map(str, _NO_SPACE))})\)")
 
 
 class BadName(Invalid):
@@ -188,6 +190,6 @@ def _translated() -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotFound from error
     except (BaseError, OSError) as error:
-        if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in (28, 122):
+        if _DISK_FULL.search(str(error)) or getattr(error, "errno", None) in _NO_SPACE:
             raise StorageFull(retry_after_ms=5000) from error
         raise Unavailable(retry_after_ms=1000) from error

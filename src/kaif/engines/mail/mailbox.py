@@ -96,6 +96,6 @@ def _translated() -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotFound from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFull(retry_after_ms=5000) from error
         raise Unavailable(retry_after_ms=1000) from error
