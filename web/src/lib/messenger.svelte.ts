@@ -338,7 +338,7 @@ export class Messenger {
       case 'read':
         return this.#read(event)
       case 'typing':
-        if (event.user_id !== this.me) this.chats.get(event.chat_id)?.startTyping(event.user_id)
+        if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
       case 'presence':
         if (event.online) this.online.add(event.user_id)
@@ -427,6 +427,13 @@ export class Messenger {
     if (next.state === 'failed') return
     const waitMs = event.retry_after_ms ?? backoffMs(next.refusals + 2)
     setTimeout(() => this.#transmit(this.#pending().filter(({ ref }) => ref === next.ref)), waitMs)
+  }
+
+  #typing(chatId: string, userId: string): void {
+    const chat = this.chats.get(chatId)
+    chat?.startTyping(userId)
+    // Whoever types is here, even if we have not been told.
+    if (chat?.summary.kind === 'direct') this.online.add(userId)
   }
 
   #read({ chat_id, user_id, seq }: Extract<ServerEvent, { type: 'read' }>): void {

@@ -5,7 +5,7 @@ import { session } from './session.svelte'
 import type { ClientEvent, ServerEvent } from './types'
 
 const BANNER_AFTER_MS = 2000
-const OFFLINE_WAIT_MS = 30_000
+const OFFLINE_WAIT_MS = 60_000
 const FLOODING_WAIT_MS = 5000
 const CLOSE_UNAUTHENTICATED = 4001
 const CLOSES_OF_OUR_FAULT = new Set([1009, 4002, 4008])
