@@ -1,0 +1,40 @@
+"""Signing people up, in one line."""
+
+from kaif.interfaces.auth import Auth, LogIn, Refresh, Register, SetUp, Tokens
+from kaif.kernel.actor import NOBODY, Actor, SessionId
+
+PASSWORD = "correct horse battery"
+CODE = "set-up-code"
+
+
+def a_set_up(name: str = "owner", code: str = CODE) -> SetUp:
+    return SetUp(code, name, f"{name}@example.org", PASSWORD)
+
+
+def a_registration(name: str, display_name: str | None = None) -> Register:
+    return Register(name, f"{name}@example.org", PASSWORD, display_name)
+
+
+async def set_up(auth: Auth) -> Tokens:
+    return await auth.set_up(NOBODY, a_set_up())
+
+
+async def register(auth: Auth, name: str, display_name: str | None = None) -> Tokens:
+    return await auth.register(NOBODY, a_registration(name, display_name))
+
+
+async def log_in(auth: Auth, login: str, password: str = PASSWORD) -> Tokens:
+    return await auth.log_in(NOBODY, LogIn(login, password))
+
+
+async def refresh(auth: Auth, tokens: Tokens) -> Tokens:
+    return await auth.refresh(NOBODY, Refresh(tokens.refresh_token))
+
+
+def session_of(tokens: Tokens) -> SessionId:
+    """A refresh token begins with its session's id."""
+    return SessionId(tokens.refresh_token.partition(".")[0])
+
+
+def actor_of(tokens: Tokens) -> Actor:
+    return Actor(tokens.user.id, session_of(tokens), tokens.user.role)

@@ -1,0 +1,51 @@
+"""Password hashing: right or wrong, and never more of it than the machine can bear."""
+
+import asyncio
+from collections.abc import Iterator
+
+import argon2
+import pytest
+
+from kaif.kernel.errors import Busy
+from kaif.services.auth.passwords import WAITING_MAX, Passwords
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    passwords = Passwords()
+    yield passwords
+    passwords.close()
+
+
+async def test_the_right_password_is_told_from_a_wrong_one(passwords: Passwords) -> None:
+    kept = await passwords.hash("пароль 🦔 of any letters\x00")
+
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert await passwords.verify(kept, "пароль 🦔 of any letters\x00")
+    assert not await passwords.verify(kept, "пароль 🦔 of any letters")
+    assert not await passwords.verify(None, "a password that nobody has")
+
+
+async def test_equal_passwords_have_different_hashes(passwords: Passwords) -> None:
+    assert await passwords.hash("equal") != await passwords.hash("equal")
+
+
+async def test_a_hash_of_weaker_times_is_outdated(passwords: Passwords) -> None:
+    weaker = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("x")
+
+    assert passwords.outdated(weaker)
+    assert not passwords.outdated(await passwords.hash("x"))
+
+
+async def test_who_comes_when_too_many_wait_is_told_to_come_again(passwords: Passwords) -> None:
+    waiting = [asyncio.create_task(passwords.verify(None, "x")) for _ in range(WAITING_MAX)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Busy) as busy:
+        await passwords.verify(None, "x")
+
+    assert busy.value.details == {"retry_after_ms": 2000}
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    assert await passwords.verify(None, "x") is False

@@ -1,0 +1,160 @@
+"""Sessions: refreshed by tokens that are good once, ended for everyone at once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.harness import Services
+from tests.services.auth.accounts import actor_of, log_in, refresh, session_of, set_up
+
+from kaif.app import compose
+from kaif.app.settings import read_settings
+from kaif.engines.cache.memory import MemoryCache
+from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
+from kaif.kernel.actor import NOBODY, SessionId
+from kaif.kernel.clock import DAY_US
+from kaif.kernel.tokens import TokenExpired, Verifier
+from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.service import AuthService
+from kaif.services.auth.tokens import Signer, new_signing_key
+
+
+async def ended(auth: Auth) -> list[SessionId]:
+    return (await auth.get_ended_sessions(NOBODY, Nothing())).session_ids
+
+
+async def test_a_refresh_gives_new_tokens_of_the_same_session(services: Services) -> None:
+    tokens = await set_up(services.auth)
+
+    newer = await refresh(services.auth, tokens)
+
+    assert newer.user == tokens.user
+    assert newer.refresh_token != tokens.refresh_token
+    assert session_of(newer) == session_of(tokens)
+    assert await refresh(services.auth, newer)
+
+
+async def test_a_refresh_token_that_comes_twice_ends_the_session_for_both(services: Services) -> None:
+    tokens = await set_up(services.auth)
+    newer = await refresh(services.auth, tokens)
+
+    for token in (tokens, newer, newer):
+        with pytest.raises(SessionEnded):
+            await refresh(services.auth, token)
+
+    assert await ended(services.auth) == [session_of(tokens)]
+
+
+async def test_of_fifty_refreshes_of_one_token_at_once_at_most_one_succeeds(services: Services) -> None:
+    tokens = await set_up(services.auth)
+
+    done = await asyncio.gather(*[refresh(services.auth, tokens) for _ in range(50)], return_exceptions=True)
+
+    newer = [outcome for outcome in done if isinstance(outcome, Tokens)]
+    assert len(newer) == 1
+    assert all(isinstance(outcome, SessionEnded) for outcome in done if outcome not in newer)
+
+
+@pytest.mark.parametrize("token", ["", ".", "nonsense", "a.b.c", "é.ü", "x" * 256])
+async def test_a_token_that_never_was_is_refused(services: Services, token: str) -> None:
+    with pytest.raises(SessionEnded):
+        await services.auth.refresh(NOBODY, Refresh(token))
+
+
+async def test_each_device_has_its_own_session(services: Services) -> None:
+    phone = await set_up(services.auth)
+    laptop = await log_in(services.auth, "owner")
+
+    await services.auth.log_out(actor_of(phone), Refresh())
+
+    with pytest.raises(SessionEnded):
+        await refresh(services.auth, phone)
+    assert await refresh(services.auth, laptop)
+
+
+async def test_logging_out_tells_every_gateway(services: Services) -> None:
+    tokens = await set_up(services.auth)
+    told: list[bytes] = []
+    await services.cache.subscribe(SESSIONS_ENDED, told.append)
+
+    await services.auth.log_out(actor_of(tokens), Refresh())
+
+    assert told == [session_of(tokens).encode()]
+    assert await ended(services.auth) == [session_of(tokens)]
+
+
+async def test_logging_out_twice_is_no_error_and_told_once(services: Services) -> None:
+    tokens = await set_up(services.auth)
+    told: list[bytes] = []
+    await services.cache.subscribe(SESSIONS_ENDED, told.append)
+
+    for _ in range(2):
+        await services.auth.log_out(actor_of(tokens), Refresh())
+
+    assert len(told) == 1
+
+
+async def test_one_logs_out_with_a_refresh_token_alone(services: Services) -> None:
+    tokens = await set_up(services.auth)
+
+    await services.auth.log_out(NOBODY, Refresh(tokens.refresh_token))
+
+    with pytest.raises(SessionEnded):
+        await refresh(services.auth, tokens)
+
+
+async def test_a_sessions_id_alone_does_not_log_it_out(services: Services) -> None:
+    tokens = await set_up(services.auth)
+
+    for token in (session_of(tokens), f"{session_of(tokens)}.guess", ""):
+        await services.auth.log_out(NOBODY, Refresh(token))
+
+    assert await refresh(services.auth, tokens)
+
+
+class TestTime:
+    """With a clock that the test sets."""
+
+    @pytest.fixture(autouse=True)
+    async def given(self, tmp_path: Path):  # type: ignore[no-untyped-def]
+        self.now_us = 1_800_000_000_000_000
+        self.signer = Signer(new_signing_key())
+        settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
+        passwords = Passwords()
+        async with compose.database_of(settings) as database, compose.auth_service(settings, database, MemoryCache()):
+            self.auth: Auth = AuthService(
+                database, MemoryCache(), passwords, self.signer, lambda: self.now_us, "set-up-code"
+            )
+            yield
+        passwords.close()
+
+    async def test_an_idle_session_lapses_after_thirty_days_and_a_used_one_lives_on(self) -> None:
+        idle = await set_up(self.auth)
+        used = await log_in(self.auth, "owner")
+
+        self.now_us += 29 * DAY_US
+        used = await refresh(self.auth, used)
+        self.now_us += 2 * DAY_US
+
+        with pytest.raises(SessionEnded):
+            await refresh(self.auth, idle)
+        assert await refresh(self.auth, used)
+
+    async def test_an_access_token_is_good_for_ten_minutes(self) -> None:
+        tokens = await set_up(self.auth)
+        verifier = Verifier((await self.auth.get_keys(NOBODY, Nothing())).keys)
+        now_s = self.now_us / 1_000_000
+
+        assert tokens.expires_in == 600
+        assert verifier.verify(tokens.access_token.encode(), now_s + 599)[0] == actor_of(tokens)
+        with pytest.raises(TokenExpired):
+            verifier.verify(tokens.access_token.encode(), now_s + 600)
+
+    async def test_ended_sessions_are_forgotten_when_no_access_token_of_theirs_is_good(self) -> None:
+        tokens = await set_up(self.auth)
+        await self.auth.log_out(actor_of(tokens), Refresh())
+
+        self.now_us += 599_000_000
+        assert await ended(self.auth) == [session_of(tokens)]
+        self.now_us += 2_000_000
+        assert await ended(self.auth) == []

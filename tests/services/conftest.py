@@ -1,0 +1,27 @@
+"""The services as `kaif up` wires them, on each database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.harness import Services, wired_services
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path / 'kaif.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def services(database_url: str, tmp_path: Path) -> AsyncIterator[Services]:
+    async with wired_services(tmp_path, database_url) as services:
+        yield services
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[Services]:
+    """On SQLite alone, for what the database has no part in."""
+    async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as services:
+        yield services
