@@ -18,14 +18,14 @@ class Allowance(msgspec.Struct, frozen=True):
     """What is left after one request; `retry_after_s` is 0 when the request may pass."""
 
     retry_after_s: float
-    limit: Limit
+    burst: int
     remaining: int
     reset_s: float
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         return [
-            (b"ratelimit-limit", b"%d" % self.limit.burst),
+            (b"ratelimit-limit", b"%d" % self.burst),
             (b"ratelimit-remaining", b"%d" % self.remaining),
             (b"ratelimit-reset", b"%d" % (self.reset_s + 0.999)),
         ]
@@ -39,17 +39,19 @@ class Limits:
 
     def take(self, limit: Limit, subject: str) -> Allowance:
         now = time.monotonic()
+        burst = int(limit.burst * self._scale) or 1
         interval_s = 60.0 / (limit.per_minute * self._scale)
-        window_s = interval_s * limit.burst * self._scale
         key = (limit.name, subject)
-        arrival = max(self._arrivals.get(key, now), now) + interval_s
-        ahead_s = arrival - now
-        if ahead_s > window_s:
-            return Allowance(ahead_s - window_s, limit, 0, ahead_s - interval_s)
+        arrival = self._arrivals.get(key, now)
+        ahead_s = (arrival - now if arrival > now else 0.0) + interval_s
+        over_s = ahead_s - interval_s * burst
+        # A millionth of an interval forgives what floating point adds up to.
+        if over_s > interval_s * 1e-6:
+            return Allowance(over_s, burst, 0, ahead_s - interval_s)
         if len(self._arrivals) >= SUBJECTS_MAX:
             self._forget(now)
-        self._arrivals[key] = arrival
-        return Allowance(0.0, limit, int((window_s - ahead_s) / interval_s), ahead_s)
+        self._arrivals[key] = now + ahead_s
+        return Allowance(0.0, burst, int(-over_s / interval_s), ahead_s)
 
     def _forget(self, now: float) -> None:
         self._arrivals = {key: arrival for key, arrival in self._arrivals.items() if arrival > now}

@@ -20,7 +20,3 @@ def now_us() -> int:
 def as_datetime(at_us: int) -> datetime:
     """The moment as an aware datetime, which msgspec writes as RFC 3339."""
     return _EPOCH + timedelta(microseconds=at_us)
-
-
-def as_us(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -6,7 +6,7 @@ import unicodedata
 # Bidi marks can make a name read as another one, and zero-width characters can hide in it;
 # the zero-width joiner is let through only between the parts of an emoji.
 _DECEPTIVE = re.compile(
-    "[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c\u115f\u1160\u3164\uffa0\u00ad]"
+    "[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u061c\u115f\u1160\u3164\uffa0\u00ad\u180e\u2800\U000e0000-\U000e007f]"
     "|\u200d(?=\\w)|(?<=\\w)\u200d"
 )
 # Control characters except tab and newline, line separators, and the lone surrogates that JSON can smuggle in.

@@ -220,8 +220,11 @@ class SqliteLookup(Generic[Row]):
         self._sql = sql.replace("IN :keys", "= ?")
 
     async def __call__(self, key: str) -> Row | None:
-        with _translated():
+        try:
             row = self._execute(self._sql, (key,)).fetchone()
+        except sqlite3.Error:
+            with _translated():
+                raise
         return self._shape(*row) if row else None
 
 

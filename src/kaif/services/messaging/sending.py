@@ -148,7 +148,7 @@ class Batch:
     async def write(self, tx: Transaction, now_us: int) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._counts)
+        await store.append(tx, self.entries, self._counts, now_us)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], now_us)
         # Whoever writes has read what stands above.

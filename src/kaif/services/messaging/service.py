@@ -89,7 +89,7 @@ class MessagingService:
         place.seq += 1
         now_us = self._clock()
         entry = Entry(place.chat_id, place.seq, kind, by, as_datetime(now_us), user_ids=whom, title=title)
-        await store.append(tx, [entry], [place.messages])
+        await store.append(tx, [entry], [place.messages], now_us)
         await store.advance(tx, [place], now_us)
         return entry
 

@@ -7,7 +7,6 @@ from kaif.engines.database import Database, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Standing
 from kaif.kernel.actor import UserId
-from kaif.kernel.clock import as_us
 from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, body_of
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
@@ -246,8 +245,8 @@ async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId,
 # Entries
 
 
-async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[int]) -> None:
-    """`messages` gives each entry the number of messages up to and with it."""
+async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[int], now_us: int) -> None:
+    """All were made now; `messages` gives each the number of messages up to and with it."""
     await tx.execute_many(
         f"""
         INSERT INTO messaging_entries ({_ENTRY})
@@ -259,7 +258,7 @@ async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[i
                 "seq": entry.seq,
                 "kind": entry.kind,
                 "sender_id": entry.sender_id,
-                "at_us": as_us(entry.at),
+                "at_us": now_us,
                 "messages": count,
                 "ref": entry.ref or None,
                 "body": body_of(entry),

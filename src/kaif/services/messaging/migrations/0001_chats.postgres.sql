@@ -43,4 +43,4 @@ CREATE TABLE messaging_entries (
   body TEXT NOT NULL,
   PRIMARY KEY (chat_id, seq)
 );
-CREATE UNIQUE INDEX messaging_entries_ref ON messaging_entries (chat_id, sender_id, ref) WHERE ref IS NOT NULL;
+CREATE UNIQUE INDEX messaging_entries_ref ON messaging_entries (chat_id, sender_id, ref);
