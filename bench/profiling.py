@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -33,9 +34,7 @@ def profile(measure: Callable[[], Figures], server: Server, duration: Duration, 
 
 
 def _sample(pid: int, duration: Duration, stacks: Path) -> None:
-    program = shutil.which("py-spy", path=f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin") or shutil.which(
-        "py-spy"
-    )
+    program = shutil.which("py-spy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if program is None:
         raise BenchError("py-spy is missing: .venv/bin/pip install py-spy")
     seconds = max(1, round(duration.warmup_s + duration.measure_s))

@@ -17,9 +17,9 @@
  * Prints READY when all connections are open, MEASURE when the warm-up is over, and one line of
  * JSON at the end. Any refusal, closed connection or silence ends it with a message and status 1.
  *
- * A message's `ref` is CONNECTION.NANOSECONDS of the moment it was sent, or was due in `rate`, so
- * a late client cannot hide a slow server. Every receiver reads the latency from it. The sender's
- * own entry is its acknowledgement.
+ * A message's `ref` is NANOSECONDS.CONNECTION: the moment it was sent, or was due in `rate`, so that
+ * a late client cannot hide a slow server, and who sent it. It is ordered by time, like a UUID of
+ * version 7. Every receiver reads the latency from it. The sender's own entry is its acknowledgement.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -169,9 +169,9 @@ static void send_message(int sender, uint64_t due)
 {
     char event[512];
     int length = snprintf(event, sizeof event,
-        "%s{\"type\":\"send\",\"chat_id\":\"%s\",\"ref\":\"%d.%llu\",\"text\":\"%s\"}%s",
-        socketio ? "42[\"send\"," : "", connections[sender].chat, sender,
-        (unsigned long long)due, TEXT, socketio ? "]" : "");
+        "%s{\"type\":\"send\",\"chat_id\":\"%s\",\"ref\":\"%llu.%d\",\"text\":\"%s\"}%s",
+        socketio ? "42[\"send\"," : "", connections[sender].chat,
+        (unsigned long long)due, sender, TEXT, socketio ? "]" : "");
     write_frame(connections[sender].fd, OPCODE_TEXT, event, (size_t)length);
 }
 
@@ -180,8 +180,8 @@ static void send_message(int sender, uint64_t due)
 static void on_message(int receiver, const char *ref)
 {
     char *end;
-    int sender = (int)strtol(ref, &end, 10);
-    uint64_t due = strtoull(end + 1, NULL, 10);
+    uint64_t due = strtoull(ref, &end, 10);
+    int sender = (int)strtol(end + 1, NULL, 10);
     uint64_t microseconds = received_at > due ? (received_at - due) / 1000 : 0;
     delivered++;
     if (sender == receiver) {
