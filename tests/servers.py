@@ -61,6 +61,13 @@ class Server:
             self._process.wait()
         self._process = None
 
+    def kill(self) -> None:
+        """Die on the spot; `start` brings it back."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
     def pause(self) -> None:
         """Hang: connections stay open and nothing answers."""
         assert self._process is not None

@@ -1,0 +1,77 @@
+"""A network cable between a client and a server, to be cut and mended."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+
+class Cable:
+    """Passes bytes on between its own port and the server's."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._whole = True
+        self._transports: set[asyncio.WriteTransport] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def lay(self) -> None:
+        self._listener = await asyncio.start_server(self._connect, self._host, 0)
+        self.url = f"http://{self._host}:{self._listener.sockets[0].getsockname()[1]}"
+
+    def cut(self) -> None:
+        """No farewell: what is open is reset, what is new is hung up on."""
+        self._whole = False
+        for transport in self._transports:
+            transport.abort()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    async def remove(self) -> None:
+        self.cut()
+        self._listener.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole:
+            writer.transport.abort()
+            return
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        self._transports.add(writer.transport)
+        try:
+            with contextlib.suppress(OSError):
+                await self._pass_on(reader, writer)
+        finally:
+            self._transports.discard(writer.transport)
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        finally:
+            far_writer.close()
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Until one side is gone, and then the other side goes too."""
+    try:
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    finally:
+        target.close()
+
+
+@contextlib.asynccontextmanager
+async def laid_cable(host: str, port: int) -> AsyncIterator[Cable]:
+    cable = Cable(host, port)
+    await cable.lay()
+    try:
+        yield cable
+    finally:
+        await cable.remove()
