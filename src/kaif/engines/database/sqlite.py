@@ -60,15 +60,20 @@ class Sqlite:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
         async with self._seats:
-            async with self._turn:
-                with _translated():
-                    group = self._join_group()
-                    try:
-                        yield SqliteTransaction(self._writer, group)
-                    except BaseException:
-                        self._undo(group)
-                        raise
-                    self._writer.execute("RELEASE one")
+            try:
+                async with self._turn:
+                    with _translated():
+                        group = self._join_group()
+                        try:
+                            yield SqliteTransaction(self._writer, group)
+                        except BaseException:
+                            self._undo(group)
+                            raise
+                        self._writer.execute("RELEASE one")
+            except AlreadyExists:
+                # The row in the way may be of this very group: whoever looks for it now must find it.
+                await asyncio.shield(group.committed)
+                raise
             await asyncio.shield(group.committed)
 
     def _join_group(self) -> "Group":
