@@ -16,9 +16,17 @@ SESSIONS_ENDED = "auth.sessions_ended"
 
 ACCESS_TOKEN_SECONDS = 600
 
-Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+# In Python `$` alone would let a line end through.
+Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)")]
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+$(?!\n)"
+    ),
+]
 Password = Annotated[str, Meta(min_length=15, max_length=1024)]
+# PostgreSQL stores no NUL.
+_NO_NUL = r"^[^\x00]*$"
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
 Role = Literal["owner", "member"]
 
@@ -78,18 +86,18 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`login` is a username or an e-mail address."""
 
-    login: Annotated[str, Meta(min_length=1, max_length=254)]
+    login: Annotated[str, Meta(min_length=1, max_length=254, pattern=_NO_NUL)]
     password: Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Browsers leave the token out: their cookie has it."""
 
-    refresh_token: Annotated[str, Meta(max_length=256)] = ""
+    refresh_token: Annotated[str, Meta(max_length=256, pattern=_NO_NUL)] = ""
 
 
 class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    query: Annotated[str, Meta(max_length=64)] = ""
+    query: Annotated[str, Meta(max_length=64, pattern=_NO_NUL)] = ""
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
 
 

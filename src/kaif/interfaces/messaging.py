@@ -9,12 +9,16 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing, Person
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.ids import PATTERN
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
 
 ChatId = NewType("ChatId", str)
+# As requests name them.
+AChat = Annotated[ChatId, Meta(pattern=PATTERN)]
+APerson = Annotated[UserId, Meta(pattern=PATTERN)]
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
-Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 ChatKind = Literal["direct", "group"]
@@ -66,14 +70,14 @@ class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ref` makes a group's creation safe to repeat; a direct chat is safe by nature."""
 
     kind: ChatKind
-    members: Annotated[list[UserId], Meta(min_length=1, max_length=200)]
+    members: Annotated[list[APerson], Meta(min_length=1, max_length=200)]
     title: Title | None = None
     ref: Ref | None = None
 
 
 class ListChats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=64)] = ""
+    cursor: Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")] = ""
 
 
 class Chats(msgspec.Struct, frozen=True):
@@ -84,11 +88,11 @@ class Chats(msgspec.Struct, frozen=True):
 
 
 class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: ChatId
+    chat_id: AChat
 
 
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: ChatId
+    chat_id: AChat
     ref: Ref
     text: Text
     reply_to: Seq | None = None
@@ -97,7 +101,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The next ones after `after`, or the last ones before `before`, or the newest."""
 
-    chat_id: ChatId
+    chat_id: AChat
     after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     before: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
@@ -110,7 +114,7 @@ class Entries(msgspec.Struct, frozen=True):
 
 
 class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: ChatId
+    chat_id: AChat
     seq: Seq
 
 
@@ -120,9 +124,9 @@ class ReadMark(msgspec.Struct, frozen=True):
 
 
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: ChatId
+    chat_id: AChat
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
-    cursor: Annotated[str, Meta(max_length=64)] = ""
+    cursor: Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")] = ""
 
 
 class Members(msgspec.Struct, frozen=True):
@@ -131,13 +135,13 @@ class Members(msgspec.Struct, frozen=True):
 
 
 class AddMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: ChatId
-    user_ids: Annotated[list[UserId], Meta(min_length=1, max_length=200)]
+    chat_id: AChat
+    user_ids: Annotated[list[APerson], Meta(min_length=1, max_length=200)]
 
 
 class RemoveMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: ChatId
-    user_id: UserId
+    chat_id: AChat
+    user_id: APerson
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True):

@@ -6,6 +6,9 @@ from kaif.kernel.clock import now_us
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26
+# What an id that someone sends may look like, so that no other text reaches a database. In Python `$` alone
+# would let a line end through.
+PATTERN = r"^[0-9a-z]{1,26}$(?!\n)"
 
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 

@@ -164,7 +164,7 @@ async def test_one_refused_message_of_a_batch_harms_no_other(services: Services)
     assert [entry.ref for entry in await log_of(services, anna, chat_id)] == ["", "good-1", "good-2"]
 
 
-@pytest.mark.parametrize("chat_id", ["", "\x00", "a\x00b", "x" * 70_000, "' OR 1=1", "чат", "null"])
+@pytest.mark.parametrize("chat_id", ["", "x" * 70_000, "' OR 1=1", "чат", "null"])
 async def test_a_chat_id_that_cannot_be_harms_no_other_message(services: Services, chat_id: str) -> None:
     anna, boris = await services.newcomers("anna", "boris")
     good = await direct(services, anna, boris)
