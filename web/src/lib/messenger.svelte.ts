@@ -15,6 +15,7 @@ const LIST_PAGE = 100
 const LIST_PAGES_MAX = 20
 const MEMBERS_PAGE = 200
 const MEMBERS_PAGES_MAX = 5
+const NEWEST_PEOPLE = 50
 const LOADED_CHATS_MAX = 12
 /** How much of its log a chat keeps while another one is open. */
 const KEPT_ENTRIES = 200
@@ -111,6 +112,8 @@ export class Messenger {
       .catch(() => false)
       .finally(() => (this.#first = undefined))
     this.failed = !(await this.#first) && !this.loaded
+    if (this.#namesStrangers(this.sorted.flatMap(({ summary }) => summary.last_entry ?? [])))
+      await this.#meetNewest()
   }
 
   /** The next page of older chats; false at the end. */
@@ -225,8 +228,15 @@ export class Messenger {
   }
 
   async #meetMembers(chat: ChatModel): Promise<void> {
-    if (chat.summary.members_count <= chat.summary.people.length) return
-    await this.members(chat.id).catch(() => [])
+    if (chat.summary.members_count > chat.summary.people.length) await this.members(chat.id).catch(() => [])
+    if (this.#namesStrangers(chat.entries)) await this.#meetNewest()
+  }
+
+  /** Whoever has left a group is not among its members; the newest people of the server may name them. */
+  async #meetNewest(): Promise<void> {
+    const params = { query: { limit: NEWEST_PEOPLE } }
+    const answer = await ok(api.GET('/v1/auth/people', { params })).catch(() => undefined)
+    if (answer) meet(answer.people)
   }
 
   async members(chatId: string): Promise<Person[]> {
