@@ -1,16 +1,16 @@
 """Chromium as people use it: a fresh profile for each person, and a record of all that it complains about."""
 
 import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize, async_playwright, expect
+from tests.harness import PASSWORD
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -22,7 +22,6 @@ ARGUMENTS = [
 ]
 WIDE = (1280, 800)
 NARROW = (390, 844)
-PASSWORD = "чайник на причале"
 WITHIN_MS = 20_000
 expect.set_options(timeout=WITHIN_MS)
 
@@ -61,11 +60,16 @@ async def make_accounts(url: str, setup_code: str, *humans: Human) -> None:
             assert answer.is_success, answer.text
 
 
+def find_chromium() -> str:
+    found = shutil.which("chromium")
+    assert found, "Chromium is not installed. Run: apt-get install -y chromium"
+    return found
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    assert CHROMIUM.exists(), "Chromium is not installed. Run: apt-get install -y chromium"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         try:
             yield browser
         finally:
@@ -80,7 +84,7 @@ class Windows:
         self.opened: list[Window] = []
 
     async def open(self, size: tuple[int, int] = WIDE, locale: str = "ru-RU", **options: Any) -> "Window":
-        viewport = {"width": size[0], "height": size[1]}
+        viewport = ViewportSize(width=size[0], height=size[1])
         context = await self._browser.new_context(
             base_url=self.url, locale=locale, viewport=viewport, timezone_id="Europe/Moscow", **options
         )

@@ -1,0 +1,53 @@
+"""The command line, as an operator meets it."""
+
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+WITHIN_S = 60
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+async def kaif(*arguments: str | Path, settings: Mapping[str, str] | None = None, file_bytes_max: int = -1) -> Done:
+    """Run a command to its end; `file_bytes_max` takes the place of a full disk for those who can't make one."""
+    return await asyncio.to_thread(_run, [str(argument) for argument in arguments], settings or {}, file_bytes_max)
+
+
+def _run(arguments: list[str], settings: Mapping[str, str], file_bytes_max: int) -> Done:
+    ordinary = {name: value for name, value in os.environ.items() if not name.startswith("KAIF_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "kaif.app.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=WITHIN_S,
+        check=False,
+        encoding="utf-8",
+        env={**ordinary, **settings},
+        preexec_fn=_limit_files(file_bytes_max),
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def _limit_files(size: int) -> Callable[[], None] | None:
+    if size < 0:
+        return None
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def assert_refused(done: Done, *words: str) -> None:
+    """One sentence for the operator, and nothing else."""
+    assert done.code not in (0, None), done
+    assert done.err.count("\n") == 1 and done.err.endswith(".\n"), done.err
+    assert "Traceback" not in done.err
+    for word in words:
+        assert word in done.err, done.err
