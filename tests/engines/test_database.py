@@ -72,7 +72,7 @@ async def test_what_a_transaction_wrote_is_there_for_other_processes(notes: Data
 
 async def test_execute_tells_how_many_rows_it_changed(notes: Database) -> None:
     async with notes.transaction() as tx:
-        await tx.execute_many(INSERT, [{"name": name, "number": 1} for name in "abc"])
+        await tx.execute_many(INSERT, [(name, 1) for name in "abc"])
 
         assert await tx.execute("UPDATE notes SET number = 2 WHERE name IN :names", names=["a", "b", "z"]) == 2
         assert await tx.execute("DELETE FROM notes WHERE number = :number", number=7) == 0
@@ -170,7 +170,7 @@ async def test_reads_do_not_wait_for_a_transaction(notes: Database) -> None:
 
 async def test_a_list_of_keys(notes: Database) -> None:
     async with notes.transaction() as tx:
-        await tx.execute_many(INSERT, [{"name": name, "number": ord(name)} for name in "abc"])
+        await tx.execute_many(INSERT, [(name, ord(name)) for name in "abc"])
 
     by_number = "SELECT name, number FROM notes WHERE number IN :numbers ORDER BY name"
     assert await notes.fetch(Note, by_number, numbers=[97, 99]) == [Note("a", 97), Note("c", 99)]
@@ -199,7 +199,7 @@ async def test_text_comes_back_as_it_was_written(notes: Database) -> None:
 
 async def test_lookups_find_each_its_own_row(notes: Database) -> None:
     async with notes.transaction() as tx:
-        await tx.execute_many(INSERT, [{"name": str(number), "number": number} for number in range(0, 1000, 2)])
+        await tx.execute_many(INSERT, [(str(number), number) for number in range(0, 1000, 2)])
     find = notes.lookup(Note, "SELECT name, number FROM notes WHERE name IN :keys")
 
     found = await asyncio.gather(*[find(str(number // 2)) for number in range(2000)])
@@ -212,7 +212,7 @@ async def test_on_postgresql_lookups_of_one_moment_share_a_statement(postgres_ur
     async with database.transaction() as tx:
         await tx.execute("CREATE TABLE notes (name TEXT PRIMARY KEY)")
         await tx.execute("CREATE SEQUENCE statements")
-        await tx.execute_many("INSERT INTO notes VALUES (:name)", [{"name": str(n)} for n in range(500)])
+        await tx.execute_many("INSERT INTO notes VALUES (:name)", [(str(n),) for n in range(500)])
     # The uncorrelated subquery runs once per statement.
     find = database.lookup(Note, "SELECT name, (SELECT nextval('statements')) FROM notes WHERE name IN :keys")
 

@@ -7,7 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
-from kaif.gateway.answers import Answer, Headers
+from kaif.gateway.answers import NO_REFERRER, Answer, Headers
 
 _COMPRESSED = (".css", ".html", ".js", ".json", ".svg", ".webmanifest")
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2"}
@@ -76,6 +76,7 @@ class StaticFiles:
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"no-cache"),
             (b"content-security-policy", policy(nonce)),
+            NO_REFERRER,
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"permissions-policy", b"geolocation=(), camera=(), microphone=(), payment=(), usb=()"),
         ]

@@ -6,7 +6,7 @@ where one writer works at a time it means nothing. A statement that a dialect ca
 `.postgres.sql` migration, never in a service.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -16,7 +16,7 @@ from kaif.kernel.events import Event
 
 Row = TypeVar("Row")
 Found = TypeVar("Found", covariant=True)
-Params = Mapping[str, Any]
+Values = tuple[Any, ...]
 Dialect = Literal["sqlite", "postgres"]
 
 
@@ -43,7 +43,16 @@ class Transaction(Protocol):
         """How many rows the statement changed. Raises AlreadyExists on a taken unique key."""
         ...
 
-    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None: ...
+    async def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
+        """The statement for each row, whose values are in the order in which the names first appear.
+
+        No two rows of an UPDATE may address the same row of the table: an engine may run them as one.
+        """
+        ...
+
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Values]) -> None:
+        """New rows, by the engine's fastest way. Raises AlreadyExists on a taken unique key."""
+        ...
 
     async def publish(self, event: Event) -> None:
         """Announce the event if, and only if, the transaction commits."""

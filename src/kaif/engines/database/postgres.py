@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import asyncpg
 
-from kaif.engines.database import AlreadyExists, Dialect, Lookup, Params, Row, outbox
+from kaif.engines.database import AlreadyExists, Dialect, Lookup, Row, Values, outbox
 from kaif.engines.database.migrations import Applied, pending, read_migrations
-from kaif.engines.database.statements import for_postgres
+from kaif.engines.database.statements import for_postgres, update_for_postgres
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import StorageFull, Unavailable
 from kaif.kernel.events import Event
@@ -25,6 +25,12 @@ LOOKUPS_IN_FLIGHT_MAX = 2
 CONNECTION_WAIT_S = 5
 CLOSE_S_MAX = 5
 STATEMENT_TIMEOUT_S = 15
+
+# From so many rows on, an UPDATE that joins arrays is cheaper than one for each row.
+UPDATES_AS_ONE_MIN = 4
+
+# The types of a statement's parameters, which PostgreSQL infers from the table.
+_types: dict[str, tuple[str, ...]] = {}
 
 # Any fixed number will do; it only has to be the same in every process of ours.
 _MIGRATION_LOCK = 0x6B616966
@@ -133,9 +139,19 @@ class PostgresTransaction:
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
-    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        statement = for_postgres(sql)
-        await self._connection.executemany(statement.sql, [statement.arguments(row) for row in rows])
+    async def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
+        statement = for_postgres(sql).sql
+        if len(rows) < UPDATES_AS_ONE_MIN or not statement.lstrip().startswith("UPDATE"):
+            await self._connection.executemany(statement, rows)
+            return
+        if statement not in _types:
+            prepared = await self._connection.prepare(statement)
+            _types[statement] = tuple(kind.name for kind in prepared.get_parameters())
+        await self._connection.execute(update_for_postgres(sql, _types[statement]), *zip(*rows, strict=True))
+
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Values]) -> None:
+        # COPY costs the server and us less than half of what INSERT does.
+        await self._connection.copy_records_to_table(table, records=rows, columns=columns)
 
     async def publish(self, event: Event) -> None:
         await self.execute(outbox.PUBLISH, **outbox.row(event))

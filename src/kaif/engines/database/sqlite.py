@@ -16,9 +16,9 @@ from typing import Any, Generic
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Damaged, Dialect, Lookup, Params, Row, outbox
+from kaif.engines.database import AlreadyExists, Damaged, Dialect, Lookup, Row, Values, outbox
 from kaif.engines.database.migrations import Applied, Migration, pending, read_migrations
-from kaif.engines.database.statements import for_sqlite
+from kaif.engines.database.statements import for_sqlite, for_sqlite_rows, insert_for_sqlite
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import StorageFull, Unavailable
 from kaif.kernel.events import Event
@@ -55,7 +55,7 @@ class Sqlite:
         self._group: Group | None = None
         with _translated():
             self._writer = _connect(path, *_WRITER)
-            self._reader = _connect(path, *_READER)
+            self._reader = Reader(_connect(path, *_READER))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
@@ -122,7 +122,7 @@ class Sqlite:
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
         with _translated():
-            return _fetch(self._reader, shape, sql, params)
+            return _fetch(self._reader.connection(), shape, sql, params)
 
     def lookup(self, shape: type[Row], sql: str) -> Lookup[Row]:
         return SqliteLookup(self._reader, shape, sql)
@@ -178,6 +178,36 @@ class Sqlite:
             self._thread.shutdown()
 
 
+class Reader:
+    """Reads of one turn of the loop share a snapshot, whose making costs more than a read by key.
+
+    The snapshot is opened by the turn's first read and let go at the start of the next turn. A commit
+    is told to whoever waits for it in a later turn than the one in which it was made, so everyone reads
+    what they wrote.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._is_open = False
+
+    def connection(self) -> sqlite3.Connection:
+        if not self._is_open:
+            self._connection.execute("BEGIN")
+            self._is_open = True
+            asyncio.get_running_loop().call_soon(self._let_go)
+        return self._connection
+
+    def _let_go(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._let_go()
+        self._connection.close()
+
+
 class Group:
     """Transactions that share one commit."""
 
@@ -208,8 +238,11 @@ class SqliteTransaction:
         statement, lists = for_sqlite(sql)
         return self._connection.execute(statement, _with_json(params, lists)).rowcount
 
-    async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
-        self._connection.executemany(for_sqlite(sql)[0], rows)
+    async def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
+        self._connection.executemany(for_sqlite_rows(sql), rows)
+
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Values]) -> None:
+        self._connection.executemany(insert_for_sqlite(table, columns), rows)
 
     async def publish(self, event: Event) -> None:
         self._connection.execute(outbox.PUBLISH, outbox.row(event))
@@ -219,14 +252,14 @@ class SqliteTransaction:
 class SqliteLookup(Generic[Row]):
     """Inline reads are as cheap one by one, so nothing is batched here."""
 
-    def __init__(self, connection: sqlite3.Connection, shape: type[Row], sql: str) -> None:
-        self._execute = connection.execute
+    def __init__(self, reader: Reader, shape: type[Row], sql: str) -> None:
+        self._connection = reader.connection
         self._shape = shape
         self._sql = sql.replace("IN :keys", "= ?")
 
     async def __call__(self, key: str) -> Row | None:
         try:
-            row = self._execute(self._sql, (key,)).fetchone()
+            row = self._connection().execute(self._sql, (key,)).fetchone()
         except sqlite3.Error:
             with _translated():
                 raise

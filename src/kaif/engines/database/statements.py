@@ -26,6 +26,18 @@ def for_sqlite(sql: str) -> tuple[str, tuple[str, ...]]:
     return _PARAM.sub(placeholder, sql).replace(" FOR UPDATE", ""), tuple(lists)
 
 
+@functools.cache
+def for_sqlite_rows(sql: str) -> str:
+    """The statement with `?1`… in the order in which the names first appear."""
+    places: dict[str, int] = {}
+    return _PARAM.sub(lambda found: f"?{places.setdefault(found[3], len(places) + 1)}", sql)
+
+
+@functools.cache
+def insert_for_sqlite(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
 class PostgresStatement(NamedTuple):
     sql: str
     names: tuple[str, ...]
@@ -60,3 +72,18 @@ def for_postgres(sql: str) -> PostgresStatement:
 
     translated = _PARAM.sub(placeholder, sql)
     return PostgresStatement(translated, tuple(places), tuple(widths.values()))
+
+
+@functools.cache
+def update_for_postgres(sql: str, types: tuple[str, ...]) -> str:
+    """An UPDATE of one row as one statement for many: each parameter is an array, a column of the rows."""
+    names: dict[str, int] = {}
+
+    def column(found: re.Match[str]) -> str:
+        return f"given.p{names.setdefault(found[3], len(names) + 1)}"
+
+    head, where, tail = _PARAM.sub(column, sql).partition("WHERE ")
+    assert where, "an UPDATE of rows names them"
+    arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, 1))
+    columns = ", ".join(f"p{place}" for place in range(1, len(types) + 1))
+    return f"{head}FROM unnest({arrays}) AS given({columns}) WHERE {tail}"

@@ -52,8 +52,8 @@ async def add_account(tx: Transaction, account: Account) -> None:
         password_hash=account.password_hash,
         created_at_us=account.created_at_us,
     )
-    rows = [{"word": word, "user_id": account.id} for word in sorted(search_words(account.person))]
-    await tx.execute_many("INSERT INTO auth_words (word, user_id) VALUES (:word, :user_id)", rows)
+    words = sorted(search_words(account.person))
+    await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])
 
 
 async def set_password_hash(tx: Transaction, user_id: UserId, password_hash: str) -> None:

@@ -7,7 +7,7 @@ Places in the logs are given inside the transaction that makes the entries durab
 import asyncio
 from collections.abc import Sequence
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.messaging import BadReply, ChatId, ChatNotFound, Entry, Outgoing
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
@@ -91,13 +91,11 @@ class Sender:
         return batch
 
     async def _append(self, messages: list[Outgoing]) -> list[Result]:
-        async with self._database.transaction() as tx:
-            batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}))
-            await batch.read(tx, messages)
-            now_us = self._clock()
-            for message in messages:
-                batch.place(message, now_us)
-            await batch.write(tx, now_us)
+        try:
+            batch = await self._write(messages, look_up=False)
+        except AlreadyExists:
+            # References are seldom repeated, so they are looked up only when the log has refused one.
+            batch = await self._write(messages, look_up=True)
         await self._announcer.announce(batch.entries, batch.places)
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
@@ -105,32 +103,46 @@ class Sender:
                 await self._announcer.announce([result.entry], batch.places)
         return batch.results
 
+    async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
+        async with self._database.transaction() as tx:
+            batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}), self._clock())
+            await batch.read_members(tx, messages)
+            if look_up:
+                await batch.read_repeated(tx, messages)
+            for message in messages:
+                batch.place(message)
+            await batch.write(tx)
+        return batch
+
 
 class Batch:
     """One transaction's messages on their way into the logs."""
 
-    def __init__(self, places: dict[ChatId, Place]) -> None:
+    def __init__(self, places: dict[ChatId, Place], now_us: int) -> None:
         self.places = places
+        self._now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
         self._counts: list[int] = []
         self._members: set[tuple[str, str]] = set()
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
 
-    async def read(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+    async def read_members(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         self._members = set(await store.memberships(tx, {(m.chat_id, m.sender_id) for m in messages}))
+
+    async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         for row in await store.find_repeated(tx, messages):
             entry = model.entry_of(row)
             self._under_ref[entry.chat_id, entry.sender_id, entry.ref] = entry
 
-    def place(self, message: Outgoing, now_us: int) -> None:
+    def place(self, message: Outgoing) -> None:
         """Give the message its place, or find out why it has none."""
         try:
-            self.results.append(self._placed(message, now_us))
+            self.results.append(self._placed(message))
         except KaifError as error:
             self.results.append(error)
 
-    def _placed(self, message: Outgoing, now_us: int) -> Sent:
+    def _placed(self, message: Outgoing) -> Sent:
         if (message.chat_id, message.sender_id) not in self._members:
             raise ChatNotFound
         reference = message.chat_id, message.sender_id, message.ref
@@ -139,18 +151,18 @@ class Batch:
         place = self.places[message.chat_id]
         if message.reply_to and message.reply_to > place.seq:
             raise BadReply
-        entry = model.message_at(place, message, as_datetime(now_us))
+        entry = model.message_at(place, message, self._at)
         self._under_ref[reference] = entry
         self.entries.append(entry)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
 
-    async def write(self, tx: Transaction, now_us: int) -> None:
+    async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._counts, now_us)
+        await store.append(tx, self.entries, self._counts, self._now_us)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], now_us)
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
         # Whoever writes has read what stands above.
         marks = {
             (entry.chat_id, entry.sender_id): (entry.chat_id, entry.sender_id, entry.seq, count)

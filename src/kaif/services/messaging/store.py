@@ -40,7 +40,7 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
         INSERT INTO messaging_people (id, username, display_name) VALUES (:id, :username, :display_name)
         ON CONFLICT (id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name
         """,
-        [{"id": p.id, "username": p.username, "display_name": p.display_name} for p in people],
+        [(person.id, person.username, person.display_name) for person in people],
     )
 
 
@@ -140,7 +140,7 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
 async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
     await tx.execute_many(
         "UPDATE messaging_chats SET seq = :seq, messages = :messages, active_at_us = :now_us WHERE id = :id",
-        [{"id": p.chat_id, "seq": p.seq, "messages": p.messages, "now_us": now_us} for p in places],
+        [(place.seq, place.messages, now_us, place.chat_id) for place in places],
     )
 
 
@@ -173,15 +173,10 @@ async def memberships(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]]) -
 
 async def add_members(tx: Transaction, place: Place, user_ids: Sequence[UserId], role: str = MEMBER) -> None:
     """What was said before someone joined counts as read."""
-    await tx.execute_many(
-        """
-        INSERT INTO messaging_members (chat_id, user_id, role, read_seq, read_messages)
-        VALUES (:chat_id, :user_id, :role, :seq, :messages)
-        """,
-        [
-            {"chat_id": place.chat_id, "user_id": u, "role": role, "seq": place.seq, "messages": place.messages}
-            for u in user_ids
-        ],
+    await tx.insert(
+        "messaging_members",
+        ("chat_id", "user_id", "role", "read_seq", "read_messages"),
+        [(place.chat_id, user_id, role, place.seq, place.messages) for user_id in user_ids],
     )
     await tx.execute(
         "UPDATE messaging_chats SET members = members + :added WHERE id = :id", id=place.chat_id, added=len(user_ids)
@@ -238,7 +233,7 @@ async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId,
         UPDATE messaging_members SET read_seq = :seq, read_messages = :messages
         WHERE chat_id = :chat_id AND user_id = :user_id AND read_seq < :seq
         """,
-        [{"chat_id": c, "user_id": u, "seq": seq, "messages": messages} for c, u, seq, messages in marks],
+        [(seq, messages, chat_id, user_id) for chat_id, user_id, seq, messages in marks],
     )
 
 
@@ -246,24 +241,16 @@ async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId,
 
 
 async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[int], now_us: int) -> None:
-    """All were made now; `messages` gives each the number of messages up to and with it."""
-    await tx.execute_many(
-        f"""
-        INSERT INTO messaging_entries ({_ENTRY})
-        VALUES (:chat_id, :seq, :kind, :sender_id, :at_us, :messages, :ref, :body)
-        """,
+    """All were made now; `messages` gives each the number of messages up to and with it.
+
+    Raises AlreadyExists when a message's reference has been used.
+    """
+    await tx.insert(
+        "messaging_entries",
+        ("chat_id", "seq", "kind", "sender_id", "at_us", "messages", "ref", "body"),
         [
-            {
-                "chat_id": entry.chat_id,
-                "seq": entry.seq,
-                "kind": entry.kind,
-                "sender_id": entry.sender_id,
-                "at_us": now_us,
-                "messages": count,
-                "ref": entry.ref or None,
-                "body": body_of(entry),
-            }
-            for entry, count in zip(entries, messages, strict=True)
+            (e.chat_id, e.seq, e.kind, e.sender_id, now_us, count, e.ref or None, body_of(e))
+            for e, count in zip(entries, messages, strict=True)
         ],
     )
 
