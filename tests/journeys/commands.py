@@ -1,15 +1,19 @@
 """The command line, as an operator meets it."""
 
 import asyncio
+import ctypes
 import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 WITHIN_S = 60
+
+_PR_CAPBSET_DROP = 24
+_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
 
 class Done(NamedTuple):
@@ -25,6 +29,16 @@ async def kaif(*arguments: str | Path, settings: Mapping[str, str] | None = None
 
 def _run(arguments: list[str], settings: Mapping[str, str], file_bytes_max: int) -> Done:
     ordinary = {name: value for name, value in os.environ.items() if not name.startswith("KAIF_")}
+    prctl = ctypes.CDLL(None).prctl
+
+    def prepare() -> None:
+        # Permissions bind root too, once it has no power to override them.
+        for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
+            prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+        if file_bytes_max >= 0:
+            _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max, hard))
+
     done = subprocess.run(
         [sys.executable, "-m", "kaif.app.cli", *arguments],
         stdin=subprocess.DEVNULL,
@@ -33,15 +47,9 @@ def _run(arguments: list[str], settings: Mapping[str, str], file_bytes_max: int)
         check=False,
         encoding="utf-8",
         env={**ordinary, **settings},
-        preexec_fn=_limit_files(file_bytes_max),
+        preexec_fn=prepare,
     )
     return Done(done.returncode, done.stdout, done.stderr)
-
-
-def _limit_files(size: int) -> Callable[[], None] | None:
-    if size < 0:
-        return None
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def assert_refused(done: Done, *words: str) -> None:
