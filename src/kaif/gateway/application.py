@@ -1,6 +1,7 @@
 """The edge of every request: who, how often, which endpoint; then headers, metrics and a line in the log."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import time
@@ -30,6 +31,7 @@ Page = Callable[["Request"], Awaitable[Answer]]
 
 BODY_BYTES_MAX = 64 * 1024
 BODY_WITHIN_S = 10
+DISCARDED_BYTES_MAX = 16 << 20
 
 PAGES = Limit("pages", per_minute=1200, burst=400)
 
@@ -106,7 +108,11 @@ class Gateway:
             (b"content-length", b"%d" % len(answer.body)),
         ]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body if request.method != "HEAD" else b""})
+        body = answer.body if request.method != "HEAD" else b""
+        await send({"type": "http.response.body", "body": body, "more_body": answer.status == TooLarge.status})
+        if answer.status == TooLarge.status:
+            await _discard(receive)
+            await send({"type": "http.response.body", "body": b""})
         seconds = time.perf_counter() - started
         self._requests.observe(request.method, request.route, answer.status, seconds)
         self._access_log.add(
@@ -126,10 +132,10 @@ class Gateway:
         if found is None:
             return await self._page(request)
         methods, values = found
-        endpoint = methods.get(request.method)
+        endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
         if endpoint is None:
             request.route = next(iter(methods.values())).route.path
-            raise MethodNotAllowed
+            raise MethodNotAllowed(allow=", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])})))
         route = endpoint.route
         request.route = route.path
         self._identify(request, public=route.public)
@@ -165,7 +171,7 @@ class Gateway:
     def _actor(self, request: Request) -> Actor:
         if authorization := request.headers.get(b"authorization"):
             return self._identity.verify(bearer_token(authorization))[0]
-        if request.wants_cookies and request.method != "GET":
+        if request.wants_cookies and request.method not in ("GET", "HEAD"):
             cookies.require_own_origin(request.headers.get(b"origin", b""), request.headers.get(b"host", b""))
         cookie = request.headers.get(b"cookie")
         if cookie and (token := cookies.read(cookie, cookies.ACCESS)):
@@ -228,6 +234,18 @@ async def _read(receive: Receive) -> bytes:
             raise TooLarge
         if not message.get("more_body", False):
             return body
+
+
+async def _discard(receive: Receive) -> None:
+    """Hanging up on a client that still sends would take the answer from it, so read on for a while."""
+    left_bytes = DISCARDED_BYTES_MAX
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while left_bytes > 0:
+                message = await receive()
+                left_bytes -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def json_answer(content: object, status: int = 200) -> Answer:

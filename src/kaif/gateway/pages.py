@@ -83,7 +83,7 @@ def csp_reports() -> Page:
 
     async def page(request: Request) -> Answer:
         if request.method != "POST":
-            raise MethodNotAllowed
+            raise MethodNotAllowed(allow="POST")
         log.warning("a browser at %s reports a breach of the content security policy", request.address)
         return Answer(204, [NO_STORE], b"")
 

@@ -24,6 +24,8 @@ class TooLarge(Invalid):
 
 
 class MethodNotAllowed(Invalid):
+    """Details carry allow, the methods that the path takes."""
+
     code, status, detail = "method_not_allowed", 405, "This path does not take that method."
 
 
@@ -58,6 +60,8 @@ def problem_of(error: Exception, instance: str) -> Problem:
     if isinstance(known, Limited | Unavailable):
         after_s = -(-int(str(known.details.get("retry_after_ms", 1000))) // 1000)
         headers.append((b"retry-after", str(max(after_s, 1)).encode()))
+    if isinstance(known, MethodNotAllowed):
+        headers.append((b"allow", str(known.details["allow"]).encode()))
     if known.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return Problem(known.status, msgspec.json.encode(body), headers)

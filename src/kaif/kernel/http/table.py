@@ -13,6 +13,9 @@ from kaif.kernel.http.routes import Route
 
 Decode = Callable[[dict[str, str], bytes, bytes], Any]
 
+# Where a path may end; no segment can be called that.
+_END = "/"
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -47,7 +50,7 @@ class Table:
         node = self._tree
         for part in endpoint.route.path.split("/"):
             node = node.setdefault("{}" if part.startswith("{") else part, {})
-        node.setdefault("", {})[endpoint.route.method] = endpoint
+        node.setdefault(_END, {})[endpoint.route.method] = endpoint
 
     def find(self, path: str) -> tuple[dict[str, Endpoint], list[str]] | None:
         """The path's endpoints by method, and the values of its parameters in order."""
@@ -63,7 +66,7 @@ class Table:
                 values.append(part)
             else:
                 return None
-        methods = node.get("")
+        methods = node.get(_END)
         return (methods, values) if methods else None
 
 
