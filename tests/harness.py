@@ -286,15 +286,16 @@ class Person:
     async def _enter(self, path: str, **fields: str) -> "Person":
         answer = await self.http.post(path, json={**fields, "password": PASSWORD})
         assert answer.is_success, answer.text
-        self._keep(answer.json())
+        self.keep(answer.json())
         return self
 
     async def refresh(self) -> None:
         answer = await self.http.post("/v1/auth/refresh", json={"refresh_token": self.refresh_token})
         assert answer.is_success, answer.text
-        self._keep(answer.json())
+        self.keep(answer.json())
 
-    def _keep(self, tokens: dict[str, Any]) -> None:
+    def keep(self, tokens: dict[str, Any]) -> None:
+        """Be whom these tokens speak for."""
         self.id = tokens["user"]["id"]
         self.access_token, self.refresh_token = tokens["access_token"], tokens["refresh_token"]
         self.http.headers["authorization"] = f"Bearer {self.access_token}"
@@ -427,7 +428,7 @@ class Person:
                 events = json.loads(frame)
                 for event in events if isinstance(events, list) else [events]:
                     await self._take(event)
-        raise ConnectionClosed(self._socket.protocol.close_rcvd, self._socket.protocol.close_sent)
+        raise self._socket.protocol.close_exc
 
     async def _take(self, event: dict[str, Any]) -> None:
         match event["type"]:
