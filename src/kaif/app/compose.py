@@ -89,9 +89,17 @@ async def auth_service(settings: Settings, database: Database, cache: Cache) -> 
     await database.migrate("auth", _migrations(auth))
     passwords = Passwords()
     try:
-        yield AuthService(database, cache, passwords, Signer(settings.signing_key), now_us, settings.setup_code)
+        yield AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)
     finally:
         passwords.close()
+
+
+def _signer(settings: Settings) -> Signer:
+    try:
+        return Signer(settings.signing_key)
+    except ValueError:
+        # What was read may be a secret in the wrong place, so it is not repeated.
+        raise Misconfigured("The signing key is not one that `kaif keys` prints.") from None
 
 
 @asynccontextmanager

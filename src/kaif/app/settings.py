@@ -45,9 +45,9 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         data=data,
         host=host,
         port=port,
-        database_url=env.get("KAIF_DATABASE_URL", f"sqlite:{data / 'kaif.db'}"),
-        cache_url=env.get("KAIF_CACHE_URL", "memory:"),
-        mail_url=env.get("KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}"),
+        database_url=_url(env, "KAIF_DATABASE_URL", f"sqlite:{data / 'kaif.db'}", "sqlite postgresql postgres"),
+        cache_url=_url(env, "KAIF_CACHE_URL", "memory:", "memory redis rediss"),
+        mail_url=_url(env, "KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}", "mailbox smtp smtps"),
         setup_code=env.get("KAIF_SETUP_CODE") or secrets.token_urlsafe(18),
         limits_scale=_number(env, "KAIF_LIMITS_SCALE", "1"),
         trusted_proxies=_networks(env, "KAIF_TRUSTED_PROXIES"),
@@ -57,6 +57,14 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
     )
+
+
+def _url(env: Mapping[str, str], name: str, default: str, schemes: str) -> str:
+    """A URL of a scheme that there is an engine for; it may hold a password, so it is never repeated."""
+    url = env.get(name) or default
+    if url.partition(":")[0] not in schemes.split():
+        raise Misconfigured(f"{name} must be a URL that begins with one of: {schemes}.")
+    return url
 
 
 def _secret(env: Mapping[str, str], name: str) -> str:

@@ -3,6 +3,7 @@
 import json
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, Jwks
@@ -20,7 +21,11 @@ def new_signing_key() -> str:
 
 class Signer:
     def __init__(self, signing_key: str) -> None:
-        self._key = OKPKey.import_key(json.loads(signing_key))
+        """Raises ValueError when that is not a key that `new_signing_key` makes."""
+        try:
+            self._key = OKPKey.import_key(json.loads(signing_key))
+        except JoseError as error:
+            raise ValueError(str(error)) from error
 
     def sign(self, user_id: UserId, session_id: SessionId, role: str, now_us: int) -> str:
         now_s = now_us // SECOND_US
