@@ -55,7 +55,7 @@ def _run(arguments: list[str], settings: Mapping[str, str], file_bytes_max: int)
 def assert_refused(done: Done, *words: str) -> None:
     """One sentence for the operator, and nothing else."""
     assert done.code not in (0, None), done
-    assert done.err.count("\n") == 1 and done.err.endswith(".\n"), done.err
+    assert done.err.startswith("kaif: ") and done.err.count("\n") == 1, done.err
     assert "Traceback" not in done.err
     for word in words:
         assert word in done.err, done.err

@@ -126,10 +126,10 @@ async def test_a_damaged_database_is_no_traceback(tmp_path: Path) -> None:
         (["up"], {"KAIF_LIMITS_SCALE": "many"}, "KAIF_LIMITS_SCALE"),
         (["up"], {"KAIF_TRUSTED_PROXIES": "the proxy"}, "KAIF_TRUSTED_PROXIES"),
         (["up"], {"KAIF_METRICS_TOKEN_FILE": "/does/not/exist"}, "KAIF_METRICS_TOKEN_FILE"),
-        (["up"], {"KAIF_SIGNING_KEY": "no key"}, "KAIF_SIGNING_KEY"),
-        (["up"], {"KAIF_DATABASE_URL": "mysql://localhost/kaif"}, "mysql"),
-        (["up"], {"KAIF_CACHE_URL": "memcached://localhost"}, "memcached"),
-        (["up"], {"KAIF_MAIL_URL": "pigeon://post"}, "pigeon"),
+        (["up"], {"KAIF_SIGNING_KEY": "no key"}, "kaif keys"),
+        (["up"], {"KAIF_DATABASE_URL": "mysql://localhost/kaif"}, "KAIF_DATABASE_URL"),
+        (["up"], {"KAIF_CACHE_URL": "memcached://localhost"}, "KAIF_CACHE_URL"),
+        (["up"], {"KAIF_MAIL_URL": "pigeon://post"}, "KAIF_MAIL_URL"),
         (["up", "--host", "no.such.host.invalid"], {}, "no.such.host.invalid"),
         (["serve", "gateway"], {}, "KAIF_DATABASE_URL"),
         (["serve", "gateway"], {"KAIF_DATABASE_URL": "postgresql://x/y"}, "KAIF_CACHE_URL"),
@@ -339,7 +339,7 @@ async def test_every_command_explains_itself() -> None:
         COMMANDS, await asyncio.gather(*[kaif(command, "--help") for command in COMMANDS]), strict=True
     ):
         assert f"  {command} " in overview.out
-        assert done.code == 0 and done.out.startswith(f"Usage: main {command}"), done.out
+        assert done.code == 0 and f" {command} " in done.out.splitlines()[0], done.out
         assert not done.err
 
 
