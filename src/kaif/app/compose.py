@@ -18,12 +18,13 @@ from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.gateway import pages
 from kaif.gateway.access_log import AccessLog
-from kaif.gateway.application import Gateway, Page, Request
+from kaif.gateway.application import Gateway, Page
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
 from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
+from kaif.gateway.requests import Request
 from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
@@ -137,7 +138,7 @@ async def edge(
         [Endpoint(route, auth) for route in AUTH_ROUTES] + [Endpoint(route, messaging) for route in MESSAGING_ROUTES]
     )
     own: dict[str, Page] = {}
-    gateway = Gateway(table, own, identity, limits, StaticFiles(CLIENT), metrics, lines, settings.trusted_proxies)
+    gateway = Gateway(table, own, identity, limits, StaticFiles(CLIENT), metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))

@@ -1,8 +1,9 @@
-"""What goes back to the caller."""
+"""What goes back to the caller. Headers are kept as the lines that are sent, so that constant ones cost nothing."""
 
+from http import HTTPStatus
 from typing import NamedTuple
 
-Headers = list[tuple[bytes, bytes]]
+Headers = bytes
 
 
 class Answer(NamedTuple):
@@ -11,16 +12,43 @@ class Answer(NamedTuple):
     body: bytes
 
 
-JSON = (b"content-type", b"application/json")
-NO_STORE = (b"cache-control", b"no-store")
+def lines(*headers: tuple[bytes, bytes]) -> Headers:
+    """Header lines. A line break within would be a header of somebody else's making."""
+    made = b"".join([b"%b: %b\r\n" % header for header in headers])
+    assert made.count(b"\n") == len(headers), "a header holds a line break"
+    return made
 
-# On every answer, whatever else it says. Each header costs every request, so none says what another one does.
-SECURITY: Headers = [
+
+NO_STORE = lines((b"cache-control", b"no-store"))
+# Should a browser show something that is not a page, it can do nothing.
+INERT = lines((b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"))
+JSON = lines((b"content-type", b"application/json")) + NO_STORE + INERT
+# On pages, which link to other sites.
+NO_REFERRER = lines((b"referrer-policy", b"no-referrer"))
+
+# On every answer, whatever else it says.
+_SECURITY = lines(
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
-]
-# On pages, which link to other sites.
-NO_REFERRER = (b"referrer-policy", b"no-referrer")
-# On everything that is not a page: should a browser show it, it can do nothing.
-INERT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox")
+)
+_STATUS = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_BODILESS = (204, 304)
+
+
+def on_the_wire(
+    answer: Answer, date: bytes, more: Headers, request_id: str, *, keep_alive: bool, head_only: bool
+) -> bytes:
+    """The whole answer as it is sent (RFC 9112). `date` and `more` are header lines."""
+    length = b"" if answer.status in _BODILESS else b"content-length: %d\r\n" % len(answer.body)
+    return b"%b%b%b%b%bx-request-id: %b\r\n%b%b\r\n%b" % (
+        _STATUS[answer.status],
+        date,
+        _SECURITY,
+        more,
+        answer.headers,
+        request_id.encode(),
+        length,
+        b"" if keep_alive else b"connection: close\r\n",
+        b"" if head_only else answer.body,
+    )

@@ -4,8 +4,7 @@ A page of ours says `Kaif-Session: cookie` with each request. Other sites can't 
 without our leave, their requests carry a foreign Origin, and SameSite=Strict keeps the cookies home.
 """
 
-from collections.abc import Sequence
-
+from kaif.gateway.answers import Headers, lines
 from kaif.interfaces.auth import Refresh, Tokens
 from kaif.kernel.errors import Forbidden
 
@@ -13,7 +12,7 @@ ACCESS = b"__Host-kaif_access"
 REFRESH = b"__Host-kaif_refresh"
 REFRESH_SECONDS = 30 * 24 * 3600
 
-Headers = list[tuple[bytes, bytes]]
+LOG_OUT = "/v1/auth/logout"
 
 
 class ForeignOrigin(Forbidden):
@@ -44,26 +43,17 @@ def with_refresh_token(request: object, cookie: bytes) -> object:
 
 def keep(tokens: Tokens) -> tuple[Tokens, Headers]:
     """The answer without its tokens, and the cookies that hold them."""
-    cookies = [
+    kept = lines(
         _cookie(ACCESS, tokens.access_token, tokens.expires_in),
         _cookie(REFRESH, tokens.refresh_token, REFRESH_SECONDS),
-    ]
-    return Tokens(tokens.user, "", "", tokens.expires_in), cookies
-
-
-def forget() -> Headers:
-    # The browser drops what it has kept of this site as well (ASVS 14.3.1).
-    clear = (b"clear-site-data", b'"cache", "cookies"')
-    return [_cookie(ACCESS, "", 0), _cookie(REFRESH, "", 0), clear]
+    )
+    return Tokens(tokens.user, "", "", tokens.expires_in), kept
 
 
 def _cookie(name: bytes, value: str, max_age_s: int) -> tuple[bytes, bytes]:
-    parts: Sequence[bytes] = (
-        name + b"=" + value.encode("latin-1"),
-        b"Path=/",
-        b"Max-Age=%d" % max_age_s,
-        b"Secure",
-        b"HttpOnly",
-        b"SameSite=Strict",
-    )
-    return b"set-cookie", b"; ".join(parts)
+    attributes = b"; Path=/; Max-Age=%d; Secure; HttpOnly; SameSite=Strict" % max_age_s
+    return b"set-cookie", name + b"=" + value.encode("latin-1") + attributes
+
+
+# The browser drops what it has kept of this site as well (ASVS 14.3.1).
+FORGET = lines(_cookie(ACCESS, "", 0), _cookie(REFRESH, "", 0), (b"clear-site-data", b'"cache", "cookies"'))

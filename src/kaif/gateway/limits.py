@@ -24,12 +24,12 @@ class Allowance(msgspec.Struct, frozen=True):
     reset_s: float
 
     @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        return [
-            (b"ratelimit-limit", b"%d" % self.burst),
-            (b"ratelimit-remaining", b"%d" % self.remaining),
-            (b"ratelimit-reset", b"%d" % (self.reset_s + 0.999)),
-        ]
+    def headers(self) -> bytes:
+        return b"ratelimit-limit: %d\r\nratelimit-remaining: %d\r\nratelimit-reset: %d\r\n" % (
+            self.burst,
+            self.remaining,
+            self.reset_s + 0.999,
+        )
 
 
 class Limits:
@@ -52,7 +52,7 @@ class Limits:
         if len(self._arrivals) >= SUBJECTS_MAX:
             self._forget(now)
         self._arrivals[key] = now + ahead_s
-        return Allowance(0.0, burst, int(-over_s / interval_s), ahead_s)
+        return Allowance(0.0, burst, int(-over_s / interval_s + 1e-6), ahead_s)
 
     def _forget(self, now: float) -> None:
         in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]

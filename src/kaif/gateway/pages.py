@@ -12,15 +12,19 @@ import msgspec
 
 from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
-from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer
-from kaif.gateway.application import Page, Request, json_answer
+from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer, lines
+from kaif.gateway.application import Page, json_answer
 from kaif.gateway.metrics import Metrics
+from kaif.gateway.requests import Request
 from kaif.kernel.errors import KaifError, NotFound
 from kaif.kernel.http.problems import MethodNotAllowed
 
 log = logging.getLogger("kaif.pages")
 
 Check = Callable[[], Awaitable[None]]
+
+_PLAIN = lines((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"))
+_HTML = lines((b"content-type", b"text/html; charset=utf-8"))
 
 
 def health() -> Page:
@@ -59,7 +63,7 @@ def metrics(source: Metrics, token: str) -> Page:
         given = request.headers.get(b"authorization", b"").removeprefix(b"Bearer ")
         if not (_is_local(request) or (token and hmac.compare_digest(given, token.encode()))):
             raise NotFound
-        return Answer(200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), NO_STORE], source.text())
+        return Answer(200, _PLAIN + NO_STORE, source.text())
 
     return page
 
@@ -73,7 +77,7 @@ def openapi(document: dict[str, Any]) -> Page:
     body = msgspec.json.encode(document)
 
     async def page(request: Request) -> Answer:
-        return Answer(200, [JSON, (b"cache-control", b"no-cache"), INERT], body)
+        return Answer(200, JSON, body)
 
     return page
 
@@ -85,7 +89,7 @@ def csp_reports() -> Page:
         if request.method != "POST":
             raise MethodNotAllowed(allow="POST")
         log.warning("a browser at %s reports a breach of the content security policy", request.address)
-        return Answer(204, [NO_STORE], b"")
+        return Answer(204, NO_STORE, b"")
 
     return page
 
@@ -97,7 +101,7 @@ def mailbox(letters: DevMailbox, require_owner: Callable[[Request], None]) -> Pa
         require_owner(request)
         articles = [_article(kept.letter, kept.sent_at) for kept in await letters.letters()]
         body = _MAILBOX.format("".join(articles) or "<p>No letters yet. Писем пока нет.</p>")
-        return Answer(200, [(b"content-type", b"text/html; charset=utf-8"), NO_STORE, INERT], body.encode())
+        return Answer(200, _HTML + NO_STORE + INERT, body.encode())
 
     return page
 

@@ -1,4 +1,4 @@
-"""Sockets: uvicorn hands an upgraded connection over, picows speaks WebSocket on it.
+"""Sockets: a connection that wants to be one is handed over to picows, which speaks WebSocket on it.
 
 Nothing here waits: a frame is decoded, checked and put in line; the line is drained in batches.
 """
@@ -24,6 +24,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from kaif.gateway import cookies, frames
 from kaif.gateway.addresses import Network, client_address, limit_subject
+from kaif.gateway.crowd import Crowd
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity, bearer_token
@@ -47,6 +48,8 @@ WAITING_FRAMES_MAX = 1000
 PING_AFTER_S = 30
 PONG_WITHIN_S = 15
 HANDSHAKE_WITHIN_S = 5
+# It grows with what comes; most sockets are idle, and there are many.
+READ_BUFFER_BYTES = 1024
 
 log = logging.getLogger("kaif.sockets")
 
@@ -70,32 +73,19 @@ class Sockets:
         self.trusted_proxies = trusted_proxies
         self.outbox = Outbox(messaging, hub)
         self.background = Background()
+        self.open: Crowd[Socket] = Crowd()
         self.draining = False
         identity.on_end = hub.end_session
 
-    def upgrade(self, config: Any, server_state: Any, app_state: Any) -> "Upgrade":
-        """What uvicorn calls as its WebSocket protocol class."""
-        return Upgrade(self, server_state.connections)
-
-    async def close(self) -> None:
-        await self.background.close()
-
-
-class Upgrade(asyncio.Protocol):
-    """Stands between uvicorn, which has read the request already, and picows, which wants to read it itself."""
-
-    def __init__(self, sockets: Sockets, connections: set[Any]) -> None:
-        self._sockets, self._connections = sockets, connections
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        peer = self._transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else ""
-        self._protocol = WSProtocol(
+    def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
+        """Take over a connection whose request wants to be a socket; `head` is all that came of it."""
+        peer = transport.get_extra_info("peername")
+        handshake = Handshake(self, peer[0] if peer else "")
+        protocol = WSProtocol(
             None,
             None,
             False,
-            self._listen,
+            handshake.listen,
             log,
             True,
             HANDSHAKE_WITHIN_S,
@@ -106,20 +96,36 @@ class Upgrade(asyncio.Protocol):
             True,
             frames.FRAME_BYTES_MAX,
             None,
-            1024,
+            READ_BUFFER_BYTES,
         )
-        self._protocol.connection_made(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        while data:
-            buffer = self._protocol.get_buffer(-1)
-            part, data = data[: len(buffer)], data[len(buffer) :]
+        protocol.connection_made(transport)
+        while head:
+            buffer = protocol.get_buffer(-1)
+            part, head = head[: len(buffer)], head[len(buffer) :]
             buffer[: len(part)] = part
-            self._protocol.buffer_updated(len(part))
-        # uvicorn makes this object the transport's protocol right after this call.
-        asyncio.get_running_loop().call_soon(self._transport.set_protocol, self._protocol)
+            protocol.buffer_updated(len(part))
+        transport.set_protocol(protocol)
 
-    def _listen(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+    def drain(self) -> None:
+        """Take no more, and ask everyone to come again elsewhere."""
+        self.draining = True
+        for one in self.open:
+            one.close(CloseCode.GOING_AWAY)
+
+    async def drained(self, within_s: float) -> None:
+        await self.open.gone(within_s)
+
+    async def close(self) -> None:
+        await self.background.close()
+
+
+class Handshake:
+    """Decides about one request for a socket."""
+
+    def __init__(self, sockets: Sockets, peer: str) -> None:
+        self._sockets, self._peer = sockets, peer
+
+    def listen(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         try:
             return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), self._accept(request))
         except KaifError as error:
@@ -141,7 +147,7 @@ class Upgrade(asyncio.Protocol):
         if allowance.retry_after_s:
             raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
         actor, expires_at_s = sockets.identity.verify(self._token(request))
-        return Socket(sockets, self._connections, actor, expires_at_s)
+        return Socket(sockets, actor, expires_at_s)
 
     def _token(self, request: WSUpgradeRequest) -> bytes:
         if authorization := request.headers.get("authorization"):
@@ -154,16 +160,12 @@ class Upgrade(asyncio.Protocol):
         cookies.require_own_origin(origin.encode("latin-1"), host.encode("latin-1"))
         return token
 
-    def shutdown(self) -> None:
-        self._transport.close()
-
 
 class Socket(WSListener):
     """One connected device."""
 
     __slots__ = (
         "_closed",
-        "_connections",
         "_expiry",
         "_fragments",
         "_kept",
@@ -177,12 +179,12 @@ class Socket(WSListener):
         "watched",
     )
 
-    def __init__(self, sockets: Sockets, connections: set[Any], actor: Actor, expires_at_s: int) -> None:
+    def __init__(self, sockets: Sockets, actor: Actor, expires_at_s: int) -> None:
         super().__init__()
         self.actor, self.expires_at_s = actor, expires_at_s
         self.rooms: set[Any] = set()
         self.watched: set[UserId] = set()
-        self._sockets, self._connections = sockets, connections
+        self._sockets = sockets
         self._kept: list[bytes] | None = []
         self._marks: dict[ChatId, int] | None = None
         self._fragments = b""
@@ -193,7 +195,7 @@ class Socket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self._write = transport.underlying_transport.write
-        self._connections.add(self)
+        self._sockets.open.add(self)
         left_s = max(self.expires_at_s - time.time(), 0)
         self._expiry = asyncio.get_running_loop().call_later(left_s, self.close, CloseCode.UNAUTHENTICATED)
         self._sockets.hub.connect(self)
@@ -201,12 +203,8 @@ class Socket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._closed = True
         self._expiry.cancel()
-        self._connections.discard(self)
+        self._sockets.open.discard(self)
         self._sockets.hub.disconnect(self)
-
-    def shutdown(self) -> None:
-        """uvicorn stops."""
-        self.close(CloseCode.GOING_AWAY)
 
     def close(self, code: int) -> None:
         if self._closed:

@@ -7,7 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
-from kaif.gateway.answers import NO_REFERRER, Answer, Headers
+from kaif.gateway.answers import NO_REFERRER, Answer, lines
 
 _COMPRESSED = (".css", ".html", ".js", ".json", ".svg", ".webmanifest")
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".woff2": "font/woff2"}
@@ -41,12 +41,12 @@ class StaticFile:
         self.caching = b"public, max-age=31536000, immutable" if name.startswith("assets/") else b"no-cache"
 
     def answer(self, if_none_match: bytes, accepts_gzip: bool) -> Answer:
-        headers: Headers = [(b"cache-control", self.caching), (b"etag", self.etag), (b"vary", b"accept-encoding")]
+        headers = lines((b"cache-control", self.caching), (b"etag", self.etag), (b"vary", b"accept-encoding"))
         if if_none_match == self.etag:
             return Answer(304, headers, b"")
-        headers.append((b"content-type", self.type))
+        headers += lines((b"content-type", self.type))
         if accepts_gzip and self.gzipped:
-            return Answer(200, [*headers, (b"content-encoding", b"gzip")], self.gzipped)
+            return Answer(200, headers + lines((b"content-encoding", b"gzip")), self.gzipped)
         return Answer(200, headers, self.body)
 
 
@@ -72,12 +72,11 @@ class StaticFiles:
     def _start_page(self) -> Answer:
         nonce = secrets.token_urlsafe(16)
         page = _NEEDS_NONCE.sub(rf'<\1 nonce="{nonce}"', self._page)
-        headers = [
+        headers = lines(
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"no-cache"),
             (b"content-security-policy", policy(nonce)),
-            NO_REFERRER,
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"permissions-policy", b"geolocation=(), camera=(), microphone=(), payment=(), usb=()"),
-        ]
-        return Answer(200, headers, page.encode())
+        )
+        return Answer(200, headers + NO_REFERRER, page.encode())

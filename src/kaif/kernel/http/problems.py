@@ -33,6 +33,20 @@ class TimedOut(KaifError):
     code, status, detail = "timed_out", 408, "The request took too long to arrive."
 
 
+class HeadTooLarge(Invalid):
+    code, status, detail = "head_too_large", 431, "The request's headers are too large."
+
+
+class MalformedRequest(Invalid):
+    code, status, detail = "malformed_request", 400, "This is not an HTTP request that can be read."
+
+
+def unreadable(status: int) -> KaifError:
+    """Why a request could not be taken from the wire."""
+    kinds: list[type[KaifError]] = [TooLarge, HeadTooLarge, TimedOut]
+    return next((kind() for kind in kinds if kind.status == status), MalformedRequest())
+
+
 class Problem(msgspec.Struct, frozen=True):
     """An answer that is an error."""
 

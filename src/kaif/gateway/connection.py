@@ -1,0 +1,287 @@
+"""One HTTP/1.1 connection: httptools reads requests, the edge answers each before the next is begun.
+
+The same work behind a general server costs the processor twice as much (docs/decisions/0009). What
+that server would do is done here, for whole requests of a bounded size: keep-alive, pipelining,
+patience, draining, and the hand-over of sockets.
+"""
+
+import asyncio
+from collections import deque
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Protocol, cast
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from kaif.gateway.answers import Answer, lines, on_the_wire
+from kaif.gateway.crowd import Crowd
+from kaif.gateway.requests import KEPT_HEADERS, Request
+
+HEAD_BYTES_MAX = 32 * 1024
+BODY_BYTES_MAX = 64 * 1024
+# A client that pipelines more than this is not read from until the first ones are answered.
+PIPELINED_MAX = 16
+
+HEAD_WITHIN_S = 10.0
+BODY_WITHIN_S = 10.0
+IDLE_S = 60.0
+# Hanging up on a client that still sends would take the answer from it: the rest is read and thrown away.
+LINGER_S = 10.0
+DISCARDED_BYTES_MAX = 16 << 20
+NEVER = float("inf")
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Edge(Protocol):
+    """What a connection serves."""
+
+    async def handle(self, request: Request) -> Answer:
+        """Never raises."""
+        ...
+
+    def refuse(self, request: Request, status: HTTPStatus) -> Answer:
+        """The answer to what could not be read as a request."""
+        ...
+
+    def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
+        """Take the connection over; `head` is all that came so far."""
+        ...
+
+
+class Refused(Exception):
+    """Reading stops: the request can't be taken."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        self.status = status
+
+
+class Connections:
+    """All open ones; a clock that hangs up on the slow; the date for their answers."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+        self._open: Crowd[Connection] = Crowd()
+        self._clock: asyncio.Task[None] | None = None
+        self.date = b""
+
+    def start(self) -> None:
+        self._tick()
+        self._clock = asyncio.get_running_loop().create_task(self._run_clock())
+
+    def __call__(self) -> "Connection":
+        return Connection(self)
+
+    def add(self, connection: "Connection") -> None:
+        self._open.add(connection)
+
+    def discard(self, connection: "Connection") -> None:
+        self._open.discard(connection)
+
+    async def _run_clock(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._tick()
+
+    def _tick(self) -> None:
+        self.date = lines((b"date", formatdate(usegmt=True).encode()))
+        now = asyncio.get_running_loop().time()
+        for connection in self._open:
+            if connection.deadline < now:
+                connection.give_up()
+
+    async def drain(self, within_s: float) -> None:
+        """Let what is under way be answered; then hang up."""
+        for connection in self._open:
+            connection.finish()
+        await self._open.gone(within_s)
+        for connection in self._open:
+            connection.abort()
+        if self._clock:
+            self._clock.cancel()
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, connections: Connections) -> None:
+        self._all = connections
+        self._edge = connections.edge
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._running: asyncio.Task[None] | None = None
+        self._refused = self._finishing = False
+        self._discarded_bytes = 0
+        self._head = b""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._body = b""
+
+    # The transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = self._transport.get_extra_info("peername")
+        self._peer: str = peer[0] if peer else ""
+        self._all.add(self)
+        self.deadline = self._loop.time() + HEAD_WITHIN_S
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._all.discard(self)
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > DISCARDED_BYTES_MAX:
+                self._transport.close()
+            return
+        self._head = self._head + data if self._head else data
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._hand_over()
+        except httptools.HttpParserError as error:
+            status = error.__context__.status if isinstance(error.__context__, Refused) else HTTPStatus.BAD_REQUEST
+            self._refuse(status)
+
+    def eof_received(self) -> bool:
+        """A client that only stopped sending still gets its answers."""
+        self.finish()
+        return self._running is not None
+
+    # The parser's side
+
+    def on_message_begin(self) -> None:
+        self._begin()
+        if self._running is None:
+            self.deadline = self._loop.time() + HEAD_WITHIN_S
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._weigh(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._weigh(len(name) + len(value))
+        name = name.lower()
+        if name in KEPT_HEADERS:
+            if name in self._headers:
+                value = self._headers[name] + b", " + value
+            self._headers[name] = value
+
+    def _weigh(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES_MAX:
+            raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        length = self._headers.get(b"content-length", b"0")
+        if int(length) > BODY_BYTES_MAX:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._running is None:
+            self._transport.write(CONTINUE)
+        if self._running is None:
+            self.deadline = self._loop.time() + BODY_WITHIN_S
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+        if len(self._body) > BODY_BYTES_MAX:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def on_message_complete(self) -> None:
+        if self._parser.should_upgrade():
+            return
+        self._head = b""
+        self._waiting.append((self._request(), self._parser.should_keep_alive()))
+        if self._running is None:
+            self.deadline = NEVER
+            self._running = self._loop.create_task(self._answer_all())
+        elif len(self._waiting) >= PIPELINED_MAX:
+            self._transport.pause_reading()
+
+    def _request(self) -> Request:
+        target, _, query = self._url.partition(b"?")
+        if not target.startswith(b"/"):
+            # The absolute form, which only proxies use; any other is no path of ours.
+            target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+        if b"%" in target:
+            target = unquote_to_bytes(target)
+        try:
+            path = target.decode()
+        except UnicodeDecodeError:
+            raise Refused(HTTPStatus.BAD_REQUEST) from None
+        method = self._parser.get_method().decode("latin-1")
+        request = Request(method, path, query, self._headers, self._body)
+        request.address = self._peer
+        return request
+
+    # Answering
+
+    async def _answer_all(self) -> None:
+        while self._waiting:
+            request, keep_alive = self._waiting.popleft()
+            answer = await self._edge.handle(request)
+            if not self._send(request, answer, keep_alive=keep_alive and not self._is_last()):
+                return
+        self._running = None
+        self.deadline = self._loop.time() + IDLE_S
+        self._transport.resume_reading()
+
+    def _is_last(self) -> bool:
+        return self._finishing and not self._waiting
+
+    def _send(self, request: Request, answer: Answer, *, keep_alive: bool) -> bool:
+        """True when the connection goes on."""
+        if self._transport.is_closing():
+            return False
+        head_only = request.method == "HEAD"
+        self._transport.write(
+            on_the_wire(
+                answer, self._all.date, request.limit_headers, request.id, keep_alive=keep_alive, head_only=head_only
+            )
+        )
+        if not keep_alive:
+            self._transport.close()
+        return keep_alive
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Say why, and let the client get to read it."""
+        self._refused = True
+        self._waiting.clear()
+        if self._running is not None:
+            # An earlier request is being answered: its answer must not be mixed up with this one.
+            self._transport.close()
+            return
+        request = Request("", "", b"", self._headers, b"")
+        request.address = self._peer
+        answer = self._edge.refuse(request, status)
+        self._transport.write(on_the_wire(answer, self._all.date, b"", request.id, keep_alive=False, head_only=False))
+        self.deadline = self._loop.time() + LINGER_S
+
+    def give_up(self) -> None:
+        """The client took too long."""
+        reading = not self._refused and self._running is None and bool(self._head)
+        if reading:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        self._transport.close()
+
+    def finish(self) -> None:
+        """What has come is still answered, and nothing more."""
+        self._finishing = True
+        if self._running is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _hand_over(self) -> None:
+        head, self._head = self._head, b""
+        if self._headers.get(b"upgrade", b"").lower() != b"websocket" or self._running is not None:
+            self._refuse(HTTPStatus.BAD_REQUEST)
+            return
+        self._all.discard(self)
+        self._edge.upgrade(self._transport, head)

@@ -1,0 +1,48 @@
+"""A request as the edge sees it."""
+
+from kaif.gateway.addresses import Network, client_address
+from kaif.gateway.answers import Headers
+from kaif.kernel.actor import NOBODY, Actor
+
+# The only headers that mean something here; the others are not even kept.
+KEPT_HEADERS = frozenset(
+    {
+        b"accept-encoding",
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"host",
+        b"if-none-match",
+        b"kaif-session",
+        b"origin",
+        b"upgrade",
+        b"x-forwarded-for",
+    }
+)
+
+
+class Request:
+    """One request, read whole, on its way through the edge."""
+
+    __slots__ = ("actor", "address", "body", "headers", "id", "limit_headers", "method", "path", "query", "route")
+
+    def __init__(self, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
+        self.method, self.path, self.query = method, path, query
+        self.headers, self.body = headers, body
+        self.id = ""
+        self.address = ""
+        self.actor: Actor = NOBODY
+        # For the log and the metrics: the pattern of the path, so that no id gets there.
+        self.route = "unmatched"
+        self.limit_headers: Headers = b""
+
+    def come_from(self, peer: str, trusted_proxies: list[Network]) -> None:
+        self.address = peer
+        if trusted_proxies:
+            self.address = client_address(peer, self.headers.get(b"x-forwarded-for", b""), trusted_proxies)
+
+    @property
+    def wants_cookies(self) -> bool:
+        return self.headers.get(b"kaif-session") == b"cookie"
