@@ -61,12 +61,17 @@ class Room:
         if first_seq > self.next_seq:
             self.held[first_seq] = entries
             return
+        self._pass_on(first_seq, entries)
+        for first_held in sorted(self.held):
+            if first_held > self.next_seq:
+                break
+            self._pass_on(first_held, self.held.pop(first_held))
+
+    def _pass_on(self, first_seq: int, entries: list[bytes]) -> None:
         new = entries[self.next_seq - first_seq :]
         if new:
             self.next_seq += len(new)
             self.write(frames.text_frame(frames.array(new)))
-        while self.held and (first_held := min(self.held)) <= self.next_seq:
-            self.accept(first_held, self.held.pop(first_held))
 
     def write(self, frame: bytes) -> None:
         for reader in self.readers:
