@@ -1,0 +1,230 @@
+"""The hub: whatever way news comes, every reader gets each entry once and in order."""
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.harness import Services, wired_services
+from tests.waiting import until
+
+from kaif.engines.cache import Interrupted, Listener
+from kaif.engines.cache.memory import MemoryCache
+from kaif.gateway.frames import CloseCode
+from kaif.gateway.hub import Hub
+from kaif.gateway.presence import PresenceBoard
+from kaif.interfaces.messaging import (
+    ENTRIES,
+    ChatId,
+    CreateChat,
+    Delivery,
+    RemoveMember,
+    SendMessage,
+)
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.ids import new_id
+
+
+class Device:
+    """A reader that keeps what it is given."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.rooms: set[Any] = set()
+        self.watched: set[UserId] = set()
+        self.hellos: list[dict[str, Any]] = []
+        self.heard: list[dict[str, Any]] = []
+        self.closed_with = 0
+
+    def write(self, frame: bytes) -> None:
+        length = frame[1]
+        start = 2 if length < 126 else 4 if length == 126 else 10
+        events = msgspec.json.decode(frame[start:])
+        self.heard += events if isinstance(events, list) else [events]
+
+    def greet(self, hello: bytes) -> None:
+        self.hellos.append(msgspec.json.decode(hello))
+
+    def close(self, code: int) -> None:
+        self.closed_with = code
+
+    @property
+    def seqs(self) -> list[int]:
+        return [event["seq"] for event in self.heard if event["type"] == "entry"]
+
+
+class News(MemoryCache):
+    """Can be told that it was cut off for a while, as Redis can be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interruptions: list[Interrupted] = []
+
+    async def subscribe(self, channel: str, listener: Listener, interrupted: Interrupted = lambda: None) -> None:
+        self.interruptions.append(interrupted)
+        await super().subscribe(channel, listener, interrupted)
+
+    def interrupt(self) -> None:
+        for interrupted in self.interruptions:
+            interrupted()
+
+
+class Stage:
+    """A chat of two, a hub of its own, and deliveries that the test holds in its hand."""
+
+    def __init__(self, services: Services, hub: Hub, news: News, anna: Actor, boris: Actor, chat_id: ChatId) -> None:
+        self.services, self.hub, self.news = services, hub, news
+        self.anna, self.boris, self.chat_id = anna, boris, chat_id
+        self.held: list[Delivery] = []
+
+    async def enter(self, actor: Actor) -> Device:
+        device = Device(actor)
+        self.hub.connect(device)
+        await until(lambda: bool(device.hellos or device.closed_with))
+        return device
+
+    async def say(self) -> None:
+        """Durable, and announced to nobody here: the hub hears only what `deliver` gives it."""
+        await self.services.messaging.send_message(self.anna, SendMessage(self.chat_id, new_id(), "x"))
+
+    async def deliver(self, *deliveries: Delivery) -> None:
+        await self.news.publish(ENTRIES, msgspec.msgpack.encode(list(deliveries)))
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """Messaging announces on its cache; the hub listens to another, which the test plays."""
+    async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as services:
+        cache = News()
+        hub = Hub(services.messaging, cache, PresenceBoard(cache))
+        await hub.start()
+        anna, boris = await services.newcomers("anna", "boris")
+        chat = await services.messaging.create_chat(anna, CreateChat("direct", [boris.user_id]))
+        stage = Stage(services, hub, cache, anna, boris, chat.id)
+        decode = msgspec.msgpack.Decoder(list[Delivery]).decode
+        await services.cache.subscribe(ENTRIES, lambda payload: stage.held.extend(decode(payload)))
+        yield stage
+        await hub.close()
+
+
+async def test_news_in_order_is_passed_on_at_once(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    for _ in range(5):
+        await stage.say()
+
+    await stage.deliver(*stage.held)
+
+    assert device.seqs == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_news_in_any_order_twice_and_with_losses_arrives_once_and_in_order(stage: Stage, seed: int) -> None:
+    chance = random.Random(seed)
+    devices = [await stage.enter(stage.boris), await stage.enter(stage.anna)]
+    for _ in range(60):
+        await stage.say()
+    # Everything is known by its newest; of the rest some is lost, some comes twice, all in any order.
+    news = [*stage.held, *chance.sample(stage.held, 30)]
+    lost = chance.sample(range(59), 15)
+    news = [delivery for delivery in news if delivery.first_seq - 2 not in lost]
+    chance.shuffle(news)
+
+    for delivery in news:
+        await stage.deliver(delivery)
+    await until(lambda: all(len(device.seqs) == 60 for device in devices))
+
+    for device in devices:
+        assert device.seqs == list(range(2, 62))
+
+
+async def test_a_long_gap_is_closed_page_by_page_and_what_is_held_follows(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    for _ in range(1500):
+        await stage.say()
+
+    for delivery in stage.held[-1200:]:
+        await stage.deliver(delivery)
+    await until(lambda: len(device.seqs) == 1500)
+
+    assert device.seqs == list(range(2, 1502))
+
+
+async def test_an_entry_known_to_be_durable_is_fetched_when_its_news_does_not_come(stage: Stage) -> None:
+    device = await stage.enter(stage.anna)
+    await stage.say()
+
+    stage.hub.expect(stage.chat_id, 2)
+    await until(lambda: device.seqs == [2])
+
+    stage.hub.expect(stage.chat_id, 2)
+    await stage.deliver(*stage.held)
+    assert device.seqs == [2]
+
+
+async def test_hello_counts_what_came_before_it(stage: Stage) -> None:
+    for _ in range(3):
+        await stage.say()
+
+    device = await stage.enter(stage.boris)
+
+    assert device.hellos[0]["chats"] == {stage.chat_id: 4}
+    await stage.deliver(*stage.held)
+    assert device.seqs == []
+
+
+async def test_who_leaves_while_coming_in_is_not_let_in(stage: Stage) -> None:
+    group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [stage.boris.user_id], "A"))
+    device = Device(stage.boris)
+    stage.hub.connect(device)
+    await stage.services.messaging.remove_member(stage.boris, RemoveMember(group.id, stage.boris.user_id))
+    await stage.deliver(*stage.held)
+    await until(lambda: bool(device.hellos))
+
+    await stage.services.messaging.send_message(stage.anna, SendMessage(group.id, new_id(), "без него"))
+    await stage.deliver(stage.held[-1])
+
+    assert not any(event.get("text") == "без него" for event in device.heard)
+
+
+async def test_who_was_removed_unheard_learns_nothing_from_the_gap(stage: Stage) -> None:
+    group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [stage.boris.user_id], "A"))
+    device = await stage.enter(stage.boris)
+    await stage.services.messaging.remove_member(stage.anna, RemoveMember(group.id, stage.boris.user_id))
+    await stage.services.messaging.send_message(stage.anna, SendMessage(group.id, new_id(), "без него"))
+
+    # The news of the removal was lost; the next entry comes too early, and the gap is asked for.
+    await stage.deliver(stage.held[-1])
+    await until(lambda: all(room.chat_id != group.id for room in device.rooms))
+
+    assert device.heard == []
+
+
+async def test_the_end_of_a_session_closes_its_devices_alone(stage: Stage) -> None:
+    one, other = await stage.enter(stage.anna), await stage.enter(stage.boris)
+
+    stage.hub.end_session(stage.anna.session_id)
+
+    assert (one.closed_with, other.closed_with) == (CloseCode.UNAUTHENTICATED, 0)
+
+
+async def test_who_has_gone_hears_nothing_and_leaves_nothing_behind(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    await stage.say()
+
+    stage.hub.disconnect(device)
+    stage.hub.disconnect(device)
+    await stage.deliver(*stage.held)
+
+    assert (device.heard, device.rooms, stage.hub.readers_count) == ([], set(), 0)
+
+
+async def test_news_that_was_interrupted_greets_everyone_anew(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    await stage.say()
+
+    stage.news.interrupt()
+    await until(lambda: len(device.hellos) == 2)
+
+    await until(lambda: device.seqs == [2])
