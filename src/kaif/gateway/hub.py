@@ -196,9 +196,7 @@ class Hub:
             for reader in self._readers.get(user_id, ()):
                 self._join(reader, chat_id, delivery.kind, delivery.first_seq)
                 if delivery.kind == "direct":
-                    for peer_id in delivery.joined:
-                        if peer_id != user_id:
-                            self._presence.watch(reader, peer_id)
+                    self._background.run(self._introduce(reader, [p for p in delivery.joined if p != user_id]))
         room = self._rooms.get(chat_id)
         if room is not None:
             room.accept(delivery.first_seq, delivery.entries)
@@ -211,6 +209,13 @@ class Hub:
             for user_id in delivery.left:
                 for reader in self._readers.get(user_id, ()):
                     self._leave(reader, room)
+
+    async def _introduce(self, reader: Reader, peer_ids: list[UserId]) -> None:
+        """Tell a reader who of its new direct chats is here."""
+        for peer_id in peer_ids:
+            self._presence.watch(reader, peer_id)
+        for peer_id in await self._presence.online(peer_ids):
+            self._hear_presence(peer_id, True, [reader])
 
     def expect(self, chat_id: ChatId, seq: int) -> None:
         """An entry is known to be durable: should its news not come, it is fetched."""

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.kernel.actor import Actor, SessionId, UserId
-from kaif.kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from kaif.kernel.events import Event
 from kaif.kernel.remote import repeatable
 
@@ -101,6 +101,10 @@ class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
 
 
+class GetPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    user_id: UserId
+
+
 class GetPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ids: Annotated[list[UserId], Meta(max_length=1000)]
 
@@ -150,6 +154,10 @@ class BadDisplayName(Invalid):
     code, detail = "bad_display_name", "The name needs a letter or digit and no invisible characters."
 
 
+class PersonNotFound(NotFound):
+    code, detail = "person_not_found", "There is no such person here."
+
+
 class InvalidCredentials(Unauthenticated):
     code, detail = "invalid_credentials", "The name or the password is wrong."
 
@@ -193,6 +201,11 @@ class Auth(Protocol):
     @repeatable
     async def find_people(self, actor: Actor, request: FindPeople) -> People:
         """People whose username or a word of whose name begins with the query; the newest for an empty one."""
+        ...
+
+    @repeatable
+    async def get_person(self, actor: Actor, request: GetPerson) -> Person:
+        """Raises PersonNotFound."""
         ...
 
     @repeatable

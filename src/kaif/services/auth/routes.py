@@ -18,5 +18,6 @@ ROUTES = [
     post("/v1/auth/logout", Auth.log_out, status=204, public=True),
     get("/v1/auth/me", Auth.get_me),
     get("/v1/auth/people", Auth.find_people, limit=SEARCH),
+    get("/v1/auth/people/{user_id}", Auth.get_person),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
 ]

@@ -9,12 +9,15 @@ from kaif.interfaces.auth import (
     EndedSessions,
     FindPeople,
     GetPeople,
+    GetPerson,
     InvalidCredentials,
     Jwks,
     LogIn,
     Nothing,
     People,
+    Person,
     PersonChanged,
+    PersonNotFound,
     Refresh,
     Register,
     Role,
@@ -168,6 +171,12 @@ class AuthService:
         if not prefix:
             return People(await store.newest_people(self._database, request.limit))
         return People(await store.people_with_word(self._database, prefix, request.limit))
+
+    async def get_person(self, actor: Actor, request: GetPerson) -> Person:
+        account = await self._accounts(request.user_id)
+        if account is None:
+            raise PersonNotFound
+        return account.person
 
     async def get_people(self, actor: Actor, request: GetPeople) -> People:
         return People(await store.people(self._database, request.ids))
