@@ -15,7 +15,8 @@ const LIST_PAGE = 100
 const LIST_PAGES_MAX = 20
 const MEMBERS_PAGE = 200
 const MEMBERS_PAGES_MAX = 5
-const NEWEST_PEOPLE = 50
+/** More strangers than this at once are met when their next entries come. */
+const STRANGERS_MAX = 20
 const LOADED_CHATS_MAX = 12
 /** How much of its log a chat keeps while another one is open. */
 const KEPT_ENTRIES = 200
@@ -112,8 +113,7 @@ export class Messenger {
       .catch(() => false)
       .finally(() => (this.#first = undefined))
     this.failed = !(await this.#first) && !this.loaded
-    if (this.#namesStrangers(this.sorted.flatMap(({ summary }) => summary.last_entry ?? [])))
-      await this.#meetNewest()
+    await this.#meetAll(this.#strangers(this.sorted.flatMap(({ summary }) => summary.last_entry ?? [])))
   }
 
   /** The next page of older chats; false at the end. */
@@ -229,14 +229,13 @@ export class Messenger {
 
   async #meetMembers(chat: ChatModel): Promise<void> {
     if (chat.summary.members_count > chat.summary.people.length) await this.members(chat.id).catch(() => [])
-    if (this.#namesStrangers(chat.entries)) await this.#meetNewest()
+    await this.#meetAll(this.#strangers(chat.entries))
   }
 
-  /** Whoever has left a group is not among its members; the newest people of the server may name them. */
-  async #meetNewest(): Promise<void> {
-    const params = { query: { limit: NEWEST_PEOPLE } }
-    const answer = await ok(api.GET('/v1/auth/people', { params })).catch(() => undefined)
-    if (answer) meet(answer.people)
+  /** Whoever has left a group is not among its members. */
+  async #meetAll(ids: readonly string[]): Promise<void> {
+    const answers = ids.map((user_id) => ok(api.GET('/v1/auth/people/{user_id}', { params: { path: { user_id } } })))
+    for (const answer of await Promise.allSettled(answers)) if (answer.status === 'fulfilled') meet([answer.value])
   }
 
   async members(chatId: string): Promise<Person[]> {
@@ -364,18 +363,15 @@ export class Messenger {
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
       if (iLeft && !iCameBack) this.#remove(chatId)
       else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
-      else if (this.#namesStrangers(own))
-        void this.refreshChat(chatId)
-          .then((known) => this.#meetMembers(known))
-          .catch(() => {})
+      else void this.#meetAll(this.#strangers(own))
     }
   }
 
-  #namesStrangers(entries: readonly Entry[]): boolean {
-    const ids = entries.flatMap((entry) => [entry.sender_id, ...(entry.user_ids ?? [])])
-    const strangers = ids.filter((id) => !knows(id) && !this.#asked.has(id))
+  #strangers(entries: readonly Entry[]): string[] {
+    const ids = new Set(entries.flatMap((entry) => [entry.sender_id, ...(entry.user_ids ?? [])]))
+    const strangers = [...ids].filter((id) => !knows(id) && !this.#asked.has(id)).slice(0, STRANGERS_MAX)
     for (const id of strangers) this.#asked.add(id)
-    return strangers.length > 0
+    return strangers
   }
 
   #acknowledge(entries: readonly Entry[]): void {
