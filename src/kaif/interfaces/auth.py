@@ -9,6 +9,7 @@ from msgspec import Meta
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from kaif.kernel.events import Event
+from kaif.kernel.ids import PATTERN
 from kaif.kernel.remote import repeatable
 
 # A session that ended is named on this channel of the cache, so that every gateway forgets it at once.
@@ -16,6 +17,8 @@ SESSIONS_ENDED = "auth.sessions_ended"
 
 ACCESS_TOKEN_SECONDS = 600
 
+# As requests name them.
+APerson = Annotated[UserId, Meta(pattern=PATTERN)]
 # In Python `$` alone would let a line end through.
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)")]
 Email = Annotated[
@@ -102,7 +105,7 @@ class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GetPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    user_id: UserId
+    user_id: APerson
 
 
 class GetPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import Nothing, Person
+from kaif.interfaces.auth import APerson, Nothing, Person
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -16,7 +16,6 @@ from kaif.kernel.remote import repeatable
 ChatId = NewType("ChatId", str)
 # As requests name them.
 AChat = Annotated[ChatId, Meta(pattern=PATTERN)]
-APerson = Annotated[UserId, Meta(pattern=PATTERN)]
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
 Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
