@@ -1,0 +1,221 @@
+"""Whatever is sent: a 4xx problem with a stable code, never a 500. On PostgreSQL, which is the pickier about text."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, get_type_hints
+from urllib.parse import quote
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from tests.gateway.wire import exchange
+from tests.harness import Person, Server
+from tests.servers import PostgresServer
+
+from kaif.app.compose import ROUTES
+from kaif.kernel.http import Route
+
+POSTS = [route for route in ROUTES if route.takes_body]
+GETS = [route for route in ROUTES if route.method == "GET"]
+CODE = re.compile(r"[a-z][a-z_]+")
+
+# As they stand in the body.
+NO_JSON = [
+    b"", b"{", b"nul", b"{'a':1}", b'{"a":1,}', b"\xff\xfe", b'{"text":"\xff"}', b'{"a":"\xed\xa0\x80"}', b"\x00",
+    b"[" * 100_000, b'{"a":' * 20_000, b'{"a":"\\ud800"}', b'{"a":"\\x"}', b"NaN", b"{} {}",
+]  # fmt: skip
+NO_OBJECT = [b"null", b"true", b"0", b'"text"', b"[]", b"[{}]", b"1e999", b"1" * 5000]
+ODD_VALUES = [
+    "null", "true", "-1", "0", "1.5", "9007199254740993", "1e400", "1" * 400, '""', '" "', '"\\u0000"', '"a\\u0000b"',
+    '"\\u202eannA"', '"\\u200b"', '"\\ufeff"', '"a\\nb"', '"\\ud83e\\udd94"', '"' + "x" * 10_000 + '"', "[]", "{}",
+    '[""]', '["\\u0000"]', "[null]", '[["a"]]', '{"a":1}', '"\'; DROP TABLE auth_users; --"', '"../../etc"',
+]  # fmt: skip
+ODD_TEXTS = [
+    "\x00",
+    "a\x00b",
+    "\u202e",
+    "\u200b",
+    "\n",
+    "' OR 1=1 --",
+    "x" * 3000,
+    "ё" * 500,
+    "%",
+    "null",
+    "-1",
+    "1e9",
+    "😀",
+]
+
+
+@pytest.fixture(scope="session")
+def picky(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer) -> Iterator[tuple[Server, str]]:
+    """A server on PostgreSQL, and the token of its owner."""
+    url = postgres_server.create_database()
+    server = Server(tmp_path_factory.mktemp("picky"), KAIF_DATABASE_URL=url)
+    token = asyncio.run(_start(server))
+    yield server, token
+    server.kill()
+    postgres_server.drop_database(url)
+
+
+async def _start(server: Server) -> str:
+    await server.start()
+    owner = Person(server.url, "owner")
+    await owner.set_up(server.setup_code)
+    await owner.close()
+    return owner.access_token
+
+
+@pytest.fixture
+async def client(picky: tuple[Server, str]) -> AsyncIterator[httpx.AsyncClient]:
+    server, token = picky
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    complaints = server.complaints()
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30, trust_env=False) as client:
+        yield client
+    assert server.complaints() == complaints
+
+
+def is_an_answer_or_a_problem(answer: httpx.Response) -> bool:
+    if answer.status_code < 300:
+        return True
+    return 400 <= answer.status_code < 500 and bool(CODE.fullmatch(answer.json()["code"]))
+
+
+def path_of(route: Route, value: str = "01k9") -> str:
+    return re.sub(r"\{\w+\}", quote(value, safe=""), route.path)
+
+
+def fields_of(route: Route) -> list[str]:
+    return [name for name in get_type_hints(get_type_hints(route.use_case)["request"]) if name not in route.path_params]
+
+
+@pytest.mark.parametrize("route", POSTS, ids=lambda route: route.path)
+async def test_what_is_no_json_is_told_so(client: httpx.AsyncClient, route: Route) -> None:
+    for body in NO_JSON:
+        answer = await client.post(path_of(route), content=body)
+
+        assert answer.status_code in (400, 413, 422), body[:40]
+        assert answer.json()["code"] in ("malformed_json", "too_large", "invalid")
+
+
+@pytest.mark.parametrize("route", POSTS, ids=lambda route: route.path)
+async def test_what_is_no_object_or_has_unknown_fields_is_invalid(client: httpx.AsyncClient, route: Route) -> None:
+    for body in [*NO_OBJECT, b'{"unknown":1}', b'{"":{}}']:
+        answer = await client.post(path_of(route), content=body)
+
+        assert answer.status_code in (400, 422), body[:40]
+
+
+@pytest.mark.parametrize("route", POSTS, ids=lambda route: route.path)
+async def test_odd_values_of_any_field_are_no_trouble(client: httpx.AsyncClient, route: Route) -> None:
+    usual = {"kind": '"group"', "members": '["01k9"]', "title": '"A"', "ref": '"r"', "text": '"t"', "seq": "1",
+             "user_ids": '["01k9"]', "code": '"c"', "username": '"username"', "email": '"a@b.example"',
+             "password": '"a password of some length"', "login": '"nobody"'}  # fmt: skip
+    for field in fields_of(route):
+        for value in ODD_VALUES:
+            body = {name: usual[name] for name in fields_of(route) if name in usual} | {field: value}
+            text = "{" + ",".join(f'"{name}":{value}' for name, value in body.items()) + "}"
+            answer = await client.post(path_of(route), content=text.encode())
+
+            assert is_an_answer_or_a_problem(answer), (field, value[:40], answer.text)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_odd_texts_in_a_path_are_no_trouble(client: httpx.AsyncClient, route: Route) -> None:
+    for text in ODD_TEXTS if route.path_params else []:
+        answer = await client.request(route.method, path_of(route, text), content=b'{"seq":1,"ref":"r","text":"t"}')
+
+        assert answer.status_code in (404, 414, 422), (text[:40], answer.text)
+    for end in ("%ff", "%c0%ae", "%ed%a0%80", "%", "%zz"):
+        assert (await client.get(f"{path_of(route)}{end}")).status_code < 500
+
+
+@pytest.mark.parametrize("route", GETS, ids=lambda route: route.path)
+async def test_odd_parameters_are_no_trouble(client: httpx.AsyncClient, route: Route) -> None:
+    for field in [*fields_of(route), "unknown"]:
+        for text in [*ODD_TEXTS, "", "1" * 5000, "9" * 20, "0x10", "1_000", "nan", "true"]:
+            answer = await client.get(path_of(route), params={field: text})
+
+            assert is_an_answer_or_a_problem(answer), (field, text[:40], answer.text)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "%ff",
+        "limit=%ff",
+        "limit=1&limit=2",
+        "&&&",
+        "=",
+        "a" * 5000,
+        "&".join(f"a{n}=1" for n in range(60)),
+        "limit=1;b",
+    ],
+)
+async def test_queries_that_are_none_are_told_so(picky: tuple[Server, str], query: str) -> None:
+    server, token = picky
+    request = f"GET /v1/messaging/chats?{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+
+    answer = await exchange(server.url, request.encode())
+
+    assert answer.status in (200, 400, 414, 422)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["x", "e30.e30.", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "ё", "x" * 10_000, "a b", "null"],
+)
+@pytest.mark.parametrize("path", ["/v1/auth/me", "/v1/messaging/chats", "/operator/mailbox"])
+async def test_a_token_that_is_none_is_nobody(picky: tuple[Server, str], token: str, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+
+    answer = await exchange(picky[0].url, request.encode())
+
+    assert (answer.status, answer.code) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if "chat_id" in r.path_params], ids=lambda r: f"{r.method} {r.path}"
+)
+async def test_anothers_chat_is_no_chat_on_any_route(
+    server: Server, anna: Person, boris: Person, owner: Person, route: Route
+) -> None:
+    chat_id = await anna.direct_chat(boris)
+    path = route.path.replace("{chat_id}", chat_id).replace("{user_id}", boris.id)
+    usual = {"ref": "r", "text": "t", "seq": 1, "user_ids": [boris.id]}
+    body = {name: usual[name] for name in fields_of(route) if name in usual}
+
+    answer = await owner.http.request(route.method, path, json=body if route.takes_body else None)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "chat_not_found")
+
+
+def test_schemathesis_finds_no_server_error(picky: tuple[Server, str]) -> None:
+    """Requests made from the document that is served; the bounds keep it under a minute."""
+    server, token = picky
+    schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    checks = [not_a_server_error, content_type_conformance, response_schema_conformance]
+
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+
+        @settings(
+            max_examples=25,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def ask(case: "schemathesis.Case[Any]") -> None:
+            response = case.call(headers={"authorization": f"Bearer {token}"})
+            case.validate_response(response, checks=checks)
+
+        ask()
