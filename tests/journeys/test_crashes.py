@@ -16,6 +16,7 @@ NAMES = ["anna", "boris", "vera", "gleb"]
 LIVES_S = (0.3, 0.8)
 PAUSE_S = 0.01
 UNANSWERED_MAX = 50
+ROUNDS = 150
 
 
 class Crowd:
@@ -111,7 +112,7 @@ async def test_killing_one_of_two_messaging_processes_again_and_again_loses_noth
         people(split, *NAMES) as those,
         talking_crowd(those),
     ):
-        for number in range(8):
+        for number in range(6):
             await kill_and_start(split.messagings[number % 2])
             await a_while()
 
@@ -121,6 +122,22 @@ async def kill_and_start(child: Child) -> None:
     child.kill()
     await a_while()
     await child.start()
+
+
+async def test_what_two_processes_store_at_once_reaches_a_silent_listener(
+    tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    """Their news overtake each other on the way; nobody says anything later that would show the gap."""
+    async with (
+        running_split(tmp_path, postgres_url, redis_url) as split,
+        people(split, *NAMES) as (listener, *speakers),
+    ):
+        chat_id = await listener.group("Берег", *speakers)
+        await listener.connect()
+        for number in range(1, ROUNDS + 1):
+            await asyncio.gather(*[speaker.post_message(chat_id, "Все разом") for speaker in speakers * 2])
+            await listener.sees(chat_id, 1 + number * len(speakers) * 2, timeout_s=5)
+        log_is_whole(listener.shown[chat_id])
 
 
 async def test_killing_redis_and_bringing_it_back_loses_nothing(
