@@ -25,6 +25,8 @@ S = TypeVar("S")
 F = TypeVar("F", bound=Callable[..., Any])
 
 FRAME_BYTES_MAX = 16 << 20
+# Of a frame, for what stands beside the request.
+CALL_BYTES_MAX = 4096
 CALLS_IN_FLIGHT_MAX = 10_000
 CALL_TIMEOUT_S = 15
 CONNECT_TIMEOUT_S = 2
@@ -105,18 +107,22 @@ class Listener:
 
     async def _answer(self, connection: "Connection", call: Call) -> None:
         try:
-            method, decoder = self._methods[call.method]
-            result = await method(call.actor, decoder.decode(call.request))
-            answer = Answer(call.number, msgspec.Raw(_encoder.encode(result)))
+            answer = Answer(call.number, msgspec.Raw(_encoder.encode(await self._carry_out(call))))
         except KaifError as error:
             answer = Answer(call.number, _NIL, error.code, str(error), error.details)
-        except (KeyError, msgspec.ValidationError) as error:
-            log.error("a call of %s does not fit this process: %s", call.method, error)
-            answer = Answer(call.number, _NIL, Invalid.code, Invalid.detail)
         except Exception:
             log.exception("a call of %s failed", call.method)
             answer = Answer(call.number, _NIL, KaifError.code, KaifError.detail)
         connection.send(_encoder.encode(answer))
+
+    async def _carry_out(self, call: Call) -> Any:
+        try:
+            method, decoder = self._methods[call.method]
+            request = decoder.decode(call.request)
+        except (KeyError, msgspec.ValidationError) as error:
+            log.error("a call of %s does not fit this process: %s", call.method, error)
+            raise Invalid from error
+        return await method(call.actor, request)
 
     async def close(self) -> None:
         """Stop accepting, let running calls be answered, hang up."""
@@ -245,6 +251,9 @@ class Peer:
             raise ConnectionLost
         if len(self._answers) >= CALLS_IN_FLIGHT_MAX:
             raise Unavailable(retry_after_ms=500)
+        if len(memoryview(request)) > FRAME_BYTES_MAX - CALL_BYTES_MAX:
+            # The other side would hang up, and every other call would be lost with this one.
+            raise Invalid("The request is too large.")
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         self._connection.send(_encoder.encode(Call(number, method, actor, request)))
