@@ -1,0 +1,117 @@
+"""The rules of the house are enforced: a planted breach of each is caught."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONTRACTS = [
+    contract["name"]
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+]
+
+# For each contract, files and a line in each that breaks it.
+BREACHES = {
+    "The tree reads downwards": [
+        ("kernel/ids.py", "from kaif.interfaces.auth import Person"),
+        ("interfaces/auth.py", "from kaif.services.auth import model"),
+        ("engines/cache/memory.py", "from kaif.interfaces.messaging import ChatId"),
+        ("gateway/hub.py", "from kaif.services.messaging import store"),
+        ("services/auth/store.py", "from kaif.app.settings import Settings"),
+    ],
+    "No service imports another": [("services/messaging/store.py", "from kaif.services.auth.store import people")],
+    "Inside a service: edge, use cases, storage, rules": [
+        ("services/auth/store.py", "from kaif.services.auth.service import AuthService"),
+        ("services/messaging/model.py", "from kaif.services.messaging import store"),
+        ("services/messaging/sending.py", "from kaif.services.messaging.routes import ROUTES"),
+    ],
+    "Drivers live in engines": [
+        ("services/messaging/store.py", "import sqlite3"),
+        ("gateway/hub.py", "import redis.asyncio"),
+        ("app/compose.py", "import asyncpg"),
+    ],
+    "Use cases know no HTTP": [
+        ("services/messaging/service.py", "from kaif.kernel.http import post"),
+        ("services/auth/model.py", "import httpx"),
+        ("interfaces/messaging.py", "from kaif.kernel.http import post"),
+    ],
+    "The kernel stands on little": [("kernel/remote.py", "import httpx")],
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A repository to spoil."""
+    shutil.copytree(
+        ROOT / "src" / "kaif", tmp_path / "src" / "kaif", ignore=shutil.ignore_patterns("web", "__pycache__")
+    )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def run(copy: Path, tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name(tool), *arguments],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy / "src"), "MYPYPATH": str(copy / "src"), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def plant(copy: Path, name: str, line: str) -> None:
+    path = copy / "src" / "kaif" / name
+    path.write_text(f"{path.read_text()}\n{line}\n")
+
+
+def broken_contracts(copy: Path) -> list[str]:
+    """As the linter lists them."""
+    output = run(copy, "lint-imports", "--no-cache").stdout
+    return [line.removesuffix(" BROKEN") for line in output.splitlines() if line.endswith(" BROKEN")]
+
+
+def test_every_contract_has_a_breach_that_is_tried() -> None:
+    assert list(BREACHES) == CONTRACTS
+
+
+def test_the_house_keeps_its_contracts(copy: Path) -> None:
+    assert broken_contracts(copy) == []
+    assert run(copy, "lint-imports", "--no-cache").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("contract", "name", "line"),
+    [(contract, name, line) for contract, breaches in BREACHES.items() for name, line in breaches],
+)
+def test_a_planted_breach_is_caught(copy: Path, contract: str, name: str, line: str) -> None:
+    plant(copy, name, line)
+
+    assert contract in broken_contracts(copy)
+
+
+def test_a_planted_error_of_types_is_caught(copy: Path) -> None:
+    plant(copy, "kernel/ids.py", "LENGTH = 'many'\n\n\ndef untyped(x):\n    return x")
+
+    result = run(copy, "mypy", "--no-incremental", "--follow-imports=silent", "src/kaif/kernel/ids.py")
+
+    assert result.returncode == 1
+    assert "[assignment]" in result.stdout and "[no-untyped-def]" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import json", "x = eval('1')", "print(1)", "try:\n    pass\nexcept:\n    pass"],
+)
+def test_a_planted_error_of_style_is_caught(copy: Path, line: str) -> None:
+    plant(copy, "kernel/ids.py", line)
+
+    result = run(copy, "ruff", "check", "--no-cache", "src/kaif/kernel/ids.py")
+
+    assert result.returncode == 1
+    assert result.stdout.strip()
