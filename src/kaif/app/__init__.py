@@ -1,0 +1,1 @@
+"""What runs: commands, settings, and compose, the only place that knows everything."""

@@ -19,8 +19,7 @@ import msgspec
 
 import kaif
 from kaif.app.settings import Misconfigured
-from kaif.engines.database import open_database
-from kaif.kernel.errors import KaifError
+from kaif.engines.database import is_sound, open_database
 
 PENDING = "restore-pending"
 DATABASE = "kaif.db"
@@ -90,23 +89,9 @@ def stage(data: Path, source: Path) -> None:
             manifest = msgspec.json.decode((unfinished / "manifest.json").read_bytes(), type=Manifest)
         except (OSError, tarfile.TarError, EOFError, msgspec.MsgspecError) as error:
             raise Misconfigured(f"{source} is not a whole backup of Kaif Ozero ({error}).") from error
-        if manifest.product != "kaif-ozero" or not asyncio.run(_is_sound(unfinished / DATABASE)):
+        if manifest.product != "kaif-ozero" or not asyncio.run(is_sound(f"sqlite:{unfinished / DATABASE}")):
             raise Misconfigured(f"{source} is not a sound backup of Kaif Ozero.")
         unfinished.rename(data / PENDING)
-
-
-async def _is_sound(copy: Path) -> bool:
-    try:
-        database = await open_database(f"sqlite:{copy}")
-    except KaifError:
-        return False
-    try:
-        rows: list[tuple[str]] = await database.fetch(tuple, "PRAGMA quick_check")
-    except KaifError:
-        return False
-    finally:
-        await database.close()
-    return rows == [("ok",)]
 
 
 def swap_in_pending(data: Path) -> Path | None:

@@ -11,8 +11,8 @@ import kaif
 from kaif.app import archive, run
 from kaif.app.folder import DataFolder, running
 from kaif.app.settings import Misconfigured, Settings, read_settings
-
-DATA = Path("data")
+from kaif.engines.database.migrations import MigrationRefused
+from kaif.kernel.errors import KaifError
 
 
 class Sentences(click.Group):
@@ -21,18 +21,30 @@ class Sentences(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (run.Cannot, Misconfigured) as error:
-            click.echo(f"kaif: {error}", err=True)
+        except (Misconfigured, MigrationRefused, KaifError, OSError) as error:
+            click.echo(f"kaif: {_sentence(error)}", err=True)
             sys.exit(1)
-        except OSError as error:
-            click.echo(f"kaif: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", err=True)
-            sys.exit(1)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which an operator meets them."""
+        return list(self.commands)
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case KaifError():
+            return f"{error} ({error.code})"
+        case OSError():
+            where = f" ({error.filename})" if error.filename else ""
+            return f"The system refuses: {error.strerror or error}{where}."
+        case _:
+            return str(error)
 
 
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    default=DATA,
+    default=Path("data"),
     envvar="KAIF_DATA",
     show_default=True,
     help="Folder that holds all of the server's state.",
@@ -83,7 +95,7 @@ def _for_many_processes(settings: Settings) -> Settings:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
 def backup(file: Path, data: Path) -> None:
-    """Write everything into FILE, also while the server runs.
+    """Save everything to FILE; the server may be running.
 
     The file holds secrets: keep it safe.
     """
@@ -95,9 +107,9 @@ def backup(file: Path, data: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @data_option
 def restore(file: Path, data: Path) -> None:
-    """Put a backup in the place of the data.
+    """Replace all data by the backup in FILE.
 
-    What was there is kept beside it. A running server starts again with the restored data.
+    What was there before is kept in the data folder. A running server starts again with the restored data.
     """
     archive.stage(data, file)
     if holder := running(data):
@@ -112,7 +124,9 @@ def restore(file: Path, data: Path) -> None:
 
 @main.command()
 @data_option
-@click.option("--messages", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@click.option(
+    "--messages", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000), help="How many to send."
+)
 def demo(data: Path, messages: int) -> None:
     """Fill the running server with conversations.
 
@@ -137,7 +151,7 @@ def doctor(data: Path) -> None:
 def keys() -> None:
     """Print a new key that signs access tokens.
 
-    For KAIF_SIGNING_KEY_FILE, where several processes share it.
+    For KAIF_SIGNING_KEY, which `kaif serve` needs; `kaif up` makes its own.
     """
     from kaif.services.auth.tokens import new_signing_key
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import kaif
 from kaif.app.settings import Misconfigured, Settings
@@ -17,7 +17,7 @@ from kaif.engines.database import Database, open_database
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.gateway import pages
-from kaif.gateway.access_log import AccessLog
+from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.application import Gateway, Page
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
@@ -126,7 +126,7 @@ def _migrations(owner: Any) -> Path:
 
 @asynccontextmanager
 async def edge(
-    settings: Settings, auth: Auth, messaging: Messaging, cache: Cache, mail: Mail, access_log: BinaryIO
+    settings: Settings, auth: Auth, messaging: Messaging, cache: Cache, mail: Mail, access_log: Sink
 ) -> AsyncIterator[tuple[Gateway, Sockets]]:
     identity = Identity(auth, cache)
     limits = Limits(settings.limits_scale)
@@ -180,7 +180,7 @@ def _own_pages(
 async def run_everything(
     settings: Settings,
     listener: socket.socket,
-    access_log: BinaryIO,
+    access_log: Sink,
     stop: asyncio.Event,
     started: Callable[[bool], None],
 ) -> None:
@@ -199,7 +199,7 @@ async def run_everything(
 async def run_gateway(
     settings: Settings,
     listener: socket.socket,
-    access_log: BinaryIO,
+    access_log: Sink,
     stop: asyncio.Event,
     started: Callable[[bool], None],
 ) -> None:
@@ -218,8 +218,7 @@ async def run_gateway(
             access_log,
         ) as (gateway, sockets),
     ):
-        setup = await auths.remote(Auth).get_setup(NOBODY, Nothing())
-        await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
+        await serve(gateway, sockets, listener, stop, lambda: started(False))
 
 
 async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

@@ -13,7 +13,7 @@ from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
 from kaif.app.settings import Settings
 from kaif.engines.cache import open_cache
-from kaif.engines.database import open_database
+from kaif.engines.database import is_sound
 from kaif.kernel.errors import KaifError
 
 FREE_BYTES_MIN = 500_000_000
@@ -82,22 +82,13 @@ def _database(settings: Settings) -> Finding:
     kind, _, place = settings.database_url.partition(":")
     if kind == "sqlite" and not Path(place).exists():
         return Finding("Database", "not made yet", "Start the server once: `kaif up`.")
-    return asyncio.run(_open_database(settings, kind))
-
-
-async def _open_database(settings: Settings, kind: str) -> Finding:
     try:
-        database = await open_database(settings.database_url)
-        try:
-            check = "PRAGMA quick_check" if kind == "sqlite" else "SELECT 'ok'"
-            rows: list[tuple[str]] = await database.fetch(tuple, check)
-        finally:
-            await database.close()
+        sound = asyncio.run(is_sound(settings.database_url))
     except KaifError as error:
-        remedy = "Restore a backup with `kaif restore`." if kind == "sqlite" else "Check KAIF_DATABASE_URL."
-        return Finding("Database", str(error), remedy)
-    sound = rows == [("ok",)]
-    return Finding("Database", f"{kind}, sound" if sound else "damaged", "" if sound else "Restore a backup.")
+        return Finding("Database", f"{kind}: {error}", "Start the database, or check KAIF_DATABASE_URL.")
+    if not sound:
+        return Finding("Database", f"{kind}, damaged", "Restore a backup with `kaif restore`.")
+    return Finding("Database", f"{kind}, sound")
 
 
 async def _cache(settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""Runs a process of ours until it is asked to stop, and says in one sentence why it can't start."""
+"""Runs a process of ours until it is asked to stop."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
 
 import msgspec
 import uvloop
@@ -20,23 +19,17 @@ from kaif.app import compose
 from kaif.app.archive import swap_in_pending
 from kaif.app.folder import DataFolder
 from kaif.app.settings import Misconfigured, Settings
-from kaif.engines.database.migrations import MigrationRefused
+from kaif.gateway.access_log import Sink
 from kaif.gateway.server import listen
-from kaif.kernel.errors import KaifError
 
 ACCESS_LOG_BYTES_MAX = 64 << 20
 
 Say = Callable[[str], None]
-T = TypeVar("T")
-
-
-class Cannot(Exception):
-    """The process can't run; the message is a sentence for the operator."""
 
 
 def up(settings: Settings, say: Say) -> None:
     """`kaif up`. Starts again by itself when a restored archive waits."""
-    if _told(lambda: _up(settings, say)):
+    if _up(settings, say):
         os.execv(sys.executable, [sys.executable, "-m", "kaif.app.cli", *sys.argv[1:]])  # noqa: S606
 
 
@@ -67,7 +60,7 @@ def _up(settings: Settings, say: Say) -> bool:
 
 def serve(role: str, settings: Settings, say: Say) -> None:
     """`kaif serve ROLE`: one service of the system, logging to standard output."""
-    _told(lambda: uvloop.run(_serve(role, settings, say)))
+    uvloop.run(_serve(role, settings, say))
 
 
 async def _serve(role: str, settings: Settings, say: Say) -> None:
@@ -115,13 +108,13 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
 
 
 @contextlib.contextmanager
-def _access_log(path: Path) -> Iterator[BinaryIO]:
+def _access_log(path: Path) -> Iterator[Sink]:
     """The log's file; a long one becomes the old one, which takes the place of an older."""
     path.parent.mkdir(exist_ok=True)
     if path.exists() and path.stat().st_size > ACCESS_LOG_BYTES_MAX:
         path.replace(path.with_suffix(".1.jsonl"))
     with path.open("ab", buffering=0) as file:
-        yield cast(BinaryIO, file)
+        yield file
 
 
 def listen_or_explain(settings: Settings) -> socket.socket:
@@ -129,21 +122,8 @@ def listen_or_explain(settings: Settings) -> socket.socket:
         return listen(settings.host, settings.port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise Cannot(f"Port {settings.port} is taken by another program: choose one with --port.") from error
-        raise Cannot(f"{settings.host}:{settings.port} can't be listened on: {error.strerror}.") from error
-
-
-def _told(work: Callable[[], T]) -> T:
-    """Do it; what an operator can mend becomes a sentence instead of a traceback."""
-    try:
-        return work()
-    except (Misconfigured, MigrationRefused) as error:
-        raise Cannot(str(error)) from error
-    except KaifError as error:
-        raise Cannot(f"{error} ({error.code})") from error
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise Cannot(f"The system refuses: {error.strerror or error}{where}.") from error
+            raise Misconfigured(f"Port {settings.port} is taken by another program: choose one with --port.") from error
+        raise Misconfigured(f"{settings.host}:{settings.port} can't be listened on: {error.strerror}.") from error
 
 
 class JsonLines(logging.Formatter):

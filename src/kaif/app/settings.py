@@ -13,7 +13,7 @@ Addresses = list[tuple[str, int]]
 
 
 class Misconfigured(Exception):
-    """Something is set wrongly or missing; the message is a sentence for the operator."""
+    """Something is set wrongly, missing or in the way; the message is a sentence for the operator."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

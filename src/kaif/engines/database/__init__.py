@@ -2,8 +2,8 @@
 
 SQL is written once, portably, with `:names`. Two extensions spare the dialects: `IN :keys` takes a
 list, and `(a, b) IN :pairs` a list of tuples of text. `FOR UPDATE` may stand at the end of a SELECT;
-where one writer works at a time it means nothing. A statement that a dialect can't share lives in that engine or in a
-`.postgres.sql` migration, never in a service.
+where one writer works at a time it means nothing. A statement that a dialect can't share lives in
+that engine or in a `.postgres.sql` migration, never in a service.
 """
 
 from collections.abc import Callable, Sequence
@@ -90,7 +90,23 @@ class Database(Protocol):
         """A consistent copy of everything committed so far, while others read and write."""
         ...
 
+    async def is_sound(self) -> bool:
+        """Whether the engine finds what it keeps intact, so far as it can tell from here."""
+        ...
+
     async def close(self) -> None: ...
+
+
+async def is_sound(url: str) -> bool:
+    """Open the database and ask it. Raises Unavailable when it can't be reached."""
+    try:
+        database = await open_database(url)
+    except Damaged:
+        return False
+    try:
+        return await database.is_sound()
+    finally:
+        await database.close()
 
 
 async def open_database(url: str) -> Database:

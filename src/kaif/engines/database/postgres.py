@@ -112,6 +112,11 @@ class Postgres:
     async def backup(self, target: Path) -> None:
         raise Unavailable("On PostgreSQL use pg_dump or its continuous archiving.")
 
+    async def is_sound(self) -> bool:
+        """PostgreSQL checks its own pages; whether it answers is all that is ours to ask."""
+        await self.fetch(tuple, "SELECT 1")
+        return True
+
     async def close(self) -> None:
         try:
             await asyncio.wait_for(self._pool.close(), CLOSE_S_MAX)

@@ -167,6 +167,13 @@ class Sqlite:
 
         await asyncio.to_thread(copy)
 
+    async def is_sound(self) -> bool:
+        try:
+            found: list[tuple[str]] = await self.fetch(tuple, "PRAGMA quick_check")
+        except Damaged:
+            return False
+        return found == [("ok",)]
+
     async def close(self) -> None:
         async with self._turn:
             group = self._group
