@@ -82,21 +82,21 @@ class Sockets:
         peer = transport.get_extra_info("peername")
         handshake = Handshake(self, peer[0] if peer else "")
         protocol = WSProtocol(
-            None,
-            None,
-            False,
-            handshake.listen,
-            log,
-            True,
-            HANDSHAKE_WITHIN_S,
-            True,
-            PING_AFTER_S,
-            PONG_WITHIN_S,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
-            True,
-            frames.FRAME_BYTES_MAX,
-            None,
-            READ_BUFFER_BYTES,
+            host_port=None,
+            ws_path=None,
+            is_client_side=False,
+            ws_listener_factory=handshake.listen,
+            logger=log,
+            disconnect_on_exception=True,
+            websocket_handshake_timeout=HANDSHAKE_WITHIN_S,
+            enable_auto_ping=True,
+            auto_ping_idle_timeout=PING_AFTER_S,
+            auto_ping_reply_timeout=PONG_WITHIN_S,
+            auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
+            enable_auto_pong=True,
+            max_frame_size=frames.FRAME_BYTES_MAX,
+            extra_headers=None,
+            read_buffer_init_size=READ_BUFFER_BYTES,
         )
         protocol.connection_made(transport)
         while head:
