@@ -20,12 +20,19 @@ from kaif.gateway.requests import KEPT_HEADERS, Request
 
 HEAD_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 64 * 1024
+# With what surrounds them on the wire, such as the sizes of chunks.
+REQUEST_BYTES_MAX = 256 * 1024
+# Of one request as it stands on the wire: what surrounds the chunks of a body has no measure of its own, nor has
+# a header that does not end.
+MESSAGE_BYTES_MAX = HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX
 # A client that pipelines more than this is not read from until the first ones are answered.
 PIPELINED_MAX = 16
 
 HEAD_WITHIN_S = 10.0
 BODY_WITHIN_S = 10.0
 IDLE_S = 60.0
+# A client that reads no answers gets no more of them, and is hung up on after so long.
+READ_WITHIN_S = 20.0
 # Hanging up on a client that still sends would take the answer from it: the rest is read and thrown away.
 LINGER_S = 10.0
 DISCARDED_BYTES_MAX = 16 << 20
@@ -112,13 +119,20 @@ class Connection(asyncio.Protocol):
         self._running: asyncio.Task[None] | None = None
         self._refused = self._finishing = False
         self._discarded_bytes = 0
+        self._reading = self._in_head = False
+        # All that came of a head, for the hand-over; nothing of one that began within a packet.
         self._head = b""
+        self._head_is_whole = False
+        self._received_bytes = 0
+        self._may_write = asyncio.Event()
+        self._may_write.set()
         self._begin()
 
     def _begin(self) -> None:
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
+        self._in_body = False
         self._body = b""
 
     # The transport's side
@@ -133,6 +147,13 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._all.discard(self)
         self._waiting.clear()
+        self._may_write.set()
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -140,14 +161,37 @@ class Connection(asyncio.Protocol):
             if self._discarded_bytes > DISCARDED_BYTES_MAX:
                 self._transport.close()
             return
-        self._head = self._head + data if self._head else data
+        if not self._reading:
+            self._head, self._head_is_whole = data, True
+        elif self._in_head:
+            self._head += data
+        self._received_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._hand_over()
+            self._parse(data)
         except httptools.HttpParserError as error:
             status = error.__context__.status if isinstance(error.__context__, Refused) else HTTPStatus.BAD_REQUEST
             self._refuse(status)
+            return
+        if self._received_bytes > REQUEST_BYTES_MAX and self._reading:
+            too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self._refuse(too_large if self._in_head else HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._wants_socket():
+                    self._hand_over()
+                    return
+                # Any other protocol is an offer that may be passed over (RFC 9110, 7.8).
+                data = data[upgrade.args[0] :]
+            else:
+                return
+        else:
+            if len(self._head) > MESSAGE_BYTES_MAX:
+                too_much = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                self._refuse(too_much if self._in_body else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def eof_received(self) -> bool:
         """A client that only stopped sending still gets its answers."""
@@ -158,6 +202,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._begin()
+        self._reading = self._in_head = True
         if self._running is None:
             self.deadline = self._loop.time() + HEAD_WITHIN_S
 
@@ -168,7 +213,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._weigh(len(name) + len(value))
         name = name.lower()
-        if name in KEPT_HEADERS:
+        # What follows a body is no header (RFC 9110, 6.5.1): no proxy has looked at it.
+        if self._in_head and name in KEPT_HEADERS:
             if name in self._headers:
                 value = self._headers[name] + b", " + value
             self._headers[name] = value
@@ -179,6 +225,8 @@ class Connection(asyncio.Protocol):
             raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._in_body = True
         length = self._headers.get(b"content-length", b"0")
         if int(length) > BODY_BYTES_MAX:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -193,15 +241,23 @@ class Connection(asyncio.Protocol):
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def on_message_complete(self) -> None:
-        if self._parser.should_upgrade():
+        self._reading = False
+        if self._wants_socket():
             return
-        self._head = b""
+        if self._parser.get_method() == b"CONNECT":
+            # Whatever follows is meant for somebody else.
+            raise Refused(HTTPStatus.BAD_REQUEST)
+        self._head, self._head_is_whole = b"", False
+        self._received_bytes = 0
         self._waiting.append((self._request(), self._parser.should_keep_alive()))
         if self._running is None:
             self.deadline = NEVER
             self._running = self._loop.create_task(self._answer_all())
         elif len(self._waiting) >= PIPELINED_MAX:
             self._transport.pause_reading()
+
+    def _wants_socket(self) -> bool:
+        return self._parser.should_upgrade() and self._headers.get(b"upgrade", b"").lower() == b"websocket"
 
     def _request(self) -> Request:
         target, _, query = self._url.partition(b"?")
@@ -227,6 +283,13 @@ class Connection(asyncio.Protocol):
             answer = await self._edge.handle(request)
             if not self._send(request, answer, keep_alive=keep_alive and not self._is_last()):
                 return
+            if self._waiting:
+                # Many requests of one connection must not keep everyone else's waiting.
+                await asyncio.sleep(0)
+            if not self._may_write.is_set():
+                self.deadline = self._loop.time() + READ_WITHIN_S
+                await self._may_write.wait()
+                self.deadline = NEVER
         self._running = None
         self.deadline = self._loop.time() + IDLE_S
         self._transport.resume_reading()
@@ -245,6 +308,7 @@ class Connection(asyncio.Protocol):
             )
         )
         if not keep_alive:
+            self.deadline = self._loop.time() + READ_WITHIN_S
             self._transport.close()
         return keep_alive
 
@@ -260,12 +324,16 @@ class Connection(asyncio.Protocol):
         request.address = self._peer
         answer = self._edge.refuse(request, status)
         self._transport.write(on_the_wire(answer, self._all.date, b"", request.id, keep_alive=False, head_only=False))
+        self._transport.write_eof()
         self.deadline = self._loop.time() + LINGER_S
 
     def give_up(self) -> None:
         """The client took too long."""
-        reading = not self._refused and self._running is None and bool(self._head)
-        if reading:
+        if self._transport.get_write_buffer_size():
+            # It does not read either: closing would wait for it.
+            self._transport.abort()
+            return
+        if self._reading and not self._refused and self._running is None:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         self._transport.close()
 
@@ -280,7 +348,7 @@ class Connection(asyncio.Protocol):
 
     def _hand_over(self) -> None:
         head, self._head = self._head, b""
-        if self._headers.get(b"upgrade", b"").lower() != b"websocket" or self._running is not None:
+        if self._running is not None or not self._head_is_whole:
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
         self._all.discard(self)
