@@ -83,7 +83,7 @@ def _number(env: Mapping[str, str], name: str, default: str) -> float:
         value = float(env.get(name, default))
     except ValueError:
         value = 0
-    if value <= 0:
+    if not 0 < value < float("inf"):
         raise Misconfigured(f"{name} must be a number greater than zero.")
     return value
 
@@ -100,7 +100,7 @@ def _addresses(env: Mapping[str, str], name: str) -> Addresses:
     addresses = []
     for part in filter(None, (part.strip() for part in env.get(name, "").split(","))):
         host, _, port = part.rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise Misconfigured(f"{name} must be addresses such as 127.0.0.1:9001, separated by commas.")
         addresses.append((host, int(port)))
     return addresses

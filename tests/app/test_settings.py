@@ -1,0 +1,78 @@
+"""Settings: read from the environment, refused in one sentence that names the variable."""
+
+from pathlib import Path
+
+import pytest
+
+from kaif.app.settings import Misconfigured, Settings, read_settings
+
+
+def read(**environment: str) -> Settings:
+    return read_settings(Path("data"), "127.0.0.1", 8080, environment)
+
+
+def test_without_any_setting_everything_lives_in_the_data_folder() -> None:
+    settings = read()
+
+    assert settings.database_url == "sqlite:data/kaif.db"
+    assert (settings.cache_url, settings.mail_url) == ("memory:", "mailbox:data/mailbox")
+    assert (settings.limits_scale, settings.trusted_proxies, settings.auth_addresses) == (1, [], [])
+
+
+def test_each_start_without_a_set_up_code_has_another() -> None:
+    codes = {read().setup_code for _ in range(5)} | {read(KAIF_SETUP_CODE="").setup_code}
+
+    assert len(codes) == 6 and all(len(code) >= 24 for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAIF_LIMITS_SCALE", "0"),
+        ("KAIF_LIMITS_SCALE", "-1"),
+        ("KAIF_LIMITS_SCALE", "many"),
+        ("KAIF_LIMITS_SCALE", "nan"),
+        ("KAIF_LIMITS_SCALE", "inf"),
+        ("KAIF_TRUSTED_PROXIES", "proxy.example"),
+        ("KAIF_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("KAIF_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("KAIF_AUTH", "9001"),
+        ("KAIF_MESSAGING", "127.0.0.1:"),
+        ("KAIF_MESSAGING", "127.0.0.1:port"),
+        ("KAIF_MESSAGING", "127.0.0.1:99999"),
+        ("KAIF_DATABASE_URL", "mysql://x"),
+        ("KAIF_CACHE_URL", "memcached://x"),
+        ("KAIF_SIGNING_KEY_FILE", "/nowhere/key.json"),
+    ],
+)
+def test_a_broken_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        read(**{name: value})
+
+    assert name in str(refused.value)
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    with pytest.raises(Misconfigured) as refused:
+        read(KAIF_DATABASE_URL="mysql://kaif:secret@host/db")
+
+    assert "secret" not in str(refused.value)
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+
+    settings = read(KAIF_METRICS_TOKEN_FILE=str(tmp_path / "secret"), KAIF_METRICS_TOKEN="another")
+
+    assert settings.metrics_token == "from a file"
+
+
+def test_addresses_and_networks_are_lists() -> None:
+    settings = read(KAIF_AUTH="127.0.0.1:9001, [::1]:9002,", KAIF_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8")
+
+    assert [port for _, port in settings.auth_addresses] == [9001, 9002]
+    assert [str(network) for network in settings.trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/8"]
+
+
+def test_the_address_of_ipv6_stands_in_brackets() -> None:
+    assert read_settings(Path("data"), "::1", 8080, {}).public_url == "http://[::1]:8080"
