@@ -1,6 +1,9 @@
 """HTTP/1.1 on the wire: what clients may do with a connection, and what they may not."""
 
 import asyncio
+import contextlib
+import resource
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -168,3 +171,38 @@ async def test_a_server_that_stops_hangs_up_on_the_idle_and_answers_the_others(
 
         assert (await idle)[0] < 5
         assert (await busy).access_token
+
+
+async def test_what_follows_a_body_is_no_header(server: Server, anna: Person) -> None:
+    head = b"GET /v1/auth/me HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+
+    answer = await exchange(server.url, head + f"Authorization: Bearer {anna.access_token}\r\n\r\n".encode())
+
+    assert answer.status == 401
+
+
+async def test_an_offer_of_another_protocol_is_passed_over(server: Server) -> None:
+    offer = GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")
+
+    said = await conversation(server.url, offer + offer, LAST)
+
+    assert said.count(b"HTTP/1.1 200") == 3
+
+
+async def test_a_client_that_reads_no_answers_gets_no_more_of_them_and_slows_nobody(server: Server) -> None:
+    before, address = memory_mb(server.pid), urlsplit(server.url)
+    _, writer = await asyncio.open_connection(address.hostname, address.port, limit=1)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(2):
+            while True:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+                await writer.drain()
+
+    assert memory_mb(server.pid) - before < 60
+    assert (await asyncio.wait_for(exchange(server.url, GET), 1)).status == 200
+    writer.transport.abort()
+
+
+def memory_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6

@@ -20,11 +20,9 @@ from kaif.gateway.requests import KEPT_HEADERS, Request
 
 HEAD_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 64 * 1024
-# With what surrounds them on the wire, such as the sizes of chunks.
-REQUEST_BYTES_MAX = 256 * 1024
 # Of one request as it stands on the wire: what surrounds the chunks of a body has no measure of its own, nor has
 # a header that does not end.
-MESSAGE_BYTES_MAX = HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX
+REQUEST_BYTES_MAX = HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX
 # A client that pipelines more than this is not read from until the first ones are answered.
 PIPELINED_MAX = 16
 
@@ -132,7 +130,6 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
-        self._in_body = False
         self._body = b""
 
     # The transport's side
@@ -173,8 +170,8 @@ class Connection(asyncio.Protocol):
             self._refuse(status)
             return
         if self._received_bytes > REQUEST_BYTES_MAX and self._reading:
-            too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            self._refuse(too_large if self._in_head else HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if self._in_head else too_large)
 
     def _parse(self, data: bytes) -> None:
         while data:
@@ -188,10 +185,6 @@ class Connection(asyncio.Protocol):
                 data = data[upgrade.args[0] :]
             else:
                 return
-        else:
-            if len(self._head) > MESSAGE_BYTES_MAX:
-                too_much = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-                self._refuse(too_much if self._in_body else HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def eof_received(self) -> bool:
         """A client that only stopped sending still gets its answers."""
@@ -226,7 +219,6 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._in_body = True
         length = self._headers.get(b"content-length", b"0")
         if int(length) > BODY_BYTES_MAX:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -290,6 +282,8 @@ class Connection(asyncio.Protocol):
                 self.deadline = self._loop.time() + READ_WITHIN_S
                 await self._may_write.wait()
                 self.deadline = NEVER
+        if self._transport.is_closing():
+            return
         self._running = None
         self.deadline = self._loop.time() + IDLE_S
         self._transport.resume_reading()
