@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.messaging import AChat, ChatId, MarkRead, SendMessage
+from kaif.interfaces.messaging import ChatId, GivenChatId, MarkRead, SendMessage
 from kaif.kernel.actor import UserId
 
 FRAME_BYTES_MAX = 64 * 1024
@@ -20,7 +20,7 @@ class Read(MarkRead, frozen=True, forbid_unknown_fields=True, tag_field="type", 
 
 
 class Typing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="typing"):
-    chat_id: AChat
+    chat_id: GivenChatId
 
 
 Event = Send | Read | Typing

@@ -17,8 +17,8 @@ SESSIONS_ENDED = "auth.sessions_ended"
 
 ACCESS_TOKEN_SECONDS = 600
 
-# As requests name them.
-APerson = Annotated[UserId, Meta(pattern=PATTERN)]
+# As a request gives it: of the form of an id, whether or not there is one.
+GivenUserId = Annotated[UserId, Meta(pattern=PATTERN)]
 # In Python `$` alone would let a line end through.
 Username = Annotated[str, Meta(min_length=3, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)")]
 Email = Annotated[
@@ -71,19 +71,19 @@ class SetupState(msgspec.Struct, frozen=True):
     needed: bool
 
 
-class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    code: Annotated[str, Meta(max_length=128)]
-    username: Username
-    email: Email
-    password: Password
-    display_name: DisplayName | None = None
-
-
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Without `display_name` people are shown by their username."""
+
     username: Username
     email: Email
     password: Password
     display_name: DisplayName | None = None
+
+
+class SetUp(Register, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A registration with the code of the one-time link."""
+
+    code: Annotated[str, Meta(max_length=128)]
 
 
 class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +105,7 @@ class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GetPerson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    user_id: APerson
+    user_id: GivenUserId
 
 
 class GetPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,7 +176,7 @@ class Auth(Protocol):
         ...
 
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
-        """Make the first account, the owner's. Raises SetupCodeWrong."""
+        """Make the first account, the owner's. Raises SetupCodeWrong, BadDisplayName, Busy."""
         ...
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
@@ -199,7 +199,9 @@ class Auth(Protocol):
         ...
 
     @repeatable
-    async def get_me(self, actor: Actor, request: Nothing) -> User: ...
+    async def get_me(self, actor: Actor, request: Nothing) -> User:
+        """What the actor may know of themselves."""
+        ...
 
     @repeatable
     async def find_people(self, actor: Actor, request: FindPeople) -> People:
@@ -217,7 +219,9 @@ class Auth(Protocol):
         ...
 
     @repeatable
-    async def get_keys(self, actor: Actor, request: Nothing) -> Jwks: ...
+    async def get_keys(self, actor: Actor, request: Nothing) -> Jwks:
+        """The public keys with which anyone can verify access tokens."""
+        ...
 
     @repeatable
     async def get_ended_sessions(self, actor: Actor, request: Nothing) -> EndedSessions:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import APerson, Nothing, Person
+from kaif.interfaces.auth import GivenUserId, Nothing, Person
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -14,12 +14,13 @@ from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
 
 ChatId = NewType("ChatId", str)
-# As requests name them.
-AChat = Annotated[ChatId, Meta(pattern=PATTERN)]
+# As a request gives it: of the form of an id, whether or not there is one.
+GivenChatId = Annotated[ChatId, Meta(pattern=PATTERN)]
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
 Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
+Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group"]
 EntryKind = Literal["message", "created", "joined", "left"]
 
@@ -69,14 +70,14 @@ class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ref` makes a group's creation safe to repeat; a direct chat is safe by nature."""
 
     kind: ChatKind
-    members: Annotated[list[APerson], Meta(min_length=1, max_length=200)]
+    members: Annotated[list[GivenUserId], Meta(min_length=1, max_length=200)]
     title: Title | None = None
     ref: Ref | None = None
 
 
 class ListChats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")] = ""
+    cursor: Cursor = ""
 
 
 class Chats(msgspec.Struct, frozen=True):
@@ -87,11 +88,11 @@ class Chats(msgspec.Struct, frozen=True):
 
 
 class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: AChat
+    chat_id: GivenChatId
 
 
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: AChat
+    chat_id: GivenChatId
     ref: Ref
     text: Text
     reply_to: Seq | None = None
@@ -100,7 +101,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The next ones after `after`, or the last ones before `before`, or the newest."""
 
-    chat_id: AChat
+    chat_id: GivenChatId
     after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     before: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
@@ -113,7 +114,7 @@ class Entries(msgspec.Struct, frozen=True):
 
 
 class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: AChat
+    chat_id: GivenChatId
     seq: Seq
 
 
@@ -123,9 +124,9 @@ class ReadMark(msgspec.Struct, frozen=True):
 
 
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: AChat
+    chat_id: GivenChatId
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
-    cursor: Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")] = ""
+    cursor: Cursor = ""
 
 
 class Members(msgspec.Struct, frozen=True):
@@ -134,13 +135,13 @@ class Members(msgspec.Struct, frozen=True):
 
 
 class AddMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: AChat
-    user_ids: Annotated[list[APerson], Meta(min_length=1, max_length=200)]
+    chat_id: GivenChatId
+    user_ids: Annotated[list[GivenUserId], Meta(min_length=1, max_length=200)]
 
 
 class RemoveMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    chat_id: AChat
-    user_id: APerson
+    chat_id: GivenChatId
+    user_id: GivenUserId
 
 
 class Outgoing(msgspec.Struct, frozen=True, array_like=True):
@@ -244,33 +245,47 @@ class OwnersOnly(Forbidden):
 
 
 class Messaging(Protocol):
-    """Every method but the gateway's two checks that the actor is in the chat, and raises ChatNotFound otherwise."""
+    """Whoever names a chat must be in it: otherwise ChatNotFound is raised, or in a batch is that message's outcome."""
 
     async def create_chat(self, actor: Actor, request: CreateChat) -> Chat:
-        """A new group, or the direct chat with one person, which exists once. Raises UnknownMember, BadTitle."""
+        """A new group, or the direct chat with one person, which exists once.
+
+        Raises UnknownMember, BadTitle; Invalid when a direct chat is not with one other person.
+        """
         ...
 
     @repeatable
-    async def list_chats(self, actor: Actor, request: ListChats) -> Chats: ...
+    async def list_chats(self, actor: Actor, request: ListChats) -> Chats:
+        """A page of the actor's chats. Raises BadCursor."""
+        ...
 
     @repeatable
-    async def get_chat(self, actor: Actor, request: GetChat) -> Chat: ...
+    async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
+        """One chat, as the actor sees it."""
+        ...
 
     @repeatable
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
-        """Append a message; returns when it is durable. Repeating a ref returns the first entry."""
+        """Append a message; returns when it is durable. Repeating a ref returns the first entry.
+
+        Raises BadText, BadReply, Busy, StorageFull.
+        """
         ...
 
     @repeatable
-    async def list_entries(self, actor: Actor, request: ListEntries) -> Entries: ...
+    async def list_entries(self, actor: Actor, request: ListEntries) -> Entries:
+        """A page of a chat's log. Raises Invalid when it is given both `after` and `before`."""
+        ...
 
     @repeatable
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
-        """Everything up to `seq` is read; a mark never moves back."""
+        """Everything up to `seq` is read; a mark never moves back. Raises Invalid when there is no such entry."""
         ...
 
     @repeatable
-    async def list_members(self, actor: Actor, request: ListMembers) -> Members: ...
+    async def list_members(self, actor: Actor, request: ListMembers) -> Members:
+        """A page of the people in the chat, the oldest accounts first."""
+        ...
 
     @repeatable
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
@@ -284,7 +299,7 @@ class Messaging(Protocol):
 
     @repeatable
     async def send_batch(self, actor: Actor, request: SendBatch) -> Outcomes:
-        """For gateways: append many people's messages in one commit, in the given order."""
+        """For gateways: append many people's messages in one commit, in the given order. Raises Busy, StorageFull."""
         ...
 
     @repeatable

@@ -8,7 +8,7 @@ CODE = "set-up-code"
 
 
 def a_set_up(name: str = "owner", code: str = CODE) -> SetUp:
-    return SetUp(code, name, f"{name}@example.org", PASSWORD)
+    return SetUp(name, f"{name}@example.org", PASSWORD, code=code)
 
 
 def a_registration(name: str, display_name: str | None = None) -> Register:

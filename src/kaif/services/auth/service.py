@@ -55,8 +55,7 @@ class AuthService:
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
         if not model.same_code(request.code, self._setup_code) or await store.is_set_up(self._database):
             raise SetupCodeWrong
-        wanted = Register(request.username, request.email, request.password, request.display_name)
-        return await self._create_account(wanted, "owner")
+        return await self._create_account(request, "owner")
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
