@@ -16,6 +16,6 @@ class WebClient(BuildHookInterface):  # type: ignore[type-arg]
             return
         npm = shutil.which("npm")
         if npm is None or not source.is_dir():
-            raise RuntimeError("The web client is not built: run `npm ci && npm run build` in web/ (Node 20.19 or newer).")
+            raise RuntimeError("The web client is not built: run `npm ci && npm run build` in web/ (Node ≥ 20.19).")
         for command in ([npm, "ci", "--no-audit", "--no-fund"], [npm, "run", "build"]):
-            subprocess.run(command, cwd=source, check=True)
+            subprocess.run(command, cwd=source, check=True)  # noqa: S603

@@ -1,7 +1,5 @@
 """The command line of the bench: `python -m bench --help`."""
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys

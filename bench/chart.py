@@ -1,7 +1,5 @@
 """Draws the medians as one SVG: a panel per suite, a bar per contender, readable on light and dark pages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape

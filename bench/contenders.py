@@ -1,7 +1,5 @@
 """What a server under test is to the suites, whoever wrote it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,7 +7,6 @@ from typing import Literal, Protocol
 
 from bench.processes import Process
 
-# Enough people that no cache of one answer helps, few enough to register in seconds.
 ROOM_SIZE = 10
 
 

@@ -4,8 +4,6 @@ Both are Debian's, with default settings: PostgreSQL flushes every commit to the
 synchronous_commit on), Redis only passes messages on and writes nothing. Neither is bound to a core.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import pwd

@@ -4,8 +4,6 @@ Nothing of the edge is switched off: tokens, rate limits, metrics, access log, r
 headers all do their work. Only the *values* of the limits are raised, since one machine plays everybody.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys

@@ -4,8 +4,6 @@ Both are bound to a core of their own. Both report the share of that core which 
 measured by a load that used more than 80 % of its core is a figure of the load, and the bench says so.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

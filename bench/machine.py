@@ -1,7 +1,5 @@
 """Describes the machine and the versions that a result belongs to; no path and no host name."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

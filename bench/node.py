@@ -1,7 +1,5 @@
 """The peers: Node servers under bench/peers, given the same people, chats and row shapes as our own."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -38,7 +36,7 @@ CREATE TABLE messages (
     ref text NOT NULL, text text NOT NULL, PRIMARY KEY (chat_id, seq)
 );
 """
-COPY_USERS = "INSERT INTO users SELECT * FROM json_populate_recordset(NULL::users, $1)"
+INSERT_USERS = "INSERT INTO users SELECT * FROM json_populate_recordset(NULL::users, $1)"
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ async def _fill(database_url: str, users: list[dict[str, str]]) -> None:
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute(SCHEMA)
-        await connection.execute(COPY_USERS, json.dumps(users))
+        await connection.execute(INSERT_USERS, json.dumps(users))
         await connection.execute("ANALYZE users")
     finally:
         await connection.close()

@@ -1,7 +1,5 @@
 """Starts pinned processes, stops them by id, and reads from /proc what they cost."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import signal

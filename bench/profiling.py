@@ -1,7 +1,5 @@
 """Says where our own server spends its time under a suite's load, by sampling it with py-spy."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

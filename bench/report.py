@@ -1,7 +1,5 @@
 """Turns every round's raw figures into medians, ratios, a table for the terminal and one for the repository."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

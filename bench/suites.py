@@ -3,8 +3,6 @@
 A figure is compared only with figures of the same suite, taken in the same rounds on the same cores.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
