@@ -6,12 +6,14 @@ what was there before is kept.
 
 import asyncio
 import contextlib
+import gzip
 import io
 import os
 import shutil
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,14 +86,24 @@ def stage(data: Path, source: Path) -> None:
         raise Misconfigured("Another restored archive already waits for the next start.")
     with _beside(data / PENDING) as unfinished:
         try:
-            with tarfile.open(source, "r:gz") as archive:
-                archive.extractall(unfinished, filter="data")
+            _unpack(source, unfinished)
             manifest = msgspec.json.decode((unfinished / "manifest.json").read_bytes(), type=Manifest)
-        except (OSError, tarfile.TarError, EOFError, msgspec.MsgspecError) as error:
+        except (OSError, tarfile.TarError, zlib.error, EOFError, msgspec.MsgspecError) as error:
             raise Misconfigured(f"{source} is not a whole backup of Kaif Ozero ({error}).") from error
         if manifest.product != "kaif-ozero" or not asyncio.run(is_sound(f"sqlite:{unfinished / DATABASE}")):
             raise Misconfigured(f"{source} is not a sound backup of Kaif Ozero.")
         unfinished.rename(data / PENDING)
+
+
+def _unpack(source: Path, target: Path) -> None:
+    with gzip.open(source) as content:
+        with tarfile.open(fileobj=content, mode="r|") as archive:
+            archive.extractall(target, filter="data")
+        # The checksum stands at the very end, behind what tar reads.
+        while content.read(1 << 20):
+            pass
+    for folder in FOLDERS:
+        (target / folder).mkdir(mode=0o700, exist_ok=True)
 
 
 def swap_in_pending(data: Path) -> Path | None:
@@ -101,11 +113,12 @@ def swap_in_pending(data: Path) -> Path | None:
         return None
     kept = data / f"before-restore-{int(time.time())}"
     kept.mkdir(exist_ok=True)
-    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", *FOLDERS):
-        if (data / name).exists():
-            (data / name).rename(kept / name)
-    for name in (DATABASE, *FOLDERS):
+    # One by one, so that a swap that was interrupted goes on where it stopped.
+    for name, *beside in ((DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"), *((folder,) for folder in FOLDERS)):
         if (pending / name).exists():
+            for old in (*beside, name):
+                if (data / old).exists():
+                    (data / old).rename(kept / old)
             (pending / name).rename(data / name)
     shutil.rmtree(pending)
     return kept
