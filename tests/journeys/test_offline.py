@@ -24,21 +24,23 @@ async () => {
       rows.set(Number(row.dataset.index), Number(row.dataset.seq))
     }
   }
+  const scrollTo = async (top) => {
+    // The log tells a reader's own way up from its rows' growth by what moves it.
+    log.dispatchEvent(new WheelEvent('wheel', { bubbles: true }))
+    log.scrollTop = top
+    await frame()
+  }
   let top = -1
-  log.scrollTop = 0
-  await frame()
   // Reaching the top loads older pages, which push the rows down.
   for (let calm = 0; calm < 20; ) {
     const first = log.querySelector('[data-index="0"]')?.dataset.seq
     calm = first === '1' && log.scrollTop === 0 ? calm + 1 : 0
-    log.scrollTop = 0
-    await frame()
+    await scrollTo(0)
   }
   while (log.scrollTop !== top) {
     look()
     top = log.scrollTop
-    log.scrollTop += log.clientHeight / 2
-    await frame()
+    await scrollTo(top + log.clientHeight / 2)
   }
   look()
   return [...rows].sort((a, b) => a[0] - b[0]).map(([, seq]) => seq)

@@ -17,6 +17,8 @@ from tests.harness import PASSWORD, Person, Server, is_ready, log_is_whole, peop
 from tests.journeys.commands import Done, assert_refused, kaif
 from tests.waiting import until
 
+from kaif.app.archive import PENDING, stage
+
 STOP_WITHIN_S = 5
 COMMANDS = ["up", "serve", "backup", "restore", "demo", "doctor", "keys", "openapi"]
 
@@ -221,6 +223,24 @@ async def restarted(server: Server) -> None:
     await is_ready(server.url)
 
 
+async def test_a_restore_that_was_interrupted_halfway_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    async with running_server(tmp_path) as server, people(server, "anna", "boris") as (anna, boris):
+        await anna.post_message(await anna.direct_chat(boris), "Это останется")
+        saved = await everything_of(anna, boris)
+        assert (await kaif("backup", archive, "--data", server.data)).code == 0
+        await server.stop()
+        await asyncio.to_thread(stage, server.data, archive)
+        for file in server.data.glob("kaif.db*"):
+            file.unlink()
+        (server.data / PENDING / "kaif.db").rename(server.data / "kaif.db")
+
+        await server.restart()
+
+        assert await everything_of(anna, boris) == saved
+        assert not (server.data / PENDING).exists()
+
+
 def spoil_nothing(archive: Path) -> None:
     archive.write_bytes(b"")
 
@@ -235,12 +255,19 @@ def spoil_a_byte(archive: Path) -> None:
     archive.write_bytes(content)
 
 
+def spoil_the_checksum(archive: Path) -> None:
+    """All is there, but what is there is not what was written."""
+    content = bytearray(archive.read_bytes())
+    content[-8] ^= 0xFF
+    archive.write_bytes(content)
+
+
 def spoil_the_kind(archive: Path) -> None:
     with tarfile.open(archive, "w:gz") as empty:
         empty.add(__file__, "something else")
 
 
-@pytest.mark.parametrize("spoil", [spoil_nothing, spoil_half, spoil_a_byte, spoil_the_kind])
+@pytest.mark.parametrize("spoil", [spoil_nothing, spoil_half, spoil_a_byte, spoil_the_checksum, spoil_the_kind])
 async def test_a_spoilt_backup_is_refused_and_nothing_changes(tmp_path: Path, spoil: Any) -> None:
     archive = tmp_path / "backup.tar.gz"
     async with running_server(tmp_path) as server, people(server, "anna", "boris") as (anna, boris):
