@@ -5,6 +5,18 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
+// Texts whose keys are put together where they are used: by a problem's code, by a message's state.
+const CHOSEN_BY_VALUE = /^(problem\.|chat\.(pending|sent|read|failed)$)/
+
+test('every text is used', () => {
+  const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
+  const sources = Object.values(files).join('\n')
+  const unused = Object.keys(ru).filter(
+    (key) => !CHOSEN_BY_VALUE.test(key) && !new RegExp(`['"]${key}['"]`).test(sources),
+  )
+  expect(unused).toEqual([])
+})
+
 test('both languages have the same texts', () => {
   expect(Object.keys(en).sort()).toEqual(Object.keys(ru).sort())
 })

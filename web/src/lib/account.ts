@@ -10,7 +10,7 @@ export interface Account {
 
 export type AccountErrors = { [field in keyof Account]?: string }
 
-const USERNAME = /^[a-z0-9._-]{3,32}$/
+const USERNAME = /^[a-z0-9][a-z0-9._-]{2,31}$/
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const CONTROL_OR_BIDI = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 const PASSWORD_MIN = 15

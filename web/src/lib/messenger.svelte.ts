@@ -234,8 +234,11 @@ export class Messenger {
 
   /** Whoever has left a group is not among its members. */
   async #meetAll(ids: readonly string[]): Promise<void> {
-    const answers = ids.map((user_id) => ok(api.GET('/v1/auth/people/{user_id}', { params: { path: { user_id } } })))
-    for (const answer of await Promise.allSettled(answers)) if (answer.status === 'fulfilled') meet([answer.value])
+    const answers = ids.map((user_id) =>
+      ok(api.GET('/v1/auth/people/{user_id}', { params: { path: { user_id } } })),
+    )
+    for (const answer of await Promise.allSettled(answers))
+      if (answer.status === 'fulfilled') meet([answer.value])
   }
 
   async members(chatId: string): Promise<Person[]> {
