@@ -228,3 +228,19 @@ async def test_news_that_was_interrupted_greets_everyone_anew(stage: Stage) -> N
     await until(lambda: len(device.hellos) == 2)
 
     await until(lambda: device.seqs == [2])
+
+
+async def test_a_reader_that_leaves_while_it_is_written_to_takes_nothing_from_the_others(stage: Stage) -> None:
+    class TooSlow(Device):
+        def write(self, frame: bytes) -> None:
+            stage.hub.disconnect(self)
+
+    others = [await stage.enter(stage.boris) for _ in range(3)]
+    for _ in range(3):
+        stage.hub.connect(TooSlow(stage.boris))
+    others += [await stage.enter(stage.anna) for _ in range(3)]
+
+    await stage.say()
+    await stage.deliver(*stage.held)
+
+    await until(lambda: all(2 in device.seqs for device in others), timeout_s=2)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -506,3 +507,53 @@ async def test_a_gone_client_is_forgotten(server: Server, anna: Person) -> None:
     before = await sockets()
     await until(lambda: connection.transport.is_closing())
     assert await sockets() <= before
+
+
+async def test_a_close_without_a_code_is_answered_with_a_code_that_may_be_sent(server: Server, anna: Person) -> None:
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(an_upgrade(anna))
+    await reader.readuntil(b'"type":"hello"')
+    writer.write(b"\x88\x80\0\0\0\0")
+
+    said = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    assert said.endswith(b"\x88\x02" + (1000).to_bytes(2, "big"))
+
+
+async def test_slow_readers_take_nothing_from_the_others_and_are_hung_up_on(
+    server: Server, new_person: NewPerson
+) -> None:
+    anna, boris = await new_person(), await new_person()
+    chat_id = await anna.direct_chat(boris)
+    await anna.connect()
+    before = files_open(server)
+    slow = [a_narrow_socket(server, boris) for _ in range(5)]
+
+    for _ in range(10):
+        for _ in range(200):
+            await anna.send(chat_id, "x" * 4000)
+        await anna.everything_is_acknowledged(timeout_s=10)
+
+    await until(lambda: files_open(server) <= before)
+    for one in slow:
+        one.close()
+
+
+def a_narrow_socket(server: Server, person: Person) -> socket.socket:
+    """A window of a few kilobytes, which nobody reads."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect((server.host, server.port))
+    narrow.sendall(an_upgrade(person))
+    return narrow
+
+
+def an_upgrade(person: Person) -> bytes:
+    lines = ["GET /v1/socket HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket",
+             "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+             f"Authorization: Bearer {person.access_token}", "", ""]  # fmt: skip
+    return "\r\n".join(lines).encode()
+
+
+def files_open(server: Server) -> int:
+    return len(os.listdir(f"/proc/{server.pid}/fd"))

@@ -74,7 +74,8 @@ class Room:
             self.write(frames.text_frame(frames.array(new)))
 
     def write(self, frame: bytes) -> None:
-        for reader in self.readers:
+        # A copy: a reader that is too slow leaves while it is written to.
+        for reader in tuple(self.readers):
             reader.write(frame)
 
 

@@ -48,6 +48,7 @@ WAITING_FRAMES_MAX = 1000
 PING_AFTER_S = 30
 PONG_WITHIN_S = 15
 HANDSHAKE_WITHIN_S = 5
+HANG_UP_AFTER_S = 2
 # It grows with what comes; most sockets are idle, and there are many.
 READ_BUFFER_BYTES = 1024
 
@@ -212,8 +213,11 @@ class Socket(WSListener):
         self._closed = True
         self._sockets.hub.disconnect(self)
         self._transport.send_close(cast(WSCloseCode, code))
-        # A peer that reads answers the close; one that does not is hung up on.
-        asyncio.get_running_loop().call_later(2, self._transport.disconnect)
+        self._hang_up_soon()
+
+    def _hang_up_soon(self) -> None:
+        """A peer that reads answers the close; one that does not keeps neither the connection nor what waits for it."""
+        asyncio.get_running_loop().call_later(HANG_UP_AFTER_S, self._transport.disconnect, False)
 
     # Writing
 
@@ -253,7 +257,8 @@ class Socket(WSListener):
         elif frame.msg_type == WSMsgType.CLOSE:
             if not self._closed:
                 self._closed = True
-                transport.send_close(frame.get_close_code())
+                transport.send_close(frame.get_close_code() or WSCloseCode.OK)
+                self._hang_up_soon()
             transport.disconnect()
         elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
             self._read_fragment(frame)
