@@ -158,3 +158,14 @@ class TestTime:
         assert await ended(self.auth) == [session_of(tokens)]
         self.now_us += 2_000_000
         assert await ended(self.auth) == []
+
+
+async def test_a_sessions_id_alone_ends_nothing_by_refreshing_either(services: Services) -> None:
+    tokens = await set_up(services.auth)
+
+    for forged in (f"{session_of(tokens)}.guess", f"{session_of(tokens)}.guess.guess", tokens.refresh_token + "x"):
+        with pytest.raises(SessionEnded):
+            await services.auth.refresh(NOBODY, Refresh(forged))
+
+    assert await ended(services.auth) == []
+    assert await refresh(services.auth, tokens)

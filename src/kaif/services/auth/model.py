@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import secrets
 from datetime import datetime
 
 import msgspec
@@ -47,10 +46,6 @@ def display_name_of(display_name: str | None, username: str) -> str:
 def search_words(person: Person) -> set[str]:
     words = [person.username, *person.display_name.split()]
     return {word.casefold()[:WORD_CHARS_MAX] for word in words}
-
-
-def new_refresh_token(session_id: SessionId) -> str:
-    return f"{session_id}.{secrets.token_urlsafe(32)}"
 
 
 def session_of(refresh_token: str) -> SessionId:

@@ -103,7 +103,7 @@ class AuthService:
 
     async def _open_session(self, account: Account) -> Tokens:
         session_id = SessionId(new_id())
-        refresh_token, now_us = model.new_refresh_token(session_id), self._clock()
+        refresh_token, now_us = self._signer.new_refresh_token(session_id), self._clock()
         async with self._database.transaction() as tx:
             await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
             await store.add_session(
@@ -113,7 +113,7 @@ class AuthService:
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
-        refresh_token = model.new_refresh_token(session_id)
+        refresh_token = self._signer.new_refresh_token(session_id)
         async with self._database.transaction() as tx:
             user_id = await store.rotate_session(
                 tx,
@@ -124,7 +124,8 @@ class AuthService:
                 now_us + model.SESSION_IDLE_US,
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
-            stolen = user_id is None and await store.end_session(tx, session_id, now_us)
+            was_good = user_id is None and self._signer.has_made(request.refresh_token)
+            stolen = was_good and await store.end_session(tx, session_id, now_us)
         if stolen:
             await self._announce_end(session_id)
         account = await self._accounts(user_id) if user_id else None

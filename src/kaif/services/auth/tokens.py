@@ -1,6 +1,9 @@
 """Access tokens: JWTs in the profile of RFC 9068, signed with Ed25519 (RFC 8037)."""
 
+import hashlib
+import hmac
 import json
+import secrets
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -26,6 +29,8 @@ class Signer:
             self._key = OKPKey.import_key(json.loads(signing_key))
         except JoseError as error:
             raise ValueError(str(error)) from error
+        private = str(self._key.as_dict(private=True)["d"])
+        self._sealing_key = hashlib.sha256(f"refresh tokens of {private}".encode()).digest()
 
     def sign(self, user_id: UserId, session_id: SessionId, role: str, now_us: int) -> str:
         now_s = now_us // SECOND_US
@@ -42,6 +47,18 @@ class Signer:
         }
         header = {"typ": TYPE, "alg": ALGORITHM, "kid": self._key.kid}
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
+
+    def new_refresh_token(self, session_id: SessionId) -> str:
+        token = f"{session_id}.{secrets.token_urlsafe(32)}"
+        return f"{token}.{self._seal(token)}"
+
+    def has_made(self, refresh_token: str) -> bool:
+        """Was it ever good? A session's id, which its access tokens tell, is not enough to make one."""
+        token, _, seal = refresh_token.rpartition(".")
+        return hmac.compare_digest(seal.encode(), self._seal(token).encode())
+
+    def _seal(self, token: str) -> str:
+        return hmac.digest(self._sealing_key, token.encode(), "sha256").hex()
 
     @property
     def public_keys(self) -> Jwks:

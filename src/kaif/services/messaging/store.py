@@ -40,7 +40,8 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
         INSERT INTO messaging_people (id, username, display_name) VALUES (:id, :username, :display_name)
         ON CONFLICT (id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name
         """,
-        [(person.id, person.username, person.display_name) for person in people],
+        # In one order, so that two transactions that know the same people never wait in a circle.
+        sorted((person.id, person.username, person.display_name) for person in people),
     )
 
 
