@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -556,4 +555,4 @@ def an_upgrade(person: Person) -> bytes:
 
 
 def files_open(server: Server) -> int:
-    return len(os.listdir(f"/proc/{server.pid}/fd"))
+    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
