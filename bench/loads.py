@@ -23,7 +23,6 @@ from bench.processes import BenchError, cpu_seconds, load_core, pinned, resident
 LOAD = Path(__file__).parent / "load"
 BUILD = LOAD / "build"
 COMPILER_FLAGS = ["-O2", "-std=c11", "-Wall", "-Wextra"]
-SILENCE_TIMEOUT_S = 120
 LOAD_CPU_MAX = 0.8
 
 Figures = dict[str, float]

@@ -1,4 +1,4 @@
-"""Every database engine, for the suites that run against each of them."""
+"""A database of each engine, for the suites that run against all of them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,13 +9,6 @@ from kaif.engines import database as databases
 from kaif.engines.database import Database, open_database
 
 OUTBOX = Path(databases.__file__).parent / "migrations"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'kaif.db'}"
-    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.journeys.commands import Done, assert_refused, kaif
 from tests.waiting import until
 
 from kaif.app.archive import PENDING, stage
+from kaif.app.settings import Misconfigured
 
 STOP_WITHIN_S = 5
 COMMANDS = ["up", "serve", "backup", "restore", "demo", "doctor", "keys", "openapi"]
@@ -239,6 +240,25 @@ async def test_a_restore_that_was_interrupted_halfway_goes_on_at_the_next_start(
 
         assert await everything_of(anna, boris) == saved
         assert not (server.data / PENDING).exists()
+
+
+async def test_restarts_that_are_asked_for_while_it_starts_are_heeded(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as server:
+        for _ in range(8):
+            os.kill(server.pid, signal.SIGHUP)
+            await asyncio.sleep(0.15)
+
+        await is_ready(server.url)
+
+
+def test_a_link_in_a_backup_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "backup.tar.gz", "w:gz") as archive:
+        link = tarfile.TarInfo("blobs/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "elsewhere"
+        archive.addfile(link)
+
+    with pytest.raises(Misconfigured):
+        stage(tmp_path / "data", tmp_path / "backup.tar.gz")
 
 
 def spoil_nothing(archive: Path) -> None:

@@ -98,7 +98,7 @@ def stage(data: Path, source: Path) -> None:
 def _unpack(source: Path, target: Path) -> None:
     with gzip.open(source) as content:
         with tarfile.open(fileobj=content, mode="r|") as archive:
-            archive.extractall(target, filter="data")
+            archive.extractall(target, filter=_ours)  # noqa: S202
         # The checksum stands at the very end, behind what tar reads.
         while content.read(1 << 20):
             pass
@@ -106,13 +106,20 @@ def _unpack(source: Path, target: Path) -> None:
         (target / folder).mkdir(mode=0o700, exist_ok=True)
 
 
+def _ours(member: tarfile.TarInfo, target: str) -> tarfile.TarInfo | None:
+    """A backup holds files and folders. A link, by which one could write elsewhere, is none of ours."""
+    if not (member.isfile() or member.isdir()):
+        raise tarfile.SpecialFileError(member)
+    return tarfile.data_filter(member, target)
+
+
 def swap_in_pending(data: Path) -> Path | None:
     """Put a staged archive in place; returns where the data that was there is kept, if one was staged."""
     pending = data / PENDING
     if not pending.exists():
         return None
-    kept = data / f"before-restore-{int(time.time())}"
-    kept.mkdir(exist_ok=True)
+    # Never the folder of another restore, whose files would be overwritten.
+    kept = Path(tempfile.mkdtemp(prefix=f"before-restore-{int(time.time())}-", dir=data))
     # One by one, so that a swap that was interrupted goes on where it stopped.
     for name, *beside in ((DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"), *((folder,) for folder in FOLDERS)):
         if (pending / name).exists():

@@ -11,6 +11,7 @@ from typing import Any
 import kaif
 from kaif.app.settings import Misconfigured, Settings
 from kaif.engines import database as engines_database
+from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
@@ -108,7 +109,7 @@ async def messaging_service(database: Database, cache: Cache, auth: Auth) -> Asy
     await database.migrate("messaging", _migrations(messaging))
     announcer = Announcer(cache)
     sender = Sender(database, announcer, now_us)
-    bus = OutboxBus(database)
+    bus: Bus = OutboxBus(database)
     bus.subscribe("messaging.people", PersonChanged, Reactions(database).remember_person)
     await bus.start()
     try:

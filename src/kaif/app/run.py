@@ -29,6 +29,8 @@ Say = Callable[[str], None]
 
 def up(settings: Settings, say: Say) -> None:
     """`kaif up`. Starts again by itself when a restored archive waits."""
+    # One that comes before it can be heeded waits, also for the program that takes this one's place.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if _up(settings, say):
         os.execv(sys.executable, [sys.executable, "-m", "kaif.app.cli", *sys.argv[1:]])  # noqa: S606
 
@@ -104,6 +106,7 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     yield stop, hang_up
 
 

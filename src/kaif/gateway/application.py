@@ -141,12 +141,12 @@ class Gateway:
             raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
 
     async def _page(self, request: Request) -> Answer:
+        self._limit(request, PAGES, public=True)
         if page := self._pages.get(request.path):
             request.route = request.path
             return await page(request)
         if request.method not in ("GET", "HEAD") or request.path.startswith(("/v1/", "/.well-known/")):
             raise NotFound
-        self._limit(request, PAGES, public=True)
         headers = request.headers
         answer = self._static.answer(
             request.path, headers.get(b"if-none-match", b""), headers.get(b"accept-encoding", b"")

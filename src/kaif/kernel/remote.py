@@ -25,6 +25,8 @@ S = TypeVar("S")
 F = TypeVar("F", bound=Callable[..., Any])
 
 FRAME_BYTES_MAX = 16 << 20
+# Before a caller has proved that it knows the secret.
+GREETING_BYTES_MAX = 64
 # Of a frame, for what stands beside the request.
 CALL_BYTES_MAX = 4096
 CALLS_IN_FLIGHT_MAX = 10_000
@@ -92,6 +94,7 @@ class Listener:
                 connection.close()
                 return
             connection.on_frame = self._serve
+            connection.frame_bytes_max = FRAME_BYTES_MAX
             connection.send(b"welcome")
 
         connection = Connection(greet, on_lost=self._connections.discard)
@@ -139,7 +142,6 @@ class Caller:
     """Calls services of other processes, taking turns among those that are up."""
 
     def __init__(self, addresses: list[tuple[str, int]], secret: bytes) -> None:
-        self._secret = secret
         self._peers = [Peer(host, port, secret) for host, port in addresses]
         self._turn = itertools.cycle(self._peers)
 
@@ -232,6 +234,7 @@ class Peer:
 
         def welcomed(connection: Connection, _: bytes) -> None:
             connection.on_frame = self._receive
+            connection.frame_bytes_max = FRAME_BYTES_MAX
             self._connection = connection
             self.up.set()
 
@@ -289,6 +292,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self.on_frame, self._on_lost = on_frame, on_lost
         self.first = b""
+        self.frame_bytes_max = GREETING_BYTES_MAX
         self.tasks: set[asyncio.Task[None]] = set()
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
@@ -303,7 +307,7 @@ class Connection(asyncio.Protocol):
         start, have = 0, len(self._received)
         while have - start >= 4:
             (length,) = _LENGTH.unpack_from(self._received, start)
-            if length > FRAME_BYTES_MAX:
+            if length > self.frame_bytes_max:
                 self.close()
                 return
             if have - start - 4 < length:

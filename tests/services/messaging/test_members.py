@@ -203,7 +203,9 @@ async def test_gateways_are_told_who_came_and_who_went(services: Services) -> No
 async def test_many_who_bring_in_the_same_people_do_not_stand_in_each_others_way(services: Services) -> None:
     people = await services.newcomers(*[f"person-{number}" for number in range(12)])
     ids = [person.user_id for person in people]
-    turned = [ids[start:] + ids[:start] for start in range(12)] + [ids[start::-1] + ids[:start:-1] for start in range(12)]
+    turned = [ids[start:] + ids[:start] for start in range(12)] + [
+        ids[start::-1] + ids[:start:-1] for start in range(12)
+    ]
 
     await asyncio.gather(
         *[services.messaging.create_chat(people[0], CreateChat("group", order, "x")) for order in turned * 3]

@@ -47,7 +47,7 @@ export function isKey(key: string): key is Key {
 }
 
 /** Short Russian words stick to the next one, so that no line ends with them. */
-export function glue(text: string): string {
+function glue(text: string): string {
   return text.replace(/(?<=^|[\s(«{])(в|и|не|на|с|к|о|у|за|от|до|по|из|а|но|вы|№)\s/giu, '$1\u00a0')
 }
 

@@ -51,7 +51,7 @@ export function shortcuts(act: Shortcuts, singleKeysAllowed: () => boolean): (ev
   }
 }
 
-export function isField(target: EventTarget | null): boolean {
+function isField(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
     (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))
