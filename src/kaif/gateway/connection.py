@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
         self._all = connections
         self._edge = connections.edge
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._running: asyncio.Task[None] | None = None
         self._refused = self._finishing = False
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self._loop.time() + HEAD_WITHIN_S
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._all.discard(self)
+        self._let_go()
         self._waiting.clear()
         self._may_write.set()
 
@@ -345,5 +345,10 @@ class Connection(asyncio.Protocol):
         if self._running is not None or not self._head_is_whole:
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
-        self._all.discard(self)
+        self._let_go()
         self._edge.upgrade(self._transport, head)
+
+    def _let_go(self) -> None:
+        self._all.discard(self)
+        # The parser refers to this object: without this both would wait for the garbage collector.
+        self._parser = None
