@@ -116,7 +116,13 @@ async def _signals() -> AsyncIterator[tuple[asyncio.Event, asyncio.Event]]:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-    yield stop, hang_up
+    try:
+        yield stop, hang_up
+    finally:
+        # From here to the next start a HUP waits; to threads, whose masks are their own, it must do nothing.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
