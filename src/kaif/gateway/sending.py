@@ -10,7 +10,7 @@ from kaif.interfaces.messaging import Messaging, Outcome, Outgoing, SendBatch
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.errors import Busy, KaifError
 
-BATCH_MAX = 500
+BATCH_MAX = 1000
 WAITING_MAX = 20_000
 
 log = logging.getLogger("kaif.sockets")

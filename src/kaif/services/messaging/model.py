@@ -67,12 +67,13 @@ class StoredChat(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct):
-    """Where a chat's log ends; advanced while a batch is appended."""
+    """Where a chat's log ends, advanced while a batch is appended; `members_seq` last changed who is in the chat."""
 
     chat_id: ChatId
     kind: ChatKind
-    seq: int
-    messages: int
+    seq: int = 0
+    messages: int = 0
+    members_seq: int = 0
 
 
 _body = msgspec.json.Decoder(Body)

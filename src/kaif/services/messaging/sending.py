@@ -5,10 +5,11 @@ Places in the logs are given inside the transaction that makes the entries durab
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.messaging import BadReply, ChatId, ChatNotFound, Entry, Outgoing
+from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
 from kaif.services.messaging import model, store
@@ -16,9 +17,11 @@ from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place
 
 # Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
-BATCH_MESSAGES_MAX = 250
+BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
+# Remembered pairs of a chat and a person in it.
+WRITERS_MAX = 200_000
 
 
 class Sent:
@@ -42,9 +45,37 @@ class Waiting:
         self.messages, self.outcomes = messages, outcomes
 
 
+class Writers:
+    """Who was found to be in which chat.
+
+    The entry that last changed a chat's members is read with its place, under the chat's lock: what was found while
+    it was the same one still holds.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[ChatId, tuple[int, set[UserId]]] = {}
+        self._count = 0
+
+    def of(self, place: Place) -> set[UserId]:
+        members_seq, user_ids = self._found.get(place.chat_id, (0, set()))
+        return user_ids if members_seq == place.members_seq else set()
+
+    def remember(self, places: Mapping[ChatId, Place], found: Iterable[tuple[ChatId, UserId]]) -> None:
+        """Only what has been committed: a transaction that is undone may have seen members who never came."""
+        for chat_id, user_id in found:
+            if self._count >= WRITERS_MAX:
+                self._found, self._count = {}, 0
+            place = places[chat_id]
+            writers = self.of(place)
+            writers.add(user_id)
+            self._found[chat_id] = place.members_seq, writers
+            self._count += 1
+
+
 class Sender:
     def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
         self._database, self._announcer, self._clock = database, announcer, clock
+        self._writers = Writers()
         self._waiting: list[Waiting] = []
         self._waiting_messages = 0
         self._running: asyncio.Task[None] | None = None
@@ -106,12 +137,13 @@ class Sender:
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
         async with self._database.transaction() as tx:
             batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}), self._clock())
-            await batch.read_members(tx, messages)
+            await batch.read_members(tx, messages, self._writers)
             if look_up:
                 await batch.read_repeated(tx, messages)
             for message in messages:
                 batch.place(message)
             await batch.write(tx)
+        self._writers.remember(batch.places, batch.found)
         return batch
 
 
@@ -124,11 +156,16 @@ class Batch:
         self.entries: list[Entry] = []
         self.results: list[Result] = []
         self._counts: list[int] = []
-        self._members: set[tuple[str, str]] = set()
+        self.found: set[tuple[ChatId, UserId]] = set()
+        self._writers: dict[ChatId, set[UserId]] = {}
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
 
-    async def read_members(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
-        self._members = set(await store.memberships(tx, {(m.chat_id, m.sender_id) for m in messages}))
+    async def read_members(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
+        """Find out about those senders of whom it is not remembered that they are in the chat."""
+        self._writers = {chat_id: writers.of(place) for chat_id, place in self.places.items()}
+        unknown = {(m.chat_id, m.sender_id) for m in messages if m.sender_id not in self._writers.get(m.chat_id, ())}
+        if unknown:
+            self.found = await store.memberships(tx, unknown)
 
     async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         for row in await store.find_repeated(tx, messages):
@@ -143,7 +180,7 @@ class Batch:
             self.results.append(error)
 
     def _placed(self, message: Outgoing) -> Sent:
-        if (message.chat_id, message.sender_id) not in self._members:
+        if not self._may_write(message):
             raise ChatNotFound
         reference = message.chat_id, message.sender_id, message.ref
         if repeated := self._under_ref.get(reference):
@@ -156,6 +193,10 @@ class Batch:
         self.entries.append(entry)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
+
+    def _may_write(self, message: Outgoing) -> bool:
+        writers = self._writers.get(message.chat_id, ())
+        return message.sender_id in writers or (message.chat_id, message.sender_id) in self.found
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:

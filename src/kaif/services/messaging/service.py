@@ -63,7 +63,7 @@ class MessagingService:
         chat_id = await store.find_chat_made_once(self._database, once)
         if chat_id is None:
             people = await self._get_people([actor.user_id, *others])
-            chat_id = await self._create_once(actor, Place(ChatId(new_id()), request.kind, 0, 0), title, once, people)
+            chat_id = await self._create_once(actor, Place(ChatId(new_id()), request.kind), title, once, people)
         return await self.get_chat(actor, GetChat(chat_id))
 
     async def _create_once(self, actor: Actor, place: Place, title: str, once: str, people: list[Person]) -> ChatId:
@@ -85,8 +85,9 @@ class MessagingService:
     async def _append(
         self, tx: Transaction, place: Place, kind: EntryKind, by: UserId, whom: list[UserId], title: str = ""
     ) -> Entry:
-        """Append an entry that is not a message."""
+        """Append an entry that changes who is in the chat."""
         place.seq += 1
+        place.members_seq = place.seq
         now_us = self._clock()
         entry = Entry(place.chat_id, place.seq, kind, by, as_datetime(now_us), user_ids=whom, title=title)
         await store.append(tx, [entry], [place.messages], now_us)

@@ -132,7 +132,7 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     """The ends of the logs, held until the commit; always taken in one order, so that nobody waits in a circle."""
     places = await tx.fetch(
         Place,
-        "SELECT id, kind, seq, messages FROM messaging_chats WHERE id IN :ids ORDER BY id FOR UPDATE",
+        "SELECT id, kind, seq, messages, members_seq FROM messaging_chats WHERE id IN :ids ORDER BY id FOR UPDATE",
         ids=sorted(set(chat_ids)),
     )
     return {place.chat_id: place for place in places}
@@ -140,8 +140,11 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
 
 async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
     await tx.execute_many(
-        "UPDATE messaging_chats SET seq = :seq, messages = :messages, active_at_us = :now_us WHERE id = :id",
-        [(place.seq, place.messages, now_us, place.chat_id) for place in places],
+        """
+        UPDATE messaging_chats SET seq = :seq, messages = :messages, members_seq = :members_seq, active_at_us = :now_us
+        WHERE id = :id
+        """,
+        [(place.seq, place.messages, place.members_seq, now_us, place.chat_id) for place in places],
     )
 
 
