@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 from tests.gateway.conftest import NewPerson
-from tests.gateway.wire import exchange
+from tests.gateway.wire import exchange, hangs_up_after
 from tests.harness import Person, Server, log_is_whole, people, running_server
 from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
+
+from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS
+from kaif.kernel.actor import SessionId, UserId
+from kaif.kernel.clock import SECOND_US, now_us
+from kaif.kernel.ids import new_id
+from kaif.services.auth.tokens import Signer
 
 Event = dict[str, Any]
 
@@ -491,6 +497,34 @@ async def test_an_unread_ping_is_answered(server: Server, anna: Person) -> None:
         pong = await connection.ping(b"x" * 125)
 
         await asyncio.wait_for(pong, 5)
+
+
+async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(server: Server, anna: Person) -> None:
+    """Takes as long as the server is patient."""
+    upgrade = (
+        f"GET /v1/socket HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        f"Authorization: Bearer {anna.access_token}\r\n\r\n"
+    )
+    async with opened(server, anna) as answering:
+        took_s, said = await hangs_up_after(server.url, upgrade.encode(), within_s=60)
+
+        assert 44 < took_s < 50
+        ping, close = bytes((0x80 | Opcode.PING, 0)), bytes((0x80 | Opcode.CLOSE, 2)) + (1001).to_bytes(2, "big")
+        assert said.count(ping) == 1
+        assert said.endswith(ping + close)
+        await asyncio.wait_for(await answering.ping(), 5)
+
+
+async def test_the_end_of_a_token_closes_its_sockets(server: Server, anna: Person) -> None:
+    signer = Signer((server.data / "secrets" / "signing-key.json").read_text())
+    made_at_us = now_us() - (ACCESS_TOKEN_SECONDS - 3) * SECOND_US
+    token = signer.sign(UserId(anna.id), SessionId(new_id()), "member", made_at_us)
+
+    async with opened(server, headers={"authorization": f"Bearer {token}"}) as connection:
+        await events(connection)
+
+        assert await closed_with(connection, within_s=6) == 4001
 
 
 async def test_a_gone_client_is_forgotten(server: Server, anna: Person) -> None:

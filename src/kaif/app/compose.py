@@ -145,6 +145,7 @@ async def edge(
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
     await identity.start()
     await hub.start()
+    sockets.start()
     try:
         yield gateway, sockets
     finally:

@@ -49,10 +49,13 @@ PING_AFTER_S = 30
 PONG_WITHIN_S = 15
 HANDSHAKE_WITHIN_S = 5
 HANG_UP_AFTER_S = 2
+NEVER = float("inf")
 # It grows with what comes; most sockets are idle, and there are many.
 READ_BUFFER_BYTES = 1024
 
 log = logging.getLogger("kaif.sockets")
+# picows makes a logger for each connection out of a Logger, which costs a kilobyte, but takes an adapter as it is.
+_picows_log = logging.LoggerAdapter(log)
 
 
 class Draining(Unavailable):
@@ -78,6 +81,17 @@ class Sockets:
         self.draining = False
         identity.on_end = hub.end_session
 
+    def start(self) -> None:
+        self.background.run(self._run_clock())
+
+    async def _run_clock(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            now_s = time.monotonic()
+            for one in self.open:
+                if one.due_at_s <= now_s:
+                    one.attend(now_s)
+
     def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
         """Take over a connection whose request wants to be a socket; `head` is all that came of it."""
         peer = transport.get_extra_info("peername")
@@ -87,12 +101,13 @@ class Sockets:
             ws_path=None,
             is_client_side=False,
             ws_listener_factory=handshake.listen,
-            logger=log,
+            logger=_picows_log,
             disconnect_on_exception=True,
             websocket_handshake_timeout=HANDSHAKE_WITHIN_S,
-            enable_auto_ping=True,
-            auto_ping_idle_timeout=PING_AFTER_S,
-            auto_ping_reply_timeout=PONG_WITHIN_S,
+            # It would be a task for each connection: one clock serves them all.
+            enable_auto_ping=False,
+            auto_ping_idle_timeout=None,
+            auto_ping_reply_timeout=None,
             auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
             enable_auto_pong=True,
             max_frame_size=frames.FRAME_BYTES_MAX,
@@ -167,22 +182,27 @@ class Socket(WSListener):
 
     __slots__ = (
         "_closed",
-        "_expiry",
+        "_expires_at_s",
         "_fragments",
+        "_heard_at_s",
         "_kept",
         "_marks",
         "_sockets",
         "_transport",
         "_write",
         "actor",
-        "expires_at_s",
+        "due_at_s",
         "rooms",
         "watched",
     )
 
     def __init__(self, sockets: Sockets, actor: Actor, expires_at_s: int) -> None:
         super().__init__()
-        self.actor, self.expires_at_s = actor, expires_at_s
+        self.actor = actor
+        # Everything is due by a clock that does not jump when the machine's is set.
+        self._heard_at_s = time.monotonic()
+        self._expires_at_s = self._heard_at_s + expires_at_s - time.time()
+        self.due_at_s = min(self._heard_at_s + PING_AFTER_S, self._expires_at_s)
         self.rooms: set[Any] = set()
         self.watched: set[UserId] = set()
         self._sockets = sockets
@@ -197,15 +217,27 @@ class Socket(WSListener):
         self._transport = transport
         self._write = transport.underlying_transport.write
         self._sockets.open.add(self)
-        left_s = max(self.expires_at_s - time.time(), 0)
-        self._expiry = asyncio.get_running_loop().call_later(left_s, self.close, CloseCode.UNAUTHENTICATED)
         self._sockets.hub.connect(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._closed = True
-        self._expiry.cancel()
         self._sockets.open.discard(self)
         self._sockets.hub.disconnect(self)
+
+    def attend(self, now_s: float) -> None:
+        """Something is due: the end of the token, a ping, or giving up on a peer that does not answer one."""
+        silent_s = now_s - self._heard_at_s
+        if now_s >= self._expires_at_s:
+            self.close(CloseCode.UNAUTHENTICATED)
+        elif silent_s >= PING_AFTER_S + PONG_WITHIN_S:
+            self.close(CloseCode.GOING_AWAY)
+        elif silent_s >= PING_AFTER_S:
+            self._transport.send_ping()
+        if self._closed:
+            self.due_at_s = NEVER
+            return
+        awaited_s = PING_AFTER_S if silent_s < PING_AFTER_S else PING_AFTER_S + PONG_WITHIN_S
+        self.due_at_s = min(self._heard_at_s + awaited_s, self._expires_at_s)
 
     def close(self, code: int) -> None:
         if self._closed:
@@ -250,6 +282,7 @@ class Socket(WSListener):
     # Reading
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self._heard_at_s = time.monotonic()
         if self._closed and frame.msg_type != WSMsgType.CLOSE:
             return
         if frame.msg_type == WSMsgType.TEXT and frame.fin:
