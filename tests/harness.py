@@ -585,7 +585,7 @@ async def wired_services(folder: Path, database_url: str, setup_code: str = "set
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        compose.auth_service(settings, database, cache) as auth,
-        compose.messaging_service(database, cache, auth) as messaging,
+        compose.auth_services(settings, database, cache) as auths,
+        compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
-        yield Services(database, cache, auth, messaging)
+        yield Services(database, cache, auths[Auth], messaging)

@@ -2,6 +2,7 @@ import { createRouter } from 'sv-router'
 import { session } from './lib/session.svelte'
 import Chats from './screens/Chats.svelte'
 import Settings from './screens/Settings.svelte'
+import Security from './screens/Security.svelte'
 import SetUp from './screens/SetUp.svelte'
 import Shell from './screens/Shell.svelte'
 import SignIn from './screens/SignIn.svelte'
@@ -27,6 +28,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/': Chats,
     '/chat/:id': Chats,
     '/settings': Settings,
+    '/settings/security': Security,
     layout: Shell,
     hooks: members,
   },

@@ -47,7 +47,12 @@ from kaif.services.messaging.routes import ROUTES as MESSAGING_ROUTES
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
-ROUTES: list[Route] = [*AUTH_ROUTES, *MESSAGING_ROUTES]
+# The interfaces of each process's services, and the routes on which the world reaches them.
+AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES)]
+MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
+ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
+# Who serves an interface: the service itself, or a proxy of it.
+Services = dict[type, Any]
 CLIENT = Path(kaif.__file__).parent / "web"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
@@ -87,11 +92,11 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def auth_service(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[AuthService]:
+async def auth_services(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[Services]:
     await database.migrate("auth", _migrations(auth))
     passwords = Passwords()
     try:
-        yield AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)
+        yield {Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)}
     finally:
         passwords.close()
 
@@ -127,17 +132,16 @@ def _migrations(owner: Any) -> Path:
 
 @asynccontextmanager
 async def edge(
-    settings: Settings, auth: Auth, messaging: Messaging, cache: Cache, mail: Mail, access_log: Sink
+    settings: Settings, services: Services, cache: Cache, mail: Mail, access_log: Sink
 ) -> AsyncIterator[tuple[Gateway, Sockets]]:
+    auth, messaging = services[Auth], services[Messaging]
     identity = Identity(auth, cache)
     limits = Limits(settings.limits_scale)
     metrics = Metrics()
     hub = Hub(messaging, cache, PresenceBoard(cache))
     sockets = Sockets(identity, hub, messaging, limits, settings.trusted_proxies)
     lines = AccessLog(access_log)
-    table = Table(
-        [Endpoint(route, auth) for route in AUTH_ROUTES] + [Endpoint(route, messaging) for route in MESSAGING_ROUTES]
-    )
+    table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
     own: dict[str, Page] = {}
     gateway = Gateway(table, own, identity, limits, StaticFiles(CLIENT), metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
@@ -190,11 +194,14 @@ async def run_everything(
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
-        auth_service(settings, database, cache) as auth,
-        messaging_service(database, cache, auth) as messaging,
-        edge(settings, auth, messaging, cache, await open_mail(settings.mail_url), access_log) as (gateway, sockets),
+        auth_services(settings, database, cache) as auths,
+        messaging_service(database, cache, auths[Auth]) as messaging,
+        edge(settings, {**auths, Messaging: messaging}, cache, await open_mail(settings.mail_url), access_log) as (
+            gateway,
+            sockets,
+        ),
     ):
-        setup = await auth.get_setup(NOBODY, Nothing())
+        setup = await auths[Auth].get_setup(NOBODY, Nothing())
         await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
 
 
@@ -213,8 +220,8 @@ async def run_gateway(
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
         edge(
             settings,
-            auths.remote(Auth),
-            messagings.remote(Messaging),
+            {interface: auths.remote(interface) for interface, _ in AUTH}
+            | {interface: messagings.remote(interface) for interface, _ in MESSAGING},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -228,10 +235,10 @@ async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[b
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
-        auth_service(settings, database, cache) as auth,
+        auth_services(settings, database, cache) as services,
     ):
-        setup = await auth.get_setup(NOBODY, Nothing())
-        await _expose(settings, Auth, auth, stop, lambda: started(setup.needed))
+        setup = await services[Auth].get_setup(NOBODY, Nothing())
+        await _expose(settings, services, stop, lambda: started(setup.needed))
 
 
 async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:
@@ -243,14 +250,13 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         messaging_service(database, cache, auths.remote(Auth)) as messaging,
     ):
-        await _expose(settings, Messaging, messaging, stop, lambda: started(False))
+        await _expose(settings, {Messaging: messaging}, stop, lambda: started(False))
 
 
-async def _expose(
-    settings: Settings, interface: type, service: object, stop: asyncio.Event, started: Callable[[], None]
-) -> None:
+async def _expose(settings: Settings, services: Services, stop: asyncio.Event, started: Callable[[], None]) -> None:
     listener = Listener(_internal_secret(settings))
-    listener.expose(interface, service)
+    for interface, service in services.items():
+        listener.expose(interface, service)
     await listener.start(settings.host, settings.port)
     started()
     await stop.wait()

@@ -121,7 +121,7 @@ class TestTime:
         self.signer = Signer(new_signing_key())
         settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
         passwords = Passwords()
-        async with compose.database_of(settings) as database, compose.auth_service(settings, database, MemoryCache()):
+        async with compose.database_of(settings) as database, compose.auth_services(settings, database, MemoryCache()):
             self.auth: Auth = AuthService(
                 database, MemoryCache(), passwords, self.signer, lambda: self.now_us, "set-up-code"
             )
