@@ -22,7 +22,18 @@ from kaif.interfaces.messaging import (
     UnknownMember,
 )
 from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import now_us
+from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import GROUP_MEMBERS_MAX
+from kaif.services.messaging.sending import Sender
+from kaif.services.messaging.service import MessagingService
+
+
+def another_process(services: Services) -> MessagingService:
+    """On the same data, remembering nothing of what this one does."""
+    announcer = Announcer(services.cache)
+    sender = Sender(services.database, announcer, now_us)
+    return MessagingService(services.database, services.auth, announcer, sender, now_us)
 
 
 async def add(services: Services, actor: Actor, chat_id: ChatId, *others: Actor) -> None:
@@ -108,6 +119,21 @@ async def test_who_leaves_sees_no_more_and_the_log_says_so(services: Services) -
         await say(services, boris, chat_id)
     entry = (await log_of(services, anna, chat_id))[-1]
     assert (entry.kind, entry.sender_id, entry.user_ids) == ("left", boris.user_id, [boris.user_id])
+
+
+async def test_who_has_written_and_is_removed_elsewhere_writes_no_more_until_they_are_back(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    elsewhere = another_process(services)
+    for number in range(2):
+        await say(services, boris, chat_id, ref=f"before-{number}")
+
+    await elsewhere.remove_member(anna, RemoveMember(chat_id, boris.user_id))
+
+    with pytest.raises(ChatNotFound):
+        await say(services, boris, chat_id, ref="after")
+    await elsewhere.add_members(anna, AddMembers(chat_id, [boris.user_id]))
+    assert (await say(services, boris, chat_id, ref="after")).seq == 6
 
 
 async def test_only_the_owner_removes_others(services: Services) -> None:
