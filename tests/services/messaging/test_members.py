@@ -159,9 +159,7 @@ async def test_removing_somebody_twice_is_no_error_and_written_once(services: Se
 
 
 async def test_when_the_owner_leaves_the_oldest_account_owns_the_group(services: Services) -> None:
-    clara, *others = await services.newcomers("clara", "anna", "boris")
-    # Made within one millisecond, either may be the older one.
-    anna, boris = sorted(others, key=lambda actor: actor.user_id)
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
     chat_id = await group(services, clara, boris, anna)
 
     await remove(services, clara, chat_id, clara)
