@@ -27,6 +27,7 @@ from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import now_us
@@ -559,16 +560,15 @@ class Services(NamedTuple):
     database: Database
     cache: Cache
     auth: Auth
+    roles: Roles
     messaging: Messaging
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
-        account = Account(
-            UserId(new_id()), name, f"{name}@example.org", display_name or name, "member", "no password", now_us()
-        )
+        account = Account(UserId(new_id()), name, f"{name}@example.org", display_name or name, "no password", now_us())
         async with self.database.transaction() as tx:
             await auth_store.add_account(tx, account)
-        return Actor(account.id, SessionId(new_id()), "member")
+        return Actor(account.id, SessionId(new_id()))
 
     async def newcomers(self, *names: str) -> list[Actor]:
         return [await self.newcomer(name) for name in names]
@@ -588,4 +588,4 @@ async def wired_services(folder: Path, database_url: str, setup_code: str = "set
         compose.auth_services(settings, database, cache) as auths,
         compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
-        yield Services(database, cache, auths[Auth], messaging)
+        yield Services(database, cache, auths[Auth], auths[Roles], messaging)

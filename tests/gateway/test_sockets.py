@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Opcode
 
 from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS
-from kaif.kernel.actor import SessionId, UserId
+from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.auth.tokens import Signer
@@ -519,7 +519,7 @@ async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(ser
 async def test_the_end_of_a_token_closes_its_sockets(server: Server, anna: Person) -> None:
     signer = Signer((server.data / "secrets" / "signing-key.json").read_text())
     made_at_us = now_us() - (ACCESS_TOKEN_SECONDS - 3) * SECOND_US
-    token = signer.sign(UserId(anna.id), SessionId(new_id()), "member", made_at_us)
+    token = signer.sign(Actor(UserId(anna.id), SessionId(new_id())), 0, made_at_us)
 
     async with opened(server, headers={"authorization": f"Bearer {token}"}) as connection:
         await events(connection)

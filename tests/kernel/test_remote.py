@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from tests.waiting import until
 
-from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
+from kaif.kernel.actor import NOBODY, Actor, Permission, SessionId, UserId
 from kaif.kernel.errors import Invalid, KaifError, NotFound, Unavailable
 from kaif.kernel.remote import FRAME_BYTES_MAX, Caller, Listener, repeatable
 
 SECRET = b"a secret of thirty-two characters"
-ANNA = Actor(UserId("anna"), SessionId("s1"), "member")
+ANNA = Actor(UserId("anna"), SessionId("s1"), frozenset({Permission("auth.read_audit")}))
 
 
 class Ask(msgspec.Struct, frozen=True):

@@ -9,18 +9,27 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import OctKey, OKPKey
 
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.tokens import ALGORITHM, TokenExpired, Verifier
 from kaif.services.auth.tokens import Signer, new_signing_key
 
 NOW_S = 1_800_000_000
+ANNA = Actor(UserId("anna"), SessionId("s1"), frozenset({Permission("auth.read_audit")}))
 KEY = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
 THEIRS = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
 PUBLIC = {name: str(value) for name, value in KEY.as_dict(private=False).items()}
 
 HEADER = {"typ": "at+jwt", "alg": ALGORITHM, "kid": KEY.kid}
-CLAIMS = {"iss": "kaif", "aud": "kaif", "sub": "anna", "sid": "s1", "role": "member", "exp": NOW_S + 600}
+CLAIMS = {
+    "iss": "kaif",
+    "aud": "kaif",
+    "sub": "anna",
+    "sid": "s1",
+    "perms": ["auth.read_audit"],
+    "perms_at": 7,
+    "exp": NOW_S + 600,
+}
 
 Forgery = Callable[[], str]
 
@@ -72,6 +81,8 @@ FORGERIES: dict[str, Forgery] = {
     "an audience list": lambda: signed(claims={"aud": ["kaif"]}),
     "no expiry": lambda: signed(claims={"exp": None}),
     "an expiry of text": lambda: signed(claims={"exp": "never"}),
+    "no permissions": lambda: signed(claims={"perms": None}),
+    "permissions of the wrong type": lambda: signed(claims={"perms": "auth.read_audit"}),
     "no subject": lambda: signed(claims={"sub": None}),
     "a subject of the wrong type": lambda: signed(claims={"sub": 1}),
     "too long": lambda: signed(claims={"padding": "x" * 5000}),
@@ -89,7 +100,7 @@ def test_what_we_did_not_sign_speaks_for_nobody(forgery: Forgery) -> None:
 def test_our_own_token_speaks_for_its_person_until_it_expires() -> None:
     verifier, token = Verifier([PUBLIC]), signed().encode()
 
-    assert verifier.verify(token, NOW_S) == (Actor(UserId("anna"), SessionId("s1"), "member"), NOW_S + 600)
+    assert verifier.verify(token, NOW_S) == (ANNA, NOW_S + 600, 7)
     assert verifier.verify(token, NOW_S + 599.9)
     with pytest.raises(TokenExpired):
         verifier.verify(token, NOW_S + 600)
@@ -104,7 +115,7 @@ def test_a_forged_token_is_not_said_to_have_expired() -> None:
 
 def test_tokens_of_an_older_key_are_good_while_it_is_published() -> None:
     newer, older = Signer(new_signing_key()), Signer(new_signing_key())
-    token = older.sign(UserId("anna"), SessionId("s1"), "member", NOW_S * 1_000_000).encode()
+    token = older.sign(ANNA, 7, NOW_S * 1_000_000).encode()
 
     both = Verifier([*newer.public_keys.keys, *older.public_keys.keys])
 

@@ -30,6 +30,7 @@ from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import now_us
@@ -38,6 +39,8 @@ from kaif.kernel.http.openapi import openapi_document
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.roles import RolesService
+from kaif.services.auth.routes import ROLES_ROUTES
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.tokens import Signer
@@ -48,7 +51,7 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 # The interfaces of each process's services, and the routes on which the world reaches them.
-AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES)]
+AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (Roles, ROLES_ROUTES)]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
@@ -96,7 +99,10 @@ async def auth_services(settings: Settings, database: Database, cache: Cache) ->
     await database.migrate("auth", _migrations(auth))
     passwords = Passwords()
     try:
-        yield {Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)}
+        yield {
+            Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code),
+            Roles: RolesService(database, cache, now_us),
+        }
     finally:
         passwords.close()
 
@@ -165,8 +171,8 @@ def _own_pages(
     async def auth_answers() -> None:
         await auth.get_setup(NOBODY, Nothing())
 
-    def require_owner(request: Request) -> None:
-        gateway.require_role(request, "owner")
+    def may_read_mailbox(request: Request) -> None:
+        gateway.require(request, READ_MAILBOX)
 
     own = {
         "/health": pages.health(),
@@ -176,7 +182,7 @@ def _own_pages(
         "/v1/csp-reports": pages.csp_reports(),
     }
     if isinstance(mail, DevMailbox):
-        own["/operator/mailbox"] = pages.mailbox(mail, require_owner)
+        own["/operator/mailbox"] = pages.mailbox(mail, may_read_mailbox)
     return own
 
 

@@ -20,8 +20,8 @@ from kaif.gateway.requests import Request
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Tokens
-from kaif.kernel.actor import NOBODY, Actor
-from kaif.kernel.errors import Forbidden, Limited, NotFound, Unauthenticated
+from kaif.kernel.actor import NOBODY, Actor, Permission
+from kaif.kernel.errors import Limited, MissingPermission, NotFound, Unauthenticated
 from kaif.kernel.http import Endpoint, Table, problem_of
 from kaif.kernel.http.problems import MethodNotAllowed, UnsupportedMediaType, unreadable
 from kaif.kernel.limits import Limit
@@ -93,6 +93,8 @@ class Gateway:
         request.route = route.path
         self._identify(request, public=route.public)
         self._limit(request, route.limit, public=route.public)
+        if route.needs:
+            require(request.actor, route.needs)
         if route.takes_body and not _is_json(request.headers.get(b"content-type", b"")):
             raise UnsupportedMediaType
         path = dict(zip(route.path_params, values, strict=True)) if values else {}
@@ -123,14 +125,14 @@ class Gateway:
 
     def _actor(self, request: Request) -> Actor:
         if authorization := request.headers.get(b"authorization"):
-            return self._identity.verify(bearer_token(authorization))[0]
+            return self._identity.verify(bearer_token(authorization)).actor
         if request.wants_cookies and request.method not in ("GET", "HEAD"):
             cookies.require_own_origin(request.headers.get(b"origin", b""), request.headers.get(b"host", b""))
         cookie = request.headers.get(b"cookie")
         if cookie and (token := cookies.read(cookie, cookies.ACCESS)):
             if request.method not in ("GET", "HEAD") and not request.wants_cookies:
                 raise cookies.ForeignOrigin
-            return self._identity.verify(token)[0]
+            return self._identity.verify(token).actor
         return NOBODY
 
     def _limit(self, request: Request, limit: Limit, *, public: bool) -> None:
@@ -156,11 +158,15 @@ class Gateway:
         request.route = "client"
         return answer
 
-    def require_role(self, request: Request, role: str) -> None:
-        """For pages of the operator's. Raises Unauthenticated, Forbidden."""
+    def require(self, request: Request, permission: Permission) -> None:
+        """For pages of the operator's. Raises Unauthenticated, MissingPermission."""
         self._identify(request, public=False)
-        if request.actor.role != role:
-            raise Forbidden
+        require(request.actor, permission)
+
+
+def require(actor: Actor, permission: Permission) -> None:
+    if permission not in actor.permissions:
+        raise MissingPermission(permission=permission)
 
 
 def _is_json(content_type: bytes) -> bool:

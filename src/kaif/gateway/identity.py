@@ -4,42 +4,69 @@ import contextlib
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from kaif.engines.cache import Cache
-from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, SESSIONS_ENDED, Auth, Nothing, SessionEnded
-from kaif.kernel.actor import NOBODY, Actor, SessionId
+from kaif.interfaces.auth import (
+    ACCESS_TOKEN_SECONDS,
+    PERMISSIONS_CHANGED,
+    SESSIONS_ENDED,
+    Auth,
+    Nothing,
+    PermissionChange,
+    SessionEnded,
+)
+from kaif.kernel.actor import NOBODY, SessionId, UserId
 from kaif.kernel.background import Background
+from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError, Unauthenticated
-from kaif.kernel.tokens import TokenExpired, Verifier
+from kaif.kernel.tokens import TokenExpired, Verified, Verifier
 
 REMEMBERED_TOKENS_MAX = 100_000
+
+_change = msgspec.msgpack.Decoder(PermissionChange)
 
 
 class Identity:
     def __init__(self, auth: Auth, cache: Cache) -> None:
         self._auth, self._cache = auth, cache
         self._verifier: Verifier
-        self._verified: dict[bytes, tuple[Actor, int]] = {}
+        self._verified: dict[bytes, Verified] = {}
         self._ended: dict[SessionId, float] = {}
+        # Whose permissions changed while a token of theirs could still be good, and when.
+        self._permitted_at_us: dict[UserId, int] = {}
         self._background = Background()
         # Whoever must know at once that a session ended: the sockets.
         self.on_end: Callable[[SessionId], None] = lambda _: None
 
     async def start(self) -> None:
         await self._cache.subscribe(SESSIONS_ENDED, self._hear_end, self._catch_up_soon)
+        await self._cache.subscribe(PERMISSIONS_CHANGED, self._hear_change)
         self._verifier = Verifier((await self._auth.get_keys(NOBODY, Nothing())).keys)
         await self._catch_up()
 
     def _hear_end(self, payload: bytes) -> None:
         self._end(SessionId(payload.decode()))
 
+    def _hear_change(self, payload: bytes) -> None:
+        self._take_change(_change.decode(payload))
+
+    def _take_change(self, change: PermissionChange) -> None:
+        oldest_us = change.at_us - ACCESS_TOKEN_SECONDS * SECOND_US
+        self._permitted_at_us = {user: at_us for user, at_us in self._permitted_at_us.items() if at_us > oldest_us}
+        self._permitted_at_us[change.user_id] = change.at_us
+
     def _catch_up_soon(self) -> None:
         self._background.run(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """Sessions that ended while no news came."""
+        """What was taken back while no news came."""
         with contextlib.suppress(KaifError):
-            for session_id in (await self._auth.get_ended_sessions(NOBODY, Nothing())).session_ids:
+            withdrawn = await self._auth.get_withdrawn(NOBODY, Nothing())
+            for session_id in withdrawn.session_ids:
                 self._end(session_id)
+            for change in withdrawn.permissions:
+                self._take_change(change)
 
     def _end(self, session_id: SessionId) -> None:
         now = time.time()
@@ -48,19 +75,19 @@ class Identity:
         self._ended[session_id] = now + ACCESS_TOKEN_SECONDS
         self.on_end(session_id)
 
-    def verify(self, token: bytes) -> tuple[Actor, int]:
-        """Who, and until when (seconds since 1970). Raises Unauthenticated, TokenExpired, SessionEnded."""
+    def verify(self, token: bytes) -> Verified:
+        """Raises Unauthenticated, TokenExpired, SessionEnded."""
         known = self._verified.get(token)
         if known is None:
             known = self._verifier.verify(token, time.time())
             if len(self._verified) >= REMEMBERED_TOKENS_MAX:
                 self._verified.clear()
             self._verified[token] = known
-        actor, expires_at_s = known
-        if expires_at_s <= time.time():
+        permitted_at_us = self._permitted_at_us.get(known.actor.user_id, 0)
+        if known.expires_at_s <= time.time() or known.permitted_at_us < permitted_at_us:
             del self._verified[token]
             raise TokenExpired
-        if actor.session_id in self._ended:
+        if known.actor.session_id in self._ended:
             raise SessionEnded
         return known
 

@@ -94,11 +94,11 @@ def csp_reports() -> Page:
     return page
 
 
-def mailbox(letters: DevMailbox, require_owner: Callable[[Request], None]) -> Page:
-    """Letters that were not sent because no mail server is configured; for the owner alone."""
+def mailbox(letters: DevMailbox, require_permission: Callable[[Request], None]) -> Page:
+    """Letters that were not sent because no mail server is configured; for who may read them."""
 
     async def page(request: Request) -> Answer:
-        require_owner(request)
+        require_permission(request)
         articles = [_article(kept.letter, kept.sent_at) for kept in await letters.letters()]
         body = _MAILBOX.format("".join(articles) or "<p>No letters yet. Писем пока нет.</p>")
         return Answer(200, _HTML + NO_STORE + INERT, body.encode())

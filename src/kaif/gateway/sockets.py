@@ -162,8 +162,8 @@ class Handshake:
         allowance = sockets.limits.take(CONNECT, limit_subject(address))
         if allowance.retry_after_s:
             raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
-        actor, expires_at_s = sockets.identity.verify(self._token(request))
-        return Socket(sockets, actor, expires_at_s)
+        verified = sockets.identity.verify(self._token(request))
+        return Socket(sockets, verified.actor, verified.expires_at_s)
 
     def _token(self, request: WSUpgradeRequest) -> bytes:
         if authorization := request.headers.get("authorization"):

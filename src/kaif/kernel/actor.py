@@ -1,4 +1,4 @@
-"""Who is asking."""
+"""Who is asking, and what they may do."""
 
 from typing import NewType
 
@@ -6,6 +6,8 @@ import msgspec
 
 UserId = NewType("UserId", str)
 SessionId = NewType("SessionId", str)
+# "service.do_something": a constant beside the interface whose use cases need it.
+Permission = NewType("Permission", str)
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -13,7 +15,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     user_id: UserId = UserId("")
     session_id: SessionId = SessionId("")
-    role: str = ""
+    permissions: frozenset[Permission] = frozenset()
 
 
 NOBODY = Actor()

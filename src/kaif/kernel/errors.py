@@ -39,6 +39,12 @@ class Forbidden(KaifError):
     code, status, detail = "forbidden", 403, "You may not do this."
 
 
+class MissingPermission(Forbidden):
+    """Details carry permission, the one that is missing."""
+
+    code, detail = "missing_permission", "Your roles do not allow this."
+
+
 class NotFound(KaifError):
     code, status, detail = "not_found", 404, "There is no such thing here."
 

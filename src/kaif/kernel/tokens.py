@@ -1,11 +1,13 @@
 """What an access token must look like (RFC 9068), checked with nothing but the public keys."""
 
+from typing import NamedTuple
+
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.errors import Unauthenticated
 
 ALGORITHM = "Ed25519"
@@ -25,8 +27,18 @@ class Claims(msgspec.Struct, frozen=True):
     aud: str
     sub: UserId
     sid: SessionId
-    role: str
+    perms: frozenset[Permission]
+    # When the person's permissions last changed (microseconds): a token of before that says too much or too little.
+    perms_at: int
     exp: int
+
+
+class Verified(NamedTuple):
+    """Who a token speaks for, until when (seconds since 1970), and the age of what it says of permissions."""
+
+    actor: Actor
+    expires_at_s: int
+    permitted_at_us: int
 
 
 class Verifier:
@@ -35,8 +47,8 @@ class Verifier:
     def __init__(self, keys: list[dict[str, str]]) -> None:
         self._keys = KeySet.import_key_set({"keys": keys})  # type: ignore[typeddict-item]
 
-    def verify(self, token: bytes, now_s: float) -> tuple[Actor, int]:
-        """Who the token speaks for, and until when (seconds since 1970). Raises Unauthenticated, TokenExpired."""
+    def verify(self, token: bytes, now_s: float) -> Verified:
+        """Raises Unauthenticated, TokenExpired."""
         if len(token) > TOKEN_BYTES_MAX:
             raise Unauthenticated
         try:
@@ -49,4 +61,4 @@ class Verifier:
             raise Unauthenticated
         if claims.exp <= now_s:
             raise TokenExpired
-        return Actor(claims.sub, claims.sid, claims.role), claims.exp
+        return Verified(Actor(claims.sub, claims.sid, claims.perms), claims.exp, claims.perms_at)

@@ -37,4 +37,4 @@ def session_of(tokens: Tokens) -> SessionId:
 
 
 def actor_of(tokens: Tokens) -> Actor:
-    return Actor(tokens.user.id, session_of(tokens), tokens.user.role)
+    return Actor(tokens.user.id, session_of(tokens), frozenset(tokens.user.permissions))

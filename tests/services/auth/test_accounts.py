@@ -30,6 +30,7 @@ from kaif.interfaces.auth import (
     Tokens,
     UsernameTaken,
 )
+from kaif.interfaces.auth.roles import PERMISSIONS
 from kaif.kernel.actor import NOBODY, UserId
 
 
@@ -49,7 +50,8 @@ async def test_the_first_account_is_the_owners_and_then_the_server_is_set_up(ser
 
     tokens = await set_up(services.auth)
 
-    assert tokens.user.role == "owner"
+    assert tokens.user.roles == ["owner"]
+    assert set(tokens.user.permissions) == PERMISSIONS
     assert not (await services.auth.get_setup(NOBODY, Nothing())).needed
     with pytest.raises(SetupCodeWrong):
         await services.auth.set_up(NOBODY, a_set_up("second"))
@@ -84,7 +86,7 @@ async def test_who_registers_is_a_member_under_small_letters(services: Services)
 
     user = (await services.auth.register(NOBODY, Register("Anna", "Anna@Example.ORG", PASSWORD))).user
 
-    assert (user.username, user.email, user.display_name, user.role) == ("anna", "anna@example.org", "Anna", "member")
+    assert (user.username, user.email, user.display_name, user.roles) == ("anna", "anna@example.org", "Anna", [])
 
 
 async def test_names_and_addresses_are_taken_whatever_their_letters(services: Services) -> None:

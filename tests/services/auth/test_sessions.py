@@ -20,7 +20,7 @@ from kaif.services.auth.tokens import Signer, new_signing_key
 
 
 async def ended(auth: Auth) -> list[SessionId]:
-    return (await auth.get_ended_sessions(NOBODY, Nothing())).session_ids
+    return (await auth.get_withdrawn(NOBODY, Nothing())).session_ids
 
 
 async def test_a_refresh_gives_new_tokens_of_the_same_session(services: Services) -> None:

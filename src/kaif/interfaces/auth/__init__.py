@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from kaif.kernel.events import Event
 from kaif.kernel.ids import PATTERN
@@ -14,6 +14,8 @@ from kaif.kernel.remote import repeatable
 
 # A session that ended is named on this channel of the cache, so that every gateway forgets it at once.
 SESSIONS_ENDED = "auth.sessions_ended"
+# Whose permissions changed is named on this one, so that their tokens of before are refreshed.
+PERMISSIONS_CHANGED = "auth.permissions_changed"
 
 ACCESS_TOKEN_SECONDS = 600
 
@@ -31,7 +33,8 @@ Password = Annotated[str, Meta(min_length=15, max_length=1024)]
 # PostgreSQL stores no NUL.
 _NO_NUL = r"^[^\x00]*$"
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
-Role = Literal["owner", "member"]
+# Everybody is a member; further roles add permissions.
+RoleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,31}$(?!\n)")]
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +56,8 @@ class User(msgspec.Struct, frozen=True):
     username: str
     email: str
     display_name: str
-    role: Role
+    roles: list[str]
+    permissions: list[Permission]
     created_at: datetime
 
 
@@ -122,8 +126,16 @@ class Jwks(msgspec.Struct, frozen=True):
     keys: list[dict[str, str]]
 
 
-class EndedSessions(msgspec.Struct, frozen=True):
+class PermissionChange(msgspec.Struct, frozen=True, array_like=True):
+    user_id: UserId
+    at_us: int
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """What unexpired access tokens may still claim: sessions that have ended, permissions that have changed."""
+
     session_ids: list[SessionId]
+    permissions: list[PermissionChange]
 
 
 class PersonChanged(Event, frozen=True, kw_only=True):
@@ -224,6 +236,6 @@ class Auth(Protocol):
         ...
 
     @repeatable
-    async def get_ended_sessions(self, actor: Actor, request: Nothing) -> EndedSessions:
-        """Sessions whose access tokens could still be unexpired; for gateways that start or missed news."""
+    async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
+        """For gateways that start or missed news."""
         ...

@@ -52,6 +52,8 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
         "security": [] if route.public else [{"bearer": []}],
         "x-limit": {"per_minute": route.limit.per_minute, "burst": route.limit.burst},
     }
+    if route.needs:
+        operation["x-permission"] = route.needs
     if description.strip():
         operation["description"] = description.strip()
     schema = components[_request(route).__name__]

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from kaif.kernel.actor import Permission
 from kaif.kernel.limits import Limit
 
 USUAL = Limit("usual", per_minute=1200, burst=300)
@@ -18,6 +19,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     use_case: Callable[..., Any]
     status: int = 200
     public: bool = False
+    needs: Permission | None = None
     limit: Limit = USUAL
 
     @property
@@ -29,15 +31,28 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return self.method == "POST"
 
 
-def get(path: str, use_case: Callable[..., Any], *, public: bool = False, limit: Limit = USUAL) -> Route:
-    return Route(method="GET", path=path, use_case=use_case, public=public, limit=limit)
+def get(
+    path: str,
+    use_case: Callable[..., Any],
+    *,
+    public: bool = False,
+    needs: Permission | None = None,
+    limit: Limit = USUAL,
+) -> Route:
+    return Route(method="GET", path=path, use_case=use_case, public=public, needs=needs, limit=limit)
 
 
 def post(
-    path: str, use_case: Callable[..., Any], *, status: int = 200, public: bool = False, limit: Limit = USUAL
+    path: str,
+    use_case: Callable[..., Any],
+    *,
+    status: int = 200,
+    public: bool = False,
+    needs: Permission | None = None,
+    limit: Limit = USUAL,
 ) -> Route:
-    return Route(method="POST", path=path, use_case=use_case, status=status, public=public, limit=limit)
+    return Route(method="POST", path=path, use_case=use_case, status=status, public=public, needs=needs, limit=limit)
 
 
-def delete(path: str, use_case: Callable[..., Any], *, limit: Limit = USUAL) -> Route:
-    return Route(method="DELETE", path=path, use_case=use_case, status=204, limit=limit)
+def delete(path: str, use_case: Callable[..., Any], *, needs: Permission | None = None, limit: Limit = USUAL) -> Route:
+    return Route(method="DELETE", path=path, use_case=use_case, status=204, needs=needs, limit=limit)

@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-from datetime import datetime
 
 import msgspec
 
-from kaif.interfaces.auth import BadDisplayName, Person, Role, User
-from kaif.kernel.actor import SessionId, UserId
+from kaif.interfaces.auth import BadDisplayName, Person, User
+from kaif.kernel.actor import Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.text import clean_name
 
@@ -22,14 +21,17 @@ class Account(msgspec.Struct, frozen=True):
     username: str
     email: str
     display_name: str
-    role: Role
     password_hash: str
     created_at_us: int
+    # Names, separated by spaces.
+    roles: str = ""
+    permitted_at_us: int = 0
 
-    @property
-    def user(self) -> User:
-        created_at: datetime = as_datetime(self.created_at_us)
-        return User(self.id, self.username, self.email, self.display_name, self.role, created_at)
+    def user(self, permissions: frozenset[Permission]) -> User:
+        """As the person sees themselves."""
+        created_at = as_datetime(self.created_at_us)
+        roles = self.roles.split()
+        return User(self.id, self.username, self.email, self.display_name, roles, sorted(permissions), created_at)
 
     @property
     def person(self) -> Person:

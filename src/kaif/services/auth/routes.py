@@ -1,7 +1,8 @@
 """The HTTP surface of auth."""
 
 from kaif.interfaces.auth import Auth
-from kaif.kernel.http import get, post
+from kaif.interfaces.auth.roles import MANAGE_ROLES, Roles
+from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
 
 # Guessing passwords and making accounts by the thousand is what these stop.
@@ -20,4 +21,12 @@ ROUTES = [
     get("/v1/auth/people", Auth.find_people, limit=SEARCH),
     get("/v1/auth/people/{user_id}", Auth.get_person),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
+]
+
+ROLES_ROUTES = [
+    get("/v1/auth/roles", Roles.list_roles, needs=MANAGE_ROLES),
+    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES),
+    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES),
+    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES),
+    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES),
 ]

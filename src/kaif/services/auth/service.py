@@ -6,7 +6,6 @@ from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     SESSIONS_ENDED,
     EmailTaken,
-    EndedSessions,
     FindPeople,
     GetPeople,
     GetPerson,
@@ -20,7 +19,6 @@ from kaif.interfaces.auth import (
     PersonNotFound,
     Refresh,
     Register,
-    Role,
     SessionEnded,
     SetUp,
     SetupCodeWrong,
@@ -29,14 +27,16 @@ from kaif.interfaces.auth import (
     Tokens,
     User,
     UsernameTaken,
+    Withdrawn,
 )
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.auth import model, store
+from kaif.services.auth import grants, model, store
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.tokens import Signer
 
 
@@ -55,22 +55,22 @@ class AuthService:
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
         if not model.same_code(request.code, self._setup_code) or await store.is_set_up(self._database):
             raise SetupCodeWrong
-        return await self._create_account(request, "owner")
+        return await self._create_account(request, OWNER)
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
-        return await self._create_account(request, "member")
+        return await self._create_account(request)
 
-    async def _create_account(self, wanted: Register, role: Role) -> Tokens:
+    async def _create_account(self, wanted: Register, role: str = "") -> Tokens:
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
         await self._refuse_taken(username, email)
         password_hash = await self._passwords.hash(wanted.password)
-        account = Account(UserId(new_id()), username, email, display_name, role, password_hash, self._clock())
+        account = Account(UserId(new_id()), username, email, display_name, password_hash, self._clock(), role)
         try:
             async with self._database.transaction() as tx:
-                if role == "owner":
+                if role == OWNER:
                     await store.claim_setup(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
@@ -109,7 +109,7 @@ class AuthService:
             await store.add_session(
                 tx, session_id, account.id, model.hash_of(refresh_token), now_us, now_us + model.SESSION_IDLE_US
             )
-        return self._tokens(account, session_id, refresh_token, now_us)
+        return await self._tokens(account, session_id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
@@ -131,7 +131,7 @@ class AuthService:
         account = await self._accounts(user_id) if user_id else None
         if account is None:
             raise SessionEnded
-        return self._tokens(account, session_id, refresh_token, now_us)
+        return await self._tokens(account, session_id, refresh_token, now_us)
 
     async def log_out(self, actor: Actor, request: Refresh) -> Nothing:
         session_id = await self._session_to_end(actor, request)
@@ -156,15 +156,17 @@ class AuthService:
             # Gateways ask for the ended sessions themselves when the cache is back.
             return
 
-    def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
-        access_token = self._signer.sign(account.id, session_id, account.role, now_us)
-        return Tokens(account.user, access_token, refresh_token, ACCESS_TOKEN_SECONDS)
+    async def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
+        permissions = permitted(account.roles.split(), await grants.own_roles(self._database) if account.roles else {})
+        actor = Actor(account.id, session_id, permissions)
+        access_token = self._signer.sign(actor, account.permitted_at_us, now_us)
+        return Tokens(account.user(permissions), access_token, refresh_token, ACCESS_TOKEN_SECONDS)
 
     async def get_me(self, actor: Actor, request: Nothing) -> User:
         account = await self._accounts(actor.user_id)
         if account is None:
             raise Unauthenticated
-        return account.user
+        return account.user(actor.permissions)
 
     async def find_people(self, actor: Actor, request: FindPeople) -> People:
         prefix = request.query.strip().casefold()[: model.WORD_CHARS_MAX]
@@ -184,6 +186,7 @@ class AuthService:
     async def get_keys(self, actor: Actor, request: Nothing) -> Jwks:
         return self._signer.public_keys
 
-    async def get_ended_sessions(self, actor: Actor, request: Nothing) -> EndedSessions:
+    async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
         since_us = self._clock() - ACCESS_TOKEN_SECONDS * SECOND_US
-        return EndedSessions(await store.ended_since(self._database, since_us))
+        ended = await store.ended_since(self._database, since_us)
+        return Withdrawn(ended, await grants.changed_since(self._database, since_us))

@@ -1,14 +1,21 @@
 """Every question that auth asks its database."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from kaif.engines.database import Database, Lookup, Transaction
+from kaif.engines.database import Database, Lookup, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.kernel.actor import SessionId, UserId
 from kaif.services.auth.model import Account, search_words
 
-_ACCOUNT = "id, username, email, display_name, role, password_hash, created_at_us"
+_ACCOUNT = "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us"
 _LAST_LETTER = "\U0010ffff"
+
+
+class Reads(Protocol):
+    """A database, or a transaction of it: both read alike."""
+
+    async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
 
 
 def accounts(database: Database) -> Lookup[Account]:
@@ -41,16 +48,16 @@ async def add_account(tx: Transaction, account: Account) -> None:
     """Raises AlreadyExists when the username or the address was taken meanwhile."""
     await tx.execute(
         """
-        INSERT INTO auth_users (id, username, email, display_name, role, password_hash, created_at_us)
-        VALUES (:id, :username, :email, :display_name, :role, :password_hash, :created_at_us)
+        INSERT INTO auth_users (id, username, email, display_name, password_hash, created_at_us, roles)
+        VALUES (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles)
         """,
         id=account.id,
         username=account.username,
         email=account.email,
         display_name=account.display_name,
-        role=account.role,
         password_hash=account.password_hash,
         created_at_us=account.created_at_us,
+        roles=account.roles,
     )
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])

@@ -10,7 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, Jwks
-from kaif.kernel.actor import SessionId, UserId
+from kaif.kernel.actor import Actor, SessionId
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.ids import new_id
 from kaif.kernel.tokens import ALGORITHM, AUDIENCE, ISSUER, TYPE
@@ -32,15 +32,16 @@ class Signer:
         private = str(self._key.as_dict(private=True)["d"])
         self._sealing_key = hashlib.sha256(f"refresh tokens of {private}".encode()).digest()
 
-    def sign(self, user_id: UserId, session_id: SessionId, role: str, now_us: int) -> str:
+    def sign(self, actor: Actor, permitted_at_us: int, now_us: int) -> str:
         now_s = now_us // SECOND_US
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "client_id": "kaif",
-            "sub": user_id,
-            "sid": session_id,
-            "role": role,
+            "sub": actor.user_id,
+            "sid": actor.session_id,
+            "perms": sorted(actor.permissions),
+            "perms_at": permitted_at_us,
             "iat": now_s,
             "exp": now_s + ACCESS_TOKEN_SECONDS,
             "jti": new_id(),

@@ -1,0 +1,106 @@
+"""What roles promise: who holds one may do what it permits at once, and no longer when it is taken away."""
+
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import GivenUserId, Nothing, RoleName
+from kaif.kernel.actor import Actor, Permission
+from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.remote import repeatable
+
+MANAGE_ROLES = Permission("auth.manage_roles")
+MANAGE_PEOPLE = Permission("auth.manage_people")
+READ_AUDIT = Permission("auth.read_audit")
+READ_MAILBOX = Permission("auth.read_mailbox")
+
+PERMISSIONS = frozenset({MANAGE_ROLES, MANAGE_PEOPLE, READ_AUDIT, READ_MAILBOX})
+
+
+class RoleOf(msgspec.Struct, frozen=True):
+    """A role and what it permits; a built-in one can't be changed."""
+
+    name: str
+    permissions: list[Permission]
+    built_in: bool
+
+
+class RoleList(msgspec.Struct, frozen=True):
+    roles: list[RoleOf]
+
+
+class DefineRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: RoleName
+    permissions: Annotated[list[Permission], Meta(max_length=100)]
+
+
+class DropRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: RoleName
+
+
+class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    user_id: GivenUserId
+    role: RoleName
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """The roles that the person holds now."""
+
+    roles: list[str]
+
+
+class RoleNotFound(NotFound):
+    code, detail = "role_not_found", "There is no such role."
+
+
+class RoleBuiltIn(Conflict):
+    code, detail = "role_built_in", "This role is built in: it can't be changed or dropped."
+
+
+class UnknownPermission(Invalid):
+    """Details carry permission."""
+
+    code, detail = "unknown_permission", "There is no such permission."
+
+
+class BeyondYourOwn(Forbidden):
+    """Details carry permission, one that the role has and the actor lacks."""
+
+    code, detail = "beyond_your_own", "This role permits more than yours do."
+
+
+class LastOwner(Conflict):
+    code, detail = "last_owner", "The server must keep an owner."
+
+
+class Roles(Protocol):
+    """All of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they may not do."""
+
+    @repeatable
+    async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
+        """Built-in ones first, then the server's own by name."""
+        ...
+
+    @repeatable
+    async def define_role(self, actor: Actor, request: DefineRole) -> RoleOf:
+        """Make a role of the server's own, or change what it permits: for everyone who holds it, at once.
+
+        Raises RoleBuiltIn, UnknownPermission, BeyondYourOwn.
+        """
+        ...
+
+    @repeatable
+    async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
+        """Take it from everyone. Raises RoleBuiltIn, BeyondYourOwn; a role that is gone is no error."""
+        ...
+
+    @repeatable
+    async def grant_role(self, actor: Actor, request: Grant) -> Granted:
+        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn; granting twice is no error."""
+        ...
+
+    @repeatable
+    async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
+        """Raises PersonNotFound, BeyondYourOwn, LastOwner; revoking twice is no error."""
+        ...

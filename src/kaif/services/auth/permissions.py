@@ -1,0 +1,40 @@
+"""The built-in roles, free of storage. What a later service permits joins the roles that are meant to do it."""
+
+from collections.abc import Iterable, Mapping
+
+from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, PERMISSIONS, READ_AUDIT, BeyondYourOwn
+from kaif.kernel.actor import Permission
+
+OWNER = "owner"
+
+Permissions = frozenset[Permission]
+
+BUILT_IN: dict[str, Permissions] = {
+    "member": frozenset(),
+    "seller": frozenset(),
+    "moderator": frozenset(),
+    "support": frozenset({MANAGE_PEOPLE}),
+    "compliance": frozenset({READ_AUDIT}),
+    "admin": frozenset({MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}),
+    OWNER: PERMISSIONS,
+}
+
+
+def permitted(roles: Iterable[str], own: Mapping[str, Permissions]) -> Permissions:
+    """What the roles permit together; `own` are the server's own ones. A role that was dropped permits nothing."""
+    return frozenset().union(*(BUILT_IN.get(role) or own.get(role, frozenset()) for role in roles))
+
+
+def must_hold(held: Permissions, wanted: Iterable[Permission]) -> None:
+    """Raises BeyondYourOwn."""
+    missing = sorted(set(wanted) - held)
+    if missing:
+        raise BeyondYourOwn(permission=missing[0])
+
+
+def with_role(roles: str, role: str) -> str:
+    return " ".join(sorted({*roles.split(), role}))
+
+
+def without_role(roles: str, role: str) -> str:
+    return " ".join(sorted({*roles.split()} - {role}))

@@ -1,0 +1,116 @@
+"""Who may do what: roles, and who holds them."""
+
+import msgspec
+
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound
+from kaif.interfaces.auth.roles import (
+    PERMISSIONS,
+    DefineRole,
+    DropRole,
+    Grant,
+    Granted,
+    LastOwner,
+    RoleBuiltIn,
+    RoleList,
+    RoleNotFound,
+    RoleOf,
+    UnknownPermission,
+)
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Unavailable
+from kaif.services.auth import grants
+from kaif.services.auth.permissions import BUILT_IN, OWNER, must_hold, permitted, with_role, without_role
+
+
+class RolesService:
+    def __init__(self, database: Database, cache: Cache, clock: Clock) -> None:
+        self._database, self._cache, self._clock = database, cache, clock
+
+    async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
+        own = await grants.own_roles(self._database)
+        built_in = [RoleOf(name, sorted(permissions), True) for name, permissions in BUILT_IN.items()]
+        return RoleList(built_in + [RoleOf(name, sorted(permissions), False) for name, permissions in own.items()])
+
+    async def define_role(self, actor: Actor, request: DefineRole) -> RoleOf:
+        if request.name in BUILT_IN:
+            raise RoleBuiltIn
+        for permission in request.permissions:
+            if permission not in PERMISSIONS:
+                raise UnknownPermission(permission=permission)
+        async with self._database.transaction() as tx:
+            before = (await grants.own_roles(tx)).get(request.name, frozenset())
+            must_hold(actor.permissions, before | {*request.permissions})
+            await grants.define(tx, request.name, request.permissions)
+            changes = await self._rewrite_holders(tx, request.name, keep=True)
+        await self._announce(changes)
+        return RoleOf(request.name, sorted({*request.permissions}), False)
+
+    async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
+        if request.name in BUILT_IN:
+            raise RoleBuiltIn
+        async with self._database.transaction() as tx:
+            must_hold(actor.permissions, (await grants.own_roles(tx)).get(request.name, frozenset()))
+            await grants.drop(tx, request.name)
+            changes = await self._rewrite_holders(tx, request.name, keep=False)
+        await self._announce(changes)
+        return Nothing()
+
+    async def _rewrite_holders(self, tx: Transaction, role: str, *, keep: bool) -> list[PermissionChange]:
+        """What the role permits has changed for everyone who holds it."""
+        changes = []
+        for user_id, roles in (await grants.lock_privileged(tx)).items():
+            if role in roles.split():
+                changes.append(await self._set_roles(tx, user_id, roles if keep else without_role(roles, role)))
+        return changes
+
+    async def _set_roles(self, tx: Transaction, user_id: UserId, roles: str) -> PermissionChange:
+        now_us = self._clock()
+        await grants.set_roles(tx, user_id, roles, now_us)
+        return PermissionChange(user_id, now_us)
+
+    async def grant_role(self, actor: Actor, request: Grant) -> Granted:
+        async with self._database.transaction() as tx:
+            own = await grants.own_roles(tx)
+            if request.role not in BUILT_IN and request.role not in own:
+                raise RoleNotFound
+            must_hold(actor.permissions, permitted([request.role], own))
+            roles = await grants.lock_roles(tx, request.user_id)
+            if roles is None:
+                raise PersonNotFound
+            changes = []
+            # Everybody is a member already.
+            if request.role != "member" and request.role not in roles.split():
+                roles = with_role(roles, request.role)
+                changes.append(await self._set_roles(tx, request.user_id, roles))
+        await self._announce(changes)
+        return Granted(roles.split())
+
+    async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
+        async with self._database.transaction() as tx:
+            must_hold(actor.permissions, permitted([request.role], await grants.own_roles(tx)))
+            # All of them are locked, so that two owners can't dismiss each other at once.
+            privileged = await grants.lock_privileged(tx)
+            roles = privileged.get(request.user_id)
+            if roles is None:
+                roles = await grants.lock_roles(tx, request.user_id)
+            if roles is None:
+                raise PersonNotFound
+            changes = []
+            if request.role in roles.split():
+                if request.role == OWNER and sum(OWNER in held.split() for held in privileged.values()) == 1:
+                    raise LastOwner
+                roles = without_role(roles, request.role)
+                changes.append(await self._set_roles(tx, request.user_id, roles))
+        await self._announce(changes)
+        return Granted(roles.split())
+
+    async def _announce(self, changes: list[PermissionChange]) -> None:
+        try:
+            for change in changes:
+                await self._cache.publish(PERMISSIONS_CHANGED, msgspec.msgpack.encode(change))
+        except Unavailable:
+            # Gateways ask for what was withdrawn themselves when the cache is back.
+            return
