@@ -27,6 +27,7 @@ from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import Actor, SessionId, UserId
@@ -191,6 +192,7 @@ class Split:
             "KAIF_MESSAGING": ",".join(f"{host}:{port}" for host, port in messagings),
             "KAIF_INTERNAL_SECRET": secrets.token_hex(32),
             "KAIF_SIGNING_KEY": new_signing_key(),
+            "KAIF_AUDIT_KEY": secrets.token_hex(32),
             "KAIF_SETUP_CODE": self.setup_code,
             "KAIF_LIMITS_SCALE": "1000",
             **settings,
@@ -561,6 +563,7 @@ class Services(NamedTuple):
     cache: Cache
     auth: Auth
     roles: Roles
+    audit: Audit
     messaging: Messaging
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
@@ -580,6 +583,7 @@ async def wired_services(folder: Path, database_url: str, setup_code: str = "set
         "KAIF_DATABASE_URL": database_url,
         "KAIF_SETUP_CODE": setup_code,
         "KAIF_SIGNING_KEY": new_signing_key(),
+        "KAIF_AUDIT_KEY": "a key of the audit log",
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
     async with (
@@ -588,4 +592,4 @@ async def wired_services(folder: Path, database_url: str, setup_code: str = "set
         compose.auth_services(settings, database, cache) as auths,
         compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
-        yield Services(database, cache, auths[Auth], auths[Roles], messaging)
+        yield Services(database, cache, auths[Auth], auths[Roles], auths[Audit], messaging)

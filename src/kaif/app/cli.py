@@ -13,6 +13,7 @@ from kaif.app.folder import DataFolder, running
 from kaif.app.settings import Misconfigured, Settings, read_settings
 from kaif.engines.database.migrations import MigrationRefused
 from kaif.kernel.errors import KaifError
+from kaif.services.auth.chain import Broken
 
 
 class Sentences(click.Group):
@@ -21,7 +22,7 @@ class Sentences(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (Misconfigured, MigrationRefused, KaifError, OSError) as error:
+        except (Misconfigured, MigrationRefused, Broken, KaifError, OSError) as error:
             click.echo(f"kaif: {_sentence(error)}", err=True)
             sys.exit(1)
 
@@ -145,6 +146,32 @@ def doctor(data: Path) -> None:
 
     if not report(read_settings(data, "127.0.0.1", 8080), click.echo):
         sys.exit(1)
+
+
+@main.group()
+def audit() -> None:
+    """Read and check the audit log: what happened to accounts, sessions and roles."""
+
+
+@audit.command("verify")
+@data_option
+def verify_audit(data: Path) -> None:
+    """Check that no entry was changed, added or removed; the server may be running."""
+    from kaif.app import auditing
+
+    count = auditing.verify(read_settings(data, "127.0.0.1", 8080))
+    click.echo(f"The audit log is sound: {count} entries.")
+
+
+@audit.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=False))
+@data_option
+def export_audit(file: Path, data: Path) -> None:
+    """Write all of it to FILE as lines of JSON, the oldest entry first."""
+    from kaif.app import auditing
+
+    count = auditing.export(read_settings(data, "127.0.0.1", 8080), file)
+    click.echo(f"{file} holds {count} entries.")
 
 
 @main.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import kaif
+from kaif.app.anchors import Anchors, anchoring
 from kaif.app.settings import Misconfigured, Settings
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
@@ -30,6 +31,7 @@ from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
@@ -38,9 +40,10 @@ from kaif.kernel.http import Endpoint, Route, Table
 from kaif.kernel.http.openapi import openapi_document
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
+from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.roles import RolesService
-from kaif.services.auth.routes import ROLES_ROUTES
+from kaif.services.auth.routes import AUDIT_ROUTES, ROLES_ROUTES
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.tokens import Signer
@@ -51,7 +54,7 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 # The interfaces of each process's services, and the routes on which the world reaches them.
-AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (Roles, ROLES_ROUTES)]
+AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (Roles, ROLES_ROUTES), (Audit, AUDIT_ROUTES)]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
@@ -97,12 +100,14 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 @asynccontextmanager
 async def auth_services(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[Services]:
     await database.migrate("auth", _migrations(auth))
-    passwords = Passwords()
+    passwords, audit = Passwords(), AuditLog(settings.audit_key, now_us)
     try:
-        yield {
-            Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code),
-            Roles: RolesService(database, cache, now_us),
-        }
+        async with anchoring(database, Anchors(settings.audit_anchors)):
+            yield {
+                Auth: AuthService(database, cache, passwords, _signer(settings), audit, now_us, settings.setup_code),
+                Roles: RolesService(database, cache, audit, now_us),
+                Audit: AuditService(database),
+            }
     finally:
         passwords.close()
 

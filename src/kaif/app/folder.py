@@ -2,14 +2,18 @@
 
 import fcntl
 import os
+import secrets
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from kaif.app.settings import Misconfigured
 from kaif.services.auth.tokens import new_signing_key
+
+AUDIT_KEY = "audit-key"
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -44,6 +48,10 @@ class DataFolder:
     def signing_key(self) -> str:
         """The key of access tokens, made at the first start."""
         return secret_file(self.path / "secrets" / "signing-key.json", new_signing_key)
+
+    def audit_key(self) -> str:
+        """What the audit log's chain is sealed with; it never changes."""
+        return secret_file(self.path / "secrets" / AUDIT_KEY, partial(secrets.token_hex, 32))
 
     def release(self) -> None:
         os.ftruncate(self._lock, 0)

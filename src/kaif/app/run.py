@@ -43,7 +43,12 @@ def _up(settings: Settings, say: Say) -> bool:
         say(f"The restored data is in place; what was there before is in {kept}.")
     listener = listen_or_explain(settings)
     port = listener.getsockname()[1]
-    settings = msgspec.structs.replace(settings, port=port, signing_key=settings.signing_key or folder.signing_key())
+    settings = msgspec.structs.replace(
+        settings,
+        port=port,
+        signing_key=settings.signing_key or folder.signing_key(),
+        audit_key=settings.audit_key or folder.audit_key(),
+    )
     folder.announce(settings.public_url)
     again = False
 
@@ -79,6 +84,10 @@ async def _serve(role: str, settings: Settings, say: Say) -> None:
             case "auth":
                 if not settings.signing_key:
                     raise Misconfigured("KAIF_SIGNING_KEY or KAIF_SIGNING_KEY_FILE must hold a key: see `kaif keys`.")
+                if len(settings.audit_key) < 32:
+                    raise Misconfigured(
+                        "KAIF_AUDIT_KEY or KAIF_AUDIT_KEY_FILE must hold 32 or more characters that never change."
+                    )
                 await compose.run_auth(settings, stop, started)
             case "messaging":
                 await compose.run_messaging(settings, stop, started)

@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: list[Network]
     metrics_token: str
     signing_key: str
+    audit_key: str
+    audit_anchors: Path
     internal_secret: str
     auth_addresses: Addresses
     messaging_addresses: Addresses
@@ -53,6 +55,8 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         trusted_proxies=_networks(env, "KAIF_TRUSTED_PROXIES"),
         metrics_token=_secret(env, "KAIF_METRICS_TOKEN"),
         signing_key=_secret(env, "KAIF_SIGNING_KEY"),
+        audit_key=_secret(env, "KAIF_AUDIT_KEY"),
+        audit_anchors=Path(env.get("KAIF_AUDIT_ANCHORS") or data / "audit" / "anchors.jsonl"),
         internal_secret=_secret(env, "KAIF_INTERNAL_SECRET"),
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),

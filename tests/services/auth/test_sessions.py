@@ -14,6 +14,7 @@ from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, Session
 from kaif.kernel.actor import NOBODY, SessionId
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.tokens import TokenExpired, Verifier
+from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.tokens import Signer, new_signing_key
@@ -122,8 +123,9 @@ class TestTime:
         settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
         passwords = Passwords()
         async with compose.database_of(settings) as database, compose.auth_services(settings, database, MemoryCache()):
+            audit = AuditLog("a key of the audit log", lambda: self.now_us)
             self.auth: Auth = AuthService(
-                database, MemoryCache(), passwords, self.signer, lambda: self.now_us, "set-up-code"
+                database, MemoryCache(), passwords, self.signer, audit, lambda: self.now_us, "set-up-code"
             )
             yield
         passwords.close()

@@ -22,12 +22,13 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unavailable
 from kaif.services.auth import grants
+from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.permissions import BUILT_IN, OWNER, must_hold, permitted, with_role, without_role
 
 
 class RolesService:
-    def __init__(self, database: Database, cache: Cache, clock: Clock) -> None:
-        self._database, self._cache, self._clock = database, cache, clock
+    def __init__(self, database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> None:
+        self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
 
     async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
         own = await grants.own_roles(self._database)
@@ -40,13 +41,15 @@ class RolesService:
         for permission in request.permissions:
             if permission not in PERMISSIONS:
                 raise UnknownPermission(permission=permission)
+        permissions = sorted({*request.permissions})
         async with self._database.transaction() as tx:
             before = (await grants.own_roles(tx)).get(request.name, frozenset())
-            must_hold(actor.permissions, before | {*request.permissions})
-            await grants.define(tx, request.name, request.permissions)
+            must_hold(actor.permissions, before.union(permissions))
+            await grants.define(tx, request.name, permissions)
             changes = await self._rewrite_holders(tx, request.name, keep=True)
+            await self._audit.record(tx, actor, "role_defined", NO_ONE, role=request.name, permissions=permissions)
         await self._announce(changes)
-        return RoleOf(request.name, sorted({*request.permissions}), False)
+        return RoleOf(request.name, permissions, False)
 
     async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
         if request.name in BUILT_IN:
@@ -55,6 +58,7 @@ class RolesService:
             must_hold(actor.permissions, (await grants.own_roles(tx)).get(request.name, frozenset()))
             await grants.drop(tx, request.name)
             changes = await self._rewrite_holders(tx, request.name, keep=False)
+            await self._audit.record(tx, actor, "role_dropped", NO_ONE, role=request.name)
         await self._announce(changes)
         return Nothing()
 
@@ -85,6 +89,7 @@ class RolesService:
             if request.role != "member" and request.role not in roles.split():
                 roles = with_role(roles, request.role)
                 changes.append(await self._set_roles(tx, request.user_id, roles))
+                await self._audit.record(tx, actor, "role_granted", request.user_id, role=request.role)
         await self._announce(changes)
         return Granted(roles.split())
 
@@ -104,6 +109,7 @@ class RolesService:
                     raise LastOwner
                 roles = without_role(roles, request.role)
                 changes.append(await self._set_roles(tx, request.user_id, roles))
+                await self._audit.record(tx, actor, "role_revoked", request.user_id, role=request.role)
         await self._announce(changes)
         return Granted(roles.split())
 

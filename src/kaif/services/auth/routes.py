@@ -1,7 +1,8 @@
 """The HTTP surface of auth."""
 
 from kaif.interfaces.auth import Auth
-from kaif.interfaces.auth.roles import MANAGE_ROLES, Roles
+from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.roles import MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -30,3 +31,5 @@ ROLES_ROUTES = [
     post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES),
     delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES),
 ]
+
+AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]

@@ -29,11 +29,12 @@ from kaif.interfaces.auth import (
     UsernameTaken,
     Withdrawn,
 )
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated, Unavailable
 from kaif.kernel.ids import new_id
 from kaif.services.auth import grants, model, store
+from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
@@ -42,10 +43,17 @@ from kaif.services.auth.tokens import Signer
 
 class AuthService:
     def __init__(
-        self, database: Database, cache: Cache, passwords: Passwords, signer: Signer, clock: Clock, setup_code: str
+        self,
+        database: Database,
+        cache: Cache,
+        passwords: Passwords,
+        signer: Signer,
+        audit: AuditLog,
+        clock: Clock,
+        setup_code: str,
     ) -> None:
         self._database, self._cache = database, cache
-        self._passwords, self._signer, self._clock = passwords, signer, clock
+        self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
         self._setup_code = setup_code
         self._accounts = store.accounts(database)
 
@@ -74,6 +82,7 @@ class AuthService:
                     await store.claim_setup(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
+                await self._audit.record(tx, Actor(account.id), "account_created", account.id, roles=account.roles)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
@@ -91,10 +100,17 @@ class AuthService:
         account = await store.find_by_login(self._database, request.login.strip().lower())
         right = await self._passwords.verify(account.password_hash if account else None, request.password)
         if account is None or not right:
+            await self._record_failure(account)
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             await self._rehash(account, request.password)
         return await self._open_session(account)
+
+    async def _record_failure(self, account: Account | None) -> None:
+        """Written whether or not there is the account, so that both take as long. The name that was given may be a
+        password in the wrong field, so it is not kept."""
+        async with self._database.transaction() as tx:
+            await self._audit.record(tx, NOBODY, "sign_in_failed", account.id if account else NO_ONE)
 
     async def _rehash(self, account: Account, password: str) -> None:
         password_hash = await self._passwords.hash(password)
@@ -109,6 +125,7 @@ class AuthService:
             await store.add_session(
                 tx, session_id, account.id, model.hash_of(refresh_token), now_us, now_us + model.SESSION_IDLE_US
             )
+            await self._audit.record(tx, Actor(account.id, session_id), "signed_in", account.id, session=session_id)
         return await self._tokens(account, session_id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
@@ -125,8 +142,10 @@ class AuthService:
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._signer.has_made(request.refresh_token)
-            stolen = was_good and await store.end_session(tx, session_id, now_us)
-        if stolen:
+            stolen_from = await store.end_session(tx, session_id, now_us) if was_good else None
+            if stolen_from:
+                await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)
+        if stolen_from:
             await self._announce_end(session_id)
         account = await self._accounts(user_id) if user_id else None
         if account is None:
@@ -138,8 +157,10 @@ class AuthService:
         if session_id is None:
             return Nothing()
         async with self._database.transaction() as tx:
-            ended = await store.end_session(tx, session_id, self._clock())
-        if ended:
+            user_id = await store.end_session(tx, session_id, self._clock())
+            if user_id:
+                await self._audit.record(tx, actor, "signed_out", user_id, session=session_id)
+        if user_id:
             await self._announce_end(session_id)
         return Nothing()
 

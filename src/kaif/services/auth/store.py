@@ -140,16 +140,19 @@ async def find_session(database: Database, refresh_hash: str) -> SessionId | Non
     return rows[0][0] if rows else None
 
 
-async def end_session(tx: Transaction, session_id: SessionId, now_us: int) -> bool:
-    """False when there was no such session."""
-    if not await tx.execute("DELETE FROM auth_sessions WHERE id = :session_id", session_id=session_id):
-        return False
+async def end_session(tx: Transaction, session_id: SessionId, now_us: int) -> UserId | None:
+    """Whose it was; None when there was no such session."""
+    rows: list[tuple[UserId]] = await tx.fetch(
+        tuple, "DELETE FROM auth_sessions WHERE id = :session_id RETURNING user_id", session_id=session_id
+    )
+    if not rows:
+        return None
     await tx.execute(
         "INSERT INTO auth_ended_sessions (session_id, ended_at_us) VALUES (:session_id, :now_us)",
         session_id=session_id,
         now_us=now_us,
     )
-    return True
+    return rows[0][0]
 
 
 async def forget_expired(tx: Transaction, now_us: int, ended_before_us: int) -> None:

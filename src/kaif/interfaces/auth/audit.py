@@ -1,0 +1,55 @@
+"""What the audit log promises: every security-relevant action, in an order that nobody can change unnoticed."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import GivenUserId
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.remote import repeatable
+
+Action = Literal[
+    "account_created",
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "session_stolen",
+    "role_defined",
+    "role_dropped",
+    "role_granted",
+    "role_revoked",
+]
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """Who did what to whom; `actor_id` is empty for nobody, `subject_id` where it concerns no account."""
+
+    seq: int
+    at: datetime
+    action: str
+    actor_id: UserId
+    subject_id: UserId
+    details: dict[str, Any]
+
+
+class ListAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Newest first, before `before`; of one action, of what one person did or what was done to them."""
+
+    action: Action | None = None
+    user_id: GivenUserId | None = None
+    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    entries: list[Audited]
+    next_before: int | None
+
+
+class Audit(Protocol):
+    @repeatable
+    async def list_audit(self, actor: Actor, request: ListAudit) -> AuditPage:
+        """A page of the log; `next_before` is null on the last one. Needs READ_AUDIT."""
+        ...

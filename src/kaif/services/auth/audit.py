@@ -1,0 +1,51 @@
+"""The audit log: written in the transaction of what it tells of, read by who may."""
+
+from typing import Any
+
+import msgspec
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth.audit import Action, Audited, AuditPage, ListAudit
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import Clock, as_datetime
+from kaif.services.auth import audit_store
+from kaif.services.auth.chain import Link, hash_of
+
+# The subject of what concerns no account.
+NO_ONE = UserId("")
+
+
+class AuditLog:
+    def __init__(self, key: str, clock: Clock) -> None:
+        self._key, self._clock = key.encode(), clock
+
+    async def record(self, tx: Transaction, actor: Actor, action: Action, subject_id: UserId, **details: Any) -> None:
+        """Append what the transaction does. Locks the log until the commit, so it comes last in a transaction."""
+        head = await audit_store.lock_head(tx)
+        text = msgspec.json.encode(details).decode()
+        link = Link(head.seq + 1, self._clock(), action, actor.user_id, subject_id, text)
+        signed = msgspec.structs.replace(link, hash=hash_of(self._key, head.hash, link))
+        await audit_store.append(tx, signed)
+
+
+class AuditService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_audit(self, actor: Actor, request: ListAudit) -> AuditPage:
+        links = await audit_store.newest(
+            self._database, request.action, request.user_id, request.before, request.limit + 1
+        )
+        page = links[: request.limit]
+        return AuditPage([_audited(link) for link in page], page[-1].seq if len(links) > request.limit else None)
+
+
+def _audited(link: Link) -> Audited:
+    return Audited(
+        link.seq,
+        as_datetime(link.at_us),
+        link.action,
+        UserId(link.actor_id),
+        UserId(link.subject_id),
+        msgspec.json.decode(link.details),
+    )

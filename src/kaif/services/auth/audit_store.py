@@ -1,0 +1,56 @@
+"""Every question that the audit log asks the database."""
+
+from collections.abc import AsyncIterator
+
+from kaif.engines.database import Database, Transaction
+from kaif.kernel.actor import UserId
+from kaif.services.auth.chain import Head, Link
+from kaif.services.auth.store import Reads
+
+_LINK = "seq, at_us, action, actor_id, subject_id, details, hash"
+PAGE = 1000
+
+
+async def lock_head(tx: Transaction) -> Head:
+    """The end of the chain, held until the commit: entries are appended one transaction after the other."""
+    return (await tx.fetch(Head, "SELECT seq, hash FROM auth_audit_head WHERE id = 1 FOR UPDATE"))[0]
+
+
+async def head(reads: Reads) -> Head:
+    return (await reads.fetch(Head, "SELECT seq, hash FROM auth_audit_head WHERE id = 1"))[0]
+
+
+async def append(tx: Transaction, link: Link) -> None:
+    await tx.insert(
+        "auth_audit",
+        ("seq", "at_us", "action", "actor_id", "subject_id", "details", "hash"),
+        [(link.seq, link.at_us, link.action, link.actor_id, link.subject_id, link.details, link.hash)],
+    )
+    await tx.execute("UPDATE auth_audit_head SET seq = :seq, hash = :hash WHERE id = 1", seq=link.seq, hash=link.hash)
+
+
+async def newest(
+    reads: Reads, action: str | None, user_id: UserId | None, before: int | None, limit: int
+) -> list[Link]:
+    """Those before `before`, newest first."""
+    where, values = ["seq < :before"], {"before": before or 2**53 + 1, "limit": limit}
+    if action:
+        where.append("action = :action")
+    if user_id:
+        where.append("(actor_id = :user_id OR subject_id = :user_id)")
+    return await reads.fetch(
+        Link,
+        f"SELECT {_LINK} FROM auth_audit WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT :limit",
+        **values,
+        **({"action": action} if action else {}),
+        **({"user_id": user_id} if user_id else {}),
+    )
+
+
+async def chain(database: Database, after: int = 0) -> AsyncIterator[list[Link]]:
+    """Its links behind one of them, page by page."""
+    while page := await database.fetch(
+        Link, f"SELECT {_LINK} FROM auth_audit WHERE seq > :after ORDER BY seq LIMIT :limit", after=after, limit=PAGE
+    ):
+        yield page
+        after = page[-1].seq
