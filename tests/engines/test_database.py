@@ -16,6 +16,7 @@ from tests.waiting import eventually
 
 from kaif.engines.database import AlreadyExists, Database, open_database
 from kaif.engines.database.migrations import MigrationRefused
+from kaif.engines.database.postgres import STATEMENT_TIMEOUT_S
 from kaif.engines.database.sqlite import GROUP_TRANSACTIONS_MAX
 from kaif.kernel.errors import KaifError, StorageFull, Unavailable
 
@@ -279,6 +280,20 @@ async def test_a_dialect_may_have_its_own_variant_of_a_migration(database: Datab
 
     expected = 5 if database.dialect == "postgres" else None
     assert await database.fetch(tuple, "SELECT x FROM a") == [(expected,)]
+
+
+async def test_a_migration_and_whoever_waits_for_it_may_take_longer_than_a_statement(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Takes as long as a statement may."""
+    folder = migrations(tmp_path, {"0001_slow.sql": f"SELECT pg_sleep({STATEMENT_TIMEOUT_S + 1});\n{NOTES}"})
+    databases = [await open_database(postgres_url) for _ in range(2)]
+
+    await asyncio.gather(*[database.migrate("notes", folder) for database in databases])
+
+    assert await databases[0].fetch(tuple, "SELECT number FROM migrations WHERE service = 'notes'") == [(1,)]
+    for database in databases:
+        await database.close()
 
 
 async def test_a_migration_that_fails_leaves_nothing(database: Database, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,9 @@ def opened(server: Server, person: Person | None = None, headers: dict[str, str]
     if person:
         headers = {"authorization": f"Bearer {person.access_token}"}
     address = server.url.replace("http", "ws") + "/v1/socket"
-    return connect(address, additional_headers=headers, compression=None, proxy=None, max_queue=None)
+    return connect(
+        address, additional_headers=headers, compression=None, proxy=None, max_queue=None, ping_interval=None
+    )
 
 
 async def events(
@@ -514,6 +518,22 @@ async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(ser
         assert said.count(ping) == 1
         assert said.endswith(ping + close)
         await asyncio.wait_for(await answering.ping(), 5)
+
+
+async def test_after_a_standstill_of_the_server_everybody_gets_to_answer_a_ping(tmp_path: Path) -> None:
+    """Longer than a silent socket is borne with."""
+    async with running_server(tmp_path) as server:
+        owner = await Person(server.url, "owner").set_up(server.setup_code)
+        async with opened(server, owner) as connection:
+            await events(connection)
+
+            os.kill(server.pid, signal.SIGSTOP)
+            await asyncio.sleep(46)
+            os.kill(server.pid, signal.SIGCONT)
+            await asyncio.sleep(3)
+
+            await asyncio.wait_for(await connection.ping(), 5)
+        await owner.close()
 
 
 async def test_the_end_of_a_token_closes_its_sockets(server: Server, anna: Person) -> None:

@@ -1,5 +1,6 @@
 """What travels on a socket, beside the entries themselves (docs/realtime.md)."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -9,6 +10,8 @@ from kaif.interfaces.messaging import ChatId, GivenChatId, MarkRead, SendMessage
 from kaif.kernel.actor import UserId
 
 FRAME_BYTES_MAX = 64 * 1024
+# Of the frames that go out: many client libraries take no more than a megabyte.
+JOINED_BYTES_MAX = 512 * 1024
 
 
 class Send(SendMessage, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="send"):
@@ -62,8 +65,18 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Event | Events).decode
 
 
-def array(events: list[bytes]) -> bytes:
-    """Several events as one frame's text."""
+def joined(events: list[bytes]) -> Iterator[bytes]:
+    """Texts of frames that hold several events each, as many as fit."""
+    first = size = 0
+    for place, event in enumerate(events):
+        if size and size + len(event) > JOINED_BYTES_MAX:
+            yield _array(events[first:place])
+            first, size = place, 0
+        size += len(event)
+    yield _array(events[first:])
+
+
+def _array(events: list[bytes]) -> bytes:
     return events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
 
 

@@ -71,7 +71,8 @@ class Room:
         new = entries[self.next_seq - first_seq :]
         if new:
             self.next_seq += len(new)
-            self.write(frames.text_frame(frames.array(new)))
+            for text in frames.joined(new):
+                self.write(frames.text_frame(text))
 
     def write(self, frame: bytes) -> None:
         # A copy: a reader that is too slow leaves while it is written to.

@@ -1,6 +1,7 @@
 """Messages from this process's sockets, handed to messaging in batches, in the order in which they came."""
 
 import asyncio
+import itertools
 import logging
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.errors import Busy, KaifError
 
 BATCH_MAX = 1000
+# Each of a room's readers gets all of a batch at once.
+BATCH_CHARS_MAX = 256 * 1024
 WAITING_MAX = 20_000
 
 log = logging.getLogger("kaif.sockets")
@@ -46,8 +49,9 @@ class Outbox:
 
     async def _run(self) -> None:
         while self._messages:
-            senders, self._senders = self._senders[:BATCH_MAX], self._senders[BATCH_MAX:]
-            messages, self._messages = self._messages[:BATCH_MAX], self._messages[BATCH_MAX:]
+            count = self._fitting()
+            senders, self._senders = self._senders[:count], self._senders[count:]
+            messages, self._messages = self._messages[:count], self._messages[count:]
             try:
                 outcomes = (await self._messaging.send_batch(NOBODY, SendBatch(messages))).outcomes
             except Exception as error:
@@ -56,6 +60,11 @@ class Outbox:
                 for sender, message, outcome in zip(senders, messages, outcomes, strict=True):
                     self._settle(sender, message, outcome)
         self._running = None
+
+    def _fitting(self) -> int:
+        """How many of the waiting messages make a batch."""
+        sizes = itertools.accumulate(len(message.text) for message in self._messages[:BATCH_MAX])
+        return max(1, sum(1 for size in sizes if size <= BATCH_CHARS_MAX))
 
     def _refuse_all(self, senders: list[Sending], messages: list[Outgoing], error: Exception) -> None:
         if not isinstance(error, KaifError):

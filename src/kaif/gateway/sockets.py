@@ -49,6 +49,8 @@ PING_AFTER_S = 30
 PONG_WITHIN_S = 15
 HANDSHAKE_WITHIN_S = 5
 HANG_UP_AFTER_S = 2
+# A ping costs about six microseconds; whatever else is to be done gets its turn in between.
+ATTENDED_AT_ONCE = 200
 NEVER = float("inf")
 # It grows with what comes; most sockets are idle, and there are many.
 READ_BUFFER_BYTES = 1024
@@ -88,9 +90,19 @@ class Sockets:
         while True:
             await asyncio.sleep(1)
             now_s = time.monotonic()
-            for one in self.open:
-                if one.due_at_s <= now_s:
-                    one.attend(now_s)
+            due = [one for one in self.open if one.due_at_s <= now_s]
+            for number, one in enumerate(due, 1):
+                self._attend(one, now_s)
+                if number % ATTENDED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+
+    def _attend(self, one: "Socket", now_s: float) -> None:
+        try:
+            one.attend(now_s)
+        except Exception:
+            # What goes wrong with one connection must not stop the clock of all.
+            log.exception("a socket could not be attended to")
+            one.due_at_s = NEVER
 
     def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
         """Take over a connection whose request wants to be a socket; `head` is all that came of it."""
@@ -187,6 +199,7 @@ class Socket(WSListener):
         "_heard_at_s",
         "_kept",
         "_marks",
+        "_pinged_at_s",
         "_sockets",
         "_transport",
         "_write",
@@ -201,6 +214,8 @@ class Socket(WSListener):
         self.actor = actor
         # Everything is due by a clock that does not jump when the machine's is set.
         self._heard_at_s = time.monotonic()
+        # Since it was last heard; 0 while no answer is due.
+        self._pinged_at_s = 0.0
         self._expires_at_s = self._heard_at_s + expires_at_s - time.time()
         self.due_at_s = min(self._heard_at_s + PING_AFTER_S, self._expires_at_s)
         self.rooms: set[Any] = set()
@@ -226,18 +241,16 @@ class Socket(WSListener):
 
     def attend(self, now_s: float) -> None:
         """Something is due: the end of the token, a ping, or giving up on a peer that does not answer one."""
-        silent_s = now_s - self._heard_at_s
         if now_s >= self._expires_at_s:
             self.close(CloseCode.UNAUTHENTICATED)
-        elif silent_s >= PING_AFTER_S + PONG_WITHIN_S:
+        elif self._pinged_at_s and now_s >= self._pinged_at_s + PONG_WITHIN_S:
             self.close(CloseCode.GOING_AWAY)
-        elif silent_s >= PING_AFTER_S:
+        elif not self._pinged_at_s and now_s >= self._heard_at_s + PING_AFTER_S:
+            # By the moment of the ping, not of the silence: after a standstill of ours everybody gets to answer.
+            self._pinged_at_s = now_s
             self._transport.send_ping()
-        if self._closed:
-            self.due_at_s = NEVER
-            return
-        awaited_s = PING_AFTER_S if silent_s < PING_AFTER_S else PING_AFTER_S + PONG_WITHIN_S
-        self.due_at_s = min(self._heard_at_s + awaited_s, self._expires_at_s)
+        next_s = self._pinged_at_s + PONG_WITHIN_S if self._pinged_at_s else self._heard_at_s + PING_AFTER_S
+        self.due_at_s = NEVER if self._closed else min(next_s, self._expires_at_s)
 
     def close(self, code: int) -> None:
         if self._closed:
@@ -261,9 +274,11 @@ class Socket(WSListener):
             if len(self._kept) > WAITING_FRAMES_MAX:
                 self.close(CloseCode.RESUME)
             return
-        self._write(frame)
+        # What waits already, not what comes now: a large frame is no fault of the reader's.
         if self._transport.underlying_transport.get_write_buffer_size() > WAITING_BYTES_MAX:
             self._drop_slow()
+            return
+        self._write(frame)
 
     def _drop_slow(self) -> None:
         """More waits than may wait: the close goes behind it, and not for long."""
@@ -282,7 +297,7 @@ class Socket(WSListener):
     # Reading
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        self._heard_at_s = time.monotonic()
+        self._heard_at_s, self._pinged_at_s = time.monotonic(), 0.0
         if self._closed and frame.msg_type != WSMsgType.CLOSE:
             return
         if frame.msg_type == WSMsgType.TEXT and frame.fin:

@@ -12,19 +12,21 @@ PATTERN = r"^[0-9a-z]{1,26}$(?!\n)"
 
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 
-
+# A clock that is set back by more than this was wrong before, and its ids should not be followed for ever.
+SETBACK_MS_MAX = 60_000
+# The id before this one, as a number: what makes the next one greater.
 _newest = 0
 
 
 def new_id() -> str:
     """26 characters: 48 bits of milliseconds, then 80 random bits, in lower-case Crockford base 32.
 
-    Those of one process rise, also within a millisecond and while the machine's clock is set back: then an id is
-    the one before it plus 64 random bits.
+    Those made on one thread rise, also within a millisecond and when the machine's clock is set back a little: then
+    an id is the one before it plus 64 random bits.
     """
     global _newest
     number = (now_us() // 1000) << 80 | int.from_bytes(os.urandom(10), "big")
-    if number <= _newest:
+    if 0 <= _newest - number < SETBACK_MS_MAX << 80:
         number = _newest + 1 + int.from_bytes(os.urandom(8), "big")
     _newest = number
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

@@ -25,6 +25,8 @@ LOOKUPS_IN_FLIGHT_MAX = 2
 CONNECTION_WAIT_S = 5
 CLOSE_S_MAX = 5
 STATEMENT_TIMEOUT_S = 15
+# A migration may rewrite all there is, and another process waits for it.
+MIGRATION_TIMEOUT_S = 24 * 3600
 
 # From so many rows on, an UPDATE that joins arrays is cheaper than one for each row.
 UPDATES_AS_ONE_MIN = 4
@@ -93,7 +95,7 @@ class Postgres:
 
     async def migrate(self, service: str, folder: Path) -> None:
         async with self.transaction() as tx:
-            await tx.execute("SELECT pg_advisory_xact_lock(:lock)", lock=_MIGRATION_LOCK)
+            await tx.run_script(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             await tx.execute(_MIGRATIONS)
             applied = await tx.fetch(
                 Applied, "SELECT number, checksum FROM migrations WHERE service = :service", service=service
@@ -163,7 +165,7 @@ class PostgresTransaction:
         self.published = True
 
     async def run_script(self, sql: str) -> None:
-        await self._connection.execute(sql)
+        await self._connection.execute(sql, timeout=MIGRATION_TIMEOUT_S)
 
 
 class PostgresLookup(Generic[Row]):

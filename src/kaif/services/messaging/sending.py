@@ -20,7 +20,7 @@ from kaif.services.messaging.model import Place
 BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
-# Remembered pairs of a chat and a person in it.
+# Remembered pairs of a chat and a person in it: some tens of megabytes.
 WRITERS_MAX = 200_000
 
 
@@ -46,7 +46,7 @@ class Waiting:
 
 
 class Writers:
-    """Who was found to be in which chat.
+    """Who was found to be in which chat: those who have written there, not all members.
 
     The entry that last changed a chat's members is read with its place, under the chat's lock: what was found while
     it was the same one still holds.
@@ -163,7 +163,7 @@ class Batch:
     async def read_members(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered that they are in the chat."""
         self._writers = {chat_id: writers.of(place) for chat_id, place in self.places.items()}
-        unknown = {(m.chat_id, m.sender_id) for m in messages if m.sender_id not in self._writers.get(m.chat_id, ())}
+        unknown = {(message.chat_id, message.sender_id) for message in messages if not self._may_write(message)}
         if unknown:
             self.found = await store.memberships(tx, unknown)
 
