@@ -30,15 +30,18 @@ from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Route, Table
 from kaif.kernel.http.openapi import openapi_document
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
+from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
+from kaif.services.auth.routes import SECOND_FACTOR_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.tokens import Signer
 from kaif.services.messaging.announcing import Announcer
@@ -48,7 +51,7 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 # The interfaces of each process's services, and the routes on which the world reaches them.
-AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES)]
+AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (SecondFactors, SECOND_FACTOR_ROUTES)]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
@@ -92,11 +95,15 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def auth_services(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[Services]:
+async def auth_services(
+    settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
+) -> AsyncIterator[Services]:
     await database.migrate("auth", _migrations(auth))
-    passwords = Passwords()
+    passwords, signer = Passwords(), _signer(settings)
+    auth_service = AuthService(database, cache, passwords, signer, clock, settings.setup_code)
+    second_factors = SecondFactorsService(database, passwords, signer, clock, auth_service.open_session)
     try:
-        yield {Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)}
+        yield {Auth: auth_service, SecondFactors: second_factors}
     finally:
         passwords.close()
 

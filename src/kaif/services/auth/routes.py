@@ -1,6 +1,7 @@
 """The HTTP surface of auth."""
 
 from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.factors import SecondFactors
 from kaif.kernel.http import get, post
 from kaif.kernel.limits import Limit
 
@@ -20,4 +21,14 @@ ROUTES = [
     get("/v1/auth/people", Auth.find_people, limit=SEARCH),
     get("/v1/auth/people/{user_id}", Auth.get_person),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
+]
+
+SECOND_FACTOR_ROUTES = [
+    get("/v1/auth/second-factors", SecondFactors.get_second_factors),
+    post("/v1/auth/totp", SecondFactors.begin_totp, limit=SIGN_IN),
+    post("/v1/auth/totp/confirm", SecondFactors.confirm_totp, limit=SIGN_IN),
+    post("/v1/auth/totp/remove", SecondFactors.remove_totp, status=204, limit=SIGN_IN),
+    post("/v1/auth/recovery-codes", SecondFactors.renew_recovery_codes, limit=SIGN_IN),
+    post("/v1/auth/login/second-factor", SecondFactors.log_in_with_second_factor, public=True, limit=SIGN_IN),
+    post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN),
 ]
