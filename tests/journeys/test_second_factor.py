@@ -131,7 +131,7 @@ async def test_a_session_left_alone_proves_itself_before_it_undoes_the_second_st
 
     await anna.page.get_by_role("button", name="Обновить коды восстановления").click()
     await anna.dialog.get_by_role("button", name="Обновить коды").click()
-    await expect(anna.dialog.get_by_text("Вы входили давно")).to_be_visible()
+    await expect(anna.dialog.get_by_text("Это важное действие")).to_be_visible()
     await anna.page.keyboard.press("Escape")
     await expect(anna.dialog).to_have_count(0)
     await expect(anna.page.get_by_text("Осталось 10 из 10")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What one can do with second factors; each method is one transaction."""
+"""What one can do with second factors; each method is one transaction, but stepping up counts its guess first."""
 
 from collections.abc import Awaitable, Callable
 
@@ -48,7 +48,7 @@ class SecondFactorsService:
         return SecondFactorState(as_datetime(found.since_us) if found else None, left)
 
     async def begin_totp(self, actor: Actor, request: Nothing) -> TotpBegun:
-        account, secret = await self._account(actor), totp.new_secret()
+        account, secret = await self._account(actor.user_id), totp.new_secret()
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             if await enrolments.find_totp(tx, account.id):
@@ -101,29 +101,33 @@ class SecondFactorsService:
 
     async def log_in_with_second_factor(self, actor: Actor, request: LogInWithSecondFactor) -> Tokens:
         token_hash, now_us = model.hash_of(request.challenge), self._clock()
-        guessable = totp.has_form(_digits(request.code))
-        # What fails must be remembered, so it is refused only after the transaction.
+        # A failure counts, so it is refused only after the transaction.
         async with self._database.transaction() as tx:
             user_id = await challenges.take_try(tx, token_hash, now_us)
             if user_id is None:
                 raise ChallengeEnded
-            wait_us = await challenges.count_guess(tx, user_id, "sign_in", now_us) if guessable else 0
+            wait_us = await self._wait_us(tx, user_id, request.code, now_us)
             accepted = not wait_us and await self._accept(tx, user_id, request.code, now_us)
             if accepted:
                 await challenges.end(tx, token_hash)
                 await challenges.forget_guesses(tx, user_id, "sign_in")
-        if wait_us:
-            raise TooManyTries(retry_after_ms=-(-wait_us // 1000))
+        _refuse_too_many(wait_us)
         if not accepted:
             raise InvalidCode(path="$.code")
-        return await self._open_session(await self._account(Actor(user_id)))
+        return await self._open_session(await self._account(user_id))
+
+    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> int:
+        """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""
+        if not totp.has_form(_digits(code)):
+            return 0
+        return await challenges.count_guess(tx, user_id, "sign_in", now_us)
 
     async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
-        account, now_us = await self._account(actor), self._clock()
+        account, now_us = await self._account(actor.user_id), self._clock()
+        # Before the slow hash, so that guesses at the same time are all counted.
         async with self._database.transaction() as tx:
             wait_us = await challenges.count_guess(tx, account.id, "step_up", now_us)
-        if wait_us:
-            raise TooManyTries(retry_after_ms=-(-wait_us // 1000))
+        _refuse_too_many(wait_us)
         if not await self._passwords.verify(account.password_hash, request.password):
             raise WrongPassword(path="$.password")
         async with self._database.transaction() as tx:
@@ -145,11 +149,16 @@ class SecondFactorsService:
         step = totp.step_of(self._sealer.unseal(found.sealed_secret, user_id), digits, now_us) if found else None
         return step is not None and await enrolments.spend_step(tx, user_id, step)
 
-    async def _account(self, actor: Actor) -> Account:
-        account = await self._accounts(actor.user_id)
+    async def _account(self, user_id: UserId) -> Account:
+        account = await self._accounts(user_id)
         if account is None:
             raise Unauthenticated
         return account
+
+
+def _refuse_too_many(wait_us: int) -> None:
+    if wait_us:
+        raise TooManyTries(retry_after_ms=-(-wait_us // 1000))
 
 
 def _digits(code: str) -> str:
