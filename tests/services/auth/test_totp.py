@@ -43,6 +43,7 @@ def test_a_code_is_good_one_step_before_and_after_its_own(late_s: int, good: boo
 @pytest.mark.parametrize("code", ["", "05047", "0504710", "٠٥٠٤٧١", "05 047", "abcdef", "-50471"])
 def test_what_is_not_six_digits_is_no_code(code: str) -> None:
     assert not totp.has_form(code)
+    assert totp.step_of(SECRET, code, 1111111111 * 1_000_000) is None
 
 
 def test_secrets_have_160_bits_and_none_is_made_twice() -> None:

@@ -29,6 +29,8 @@ def has_form(code: str) -> bool:
 
 def step_of(secret: str, code: str, now_us: int) -> int | None:
     """The time step whose code this is, of those near enough to now; None for a wrong code."""
+    if not has_form(code):
+        return None
     totp, now_step = pyotp.TOTP(secret, digits=DIGITS), now_us // STEP_US
     steps = range(max(now_step - SKEW_STEPS, 0), now_step + SKEW_STEPS + 1)
     # All are compared, whichever fits: the time tells nothing.
