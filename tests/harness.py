@@ -28,10 +28,11 @@ from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import Actor, SessionId, UserId
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.auth import store as auth_store
 from kaif.services.auth.model import Account
@@ -562,6 +563,7 @@ class Services(NamedTuple):
     database: Database
     cache: Cache
     auth: Auth
+    factors: SecondFactors
     roles: Roles
     audit: Audit
     messaging: Messaging
@@ -578,7 +580,9 @@ class Services(NamedTuple):
 
 
 @asynccontextmanager
-async def wired_services(folder: Path, database_url: str, setup_code: str = "set-up-code") -> AsyncIterator[Services]:
+async def wired_services(
+    folder: Path, database_url: str, setup_code: str = "set-up-code", clock: Clock = now_us
+) -> AsyncIterator[Services]:
     environment = {
         "KAIF_DATABASE_URL": database_url,
         "KAIF_SETUP_CODE": setup_code,
@@ -589,7 +593,7 @@ async def wired_services(folder: Path, database_url: str, setup_code: str = "set
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        compose.auth_services(settings, database, cache) as auths,
+        compose.auth_services(settings, database, cache, clock) as auths,
         compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
-        yield Services(database, cache, auths[Auth], auths[Roles], auths[Audit], messaging)
+        yield Services(database, cache, auths[Auth], auths[SecondFactors], auths[Roles], auths[Audit], messaging)

@@ -32,18 +32,20 @@ from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Route, Table
 from kaif.kernel.http.openapi import openapi_document
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth.audit import AuditLog, AuditService
+from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.roles import RolesService
-from kaif.services.auth.routes import AUDIT_ROUTES, ROLES_ROUTES
+from kaif.services.auth.routes import AUDIT_ROUTES, ROLES_ROUTES, SECOND_FACTOR_ROUTES
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.tokens import Signer
@@ -54,7 +56,12 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 # The interfaces of each process's services, and the routes on which the world reaches them.
-AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (Roles, ROLES_ROUTES), (Audit, AUDIT_ROUTES)]
+AUTH: list[tuple[type, list[Route]]] = [
+    (Auth, AUTH_ROUTES),
+    (SecondFactors, SECOND_FACTOR_ROUTES),
+    (Roles, ROLES_ROUTES),
+    (Audit, AUDIT_ROUTES),
+]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
@@ -98,14 +105,19 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def auth_services(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[Services]:
+async def auth_services(
+    settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
+) -> AsyncIterator[Services]:
     await database.migrate("auth", _migrations(auth))
-    passwords, audit = Passwords(), AuditLog(settings.audit_key, now_us)
+    passwords, signer, audit = Passwords(), _signer(settings), AuditLog(settings.audit_key, clock)
+    auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
+    factors = SecondFactorsService(database, passwords, signer, audit, clock, auth_service.open_session)
     try:
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
-                Auth: AuthService(database, cache, passwords, _signer(settings), audit, now_us, settings.setup_code),
-                Roles: RolesService(database, cache, audit, now_us),
+                Auth: auth_service,
+                SecondFactors: factors,
+                Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
             }
     finally:

@@ -3,6 +3,7 @@ import createClient from 'openapi-fetch'
 import type { paths } from '../api.gen'
 import { Problem, problemOf } from './problems'
 import { session } from './session.svelte'
+import { stepUp, type Method } from './stepUp.svelte'
 
 export const api = createClient<paths>({
   baseUrl: '/',
@@ -20,12 +21,30 @@ export async function ok<T>(call: Promise<{ data?: T; error?: unknown; response:
 
 async function fetchFresh(request: Request): Promise<Response> {
   await session.fresh()
+  const afterStepUp = request.clone()
+  const response = await sendSignedIn(request)
+  const methods = await stepUpMethods(response)
+  // Whoever does not want to prove it gets the refusal as it was.
+  return methods && (await stepUp.ask(methods)) ? sendSignedIn(afterStepUp) : response
+}
+
+async function sendSignedIn(request: Request): Promise<Response> {
   const again = request.clone()
   const response = await send(request)
   if (response.status !== 401 || !session.user) return response
   // The cookie ran out earlier than our clock thought, or the session is over: the refresh tells which.
   await session.refresh()
   return send(again)
+}
+
+/** What the server wants to see before it does this; nothing when it has not asked. */
+async function stepUpMethods(response: Response): Promise<Method[] | undefined> {
+  if (response.status !== 403) return undefined
+  const { code, methods } = await response
+    .clone()
+    .json()
+    .catch(() => ({}))
+  return code === 'step_up_required' ? methods : undefined
 }
 
 async function send(request: Request): Promise<Response> {

@@ -1,20 +1,34 @@
 // Problem documents (RFC 9457) as errors of this client, and as words for people.
 import { isKey, t } from './i18n.svelte'
 
+export interface SecondStep {
+  challenge: string
+  methods: string[]
+}
+
+interface Options {
+  retryAfterS?: number
+  field?: string
+  secondStep?: SecondStep
+}
+
 export class Problem extends Error {
   readonly code: string
   readonly status: number
   readonly retryAfterS: number | undefined
   /** The field at fault, when the server names one: "username" for "$.username". */
   readonly field: string | undefined
+  /** What goes on by a second step, when the server wants one. */
+  readonly secondStep: SecondStep | undefined
 
-  constructor(code: string, status = 0, options: { retryAfterS?: number; field?: string } = {}) {
+  constructor(code: string, status = 0, options: Options = {}) {
     super(code)
     this.name = 'Problem'
     this.code = code
     this.status = status
     this.retryAfterS = options.retryAfterS
     this.field = options.field
+    this.secondStep = options.secondStep
   }
 }
 
@@ -22,15 +36,18 @@ interface ProblemBody {
   code?: string
   path?: string
   details?: { path?: string }
+  challenge?: string
+  methods?: string[]
 }
 
 export function problemOf(body: unknown, response: Response): Problem {
-  const { code, path, details } = (body ?? {}) as ProblemBody
+  const { code, path, details, challenge, methods } = (body ?? {}) as ProblemBody
   const field = (details?.path ?? path)?.match(/^\$\.(\w+)/)?.[1]
   const retryAfterS = Number(response.headers.get('Retry-After')) || undefined
   return new Problem(code ?? 'unknown', response.status, {
     ...(field ? { field } : {}),
     ...(retryAfterS ? { retryAfterS } : {}),
+    ...(challenge && methods ? { secondStep: { challenge, methods } } : {}),
   })
 }
 
@@ -40,6 +57,8 @@ export function wordsFor(error: unknown): string {
   if (busy === 'too_many_requests' || busy === 'busy') {
     return error.retryAfterS ? t(`problem.${busy}`, { n: error.retryAfterS }) : t(`problem.${busy}_soon`)
   }
+  if (busy === 'too_many_tries')
+    return t('problem.too_many_tries', { n: Math.ceil((error.retryAfterS ?? 60) / 60) })
   const key = `problem.${busy}`
   return t(isKey(key) ? key : 'problem.unknown')
 }

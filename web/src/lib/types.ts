@@ -16,6 +16,8 @@ type Ok<
 
 export type Tokens = Ok<'/v1/auth/login', 'post', 200>
 export type User = Tokens['user']
+export type SecondFactors = Ok<'/v1/auth/second-factors', 'get', 200>
+export type TotpBegun = Ok<'/v1/auth/totp', 'post', 200>
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */

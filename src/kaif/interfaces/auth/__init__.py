@@ -199,7 +199,10 @@ class Auth(Protocol):
         ...
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        """Open a session. Raises InvalidCredentials, after the same time whether or not the account exists; Busy."""
+        """Open a session. Raises InvalidCredentials, after the same time whether or not the account exists; Busy.
+
+        Raises SecondFactorRequired (in `factors`) instead of opening one when the account has a second factor.
+        """
         ...
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:

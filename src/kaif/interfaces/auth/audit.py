@@ -20,6 +20,9 @@ Action = Literal[
     "role_dropped",
     "role_granted",
     "role_revoked",
+    "second_factor_added",
+    "second_factor_removed",
+    "recovery_codes_renewed",
 ]
 
 

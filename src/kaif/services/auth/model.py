@@ -54,9 +54,9 @@ def session_of(refresh_token: str) -> SessionId:
     return SessionId(refresh_token.partition(".")[0])
 
 
-def hash_of(refresh_token: str) -> str:
-    """256 random bits need no slow hash."""
-    return hashlib.sha256(refresh_token.encode()).hexdigest()
+def hash_of(token: str) -> str:
+    """Of a refresh token or a challenge: 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def same_code(given: str, expected: str) -> bool:

@@ -2,6 +2,7 @@
 
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.roles import MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -33,3 +34,13 @@ ROLES_ROUTES = [
 ]
 
 AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]
+
+SECOND_FACTOR_ROUTES = [
+    get("/v1/auth/second-factors", SecondFactors.get_second_factors),
+    post("/v1/auth/totp", SecondFactors.begin_totp, limit=SIGN_IN),
+    post("/v1/auth/totp/confirm", SecondFactors.confirm_totp, limit=SIGN_IN),
+    post("/v1/auth/totp/remove", SecondFactors.remove_totp, status=204, limit=SIGN_IN),
+    post("/v1/auth/recovery-codes", SecondFactors.renew_recovery_codes, limit=SIGN_IN),
+    post("/v1/auth/login/second-factor", SecondFactors.log_in_with_second_factor, public=True, limit=SIGN_IN),
+    post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN),
+]

@@ -1,5 +1,7 @@
 """What one can do with accounts and sessions; each method is one transaction."""
 
+import secrets
+
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database
 from kaif.interfaces.auth import (
@@ -29,11 +31,12 @@ from kaif.interfaces.auth import (
     UsernameTaken,
     Withdrawn,
 )
+from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.auth import grants, model, store
+from kaif.services.auth import challenges, enrolments, grants, model, store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
@@ -87,7 +90,7 @@ class AuthService:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
             raise SetupCodeWrong from None
-        return await self._open_session(account)
+        return await self.open_session(account)
 
     async def _refuse_taken(self, username: str, email: str) -> None:
         username_taken, email_taken = await store.taken(self._database, username, email)
@@ -104,7 +107,16 @@ class AuthService:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             await self._rehash(account, request.password)
-        return await self._open_session(account)
+        if methods := await enrolments.methods(self._database, account.id):
+            raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
+        return await self.open_session(account)
+
+    async def _new_challenge(self, account: Account) -> str:
+        challenge, now_us = secrets.token_urlsafe(32), self._clock()
+        expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
+        async with self._database.transaction() as tx:
+            await challenges.add(tx, model.hash_of(challenge), account.id, now_us, expires_at_us)
+        return challenge
 
     async def _record_failure(self, account: Account | None) -> None:
         """Written whether or not there is the account, so that both take as long. The name that was given may be a
@@ -117,7 +129,8 @@ class AuthService:
         async with self._database.transaction() as tx:
             await store.set_password_hash(tx, account.id, password_hash)
 
-    async def _open_session(self, account: Account) -> Tokens:
+    async def open_session(self, account: Account) -> Tokens:
+        """For someone who has proved who they are."""
         session_id = SessionId(new_id())
         refresh_token, now_us = self._signer.new_refresh_token(session_id), self._clock()
         async with self._database.transaction() as tx:

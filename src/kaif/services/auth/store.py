@@ -101,8 +101,9 @@ async def add_session(
 ) -> None:
     await tx.execute(
         """
-        INSERT INTO auth_sessions (id, user_id, refresh_hash, created_at_us, refreshed_at_us, expires_at_us)
-        VALUES (:id, :user_id, :refresh_hash, :now_us, :now_us, :expires_at_us)
+        INSERT INTO auth_sessions
+          (id, user_id, refresh_hash, created_at_us, refreshed_at_us, authenticated_at_us, expires_at_us)
+        VALUES (:id, :user_id, :refresh_hash, :now_us, :now_us, :now_us, :expires_at_us)
         """,
         id=session_id,
         user_id=user_id,
@@ -138,6 +139,28 @@ async def find_session(database: Database, refresh_hash: str) -> SessionId | Non
         tuple, "SELECT id FROM auth_sessions WHERE refresh_hash = :refresh_hash", refresh_hash=refresh_hash
     )
     return rows[0][0] if rows else None
+
+
+async def find_authentication(readable: Reads, user_id: UserId, session_id: SessionId) -> int | None:
+    """When the person was last seen in this session; None when it has ended."""
+    rows: list[tuple[int]] = await readable.fetch(
+        tuple,
+        "SELECT authenticated_at_us FROM auth_sessions WHERE id = :session_id AND user_id = :user_id",
+        session_id=session_id,
+        user_id=user_id,
+    )
+    return rows[0][0] if rows else None
+
+
+async def renew_authentication(tx: Transaction, user_id: UserId, session_id: SessionId, now_us: int) -> bool:
+    """False when there is no such session."""
+    sql = "UPDATE auth_sessions SET authenticated_at_us = :now_us WHERE id = :session_id AND user_id = :user_id"
+    return await tx.execute(sql, now_us=now_us, session_id=session_id, user_id=user_id) == 1
+
+
+async def age_other_authentications(tx: Transaction, user_id: UserId, session_id: SessionId) -> None:
+    sql = "UPDATE auth_sessions SET authenticated_at_us = 0 WHERE user_id = :user_id AND id <> :session_id"
+    await tx.execute(sql, user_id=user_id, session_id=session_id)
 
 
 async def end_session(tx: Transaction, session_id: SessionId, now_us: int) -> UserId | None:

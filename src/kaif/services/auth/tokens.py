@@ -29,8 +29,12 @@ class Signer:
             self._key = OKPKey.import_key(json.loads(signing_key))
         except JoseError as error:
             raise ValueError(str(error)) from error
+        self._sealing_key = self.key_for("refresh tokens")
+
+    def key_for(self, purpose: str) -> bytes:
+        """A key of 256 bits that is good for this purpose alone and tells nothing of the others."""
         private = str(self._key.as_dict(private=True)["d"])
-        self._sealing_key = hashlib.sha256(f"refresh tokens of {private}".encode()).digest()
+        return hashlib.sha256(f"{purpose} of {private}".encode()).digest()
 
     def sign(self, actor: Actor, permitted_at_us: int, now_us: int) -> str:
         now_s = now_us // SECOND_US

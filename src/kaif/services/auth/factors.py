@@ -1,0 +1,178 @@
+"""What one can do with second factors; each method is one transaction, but stepping up counts its guess first."""
+
+from collections.abc import Awaitable, Callable
+
+from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.interfaces.auth import Nothing, SessionEnded, Tokens
+from kaif.interfaces.auth.factors import (
+    ChallengeEnded,
+    ConfirmTotp,
+    InvalidCode,
+    LogInWithSecondFactor,
+    RecoveryCodes,
+    SecondFactorOff,
+    SecondFactorState,
+    StepUp,
+    TooManyTries,
+    TotpAlreadyOn,
+    TotpBegun,
+    TotpNotBegun,
+    WrongPassword,
+)
+from kaif.kernel.actor import NOBODY, Actor, UserId
+from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.errors import Unauthenticated
+from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp
+from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.model import Account
+from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.sealing import Sealer
+from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.tokens import Signer
+
+OpenSession = Callable[[Account], Awaitable[Tokens]]
+
+
+class SecondFactorsService:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        signer: Signer,
+        audit: AuditLog,
+        clock: Clock,
+        open_session: OpenSession,
+    ) -> None:
+        self._database, self._passwords, self._audit, self._clock = database, passwords, audit, clock
+        self._open_session = open_session
+        self._accounts = store.accounts(database)
+        self._sealer = Sealer(signer.key_for("secrets of apps"))
+        self._recovery_key = signer.key_for("recovery codes")
+
+    async def get_second_factors(self, actor: Actor, request: Nothing) -> SecondFactorState:
+        found = await enrolments.find_totp(self._database, actor.user_id)
+        left = await enrolments.recovery_codes_left(self._database, actor.user_id)
+        return SecondFactorState(as_datetime(found.since_us) if found else None, left)
+
+    async def begin_totp(self, actor: Actor, request: Nothing) -> TotpBegun:
+        account, secret = await self._account(actor.user_id), totp.new_secret()
+        async with self._database.transaction() as tx:
+            await require_recent_authentication(tx, actor, self._clock())
+            if await enrolments.find_totp(tx, account.id):
+                raise TotpAlreadyOn
+            await enrolments.begin_totp(tx, account.id, self._sealer.seal(secret, account.id))
+        return TotpBegun(secret, totp.uri(secret, account.username))
+
+    async def confirm_totp(self, actor: Actor, request: ConfirmTotp) -> RecoveryCodes:
+        now_us, codes = self._clock(), recovery_codes.new_codes()
+        try:
+            async with self._database.transaction() as tx:
+                await require_recent_authentication(tx, actor, now_us)
+                await self._turn_on(tx, actor.user_id, _digits(request.code), now_us)
+                await self._keep_recovery_codes(tx, actor.user_id, codes)
+                # They were opened by a password alone, which no longer proves a person.
+                await store.age_other_authentications(tx, actor.user_id, actor.session_id)
+                await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
+        except AlreadyExists:
+            # It was begun while another window confirmed.
+            raise TotpAlreadyOn from None
+        return RecoveryCodes(codes)
+
+    async def _turn_on(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> None:
+        sealed_secret = await enrolments.take_begun(tx, user_id)
+        if sealed_secret is None:
+            raise TotpNotBegun
+        step = totp.step_of(self._sealer.unseal(sealed_secret, user_id), code, now_us)
+        if step is None:
+            raise InvalidCode(path="$.code")
+        await enrolments.add_totp(tx, user_id, sealed_secret, step, now_us)
+
+    async def remove_totp(self, actor: Actor, request: Nothing) -> Nothing:
+        async with self._database.transaction() as tx:
+            await require_recent_authentication(tx, actor, self._clock())
+            await enrolments.remove_totp(tx, actor.user_id)
+            await challenges.end_all(tx, actor.user_id)
+            await self._audit.record(tx, actor, "second_factor_removed", actor.user_id)
+        return Nothing()
+
+    async def renew_recovery_codes(self, actor: Actor, request: Nothing) -> RecoveryCodes:
+        codes = recovery_codes.new_codes()
+        async with self._database.transaction() as tx:
+            await require_recent_authentication(tx, actor, self._clock())
+            if await enrolments.find_totp(tx, actor.user_id) is None:
+                raise SecondFactorOff
+            await self._keep_recovery_codes(tx, actor.user_id, codes)
+            await self._audit.record(tx, actor, "recovery_codes_renewed", actor.user_id)
+        return RecoveryCodes(codes)
+
+    async def _keep_recovery_codes(self, tx: Transaction, user_id: UserId, codes: list[str]) -> None:
+        hashes = [recovery_codes.hash_of(self._recovery_key, user_id, code) for code in codes]
+        await enrolments.replace_recovery_codes(tx, user_id, hashes)
+
+    async def log_in_with_second_factor(self, actor: Actor, request: LogInWithSecondFactor) -> Tokens:
+        token_hash, now_us = model.hash_of(request.challenge), self._clock()
+        # A failure counts, so it is refused only after the transaction.
+        async with self._database.transaction() as tx:
+            user_id = await challenges.take_try(tx, token_hash, now_us)
+            if user_id is None:
+                raise ChallengeEnded
+            wait_us = await self._wait_us(tx, user_id, request.code, now_us)
+            accepted = not wait_us and await self._accept(tx, user_id, request.code, now_us)
+            if accepted:
+                await challenges.end(tx, token_hash)
+                await challenges.forget_guesses(tx, user_id, "sign_in")
+            else:
+                await self._audit.record(tx, NOBODY, "sign_in_failed", user_id, second_factor=True)
+        _refuse_too_many(wait_us)
+        if not accepted:
+            raise InvalidCode(path="$.code")
+        return await self._open_session(await self._account(user_id))
+
+    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> int:
+        """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""
+        if not totp.has_form(_digits(code)):
+            return 0
+        return await challenges.count_guess(tx, user_id, "sign_in", now_us)
+
+    async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
+        account, now_us = await self._account(actor.user_id), self._clock()
+        # Before the slow hash, so that guesses at the same time are all counted.
+        async with self._database.transaction() as tx:
+            wait_us = await challenges.count_guess(tx, account.id, "step_up", now_us)
+        _refuse_too_many(wait_us)
+        if not await self._passwords.verify(account.password_hash, request.password):
+            raise WrongPassword(path="$.password")
+        async with self._database.transaction() as tx:
+            has_factor = await enrolments.find_totp(tx, account.id) is not None
+            if has_factor and not await self._accept(tx, account.id, request.code, now_us):
+                raise InvalidCode(path="$.code")
+            if not await store.renew_authentication(tx, account.id, actor.session_id, now_us):
+                raise SessionEnded
+            await challenges.forget_guesses(tx, account.id, "step_up")
+        return Nothing()
+
+    async def _accept(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> bool:
+        """Spend the code, of an app or for recovery."""
+        digits = _digits(code)
+        if not totp.has_form(digits):
+            code_hash = recovery_codes.hash_of(self._recovery_key, user_id, code)
+            return await enrolments.spend_recovery_code(tx, user_id, code_hash)
+        found = await enrolments.find_totp(tx, user_id)
+        step = totp.step_of(self._sealer.unseal(found.sealed_secret, user_id), digits, now_us) if found else None
+        return step is not None and await enrolments.spend_step(tx, user_id, step)
+
+    async def _account(self, user_id: UserId) -> Account:
+        account = await self._accounts(user_id)
+        if account is None:
+            raise Unauthenticated
+        return account
+
+
+def _refuse_too_many(wait_us: int) -> None:
+    if wait_us:
+        raise TooManyTries(retry_after_ms=-(-wait_us // 1000))
+
+
+def _digits(code: str) -> str:
+    """Apps show "123 456"."""
+    return "".join(code.split())

@@ -1,0 +1,188 @@
+"""Stepping up: a session that has been left alone does nothing dangerous until its owner is seen again."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.harness import Services, wired_services
+from tests.services.auth.accounts import actor_of, log_in, refresh, set_up
+from tests.services.auth.second_factors import Time, guess, sign_in, step_up, turn_on
+
+from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens
+from kaif.interfaces.auth.factors import (
+    ConfirmTotp,
+    InvalidCode,
+    StepUpRequired,
+    TooManyTries,
+    WrongPassword,
+)
+
+MINUTE_S = 60
+
+Act = Callable[[Services, Tokens], Awaitable[object]]
+DANGEROUS: dict[str, Act] = {
+    "beginning": lambda services, tokens: services.factors.begin_totp(actor_of(tokens), Nothing()),
+    "confirming": lambda services, tokens: services.factors.confirm_totp(actor_of(tokens), ConfirmTotp("000000")),
+    "removing": lambda services, tokens: services.factors.remove_totp(actor_of(tokens), Nothing()),
+    "renewing": lambda services, tokens: services.factors.renew_recovery_codes(actor_of(tokens), Nothing()),
+}
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+async def services(database_url: str, tmp_path: Path, time: Time) -> AsyncIterator[Services]:
+    async with wired_services(tmp_path, database_url, clock=time) as services:
+        yield services
+
+
+@pytest.fixture
+async def tokens(services: Services) -> Tokens:
+    return await set_up(services.auth)
+
+
+async def renew_codes(services: Services, tokens: Tokens) -> None:
+    await services.factors.renew_recovery_codes(actor_of(tokens), Nothing())
+
+
+@pytest.mark.parametrize("act", DANGEROUS.values(), ids=DANGEROUS)
+async def test_what_is_dangerous_wants_the_person_again_after_fifteen_minutes(
+    services: Services, time: Time, tokens: Tokens, act: Act
+) -> None:
+    time.passes(15 * MINUTE_S + 1)
+
+    with pytest.raises(StepUpRequired) as required:
+        await act(services, tokens)
+
+    assert required.value.details == {"methods": ["password"]}
+
+
+async def test_within_fifteen_minutes_nobody_is_asked(services: Services, time: Time, tokens: Tokens) -> None:
+    time.passes(15 * MINUTE_S)
+
+    assert await services.factors.begin_totp(actor_of(tokens), Nothing())
+
+
+async def test_refreshing_proves_nothing(services: Services, time: Time, tokens: Tokens) -> None:
+    time.passes(16 * MINUTE_S)
+    tokens = await refresh(services.auth, tokens)
+
+    with pytest.raises(StepUpRequired):
+        await services.factors.begin_totp(actor_of(tokens), Nothing())
+
+
+async def test_the_password_renews_a_session_without_a_second_factor(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    time.passes(16 * MINUTE_S)
+    await step_up(services, tokens)
+
+    time.passes(15 * MINUTE_S)
+    assert await services.factors.begin_totp(actor_of(tokens), Nothing())
+
+
+async def test_with_a_second_factor_a_code_is_needed_too_and_spent(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    app = await turn_on(services, time, actor_of(tokens))
+    time.passes(16 * MINUTE_S)
+
+    with pytest.raises(StepUpRequired) as required:
+        await renew_codes(services, tokens)
+    assert required.value.details == {"methods": ["password", "totp", "recovery_code"]}
+    for code in ("", app.wrong_code()):
+        with pytest.raises(InvalidCode):
+            await step_up(services, tokens, code)
+    with pytest.raises(StepUpRequired):
+        await renew_codes(services, tokens)
+
+    code = app.code()
+    await step_up(services, tokens, code)
+    await renew_codes(services, tokens)
+    with pytest.raises(InvalidCode):
+        await step_up(services, tokens, code)
+
+
+async def test_a_recovery_code_serves_as_well_once(services: Services, time: Time, tokens: Tokens) -> None:
+    app = await turn_on(services, time, actor_of(tokens))
+    time.passes(16 * MINUTE_S)
+
+    await step_up(services, tokens, app.recovery_codes[0])
+
+    with pytest.raises(InvalidCode):
+        await step_up(services, tokens, app.recovery_codes[0])
+    await services.factors.remove_totp(actor_of(tokens), Nothing())
+
+
+async def test_a_wrong_password_renews_nothing_and_spends_no_code(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    app = await turn_on(services, time, actor_of(tokens))
+    time.passes(16 * MINUTE_S)
+
+    for password in ("", "not the password"):
+        with pytest.raises(WrongPassword):
+            await step_up(services, tokens, app.code(), password)
+
+    with pytest.raises(StepUpRequired):
+        await renew_codes(services, tokens)
+    await step_up(services, tokens, app.code())
+
+
+async def test_a_session_opened_by_a_password_alone_can_not_undo_the_second_factor(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    elsewhere = await log_in(services.auth, "owner")
+    app = await turn_on(services, time, actor_of(tokens))
+
+    with pytest.raises(StepUpRequired):
+        await services.factors.remove_totp(actor_of(elsewhere), Nothing())
+    await renew_codes(services, tokens)
+
+    signed_in = await sign_in(services, app.code())
+    await services.factors.remove_totp(actor_of(signed_in), Nothing())
+
+
+async def test_stepping_up_in_one_session_is_not_in_another(services: Services, time: Time, tokens: Tokens) -> None:
+    elsewhere = await log_in(services.auth, "owner")
+    time.passes(16 * MINUTE_S)
+
+    await step_up(services, tokens)
+
+    with pytest.raises(StepUpRequired):
+        await services.factors.begin_totp(actor_of(elsewhere), Nothing())
+
+
+async def test_a_session_that_ended_does_nothing(services: Services, tokens: Tokens) -> None:
+    await services.auth.log_out(actor_of(tokens), Refresh())
+
+    with pytest.raises(SessionEnded):
+        await services.factors.begin_totp(actor_of(tokens), Nothing())
+    with pytest.raises(SessionEnded):
+        await step_up(services, tokens)
+
+
+async def test_guesses_at_the_password_are_limited_until_an_hour_has_passed(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    for _ in range(10):
+        with pytest.raises(WrongPassword):
+            await step_up(services, tokens, password="not the password")
+
+    with pytest.raises(TooManyTries) as limited:
+        await step_up(services, tokens)
+    assert limited.value.details == {"retry_after_ms": 3_600_000}
+    time.passes(60 * MINUTE_S)
+    await step_up(services, tokens)
+
+
+async def test_guesses_at_the_sign_in_do_not_keep_the_owner_from_stepping_up(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    app = await turn_on(services, time, actor_of(tokens))
+    await guess(services, app, 10)
+
+    await step_up(services, tokens, app.code())
