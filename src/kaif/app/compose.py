@@ -30,6 +30,7 @@ from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import now_us
@@ -39,7 +40,9 @@ from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
+from kaif.services.auth.routes import SESSIONS_ROUTES
 from kaif.services.auth.service import AuthService
+from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.tokens import Signer
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.reactions import Reactions
@@ -48,7 +51,7 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 # The interfaces of each process's services, and the routes on which the world reaches them.
-AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES)]
+AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (Sessions, SESSIONS_ROUTES)]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
@@ -96,7 +99,10 @@ async def auth_services(settings: Settings, database: Database, cache: Cache) ->
     await database.migrate("auth", _migrations(auth))
     passwords = Passwords()
     try:
-        yield {Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)}
+        yield {
+            Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code),
+            Sessions: SessionsService(database, cache, now_us),
+        }
     finally:
         passwords.close()
 

@@ -187,11 +187,18 @@ class Auth(Protocol):
         ...
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        """Open a session. Raises InvalidCredentials, after the same time whether or not the account exists; Busy."""
+        """Open a session on the device from which the actor asks.
+
+        Raises InvalidCredentials, after the same time whether or not the account exists; AccountSuspended,
+        only to who knows the password; Busy.
+        """
         ...
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
-        """Exchange a refresh token, once. Raises SessionEnded; a second use ends the session for whoever holds it."""
+        """Exchange a refresh token, once. Raises SessionEnded; a second use ends the session for whoever holds it.
+
+        A session that is not refreshed for 30 days ends, and so does one that was opened 180 days ago.
+        """
         ...
 
     async def log_out(self, actor: Actor, request: Refresh) -> Nothing:

@@ -11,7 +11,10 @@ USUAL = Limit("usual", per_minute=1200, burst=300)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """`use_case` is a function of a service's interface: its annotations say what is read and what is answered."""
+    """`use_case` is a function of a service's interface: its annotations say what is read and what is answered.
+
+    With `wants_origin` the use case is told where the request came from: the actor's address and agent.
+    """
 
     method: str
     path: str
@@ -19,6 +22,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     public: bool = False
     limit: Limit = USUAL
+    wants_origin: bool = False
 
     @property
     def path_params(self) -> list[str]:
@@ -34,9 +38,23 @@ def get(path: str, use_case: Callable[..., Any], *, public: bool = False, limit:
 
 
 def post(
-    path: str, use_case: Callable[..., Any], *, status: int = 200, public: bool = False, limit: Limit = USUAL
+    path: str,
+    use_case: Callable[..., Any],
+    *,
+    status: int = 200,
+    public: bool = False,
+    limit: Limit = USUAL,
+    wants_origin: bool = False,
 ) -> Route:
-    return Route(method="POST", path=path, use_case=use_case, status=status, public=public, limit=limit)
+    return Route(
+        method="POST",
+        path=path,
+        use_case=use_case,
+        status=status,
+        public=public,
+        limit=limit,
+        wants_origin=wants_origin,
+    )
 
 
 def delete(path: str, use_case: Callable[..., Any], *, limit: Limit = USUAL) -> Route:

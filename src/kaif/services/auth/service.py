@@ -4,7 +4,6 @@ from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
-    SESSIONS_ENDED,
     EmailTaken,
     EndedSessions,
     FindPeople,
@@ -30,11 +29,13 @@ from kaif.interfaces.auth import (
     User,
     UsernameTaken,
 )
+from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Unauthenticated, Unavailable
+from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.services.auth import model, store
+from kaif.services.auth import model, store, stored_sessions
+from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.tokens import Signer
@@ -55,14 +56,14 @@ class AuthService:
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
         if not model.same_code(request.code, self._setup_code) or await store.is_set_up(self._database):
             raise SetupCodeWrong
-        return await self._create_account(request, "owner")
+        return await self._create_account(actor, request, "owner")
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
-        return await self._create_account(request, "member")
+        return await self._create_account(actor, request, "member")
 
-    async def _create_account(self, wanted: Register, role: Role) -> Tokens:
+    async def _create_account(self, actor: Actor, wanted: Register, role: Role) -> Tokens:
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
         await self._refuse_taken(username, email)
@@ -78,7 +79,7 @@ class AuthService:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
             raise SetupCodeWrong from None
-        return await self._open_session(account)
+        return await self._open_session(actor, account, is_first=True)
 
     async def _refuse_taken(self, username: str, email: str) -> None:
         username_taken, email_taken = await store.taken(self._database, username, email)
@@ -94,22 +95,28 @@ class AuthService:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             await self._rehash(account, request.password)
-        return await self._open_session(account)
+        return await self._open_session(actor, account)
 
     async def _rehash(self, account: Account, password: str) -> None:
         password_hash = await self._passwords.hash(password)
         async with self._database.transaction() as tx:
             await store.set_password_hash(tx, account.id, password_hash)
 
-    async def _open_session(self, account: Account) -> Tokens:
-        session_id = SessionId(new_id())
-        refresh_token, now_us = self._signer.new_refresh_token(session_id), self._clock()
+    async def _open_session(self, actor: Actor, account: Account, *, is_first: bool = False) -> Tokens:
+        refresh_token, now_us = self._signer.new_refresh_token(SessionId(new_id())), self._clock()
+        session = model.new_session(actor, account.id, refresh_token, now_us)
         async with self._database.transaction() as tx:
+            # First of all, as a suspension does: whichever of the two comes second sees what the other did.
+            if not await store.lock_account(tx, account.id):
+                raise AccountSuspended
             await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
-            await store.add_session(
-                tx, session_id, account.id, model.hash_of(refresh_token), now_us, now_us + model.SESSION_IDLE_US
-            )
-        return self._tokens(account, session_id, refresh_token, now_us)
+            unseen = await stored_sessions.remember_device(tx, session)
+            # Whoever has just made the account knows where they did it.
+            was_new = unseen and not is_first
+            await store.add_session(tx, session, device_was_new=was_new)
+            if was_new:
+                await tx.publish(session.device_was_new)
+        return self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
@@ -122,12 +129,13 @@ class AuthService:
                 model.hash_of(refresh_token),
                 now_us,
                 now_us + model.SESSION_IDLE_US,
+                model.SESSION_LIFETIME_US,
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._signer.has_made(request.refresh_token)
             stolen = was_good and await store.end_session(tx, session_id, now_us)
         if stolen:
-            await self._announce_end(session_id)
+            await announce_ends(self._cache, [session_id])
         account = await self._accounts(user_id) if user_id else None
         if account is None:
             raise SessionEnded
@@ -140,7 +148,7 @@ class AuthService:
         async with self._database.transaction() as tx:
             ended = await store.end_session(tx, session_id, self._clock())
         if ended:
-            await self._announce_end(session_id)
+            await announce_ends(self._cache, [session_id])
         return Nothing()
 
     async def _session_to_end(self, actor: Actor, request: Refresh) -> SessionId | None:
@@ -148,13 +156,6 @@ class AuthService:
         if actor.session_id:
             return actor.session_id
         return await store.find_session(self._database, model.hash_of(request.refresh_token))
-
-    async def _announce_end(self, session_id: SessionId) -> None:
-        try:
-            await self._cache.publish(SESSIONS_ENDED, session_id.encode())
-        except Unavailable:
-            # Gateways ask for the ended sessions themselves when the cache is back.
-            return
 
     def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         access_token = self._signer.sign(account.id, session_id, account.role, now_us)

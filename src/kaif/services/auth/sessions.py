@@ -1,0 +1,64 @@
+"""What people can do with their sessions, and owners with accounts; each method is one transaction."""
+
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import Nothing, PersonNotFound
+from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, SessionList, SessionNotFound, Suspend
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Forbidden
+from kaif.services.auth import store, stored_sessions
+from kaif.services.auth.announcing import announce_ends
+
+# Nobody reads further; ending all others reaches the rest.
+LISTED_MAX = 100
+
+
+class SessionsService:
+    def __init__(self, database: Database, cache: Cache, clock: Clock) -> None:
+        self._database, self._cache, self._clock = database, cache, clock
+
+    async def list_sessions(self, actor: Actor, request: Nothing) -> SessionList:
+        now_us = self._clock()
+        found = await stored_sessions.newest(self._database, actor.user_id, actor.session_id, now_us, LISTED_MAX)
+        return SessionList([session.seen_from(actor.session_id, now_us) for session in found])
+
+    async def end_session(self, actor: Actor, request: EndSession) -> Nothing:
+        async with self._database.transaction() as tx:
+            ended = await stored_sessions.end_one(tx, actor.user_id, request.session_id, self._clock())
+        if not ended:
+            raise SessionNotFound
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def end_other_sessions(self, actor: Actor, request: Nothing) -> Nothing:
+        async with self._database.transaction() as tx:
+            ended = await stored_sessions.end_all(tx, actor.user_id, self._clock(), kept=actor.session_id)
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def suspend(self, actor: Actor, request: Suspend) -> Nothing:
+        async with self._database.transaction() as tx:
+            await _require_owner(tx, actor)
+            if request.user_id == actor.user_id:
+                raise OwnAccount
+            now_us = self._clock()
+            if not await store.suspend_account(tx, request.user_id, now_us):
+                raise PersonNotFound
+            ended = await stored_sessions.end_all(tx, request.user_id, now_us)
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def restore(self, actor: Actor, request: Restore) -> Nothing:
+        async with self._database.transaction() as tx:
+            await _require_owner(tx, actor)
+            if not await store.restore_account(tx, request.user_id):
+                raise PersonNotFound
+        return Nothing()
+
+
+async def _require_owner(tx: Transaction, actor: Actor) -> None:
+    # The owners' rows stay locked: two owners who suspend each other at once do so one after the other, and
+    # the second is no owner with access any more. So one always remains.
+    if actor.user_id not in await store.lock_owners(tx):
+        raise Forbidden
