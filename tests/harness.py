@@ -27,6 +27,7 @@ from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import now_us
@@ -560,6 +561,7 @@ class Services(NamedTuple):
     cache: Cache
     auth: Auth
     messaging: Messaging
+    sessions: Sessions
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -588,4 +590,4 @@ async def wired_services(folder: Path, database_url: str, setup_code: str = "set
         compose.auth_services(settings, database, cache) as auths,
         compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
-        yield Services(database, cache, auths[Auth], messaging)
+        yield Services(database, cache, auths[Auth], messaging, auths[Sessions])
