@@ -11,7 +11,7 @@ from kaif.app import compose
 from kaif.app.settings import read_settings
 from kaif.engines.cache.memory import MemoryCache
 from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
-from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.sessions import EndSession, SessionNotFound, Sessions
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.tokens import TokenExpired, Verifier
@@ -174,13 +174,16 @@ class TestTime:
         assert session.used_at == as_datetime(opened_at_us + DAY_US)
 
     async def test_a_session_that_lapsed_is_not_listed(self) -> None:
-        await set_up(self.auth)
-        self.now_us += 30 * DAY_US
-        tokens = await log_in(self.auth, "owner")
+        used, idle = await set_up(self.auth), await log_in(self.auth, "owner")
+        self.now_us += 29 * DAY_US
+        await refresh(self.auth, used)
+        self.now_us += 2 * DAY_US
 
-        [session] = (await self.sessions.list_sessions(actor_of(tokens), Nothing())).sessions
+        [session] = (await self.sessions.list_sessions(actor_of(used), Nothing())).sessions
 
-        assert session.id == session_of(tokens)
+        assert session.id == session_of(used)
+        with pytest.raises(SessionNotFound):
+            await self.sessions.end_session(actor_of(used), EndSession(session_of(idle)))
 
     async def test_a_new_device_is_marked_as_new_for_a_week(self) -> None:
         await set_up(self.auth)

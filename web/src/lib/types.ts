@@ -16,6 +16,8 @@ type Ok<
 
 export type Tokens = Ok<'/v1/auth/login', 'post', 200>
 export type User = Tokens['user']
+/** A sign-in on a device, as its owner sees it. */
+export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
