@@ -128,10 +128,10 @@ async def test_all_other_devices_are_signed_out_after_a_question(place: Place, w
     await laptop.dialog.get_by_role("button", name="Выйти на других").click()
 
     await is_thrown_out(phone)
-    await expect(laptop.page.get_by_text("На других устройствах вы не входили.")).to_be_visible()
+    await expect(laptop.page.get_by_text("Вы вошли только на этом устройстве.")).to_be_visible()
     await expect(out).to_have_count(0)
     await laptop.page.reload()
-    await expect(laptop.page.get_by_text("На других устройствах вы не входили.")).to_be_visible()
+    await expect(laptop.page.get_by_text("Вы вошли только на этом устройстве.")).to_be_visible()
 
 
 @embedded
