@@ -30,6 +30,7 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.roles import Roles
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
@@ -567,6 +568,7 @@ class Services(NamedTuple):
     roles: Roles
     audit: Audit
     messaging: Messaging
+    sessions: Sessions
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -596,4 +598,13 @@ async def wired_services(
         compose.auth_services(settings, database, cache, clock) as auths,
         compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
-        yield Services(database, cache, auths[Auth], auths[SecondFactors], auths[Roles], auths[Audit], messaging)
+        yield Services(
+            database,
+            cache,
+            auths[Auth],
+            auths[SecondFactors],
+            auths[Roles],
+            auths[Audit],
+            messaging,
+            auths[Sessions],
+        )

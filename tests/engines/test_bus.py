@@ -482,8 +482,8 @@ async def test_on_postgresql_the_bus_outlives_a_restart_of_the_database(
                 return False
             return True
 
-        await eventually(published)
-        await until(lambda: shelf.numbers == [1, 2])
+        await eventually(published, timeout_s=40)
+        await until(lambda: shelf.numbers == [1, 2], timeout_s=40)
 
     assert "shelf can't read events" in caplog.text
     await database.close()

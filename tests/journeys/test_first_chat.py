@@ -149,12 +149,7 @@ async def test_axe_finds_nothing_grave_on_any_screen(
     found: list[str] = []
 
     async def look(screen: str) -> None:
-        results = await Axe().run(window.page)
-        found.extend(
-            f"{screen}: {violation['id']} on {[node['target'] for node in violation['nodes']]}"
-            for violation in results.response["violations"]
-            if violation["impact"] in GRAVE
-        )
+        found.extend(f"{screen}: {violation}" for violation in await grave_violations(window.page))
 
     await window.page.goto("/sign-in")
     await expect(window.page.get_by_role("button", name="Войти")).to_be_visible()
@@ -187,3 +182,12 @@ async def test_axe_finds_nothing_grave_on_any_screen(
     await look("settings")
 
     assert not found, "\n".join(found)
+
+
+async def grave_violations(page: Page) -> list[str]:
+    results = await Axe().run(page)
+    return [
+        f"{violation['id']} on {[node['target'] for node in violation['nodes']]}"
+        for violation in results.response["violations"]
+        if violation["impact"] in GRAVE
+    ]

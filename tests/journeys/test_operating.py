@@ -294,6 +294,7 @@ async def test_a_spoilt_backup_is_refused_and_nothing_changes(tmp_path: Path, sp
         await anna.post_message(await anna.direct_chat(boris), "На месте")
         assert (await kaif("backup", archive, "--data", server.data)).code == 0
         spoil(archive)
+        await until((server.data / "audit" / "anchors.jsonl").exists)
         before, files = await everything_of(anna, boris), files_in(server.data)
 
         assert_refused(await kaif("restore", archive, "--data", server.data), str(archive))

@@ -23,12 +23,30 @@ test('both languages have the same texts', () => {
 
 describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
   test('every text can be said', () => {
-    const values = { n: 3, name: 'Лена', title: 'Причал', people: 'Лена', host: 'ozero.club', date: '4 мая' }
+    const values = {
+      n: 3,
+      name: 'Лена',
+      title: 'Причал',
+      people: 'Лена',
+      host: 'ozero.club',
+      date: '4 мая',
+      time: '09:12',
+    }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))
       expect(said, key).not.toMatch(/[{}]|undefined/)
     }
   })
+})
+
+test.each([
+  [1, '1 минуту назад', 'Вы вышли на 1 другом устройстве'],
+  [2, '2 минуты назад', 'Вы вышли на 2 других устройствах'],
+  [5, '5 минут назад', 'Вы вышли на 5 других устройствах'],
+  [21, '21 минуту назад', 'Вы вышли на 21 другом устройстве'],
+])('Russian plurals of %i minutes and devices', (n, minutes, devices) => {
+  expect(new IntlMessageFormat(ru['when.minutes_ago'], 'ru').format({ n })).toBe(minutes)
+  expect(new IntlMessageFormat(ru['devices.others_ended'], 'ru').format({ n })).toBe(devices)
 })
 
 test.each([

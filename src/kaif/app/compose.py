@@ -34,6 +34,7 @@ from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -45,9 +46,10 @@ from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.roles import RolesService
-from kaif.services.auth.routes import AUDIT_ROUTES, ROLES_ROUTES, SECOND_FACTOR_ROUTES
+from kaif.services.auth.routes import AUDIT_ROUTES, ROLES_ROUTES, SECOND_FACTOR_ROUTES, SESSIONS_ROUTES
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
+from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.tokens import Signer
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.reactions import Reactions
@@ -58,6 +60,7 @@ from kaif.services.messaging.service import MessagingService
 # The interfaces of each process's services, and the routes on which the world reaches them.
 AUTH: list[tuple[type, list[Route]]] = [
     (Auth, AUTH_ROUTES),
+    (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
@@ -116,6 +119,7 @@ async def auth_services(
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
                 Auth: auth_service,
+                Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),

@@ -95,6 +95,9 @@ class Gateway:
         self._limit(request, route.limit, public=route.public)
         if route.needs:
             require(request.actor, route.needs)
+        if route.wants_origin:
+            # A copy: the actor itself is remembered with the token.
+            request.actor = msgspec.structs.replace(request.actor, address=request.address, agent=request.agent)
         if route.takes_body and not _is_json(request.headers.get(b"content-type", b"")):
             raise UnsupportedMediaType
         path = dict(zip(route.path_params, values, strict=True)) if values else {}

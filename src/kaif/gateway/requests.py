@@ -1,5 +1,7 @@
 """A request as the edge sees it."""
 
+import re
+
 from kaif.gateway.addresses import Network, client_address
 from kaif.gateway.answers import Headers
 from kaif.kernel.actor import NOBODY, Actor
@@ -18,9 +20,14 @@ KEPT_HEADERS = frozenset(
         b"kaif-session",
         b"origin",
         b"upgrade",
+        b"user-agent",
         b"x-forwarded-for",
     }
 )
+
+# The longest of browsers' own are half of it.
+AGENT_CHARS_MAX = 256
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 
 
 class Request:
@@ -42,6 +49,11 @@ class Request:
         self.address = peer
         if trusted_proxies:
             self.address = client_address(peer, self.headers.get(b"x-forwarded-for", b""), trusted_proxies)
+
+    @property
+    def agent(self) -> str:
+        """The program that asks, as it calls itself: bounded, and of letters that can be shown (RFC 9110, 10.1.5)."""
+        return _UNPRINTABLE.sub(b"", self.headers.get(b"user-agent", b"")[:AGENT_CHARS_MAX]).decode("ascii")
 
     @property
     def wants_cookies(self) -> bool:

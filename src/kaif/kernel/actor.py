@@ -10,12 +10,17 @@ SessionId = NewType("SessionId", str)
 Permission = NewType("Permission", str)
 
 
-class Actor(msgspec.Struct, frozen=True):
-    """A person with a verified session, or nobody: then the ids are empty."""
+class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A person with a verified session, or nobody: then the ids are empty.
+
+    `address` and `agent` say where the request came from, and are empty but for use cases that ask for it.
+    """
 
     user_id: UserId = UserId("")
     session_id: SessionId = SessionId("")
     permissions: frozenset[Permission] = frozenset()
+    address: str = ""
+    agent: str = ""
 
 
 NOBODY = Actor()

@@ -15,16 +15,16 @@ def a_registration(name: str, display_name: str | None = None) -> Register:
     return Register(name, f"{name}@example.org", PASSWORD, display_name)
 
 
-async def set_up(auth: Auth) -> Tokens:
-    return await auth.set_up(NOBODY, a_set_up())
+async def set_up(auth: Auth, asking: Actor = NOBODY) -> Tokens:
+    return await auth.set_up(asking, a_set_up())
 
 
 async def register(auth: Auth, name: str, display_name: str | None = None) -> Tokens:
     return await auth.register(NOBODY, a_registration(name, display_name))
 
 
-async def log_in(auth: Auth, login: str, password: str = PASSWORD) -> Tokens:
-    return await auth.log_in(NOBODY, LogIn(login, password))
+async def log_in(auth: Auth, login: str, password: str = PASSWORD, asking: Actor = NOBODY) -> Tokens:
+    return await auth.log_in(asking, LogIn(login, password))
 
 
 async def refresh(auth: Auth, tokens: Tokens) -> Tokens:

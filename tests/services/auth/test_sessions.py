@@ -11,12 +11,14 @@ from kaif.app import compose
 from kaif.app.settings import read_settings
 from kaif.engines.cache.memory import MemoryCache
 from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
-from kaif.kernel.actor import NOBODY, SessionId
-from kaif.kernel.clock import DAY_US
+from kaif.interfaces.auth.sessions import EndSession, SessionNotFound, Sessions
+from kaif.kernel.actor import NOBODY, Actor, SessionId
+from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.tokens import TokenExpired, Verifier
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.service import AuthService
+from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.tokens import Signer, new_signing_key
 
 
@@ -46,7 +48,7 @@ async def test_a_refresh_token_that_comes_twice_ends_the_session_for_both(servic
     assert await ended(services.auth) == [session_of(tokens)]
 
 
-async def test_of_fifty_refreshes_of_one_token_at_once_at_most_one_succeeds(services: Services) -> None:
+async def test_of_fifty_refreshes_of_one_token_at_once_exactly_one_succeeds(services: Services) -> None:
     tokens = await set_up(services.auth)
 
     done = await asyncio.gather(*[refresh(services.auth, tokens) for _ in range(50)], return_exceptions=True)
@@ -54,6 +56,10 @@ async def test_of_fifty_refreshes_of_one_token_at_once_at_most_one_succeeds(serv
     newer = [outcome for outcome in done if isinstance(outcome, Tokens)]
     assert len(newer) == 1
     assert all(isinstance(outcome, SessionEnded) for outcome in done if outcome not in newer)
+    # The token was in two hands: whoever has the new one does not keep the session either.
+    with pytest.raises(SessionEnded):
+        await refresh(services.auth, newer[0])
+    assert await ended(services.auth) == [session_of(tokens)]
 
 
 @pytest.mark.parametrize("token", ["", ".", "nonsense", "a.b.c", "é.ü", "x" * 256])
@@ -127,6 +133,7 @@ class TestTime:
             self.auth: Auth = AuthService(
                 database, MemoryCache(), passwords, self.signer, audit, lambda: self.now_us, "set-up-code"
             )
+            self.sessions: Sessions = SessionsService(database, MemoryCache(), audit, lambda: self.now_us)
             yield
         passwords.close()
 
@@ -141,6 +148,56 @@ class TestTime:
         with pytest.raises(SessionEnded):
             await refresh(self.auth, idle)
         assert await refresh(self.auth, used)
+
+    async def test_a_session_that_is_used_every_day_ends_after_half_a_year(self) -> None:
+        tokens = await set_up(self.auth)
+        for _ in range(179):
+            self.now_us += DAY_US
+            tokens = await refresh(self.auth, tokens)
+
+        self.now_us += DAY_US - 1
+        tokens = await refresh(self.auth, tokens)
+        self.now_us += 1
+
+        with pytest.raises(SessionEnded):
+            await refresh(self.auth, tokens)
+        assert await log_in(self.auth, "owner")
+
+    async def test_a_session_is_last_used_when_it_was_last_refreshed(self) -> None:
+        opened_at_us = self.now_us
+        tokens = await set_up(self.auth)
+        self.now_us += DAY_US
+        await refresh(self.auth, tokens)
+        self.now_us += DAY_US
+
+        [session] = (await self.sessions.list_sessions(actor_of(tokens), Nothing())).sessions
+
+        assert session.opened_at == as_datetime(opened_at_us)
+        assert session.used_at == as_datetime(opened_at_us + DAY_US)
+
+    async def test_a_session_that_lapsed_is_not_listed(self) -> None:
+        used, idle = await set_up(self.auth), await log_in(self.auth, "owner")
+        self.now_us += 29 * DAY_US
+        await refresh(self.auth, used)
+        self.now_us += 2 * DAY_US
+
+        [session] = (await self.sessions.list_sessions(actor_of(used), Nothing())).sessions
+
+        assert session.id == session_of(used)
+        with pytest.raises(SessionNotFound):
+            await self.sessions.end_session(actor_of(used), EndSession(session_of(idle)))
+
+    async def test_a_new_device_is_marked_as_new_for_a_week(self) -> None:
+        await set_up(self.auth)
+        tokens = await log_in(self.auth, "owner", asking=Actor(agent="curl/8.5.0"))
+
+        async def is_new() -> bool:
+            return (await self.sessions.list_sessions(actor_of(tokens), Nothing())).sessions[0].is_new
+
+        self.now_us += 7 * DAY_US - 1
+        assert await is_new()
+        self.now_us += 1
+        assert not await is_new()
 
     async def test_an_access_token_is_good_for_ten_minutes(self) -> None:
         tokens = await set_up(self.auth)

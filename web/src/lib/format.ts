@@ -40,6 +40,17 @@ export function rowTime(at: string, now = new Date()): string {
   return dateFormat(i18n.locale, { day: '2-digit', month: '2-digit', year: 'numeric' }).format(date)
 }
 
+/** How long ago, while that says more than the date: 20 минут назад, сегодня в 09:12, 18 ноября. */
+export function whenOf(at: string, now = new Date()): string {
+  const minutes = Math.floor((now.getTime() - Date.parse(at)) / 60_000)
+  if (minutes < 1) return t('when.just_now')
+  if (minutes < 60) return t('when.minutes_ago', { n: minutes })
+  const days = daysBetween(at, now)
+  if (days === 0) return t('when.today', { time: timeOf(at) })
+  if (days === 1) return t('when.yesterday', { time: timeOf(at) })
+  return dayLabel(at, now)
+}
+
 export function longDate(at: string): string {
   return dateFormat(i18n.locale, { day: 'numeric', month: 'long', year: 'numeric' }).format(new Date(at))
 }

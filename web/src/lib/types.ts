@@ -18,6 +18,8 @@ export type Tokens = Ok<'/v1/auth/login', 'post', 200>
 export type User = Tokens['user']
 export type SecondFactors = Ok<'/v1/auth/second-factors', 'get', 200>
 export type TotpBegun = Ok<'/v1/auth/totp', 'post', 200>
+/** A sign-in on a device, as its owner sees it. */
+export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */

@@ -199,14 +199,19 @@ class Auth(Protocol):
         ...
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        """Open a session. Raises InvalidCredentials, after the same time whether or not the account exists; Busy.
+        """Open a session on the device from which the actor asks.
 
-        Raises SecondFactorRequired (in `factors`) instead of opening one when the account has a second factor.
+        Raises InvalidCredentials, after the same time whether or not the account exists; AccountSuspended,
+        only to who knows the password; Busy. Raises SecondFactorRequired (in `factors`) instead of opening one when
+        the account has a second factor.
         """
         ...
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
-        """Exchange a refresh token, once. Raises SessionEnded; a second use ends the session for whoever holds it."""
+        """Exchange a refresh token, once. Raises SessionEnded; a second use ends the session for whoever holds it.
+
+        A session that is not refreshed for 30 days ends, and so does one that was opened 180 days ago.
+        """
         ...
 
     async def log_out(self, actor: Actor, request: Refresh) -> Nothing:

@@ -90,9 +90,8 @@ class Roles(Protocol):
         """
         ...
 
-    @repeatable
     async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
-        """Take it from everyone. Raises RoleBuiltIn, BeyondYourOwn; a role that is gone is no error."""
+        """Take it from everyone. Raises RoleBuiltIn, RoleNotFound, BeyondYourOwn."""
         ...
 
     @repeatable

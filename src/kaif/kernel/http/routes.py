@@ -12,7 +12,10 @@ USUAL = Limit("usual", per_minute=1200, burst=300)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """`use_case` is a function of a service's interface: its annotations say what is read and what is answered."""
+    """`use_case` is a function of a service's interface: its annotations say what is read and what is answered.
+
+    With `wants_origin` the use case is told where the request came from: the actor's address and agent.
+    """
 
     method: str
     path: str
@@ -21,6 +24,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     public: bool = False
     needs: Permission | None = None
     limit: Limit = USUAL
+    wants_origin: bool = False
 
     @property
     def path_params(self) -> list[str]:
@@ -50,8 +54,18 @@ def post(
     public: bool = False,
     needs: Permission | None = None,
     limit: Limit = USUAL,
+    wants_origin: bool = False,
 ) -> Route:
-    return Route(method="POST", path=path, use_case=use_case, status=status, public=public, needs=needs, limit=limit)
+    return Route(
+        method="POST",
+        path=path,
+        use_case=use_case,
+        status=status,
+        public=public,
+        needs=needs,
+        limit=limit,
+        wants_origin=wants_origin,
+    )
 
 
 def delete(path: str, use_case: Callable[..., Any], *, needs: Permission | None = None, limit: Limit = USUAL) -> Route:

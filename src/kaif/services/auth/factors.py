@@ -19,7 +19,7 @@ from kaif.interfaces.auth.factors import (
     TotpNotBegun,
     WrongPassword,
 )
-from kaif.kernel.actor import NOBODY, Actor, UserId
+from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp
@@ -30,7 +30,7 @@ from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.tokens import Signer
 
-OpenSession = Callable[[Account], Awaitable[Tokens]]
+OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
 
 
 class SecondFactorsService:
@@ -122,11 +122,11 @@ class SecondFactorsService:
                 await challenges.end(tx, token_hash)
                 await challenges.forget_guesses(tx, user_id, "sign_in")
             else:
-                await self._audit.record(tx, NOBODY, "sign_in_failed", user_id, second_factor=True)
+                await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         _refuse_too_many(wait_us)
         if not accepted:
             raise InvalidCode(path="$.code")
-        return await self._open_session(await self._account(user_id))
+        return await self._open_session(actor, await self._account(user_id))
 
     async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> int:
         """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""

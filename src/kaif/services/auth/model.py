@@ -6,11 +6,20 @@ import hmac
 import msgspec
 
 from kaif.interfaces.auth import BadDisplayName, Person, User
-from kaif.kernel.actor import Permission, SessionId, UserId
+from kaif.interfaces.auth.sessions import DeviceKind, DeviceWasNew, Session
+from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.text import clean_name
+from kaif.services.auth.devices import device_of, network_of
 
+# Whoever does not come for a month signs in again: a device that was lost or sold is not a way in for ever.
 SESSION_IDLE_US = 30 * DAY_US
+# However often it is used: a session that was stolen unnoticed ends too (ASVS 7.3.2).
+SESSION_LIFETIME_US = 180 * DAY_US
+# Long enough that whoever looks once a week sees it.
+NEW_DEVICE_SHOWN_US = 7 * DAY_US
+# An account that is used from more places than these is told of some of them again.
+KNOWN_DEVICES_MAX = 100
 WORD_CHARS_MAX = 32
 
 
@@ -36,6 +45,66 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def person(self) -> Person:
         return Person(self.id, self.username, self.display_name)
+
+
+class NewSession(msgspec.Struct, frozen=True):
+    """A session as it is opened."""
+
+    id: SessionId
+    user_id: UserId
+    refresh_hash: str
+    device: str
+    device_kind: DeviceKind
+    address: str
+    opened_at_us: int
+
+    @property
+    def network(self) -> str:
+        return network_of(self.address)
+
+    @property
+    def expires_at_us(self) -> int:
+        return self.opened_at_us + SESSION_IDLE_US
+
+    @property
+    def device_was_new(self) -> DeviceWasNew:
+        return DeviceWasNew(
+            user_id=self.user_id,
+            session_id=self.id,
+            device=self.device,
+            address=self.address,
+            opened_at=as_datetime(self.opened_at_us),
+        )
+
+
+class OpenSession(msgspec.Struct, frozen=True):
+    """A row of auth_sessions, without its secret."""
+
+    id: SessionId
+    device: str
+    device_kind: DeviceKind
+    address: str
+    device_was_new: int
+    opened_at_us: int
+    refreshed_at_us: int
+
+    def seen_from(self, current: SessionId, now_us: int) -> Session:
+        return Session(
+            id=self.id,
+            device=self.device,
+            kind=self.device_kind,
+            address=self.address,
+            opened_at=as_datetime(self.opened_at_us),
+            used_at=as_datetime(self.refreshed_at_us),
+            current=self.id == current,
+            is_new=bool(self.device_was_new) and now_us < self.opened_at_us + NEW_DEVICE_SHOWN_US,
+        )
+
+
+def new_session(actor: Actor, user_id: UserId, refresh_token: str, now_us: int) -> NewSession:
+    """Of the device from which the actor asks."""
+    device, session_id = device_of(actor.agent), session_of(refresh_token)
+    return NewSession(session_id, user_id, hash_of(refresh_token), device.name, device.kind, actor.address, now_us)
 
 
 def display_name_of(display_name: str | None, username: str) -> str:

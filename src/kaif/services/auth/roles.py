@@ -55,7 +55,10 @@ class RolesService:
         if request.name in BUILT_IN:
             raise RoleBuiltIn
         async with self._database.transaction() as tx:
-            must_hold(actor.permissions, (await grants.own_roles(tx)).get(request.name, frozenset()))
+            permissions = (await grants.own_roles(tx)).get(request.name)
+            if permissions is None:
+                raise RoleNotFound
+            must_hold(actor.permissions, permissions)
             await grants.drop(tx, request.name)
             changes = await self._rewrite_holders(tx, request.name, keep=False)
             await self._audit.record(tx, actor, "role_dropped", NO_ONE, role=request.name)

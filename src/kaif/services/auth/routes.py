@@ -3,7 +3,8 @@
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
-from kaif.interfaces.auth.roles import MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -14,15 +15,23 @@ SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
     get("/v1/auth/setup", Auth.get_setup, public=True),
-    post("/v1/auth/setup", Auth.set_up, status=201, public=True, limit=SIGN_IN),
-    post("/v1/auth/register", Auth.register, status=201, public=True, limit=SIGN_UP),
-    post("/v1/auth/login", Auth.log_in, public=True, limit=SIGN_IN),
+    post("/v1/auth/setup", Auth.set_up, status=201, public=True, limit=SIGN_IN, wants_origin=True),
+    post("/v1/auth/register", Auth.register, status=201, public=True, limit=SIGN_UP, wants_origin=True),
+    post("/v1/auth/login", Auth.log_in, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/refresh", Auth.refresh, public=True),
     post("/v1/auth/logout", Auth.log_out, status=204, public=True),
     get("/v1/auth/me", Auth.get_me),
     get("/v1/auth/people", Auth.find_people, limit=SEARCH),
     get("/v1/auth/people/{user_id}", Auth.get_person),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
+]
+
+SESSIONS_ROUTES = [
+    get("/v1/auth/sessions", Sessions.list_sessions),
+    delete("/v1/auth/sessions", Sessions.end_other_sessions),
+    delete("/v1/auth/sessions/{session_id}", Sessions.end_session),
+    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE),
+    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE),
 ]
 
 ROLES_ROUTES = [
@@ -41,6 +50,12 @@ SECOND_FACTOR_ROUTES = [
     post("/v1/auth/totp/confirm", SecondFactors.confirm_totp, limit=SIGN_IN),
     post("/v1/auth/totp/remove", SecondFactors.remove_totp, status=204, limit=SIGN_IN),
     post("/v1/auth/recovery-codes", SecondFactors.renew_recovery_codes, limit=SIGN_IN),
-    post("/v1/auth/login/second-factor", SecondFactors.log_in_with_second_factor, public=True, limit=SIGN_IN),
+    post(
+        "/v1/auth/login/second-factor",
+        SecondFactors.log_in_with_second_factor,
+        public=True,
+        limit=SIGN_IN,
+        wants_origin=True,
+    ),
     post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN),
 ]

@@ -2,11 +2,12 @@
 
 import secrets
 
+import msgspec
+
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
-    SESSIONS_ENDED,
     EmailTaken,
     FindPeople,
     GetPeople,
@@ -32,11 +33,13 @@ from kaif.interfaces.auth import (
     Withdrawn,
 )
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
+from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Unauthenticated, Unavailable
+from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.services.auth import challenges, enrolments, grants, model, store
+from kaif.services.auth import challenges, enrolments, grants, model, store, stored_sessions
+from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
@@ -66,14 +69,14 @@ class AuthService:
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
         if not model.same_code(request.code, self._setup_code) or await store.is_set_up(self._database):
             raise SetupCodeWrong
-        return await self._create_account(request, OWNER)
+        return await self._create_account(actor, request, OWNER)
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
-        return await self._create_account(request)
+        return await self._create_account(actor, request)
 
-    async def _create_account(self, wanted: Register, role: str = "") -> Tokens:
+    async def _create_account(self, actor: Actor, wanted: Register, role: str = "") -> Tokens:
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
         await self._refuse_taken(username, email)
@@ -85,12 +88,13 @@ class AuthService:
                     await store.claim_setup(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
-                await self._audit.record(tx, Actor(account.id), "account_created", account.id, roles=account.roles)
+                person = msgspec.structs.replace(actor, user_id=account.id)
+                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
             raise SetupCodeWrong from None
-        return await self.open_session(account)
+        return await self.open_session(actor, account, is_first=True)
 
     async def _refuse_taken(self, username: str, email: str) -> None:
         username_taken, email_taken = await store.taken(self._database, username, email)
@@ -103,13 +107,13 @@ class AuthService:
         account = await store.find_by_login(self._database, request.login.strip().lower())
         right = await self._passwords.verify(account.password_hash if account else None, request.password)
         if account is None or not right:
-            await self._record_failure(account)
+            await self._record_failure(actor, account)
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             await self._rehash(account, request.password)
         if methods := await enrolments.methods(self._database, account.id):
             raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
-        return await self.open_session(account)
+        return await self.open_session(actor, account)
 
     async def _new_challenge(self, account: Account) -> str:
         challenge, now_us = secrets.token_urlsafe(32), self._clock()
@@ -118,28 +122,35 @@ class AuthService:
             await challenges.add(tx, model.hash_of(challenge), account.id, now_us, expires_at_us)
         return challenge
 
-    async def _record_failure(self, account: Account | None) -> None:
+    async def _record_failure(self, actor: Actor, account: Account | None) -> None:
         """Written whether or not there is the account, so that both take as long. The name that was given may be a
         password in the wrong field, so it is not kept."""
         async with self._database.transaction() as tx:
-            await self._audit.record(tx, NOBODY, "sign_in_failed", account.id if account else NO_ONE)
+            await self._audit.record(tx, actor, "sign_in_failed", account.id if account else NO_ONE)
 
     async def _rehash(self, account: Account, password: str) -> None:
         password_hash = await self._passwords.hash(password)
         async with self._database.transaction() as tx:
             await store.set_password_hash(tx, account.id, password_hash)
 
-    async def open_session(self, account: Account) -> Tokens:
+    async def open_session(self, actor: Actor, account: Account, *, is_first: bool = False) -> Tokens:
         """For someone who has proved who they are."""
-        session_id = SessionId(new_id())
-        refresh_token, now_us = self._signer.new_refresh_token(session_id), self._clock()
+        refresh_token, now_us = self._signer.new_refresh_token(SessionId(new_id())), self._clock()
+        session = model.new_session(actor, account.id, refresh_token, now_us)
         async with self._database.transaction() as tx:
+            # First of all, as a suspension does: whichever of the two comes second sees what the other did.
+            if not await store.lock_account(tx, account.id):
+                raise AccountSuspended
             await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
-            await store.add_session(
-                tx, session_id, account.id, model.hash_of(refresh_token), now_us, now_us + model.SESSION_IDLE_US
-            )
-            await self._audit.record(tx, Actor(account.id, session_id), "signed_in", account.id, session=session_id)
-        return await self._tokens(account, session_id, refresh_token, now_us)
+            unseen = await stored_sessions.remember_device(tx, session)
+            # Whoever has just made the account knows where they did it.
+            was_new = unseen and not is_first
+            await store.add_session(tx, session, device_was_new=was_new)
+            if was_new:
+                await tx.publish(session.device_was_new)
+            person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
+            await self._audit.record(tx, person, "signed_in", account.id, session=session.id, device=session.device)
+        return await self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
@@ -152,6 +163,7 @@ class AuthService:
                 model.hash_of(refresh_token),
                 now_us,
                 now_us + model.SESSION_IDLE_US,
+                model.SESSION_LIFETIME_US,
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._signer.has_made(request.refresh_token)
@@ -159,7 +171,7 @@ class AuthService:
             if stolen_from:
                 await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)
         if stolen_from:
-            await self._announce_end(session_id)
+            await announce_ends(self._cache, [session_id])
         account = await self._accounts(user_id) if user_id else None
         if account is None:
             raise SessionEnded
@@ -174,7 +186,7 @@ class AuthService:
             if user_id:
                 await self._audit.record(tx, actor, "signed_out", user_id, session=session_id)
         if user_id:
-            await self._announce_end(session_id)
+            await announce_ends(self._cache, [session_id])
         return Nothing()
 
     async def _session_to_end(self, actor: Actor, request: Refresh) -> SessionId | None:
@@ -182,13 +194,6 @@ class AuthService:
         if actor.session_id:
             return actor.session_id
         return await store.find_session(self._database, model.hash_of(request.refresh_token))
-
-    async def _announce_end(self, session_id: SessionId) -> None:
-        try:
-            await self._cache.publish(SESSIONS_ENDED, session_id.encode())
-        except Unavailable:
-            # Gateways ask for the ended sessions themselves when the cache is back.
-            return
 
     async def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         permissions = permitted(account.roles.split(), await grants.own_roles(self._database) if account.roles else {})

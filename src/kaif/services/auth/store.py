@@ -6,7 +6,7 @@ from typing import Protocol
 from kaif.engines.database import Database, Lookup, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.kernel.actor import SessionId, UserId
-from kaif.services.auth.model import Account, search_words
+from kaif.services.auth.model import Account, NewSession, search_words
 
 _ACCOUNT = "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us"
 _LAST_LETTER = "\U0010ffff"
@@ -96,32 +96,64 @@ async def newest_people(database: Database, limit: int) -> list[Person]:
     )
 
 
-async def add_session(
-    tx: Transaction, session_id: SessionId, user_id: UserId, refresh_hash: str, now_us: int, expires_at_us: int
-) -> None:
+async def lock_account(tx: Transaction, user_id: UserId) -> bool:
+    """Until the transaction ends, nobody else opens a session of the account or suspends it; False when it is."""
+    sql = "SELECT id FROM auth_users WHERE id = :user_id AND suspended_at_us IS NULL FOR UPDATE"
+    return bool(await tx.fetch(tuple, sql, user_id=user_id))
+
+
+async def suspend_account(tx: Transaction, user_id: UserId, now_us: int) -> bool:
+    """False when there is no such account; one that is suspended keeps the time at which that began."""
+    sql = "UPDATE auth_users SET suspended_at_us = COALESCE(suspended_at_us, :now_us) WHERE id = :user_id"
+    return bool(await tx.execute(sql, user_id=user_id, now_us=now_us))
+
+
+async def restore_account(tx: Transaction, user_id: UserId) -> bool:
+    """False when there is no such account."""
+    return bool(await tx.execute("UPDATE auth_users SET suspended_at_us = NULL WHERE id = :user_id", user_id=user_id))
+
+
+async def add_session(tx: Transaction, session: NewSession, *, device_was_new: bool) -> None:
     await tx.execute(
         """
-        INSERT INTO auth_sessions
-          (id, user_id, refresh_hash, created_at_us, refreshed_at_us, authenticated_at_us, expires_at_us)
-        VALUES (:id, :user_id, :refresh_hash, :now_us, :now_us, :now_us, :expires_at_us)
+        INSERT INTO auth_sessions (
+          id, user_id, refresh_hash, device, device_kind, address, device_was_new,
+          created_at_us, refreshed_at_us, authenticated_at_us, expires_at_us
+        )
+        VALUES (
+          :id, :user_id, :refresh_hash, :device, :device_kind, :address, :device_was_new,
+          :now_us, :now_us, :now_us, :expires_at_us
+        )
         """,
-        id=session_id,
-        user_id=user_id,
-        refresh_hash=refresh_hash,
-        now_us=now_us,
-        expires_at_us=expires_at_us,
+        id=session.id,
+        user_id=session.user_id,
+        refresh_hash=session.refresh_hash,
+        device=session.device,
+        device_kind=session.device_kind,
+        address=session.address,
+        device_was_new=int(device_was_new),
+        now_us=session.opened_at_us,
+        expires_at_us=session.expires_at_us,
     )
 
 
 async def rotate_session(
-    tx: Transaction, session_id: SessionId, old_hash: str, new_hash: str, now_us: int, expires_at_us: int
+    tx: Transaction,
+    session_id: SessionId,
+    old_hash: str,
+    new_hash: str,
+    now_us: int,
+    idle_until_us: int,
+    lifetime_us: int,
 ) -> UserId | None:
     """Consume the old token and put the new one in its place, in one statement; None when it was not current."""
     found: list[tuple[UserId]] = await tx.fetch(
         tuple,
         """
         UPDATE auth_sessions
-        SET refresh_hash = :new_hash, refreshed_at_us = :now_us, expires_at_us = :expires_at_us
+        SET refresh_hash = :new_hash, refreshed_at_us = :now_us, expires_at_us =
+          CASE WHEN created_at_us + :lifetime_us < :idle_until_us
+          THEN created_at_us + :lifetime_us ELSE :idle_until_us END
         WHERE id = :session_id AND refresh_hash = :old_hash AND expires_at_us > :now_us
         RETURNING user_id
         """,
@@ -129,7 +161,8 @@ async def rotate_session(
         old_hash=old_hash,
         new_hash=new_hash,
         now_us=now_us,
-        expires_at_us=expires_at_us,
+        idle_until_us=idle_until_us,
+        lifetime_us=lifetime_us,
     )
     return found[0][0] if found else None
 

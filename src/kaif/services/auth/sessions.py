@@ -1,0 +1,78 @@
+"""What people can do with their sessions, and owners with accounts; each method is one transaction."""
+
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import Nothing, PersonNotFound
+from kaif.interfaces.auth.roles import MANAGE_PEOPLE
+from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, SessionList, SessionNotFound, Suspend
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Forbidden, MissingPermission
+from kaif.services.auth import grants, store, stored_sessions
+from kaif.services.auth.announcing import announce_ends
+from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.permissions import must_hold, permitted
+
+# Nobody reads further; ending all others reaches the rest.
+LISTED_MAX = 100
+
+
+class SessionsService:
+    def __init__(self, database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> None:
+        self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
+
+    async def list_sessions(self, actor: Actor, request: Nothing) -> SessionList:
+        now_us = self._clock()
+        found = await stored_sessions.newest(self._database, actor.user_id, actor.session_id, now_us, LISTED_MAX)
+        return SessionList([session.seen_from(actor.session_id, now_us) for session in found])
+
+    async def end_session(self, actor: Actor, request: EndSession) -> Nothing:
+        async with self._database.transaction() as tx:
+            ended = await stored_sessions.end_one(tx, actor.user_id, request.session_id, self._clock())
+            if ended:
+                await self._audit.record(tx, actor, "session_ended", actor.user_id, session=request.session_id)
+        if not ended:
+            raise SessionNotFound
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def end_other_sessions(self, actor: Actor, request: Nothing) -> Nothing:
+        async with self._database.transaction() as tx:
+            ended = await stored_sessions.end_all(tx, actor.user_id, self._clock(), kept=actor.session_id)
+            if ended:
+                await self._audit.record(tx, actor, "other_sessions_ended", actor.user_id, count=len(ended))
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def suspend(self, actor: Actor, request: Suspend) -> Nothing:
+        async with self._database.transaction() as tx:
+            await _require_authority(tx, actor, request.user_id)
+            if request.user_id == actor.user_id:
+                raise OwnAccount
+            now_us = self._clock()
+            if not await store.suspend_account(tx, request.user_id, now_us):
+                raise PersonNotFound
+            ended = await stored_sessions.end_all(tx, request.user_id, now_us)
+            await self._audit.record(tx, actor, "account_suspended", request.user_id)
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def restore(self, actor: Actor, request: Restore) -> Nothing:
+        async with self._database.transaction() as tx:
+            await _require_authority(tx, actor, request.user_id)
+            if not await store.restore_account(tx, request.user_id):
+                raise PersonNotFound
+            await self._audit.record(tx, actor, "account_restored", request.user_id)
+        return Nothing()
+
+
+async def _require_authority(tx: Transaction, actor: Actor, user_id: UserId) -> None:
+    """Nobody shuts out, or lets in again, who may do more than they. Raises MissingPermission, BeyondYourOwn."""
+    if MANAGE_PEOPLE not in actor.permissions:
+        raise MissingPermission(permission=MANAGE_PEOPLE)
+    # The rows of everybody with a role stay locked: two owners who suspend each other at once do so one after the
+    # other, and the second has no access any more. So one always remains.
+    privileged = await grants.lock_privileged(tx)
+    if not await store.lock_account(tx, actor.user_id):
+        raise Forbidden
+    must_hold(actor.permissions, permitted(privileged.get(user_id, "").split(), await grants.own_roles(tx)))
