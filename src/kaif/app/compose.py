@@ -30,14 +30,20 @@ from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Route, Table
 from kaif.kernel.http.openapi import openapi_document
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
+from kaif.services.auth import reactions as auth_reactions
+from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.letters import Letters
 from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.routes import ACCOUNTS_ROUTES
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.tokens import Signer
@@ -48,7 +54,7 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 # The interfaces of each process's services, and the routes on which the world reaches them.
-AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES)]
+AUTH: list[tuple[type, list[Route]]] = [(Auth, AUTH_ROUTES), (Accounts, ACCOUNTS_ROUTES)]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
@@ -92,13 +98,34 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def auth_services(settings: Settings, database: Database, cache: Cache) -> AsyncIterator[Services]:
+async def auth_services(
+    settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
+) -> AsyncIterator[Services]:
     await database.migrate("auth", _migrations(auth))
-    passwords = Passwords()
+    passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
+    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
+    reactions = auth_reactions.Reactions(database, mail, letters, clock)
+    bus: Bus = OutboxBus(database)
+    bus.subscribe("auth.letters", LetterDue, reactions.send_letter, auth_reactions.LETTERS)
+    bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, auth_reactions.POSTPONED)
+    bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
+    await bus.start()
     try:
-        yield {Auth: AuthService(database, cache, passwords, _signer(settings), now_us, settings.setup_code)}
+        yield {
+            Auth: AuthService(database, cache, passwords, signer, clock, settings.setup_code),
+            Accounts: AccountsService(database, cache, passwords, signer, clock),
+        }
     finally:
+        await bus.close()
         passwords.close()
+
+
+def _breached_passwords(settings: Settings) -> BreachedPasswords | None:
+    path = settings.breached_passwords
+    try:
+        return BreachedPasswords(path) if path else None
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"KAIF_BREACHED_PASSWORDS: {path} is no list of breached passwords ({error}).") from error
 
 
 def _signer(settings: Settings) -> Signer:

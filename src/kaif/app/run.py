@@ -44,7 +44,7 @@ def _up(settings: Settings, say: Say) -> bool:
     listener = listen_or_explain(settings)
     port = listener.getsockname()[1]
     settings = msgspec.structs.replace(settings, port=port, signing_key=settings.signing_key or folder.signing_key())
-    folder.announce(settings.public_url)
+    folder.announce(settings.listening_url)
     again = False
 
     async def main() -> None:

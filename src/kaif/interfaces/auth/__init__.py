@@ -32,6 +32,8 @@ Password = Annotated[str, Meta(min_length=15, max_length=1024)]
 _NO_NUL = r"^[^\x00]*$"
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
 Role = Literal["owner", "member"]
+# Of letters; the client has its own choice for what it shows.
+Language = Literal["ru", "en"]
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +57,9 @@ class User(msgspec.Struct, frozen=True):
     display_name: str
     role: Role
     created_at: datetime
+    email_confirmed: bool
+    language: Language
+    password_changed_at: datetime
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -78,6 +83,7 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Email
     password: Password
     display_name: DisplayName | None = None
+    language: Language = "en"
 
 
 class SetUp(Register, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -176,13 +182,14 @@ class Auth(Protocol):
         ...
 
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
-        """Make the first account, the owner's. Raises SetupCodeWrong, BadDisplayName, Busy."""
+        """Make the first account, the owner's; otherwise as `register`. Raises SetupCodeWrong, BadDisplayName, Busy."""
         ...
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
-        """Make an account and its first session.
+        """Make an account and its first session; a letter with a link that confirms the address follows.
 
-        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy.
+        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy, and as `Accounts` does for a weak
+        password.
         """
         ...
 

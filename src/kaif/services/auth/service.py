@@ -1,10 +1,11 @@
 """What one can do with accounts and sessions; each method is one transaction."""
 
+import msgspec
+
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
-    SESSIONS_ENDED,
     EmailTaken,
     EndedSessions,
     FindPeople,
@@ -32,9 +33,10 @@ from kaif.interfaces.auth import (
 )
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Unauthenticated, Unavailable
+from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.services.auth import model, store
+from kaif.services.auth import links, model, store
+from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.tokens import Signer
@@ -65,15 +67,20 @@ class AuthService:
     async def _create_account(self, wanted: Register, role: Role) -> Tokens:
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
+        await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash = await self._passwords.hash(wanted.password)
-        account = Account(UserId(new_id()), username, email, display_name, role, password_hash, self._clock())
+        password_hash, now_us = await self._passwords.hash(wanted.password), self._clock()
+        account = Account(
+            UserId(new_id()), username, email, display_name, role, password_hash, now_us, language=wanted.language
+        )
         try:
             async with self._database.transaction() as tx:
                 if role == "owner":
                     await store.claim_setup(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
+                link_id = await links.issue(tx, account.id, links.CONFIRM, email, now_us)
+                await tx.publish(model.letter_due(account, "welcome", link_id or ""))
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
@@ -93,18 +100,24 @@ class AuthService:
         if account is None or not right:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
-            await self._rehash(account, request.password)
+            account = await self._rehash(account, request.password)
         return await self._open_session(account)
 
-    async def _rehash(self, account: Account, password: str) -> None:
+    async def _rehash(self, account: Account, password: str) -> Account:
         password_hash = await self._passwords.hash(password)
         async with self._database.transaction() as tx:
-            await store.set_password_hash(tx, account.id, password_hash)
+            if not await store.set_password_hash(tx, account.id, password_hash, account.password_hash):
+                raise InvalidCredentials
+        return msgspec.structs.replace(account, password_hash=password_hash)
 
     async def _open_session(self, account: Account) -> Tokens:
         session_id = SessionId(new_id())
         refresh_token, now_us = self._signer.new_refresh_token(session_id), self._clock()
         async with self._database.transaction() as tx:
+            # Whoever changes a password ends the sessions that are there: none may slip in after that with the old one.
+            now = await store.locked_account(tx, account.id)
+            if now is None or now.password_hash != account.password_hash:
+                raise InvalidCredentials
             await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
             await store.add_session(
                 tx, session_id, account.id, model.hash_of(refresh_token), now_us, now_us + model.SESSION_IDLE_US
@@ -127,7 +140,7 @@ class AuthService:
             was_good = user_id is None and self._signer.has_made(request.refresh_token)
             stolen = was_good and await store.end_session(tx, session_id, now_us)
         if stolen:
-            await self._announce_end(session_id)
+            await announce_ends(self._cache, [session_id])
         account = await self._accounts(user_id) if user_id else None
         if account is None:
             raise SessionEnded
@@ -140,7 +153,7 @@ class AuthService:
         async with self._database.transaction() as tx:
             ended = await store.end_session(tx, session_id, self._clock())
         if ended:
-            await self._announce_end(session_id)
+            await announce_ends(self._cache, [session_id])
         return Nothing()
 
     async def _session_to_end(self, actor: Actor, request: Refresh) -> SessionId | None:
@@ -148,13 +161,6 @@ class AuthService:
         if actor.session_id:
             return actor.session_id
         return await store.find_session(self._database, model.hash_of(request.refresh_token))
-
-    async def _announce_end(self, session_id: SessionId) -> None:
-        try:
-            await self._cache.publish(SESSIONS_ENDED, session_id.encode())
-        except Unavailable:
-            # Gateways ask for the ended sessions themselves when the cache is back.
-            return
 
     def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         access_token = self._signer.sign(account.id, session_id, account.role, now_us)
