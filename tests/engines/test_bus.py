@@ -245,6 +245,22 @@ async def test_an_outage_of_what_a_reaction_needs_parks_nothing(database: Databa
         assert await bus.parked() == []
 
 
+async def test_a_subscription_may_be_more_or_less_patient_than_the_bus(database: Database) -> None:
+    hasty, patient = Shelf(), Shelf()
+    for shelf in (hasty, patient):
+        shelf.fails_on, shelf.error = {1}, Unavailable()
+    bus = OutboxBus(database, msgspec.structs.replace(FAST, retries=Retries(retry_min_ms=1, outage_attempts_max=5)))
+    bus.subscribe("hasty", Ordered, hasty.take, Retries(retry_min_ms=1, outage_attempts_max=2))
+    bus.subscribe("patient", Ordered, patient.take, Retries(retry_min_ms=1, retry_max_ms=2, outage_attempts_max=9999))
+    await bus.start()
+    await orders(database, 1, 1)
+
+    await until(lambda: patient.attempts > 50)
+
+    assert [(parked.consumer, parked.attempts) for parked in await bus.parked()] == [("hasty", 2)]
+    await bus.close()
+
+
 async def test_a_reaction_that_never_ends_is_given_up(database: Database) -> None:
     done: list[int] = []
 

@@ -23,7 +23,15 @@ test('both languages have the same texts', () => {
 
 describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
   test('every text can be said', () => {
-    const values = { n: 3, name: 'Лена', title: 'Причал', people: 'Лена', host: 'ozero.club' }
+    const values = {
+      n: 3,
+      name: 'Лена',
+      title: 'Причал',
+      people: 'Лена',
+      host: 'ozero.club',
+      email: 'lena@ozero.club',
+      date: '4 мая',
+    }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))
       expect(said, key).not.toMatch(/[{}]|undefined/)
