@@ -14,7 +14,7 @@ from tests.services.auth.home import Home, at_home
 from tests.waiting import until
 
 from kaif.interfaces.auth import Auth, Nothing, Register
-from kaif.interfaces.auth.accounts import ChangeDisplayName, ChangeLanguage, ChangePassword, ConfirmEmail
+from kaif.interfaces.auth.accounts import ChangeDisplayName, ChangeLanguage, ChangePassword, ConfirmEmail, DeleteAccount
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.reactions import LETTERS
 
@@ -74,6 +74,21 @@ async def test_letters_that_were_due_when_the_server_stopped_leave_after_its_sta
 
     assert addresses(office) == expected
     server.close()
+
+
+async def test_who_left_before_the_letter_could_leave_gets_none(tmp_path: Path, database_url: str) -> None:
+    host, port = free_address()
+    office = PostOffice()
+    async with at_home(tmp_path, database_url, KAIF_MAIL_URL=f"smtp://{host}:{port}?tls=none&from=k@k.example") as home:
+        await set_up(home.auth)
+        anna, _ = await register(home.auth, "anna"), await register(home.auth, "boris")
+        await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+        server = await served(office, host, port)
+
+        await until(lambda: len(office.envelopes) >= 2, timeout_s=20)
+
+        assert set(addresses(office)) == {"owner@example.org", "boris@example.org"}
+        server.close()
 
 
 async def test_an_address_that_cannot_take_mail_now_holds_up_nobody_elses(tmp_path: Path, database_url: str) -> None:

@@ -456,6 +456,18 @@ async def test_who_leaves_is_forgotten_and_the_name_is_free(home: Home) -> None:
     assert await home.auth.register(NOBODY, a_registration("anna"))
 
 
+async def test_of_who_left_no_address_is_kept(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    await home.accounts.change_email(actor_of(anna), ChangeEmail("new@example.org", PASSWORD))
+
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    kept: list[tuple[str]] = await home.database.fetch(
+        tuple, "SELECT email FROM auth_users UNION ALL SELECT email FROM auth_links"
+    )
+    assert {row[0] for row in kept if "@" in row[0]} == {OWNER}
+
+
 async def test_of_who_left_others_hear_a_name_that_says_so(home: Home) -> None:
     _, anna = await home.owner_and("anna")
 
@@ -508,7 +520,7 @@ async def test_who_left_can_do_nothing_more_with_a_token_that_is_still_good(home
         await home.accounts.change_password(actor_of(anna), ChangePassword(PASSWORD, NEW_PASSWORD))
 
 
-async def test_letters_to_somebody_who_left_are_not_sent(home: Home) -> None:
+async def test_the_links_of_somebody_who_left_open_nothing(home: Home) -> None:
     _, anna = await home.owner_and("anna")
     async with home.database.transaction() as tx:
         link_id = await issue(tx, anna.user.id, RESET, ANNA, home.now_us)

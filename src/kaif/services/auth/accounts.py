@@ -60,8 +60,6 @@ class AccountsService:
         if before is None:
             raise LinkSpent
         await people.change_email(tx, link.user_id, link.email, now_us)
-        # Links that went to the old address would still open the account.
-        await links.withdraw(tx, link.user_id, [CONFIRM, RESET])
         await tx.publish(letter_due(before, "email_changed"))
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:

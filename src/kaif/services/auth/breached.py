@@ -29,7 +29,7 @@ class BreachedPasswords:
             while low < high:
                 middle = (low + high) // 2
                 line, begin = _line_from(file, middle)
-                if not line or begin >= high:
+                if not line:
                     high = middle
                 elif line[:40] < wanted:
                     low = begin + len(line)
