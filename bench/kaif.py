@@ -21,7 +21,7 @@ from bench.processes import BenchError, Process, free_port, last_words, pinned, 
 
 PROGRAM = Path(sys.executable).parent / "kaif"
 LIMITS_SCALE = 1000
-PASSWORD = "correct horse battery staple"
+PASSWORD = "a password of some length"
 # Access tokens live for ten minutes at most; a run never starts with one older than this.
 TOKEN_AGE_MAX_S = 240
 RETRIES_MAX = 20

@@ -43,6 +43,12 @@ def test_each_start_without_a_set_up_code_has_another() -> None:
         ("KAIF_DATABASE_URL", "mysql://x"),
         ("KAIF_CACHE_URL", "memcached://x"),
         ("KAIF_SIGNING_KEY_FILE", "/nowhere/key.json"),
+        ("KAIF_PUBLIC_URL", "ozero.example"),
+        ("KAIF_PUBLIC_URL", "ftp://ozero.example"),
+        ("KAIF_PUBLIC_URL", "https://ozero.example/kaif"),
+        ("KAIF_PUBLIC_URL", "https://ozero.example?x"),
+        ("KAIF_PUBLIC_URL", "https://me:secret@ozero.example"),
+        ("KAIF_PUBLIC_URL", "https://ozero.example\nx"),
     ],
 )
 def test_a_broken_setting_is_named(name: str, value: str) -> None:
@@ -76,3 +82,10 @@ def test_addresses_and_networks_are_lists() -> None:
 
 def test_the_address_of_ipv6_stands_in_brackets() -> None:
     assert read_settings(Path("data"), "::1", 8080, {}).public_url == "http://[::1]:8080"
+
+
+@pytest.mark.parametrize("url", ["https://ozero.example", "http://127.0.0.1:8080", "https://[::1]:8443"])
+def test_the_public_address_is_the_one_that_is_set_and_the_listening_one_stays(url: str) -> None:
+    settings = read(KAIF_PUBLIC_URL=f"{url}/")
+
+    assert (settings.public_url, settings.listening_url) == (url, "http://127.0.0.1:8080")

@@ -11,6 +11,7 @@ import pytest
 from tests.servers import PostgresServer
 from tests.waiting import eventually, until
 
+from kaif.engines.bus import Retries
 from kaif.engines.bus.outbox import OutboxBus, Timing
 from kaif.engines.bus.store import next_events, trim
 from kaif.engines.database import Database, open_database
@@ -18,7 +19,9 @@ from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, NotFound, Unavailable
 from kaif.kernel.events import Event
 
-FAST = Timing(poll_max_ms=100, lease_ms=600, retry_min_ms=5, retry_max_ms=20, attempts_max=3, close_ms_max=300)
+RETRIES = Retries(retry_min_ms=5, retry_max_ms=20, attempts_max=3)
+FAST = Timing(poll_max_ms=100, lease_ms=600, retries=RETRIES, close_ms_max=300)
+PATIENT = msgspec.structs.replace(FAST, retries=msgspec.structs.replace(RETRIES, attempts_max=1000))
 
 
 class Ordered(Event, frozen=True):
@@ -168,7 +171,7 @@ async def test_events_nobody_asked_for_are_passed_by(database: Database) -> None
 async def test_a_failing_reaction_is_tried_again_before_later_events(database: Database) -> None:
     shelf = Shelf()
     shelf.fails_on = {1}
-    async with running(database, shelf.take, msgspec.structs.replace(FAST, attempts_max=1000)) as bus:
+    async with running(database, shelf.take, PATIENT) as bus:
         await orders(database, 1, 3)
         await until(lambda: shelf.attempts >= 3)
         assert shelf.numbers == []
@@ -235,11 +238,27 @@ async def test_an_outage_of_what_a_reaction_needs_parks_nothing(database: Databa
     shelf.fails_on, shelf.error = {1}, Unavailable()
     async with running(database, shelf.take) as bus:
         await orders(database, 1, 1)
-        await until(lambda: shelf.attempts > 3 * FAST.attempts_max)
+        await until(lambda: shelf.attempts > 3 * RETRIES.attempts_max)
 
         shelf.fails_on.clear()
         await until(lambda: shelf.numbers == [1])
         assert await bus.parked() == []
+
+
+async def test_a_subscription_may_be_more_or_less_patient_than_the_bus(database: Database) -> None:
+    hasty, patient = Shelf(), Shelf()
+    for shelf in (hasty, patient):
+        shelf.fails_on, shelf.error = {1}, Unavailable()
+    bus = OutboxBus(database, msgspec.structs.replace(FAST, retries=Retries(retry_min_ms=1, outage_attempts_max=5)))
+    bus.subscribe("hasty", Ordered, hasty.take, Retries(retry_min_ms=1, outage_attempts_max=2))
+    bus.subscribe("patient", Ordered, patient.take, Retries(retry_min_ms=1, retry_max_ms=2, outage_attempts_max=9999))
+    await bus.start()
+    await orders(database, 1, 1)
+
+    await until(lambda: patient.attempts > 50)
+
+    assert [(parked.consumer, parked.attempts) for parked in await bus.parked()] == [("hasty", 2)]
+    await bus.close()
 
 
 async def test_a_reaction_that_never_ends_is_given_up(database: Database) -> None:

@@ -1,55 +1,22 @@
 """Letters: handed to a real SMTP server, or kept in the development mailbox."""
 
 import asyncio
-import email
 import os
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP
 from tests.disks import SmallDisk
+from tests.postoffice import PostOffice, parse
 
-from kaif.engines.mail import Letter, Mail, open_mail
+from kaif.engines.mail import Letter, Mail, Postponed, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.engines.mail.smtp import open_smtp
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
-
-
-class PostOffice:
-    """Keeps what it is sent, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.users: list[str] = []
-        self.recipient_answer = self.data_answer = "250 OK"
-
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]) -> str:
-        if self.recipient_answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.recipient_answer
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.data_answer.startswith("250"):
-            self.envelopes.append(envelope)
-        return self.data_answer
-
-    def authenticate(self, _: SMTP, __: Session, ___: Envelope, mechanism: str, data: LoginPassword) -> AuthResult:
-        self.users.append(data.login.decode())
-        return AuthResult(success=data.password == b"p@ss/word", handled=False)
-
-    def messages(self) -> list[EmailMessage]:
-        return [parse(envelope.original_content or b"") for envelope in self.envelopes]
-
-
-def parse(content: bytes) -> EmailMessage:
-    message = email.message_from_bytes(content, policy=default)
-    assert isinstance(message, EmailMessage)
-    return message
 
 
 @pytest.fixture(scope="session")
@@ -247,9 +214,10 @@ async def test_a_wrong_password_is_ours_to_mend(
     ("recipient", "data", "error"),
     [
         ("550 no such person", "250 OK", Invalid),
-        ("450 mailbox busy", "250 OK", Unavailable),
+        ("450 mailbox busy", "250 OK", Postponed),
         ("250 OK", "554 refused", Invalid),
-        ("250 OK", "452 too little space", Unavailable),
+        ("250 OK", "452 too little space", Postponed),
+        ("421 going away", "250 OK", Unavailable),
     ],
 )
 async def test_a_refusal_is_final_or_passing_as_the_server_says(
@@ -257,8 +225,11 @@ async def test_a_refusal_is_final_or_passing_as_the_server_says(
 ) -> None:
     office.recipient_answer, office.data_answer = recipient, data
 
-    with pytest.raises(error):
+    with pytest.raises(error) as refused:
         await smtp.send(Letter("anna@example.com", "Hello", "Hello"))
+
+    # A server that is going away postpones everyone's letters, not this one.
+    assert type(refused.value) is error or error is Invalid
 
 
 async def test_without_a_server_mail_is_unavailable() -> None:

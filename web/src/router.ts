@@ -1,6 +1,9 @@
 import { createRouter } from 'sv-router'
 import { session } from './lib/session.svelte'
 import Chats from './screens/Chats.svelte'
+import Confirm from './screens/Confirm.svelte'
+import Forgot from './screens/Forgot.svelte'
+import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
 import Security from './screens/Security.svelte'
 import SetUp from './screens/SetUp.svelte'
@@ -22,7 +25,11 @@ const members = {
 
 export const { p, navigate, route, isActive } = createRouter({
   '/setup': SetUp,
+  // Links of letters, for whoever opens them: signed in, or not, or as somebody else.
+  '/confirm': Confirm,
+  '/reset': Reset,
   '/sign-in': { '/': SignIn, hooks: guests },
+  '/forgot': { '/': Forgot, hooks: guests },
   '/sign-up': { '/': SignUp, hooks: guests },
   '/': {
     '/': Chats,

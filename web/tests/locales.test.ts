@@ -29,6 +29,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       title: 'Причал',
       people: 'Лена',
       host: 'ozero.club',
+      email: 'lena@ozero.club',
       date: '4 мая',
       time: '09:12',
     }

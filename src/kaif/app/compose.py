@@ -31,6 +31,7 @@ from kaif.gateway.server import serve
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
+from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
@@ -42,11 +43,15 @@ from kaif.kernel.http import Endpoint, Route, Table
 from kaif.kernel.http.openapi import openapi_document
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
+from kaif.services.auth import reactions as auth_reactions
+from kaif.services.auth.accounts import AccountsService
 from kaif.services.auth.audit import AuditLog, AuditService
+from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.factors import SecondFactorsService
+from kaif.services.auth.letters import Letters
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.roles import RolesService
-from kaif.services.auth.routes import AUDIT_ROUTES, ROLES_ROUTES, SECOND_FACTOR_ROUTES, SESSIONS_ROUTES
+from kaif.services.auth.routes import ACCOUNTS_ROUTES, AUDIT_ROUTES, ROLES_ROUTES, SECOND_FACTOR_ROUTES, SESSIONS_ROUTES
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
@@ -60,6 +65,7 @@ from kaif.services.messaging.service import MessagingService
 # The interfaces of each process's services, and the routes on which the world reaches them.
 AUTH: list[tuple[type, list[Route]]] = [
     (Auth, AUTH_ROUTES),
+    (Accounts, ACCOUNTS_ROUTES),
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Roles, ROLES_ROUTES),
@@ -112,20 +118,38 @@ async def auth_services(
     settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
     await database.migrate("auth", _migrations(auth))
-    passwords, signer, audit = Passwords(), _signer(settings), AuditLog(settings.audit_key, clock)
+    passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
+    audit = AuditLog(settings.audit_key, clock)
     auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
     factors = SecondFactorsService(database, passwords, signer, audit, clock, auth_service.open_session)
+    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
+    reactions = auth_reactions.Reactions(database, mail, letters, clock)
+    bus: Bus = OutboxBus(database)
+    bus.subscribe("auth.letters", LetterDue, reactions.send_letter, auth_reactions.LETTERS)
+    bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, auth_reactions.POSTPONED)
+    bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
+    await bus.start()
     try:
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
                 Auth: auth_service,
+                Accounts: AccountsService(database, cache, passwords, signer, audit, clock),
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
             }
     finally:
+        await bus.close()
         passwords.close()
+
+
+def _breached_passwords(settings: Settings) -> BreachedPasswords | None:
+    path = settings.breached_passwords
+    try:
+        return BreachedPasswords(path) if path else None
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"KAIF_BREACHED_PASSWORDS: {path} is no list of breached passwords ({error}).") from error
 
 
 def _signer(settings: Settings) -> Signer:

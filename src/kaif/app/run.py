@@ -49,7 +49,7 @@ def _up(settings: Settings, say: Say) -> bool:
         signing_key=settings.signing_key or folder.signing_key(),
         audit_key=settings.audit_key or folder.audit_key(),
     )
-    folder.announce(settings.public_url)
+    folder.announce(settings.listening_url)
     again = False
 
     async def main() -> None:

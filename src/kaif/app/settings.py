@@ -1,6 +1,7 @@
 """What an operator can set: options of the command line, and KAIF_* variables of the environment."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ import msgspec
 from kaif.gateway.addresses import Network, parse_networks
 
 Addresses = list[tuple[str, int]]
+
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class Misconfigured(Exception):
@@ -23,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     cache_url: str
     mail_url: str
+    public_url_given: str
+    breached_passwords: Path | None
     setup_code: str
     limits_scale: float
     trusted_proxies: list[Network]
@@ -36,6 +41,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def public_url(self) -> str:
+        """Where people reach the server: what stands in links."""
+        return self.public_url_given or self.listening_url
+
+    @property
+    def listening_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -50,6 +60,8 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         database_url=_url(env, "KAIF_DATABASE_URL", f"sqlite:{data / 'kaif.db'}", "sqlite postgresql postgres"),
         cache_url=_url(env, "KAIF_CACHE_URL", "memory:", "memory redis rediss"),
         mail_url=_url(env, "KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}", "mailbox smtp smtps"),
+        public_url_given=_origin(env, "KAIF_PUBLIC_URL"),
+        breached_passwords=_file(env, "KAIF_BREACHED_PASSWORDS"),
         setup_code=env.get("KAIF_SETUP_CODE") or secrets.token_urlsafe(18),
         limits_scale=_number(env, "KAIF_LIMITS_SCALE", "1"),
         trusted_proxies=_networks(env, "KAIF_TRUSTED_PROXIES"),
@@ -69,6 +81,19 @@ def _url(env: Mapping[str, str], name: str, default: str, schemes: str) -> str:
     if url.partition(":")[0] not in schemes.split():
         raise Misconfigured(f"{name} must be a URL that begins with one of: {schemes}.")
     return url
+
+
+def _origin(env: Mapping[str, str], name: str) -> str:
+    """ "https://ozero.example", without a path; nothing when it is not set."""
+    text = env.get(name, "").rstrip("/")
+    if text and not _ORIGIN.fullmatch(text):
+        raise Misconfigured(f"{name} must be an address such as https://ozero.example, without a path.")
+    return text
+
+
+def _file(env: Mapping[str, str], name: str) -> Path | None:
+    path = env.get(name)
+    return Path(path) if path else None
 
 
 def _secret(env: Mapping[str, str], name: str) -> str:

@@ -114,7 +114,7 @@ class Gateway:
         if isinstance(result, Tokens):
             stripped, kept = cookies.keep(result)
             return _answer_of(endpoint, stripped, kept)
-        return _answer_of(endpoint, result, cookies.FORGET if request.route == cookies.LOG_OUT else b"")
+        return _answer_of(endpoint, result, cookies.FORGET if request.route in cookies.LEAVING else b"")
 
     def _identify(self, request: Request, *, public: bool) -> None:
         """Set the actor. A public route takes nobody, and a token that has run out for nobody."""

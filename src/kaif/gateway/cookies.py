@@ -12,7 +12,8 @@ ACCESS = b"__Host-kaif_access"
 REFRESH = b"__Host-kaif_refresh"
 REFRESH_SECONDS = 30 * 24 * 3600
 
-LOG_OUT = "/v1/auth/logout"
+# After these a browser has no session any more.
+LEAVING = {"/v1/auth/logout", "/v1/auth/account/delete"}
 
 
 class ForeignOrigin(Forbidden):

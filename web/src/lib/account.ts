@@ -1,5 +1,6 @@
 // The rules of a new account, checked before the server is asked.
-import { t } from './i18n.svelte'
+import { i18n, t } from './i18n.svelte'
+import { bytesOf, lengthOf, PASSWORD_BYTES_MAX, PASSWORD_MIN, strengthOf } from './passwords'
 
 export interface Account {
   display_name: string
@@ -13,22 +14,43 @@ export type AccountErrors = { [field in keyof Account]?: string }
 const USERNAME = /^[a-z0-9][a-z0-9._-]{2,31}$/
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const CONTROL_OR_BIDI = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
-const PASSWORD_MIN = 15
-const PASSWORD_MAX = 1024
 
 export function checkAccount(account: Account): AccountErrors {
   const errors: AccountErrors = {}
   const username = account.username.trim().toLowerCase()
-  const password = [...account.password].length
-  const name = account.display_name.trim()
   if (!username) errors.username = t('error.required')
   else if (!USERNAME.test(username)) errors.username = t('error.username')
-  if (!account.email.trim()) errors.email = t('error.required')
-  else if (!EMAIL.test(account.email.trim())) errors.email = t('error.email')
-  if (password < PASSWORD_MIN) errors.password = t('error.password_short', { n: PASSWORD_MIN - password })
-  else if (password > PASSWORD_MAX) errors.password = t('error.password_long')
-  if ([...name].length > 64 || CONTROL_OR_BIDI.test(name)) errors.display_name = t('error.display_name')
+  const email = emailError(account.email)
+  if (email) errors.email = email
+  const password = passwordError(account.password, knownOf(account))
+  if (password) errors.password = password
+  const displayName = displayNameError(account.display_name)
+  if (displayName) errors.display_name = displayName
   return errors
+}
+
+export function emailError(email: string): string | undefined {
+  if (!email.trim()) return t('error.required')
+  return EMAIL.test(email.trim()) ? undefined : t('error.email')
+}
+
+export function displayNameError(displayName: string): string | undefined {
+  const name = displayName.trim()
+  return [...name].length > 64 || CONTROL_OR_BIDI.test(name) ? t('error.display_name') : undefined
+}
+
+/** What is wrong with a new password, before the server is asked. */
+export function passwordError(password: string, about: string[]): string | undefined {
+  const length = lengthOf(password)
+  if (length < PASSWORD_MIN) return t('error.password_short', { n: PASSWORD_MIN - length })
+  if (bytesOf(password) > PASSWORD_BYTES_MAX) return t('problem.password_too_long')
+  if (strengthOf(password, about) === 'obvious') return t('problem.password_too_obvious')
+  return undefined
+}
+
+/** What others know of the person, and guess first. */
+export function knownOf({ username, email, display_name }: Account): string[] {
+  return [username, email, display_name]
 }
 
 /** The account as the server wants it; an empty name is left for the server to choose. */
@@ -38,6 +60,8 @@ export function accountBody({ display_name, username, email, password }: Account
     username: username.trim().toLowerCase(),
     email: email.trim(),
     password,
+    // Letters are written in the language in which the account was made.
+    language: i18n.locale,
     ...(name ? { display_name: name } : {}),
   }
 }

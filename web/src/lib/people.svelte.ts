@@ -16,7 +16,18 @@ export function knows(id: string): boolean {
 }
 
 export function nameOf(id: string): string {
-  return people.get(id)?.display_name ?? t('chat.member')
+  const person = people.get(id)
+  return person ? shownName(person) : t('chat.member')
+}
+
+/** Who deleted their account is called so in the reader's language. */
+export function shownName(person: Person): string {
+  return hasLeft(person) ? t('chat.deleted_account') : person.display_name
+}
+
+/** Such a name is too long to be registered. */
+export function hasLeft({ username }: Person): boolean {
+  return /^deleted-[0-9a-z]{26}$/.test(username)
 }
 
 export function everyone(): Person[] {

@@ -73,7 +73,8 @@ class Session {
   #load(): void {
     const stored = parse(localStorage.getItem(STORAGE_KEY))
     this.#expiresAt = stored?.expires_at ?? 0
-    if (stored?.user.id !== this.user?.id || stored === undefined) this.user = stored?.user
+    // Another tab may have heard of a new name, or that the address is confirmed.
+    if (JSON.stringify(stored?.user) !== JSON.stringify(this.user)) this.user = stored?.user
   }
 
   #save(stored: Stored): void {

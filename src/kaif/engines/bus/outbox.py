@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from kaif.engines.bus import Reaction, store
+from kaif.engines.bus import Reaction, Retries, store
 from kaif.engines.bus.store import Parked, Stored
 from kaif.engines.database import Database
 from kaif.kernel.clock import DAY_US, now_us
@@ -39,11 +39,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     save_ms: int = 50
     lease_ms: int = 5000  # a process that died is replaced after this long
     reaction_ms_max: int = 30_000
-    retry_min_ms: int = 100  # doubles with each attempt
-    retry_max_ms: int = 3000
-    attempts_max: int = 6
-    # When a reaction's own needs are down no event is to blame, and parking them all would help nobody.
-    outage_attempts_max: int = 200
+    retries: Retries = Retries()
     close_ms_max: int = 3000
     keep_us: int = 7 * DAY_US
 
@@ -62,17 +58,20 @@ class Consumer:
         self.name = name
         self.held_until_us = 0
         self.woken = asyncio.Event()
-        self._wants: dict[str, tuple[msgspec.json.Decoder[Any], Reaction]] = {}
+        self._wants: dict[str, tuple[msgspec.json.Decoder[Any], Reaction, Retries]] = {}
 
-    def add(self, kind: type[Event], reaction: Reaction) -> None:
+    def add(self, kind: type[Event], reaction: Reaction, retries: Retries) -> None:
         assert kind.name not in self._wants, f"{self.name} reacts to {kind.name} already"
-        self._wants[kind.name] = (msgspec.json.Decoder(kind), reaction)
+        self._wants[kind.name] = (msgspec.json.Decoder(kind), reaction, retries)
 
     def wants(self, name: str) -> bool:
         return name in self._wants
 
+    def retries_of(self, name: str) -> Retries:
+        return self._wants[name][2]
+
     async def react(self, name: str, body: str) -> None:
-        decoder, reaction = self._wants[name]
+        decoder, reaction, _ = self._wants[name]
         await reaction(decoder.decode(body))
 
 
@@ -85,9 +84,9 @@ class OutboxBus:
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
-    def subscribe(self, consumer: str, kind: type[Event], reaction: Reaction) -> None:
+    def subscribe(self, consumer: str, kind: type[Event], reaction: Reaction, retries: Retries | None = None) -> None:
         assert not self._tasks, "subscribe before start"
-        self._consumers.setdefault(consumer, Consumer(consumer)).add(kind, reaction)
+        self._consumers.setdefault(consumer, Consumer(consumer)).add(kind, reaction, retries or self._timing.retries)
 
     async def start(self) -> None:
         async with self._database.transaction() as tx:
@@ -201,7 +200,7 @@ class OutboxBus:
 
     async def _handle(self, consumer: Consumer, event: Stored) -> bool:
         """True once the event needs no more from us; False when the bus closes first."""
-        attempts = 0
+        attempts, retries = 0, consumer.retries_of(event.name)
         while True:
             if self._closing.is_set():
                 return False
@@ -211,10 +210,10 @@ class OutboxBus:
             failure = await self._attempt(consumer, event.name, event.body)
             if failure is None:
                 return True
-            if attempts >= self._attempts_max(failure):
+            if attempts >= _attempts_max(retries, failure):
                 await self._move_past(consumer, event, _parked(consumer, event, failure, attempts))
                 return True
-            await self._pause(min(self._timing.retry_min_ms * 2 ** (attempts - 1), self._timing.retry_max_ms))
+            await self._pause(retries.pause_ms(attempts))
 
     async def _attempt(self, consumer: Consumer, name: str, body: str) -> BaseException | None:
         """What went wrong, if anything did."""
@@ -230,11 +229,6 @@ class OutboxBus:
         except Exception as error:
             return error
         return None
-
-    def _attempts_max(self, failure: BaseException) -> int:
-        if isinstance(failure, msgspec.DecodeError):
-            return 1
-        return self._timing.outage_attempts_max if isinstance(failure, Unavailable) else self._timing.attempts_max
 
     async def _move_past(self, consumer: Consumer, event: Stored, parked: Parked | None = None) -> None:
         async with self._database.transaction() as tx:
@@ -265,6 +259,12 @@ class OutboxBus:
         except TimeoutError:
             return False
         return True
+
+
+def _attempts_max(retries: Retries, failure: BaseException) -> int:
+    if isinstance(failure, msgspec.DecodeError):
+        return 1
+    return retries.outage_attempts_max if isinstance(failure, Unavailable) else retries.attempts_max
 
 
 def _parked(consumer: Consumer, event: Stored, failure: BaseException, attempts: int) -> Parked:

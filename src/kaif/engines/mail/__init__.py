@@ -5,6 +5,13 @@ from typing import Protocol
 
 import msgspec
 
+from kaif.kernel.errors import Unavailable
+
+
+class Postponed(Unavailable):
+    code = "mail_postponed"
+    detail = "The mail server will not take a letter to this address for the time being."
+
 
 class Letter(msgspec.Struct, frozen=True):
     to: str
@@ -17,7 +24,8 @@ class Mail(Protocol):
     async def send(self, letter: Letter) -> None:
         """Hand the letter over.
 
-        Raises Unavailable when the other side can't take it now, Invalid when it never will.
+        Raises Unavailable when the other side can't take it now (Postponed when it only refuses this letter), and
+        Invalid when it never will.
         """
         ...
 

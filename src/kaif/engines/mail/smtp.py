@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 import msgspec
 
-from kaif.engines.mail import Letter
+from kaif.engines.mail import Letter, Postponed
 from kaif.engines.mail.message import compose, parse_address
 from kaif.kernel.errors import Invalid, Unavailable
 
@@ -56,6 +56,8 @@ class SmtpMail:
         except (aiosmtplib.SMTPException, OSError) as error:
             if _is_final(error):
                 raise Refused from error
+            if _is_of_this_letter(error):
+                raise Postponed(retry_after_ms=60_000) from error
             raise Unavailable(retry_after_ms=60_000) from error
 
 
@@ -72,6 +74,17 @@ def open_smtp(url: str, tls_context: ssl.SSLContext | None = None) -> SmtpMail:
         password=unquote(parts.password) if parts.password else None,
     )
     return SmtpMail(server, parse_address(options.get("from", "kaif@localhost")), tls_context)
+
+
+def _is_of_this_letter(error: Exception) -> bool:
+    """421 means that the server itself is going away (RFC 5321, 3.8), and so do losses of the connection."""
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused():
+            return all(_is_of_this_letter(refused) for refused in error.recipients)
+        case aiosmtplib.SMTPRecipientRefused() | aiosmtplib.SMTPDataError():
+            return error.code != 421
+        case _:
+            return False
 
 
 def _is_final(error: Exception) -> bool:

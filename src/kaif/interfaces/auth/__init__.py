@@ -34,7 +34,15 @@ Password = Annotated[str, Meta(min_length=15, max_length=1024)]
 _NO_NUL = r"^[^\x00]*$"
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
 # Everybody is a member; further roles add permissions.
-RoleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,31}$(?!\n)")]
+RoleName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_]{1,31}$(?!\
+)"
+    ),
+]
+# Of letters; the client has its own choice for what it shows.
+Language = Literal["ru", "en"]
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +67,9 @@ class User(msgspec.Struct, frozen=True):
     roles: list[str]
     permissions: list[Permission]
     created_at: datetime
+    email_confirmed: bool
+    language: Language
+    password_changed_at: datetime
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -82,6 +93,7 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Email
     password: Password
     display_name: DisplayName | None = None
+    language: Language = "en"
 
 
 class SetUp(Register, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -188,13 +200,14 @@ class Auth(Protocol):
         ...
 
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
-        """Make the first account, the owner's. Raises SetupCodeWrong, BadDisplayName, Busy."""
+        """Make the first account, the owner's; otherwise as `register`. Raises SetupCodeWrong, BadDisplayName, Busy."""
         ...
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
-        """Make an account and its first session.
+        """Make an account and its first session; a letter with a link that confirms the address follows.
 
-        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy.
+        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy, and as `Accounts` does for a weak
+        password.
         """
         ...
 

@@ -5,7 +5,8 @@ import hmac
 
 import msgspec
 
-from kaif.interfaces.auth import BadDisplayName, Person, User
+from kaif.interfaces.auth import BadDisplayName, Language, Person, User
+from kaif.interfaces.auth.accounts import LetterDue, LetterKind
 from kaif.interfaces.auth.sessions import DeviceKind, DeviceWasNew, Session
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
@@ -35,12 +36,25 @@ class Account(msgspec.Struct, frozen=True):
     # Names, separated by spaces.
     roles: str = ""
     permitted_at_us: int = 0
+    email_confirmed_at_us: int | None = None
+    language: Language = "en"
+    password_changed_at_us: int | None = None
+    deleted_at_us: int | None = None
 
     def user(self, permissions: frozenset[Permission]) -> User:
         """As the person sees themselves."""
-        created_at = as_datetime(self.created_at_us)
-        roles = self.roles.split()
-        return User(self.id, self.username, self.email, self.display_name, roles, sorted(permissions), created_at)
+        return User(
+            self.id,
+            self.username,
+            self.email,
+            self.display_name,
+            self.roles.split(),
+            sorted(permissions),
+            as_datetime(self.created_at_us),
+            email_confirmed=self.email_confirmed_at_us is not None,
+            language=self.language,
+            password_changed_at=as_datetime(self.password_changed_at_us or self.created_at_us),
+        )
 
     @property
     def person(self) -> Person:
@@ -105,6 +119,19 @@ def new_session(actor: Actor, user_id: UserId, refresh_token: str, now_us: int) 
     """Of the device from which the actor asks."""
     device, session_id = device_of(actor.agent), session_of(refresh_token)
     return NewSession(session_id, user_id, hash_of(refresh_token), device.name, device.kind, actor.address, now_us)
+
+
+def nameless(account: Account) -> Account:
+    """What remains of an account that was deleted. Nobody can register this name, nor this for an address."""
+    gone = f"deleted-{account.id}"
+    return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us)
+
+
+def letter_due(account: Account, kind: LetterKind, link_id: str = "", *, address: str = "") -> LetterDue:
+    """To the account's own address unless another one is named."""
+    return LetterDue(
+        kind=kind, user_id=account.id, address=address or account.email, language=account.language, link_id=link_id
+    )
 
 
 def display_name_of(display_name: str | None, username: str) -> str:

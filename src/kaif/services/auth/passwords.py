@@ -1,4 +1,4 @@
-"""Password hashing that leaves the processor to everyone else.
+"""Password hashing that leaves the processor to everyone else, of passwords that are not the first to be guessed.
 
 argon2 is slow on purpose. It runs in a few threads of the lowest priority, behind a bounded queue:
 logins wait, other requests do not, and a flood of logins is turned away instead of piling up.
@@ -7,13 +7,17 @@ logins wait, other requests do not, and a flood of logins is turned away instead
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import argon2
 
+from kaif.interfaces.auth.accounts import PasswordBreached
 from kaif.kernel.errors import Busy
+from kaif.services.auth import guessing
+from kaif.services.auth.breached import BreachedPasswords
 
 T = TypeVar("T")
 
@@ -23,28 +27,49 @@ WAITING_MAX = 100
 
 
 class Passwords:
-    """argon2id with m=19 MiB, t=2, p=1 (OWASP's minimum)."""
+    """argon2id with m=19 MiB, t=2, p=1 (OWASP's minimum), of the normalised password (Unicode NFKC).
 
-    def __init__(self) -> None:
+    NIST SP 800-63B-4, 3.1.1.2: what is typed on another keyboard may be other code points of the same letters.
+    """
+
+    def __init__(self, breached: BreachedPasswords | None = None) -> None:
+        self._breached = breached
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=_be_nice)
         self._waiting = 0
         self._nobody = self._hasher.hash("a password that nobody has")
 
+    async def refuse_weak(self, password: str, about: Sequence[str]) -> None:
+        """`about` is what others know of the person.
+
+        Raises PasswordTooShort, PasswordTooLong, PasswordBreached, PasswordTooObvious.
+        """
+        password = normalised(password)
+        guessing.refuse_guessable(password, about)
+        # The list lies on a disk, which may be slow.
+        breached = self._breached is not None and await asyncio.to_thread(self._breached.holds, password)
+        if breached:
+            raise PasswordBreached(path="$.password")
+
     async def hash(self, password: str) -> str:
         """Raises Busy when too many wait."""
-        return await self._run(lambda: self._hasher.hash(password))
+        return await self._run(lambda: self._hasher.hash(_bytes(normalised(password))))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Takes as long for nobody (None) as for somebody. Raises Busy when too many wait."""
 
         def compare() -> bool:
-            try:
-                return self._hasher.verify(password_hash or self._nobody, password)
-            except argon2.exceptions.VerificationError:
-                return False
+            # Hashes from before passwords were normalised are of what was typed.
+            forms = dict.fromkeys([normalised(password), password])
+            return any(self._is_of(password_hash or self._nobody, form) for form in forms)
 
         return await self._run(compare) and password_hash is not None
+
+    def _is_of(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, _bytes(password))
+        except argon2.exceptions.VerificationError:
+            return False
 
     def outdated(self, password_hash: str) -> bool:
         return self._hasher.check_needs_rehash(password_hash)
@@ -60,6 +85,15 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def normalised(password: str) -> str:
+    return unicodedata.normalize("NFKC", password)
+
+
+def _bytes(password: str) -> bytes:
+    # JSON can smuggle in half a character; it is as good a secret as any.
+    return password.encode("utf-8", "surrogatepass")
 
 
 def _be_nice() -> None:

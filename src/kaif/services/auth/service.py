@@ -38,7 +38,7 @@ from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.services.auth import challenges, enrolments, grants, model, store, stored_sessions
+from kaif.services.auth import challenges, enrolments, grants, links, model, store, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.model import Account
@@ -79,15 +79,20 @@ class AuthService:
     async def _create_account(self, actor: Actor, wanted: Register, role: str = "") -> Tokens:
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
+        await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash = await self._passwords.hash(wanted.password)
-        account = Account(UserId(new_id()), username, email, display_name, password_hash, self._clock(), role)
+        password_hash, now_us = await self._passwords.hash(wanted.password), self._clock()
+        account = Account(
+            UserId(new_id()), username, email, display_name, password_hash, now_us, role, language=wanted.language
+        )
         try:
             async with self._database.transaction() as tx:
                 if role == OWNER:
                     await store.claim_setup(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
+                link_id = await links.issue(tx, account.id, links.CONFIRM, email, now_us)
+                await tx.publish(model.letter_due(account, "welcome", link_id or ""))
                 person = msgspec.structs.replace(actor, user_id=account.id)
                 await self._audit.record(tx, person, "account_created", account.id, roles=account.roles)
         except AlreadyExists:
@@ -110,7 +115,7 @@ class AuthService:
             await self._record_failure(actor, account)
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
-            await self._rehash(account, request.password)
+            account = await self._rehash(account, request.password)
         if methods := await enrolments.methods(self._database, account.id):
             raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
         return await self.open_session(actor, account)
@@ -128,10 +133,12 @@ class AuthService:
         async with self._database.transaction() as tx:
             await self._audit.record(tx, actor, "sign_in_failed", account.id if account else NO_ONE)
 
-    async def _rehash(self, account: Account, password: str) -> None:
+    async def _rehash(self, account: Account, password: str) -> Account:
         password_hash = await self._passwords.hash(password)
         async with self._database.transaction() as tx:
-            await store.set_password_hash(tx, account.id, password_hash)
+            if not await store.set_password_hash(tx, account.id, password_hash, account.password_hash):
+                raise InvalidCredentials
+        return msgspec.structs.replace(account, password_hash=password_hash)
 
     async def open_session(self, actor: Actor, account: Account, *, is_first: bool = False) -> Tokens:
         """For someone who has proved who they are."""
@@ -141,6 +148,10 @@ class AuthService:
             # First of all, as a suspension does: whichever of the two comes second sees what the other did.
             if not await store.lock_account(tx, account.id):
                 raise AccountSuspended
+            # Whoever changes a password ends the sessions that are there: none may slip in after that with the old one.
+            now = await store.locked_account(tx, account.id)
+            if now is None or now.password_hash != account.password_hash:
+                raise InvalidCredentials
             await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
             unseen = await stored_sessions.remember_device(tx, session)
             # Whoever has just made the account knows where they did it.

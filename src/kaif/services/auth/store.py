@@ -8,7 +8,10 @@ from kaif.interfaces.auth import Person
 from kaif.kernel.actor import SessionId, UserId
 from kaif.services.auth.model import Account, NewSession, search_words
 
-_ACCOUNT = "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us"
+_ACCOUNT = (
+    "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
+    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us"
+)
 _LAST_LETTER = "\U0010ffff"
 
 
@@ -23,8 +26,15 @@ def accounts(database: Database) -> Lookup[Account]:
 
 
 async def find_by_login(database: Database, login: str) -> Account | None:
-    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE username = :login OR email = :login"
+    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE (username = :login OR email = :login) AND deleted_at_us IS NULL"
     found = await database.fetch(Account, sql, login=login)
+    return found[0] if found else None
+
+
+async def locked_account(tx: Transaction, user_id: UserId) -> Account | None:
+    """As it is until the transaction ends; None when it was deleted."""
+    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE"
+    found = await tx.fetch(Account, sql, user_id=user_id)
     return found[0] if found else None
 
 
@@ -48,8 +58,8 @@ async def add_account(tx: Transaction, account: Account) -> None:
     """Raises AlreadyExists when the username or the address was taken meanwhile."""
     await tx.execute(
         """
-        INSERT INTO auth_users (id, username, email, display_name, password_hash, created_at_us, roles)
-        VALUES (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles)
+        INSERT INTO auth_users (id, username, email, display_name, password_hash, created_at_us, roles, language)
+        VALUES (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language)
         """,
         id=account.id,
         username=account.username,
@@ -58,17 +68,21 @@ async def add_account(tx: Transaction, account: Account) -> None:
         password_hash=account.password_hash,
         created_at_us=account.created_at_us,
         roles=account.roles,
+        language=account.language,
     )
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])
 
 
-async def set_password_hash(tx: Transaction, user_id: UserId, password_hash: str) -> None:
-    await tx.execute(
-        "UPDATE auth_users SET password_hash = :password_hash WHERE id = :user_id",
+async def set_password_hash(tx: Transaction, user_id: UserId, password_hash: str, instead_of: str) -> bool:
+    """Of the same password; False when it was changed meanwhile."""
+    changed = await tx.execute(
+        "UPDATE auth_users SET password_hash = :password_hash WHERE id = :user_id AND password_hash = :instead_of",
         user_id=user_id,
         password_hash=password_hash,
+        instead_of=instead_of,
     )
+    return changed == 1
 
 
 async def people(database: Database, ids: Sequence[UserId]) -> list[Person]:
@@ -92,7 +106,11 @@ async def people_with_word(database: Database, prefix: str, limit: int) -> list[
 async def newest_people(database: Database, limit: int) -> list[Person]:
     # Ids are in the order of their making.
     return await database.fetch(
-        Person, "SELECT id, username, display_name FROM auth_users ORDER BY id DESC LIMIT :limit", limit=limit
+        Person,
+        """
+        SELECT id, username, display_name FROM auth_users WHERE deleted_at_us IS NULL ORDER BY id DESC LIMIT :limit
+        """,
+        limit=limit,
     )
 
 

@@ -30,6 +30,7 @@ class Signer:
         except JoseError as error:
             raise ValueError(str(error)) from error
         self._sealing_key = self.key_for("refresh tokens")
+        self._link_key = self.key_for("links")
 
     def key_for(self, purpose: str) -> bytes:
         """A key of 256 bits that is good for this purpose alone and tells nothing of the others."""
@@ -61,6 +62,17 @@ class Signer:
         """Was it ever good? A session's id, which its access tokens tell, is not enough to make one."""
         token, _, seal = refresh_token.rpartition(".")
         return hmac.compare_digest(seal.encode(), self._seal(token).encode())
+
+    def link_token(self, link_id: str) -> str:
+        """What stands in a letter: neither the database nor the outbox holds the key of its seal."""
+        return f"{link_id}.{hmac.digest(self._link_key, link_id.encode(), 'sha256').hex()}"
+
+    def link_of(self, token: str) -> str | None:
+        """The link's id, if we have sealed it."""
+        link_id = token.partition(".")[0]
+        if not token.isascii():
+            return None
+        return link_id if hmac.compare_digest(token, self.link_token(link_id)) else None
 
     def _seal(self, token: str) -> str:
         return hmac.digest(self._sealing_key, token.encode(), "sha256").hex()

@@ -1,0 +1,171 @@
+"""What people do with their own accounts: prove an address, change a password, rename themselves, leave."""
+
+from typing import Annotated, ClassVar, Literal, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import DisplayName, Email, Language, Nothing, Password, User
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.errors import Forbidden, Invalid
+from kaif.kernel.events import Event
+
+# The links in letters are good for so long, once.
+CONFIRMATION_DAYS = 7
+NEW_EMAIL_HOURS = 24
+RESET_MINUTES = 30
+# Letters with a link to reset a password: one in this time for an account, however many ask for it.
+RESET_EVERY_SECONDS = 60
+
+LetterKind = Literal[
+    "welcome", "confirm", "new_email", "email_change_asked", "email_changed", "reset", "password_changed"
+]
+# What was after the # of a letter's link.
+LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+GivenPassword = Annotated[str, Meta(min_length=1, max_length=1024)]
+
+
+class ConfirmEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: LinkToken
+
+
+class ConfirmedEmail(msgspec.Struct, frozen=True):
+    email: str
+
+
+class ChangeEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: Email
+    password: GivenPassword
+
+
+class ForgetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: Email
+
+
+class ResetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: LinkToken
+    password: Password
+
+
+class ChangePassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    current_password: GivenPassword
+    password: Password
+
+
+class ChangeDisplayName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    display_name: DisplayName
+
+
+class ChangeLanguage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of the letters that the server writes."""
+
+    language: Language
+
+
+class DeleteAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    password: GivenPassword
+
+
+class LetterDue(Event, frozen=True, kw_only=True):
+    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it."""
+
+    name: ClassVar[str] = "auth.letter_due.v1"
+    kind: LetterKind
+    user_id: UserId
+    address: str
+    language: Language
+    link_id: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.user_id
+
+
+class LetterPostponed(LetterDue, frozen=True, kw_only=True):
+    """The mail server works, but will not take this letter now; it waits where it delays no other."""
+
+    name: ClassVar[str] = "auth.letter_postponed.v1"
+
+
+class PasswordForgotten(Event, frozen=True, kw_only=True):
+    """Somebody wants to reset the password of the account with this address, if there is one."""
+
+    name: ClassVar[str] = "auth.password_forgotten.v1"
+    email: str
+
+    @property
+    def key(self) -> str:
+        return self.email
+
+
+class LinkSpent(Forbidden):
+    code, detail = "link_spent", "This link was used, replaced by a newer one, or is too old."
+
+
+class PasswordWrong(Forbidden):
+    code, detail = "password_wrong", "The current password is wrong."
+
+
+class PasswordTooShort(Invalid):
+    code, detail = "password_too_short", "The password needs at least 15 characters."
+
+
+class PasswordTooLong(Invalid):
+    code, detail = "password_too_long", "The password is longer than 1024 bytes."
+
+
+class PasswordBreached(Invalid):
+    code, detail = "password_breached", "This password is among those that attackers try first."
+
+
+class PasswordTooObvious(Invalid):
+    code, detail = "password_too_obvious", "The password repeats itself, your name or address, or the server's name."
+
+
+class Accounts(Protocol):
+    """A new password raises PasswordTooShort, PasswordTooLong, PasswordBreached or PasswordTooObvious when it is weak.
+
+    Lengths are of the normalised form (Unicode NFKC), as NIST SP 800-63B-4 has it. A letter never delays an answer:
+    it leaves by the event bus, which is patient with a mail server that is down.
+    """
+
+    async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
+        """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when a new
+        address was registered by somebody else meanwhile."""
+        ...
+
+    async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
+        """Send the link again; earlier ones stop working. Nothing happens when the address is confirmed."""
+        ...
+
+    async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
+        """Send a link to the new address, and word of it to the old one; until it is opened nothing changes.
+
+        Raises PasswordWrong, EmailTaken, Busy.
+        """
+        ...
+
+    async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
+        """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address."""
+        ...
+
+    async def reset_password(self, actor: Actor, request: ResetPassword) -> Nothing:
+        """Set the password and end all sessions; the owner is told by letter. Raises LinkSpent, Busy."""
+        ...
+
+    async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:
+        """Set the password and end all other sessions; the owner is told by letter. Raises PasswordWrong, Busy."""
+        ...
+
+    async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
+        """Others see the new name and find people by it. Raises BadDisplayName."""
+        ...
+
+    async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
+        """Letters are written in this language from now on."""
+        ...
+
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
+        """End all sessions and forget who it was; what was written stays, under a name that says so. The username and
+        the address become free. Raises PasswordWrong, LastOwner (in `roles`), Busy."""
+        ...

@@ -1,0 +1,201 @@
+"""What people do with their own accounts; each method is one transaction."""
+
+import msgspec
+
+from kaif.engines.cache import Cache
+from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, User
+from kaif.interfaces.auth.accounts import (
+    ChangeDisplayName,
+    ChangeEmail,
+    ChangeLanguage,
+    ChangePassword,
+    ConfirmedEmail,
+    ConfirmEmail,
+    DeleteAccount,
+    ForgetPassword,
+    LinkSpent,
+    PasswordForgotten,
+    PasswordWrong,
+    ResetPassword,
+)
+from kaif.interfaces.auth.roles import LastOwner
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Unauthenticated
+from kaif.services.auth import challenges, enrolments, grants, links, model, people, store, stored_sessions
+from kaif.services.auth.announcing import announce_ends
+from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
+from kaif.services.auth.model import Account, letter_due
+from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.permissions import OWNER
+from kaif.services.auth.tokens import Signer
+
+
+class AccountsService:
+    def __init__(
+        self,
+        database: Database,
+        cache: Cache,
+        passwords: Passwords,
+        signer: Signer,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> None:
+        self._database, self._cache = database, cache
+        self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
+        self._accounts = store.accounts(database)
+
+    # The address
+
+    async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
+        link_id, now_us = self._link_id(request.token), self._clock()
+        try:
+            async with self._database.transaction() as tx:
+                link = await links.use_up(tx, link_id, now_us)
+                if link is None or link.purpose not in (CONFIRM, NEW_EMAIL):
+                    raise LinkSpent
+                await self._confirm(tx, link, now_us)
+                await self._audit.record(tx, actor, "email_confirmed", link.user_id)
+        except AlreadyExists:
+            raise EmailTaken from None
+        return ConfirmedEmail(link.email)
+
+    async def _confirm(self, tx: Transaction, link: Link, now_us: int) -> None:
+        if link.purpose == CONFIRM:
+            if not await people.confirm_email(tx, link.user_id, link.email, now_us):
+                raise LinkSpent
+            return
+        before = await store.locked_account(tx, link.user_id)
+        if before is None:
+            raise LinkSpent
+        await people.change_email(tx, link.user_id, link.email, now_us)
+        await tx.publish(letter_due(before, "email_changed"))
+
+    async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
+        account = await self._me(actor)
+        if account.email_confirmed_at_us is None:
+            async with self._database.transaction() as tx:
+                link_id = await links.issue(tx, account.id, CONFIRM, account.email, self._clock())
+                await tx.publish(letter_due(account, "confirm", link_id or ""))
+        return Nothing()
+
+    async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
+        account, email = await self._proved(actor, request.password), request.email.lower()
+        _, taken = await store.taken(self._database, "", email)
+        if taken:
+            raise EmailTaken(path="$.email")
+        async with self._database.transaction() as tx:
+            link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
+            await tx.publish(letter_due(account, "new_email", link_id or "", address=email))
+            await tx.publish(letter_due(account, "email_change_asked"))
+        return Nothing()
+
+    # The password
+
+    async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
+        # Whether there is such an account is looked up later, where nobody can measure it.
+        async with self._database.transaction() as tx:
+            await tx.publish(PasswordForgotten(email=request.email.lower()))
+        return Nothing()
+
+    async def reset_password(self, actor: Actor, request: ResetPassword) -> Nothing:
+        link_id = self._link_id(request.token)
+        link = await links.find(self._database, link_id, self._clock())
+        account = await self._accounts(link.user_id) if link and link.purpose == RESET else None
+        if account is None or account.deleted_at_us is not None:
+            raise LinkSpent
+        password_hash = await self._new_hash(account, request.password)
+        now_us = self._clock()
+        async with self._database.transaction() as tx:
+            used = await links.use_up(tx, link_id, now_us)
+            # Who has opened the letter has the address; who has another one by now must not come in by the old.
+            if used is None or not await people.confirm_email(tx, account.id, used.email, now_us):
+                raise LinkSpent
+            if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
+                raise LinkSpent
+            await links.withdraw(tx, account.id, [NEW_EMAIL])
+            ended = await stored_sessions.end_all(tx, account.id, now_us)
+            await tx.publish(letter_due(account, "password_changed"))
+            await self._audit.record(tx, actor, "password_reset", account.id)
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:
+        account = await self._proved(actor, request.current_password)
+        password_hash, now_us = await self._new_hash(account, request.password), self._clock()
+        async with self._database.transaction() as tx:
+            if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
+                raise PasswordWrong
+            await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
+            ended = await stored_sessions.end_all(tx, account.id, now_us, kept=actor.session_id)
+            await tx.publish(letter_due(account, "password_changed"))
+            await self._audit.record(tx, actor, "password_changed", account.id)
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def _new_hash(self, account: Account, password: str) -> str:
+        await self._passwords.refuse_weak(password, [account.username, account.email, account.display_name])
+        return await self._passwords.hash(password)
+
+    # Name and language
+
+    async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
+        account = await self._me(actor)
+        renamed = msgspec.structs.replace(
+            account, display_name=model.display_name_of(request.display_name, account.username)
+        )
+        async with self._database.transaction() as tx:
+            if not await people.rename(tx, renamed):
+                raise Unauthenticated
+            await tx.publish(PersonChanged(person=renamed.person))
+        return renamed.user(actor.permissions)
+
+    async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
+        account = await self._me(actor)
+        async with self._database.transaction() as tx:
+            await people.change_language(tx, account.id, request.language)
+        return msgspec.structs.replace(account, language=request.language).user(actor.permissions)
+
+    # Leaving
+
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
+        account = await self._proved(actor, request.password)
+        nameless, now_us = model.nameless(account), self._clock()
+        async with self._database.transaction() as tx:
+            privileged = await grants.lock_privileged(tx)
+            owners = [user_id for user_id, roles in privileged.items() if OWNER in roles.split()]
+            if owners == [account.id]:
+                raise LastOwner
+            if not await people.forget(tx, nameless, account.password_hash, now_us):
+                raise PasswordWrong
+            ended = await stored_sessions.end_all(tx, account.id, now_us)
+            await enrolments.remove_totp(tx, account.id)
+            await challenges.end_all(tx, account.id)
+            await self._audit.record(tx, actor, "account_deleted", account.id)
+            await tx.publish(PersonChanged(person=nameless.person))
+        await announce_ends(self._cache, ended)
+        return Nothing()
+
+    # Who it is
+
+    def _link_id(self, token: str) -> str:
+        """Raises LinkSpent for a token that no letter ever held."""
+        link_id = self._signer.link_of(token)
+        if link_id is None:
+            raise LinkSpent
+        return link_id
+
+    async def _me(self, actor: Actor) -> Account:
+        account = await self._accounts(actor.user_id)
+        if account is None or account.deleted_at_us is not None:
+            raise Unauthenticated
+        return account
+
+    async def _proved(self, actor: Actor, password: str) -> Account:
+        """The actor's account. Raises PasswordWrong."""
+        account = await self._me(actor)
+        if not await self._passwords.verify(account.password_hash, password):
+            raise PasswordWrong
+        return account

@@ -1,0 +1,56 @@
+"""What auth does by itself after it has answered: letters, which nobody waits for."""
+
+from kaif.engines.bus import Retries
+from kaif.engines.database import Database
+from kaif.engines.mail import Mail, Postponed
+from kaif.interfaces.auth.accounts import LetterDue, LetterPostponed, PasswordForgotten
+from kaif.kernel.clock import Clock
+from kaif.services.auth import links, model, store
+from kaif.services.auth.letters import Letters
+
+# A mail server that is down is waited for as other mail servers would, for three days (RFC 5321, 4.5.4.1); what it
+# refuses for good is the operator's to look at, and must not hold up the letters behind it.
+LETTERS = Retries(retry_min_ms=500, retry_max_ms=30_000, attempts_max=2, outage_attempts_max=3 * 24 * 120)
+# A mailbox that is busy or a greylist, for half a day.
+POSTPONED = Retries(retry_min_ms=1000, retry_max_ms=600_000, attempts_max=2, outage_attempts_max=80)
+
+
+class Reactions:
+    def __init__(self, database: Database, mail: Mail, letters: Letters, clock: Clock) -> None:
+        self._database, self._mail, self._letters, self._clock = database, mail, letters, clock
+        self._accounts = store.accounts(database)
+
+    async def send_letter(self, event: LetterDue) -> None:
+        try:
+            await self._send(event)
+        except Postponed:
+            # One address that can't take mail now, perhaps a made-up one, must not stop everybody's letters.
+            async with self._database.transaction() as tx:
+                await tx.publish(
+                    LetterPostponed(
+                        kind=event.kind,
+                        user_id=event.user_id,
+                        address=event.address,
+                        language=event.language,
+                        link_id=event.link_id,
+                    )
+                )
+
+    async def send_postponed_letter(self, event: LetterPostponed) -> None:
+        await self._send(event)
+
+    async def _send(self, event: LetterDue) -> None:
+        account = await self._accounts(event.user_id)
+        # Who left meanwhile wants no more letters.
+        if account is not None and account.deleted_at_us is None:
+            await self._mail.send(self._letters.write(event, account))
+
+    async def offer_reset(self, event: PasswordForgotten) -> None:
+        account = await store.find_by_login(self._database, event.email)
+        if account is None or account.email != event.email:
+            return
+        async with self._database.transaction() as tx:
+            # No link is made within a minute of another, so that repeating this sends no second letter.
+            link_id = await links.issue(tx, account.id, links.RESET, account.email, self._clock())
+            if link_id:
+                await tx.publish(model.letter_due(account, "reset", link_id))

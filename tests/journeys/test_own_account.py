@@ -1,0 +1,134 @@
+"""One's own account in a browser: the links of letters, a forgotten password, another name, and leaving."""
+
+import re
+
+from playwright.async_api import expect
+from tests.harness import PASSWORD, Server
+from tests.journeys.browser import ANNA, BORIS, Window, Windows, make_accounts
+from tests.journeys.conftest import Place, embedded
+from tests.waiting import eventually
+
+from kaif.engines.mail.mailbox import DevMailbox
+
+NEW_PASSWORD = "тихое озеро и две лодки"
+NEWER_PASSWORD = "у причала стоит чайник"
+
+
+async def link(place: Place, address: str, page: str) -> str:
+    """Of the newest letter to that address that leads to that page, as a path."""
+    assert isinstance(place, Server)
+    mailbox = DevMailbox(place.data / "mailbox")
+    found: list[str] = []
+
+    async def come() -> bool:
+        letters = [kept.letter for kept in await mailbox.letters() if kept.letter.to == address]
+        found[:] = [path for letter in letters for path in re.findall(rf"(/{page}#\S+)", letter.text)]
+        return bool(found)
+
+    await eventually(come)
+    return found[0]
+
+
+async def sign_out(window: Window) -> None:
+    await window.page.goto("/settings")
+    await window.page.get_by_role("button", name="Выйти").click()
+    await expect(window.page.get_by_label("Имя пользователя или почта")).to_be_visible()
+
+
+@embedded
+async def test_the_link_of_the_welcome_confirms_the_address_and_leaves_no_trace(place: Place, windows: Windows) -> None:
+    anna = await windows.open()
+    await anna.set_up(ANNA, place.setup_code)
+    await expect(anna.page.get_by_text(f"Подтвердите почту {ANNA.email}")).to_be_visible()
+    await anna.page.goto("/settings/security")
+    await expect(anna.page.get_by_text("Не подтверждена")).to_be_visible()
+
+    await anna.page.goto(await link(place, ANNA.email, "confirm"))
+
+    await expect(anna.page.get_by_role("heading", name="Почта подтверждена")).to_be_visible()
+    assert anna.page.url == f"{place.url}/confirm"
+    await anna.page.get_by_role("link", name="К чатам").click()
+    await anna.see_chats()
+    await expect(anna.page.get_by_text(f"Подтвердите почту {ANNA.email}")).to_have_count(0)
+
+
+@embedded
+async def test_a_forgotten_password_is_replaced_by_the_link_of_a_letter(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA)
+    anna = await windows.open()
+    await anna.page.goto("/sign-in")
+    await anna.page.get_by_role("link", name="Забыли пароль?").click()
+    await anna.page.get_by_label("Почта").fill(ANNA.email)
+    await anna.page.get_by_role("button", name="Прислать ссылку").click()
+    await expect(anna.page.get_by_text("письмо уже в пути")).to_be_visible()
+
+    await anna.page.goto(await link(place, ANNA.email, "reset"))
+    assert anna.page.url == f"{place.url}/reset"
+    await anna.page.get_by_role("textbox", name="Новый пароль").fill("слишком мало")
+    await expect(anna.page.get_by_text("Ещё хотя бы 3 знака")).to_be_visible()
+    await anna.page.get_by_role("textbox", name="Новый пароль").fill(NEW_PASSWORD)
+    await anna.page.get_by_role("button", name="Сохранить пароль").click()
+
+    await expect(anna.page.get_by_role("heading", name="Пароль изменён")).to_be_visible()
+    await anna.sign_in(ANNA.username, NEW_PASSWORD)
+
+
+@embedded
+async def test_a_changed_password_and_address_are_those_one_signs_in_with(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA)
+    anna = await windows.open()
+    await anna.sign_in(ANNA.username)
+    await anna.page.goto("/settings/security")
+    await anna.page.get_by_role("button", name="Сменить пароль").click()
+    await anna.dialog.get_by_label("Нынешний пароль").fill(PASSWORD)
+    await anna.dialog.get_by_role("textbox", name="Новый пароль").fill(NEWER_PASSWORD)
+    await anna.dialog.get_by_role("button", name="Сменить пароль").click()
+    await expect(anna.page.get_by_text("Пароль изменён")).to_be_visible()
+
+    await anna.page.get_by_role("button", name="Сменить почту").click()
+    await anna.dialog.get_by_label("Новая почта").fill("vetrova@example.org")
+    await anna.dialog.get_by_label("Пароль", exact=True).fill(NEWER_PASSWORD)
+    await anna.dialog.get_by_role("button", name="Прислать ссылку").click()
+    await anna.page.goto(await link(place, "vetrova@example.org", "confirm"))
+    await expect(anna.page.get_by_text("vetrova@example.org теперь точно ваш")).to_be_visible()
+
+    await sign_out(anna)
+    await anna.sign_in("vetrova@example.org", NEWER_PASSWORD)
+
+
+@embedded
+async def test_others_see_a_new_name_and_then_that_the_account_is_gone(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    anna, boris = await windows.open(), await windows.open()
+    await anna.sign_in(ANNA.username)
+    await boris.sign_in(BORIS.username)
+    await boris.start_chat(ANNA)
+    await boris.say("До встречи")
+    await boris.see_state("До встречи", "sent")
+
+    await boris.page.goto("/settings")
+    await boris.page.get_by_role("button", name="Изменить имя").click()
+    await boris.dialog.get_by_label("Как вас называть").fill("Борис Озёрный")
+    await boris.dialog.get_by_role("button", name="Сохранить").click()
+    await expect(boris.page.get_by_text("Борис Озёрный", exact=True)).to_be_visible()
+    await expect_row(anna, "Борис Озёрный")
+
+    await boris.page.get_by_role("button", name="Удалить").click()
+    await boris.dialog.get_by_label("Пароль", exact=True).fill(PASSWORD)
+    await boris.dialog.get_by_role("button", name="Удалить навсегда").click()
+    await expect(boris.page.get_by_label("Имя пользователя или почта")).to_be_visible()
+    assert not [cookie for cookie in await boris.context.cookies() if cookie["value"]]
+    await expect_row(anna, "Удалённый аккаунт")
+    await anna.open_chat("Удалённый аккаунт")
+    await anna.see_message("До встречи")
+
+
+async def expect_row(window: Window, title: str) -> None:
+    """Names are kept from one look to the next; a reload asks for them."""
+
+    async def shown() -> bool:
+        await window.page.reload()
+        await window.see_chats()
+        return await window.row(title).count() == 1
+
+    await eventually(shown)

@@ -1,0 +1,89 @@
+"""Auth as `kaif up` wires it, with the letters that its people get."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.services.auth.accounts import PASSWORD, actor_of, register, set_up
+from tests.waiting import eventually
+
+from kaif.app import compose
+from kaif.app.settings import read_settings
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database
+from kaif.engines.mail import Letter
+from kaif.engines.mail.mailbox import DevMailbox
+from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
+from kaif.interfaces.auth.accounts import Accounts
+from kaif.kernel.actor import NOBODY
+from kaif.services.auth.tokens import new_signing_key
+
+PUBLIC_URL = "https://ozero.example"
+NEW_PASSWORD = "a quiet lake and two boats"
+
+
+class Home:
+    def __init__(self, folder: Path, database: Database, cache: Cache, signing_key: str) -> None:
+        self.folder, self.database, self.cache = folder, database, cache
+        self.signing_key = signing_key
+        self.now_us = 1_800_000_000_000_000
+        self.auth: Auth
+        self.accounts: Accounts
+        self._mailbox = DevMailbox(folder / "mailbox")
+
+    async def letters(self, address: str) -> list[Letter]:
+        """The oldest first."""
+        return [kept.letter for kept in reversed(await self._mailbox.letters()) if kept.letter.to == address]
+
+    async def letter(self, address: str, number: int = 1) -> Letter:
+        """The first one, or the one of that number, as soon as it is there."""
+
+        async def come() -> bool:
+            return len(await self.letters(address)) >= number
+
+        await eventually(come)
+        return (await self.letters(address))[number - 1]
+
+    async def token(self, address: str, number: int = 1) -> str:
+        """What the link of that letter holds."""
+        return token_in(await self.letter(address, number))
+
+    async def owner_and(self, name: str) -> tuple[Tokens, Tokens]:
+        return await set_up(self.auth), await register(self.auth, name)
+
+    async def user(self, tokens: Tokens) -> User:
+        return await self.auth.get_me(actor_of(tokens), Nothing())
+
+    async def register_in(self, language: str, name: str) -> Tokens:
+        assert language in ("ru", "en")
+        wanted = Register(name, f"{name}@example.org", PASSWORD, language="ru" if language == "ru" else "en")
+        return await self.auth.register(NOBODY, wanted)
+
+
+def token_in(letter: Letter) -> str:
+    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset)#(\S+)$", letter.text, re.MULTILINE)
+    assert found, letter.text
+    return found[1]
+
+
+@asynccontextmanager
+async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncIterator[Home]:
+    signing_key = new_signing_key()
+    settings = read_settings(
+        folder,
+        "127.0.0.1",
+        0,
+        {
+            "KAIF_DATABASE_URL": database_url,
+            "KAIF_SETUP_CODE": "set-up-code",
+            "KAIF_SIGNING_KEY": signing_key,
+            "KAIF_PUBLIC_URL": PUBLIC_URL,
+            **environment,
+        },
+    )
+    async with compose.database_of(settings) as database, compose.cache_of(settings) as cache:
+        home = Home(folder, database, cache, signing_key)
+        async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
+            home.auth, home.accounts = services[Auth], services[Accounts]
+            yield home

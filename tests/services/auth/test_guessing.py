@@ -1,0 +1,139 @@
+"""Which passwords are refused because they are guessed first, and which are not."""
+
+import hashlib
+import random
+from pathlib import Path
+
+import argon2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaif.app import compose
+from kaif.app.settings import Misconfigured, read_settings
+from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
+from kaif.kernel.errors import KaifError
+from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.guessing import refuse_guessable
+from kaif.services.auth.passwords import Passwords, normalised
+
+ANNA = ["anna.vetrova", "anna@example.org", "Анна Ветрова"]
+
+
+def listed(path: Path, passwords: list[str], line_end: str = "\r\n") -> BreachedPasswords:
+    hashes = sorted(hashlib.sha1(password.encode()).hexdigest().upper() for password in passwords)
+    path.write_text("".join(f"{digest}:{number}{line_end}" for number, digest in enumerate(hashes)), newline="")
+    return BreachedPasswords(path)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["a password of some length", "correct horse battery", "озеро тихое, лодка у причала", "q8#Lm2!vB9zR4tY",
+     "847362910573829", "привет как дела друг", "anna likes tea a lot", "🦔🌊🛶🌲🌙⭐🔥🍓🐟🎣🏕🧭🗺🪵🕯"],
+)  # fmt: skip
+def test_what_nobody_tries_first_is_taken_whatever_its_characters(password: str) -> None:
+    refuse_guessable(password, ANNA)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password12345678", "Password!Password1", "Passw0rd Passw0rd!", "iloveyou12345678", "monkey dragon 2000",
+     "summer2024winter2025", "CorrectHorseBatteryStaple", "ЯЛюблюТебя2024!", "ghbdtnghbdtn12345", "2024 пароль секрет"],
+)  # fmt: skip
+def test_common_passwords_are_breached_however_they_are_dressed(password: str) -> None:
+    with pytest.raises(PasswordBreached) as refused:
+        refuse_guessable(password, ANNA)
+
+    assert refused.value.details == {"path": "$.password"}
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["aaaaaaaaaaaaaaaa", "abcabcabcabcabcabc", "x7Kp29qax7Kp29qa", "123456789012345", "qwertyuiopasdfgh",
+     "1qaz2wsx3edc4rfv", "йцукенгшщзхъфывапр", "абвгдежзийклмнопр", "zyxwvutsrqponmlk",
+     "anna.vetrova1990", "Анна Ветрова 1990", "anna@example.org!", "kaif ozero kaif ozero", "КайфОзеро2024!!!"],
+)  # fmt: skip
+def test_repetitions_walks_on_a_keyboard_and_what_others_know_are_obvious(password: str) -> None:
+    with pytest.raises(PasswordTooObvious):
+        refuse_guessable(password, ANNA)
+
+
+def test_lengths_are_of_letters_below_and_of_bytes_above() -> None:
+    with pytest.raises(PasswordTooShort):
+        refuse_guessable("fourteen signs", [])
+    with pytest.raises(PasswordTooShort):
+        refuse_guessable(normalised("е\u0308ж" * 7), [])
+    mixed = "".join(random.Random(1).choices("абвгдежзиклмнопрсту", k=513))
+    refuse_guessable(mixed[:512], [])
+    with pytest.raises(PasswordTooLong):
+        refuse_guessable(mixed, [])
+
+
+@given(st.text(max_size=1100), st.lists(st.text(max_size=20), max_size=3))
+def test_whatever_is_typed_is_judged_and_breaks_nothing(password: str, about: list[str]) -> None:
+    try:
+        refuse_guessable(normalised(password), about)
+    except KaifError as refused:
+        assert refused.status == 422
+
+
+def test_every_line_of_the_list_is_found_and_nothing_else(tmp_path: Path) -> None:
+    passwords = [f"secret number {number}" for number in range(300)]
+    breached = listed(tmp_path / "list", passwords)
+
+    assert all(breached.holds(password) for password in passwords)
+    assert not any(breached.holds(f"other number {number}") for number in range(300))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_short_lists_and_those_of_unix_are_read(tmp_path: Path, count: int) -> None:
+    passwords = [f"secret number {number}" for number in range(count)]
+    breached = listed(tmp_path / "list", passwords, "\n")
+
+    assert all(breached.holds(password) for password in passwords)
+    assert not breached.holds("another")
+
+
+async def test_a_listed_password_is_refused(tmp_path: Path) -> None:
+    passwords = Passwords(listed(tmp_path / "list", ["a quiet lake and two boats"]))
+
+    with pytest.raises(PasswordBreached):
+        await passwords.refuse_weak("a quiet lake and two boats", [])
+    await passwords.refuse_weak("a quiet lake and two geese", [])
+    passwords.close()
+
+
+@pytest.mark.parametrize("content", [None, "", "password\n", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8:3\n"])
+async def test_a_file_that_is_no_such_list_stops_the_start(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "list"
+    if content is not None:
+        path.write_text(content)
+    settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_BREACHED_PASSWORDS": str(path)})
+
+    with pytest.raises(Misconfigured, match="KAIF_BREACHED_PASSWORDS"):
+        async with (
+            compose.database_of(settings) as database,
+            compose.cache_of(settings) as cache,
+            compose.auth_services(settings, database, cache),
+        ):
+            raise AssertionError("it started")
+
+
+async def test_a_hash_from_before_passwords_were_normalised_still_opens() -> None:
+    passwords = Passwords()
+    typed = "е\u0308лка у тихого озера"
+    before = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(typed)
+
+    assert await passwords.verify(before, typed)
+    assert not await passwords.verify(before, "елка у тихого озера")
+    passwords.close()
+
+
+async def test_half_a_character_is_no_error() -> None:
+    passwords = Passwords()
+
+    kept = await passwords.hash("half of an emoji \ud83e")
+
+    assert await passwords.verify(kept, "half of an emoji \ud83e")
+    assert not await passwords.verify(kept, "half of an emoji \udd94")
+    passwords.close()

@@ -1,0 +1,538 @@
+"""One's own account: a proved address, a changed password, another name, and leaving."""
+
+import asyncio
+
+import pytest
+from tests.services.auth.accounts import (
+    PASSWORD,
+    a_registration,
+    actor_of,
+    log_in,
+    refresh,
+    register,
+    session_of,
+    set_up,
+)
+from tests.services.auth.home import NEW_PASSWORD, Home
+from tests.waiting import eventually
+
+from kaif.interfaces.auth import (
+    SESSIONS_ENDED,
+    BadDisplayName,
+    EmailTaken,
+    FindPeople,
+    GetPerson,
+    InvalidCredentials,
+    LogIn,
+    Nothing,
+    PersonChanged,
+    Register,
+    SessionEnded,
+    Tokens,
+)
+from kaif.interfaces.auth.accounts import (
+    ChangeDisplayName,
+    ChangeEmail,
+    ChangePassword,
+    ConfirmedEmail,
+    ConfirmEmail,
+    DeleteAccount,
+    ForgetPassword,
+    LinkSpent,
+    PasswordBreached,
+    PasswordTooObvious,
+    PasswordWrong,
+    ResetPassword,
+)
+from kaif.interfaces.auth.roles import LastOwner
+from kaif.kernel.actor import NOBODY
+from kaif.kernel.clock import DAY_US, MINUTE_US
+from kaif.kernel.errors import KaifError, Unauthenticated
+from kaif.services.auth.links import RESET, issue
+from kaif.services.auth.tokens import Signer, new_signing_key
+
+OWNER = "owner@example.org"
+ANNA = "anna@example.org"
+
+
+async def confirm(home: Home, token: str) -> ConfirmedEmail:
+    return await home.accounts.confirm_email(NOBODY, ConfirmEmail(token))
+
+
+async def forget(home: Home, email: str) -> None:
+    await home.accounts.forget_password(NOBODY, ForgetPassword(email))
+
+
+async def reset(home: Home, token: str, password: str = NEW_PASSWORD) -> None:
+    await home.accounts.reset_password(NOBODY, ResetPassword(token, password))
+
+
+async def find(home: Home, query: str) -> list[str]:
+    return [person.display_name for person in (await home.auth.find_people(NOBODY, FindPeople(query))).people]
+
+
+async def subjects(home: Home, address: str) -> list[str]:
+    return [letter.subject for letter in await home.letters(address)]
+
+
+# The address
+
+
+async def test_the_letters_link_confirms_the_address_once(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    assert not (await home.user(tokens)).email_confirmed
+    token = await home.token(OWNER)
+
+    assert await confirm(home, token) == ConfirmedEmail(OWNER)
+
+    assert (await home.user(tokens)).email_confirmed
+    with pytest.raises(LinkSpent):
+        await confirm(home, token)
+
+
+async def test_of_ten_uses_of_a_link_at_once_one_succeeds(home: Home) -> None:
+    await set_up(home.auth)
+    token = await home.token(OWNER)
+
+    done = await asyncio.gather(*[confirm(home, token) for _ in range(10)], return_exceptions=True)
+
+    assert sorted(type(outcome).__name__ for outcome in done) == ["ConfirmedEmail"] + ["LinkSpent"] * 9
+
+
+async def test_a_link_is_good_for_seven_days(home: Home) -> None:
+    await set_up(home.auth)
+    token = await home.token(OWNER)
+
+    home.now_us += 7 * DAY_US
+
+    with pytest.raises(LinkSpent):
+        await confirm(home, token)
+
+
+async def test_a_link_just_before_its_end_is_good(home: Home) -> None:
+    await set_up(home.auth)
+    token = await home.token(OWNER)
+
+    home.now_us += 7 * DAY_US - 1
+
+    assert await confirm(home, token)
+
+
+async def test_a_link_sealed_by_another_key_is_none(home: Home) -> None:
+    await set_up(home.auth)
+    token = await home.token(OWNER)
+    link_id = token.partition(".")[0]
+
+    for forged in (Signer(new_signing_key()).link_token(link_id), link_id, f"{link_id}.", token[:-1], token + "0"):
+        with pytest.raises(LinkSpent):
+            await confirm(home, forged)
+
+    assert await confirm(home, token)
+
+
+@pytest.mark.parametrize("token", [".", "é.ü", "\ud800", "a" * 256])
+async def test_nonsense_in_place_of_a_link_is_refused(embedded_home: Home, token: str) -> None:
+    with pytest.raises(LinkSpent):
+        await confirm(embedded_home, token)
+
+
+async def test_a_link_sent_again_replaces_the_earlier_one(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    first = await home.token(OWNER)
+
+    await home.accounts.resend_confirmation(actor_of(tokens), Nothing())
+    second = await home.token(OWNER, 2)
+
+    with pytest.raises(LinkSpent):
+        await confirm(home, first)
+    assert await confirm(home, second)
+
+
+async def test_who_has_confirmed_gets_no_link_again(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    await confirm(home, await home.token(OWNER))
+
+    await home.accounts.resend_confirmation(actor_of(owner), Nothing())
+    await home.accounts.resend_confirmation(actor_of(anna), Nothing())
+
+    await home.letter(ANNA, 2)
+    assert len(await home.letters(OWNER)) == 1
+
+
+async def test_a_new_address_counts_when_its_link_is_opened_and_the_old_one_is_told(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    await home.letter(OWNER)
+
+    await home.accounts.change_email(actor_of(tokens), ChangeEmail("New@Example.org", PASSWORD))
+    token = await home.token("new@example.org")
+    assert (await home.user(tokens)).email == OWNER
+    assert (await home.letter(OWNER, 2)).subject == "Somebody wants to change your account's address"
+    await confirm(home, token)
+
+    user = await home.user(tokens)
+    assert (user.email, user.email_confirmed) == ("new@example.org", True)
+    assert (await home.letter(OWNER, 3)).subject == "Your account's address was changed"
+    assert await log_in(home.auth, "new@example.org")
+
+
+async def test_links_to_the_old_address_open_nothing_after_the_change(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    confirmation = await home.token(OWNER)
+    await forget(home, OWNER)
+    reset_token = await home.token(OWNER, 2)
+    await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", PASSWORD))
+    await confirm(home, await home.token("new@example.org"))
+
+    with pytest.raises(LinkSpent):
+        await confirm(home, confirmation)
+    with pytest.raises(LinkSpent):
+        await reset(home, reset_token)
+
+
+async def test_an_address_changes_only_with_the_password(home: Home) -> None:
+    tokens = await set_up(home.auth)
+
+    with pytest.raises(PasswordWrong):
+        await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", "not the password"))
+
+
+async def test_an_address_that_somebody_has_is_taken_before_and_after_the_letter(home: Home) -> None:
+    owner, _ = await home.owner_and("anna")
+    with pytest.raises(EmailTaken):
+        await home.accounts.change_email(actor_of(owner), ChangeEmail("ANNA@example.org", PASSWORD))
+    await home.accounts.change_email(actor_of(owner), ChangeEmail("boris@example.org", PASSWORD))
+    token = await home.token("boris@example.org")
+    await register(home.auth, "boris")
+
+    with pytest.raises(EmailTaken):
+        await confirm(home, token)
+
+    assert (await home.user(owner)).email == OWNER
+
+
+async def test_a_changed_password_stops_a_change_of_address_that_somebody_asked_for(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    await home.accounts.change_email(actor_of(tokens), ChangeEmail("thief@example.org", PASSWORD))
+    token = await home.token("thief@example.org")
+
+    await home.accounts.change_password(actor_of(tokens), ChangePassword(PASSWORD, NEW_PASSWORD))
+
+    with pytest.raises(LinkSpent):
+        await confirm(home, token)
+
+
+# A forgotten password
+
+
+async def test_a_reset_sets_the_password_ends_all_sessions_and_is_told(home: Home) -> None:
+    phone = await set_up(home.auth)
+    laptop = await log_in(home.auth, "owner")
+    told: list[bytes] = []
+    await home.cache.subscribe(SESSIONS_ENDED, told.append)
+    await forget(home, "Owner@Example.org")
+
+    await reset(home, await home.token(OWNER, 2))
+
+    assert await log_in(home.auth, "owner", NEW_PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        await log_in(home.auth, "owner")
+    for tokens in (phone, laptop):
+        with pytest.raises(SessionEnded):
+            await refresh(home.auth, tokens)
+    assert set(told) == {session_of(phone).encode(), session_of(laptop).encode()}
+    assert (await home.letter(OWNER, 3)).subject == "Your password was changed"
+
+
+async def test_whoever_opens_the_letter_of_a_reset_has_proved_the_address(home: Home) -> None:
+    await set_up(home.auth)
+    await forget(home, OWNER)
+
+    await reset(home, await home.token(OWNER, 2))
+
+    assert (await log_in(home.auth, "owner", NEW_PASSWORD)).user.email_confirmed
+
+
+async def test_a_reset_is_good_once_and_for_thirty_minutes(home: Home) -> None:
+    await set_up(home.auth)
+    await forget(home, OWNER)
+    used = await home.token(OWNER, 2)
+    await reset(home, used)
+    home.now_us += 2 * MINUTE_US
+    await forget(home, OWNER)
+    late = await home.token(OWNER, 4)
+    home.now_us += 30 * MINUTE_US
+
+    for token in (used, late):
+        with pytest.raises(LinkSpent):
+            await reset(home, token)
+
+
+async def test_of_five_resets_by_one_link_at_once_one_succeeds(home: Home) -> None:
+    await set_up(home.auth)
+    await forget(home, OWNER)
+    token = await home.token(OWNER, 2)
+    wanted = [f"{NEW_PASSWORD} {number}" for number in range(5)]
+
+    done = await asyncio.gather(*[reset(home, token, password) for password in wanted], return_exceptions=True)
+
+    assert sorted(type(outcome).__name__ for outcome in done) == ["LinkSpent"] * 4 + ["NoneType"]
+    assert await log_in(home.auth, "owner", wanted[done.index(None)])
+
+
+async def test_a_newer_request_replaces_the_link_of_an_earlier_one(home: Home) -> None:
+    await set_up(home.auth)
+    await forget(home, OWNER)
+    first = await home.token(OWNER, 2)
+    home.now_us += MINUTE_US
+    await forget(home, OWNER)
+    second = await home.token(OWNER, 3)
+
+    with pytest.raises(LinkSpent):
+        await reset(home, first)
+    await reset(home, second)
+
+
+async def test_requests_within_a_minute_send_one_letter(home: Home) -> None:
+    await home.owner_and("anna")
+    for _ in range(5):
+        await forget(home, OWNER)
+    await forget(home, ANNA)
+
+    # The requests are heeded in their order.
+    await home.letter(ANNA, 2)
+    assert await subjects(home, OWNER) == ["Welcome. Please confirm your e-mail address", "A new password"]
+
+
+async def test_of_an_unknown_address_nothing_is_said_and_nothing_sent(home: Home) -> None:
+    await home.owner_and("anna")
+
+    unknown = await home.accounts.forget_password(NOBODY, ForgetPassword("nobody@example.org"))
+    known = await home.accounts.forget_password(NOBODY, ForgetPassword(ANNA))
+
+    await home.letter(ANNA, 2)
+    assert unknown == known == Nothing()
+    assert await home.letters("nobody@example.org") == []
+
+
+async def test_a_link_of_one_purpose_serves_no_other(home: Home) -> None:
+    await set_up(home.auth)
+    confirmation = await home.token(OWNER)
+    await forget(home, OWNER)
+    reset_token = await home.token(OWNER, 2)
+
+    with pytest.raises(LinkSpent):
+        await reset(home, confirmation)
+    with pytest.raises(LinkSpent):
+        await confirm(home, reset_token)
+    await reset(home, reset_token)
+
+
+async def test_a_weak_password_does_not_use_the_link_up(home: Home) -> None:
+    await set_up(home.auth)
+    await forget(home, OWNER)
+    token = await home.token(OWNER, 2)
+
+    with pytest.raises(PasswordBreached):
+        await reset(home, token, "password12345678")
+
+    await reset(home, token)
+
+
+# A changed password
+
+
+async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home) -> None:
+    phone = await set_up(home.auth)
+    laptop = await log_in(home.auth, "owner")
+    home.now_us += DAY_US
+
+    await home.accounts.change_password(actor_of(laptop), ChangePassword(PASSWORD, NEW_PASSWORD))
+
+    assert await refresh(home.auth, laptop)
+    with pytest.raises(SessionEnded):
+        await refresh(home.auth, phone)
+    assert (await home.auth.get_withdrawn(NOBODY, Nothing())).session_ids == [session_of(phone)]
+    user = await home.user(laptop)
+    assert user.password_changed_at.timestamp() == home.now_us / 1_000_000
+    assert (await home.letter(OWNER, 2)).subject == "Your password was changed"
+
+
+async def test_a_password_changes_only_with_the_current_one(home: Home) -> None:
+    tokens = await set_up(home.auth)
+
+    with pytest.raises(PasswordWrong):
+        await home.accounts.change_password(actor_of(tokens), ChangePassword("not the password", NEW_PASSWORD))
+
+    assert await log_in(home.auth, "owner")
+
+
+async def test_no_session_opens_with_a_password_that_is_being_changed(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    attempts = [log_in(home.auth, "owner") for _ in range(6)]
+    change = home.accounts.change_password(actor_of(tokens), ChangePassword(PASSWORD, NEW_PASSWORD))
+
+    done = await asyncio.gather(*attempts[:3], change, *attempts[3:], return_exceptions=True)
+
+    opened = [outcome for outcome in done if isinstance(outcome, Tokens)]
+    assert all(isinstance(outcome, Tokens | InvalidCredentials | Nothing) for outcome in done)
+    for session in opened:
+        with pytest.raises(SessionEnded):
+            await refresh(home.auth, session)
+
+
+@pytest.mark.parametrize("password", ["owner owner owner", "Kaif Ozero 2026!!", "owner@example.org"])
+async def test_what_others_know_is_no_password(embedded_home: Home, password: str) -> None:
+    tokens = await set_up(embedded_home.auth)
+
+    with pytest.raises(PasswordTooObvious):
+        await embedded_home.accounts.change_password(actor_of(tokens), ChangePassword(PASSWORD, password))
+
+
+async def test_nobody_registers_with_a_password_that_is_tried_first(embedded_home: Home) -> None:
+    await set_up(embedded_home.auth)
+
+    with pytest.raises(PasswordBreached):
+        await embedded_home.auth.register(NOBODY, Register("anna", ANNA, "iloveyou12345678"))
+
+
+async def test_a_password_of_the_same_letters_in_other_code_points_is_the_same(embedded_home: Home) -> None:
+    await set_up(embedded_home.auth)
+    await embedded_home.auth.register(NOBODY, Register("anna", ANNA, "ёлка у тихого озера ﬁ"))
+
+    assert await embedded_home.auth.log_in(NOBODY, LogIn("anna", "е\u0308лка у тихого озера fi"))
+
+
+# A name
+
+
+async def test_another_name_is_seen_and_found_and_the_former_is_not(home: Home) -> None:
+    tokens = await set_up(home.auth)
+
+    user = await home.accounts.change_display_name(actor_of(tokens), ChangeDisplayName("  Вера Егорова "))
+
+    assert user == await home.user(tokens)
+    assert user.display_name == "Вера Егорова"
+    assert await find(home, "егор") == await find(home, "owner") == ["Вера Егорова"]
+    await home.accounts.change_display_name(actor_of(tokens), ChangeDisplayName("Лена"))
+    assert await find(home, "егор") == []
+
+
+async def test_renamings_at_once_leave_the_words_of_one_of_them(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    names = [f"Имя{number}" for number in range(8)]
+
+    await asyncio.gather(
+        *[home.accounts.change_display_name(actor_of(tokens), ChangeDisplayName(name)) for name in names]
+    )
+
+    assert await find(home, "имя") == [(await home.user(tokens)).display_name]
+
+
+async def test_a_name_that_deceives_is_refused(home: Home) -> None:
+    tokens = await set_up(home.auth)
+
+    with pytest.raises(BadDisplayName):
+        await home.accounts.change_display_name(actor_of(tokens), ChangeDisplayName("\u202eannA"))
+
+
+# Leaving
+
+
+async def test_who_leaves_is_forgotten_and_the_name_is_free(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    await home.letter(ANNA)
+
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    person = await home.auth.get_person(NOBODY, GetPerson(anna.user.id))
+    assert person.display_name == "Удалённый аккаунт"
+    assert await find(home, "anna") == [] and await find(home, "") == ["owner"]
+    with pytest.raises(SessionEnded):
+        await refresh(home.auth, anna)
+    for login in ("anna", ANNA, person.username):
+        for password in (PASSWORD, "deleted", "a password that nobody has"):
+            with pytest.raises(InvalidCredentials):
+                await log_in(home.auth, login, password)
+    assert await home.auth.register(NOBODY, a_registration("anna"))
+
+
+async def test_of_who_left_no_address_is_kept(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    await home.accounts.change_email(actor_of(anna), ChangeEmail("new@example.org", PASSWORD))
+
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    kept: list[tuple[str]] = await home.database.fetch(
+        tuple, "SELECT email FROM auth_users UNION ALL SELECT email FROM auth_links"
+    )
+    assert {row[0] for row in kept if "@" in row[0]} == {OWNER}
+
+
+async def test_of_who_left_others_hear_a_name_that_says_so(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    bodies: list[tuple[str]] = await home.database.fetch(
+        tuple, "SELECT body FROM outbox WHERE name = :name ORDER BY id DESC LIMIT 1", name=PersonChanged.name
+    )
+    assert "Удалённый аккаунт" in bodies[0][0] and ANNA not in bodies[0][0]
+
+
+async def test_one_leaves_only_with_the_password(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+
+    with pytest.raises(PasswordWrong):
+        await home.accounts.delete_account(actor_of(anna), DeleteAccount("not the password"))
+
+    assert await log_in(home.auth, "anna")
+
+
+async def test_the_last_owner_stays(home: Home) -> None:
+    owner, _ = await home.owner_and("anna")
+
+    with pytest.raises(LastOwner):
+        await home.accounts.delete_account(actor_of(owner), DeleteAccount(PASSWORD))
+
+    assert await log_in(home.auth, "owner")
+
+
+async def test_of_two_owners_who_leave_at_once_one_stays(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    async with home.database.transaction() as tx:
+        await tx.execute("UPDATE auth_users SET roles = 'owner'")
+
+    done = await asyncio.gather(
+        *[home.accounts.delete_account(actor_of(one), DeleteAccount(PASSWORD)) for one in (owner, anna)],
+        return_exceptions=True,
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in done) == ["LastOwner", "Nothing"]
+
+
+async def test_who_left_can_do_nothing_more_with_a_token_that_is_still_good(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    with pytest.raises(Unauthenticated):
+        await home.accounts.change_display_name(actor_of(anna), ChangeDisplayName("Анна"))
+    with pytest.raises(Unauthenticated):
+        await home.accounts.change_password(actor_of(anna), ChangePassword(PASSWORD, NEW_PASSWORD))
+
+
+async def test_the_links_of_somebody_who_left_open_nothing(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    async with home.database.transaction() as tx:
+        link_id = await issue(tx, anna.user.id, RESET, ANNA, home.now_us)
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    with pytest.raises(KaifError):
+        await reset(home, Signer(home.signing_key).link_token(link_id or ""))
+    await forget(home, ANNA)
+    await forget(home, OWNER)
+
+    async def told() -> bool:
+        return len(await home.letters(OWNER)) == 2
+
+    await eventually(told)
+    assert "A new password" not in await subjects(home, ANNA)
