@@ -77,7 +77,7 @@ async def test_a_wrong_current_password_is_forbidden_and_keeps_the_session(new_p
         "/v1/auth/password", json={"current_password": "not the password", "password": "a quiet lake and two boats"}
     )
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "password_wrong")
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_password")
     assert await person.get("/v1/auth/me")
 
 

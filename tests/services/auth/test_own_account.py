@@ -29,6 +29,7 @@ from kaif.interfaces.auth import (
     Register,
     SessionEnded,
     Tokens,
+    WrongPassword,
 )
 from kaif.interfaces.auth.accounts import (
     ChangeDisplayName,
@@ -41,7 +42,6 @@ from kaif.interfaces.auth.accounts import (
     LinkSpent,
     PasswordBreached,
     PasswordTooObvious,
-    PasswordWrong,
     ResetPassword,
 )
 from kaif.interfaces.auth.roles import LastOwner
@@ -192,7 +192,7 @@ async def test_links_to_the_old_address_open_nothing_after_the_change(home: Home
 async def test_an_address_changes_only_with_the_password(home: Home) -> None:
     tokens = await set_up(home.auth)
 
-    with pytest.raises(PasswordWrong):
+    with pytest.raises(WrongPassword):
         await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", "not the password"))
 
 
@@ -360,7 +360,7 @@ async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home
 async def test_a_password_changes_only_with_the_current_one(home: Home) -> None:
     tokens = await set_up(home.auth)
 
-    with pytest.raises(PasswordWrong):
+    with pytest.raises(WrongPassword):
         await home.accounts.change_password(actor_of(tokens), ChangePassword("not the password", NEW_PASSWORD))
 
     assert await log_in(home.auth, "owner")
@@ -482,7 +482,7 @@ async def test_of_who_left_others_hear_a_name_that_says_so(home: Home) -> None:
 async def test_one_leaves_only_with_the_password(home: Home) -> None:
     _, anna = await home.owner_and("anna")
 
-    with pytest.raises(PasswordWrong):
+    with pytest.raises(WrongPassword):
         await home.accounts.delete_account(actor_of(anna), DeleteAccount("not the password"))
 
     assert await log_in(home.auth, "anna")

@@ -8,13 +8,12 @@ from tests.harness import Services, wired_services
 from tests.services.auth.accounts import actor_of, log_in, refresh, set_up
 from tests.services.auth.second_factors import Time, guess, sign_in, step_up, turn_on
 
-from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens
+from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.factors import (
     ConfirmTotp,
     InvalidCode,
     StepUpRequired,
     TooManyTries,
-    WrongPassword,
 )
 
 MINUTE_S = 60

@@ -189,6 +189,12 @@ class InvalidCredentials(Unauthenticated):
     code, detail = "invalid_credentials", "The name or the password is wrong."
 
 
+class WrongPassword(Forbidden):
+    """Of somebody who is signed in: a 401 would have their client refresh its tokens and send the password again."""
+
+    code, detail = "wrong_password", "The password is wrong."
+
+
 class SessionEnded(Unauthenticated):
     code, detail = "session_ended", "This session has ended: sign in again."
 

@@ -102,10 +102,6 @@ class LinkSpent(Forbidden):
     code, detail = "link_spent", "This link was used, replaced by a newer one, or is too old."
 
 
-class PasswordWrong(Forbidden):
-    code, detail = "password_wrong", "The current password is wrong."
-
-
 class PasswordTooShort(Invalid):
     code, detail = "password_too_short", "The password needs at least 15 characters."
 
@@ -141,7 +137,7 @@ class Accounts(Protocol):
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
         """Send a link to the new address, and word of it to the old one; until it is opened nothing changes.
 
-        Raises PasswordWrong, EmailTaken, Busy.
+        Raises WrongPassword, EmailTaken, Busy.
         """
         ...
 
@@ -154,7 +150,7 @@ class Accounts(Protocol):
         ...
 
     async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:
-        """Set the password and end all other sessions; the owner is told by letter. Raises PasswordWrong, Busy."""
+        """Set the password and end all other sessions; the owner is told by letter. Raises WrongPassword, Busy."""
         ...
 
     async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
@@ -167,5 +163,5 @@ class Accounts(Protocol):
 
     async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
         """End all sessions and forget who it was; what was written stays, under a name that says so. The username and
-        the address become free. Raises PasswordWrong, LastOwner (in `roles`), Busy."""
+        the address become free. Raises WrongPassword, LastOwner (in `roles`), Busy."""
         ...

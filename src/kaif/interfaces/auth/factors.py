@@ -73,10 +73,6 @@ class InvalidCode(Invalid):
     code, detail = "invalid_code", "This code is wrong, or has been used."
 
 
-class WrongPassword(Forbidden):
-    code, detail = "wrong_password", "The password is wrong."
-
-
 class TooManyTries(Limited):
     """Details carry retry_after_ms."""
 

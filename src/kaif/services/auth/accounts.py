@@ -4,7 +4,7 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, User
+from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, User, WrongPassword
 from kaif.interfaces.auth.accounts import (
     ChangeDisplayName,
     ChangeEmail,
@@ -16,7 +16,6 @@ from kaif.interfaces.auth.accounts import (
     ForgetPassword,
     LinkSpent,
     PasswordForgotten,
-    PasswordWrong,
     ResetPassword,
 )
 from kaif.interfaces.auth.roles import LastOwner
@@ -127,7 +126,7 @@ class AccountsService:
         password_hash, now_us = await self._new_hash(account, request.password), self._clock()
         async with self._database.transaction() as tx:
             if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
-                raise PasswordWrong
+                raise WrongPassword
             await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
             ended = await stored_sessions.end_all(tx, account.id, now_us, kept=actor.session_id)
             await tx.publish(letter_due(account, "password_changed"))
@@ -169,7 +168,7 @@ class AccountsService:
             if owners == [account.id]:
                 raise LastOwner
             if not await people.forget(tx, nameless, account.password_hash, now_us):
-                raise PasswordWrong
+                raise WrongPassword
             ended = await stored_sessions.end_all(tx, account.id, now_us)
             await enrolments.remove_totp(tx, account.id)
             await challenges.end_all(tx, account.id)
@@ -194,8 +193,8 @@ class AccountsService:
         return account
 
     async def _proved(self, actor: Actor, password: str) -> Account:
-        """The actor's account. Raises PasswordWrong."""
+        """The actor's account. Raises WrongPassword."""
         account = await self._me(actor)
         if not await self._passwords.verify(account.password_hash, password):
-            raise PasswordWrong
+            raise WrongPassword
         return account

@@ -22,6 +22,8 @@ class AuditLog:
     async def record(self, tx: Transaction, actor: Actor, action: Action, subject_id: UserId, **details: Any) -> None:
         """Append what the transaction does. Locks the log until the commit, so it comes last in a transaction."""
         head = await audit_store.lock_head(tx)
+        if actor.address:
+            details["address"] = actor.address
         text = msgspec.json.encode(details).decode()
         link = Link(head.seq + 1, self._clock(), action, actor.user_id, subject_id, text)
         signed = msgspec.structs.replace(link, hash=hash_of(self._key, head.hash, link))

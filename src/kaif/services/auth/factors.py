@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import Nothing, SessionEnded, Tokens
+from kaif.interfaces.auth import Nothing, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.factors import (
     ChallengeEnded,
     ConfirmTotp,
@@ -17,7 +17,6 @@ from kaif.interfaces.auth.factors import (
     TotpAlreadyOn,
     TotpBegun,
     TotpNotBegun,
-    WrongPassword,
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
