@@ -5,6 +5,9 @@ import type { Tokens, User } from './types'
 
 const STORAGE_KEY = 'kaif.session'
 const FRESH_MS = 30_000
+const REFRESHING_KEY = 'kaif.refreshing'
+/** By then the server has answered, or never will. */
+const REFRESHED_WITHIN_MS = 2_000
 
 interface Stored {
   user: User
@@ -57,13 +60,20 @@ class Session {
   }
 
   async #refresh(): Promise<void> {
+    await letAnotherEnd()
+    localStorage.setItem(REFRESHING_KEY, String(Date.now()))
     const response = await fetch('/v1/auth/refresh', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'Kaif-Session': 'cookie' },
       body: '{}',
-    }).catch(() => {
-      throw new Problem('offline')
+      // The token is spent once the server has it: the answer with the next one must reach the browser
+      // even when the page does not live to see it.
+      keepalive: true,
     })
+      .catch(() => {
+        throw new Problem('offline')
+      })
+      .finally(() => localStorage.removeItem(REFRESHING_KEY))
     const body: unknown = await response.json().catch(() => undefined)
     if (response.ok) return this.start(body as Tokens)
     if (response.status === 401) this.end(true)
@@ -81,6 +91,14 @@ class Session {
     this.user = stored.user
     this.#expiresAt = stored.expires_at
     localStorage.setItem(STORAGE_KEY, JSON.stringify(stored))
+  }
+}
+
+/** Only one page refreshes at a time, so a mark that is found is of one that went away while it did. */
+async function letAnotherEnd(): Promise<void> {
+  const age = Date.now() - Number(localStorage.getItem(REFRESHING_KEY) ?? 0)
+  if (age >= 0 && age < REFRESHED_WITHIN_MS) {
+    await new Promise((done) => setTimeout(done, REFRESHED_WITHIN_MS - age))
   }
 }
 
