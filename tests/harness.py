@@ -29,6 +29,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
@@ -569,6 +570,7 @@ class Services(NamedTuple):
     audit: Audit
     messaging: Messaging
     sessions: Sessions
+    passkeys: Passkeys
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -583,13 +585,14 @@ class Services(NamedTuple):
 
 @asynccontextmanager
 async def wired_services(
-    folder: Path, database_url: str, setup_code: str = "set-up-code", clock: Clock = now_us
+    folder: Path, database_url: str, setup_code: str = "set-up-code", clock: Clock = now_us, public_url: str = ""
 ) -> AsyncIterator[Services]:
     environment = {
         "KAIF_DATABASE_URL": database_url,
         "KAIF_SETUP_CODE": setup_code,
         "KAIF_SIGNING_KEY": new_signing_key(),
         "KAIF_AUDIT_KEY": "a key of the audit log",
+        "KAIF_PUBLIC_URL": public_url,
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
     async with (
@@ -607,4 +610,5 @@ async def wired_services(
             auths[Audit],
             messaging,
             auths[Sessions],
+            auths[Passkeys],
         )

@@ -34,6 +34,7 @@ from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
@@ -45,13 +46,23 @@ from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.letters import Letters
+from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.roles import RolesService
-from kaif.services.auth.routes import ACCOUNTS_ROUTES, AUDIT_ROUTES, ROLES_ROUTES, SECOND_FACTOR_ROUTES, SESSIONS_ROUTES
+from kaif.services.auth.routes import (
+    ACCOUNTS_ROUTES,
+    AUDIT_ROUTES,
+    PASSKEYS_ROUTES,
+    ROLES_ROUTES,
+    SECOND_FACTOR_ROUTES,
+    SESSIONS_ROUTES,
+)
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
@@ -68,6 +79,7 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Accounts, ACCOUNTS_ROUTES),
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
+    (Passkeys, PASSKEYS_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
 ]
@@ -121,7 +133,9 @@ async def auth_services(
     passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
     audit = AuditLog(settings.audit_key, clock)
     auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
-    factors = SecondFactorsService(database, passwords, signer, audit, clock, auth_service.open_session)
+    party, open_session = relying_party_at(settings.public_url), auth_service.open_session
+    assertions = Assertions(party, audit)
+    factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     reactions = auth_reactions.Reactions(database, mail, letters, clock)
     bus: Bus = OutboxBus(database)
@@ -136,6 +150,7 @@ async def auth_services(
                 Accounts: AccountsService(database, cache, passwords, signer, audit, clock),
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
+                Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
             }

@@ -16,6 +16,7 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -30,6 +31,7 @@ class Home:
         self.now_us = 1_800_000_000_000_000
         self.auth: Auth
         self.accounts: Accounts
+        self.passkeys: Passkeys
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -85,5 +87,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
     async with compose.database_of(settings) as database, compose.cache_of(settings) as cache:
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
-            home.auth, home.accounts = services[Auth], services[Accounts]
+            home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             yield home

@@ -31,6 +31,9 @@ Action = Literal[
     "second_factor_added",
     "second_factor_removed",
     "recovery_codes_renewed",
+    "passkey_added",
+    "passkey_removed",
+    "passkey_cloned",
 ]
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing, Tokens
+from kaif.interfaces.auth.passkeys import Assertion
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, Unauthenticated
 from kaif.kernel.remote import repeatable
@@ -46,23 +47,25 @@ class RecoveryCodes(msgspec.Struct, frozen=True):
 
 
 class LogInWithSecondFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`challenge` comes with SecondFactorRequired."""
+    """`challenge` comes with SecondFactorRequired; `credential`, from a passkey, stands in for `code`."""
 
     challenge: Annotated[str, Meta(max_length=128)]
-    code: Code
+    code: Code = ""
+    credential: Assertion | None = None
 
 
 class StepUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`code` is needed when the account has a second factor."""
+    """`code` is needed when the account has a second factor; `credential`, from a passkey, stands in for both."""
 
     password: Annotated[str, Meta(max_length=1024)] = ""
     code: Code = ""
+    credential: Assertion | None = None
 
 
 class SecondFactorRequired(Unauthenticated):
-    """Details carry challenge, good for one sign-in, and methods: "totp", "recovery_code"."""
+    """Details carry challenge, good for one sign-in, and methods: "totp", "recovery_code", "passkey"."""
 
-    code, detail = "second_factor_required", "The password is right: give a code as well."
+    code, detail = "second_factor_required", "The password is right: give a code or a passkey as well."
 
 
 class ChallengeEnded(Unauthenticated):
@@ -80,7 +83,7 @@ class TooManyTries(Limited):
 
 
 class StepUpRequired(Forbidden):
-    """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"."""
+    """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone."""
 
     code, detail = "step_up_required", "Prove again that it is you."
 
@@ -136,13 +139,15 @@ class SecondFactors(Protocol):
         A code of the app is good once and within 30 s of its time, a recovery code once. A challenge is good
         for 5 minutes, 5 tries and one session. Raises ChallengeEnded, InvalidCode, TooManyTries: guesses of
         six digits are limited for the account as a whole. Recovery codes can't be guessed and are not, so
-        that nobody who knows a password keeps its owner out.
+        that nobody who knows a password keeps its owner out. An answer of a passkey, to what
+        `begin_passkey_second_step` (in `passkeys`) asked, is refused as it is there.
         """
         ...
 
     async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
         """Renew the session's authentication by the password, and a code when the account has a second factor.
 
-        Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy.
+        A passkey alone renews it too: its answer to what `begin_passkey_step_up` (in `passkeys`) asked is refused
+        as it is there. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy.
         """
         ...

@@ -6,6 +6,7 @@ from kaif.engines.database import Transaction
 from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
+from kaif.services.auth.store import Reads
 
 Purpose = Literal["sign_in", "step_up"]
 
@@ -26,6 +27,21 @@ async def add(tx: Transaction, token_hash: str, user_id: UserId, now_us: int, ex
         user_id=user_id,
         expires_at_us=expires_at_us,
     )
+
+
+async def find(reads: Reads, token_hash: str, now_us: int) -> UserId | None:
+    """Whose challenge it is, without taking a try of it."""
+    rows: list[tuple[UserId]] = await reads.fetch(
+        tuple,
+        """
+        SELECT user_id FROM auth_challenges
+        WHERE token_hash = :token_hash AND tries < :tries_max AND expires_at_us > :now_us
+        """,
+        token_hash=token_hash,
+        tries_max=CHALLENGE_TRIES_MAX,
+        now_us=now_us,
+    )
+    return rows[0][0] if rows else None
 
 
 async def take_try(tx: Transaction, token_hash: str, now_us: int) -> UserId | None:

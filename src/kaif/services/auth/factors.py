@@ -18,10 +18,12 @@ from kaif.interfaces.auth.factors import (
     TotpBegun,
     TotpNotBegun,
 )
+from kaif.interfaces.auth.passkeys import Assertion
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.kernel.errors import Unauthenticated
+from kaif.kernel.errors import KaifError, Unauthenticated
 from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp
+from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
@@ -38,12 +40,13 @@ class SecondFactorsService:
         database: Database,
         passwords: Passwords,
         signer: Signer,
+        assertions: Assertions,
         audit: AuditLog,
         clock: Clock,
         open_session: OpenSession,
     ) -> None:
         self._database, self._passwords, self._audit, self._clock = database, passwords, audit, clock
-        self._open_session = open_session
+        self._assertions, self._open_session = assertions, open_session
         self._accounts = store.accounts(database)
         self._sealer = Sealer(signer.key_for("secrets of apps"))
         self._recovery_key = signer.key_for("recovery codes")
@@ -115,17 +118,26 @@ class SecondFactorsService:
             user_id = await challenges.take_try(tx, token_hash, now_us)
             if user_id is None:
                 raise ChallengeEnded
-            wait_us = await self._wait_us(tx, user_id, request.code, now_us)
-            accepted = not wait_us and await self._accept(tx, user_id, request.code, now_us)
-            if accepted:
+            refusal = await self._refusal(tx, actor, user_id, request, now_us)
+            if refusal is None:
                 await challenges.end(tx, token_hash)
                 await challenges.forget_guesses(tx, user_id, "sign_in")
             else:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
-        _refuse_too_many(wait_us)
-        if not accepted:
-            raise InvalidCode(path="$.code")
+        if refusal:
+            raise refusal
         return await self._open_session(actor, await self._account(user_id))
+
+    async def _refusal(
+        self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int
+    ) -> KaifError | None:
+        """Why this is no second step of that account's, if so."""
+        if request.credential:
+            proved = await self._assertions.accept(tx, actor, request.credential, "second_step", now_us, user_id)
+            return proved if isinstance(proved, KaifError) else None
+        if wait_us := await self._wait_us(tx, user_id, request.code, now_us):
+            return _too_many(wait_us)
+        return None if await self._accept(tx, user_id, request.code, now_us) else InvalidCode(path="$.code")
 
     async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> int:
         """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""
@@ -134,11 +146,31 @@ class SecondFactorsService:
         return await challenges.count_guess(tx, user_id, "sign_in", now_us)
 
     async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
+        if request.credential:
+            await self._step_up_by_passkey(actor, request.credential)
+        else:
+            await self._step_up_by_password(actor, request)
+        return Nothing()
+
+    async def _step_up_by_passkey(self, actor: Actor, credential: Assertion) -> None:
+        now_us = self._clock()
+        async with self._database.transaction() as tx:
+            proved = await self._assertions.accept(tx, actor, credential, "step_up", now_us, actor.user_id)
+            renewed = not isinstance(proved, KaifError) and await store.renew_authentication(
+                tx, actor.user_id, actor.session_id, now_us
+            )
+        if isinstance(proved, KaifError):
+            raise proved
+        if not renewed:
+            raise SessionEnded
+
+    async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
         account, now_us = await self._account(actor.user_id), self._clock()
         # Before the slow hash, so that guesses at the same time are all counted.
         async with self._database.transaction() as tx:
             wait_us = await challenges.count_guess(tx, account.id, "step_up", now_us)
-        _refuse_too_many(wait_us)
+        if wait_us:
+            raise _too_many(wait_us)
         if not await self._passwords.verify(account.password_hash, request.password):
             raise WrongPassword(path="$.password")
         async with self._database.transaction() as tx:
@@ -148,7 +180,6 @@ class SecondFactorsService:
             if not await store.renew_authentication(tx, account.id, actor.session_id, now_us):
                 raise SessionEnded
             await challenges.forget_guesses(tx, account.id, "step_up")
-        return Nothing()
 
     async def _accept(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> bool:
         """Spend the code, of an app or for recovery."""
@@ -167,9 +198,8 @@ class SecondFactorsService:
         return account
 
 
-def _refuse_too_many(wait_us: int) -> None:
-    if wait_us:
-        raise TooManyTries(retry_after_ms=-(-wait_us // 1000))
+def _too_many(wait_us: int) -> TooManyTries:
+    return TooManyTries(retry_after_ms=-(-wait_us // 1000))
 
 
 def _digits(code: str) -> str:

@@ -4,6 +4,7 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
@@ -16,6 +17,8 @@ SIGN_UP = Limit("sign_up", per_minute=20, burst=40)
 LETTERS = Limit("letters", per_minute=1, burst=5)
 FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
+# A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
+PASSKEY = Limit("passkey", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
@@ -75,4 +78,16 @@ SECOND_FACTOR_ROUTES = [
         wants_origin=True,
     ),
     post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN),
+]
+
+PASSKEYS_ROUTES = [
+    get("/v1/auth/passkeys", Passkeys.get_passkeys),
+    post("/v1/auth/passkeys/begin", Passkeys.begin_passkey, limit=PASSKEY),
+    post("/v1/auth/passkeys", Passkeys.add_passkey, status=201, limit=PASSKEY),
+    post("/v1/auth/passkeys/{passkey_id}/name", Passkeys.rename_passkey),
+    delete("/v1/auth/passkeys/{passkey_id}", Passkeys.remove_passkey),
+    post("/v1/auth/passkeys/sign-in/begin", Passkeys.begin_passkey_sign_in, public=True, limit=PASSKEY),
+    post("/v1/auth/passkeys/sign-in", Passkeys.sign_in_with_passkey, public=True, limit=SIGN_IN, wants_origin=True),
+    post("/v1/auth/passkeys/second-step/begin", Passkeys.begin_passkey_second_step, public=True, limit=PASSKEY),
+    post("/v1/auth/passkeys/step-up/begin", Passkeys.begin_passkey_step_up, limit=PASSKEY),
 ]

@@ -38,7 +38,7 @@ from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.services.auth import challenges, enrolments, grants, links, model, store, stored_sessions
+from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.model import Account
@@ -116,7 +116,7 @@ class AuthService:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
-        if methods := await enrolments.methods(self._database, account.id):
+        if methods := await ways_in.second_steps(self._database, account.id):
             raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
         return await self.open_session(actor, account)
 

@@ -4,7 +4,7 @@ from kaif.interfaces.auth import SessionEnded
 from kaif.interfaces.auth.factors import AUTHENTICATION_FRESH_SECONDS, StepUpRequired
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
-from kaif.services.auth import enrolments, store
+from kaif.services.auth import store, ways_in
 from kaif.services.auth.store import Reads
 
 
@@ -14,4 +14,4 @@ async def require_recent_authentication(readable: Reads, actor: Actor, now_us: i
     if authenticated_at_us is None:
         raise SessionEnded
     if now_us - authenticated_at_us > AUTHENTICATION_FRESH_SECONDS * SECOND_US:
-        raise StepUpRequired(methods=["password", *await enrolments.methods(readable, actor.user_id)])
+        raise StepUpRequired(methods=await ways_in.proofs(readable, actor.user_id))

@@ -1,0 +1,38 @@
+"""By what people prove who they are, and that one such way is always left to them."""
+
+from kaif.engines.database import Transaction
+from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
+from kaif.kernel.actor import UserId
+from kaif.kernel.errors import Unauthenticated
+from kaif.services.auth import credentials, enrolments, store
+from kaif.services.auth.store import Reads
+
+
+async def second_steps(reads: Reads, user_id: UserId) -> list[str]:
+    """What an account with a second factor accepts after its password; nothing for one without.
+
+    A passkey alone does not ask for itself after a password: who loses the device would be shut out.
+    """
+    codes = await enrolments.methods(reads, user_id)
+    return [*codes, *await _passkey(reads, user_id)] if codes else []
+
+
+async def proofs(reads: Reads, user_id: UserId) -> list[str]:
+    """What renews a session: the password, with a code where there is a second factor; or a passkey alone."""
+    return ["password", *await enrolments.methods(reads, user_id), *await _passkey(reads, user_id)]
+
+
+async def _passkey(reads: Reads, user_id: UserId) -> list[str]:
+    return ["passkey"] if await credentials.usable(reads, user_id) else []
+
+
+async def require_another(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> None:
+    """Raises LastWayIn when nothing but this passkey opens the account."""
+    # The row stays locked, so that of two removals at once the second one sees the first.
+    account = await store.locked_account(tx, user_id)
+    if account is None:
+        raise Unauthenticated
+    has_password = bool(account.password_hash)
+    others = [credential for credential in await credentials.usable(tx, user_id) if credential.id != passkey_id]
+    if not (has_password or others):
+        raise LastWayIn

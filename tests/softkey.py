@@ -1,0 +1,106 @@
+"""An authenticator in software: it keeps ES256 keys and signs what WebAuthn asks, or something near it."""
+
+import hashlib
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import cbor2
+import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kaif.interfaces.auth.passkeys import Assertion, CreationOptions, NewCredential, RequestOptions
+
+ORIGIN = "https://ozero.example"
+RP_ID = "ozero.example"
+
+PRESENT, VERIFIED, BACKUP_ELIGIBLE, BACKED_UP, ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
+HONEST = PRESENT | VERIFIED
+
+
+def encoded(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "==")
+
+
+class SoftKey:
+    """One passkey. What a test changes of it, it says to whoever asks."""
+
+    def __init__(self, *, flags: int = HONEST, counts: bool = True) -> None:
+        self.id = secrets.token_bytes(32)
+        self.origin, self.rp_id, self.flags = ORIGIN, RP_ID, flags
+        self.cross_origin = False
+        self.counts, self.count = counts, 0
+        self.user_handle = ""
+        self.format: tuple[str, dict[str, Any]] = ("none", {})
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def create(self, options: CreationOptions) -> NewCredential:
+        """As navigator.credentials.create does."""
+        self.user_handle = options.user.id
+        data = self._data(self.flags | ATTESTED) + bytes(16) + len(self.id).to_bytes(2, "big") + self.id
+        fmt, statement = self.format
+        attestation = {"fmt": fmt, "attStmt": statement, "authData": data + cbor2.dumps(self._public_key())}
+        response = {
+            "clientDataJSON": encoded(self._client_data("webauthn.create", options.challenge)),
+            "attestationObject": encoded(cbor2.dumps(attestation)),
+            "transports": ["internal", "hybrid"],
+        }
+        return msgspec.convert({**self._names(), "response": response}, NewCredential)
+
+    def get(self, options: RequestOptions) -> Assertion:
+        """As navigator.credentials.get does."""
+        client_data = self._client_data("webauthn.get", options.challenge)
+        data = self._data(self.flags)
+        signature = self._key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
+        response = {
+            "clientDataJSON": encoded(client_data),
+            "authenticatorData": encoded(data),
+            "signature": encoded(signature),
+            "userHandle": self.user_handle or None,
+        }
+        return msgspec.convert({**self._names(), "response": response}, Assertion)
+
+    def _names(self) -> dict[str, str]:
+        return {"id": encoded(self.id), "rawId": encoded(self.id), "type": "public-key"}
+
+    def _client_data(self, kind: str, challenge: str) -> bytes:
+        said = {"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": self.cross_origin}
+        return json.dumps(said).encode()
+
+    def _data(self, flags: int) -> bytes:
+        self.count += self.counts
+        return hashlib.sha256(self.rp_id.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")
+
+    def _public_key(self) -> dict[int, Any]:
+        numbers = self._key.public_key().public_numbers()
+        return {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
+
+
+def without_verification(key: SoftKey) -> None:
+    key.flags &= ~VERIFIED
+
+
+def without_presence(key: SoftKey) -> None:
+    key.flags &= ~PRESENT
+
+
+def at_another_origin(key: SoftKey) -> None:
+    key.origin = "https://ozero.example.evil.example"
+
+
+def for_another_party(key: SoftKey) -> None:
+    key.rp_id = "evil.example"
+
+
+def within_another_site(key: SoftKey) -> None:
+    key.cross_origin = True
+
+
+def not_eligible_but_backed_up(key: SoftKey) -> None:
+    key.flags |= BACKED_UP
