@@ -123,10 +123,10 @@ def _ordinary_environment() -> dict[str, str]:
 class Server:
     """`kaif up` on a data folder of its own; it keeps its port when it is started again."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, host: str = "", **settings: str) -> None:
         self.data = folder / "data"
         self.setup_code = "set-up-code"
-        self.host, self.port = free_address()
+        self.host, self.port = free_address(host)
         self._child = Child(
             folder,
             "up",
@@ -169,9 +169,9 @@ class Server:
 
 
 @asynccontextmanager
-async def running_server(folder: Path, **settings: str) -> AsyncIterator[Server]:
+async def running_server(folder: Path, host: str = "", **settings: str) -> AsyncIterator[Server]:
     """A `kaif up` whose limits are loose unless KAIF_LIMITS_SCALE says otherwise."""
-    server = Server(folder, **settings)
+    server = Server(folder, host, **settings)
     await server.start()
     try:
         yield server
@@ -243,9 +243,9 @@ async def running_split(folder: Path, postgres_url: str, redis_url: str, **setti
     await split.close()
 
 
-def free_address() -> tuple[str, int]:
-    """A loopback address that nobody else is likely to use, and a free port of it."""
-    host = f"127.{random.randint(1, 250)}.{random.randint(0, 250)}.{random.randint(1, 250)}"
+def free_address(host: str = "") -> tuple[str, int]:
+    """A loopback address that nobody else is likely to use unless one is given, and a free port of it."""
+    host = host or f"127.{random.randint(1, 250)}.{random.randint(0, 250)}.{random.randint(1, 250)}"
     with socket.socket() as probe:
         probe.bind((host, 0))
         return host, int(probe.getsockname()[1])

@@ -4,12 +4,15 @@ import hashlib
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cbor2
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kaif.interfaces.auth.passkeys import Assertion, CreationOptions, NewCredential, RequestOptions
 
@@ -45,9 +48,15 @@ class SoftKey:
         self.user_handle = options.user.id
         data = self._data(self.flags | ATTESTED) + bytes(16) + len(self.id).to_bytes(2, "big") + self.id
         fmt, statement = self.format
-        attestation = {"fmt": fmt, "attStmt": statement, "authData": data + cbor2.dumps(self._public_key())}
+        data += cbor2.dumps(self._public_key())
+        client_data = self._client_data("webauthn.create", options.challenge)
+        if fmt == "packed" and not statement:
+            statement = {"alg": -7, "sig": self._sign(data, client_data)}
+        if fmt == "fido-u2f":
+            statement = self._u2f_statement(client_data)
+        attestation = {"fmt": fmt, "attStmt": statement, "authData": data}
         response = {
-            "clientDataJSON": encoded(self._client_data("webauthn.create", options.challenge)),
+            "clientDataJSON": encoded(client_data),
             "attestationObject": encoded(cbor2.dumps(attestation)),
             "transports": ["internal", "hybrid"],
         }
@@ -57,14 +66,28 @@ class SoftKey:
         """As navigator.credentials.get does."""
         client_data = self._client_data("webauthn.get", options.challenge)
         data = self._data(self.flags)
-        signature = self._key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
         response = {
             "clientDataJSON": encoded(client_data),
             "authenticatorData": encoded(data),
-            "signature": encoded(signature),
+            "signature": encoded(self._sign(data, client_data)),
             "userHandle": self.user_handle or None,
         }
         return msgspec.convert({**self._names(), "response": response}, Assertion)
+
+    def _sign(self, data: bytes, client_data: bytes) -> bytes:
+        return self._key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
+
+    def _u2f_statement(self, client_data: bytes) -> dict[str, Any]:
+        """By a maker's certificate, as FIDO U2F keys attest themselves (WebAuthn level 3, 8.6)."""
+        maker, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+        now = datetime.now(UTC)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(maker.public_key())
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        certificate = builder.serial_number(1).sign(maker, hashes.SHA256()).public_bytes(Encoding.DER)
+        point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        party = hashlib.sha256(self.rp_id.encode()).digest()
+        signed = b"\x00" + party + hashlib.sha256(client_data).digest() + self.id + point
+        return {"x5c": [certificate], "sig": maker.sign(signed, ec.ECDSA(hashes.SHA256()))}
 
     def _names(self) -> dict[str, str]:
         return {"id": encoded(self.id), "rawId": encoded(self.id), "type": "public-key"}

@@ -31,6 +31,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       host: 'ozero.club',
       email: 'lena@ozero.club',
       date: '4 мая',
+      when: 'вчера',
       time: '09:12',
     }
     for (const [key, text] of Object.entries(catalogue)) {

@@ -195,11 +195,11 @@ async def test_what_does_not_count_is_not_added(
     "format",
     [
         ("none", {"sig": b"there should be none"}),
-        ("packed", {}),
         ("packed", {"alg": -7, "sig": b"garbage"}),
         ("packed", {"alg": -7, "sig": b"garbage", "x5c": [b"no certificate"]}),
         ("tpm", {"ver": "2.0"}),
         ("apple", {"x5c": []}),
+        ("fido-u2f", {}),
         ("homemade", {}),
     ],
 )
@@ -611,6 +611,24 @@ async def test_the_second_step_takes_a_passkey_of_that_account_alone(
     with pytest.raises(PasskeyUnknown):
         await answer_with(services, given, hers.get(await begin_second_step(services, given)))
     assert await answer_with(services, given, key.get(await begin_second_step(services, given)))
+
+
+async def test_an_accounts_challenges_are_not_taken_for_one_another(
+    services: Services, owner: Actor, key: SoftKey, app: App
+) -> None:
+    given = await challenge(services)
+    to_step_up = await services.passkeys.begin_passkey_step_up(owner, Nothing())
+    to_add = await services.passkeys.begin_passkey(owner, Nothing())
+    to_go_on = await begin_second_step(services, given)
+
+    with pytest.raises(PasskeyCeremonyEnded):
+        await answer_with(services, given, key.get(to_step_up))
+    for options in (to_go_on, msgspec.structs.replace(to_go_on, challenge=to_add.challenge)):
+        with pytest.raises(PasskeyCeremonyEnded):
+            await services.factors.step_up(owner, StepUp(credential=key.get(options)))
+    with pytest.raises(PasskeyCeremonyEnded):
+        created = SoftKey().create(msgspec.structs.replace(to_add, challenge=to_step_up.challenge))
+        await services.passkeys.add_passkey(owner, AddPasskey("Key", created))
 
 
 async def test_a_passkeys_answer_to_another_question_is_no_second_step(

@@ -51,6 +51,13 @@ export function whenOf(at: string, now = new Date()): string {
   return dayLabel(at, now)
 }
 
+/** A day within a sentence: сегодня, вчера, 4 мая, 4 мая 2025 г. */
+export function dayInText(at: string, now = new Date()): string {
+  const days = daysBetween(at, now)
+  if (days === 0) return t('when.day_today')
+  return days === 1 ? t('when.day_yesterday') : dayLabel(at, now)
+}
+
 export function longDate(at: string): string {
   return dateFormat(i18n.locale, { day: 'numeric', month: 'long', year: 'numeric' }).format(new Date(at))
 }

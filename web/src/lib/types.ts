@@ -1,5 +1,5 @@
 // Names for what travels over the wire; the shapes themselves come from openapi.json.
-import type { paths } from '../api.gen'
+import type { components, paths } from '../api.gen'
 
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never
 type Ok<
@@ -18,6 +18,11 @@ export type Tokens = Ok<'/v1/auth/login', 'post', 200>
 export type User = Tokens['user']
 export type SecondFactors = Ok<'/v1/auth/second-factors', 'get', 200>
 export type TotpBegun = Ok<'/v1/auth/totp', 'post', 200>
+export type Passkey = Ok<'/v1/auth/passkeys', 'get', 200>['passkeys'][number]
+export type PasskeyCreation = Ok<'/v1/auth/passkeys/begin', 'post', 200>
+export type PasskeyRequest = Ok<'/v1/auth/passkeys/sign-in/begin', 'post', 200>
+export type NewCredential = components['schemas']['NewCredential']
+export type Assertion = components['schemas']['Assertion']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
