@@ -4,13 +4,17 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, CDPSession, Locator, expect
-from tests.harness import Server, running_server
+from tests import softkey
+from tests.harness import Person, Server, running_server, running_split
 from tests.journeys.browser import ANNA, NARROW, WIDE, Window, Windows
 from tests.journeys.conftest import complaints_of
 from tests.journeys.test_second_factor import forgive_refusals, give_password, sign_out, turn_on
+
+from kaif.interfaces.auth.passkeys import CreationOptions, RequestOptions
 
 GRAVE = ("serious", "critical")
 
@@ -161,6 +165,22 @@ async def test_a_passkey_stands_in_for_the_second_step_and_for_stepping_up(named
     await anna.dialog.get_by_role("button", name="Продолжить").click()
     await expect(anna.dialog.get_by_text("здесь уже есть ключ доступа")).to_be_visible()
     forgive_refusals(anna)
+
+
+async def test_a_passkey_signs_in_where_auth_is_another_process(
+    tmp_path: Path, postgres_url: str, redis_url: str
+) -> None:
+    async with running_split(tmp_path, postgres_url, redis_url, KAIF_PUBLIC_URL=softkey.ORIGIN) as split:
+        anna, key = Person(split.url, "anna"), softkey.SoftKey()
+        await anna.set_up(split.setup_code)
+        created = key.create(msgspec.convert(await anna.post("/v1/auth/passkeys/begin"), CreationOptions))
+        await anna.post("/v1/auth/passkeys", name="Laptop", credential=msgspec.to_builtins(created))
+
+        asked = msgspec.convert(await anna.post("/v1/auth/passkeys/sign-in/begin"), RequestOptions)
+        tokens = await anna.post("/v1/auth/passkeys/sign-in", credential=msgspec.to_builtins(key.get(asked)))
+
+        assert tokens["user"]["id"] == anna.id
+        await anna.close()
 
 
 async def test_at_an_address_people_are_told_to_come_by_name(browser: Browser, named: Server) -> None:
