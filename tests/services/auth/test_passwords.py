@@ -24,6 +24,7 @@ async def test_the_right_password_is_told_from_a_wrong_one(passwords: Passwords)
     assert await passwords.verify(kept, "пароль 🦔 of any letters\x00")
     assert not await passwords.verify(kept, "пароль 🦔 of any letters")
     assert not await passwords.verify(None, "a password that nobody has")
+    assert not await passwords.verify("", "a password that nobody has")
 
 
 async def test_equal_passwords_have_different_hashes(passwords: Passwords) -> None:

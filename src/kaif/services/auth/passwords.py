@@ -56,14 +56,14 @@ class Passwords:
         return await self._run(lambda: self._hasher.hash(_bytes(normalised(password))))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Takes as long for nobody (None) as for somebody. Raises Busy when too many wait."""
+        """Takes as long for nobody (None, or no hash) as for somebody. Raises Busy when too many wait."""
 
         def compare() -> bool:
             # Hashes from before passwords were normalised are of what was typed.
             forms = dict.fromkeys([normalised(password), password])
             return any(self._is_of(password_hash or self._nobody, form) for form in forms)
 
-        return await self._run(compare) and password_hash is not None
+        return await self._run(compare) and bool(password_hash)
 
     def _is_of(self, password_hash: str, password: str) -> bool:
         try:
