@@ -109,6 +109,11 @@ async def test_half_an_anchor_is_what_a_crash_leaves_and_no_fault(settings: Sett
     assert Anchors(settings.audit_anchors).all() == whole
     assert await verify(settings) == 5
 
+    Anchors(settings.audit_anchors).add(whole[-1])
+
+    assert Anchors(settings.audit_anchors).all() == [*whole, whole[-1]]
+    assert await verify(settings) == 5
+
 
 async def test_without_its_key_nothing_can_be_checked(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured):

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -15,6 +16,8 @@ from kaif.services.auth import audit_store
 from kaif.services.auth.chain import Broken, Head
 
 ANCHOR_EVERY_S = 1.0
+# A line is about a hundred.
+LINE_BYTES_MAX = 1024
 
 
 class Anchors:
@@ -25,8 +28,9 @@ class Anchors:
 
     def add(self, head: Head) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a+b") as file:
+            _drop_half_a_line(file)
             file.write(msgspec.json.encode(head) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -40,6 +44,15 @@ class Anchors:
             return [msgspec.json.decode(line, type=Head) for line in lines if line.endswith(b"\n")]
         except msgspec.MsgspecError as error:
             raise Broken(f"{self._path} was changed: it holds a line that is no anchor.") from error
+
+
+def _drop_half_a_line(file: BinaryIO) -> None:
+    """A crash or a full disk may have left one, and what is added to it would be no anchor."""
+    size = file.seek(0, os.SEEK_END)
+    start = file.seek(max(0, size - LINE_BYTES_MAX))
+    tail = file.read()
+    if tail and not tail.endswith(b"\n"):
+        file.truncate(start + tail.rfind(b"\n") + 1)
 
 
 @asynccontextmanager

@@ -54,7 +54,9 @@ class Identity:
     def _take_change(self, change: PermissionChange) -> None:
         oldest_us = change.at_us - ACCESS_TOKEN_SECONDS * SECOND_US
         self._permitted_at_us = {user: at_us for user, at_us in self._permitted_at_us.items() if at_us > oldest_us}
-        self._permitted_at_us[change.user_id] = change.at_us
+        # What is heard and what is asked for may overtake each other: an older change takes nothing back.
+        known_us = self._permitted_at_us.get(change.user_id, 0)
+        self._permitted_at_us[change.user_id] = max(known_us, change.at_us)
 
     def _catch_up_soon(self) -> None:
         self._background.run(self._catch_up())

@@ -7,7 +7,7 @@ from tests.harness import Services
 from tests.services.auth.accounts import actor_of, log_in, refresh, register, session_of, set_up
 
 from kaif.interfaces.auth import SESSIONS_ENDED, InvalidCredentials, Nothing, PersonNotFound, SessionEnded, Tokens
-from kaif.interfaces.auth.roles import Grant
+from kaif.interfaces.auth.roles import BeyondYourOwn, Grant
 from kaif.interfaces.auth.sessions import AccountSuspended, OwnAccount, Restore, Suspend
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.errors import Forbidden
@@ -100,6 +100,22 @@ async def test_only_who_manages_people_suspends_and_restores(services: Services)
             await services.sessions.restore(actor, Restore(owner.user.id))
 
     assert await refresh(services.auth, owner)
+
+
+async def test_nobody_shuts_out_or_lets_in_who_may_do_more_than_they(services: Services) -> None:
+    owner, anna = await set_up(services.auth), await register(services.auth, "anna")
+    member = await register(services.auth, "member")
+    await services.roles.grant_role(actor_of(owner), Grant(anna.user.id, "support"))
+    support = await refresh(services.auth, anna)
+
+    for attempt in (suspend, restore):
+        with pytest.raises(BeyondYourOwn):
+            await attempt(services, support, owner)
+    await suspend(services, support, member)
+
+    assert await refresh(services.auth, owner)
+    with pytest.raises(SessionEnded):
+        await refresh(services.auth, member)
 
 
 async def test_nobody_suspends_themselves(services: Services) -> None:

@@ -1,4 +1,4 @@
-"""What auth promises about sessions: people see where they are signed in and end it, owners take access away."""
+"""What auth promises about sessions: people see and end their own, and whoever manages people takes access away."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Protocol
@@ -96,12 +96,16 @@ class Sessions(Protocol):
     async def suspend(self, actor: Actor, request: Suspend) -> Nothing:
         """Take an account's access away: its sessions end and it opens no more. Doing it twice is no error.
 
-        Only owners may, and not to themselves, so that an owner always remains. Raises Forbidden,
-        OwnAccount, PersonNotFound.
+        Needs MANAGE_PEOPLE, and every permission that the account has; nobody suspends themselves, so that an owner
+        always remains. Raises MissingPermission, BeyondYourOwn (in `roles`), OwnAccount, PersonNotFound, and
+        Forbidden when the actor has been suspended meanwhile.
         """
         ...
 
     @repeatable
     async def restore(self, actor: Actor, request: Restore) -> Nothing:
-        """Give a suspended account its access back; doing it twice is no error. Raises Forbidden, PersonNotFound."""
+        """Give a suspended account its access back; doing it twice is no error.
+
+        Needs what `suspend` needs. Raises MissingPermission, BeyondYourOwn, PersonNotFound, Forbidden.
+        """
         ...
