@@ -34,6 +34,7 @@ from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
@@ -46,10 +47,12 @@ from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.admission import Admission
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.factors import SecondFactorsService
+from kaif.services.auth.invitations import InvitationsService
 from kaif.services.auth.letters import Letters
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
@@ -58,6 +61,7 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     AUDIT_ROUTES,
+    INVITATIONS_ROUTES,
     PASSKEYS_ROUTES,
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
@@ -82,6 +86,7 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Passkeys, PASSKEYS_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
+    (Invitations, INVITATIONS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
@@ -132,7 +137,8 @@ async def auth_services(
     await database.migrate("auth", _migrations(auth))
     passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
     audit = AuditLog(settings.audit_key, clock)
-    auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
+    admission = Admission(database, signer, clock)
+    auth_service = AuthService(database, cache, passwords, signer, audit, admission, clock, settings.setup_code)
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions = Assertions(party, audit)
     factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
@@ -153,6 +159,7 @@ async def auth_services(
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
+                Invitations: InvitationsService(database, signer, admission, audit, clock),
             }
     finally:
         await bus.close()

@@ -16,7 +16,12 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.roles import Roles
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -32,6 +37,11 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
+        self.audit: Audit
+        self.factors: SecondFactors
+        self.invitations: Invitations
+        self.roles: Roles
+        self.sessions: Sessions
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -64,7 +74,7 @@ class Home:
 
 
 def token_in(letter: Letter) -> str:
-    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset)#(\S+)$", letter.text, re.MULTILINE)
+    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset|sign-up)#(\S+)$", letter.text, re.MULTILINE)
     assert found, letter.text
     return found[1]
 
@@ -88,4 +98,6 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
+            home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
+            home.invitations, home.sessions = services[Invitations], services[Sessions]
             yield home

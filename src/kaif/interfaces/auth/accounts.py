@@ -18,7 +18,18 @@ RESET_MINUTES = 30
 RESET_EVERY_SECONDS = 60
 
 LetterKind = Literal[
-    "welcome", "confirm", "new_email", "email_change_asked", "email_changed", "reset", "password_changed"
+    "welcome",
+    "welcome_invited",
+    "invitation",
+    "confirm",
+    "confirm_asked",
+    "new_email",
+    "email_change_asked",
+    "email_changed",
+    "reset",
+    "reset_forced",
+    "password_changed",
+    "second_factors_removed",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]

@@ -34,6 +34,15 @@ Action = Literal[
     "passkey_added",
     "passkey_removed",
     "passkey_cloned",
+    "registration_changed",
+    "invitation_made",
+    "invitation_revoked",
+    "sessions_taken",
+    "password_reset_forced",
+    "confirmation_sent",
+    "second_factors_taken",
+    "event_retried",
+    "event_dropped",
 ]
 
 

@@ -37,7 +37,8 @@ async def change_password(tx: Transaction, user_id: UserId, password_hash: str, 
     """False when the password is no longer the one that the change was about."""
     changed = await tx.execute(
         """
-        UPDATE auth_users SET password_hash = :password_hash, password_changed_at_us = :now_us
+        UPDATE auth_users
+        SET password_hash = :password_hash, password_changed_at_us = :now_us, reset_required_at_us = NULL
         WHERE id = :user_id AND password_hash = :instead_of AND deleted_at_us IS NULL
         """,
         user_id=user_id,
@@ -46,6 +47,15 @@ async def change_password(tx: Transaction, user_id: UserId, password_hash: str, 
         now_us=now_us,
     )
     return changed == 1
+
+
+async def require_reset(tx: Transaction, user_id: UserId, now_us: int) -> None:
+    """No password is right any more, and nothing else opens the account before it has a new one."""
+    await tx.execute(
+        "UPDATE auth_users SET password_hash = '', reset_required_at_us = :now_us WHERE id = :user_id",
+        user_id=user_id,
+        now_us=now_us,
+    )
 
 
 async def change_language(tx: Transaction, user_id: UserId, language: Language) -> None:

@@ -21,7 +21,7 @@ from kaif.interfaces.auth.roles import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unavailable
-from kaif.services.auth import grants
+from kaif.services.auth import grants, invitation_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.permissions import BUILT_IN, OWNER, must_hold, permitted, with_role, without_role
 
@@ -60,6 +60,7 @@ class RolesService:
                 raise RoleNotFound
             must_hold(actor.permissions, permissions)
             await grants.drop(tx, request.name)
+            await invitation_store.revoke_into(tx, request.name, self._clock())
             changes = await self._rewrite_holders(tx, request.name, keep=False)
             await self._audit.record(tx, actor, "role_dropped", NO_ONE, role=request.name)
         await self._announce(changes)

@@ -4,8 +4,9 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.passkeys import Passkeys
-from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.roles import MANAGE_INVITATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -19,6 +20,8 @@ FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
+# An invitation may send a letter to somebody who did not ask for it.
+INVITE = Limit("invite", per_minute=20, burst=40)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
@@ -63,6 +66,15 @@ ROLES_ROUTES = [
 ]
 
 AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]
+
+INVITATIONS_ROUTES = [
+    get("/v1/auth/registration", Invitations.get_registration, public=True),
+    post("/v1/auth/registration", Invitations.set_registration, needs=MANAGE_INVITATIONS),
+    post("/v1/auth/invitations/look", Invitations.look_at_invitation, public=True, limit=LINKS),
+    get("/v1/auth/invitations", Invitations.list_invitations, needs=MANAGE_INVITATIONS),
+    post("/v1/auth/invitations", Invitations.invite, status=201, needs=MANAGE_INVITATIONS, limit=INVITE),
+    delete("/v1/auth/invitations/{invitation_id}", Invitations.revoke_invitation, needs=MANAGE_INVITATIONS),
+]
 
 SECOND_FACTOR_ROUTES = [
     get("/v1/auth/second-factors", SecondFactors.get_second_factors),
