@@ -33,8 +33,10 @@ from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
@@ -51,9 +53,11 @@ from kaif.services.auth.admission import Admission
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.invitations import InvitationsService
 from kaif.services.auth.letters import Letters
+from kaif.services.auth.parked_events import ParkedEventsService
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.relying_party import relying_party_at
@@ -61,7 +65,9 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     AUDIT_ROUTES,
+    DIRECTORY_ROUTES,
     INVITATIONS_ROUTES,
+    PARKED_EVENTS_ROUTES,
     PASSKEYS_ROUTES,
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
@@ -87,6 +93,8 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
     (Invitations, INVITATIONS_ROUTES),
+    (Directory, DIRECTORY_ROUTES),
+    (ParkedEvents, PARKED_EVENTS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
@@ -160,6 +168,8 @@ async def auth_services(
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
                 Invitations: InvitationsService(database, signer, admission, audit, clock),
+                Directory: DirectoryService(database, cache, audit, clock),
+                ParkedEvents: ParkedEventsService(database, audit),
             }
     finally:
         await bus.close()

@@ -17,8 +17,10 @@ from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
@@ -40,6 +42,8 @@ class Home:
         self.audit: Audit
         self.factors: SecondFactors
         self.invitations: Invitations
+        self.directory: Directory
+        self.parked_events: ParkedEvents
         self.roles: Roles
         self.sessions: Sessions
         self._mailbox = DevMailbox(folder / "mailbox")
@@ -100,4 +104,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]
+            home.directory, home.parked_events = services[Directory], services[ParkedEvents]
             yield home

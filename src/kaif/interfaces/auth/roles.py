@@ -89,7 +89,7 @@ class Roles(Protocol):
     async def define_role(self, actor: Actor, request: DefineRole) -> RoleOf:
         """Make a role of the server's own, or change what it permits: for everyone who holds it, at once.
 
-        Raises RoleBuiltIn, UnknownPermission, BeyondYourOwn.
+        Raises RoleBuiltIn, UnknownPermission, BeyondYourOwn, StepUpRequired (in `factors`).
         """
         ...
 
@@ -99,7 +99,7 @@ class Roles(Protocol):
 
     @repeatable
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
-        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn; granting twice is no error."""
+        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn, StepUpRequired; granting twice is no error."""
         ...
 
     @repeatable

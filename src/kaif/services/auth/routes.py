@@ -3,10 +3,19 @@
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
-from kaif.interfaces.auth.roles import MANAGE_INVITATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.roles import (
+    MANAGE_EVENTS,
+    MANAGE_INVITATIONS,
+    MANAGE_PEOPLE,
+    MANAGE_ROLES,
+    READ_AUDIT,
+    Roles,
+)
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -74,6 +83,27 @@ INVITATIONS_ROUTES = [
     get("/v1/auth/invitations", Invitations.list_invitations, needs=MANAGE_INVITATIONS),
     post("/v1/auth/invitations", Invitations.invite, status=201, needs=MANAGE_INVITATIONS, limit=INVITE),
     delete("/v1/auth/invitations/{invitation_id}", Invitations.revoke_invitation, needs=MANAGE_INVITATIONS),
+]
+
+DIRECTORY_ROUTES = [
+    get("/v1/auth/accounts", Directory.find_accounts, needs=MANAGE_PEOPLE, limit=SEARCH),
+    get("/v1/auth/accounts/{user_id}", Directory.get_account, needs=MANAGE_PEOPLE),
+    delete("/v1/auth/accounts/{user_id}/sessions", Directory.take_sessions, needs=MANAGE_PEOPLE),
+    post("/v1/auth/accounts/{user_id}/reset", Directory.force_reset, status=204, needs=MANAGE_PEOPLE, limit=LETTERS),
+    post(
+        "/v1/auth/accounts/{user_id}/confirmation",
+        Directory.send_confirmation,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        limit=LETTERS,
+    ),
+    delete("/v1/auth/accounts/{user_id}/second-factors", Directory.take_second_factors, needs=MANAGE_PEOPLE),
+]
+
+PARKED_EVENTS_ROUTES = [
+    get("/v1/auth/parked-events", ParkedEvents.list_parked_events, needs=MANAGE_EVENTS),
+    post("/v1/auth/parked-events/retry", ParkedEvents.retry_parked_event, status=204, needs=MANAGE_EVENTS),
+    post("/v1/auth/parked-events/drop", ParkedEvents.drop_parked_event, status=204, needs=MANAGE_EVENTS),
 ]
 
 SECOND_FACTOR_ROUTES = [
