@@ -5,8 +5,10 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's state.
-const CHOSEN_BY_VALUE = /^(problem\.|role\.|chat\.(pending|sent|read|failed)$)/
+// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's
+// state, what the audit log tells of.
+const CHOSEN_BY_VALUE =
+  /^(problem\.|role\.|permission\.|told\.|consumer\.|registration\.(open|invitation|closed)$|chat\.(pending|sent|read|failed)$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
@@ -15,6 +17,11 @@ test('every text is used', () => {
     (key) => !CHOSEN_BY_VALUE.test(key) && !new RegExp(`['"]${key}['"]`).test(sources),
   )
   expect(unused).toEqual([])
+})
+
+test('every action of the audit log is told in a sentence', () => {
+  const actions = Object.keys(ru).filter((key) => key.startsWith('action.'))
+  expect(actions.map((key) => key.replace('action.', 'told.')).filter((key) => !(key in ru))).toEqual([])
 })
 
 test('both languages have the same texts', () => {
@@ -33,6 +40,10 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       date: '4 мая',
       when: 'вчера',
       time: '09:12',
+      role: 'Поддержка',
+      device: 'Firefox, Linux',
+      mode: 'Все',
+      event: 'auth.letter_due.v1',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

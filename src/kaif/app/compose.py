@@ -258,8 +258,7 @@ def _own_pages(
         "/openapi.json": pages.openapi(document()),
         "/v1/csp-reports": pages.csp_reports(),
     }
-    if isinstance(mail, DevMailbox):
-        own["/operator/mailbox"] = pages.mailbox(mail, may_read_mailbox)
+    own["/operator/mailbox"] = pages.mailbox(mail if isinstance(mail, DevMailbox) else None, may_read_mailbox)
     return own
 
 
