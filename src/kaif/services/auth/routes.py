@@ -29,8 +29,8 @@ FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
-# An invitation may send a letter to somebody who did not ask for it.
-INVITE = Limit("invite", per_minute=20, burst=40)
+# Invitations, resets, confirmations: letters to people who may not have asked; after a leak there are many at once.
+OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
@@ -62,48 +62,85 @@ SESSIONS_ROUTES = [
     get("/v1/auth/sessions", Sessions.list_sessions),
     delete("/v1/auth/sessions", Sessions.end_other_sessions),
     delete("/v1/auth/sessions/{session_id}", Sessions.end_session),
-    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE),
-    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE),
+    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE, wants_origin=True),
+    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE, wants_origin=True),
 ]
 
 ROLES_ROUTES = [
     get("/v1/auth/roles", Roles.list_roles, needs=MANAGE_ROLES),
-    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES),
-    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES),
-    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES),
-    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES),
+    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES, wants_origin=True),
+    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES, wants_origin=True),
+    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES, wants_origin=True),
+    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES, wants_origin=True),
 ]
 
 AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]
 
 INVITATIONS_ROUTES = [
     get("/v1/auth/registration", Invitations.get_registration, public=True),
-    post("/v1/auth/registration", Invitations.set_registration, needs=MANAGE_INVITATIONS),
+    post("/v1/auth/registration", Invitations.set_registration, needs=MANAGE_INVITATIONS, wants_origin=True),
     post("/v1/auth/invitations/look", Invitations.look_at_invitation, public=True, limit=LINKS),
     get("/v1/auth/invitations", Invitations.list_invitations, needs=MANAGE_INVITATIONS),
-    post("/v1/auth/invitations", Invitations.invite, status=201, needs=MANAGE_INVITATIONS, limit=INVITE),
-    delete("/v1/auth/invitations/{invitation_id}", Invitations.revoke_invitation, needs=MANAGE_INVITATIONS),
+    post(
+        "/v1/auth/invitations",
+        Invitations.invite,
+        status=201,
+        needs=MANAGE_INVITATIONS,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    delete(
+        "/v1/auth/invitations/{invitation_id}",
+        Invitations.revoke_invitation,
+        needs=MANAGE_INVITATIONS,
+        wants_origin=True,
+    ),
 ]
 
 DIRECTORY_ROUTES = [
     get("/v1/auth/accounts", Directory.find_accounts, needs=MANAGE_PEOPLE, limit=SEARCH),
     get("/v1/auth/accounts/{user_id}", Directory.get_account, needs=MANAGE_PEOPLE),
-    delete("/v1/auth/accounts/{user_id}/sessions", Directory.take_sessions, needs=MANAGE_PEOPLE),
-    post("/v1/auth/accounts/{user_id}/reset", Directory.force_reset, status=204, needs=MANAGE_PEOPLE, limit=LETTERS),
+    delete("/v1/auth/accounts/{user_id}/sessions", Directory.take_sessions, needs=MANAGE_PEOPLE, wants_origin=True),
+    post(
+        "/v1/auth/accounts/{user_id}/reset",
+        Directory.force_reset,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
     post(
         "/v1/auth/accounts/{user_id}/confirmation",
         Directory.send_confirmation,
         status=204,
         needs=MANAGE_PEOPLE,
-        limit=LETTERS,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
     ),
-    delete("/v1/auth/accounts/{user_id}/second-factors", Directory.take_second_factors, needs=MANAGE_PEOPLE),
+    delete(
+        "/v1/auth/accounts/{user_id}/second-factors",
+        Directory.take_second_factors,
+        needs=MANAGE_PEOPLE,
+        wants_origin=True,
+    ),
 ]
 
 PARKED_EVENTS_ROUTES = [
     get("/v1/auth/parked-events", ParkedEvents.list_parked_events, needs=MANAGE_EVENTS),
-    post("/v1/auth/parked-events/retry", ParkedEvents.retry_parked_event, status=204, needs=MANAGE_EVENTS),
-    post("/v1/auth/parked-events/drop", ParkedEvents.drop_parked_event, status=204, needs=MANAGE_EVENTS),
+    post(
+        "/v1/auth/parked-events/retry",
+        ParkedEvents.retry_parked_event,
+        status=204,
+        needs=MANAGE_EVENTS,
+        wants_origin=True,
+    ),
+    post(
+        "/v1/auth/parked-events/drop",
+        ParkedEvents.drop_parked_event,
+        status=204,
+        needs=MANAGE_EVENTS,
+        wants_origin=True,
+    ),
 ]
 
 SECOND_FACTOR_ROUTES = [
