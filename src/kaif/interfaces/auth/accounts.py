@@ -18,7 +18,15 @@ RESET_MINUTES = 30
 RESET_EVERY_SECONDS = 60
 
 LetterKind = Literal[
-    "welcome", "confirm", "new_email", "email_change_asked", "email_changed", "reset", "password_changed"
+    "welcome",
+    "confirm",
+    "new_email",
+    "email_change_asked",
+    "email_changed",
+    "reset",
+    "password_changed",
+    "new_device",
+    "passkey_cloned",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
@@ -67,7 +75,10 @@ class DeleteAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LetterDue(Event, frozen=True, kw_only=True):
-    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it."""
+    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it.
+
+    `details` are what the letter tells beside the names that all letters know; an empty one is called unknown.
+    """
 
     name: ClassVar[str] = "auth.letter_due.v1"
     kind: LetterKind
@@ -75,6 +86,7 @@ class LetterDue(Event, frozen=True, kw_only=True):
     address: str
     language: Language
     link_id: str = ""
+    details: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:

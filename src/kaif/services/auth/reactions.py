@@ -1,5 +1,7 @@
 """What auth does by itself after it has answered: letters, which nobody waits for."""
 
+import msgspec
+
 from kaif.engines.bus import Retries
 from kaif.engines.database import Database
 from kaif.engines.mail import Mail, Postponed
@@ -26,15 +28,7 @@ class Reactions:
         except Postponed:
             # One address that can't take mail now, perhaps a made-up one, must not stop everybody's letters.
             async with self._database.transaction() as tx:
-                await tx.publish(
-                    LetterPostponed(
-                        kind=event.kind,
-                        user_id=event.user_id,
-                        address=event.address,
-                        language=event.language,
-                        link_id=event.link_id,
-                    )
-                )
+                await tx.publish(LetterPostponed(**msgspec.structs.asdict(event)))
 
     async def send_postponed_letter(self, event: LetterPostponed) -> None:
         await self._send(event)

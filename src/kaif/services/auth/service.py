@@ -157,10 +157,12 @@ class AuthService:
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
             await store.add_session(tx, session, device_was_new=was_new)
-            if was_new:
-                await tx.publish(session.device_was_new)
+            # An address that nobody has proved may be a stranger's, who has no part in this.
+            if was_new and now.email_confirmed_at_us:
+                await tx.publish(model.letter_due(now, "new_device", details=session.details))
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
-            await self._audit.record(tx, person, "signed_in", account.id, session=session.id, device=session.device)
+            details = {"session": session.id, "device": session.device, "new_device": was_new}
+            await self._audit.record(tx, person, "signed_in", account.id, **details)
         return await self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
