@@ -15,6 +15,7 @@ Action = Literal[
     "account_created",
     "signed_in",
     "sign_in_failed",
+    "stuffing_suspected",
     "signed_out",
     "session_stolen",
     "email_confirmed",

@@ -29,6 +29,7 @@ from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, letter_due
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER
+from kaif.services.auth.stepping_up import count_guess
 from kaif.services.auth.tokens import Signer
 
 
@@ -194,8 +195,11 @@ class AccountsService:
         return account
 
     async def _proved(self, actor: Actor, password: str) -> Account:
-        """The actor's account. Raises WrongPassword."""
+        """The actor's account. Raises WrongPassword, TooManyTries."""
         account = await self._me(actor)
+        await count_guess(self._database, account.id, self._clock())
         if not await self._passwords.verify(account.password_hash, password):
             raise WrongPassword
+        async with self._database.transaction() as tx:
+            await challenges.forget_guesses(tx, account.id, "step_up")
         return account
