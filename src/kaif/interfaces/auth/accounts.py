@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
 from kaif.kernel.events import Event
@@ -71,7 +72,9 @@ class ChangeLanguage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeleteAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    password: GivenPassword
+    """An account that has no password is deleted without, soon after a sign-in."""
+
+    password: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class LetterDue(Event, frozen=True, kw_only=True):
@@ -173,7 +176,11 @@ class Accounts(Protocol):
         """Letters are written in this language from now on."""
         ...
 
-    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
-        """End all sessions and forget who it was; what was written stays, under a name that says so. The username and
-        the address become free. Raises WrongPassword, LastOwner (in `roles`), Busy."""
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
+        """End all sessions and erase what is held about the person; what was written stays, under a name that says so.
+
+        The username and the address become free. Other services erase after the answer: its receipt tells by
+        `get_erasure` (in `own_data`) when they have. Raises WrongPassword, StepUpRequired (in `factors`), LastOwner
+        (in `roles`), Busy.
+        """
         ...

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth.audit import Action, Audited, AuditPage, ListAudit, SecurityEvent
+from kaif.interfaces.auth.audit import Action, AuditPage, ListAudit, SecurityEvent
 from kaif.kernel.actor import Actor, UserId
-from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.clock import Clock
 from kaif.services.auth import audit_store
 from kaif.services.auth.chain import Link, hash_of
 
@@ -28,7 +28,7 @@ class AuditLog:
         link = Link(head.seq + 1, self._clock(), action, actor.user_id, subject_id, text)
         signed = msgspec.structs.replace(link, hash=hash_of(self._key, head.hash, link))
         await audit_store.append(tx, signed)
-        await tx.publish(SecurityEvent(entry=_audited(signed)))
+        await tx.publish(SecurityEvent(entry=signed.audited))
 
 
 class AuditService:
@@ -40,15 +40,4 @@ class AuditService:
             self._database, request.action, request.user_id, request.before, request.limit + 1
         )
         page = links[: request.limit]
-        return AuditPage([_audited(link) for link in page], page[-1].seq if len(links) > request.limit else None)
-
-
-def _audited(link: Link) -> Audited:
-    return Audited(
-        link.seq,
-        as_datetime(link.at_us),
-        link.action,
-        UserId(link.actor_id),
-        UserId(link.subject_id),
-        msgspec.json.decode(link.details),
-    )
+        return AuditPage([link.audited for link in page], page[-1].seq if len(links) > request.limit else None)
