@@ -137,9 +137,13 @@ async def test_ones_own_data_come_as_a_file(place: Place, windows: Windows) -> N
         await anna.page.get_by_role("button", name="Скачать").click()
 
     download = await coming.value
-    data = json.loads(Path(await download.path()).read_text(encoding="utf-8"))
+    data = json.loads(read(await download.path()))
     assert download.suggested_filename == f"kaif-ozero-{ANNA.username}.json"
     assert data["account"]["username"] == ANNA.username and data["history"][-1]["action"] == "account_created"
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 async def expect_row(window: Window, title: str) -> None:
