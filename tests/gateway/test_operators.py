@@ -95,7 +95,7 @@ async def test_the_log_is_asked_for_a_time_with_its_offset(owner: Person) -> Non
     page = await asked(owner, "audit?since=2020-01-01T00:00:00%2B03:00&until=2020-01-02T00:00:00Z")
     assert page == {"entries": [], "people": [], "next_before": None}
 
-    for bad in ("2020-01-01T00:00:00", "yesterday", "1"):
+    for bad in ("2020-01-01T00:00:00", "yesterday"):
         assert (await owner.http.get(f"/v1/auth/audit?since={bad}")).status_code == 422, bad
 
 

@@ -20,6 +20,7 @@ from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
@@ -46,6 +47,7 @@ class Home:
         self.parked_events: ParkedEvents
         self.roles: Roles
         self.sessions: Sessions
+        self.own_data: OwnData
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -105,4 +107,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]
             home.directory, home.parked_events = services[Directory], services[ParkedEvents]
+            home.own_data = services[OwnData]
             yield home

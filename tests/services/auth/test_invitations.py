@@ -9,7 +9,7 @@ from tests.services.auth.home import Home
 from tests.waiting import eventually
 
 from kaif.interfaces.auth import EmailTaken, Nothing, Register, Tokens, UsernameTaken
-from kaif.interfaces.auth.accounts import LinkSpent, ResetPassword
+from kaif.interfaces.auth.accounts import DeleteAccount, LinkSpent, ResetPassword
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.invitations import (
@@ -211,6 +211,20 @@ async def test_an_invitation_by_letter_admits_its_address_alone_and_proves_it(ho
     welcome = await home.letter("anna@example.org", 2)
     assert "/confirm#" not in welcome.text
     assert "Приглашение" in (await home.letter("anna@example.org")).subject
+
+
+async def test_the_address_of_who_came_by_letter_and_left_is_forgotten(home: Home) -> None:
+    owner = await opened(home)
+    invited = await invite(home, owner, email="anna@example.org", note="Anna of the pier")
+    token = await home.token("anna@example.org")
+    anna = await come(home, token, "anna")
+
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    [left] = (await home.invitations.list_invitations(actor_of(owner), ListInvitations())).invitations
+    assert (left.id, left.email, left.note, left.state) == (invited.invitation.id, None, "", "used_up")
+    with pytest.raises(InvitationUsedUp):
+        await come(home, token, "anna")
 
 
 async def test_an_invitation_for_one_address_is_good_once_and_for_a_new_address(home: Home) -> None:

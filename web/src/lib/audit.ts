@@ -9,6 +9,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   account_created: 'action.account_created',
   signed_in: 'action.signed_in',
   sign_in_failed: 'action.sign_in_failed',
+  stuffing_suspected: 'action.stuffing_suspected',
   signed_out: 'action.signed_out',
   session_stolen: 'action.session_stolen',
   email_confirmed: 'action.email_confirmed',
@@ -40,7 +41,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   event_dropped: 'action.event_dropped',
 }
 
-const WARNINGS = ['sign_in_failed', 'session_stolen', 'passkey_cloned']
+const WARNINGS = ['sign_in_failed', 'stuffing_suspected', 'session_stolen', 'passkey_cloned']
 const LOSSES = ['account_suspended', 'account_deleted', 'password_reset_forced', 'second_factors_taken']
 
 export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
@@ -49,7 +50,7 @@ export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
 }
 
 export function iconOf({ action }: Audited): string {
-  if (action === 'passkey_cloned' || action === 'session_stolen') return 'shield-warn'
+  if (['passkey_cloned', 'session_stolen', 'stuffing_suspected'].includes(action)) return 'shield-warn'
   if (action.includes('passkey')) return 'passkey'
   if (action.includes('factor') || action.includes('recovery')) return 'clock'
   if (action.includes('role')) return 'shield'
@@ -64,7 +65,7 @@ export function iconOf({ action }: Audited): string {
 export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>): string {
   const key = `told.${entry.action}${variantOf(entry)}`
   if (!isKey(key)) return entry.action
-  const { role, roles, count, device, mode, event } = entry.details as Details
+  const { role, roles, count, device, mode, event, network } = entry.details as Details
   return t(key, {
     name: nameOf(entry.actor_id, people),
     title: nameOf(entry.subject_id, people),
@@ -72,6 +73,7 @@ export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>):
     device: device ?? '',
     mode: modeName(mode ?? ''),
     event: event ?? '',
+    network: network ?? '',
     n: count ?? 0,
   })
 }
@@ -83,6 +85,7 @@ interface Details {
   device?: string
   mode?: string
   event?: string
+  network?: string
   invitation?: string
   second_factor?: boolean
 }

@@ -25,6 +25,7 @@ export type NewCredential = components['schemas']['NewCredential']
 export type Assertion = components['schemas']['Assertion']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
+export type Erasure = Ok<'/v1/auth/erasures/{erasure_id}', 'get', 200>
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 // The operator's

@@ -175,10 +175,9 @@ async def remove(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> boo
     return await tx.execute(sql, id=passkey_id, user_id=user_id) == 1
 
 
-async def forget(tx: Transaction, user_id: UserId) -> None:
-    """All that there is of an account."""
+async def remove_all(tx: Transaction, user_id: UserId) -> None:
+    """Those that are there, and what would become one."""
     await tx.execute("DELETE FROM auth_passkeys WHERE user_id = :user_id", user_id=user_id)
-    await tx.execute("DELETE FROM auth_user_handles WHERE user_id = :user_id", user_id=user_id)
     await tx.execute("DELETE FROM auth_ceremonies WHERE user_id = :user_id", user_id=user_id)
 
 

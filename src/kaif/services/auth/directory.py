@@ -142,7 +142,7 @@ class DirectoryService:
             if not (has_totp or passkeys):
                 raise NoSecondFactors
             await enrolments.remove_totp(tx, account.id)
-            await credentials.forget(tx, account.id)
+            await credentials.remove_all(tx, account.id)
             await challenges.end_all(tx, account.id)
             await tx.publish(letter_due(account, "second_factors_removed"))
             await self._audit.record(tx, actor, "second_factors_taken", account.id, app=has_totp, passkeys=passkeys)

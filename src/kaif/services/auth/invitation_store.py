@@ -11,6 +11,9 @@ from kaif.services.auth.store import AFTER_ALL_IDS, Reads
 
 _COLUMNS = "id, made_by, note, email, role, uses, uses_max, made_at_us, expires_at_us, revoked_at_us"
 
+# In the place of an address that was forgotten: no address, and not nothing, which would mean anybody's.
+ERASED = "erased"
+
 
 class StoredInvitation(msgspec.Struct, frozen=True):
     """A row of auth_invitations; `email` and `role` are empty for anybody, as a member."""
@@ -79,6 +82,12 @@ async def revoke(tx: Transaction, invitation_id: str, now_us: int) -> bool:
     """False when it was revoked before."""
     sql = "UPDATE auth_invitations SET revoked_at_us = :now_us WHERE id = :id AND revoked_at_us IS NULL"
     return await tx.execute(sql, id=invitation_id, now_us=now_us) == 1
+
+
+async def forget_address(tx: Transaction, email: str) -> int:
+    """Of invitations by which somebody came who leaves now; how many there were. They stay used up."""
+    sql = "UPDATE auth_invitations SET email = :erased, note = '' WHERE email = :email AND uses > 0"
+    return await tx.execute(sql, erased=ERASED, email=email)
 
 
 async def revoke_into(tx: Transaction, role: str, now_us: int) -> None:
