@@ -16,6 +16,7 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.kernel.actor import NOBODY
@@ -34,6 +35,7 @@ class Home:
         self.accounts: Accounts
         self.passkeys: Passkeys
         self.own_data: OwnData
+        self.captchas: Captchas
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -90,5 +92,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
-            home.own_data = services[OwnData]
+            home.own_data, home.captchas = services[OwnData], services[Captchas]
             yield home
