@@ -33,6 +33,7 @@ from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
@@ -55,6 +56,7 @@ from kaif.services.auth.admission import Admission
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.invitations import InvitationsService
@@ -68,6 +70,7 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     AUDIT_ROUTES,
+    CAPTCHA_ROUTES,
     DIRECTORY_ROUTES,
     INVITATIONS_ROUTES,
     OWN_DATA_ROUTES,
@@ -92,6 +95,7 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Auth, AUTH_ROUTES),
     (Accounts, ACCOUNTS_ROUTES),
     (OwnData, OWN_DATA_ROUTES),
+    (Captchas, CAPTCHA_ROUTES),
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Passkeys, PASSKEYS_ROUTES),
@@ -150,8 +154,11 @@ async def auth_services(
     await database.migrate("auth", _migrations(auth))
     passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
     audit = AuditLog(settings.audit_key, clock)
+    captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
     admission = Admission(database, signer, clock)
-    auth_service = AuthService(database, cache, passwords, signer, audit, admission, clock, settings.setup_code)
+    auth_service = AuthService(
+        database, cache, passwords, signer, captcha, audit, admission, clock, settings.setup_code
+    )
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions = Assertions(party, audit)
     factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
@@ -167,8 +174,9 @@ async def auth_services(
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
                 Auth: auth_service,
-                Accounts: AccountsService(database, cache, passwords, signer, audit, clock),
+                Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
                 OwnData: OwnDataService(database, clock),
+                Captchas: captcha,
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),

@@ -17,6 +17,7 @@ from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
@@ -48,6 +49,7 @@ class Home:
         self.roles: Roles
         self.sessions: Sessions
         self.own_data: OwnData
+        self.captchas: Captchas
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -107,5 +109,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]
             home.directory, home.parked_events = services[Directory], services[ParkedEvents]
-            home.own_data = services[OwnData]
+            home.own_data, home.captchas = services[OwnData], services[Captchas]
             yield home

@@ -21,6 +21,7 @@ from kaif.interfaces.auth import (
 )
 from kaif.interfaces.auth.accounts import (
     ChangeEmail,
+    ChangePassword,
     ConfirmEmail,
     DeleteAccount,
     ForgetPassword,
@@ -48,6 +49,8 @@ from kaif.interfaces.auth.sessions import OwnAccount, Suspend
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
 from kaif.kernel.errors import Forbidden, MissingPermission
+
+SHORT_PASSWORD = "pier-42-tea"
 
 Act = Callable[[Home, Tokens, Tokens], Awaitable[Nothing]]
 
@@ -353,6 +356,23 @@ async def test_a_confirmation_is_sent_again_while_there_is_something_to_confirm(
     await home.accounts.confirm_email(NOBODY, ConfirmEmail(second))
     with pytest.raises(NothingToConfirm):
         await send_confirmation(home, owner, anna)
+
+
+async def test_a_password_that_was_good_only_beside_a_factor_goes_with_it(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    await turn_on(home, anna)
+    await home.accounts.change_password(actor_of(anna), ChangePassword(PASSWORD, SHORT_PASSWORD))
+    with pytest.raises(SecondFactorRequired):
+        await log_in(home.auth, "anna", SHORT_PASSWORD)
+
+    await take_second_factors(home, owner, anna)
+
+    with pytest.raises(SessionEnded):
+        await refresh(home.auth, anna)
+    with pytest.raises(InvalidCredentials):
+        await log_in(home.auth, "anna", SHORT_PASSWORD)
+    await home.accounts.reset_password(NOBODY, ResetPassword(await reset_token(home, 1), NEW_PASSWORD))
+    assert await log_in(home.auth, "anna", NEW_PASSWORD)
 
 
 async def test_who_lost_all_factors_signs_in_by_the_password_and_is_told(home: Home) -> None:

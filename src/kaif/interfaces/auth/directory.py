@@ -131,6 +131,8 @@ class Directory(Protocol):
     async def take_second_factors(self, actor: Actor, request: OfAccount) -> Nothing:
         """For who has lost them: forget the app, the recovery codes and the passkeys, and write to the person.
 
+        A password too short to stand alone is reset as well, as `force_reset` does.
+
         Raises StepUpRequired (in `factors`), NoSecondFactors.
         """
         ...

@@ -108,20 +108,10 @@ class DirectoryService:
         async with self._database.transaction() as tx:
             account = await _target(tx, actor, request.user_id)
             await require_recent_authentication(tx, actor, now_us)
-            await people.require_reset(tx, account.id, now_us)
-            ended = await self._shut_out(tx, account.id, now_us)
-            # An earlier link is withdrawn, so this one is never too young to take its place.
-            link_id = await links.issue(tx, account.id, RESET, account.email, now_us)
-            await tx.publish(letter_due(account, "reset_forced", link_id or ""))
+            ended = await _require_new_password(tx, account, now_us)
             await self._audit.record(tx, actor, "password_reset_forced", account.id)
         await announce_ends(self._cache, ended)
         return Nothing()
-
-    async def _shut_out(self, tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
-        """What whoever has the account now may hold: sessions, which are named, sign-ins under way, and links."""
-        await challenges.end_all(tx, user_id)
-        await links.withdraw(tx, user_id, [NEW_EMAIL, RESET])
-        return await stored_sessions.end_all(tx, user_id, now_us)
 
     async def send_confirmation(self, actor: Actor, request: OfAccount) -> Nothing:
         async with self._database.transaction() as tx:
@@ -134,9 +124,10 @@ class DirectoryService:
         return Nothing()
 
     async def take_second_factors(self, actor: Actor, request: OfAccount) -> Nothing:
+        now_us = self._clock()
         async with self._database.transaction() as tx:
             account = await _target(tx, actor, request.user_id)
-            await require_recent_authentication(tx, actor, self._clock())
+            await require_recent_authentication(tx, actor, now_us)
             has_totp = await enrolments.find_totp(tx, account.id) is not None
             passkeys = len(await credentials.of_account(tx, account.id))
             if not (has_totp or passkeys):
@@ -145,7 +136,10 @@ class DirectoryService:
             await credentials.remove_all(tx, account.id)
             await challenges.end_all(tx, account.id)
             await tx.publish(letter_due(account, "second_factors_removed"))
+            # A password that was short because a factor stood beside it must not open the account alone.
+            ended = await _require_new_password(tx, account, now_us) if account.short_password else []
             await self._audit.record(tx, actor, "second_factors_taken", account.id, app=has_totp, passkeys=passkeys)
+        await announce_ends(self._cache, ended)
         return Nothing()
 
 
@@ -158,6 +152,18 @@ async def _target(tx: Transaction, actor: Actor, user_id: UserId) -> Account:
     if account is None:
         raise PersonNotFound
     return account
+
+
+async def _require_new_password(tx: Transaction, account: Account, now_us: int) -> list[SessionId]:
+    """Take what whoever has the account now may hold: the password, sign-ins under way, links, and sessions, which
+    are named. A letter with a link follows."""
+    await people.require_reset(tx, account.id, now_us)
+    await challenges.end_all(tx, account.id)
+    await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
+    # Nothing is left in its way, so this one is never too young to take another's place.
+    link_id = await links.issue(tx, account.id, RESET, account.email, now_us)
+    await tx.publish(letter_due(account, "reset_forced", link_id or ""))
+    return await stored_sessions.end_all(tx, account.id, now_us)
 
 
 def _summary(account: Account) -> AccountSummary:

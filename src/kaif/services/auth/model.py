@@ -42,6 +42,7 @@ class Account(msgspec.Struct, frozen=True):
     deleted_at_us: int | None = None
     suspended_at_us: int | None = None
     reset_required_at_us: int | None = None
+    short_password: int = 0
 
     def user(self, permissions: frozenset[Permission]) -> User:
         """As the person sees themselves."""
@@ -61,6 +62,13 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def person(self) -> Person:
         return Person(self.id, self.username, self.display_name)
+
+
+class NewPassword(msgspec.Struct, frozen=True):
+    """`is_short` when it is good only beside a second factor."""
+
+    hash: str
+    is_short: bool
 
 
 class NewSession(msgspec.Struct, frozen=True):

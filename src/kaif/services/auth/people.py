@@ -3,7 +3,7 @@
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth import Language
 from kaif.kernel.actor import UserId
-from kaif.services.auth.model import Account, search_words
+from kaif.services.auth.model import Account, NewPassword, search_words
 
 
 async def confirm_email(tx: Transaction, user_id: UserId, email: str, now_us: int) -> bool:
@@ -33,16 +33,18 @@ async def change_email(tx: Transaction, user_id: UserId, email: str, now_us: int
     )
 
 
-async def change_password(tx: Transaction, user_id: UserId, password_hash: str, instead_of: str, now_us: int) -> bool:
+async def change_password(tx: Transaction, user_id: UserId, new: NewPassword, instead_of: str, now_us: int) -> bool:
     """False when the password is no longer the one that the change was about."""
     changed = await tx.execute(
         """
         UPDATE auth_users
-        SET password_hash = :password_hash, password_changed_at_us = :now_us, reset_required_at_us = NULL
+        SET password_hash = :password_hash, short_password = :short, password_changed_at_us = :now_us,
+            reset_required_at_us = NULL
         WHERE id = :user_id AND password_hash = :instead_of AND deleted_at_us IS NULL
         """,
         user_id=user_id,
-        password_hash=password_hash,
+        password_hash=new.hash,
+        short=int(new.is_short),
         instead_of=instead_of,
         now_us=now_us,
     )
@@ -52,7 +54,10 @@ async def change_password(tx: Transaction, user_id: UserId, password_hash: str, 
 async def require_reset(tx: Transaction, user_id: UserId, now_us: int) -> None:
     """No password is right any more, and nothing else opens the account before it has a new one."""
     await tx.execute(
-        "UPDATE auth_users SET password_hash = '', reset_required_at_us = :now_us WHERE id = :user_id",
+        """
+        UPDATE auth_users SET password_hash = '', short_password = 0, reset_required_at_us = :now_us
+        WHERE id = :user_id
+        """,
         user_id=user_id,
         now_us=now_us,
     )

@@ -44,6 +44,7 @@ from kaif.services.auth import challenges, grants, links, model, store, stored_s
 from kaif.services.auth.admission import Admission, Admitted
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
@@ -58,6 +59,7 @@ class AuthService:
         cache: Cache,
         passwords: Passwords,
         signer: Signer,
+        captcha: Captcha,
         audit: AuditLog,
         admission: Admission,
         clock: Clock,
@@ -65,8 +67,8 @@ class AuthService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._admission, self._setup_code = admission, setup_code
-        self._guard = SignInGuard(database, signer.key_for("attempts"), audit, clock)
+        self._captcha, self._admission, self._setup_code = captcha, admission, setup_code
+        self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -82,6 +84,7 @@ class AuthService:
             raise SetupRequired
         # Before anything is told of the names that are taken, or hashed.
         await self._admission.refuse_uninvited(request.invitation, request.email.lower())
+        await self._captcha.require(request.captcha)
         return await self._create_account(actor, request, request.invitation)
 
     async def _create_account(
@@ -133,7 +136,7 @@ class AuthService:
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
         login = request.login.strip().lower()
         account = await store.find_by_login(self._database, login)
-        attempt = await self._guard.admit(actor, login, account)
+        attempt = await self._guard.admit(actor, login, account, request.captcha)
         right = await self._passwords.verify(account.password_hash if account else None, request.password)
         if account is None or not right:
             await self._record_failure(actor, account)

@@ -10,7 +10,8 @@ from kaif.services.auth.model import Account, NewSession, search_words
 
 ACCOUNT = (
     "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
-    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, suspended_at_us, reset_required_at_us"
+    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, suspended_at_us, reset_required_at_us,"
+    " short_password"
 )
 LAST_LETTER = "\U0010ffff"
 # For pages that have no cursor yet: greater than every id.
