@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.services.auth.accounts import PASSWORD, actor_of, register, set_up
 from tests.waiting import eventually
@@ -16,6 +17,8 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.applications import Applications
+from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
@@ -32,6 +35,10 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
+        self.services: dict[type, Any] = {}
+        self.applications: Applications
+        self.authorizations: Authorizations
+        self.openid: OpenId
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -88,4 +95,6 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
+            home.applications, home.authorizations = services[Applications], services[Authorizations]
+            home.openid, home.services = services[OpenId], services
             yield home

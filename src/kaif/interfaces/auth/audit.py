@@ -34,6 +34,16 @@ Action = Literal[
     "passkey_added",
     "passkey_removed",
     "passkey_cloned",
+    "application_added",
+    "application_changed",
+    "application_secret_renewed",
+    "application_removed",
+    "application_allowed",
+    "application_signed_in",
+    "application_access_ended",
+    "application_code_reused",
+    "application_token_stolen",
+    "signing_keys_rotated",
 ]
 
 

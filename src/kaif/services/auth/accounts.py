@@ -22,7 +22,19 @@ from kaif.interfaces.auth.roles import LastOwner
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import challenges, credentials, enrolments, grants, links, model, people, store, stored_sessions
+from kaif.services.auth import (
+    applications_store,
+    challenges,
+    credentials,
+    enrolments,
+    grants,
+    links,
+    model,
+    openid_store,
+    people,
+    store,
+    stored_sessions,
+)
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
@@ -116,6 +128,8 @@ class AccountsService:
                 raise LinkSpent
             await links.withdraw(tx, account.id, [NEW_EMAIL])
             ended = await stored_sessions.end_all(tx, account.id, now_us)
+            # Whoever resets a password may have lost the account for a while: what was let in then goes as well.
+            await openid_store.end_all(tx, account.id)
             await tx.publish(letter_due(account, "password_changed"))
             await self._audit.record(tx, actor, "password_reset", account.id)
         await announce_ends(self._cache, ended)
@@ -172,6 +186,8 @@ class AccountsService:
             ended = await stored_sessions.end_all(tx, account.id, now_us)
             await enrolments.remove_totp(tx, account.id)
             await credentials.forget(tx, account.id)
+            await applications_store.forget_person(tx, account.id)
+            await openid_store.end_all(tx, account.id)
             await challenges.end_all(tx, account.id)
             await self._audit.record(tx, actor, "account_deleted", account.id)
             await tx.publish(PersonChanged(person=nameless.person))

@@ -2,10 +2,12 @@
 
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.openid import Authorizations
 from kaif.interfaces.auth.passkeys import Passkeys
-from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -19,6 +21,8 @@ FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
+# Each time somebody is sent here the page asks a few times, signed in or not.
+AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
@@ -90,4 +94,28 @@ PASSKEYS_ROUTES = [
     post("/v1/auth/passkeys/sign-in", Passkeys.sign_in_with_passkey, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/passkeys/second-step/begin", Passkeys.begin_passkey_second_step, public=True, limit=PASSKEY),
     post("/v1/auth/passkeys/step-up/begin", Passkeys.begin_passkey_step_up, limit=PASSKEY),
+]
+
+APPLICATIONS_ROUTES = [
+    get("/v1/auth/applications", Applications.list_applications, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/applications", Applications.add_application, status=201, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/applications/{application_id}", Applications.change_application, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/applications/{application_id}/secret", Applications.renew_secret, needs=MANAGE_APPLICATIONS),
+    delete("/v1/auth/applications/{application_id}", Applications.remove_application, needs=MANAGE_APPLICATIONS),
+    get("/v1/auth/signing-keys", Applications.list_signing_keys, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/signing-keys/rotate", Applications.rotate_signing_keys, needs=MANAGE_APPLICATIONS, limit=SIGN_IN),
+]
+
+AUTHORIZATIONS_ROUTES = [
+    post(
+        "/v1/auth/authorizations/consider",
+        Authorizations.consider_authorization,
+        public=True,
+        limit=AUTHORIZATION,
+        wants_origin=True,
+    ),
+    post("/v1/auth/authorizations/allow", Authorizations.allow_authorization, limit=AUTHORIZATION, wants_origin=True),
+    post("/v1/auth/authorizations/refuse", Authorizations.refuse_authorization, public=True, limit=AUTHORIZATION),
+    get("/v1/auth/allowed-applications", Authorizations.list_allowed_applications),
+    delete("/v1/auth/allowed-applications/{application_id}", Authorizations.end_access),
 ]
