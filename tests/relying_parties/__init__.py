@@ -3,8 +3,13 @@
 import asyncio
 import json
 import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.servers import die_with_parent
 
 FOLDER = Path(__file__).parent
 WITHIN_S = 60
@@ -31,3 +36,22 @@ async def run(script: str, settings: dict[str, Any]) -> dict[str, Any]:
     out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
     assert process.returncode == 0, err.decode()
     return dict(json.loads(out))
+
+
+@asynccontextmanager
+async def site(settings: dict[str, Any]) -> AsyncIterator[str]:
+    """A web site that people sign in to; its address."""
+    process = await asyncio.create_subprocess_exec(
+        node(),
+        str(FOLDER / "site.js"),
+        json.dumps(settings),
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
+    try:
+        assert process.stdout
+        assert await asyncio.wait_for(process.stdout.readline(), WITHIN_S) == b"listening\n"
+        yield f"http://127.0.0.1:{settings['port']}"
+    finally:
+        process.kill()
+        await process.wait()

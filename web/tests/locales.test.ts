@@ -5,8 +5,9 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's state.
-const CHOSEN_BY_VALUE = /^(problem\.|role\.|chat\.(pending|sent|read|failed)$)/
+// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's state, a scope.
+const CHOSEN_BY_VALUE =
+  /^(problem\.|role\.|chat\.(pending|sent|read|failed)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
@@ -33,6 +34,8 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       date: '4 мая',
       when: 'вчера',
       time: '09:12',
+      username: 'lena',
+      what: 'имя и почту',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))
