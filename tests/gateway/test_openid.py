@@ -46,7 +46,7 @@ class Wire:
     async def code(self) -> str:
         body = {"query": self.query(), "begun": "", "user_id": self.person.id}
         returned = await self.person.post("/v1/auth/authorizations/allow", **body)
-        return parse_qs(urlsplit(returned["redirect_to"]).query)["code"][0]
+        return str(parse_qs(urlsplit(returned["redirect_to"]).query)["code"][0])
 
     def redeeming(self, code: str, **changes: str) -> dict[str, str]:
         usual = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
@@ -269,7 +269,9 @@ async def test_no_token_and_a_wrong_one_are_told_apart(wire: Wire) -> None:
     for answer in (none, other):
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="Kaif Ozero"')
     for token in ("x", "x" * 3000, "\xff", wire.person.access_token, wire.person.refresh_token):
-        answer = await wire.http.get("/oauth/userinfo", headers={"authorization": b"Bearer " + token.encode("latin-1")})
+        answer = await wire.http.get(
+            "/oauth/userinfo", headers={b"authorization": b"Bearer " + token.encode("latin-1")}
+        )
         assert_error(answer, 401, "invalid_token")
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 

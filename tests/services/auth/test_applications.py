@@ -1,5 +1,6 @@
 """The operator adds applications: which addresses they may have, who may do it, and what is kept of their secrets."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -195,7 +196,7 @@ async def test_there_is_an_end_to_their_number(home: Home, party: Party, owner: 
         await home.applications.add_application(actor_of(owner), wanted(REDIRECT_URI))
 
 
-ACTS = {
+ACTS: dict[str, tuple[str, Callable[[Party], Any]]] = {
     "listing": ("list_applications", lambda party: Nothing()),
     "adding": ("add_application", lambda party: wanted(REDIRECT_URI)),
     "changing": (

@@ -9,6 +9,7 @@ from tests.services.auth.accounts import actor_of, log_in, refresh, register, se
 
 from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound, Tokens
 from kaif.interfaces.auth.roles import (
+    MANAGE_APPLICATIONS,
     MANAGE_PEOPLE,
     MANAGE_ROLES,
     READ_AUDIT,
@@ -115,7 +116,7 @@ async def test_nobody_gives_or_takes_or_defines_more_than_they_may_do(services: 
     await services.roles.define_role(owner, DefineRole("clerk", [READ_MAILBOX]))
     await services.roles.grant_role(owner, Grant(anna.user.id, "admin"))
     admin = actor_of((await permissions_of(services, anna))[0])
-    assert admin.permissions == {MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}
+    assert admin.permissions == {MANAGE_APPLICATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}
 
     for attempt in (
         services.roles.grant_role(admin, Grant(admin.user_id, "owner")),
