@@ -4,7 +4,6 @@ import asyncio
 import json
 from typing import Any
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -14,8 +13,9 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth.applications import IdTokenAlgorithm, SigningKey
 from kaif.interfaces.auth.openid import ID_TOKEN_SECONDS
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, Clock, as_datetime
+from kaif.services.auth import signing_keys_store
 from kaif.services.auth.sealing import Sealer
-from kaif.services.auth.store import Reads
+from kaif.services.auth.signing_keys_store import StoredKey
 
 ALGORITHMS: tuple[IdTokenAlgorithm, ...] = ("ES256", "RS256")
 SIGNS_US = 90 * DAY_US
@@ -23,20 +23,6 @@ SIGNS_US = 90 * DAY_US
 PUBLISHED_BEFORE_US = DAY_US
 # Beyond the life of what it signed, for clocks that are behind and hints that are old.
 PUBLISHED_AFTER_US = ID_TOKEN_SECONDS * SECOND_US + 60 * MINUTE_US
-
-_COLUMNS = "algorithm, number, kid, public_key, sealed_key, created_at_us, signs_from_us"
-
-
-class StoredKey(msgspec.Struct, frozen=True):
-    """A row of auth_id_token_keys."""
-
-    algorithm: IdTokenAlgorithm
-    number: int
-    kid: str
-    public_key: str
-    sealed_key: str
-    created_at_us: int
-    signs_from_us: int
 
 
 class SigningKeys:
@@ -48,10 +34,10 @@ class SigningKeys:
     async def public_keys(self) -> list[dict[str, str]]:
         """Those that may have signed what still counts, and the next ones."""
         await self._current("ES256")
-        now_us, keys = self._clock(), await _stored(self._database)
+        now_us, keys = self._clock(), await signing_keys_store.all_keys(self._database)
         if any(key.algorithm == "RS256" for key in keys):
             await self._current("RS256")
-            keys = await _stored(self._database)
+            keys = await signing_keys_store.all_keys(self._database)
         return [json.loads(key.public_key) for key in keys if _is_published(key, keys, now_us)]
 
     async def prepare(self, algorithm: IdTokenAlgorithm) -> None:
@@ -75,33 +61,33 @@ class SigningKeys:
 
     async def listed(self) -> list[SigningKey]:
         """The published ones, the newest first."""
-        now_us, keys = self._clock(), await _stored(self._database)
+        now_us, keys = self._clock(), await signing_keys_store.all_keys(self._database)
         return [_shown(key, keys, now_us) for key in reversed(keys) if _is_published(key, keys, now_us)]
 
     async def new_keys(self) -> dict[IdTokenAlgorithm, ECKey | RSAKey]:
         """A new one for each algorithm that is in use, made away from the event loop."""
-        used = {key.algorithm for key in await _stored(self._database)} or {"ES256"}
+        used = {key.algorithm for key in await signing_keys_store.all_keys(self._database)} or {"ES256"}
         return {algorithm: await asyncio.to_thread(_make, algorithm) for algorithm in ALGORITHMS if algorithm in used}
 
     async def rotate(self, tx: Transaction, made: dict[IdTokenAlgorithm, ECKey | RSAKey], *, at_once: bool) -> None:
         """Put new keys behind those that there are, or in their place when it must be at once."""
-        now_us, known = self._clock(), await _stored(tx)
+        now_us, known = self._clock(), await signing_keys_store.all_keys(tx)
         for algorithm, key in made.items():
             before = [each for each in known if each.algorithm == algorithm]
             if at_once:
-                await _forget(tx, [each.kid for each in before])
+                await signing_keys_store.forget(tx, [each.kid for each in before])
             else:
                 # One that waits for its turn would go on after the new one.
-                await _forget(tx, [each.kid for each in before if each.signs_from_us > now_us])
+                await signing_keys_store.forget(tx, [each.kid for each in before if each.signs_from_us > now_us])
             signs_from_us = now_us if at_once or not before else now_us + PUBLISHED_BEFORE_US
             number = max((each.number for each in before), default=0) + 1
-            await _add(tx, self._sealed(algorithm, number, key, now_us, signs_from_us))
+            await signing_keys_store.add(tx, self._sealed(algorithm, number, key, now_us, signs_from_us))
 
     async def _current(self, algorithm: IdTokenAlgorithm) -> StoredKey:
         """The key that signs now, after making the one that must be published by now."""
         for _ in range(3):
             now_us = self._clock()
-            keys = [key for key in await _stored(self._database) if key.algorithm == algorithm]
+            keys = [key for key in await signing_keys_store.all_keys(self._database) if key.algorithm == algorithm]
             signing = [key for key in keys if key.signs_from_us <= now_us]
             usable = bool(signing) and self._can_open(signing[-1])
             if usable and keys[-1].signs_from_us + SIGNS_US - PUBLISHED_BEFORE_US > now_us:
@@ -119,8 +105,8 @@ class SigningKeys:
         number = known[-1].number + 1 if known else 1
         try:
             async with self._database.transaction() as tx:
-                await _forget(tx, [old.kid for old in known if not _is_published(old, known, now_us)])
-                await _add(tx, self._sealed(algorithm, number, key, now_us, signs_from_us))
+                await signing_keys_store.forget(tx, [old.kid for old in known if not _is_published(old, known, now_us)])
+                await signing_keys_store.add(tx, self._sealed(algorithm, number, key, now_us, signs_from_us))
         except AlreadyExists:
             # Another process was faster: its key is as good.
             return
@@ -179,17 +165,3 @@ def _shown(key: StoredKey, keys: list[StoredKey], now_us: int) -> SigningKey:
         created_at=as_datetime(key.created_at_us),
         signs_from=as_datetime(key.signs_from_us),
     )
-
-
-async def _stored(reads: Reads) -> list[StoredKey]:
-    """The oldest first."""
-    return await reads.fetch(StoredKey, f"SELECT {_COLUMNS} FROM auth_id_token_keys ORDER BY number, algorithm")
-
-
-async def _add(tx: Transaction, key: StoredKey) -> None:
-    """Raises AlreadyExists when another process has made the next one."""
-    await tx.insert("auth_id_token_keys", tuple(_COLUMNS.replace(" ", "").split(",")), [msgspec.structs.astuple(key)])
-
-
-async def _forget(tx: Transaction, kids: list[str]) -> None:
-    await tx.execute("DELETE FROM auth_id_token_keys WHERE kid IN :kids", kids=kids)
