@@ -3,6 +3,7 @@ import { session } from './lib/session.svelte'
 import Authorize from './screens/Authorize.svelte'
 import Chats from './screens/Chats.svelte'
 import Confirm from './screens/Confirm.svelte'
+import Erased from './screens/Erased.svelte'
 import Forgot from './screens/Forgot.svelte'
 import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
@@ -31,6 +32,7 @@ export const { p, navigate, route, isActive } = createRouter({
   '/reset': Reset,
   // Other applications send people here, signed in or not.
   '/oauth/authorize': Authorize,
+  '/erased/:id': Erased,
   '/sign-in': { '/': SignIn, hooks: guests },
   '/forgot': { '/': Forgot, hooks: guests },
   '/sign-up': { '/': SignUp, hooks: guests },

@@ -5,9 +5,10 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's state, a scope.
+// Texts whose keys are put together where they are used: by a problem's code, the name of a role or of who erased, a
+// message's state, a scope.
 const CHOSEN_BY_VALUE =
-  /^(problem\.|role\.|chat\.(pending|sent|read|failed)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
+  /^(problem\.|role\.|erased\.holder_|chat\.(pending|sent|read|failed)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })

@@ -19,6 +19,7 @@ from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.openid import Authorizations, OpenId
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
@@ -39,6 +40,7 @@ class Home:
         self.applications: Applications
         self.authorizations: Authorizations
         self.openid: OpenId
+        self.own_data: OwnData
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -97,4 +99,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.applications, home.authorizations = services[Applications], services[Authorizations]
             home.openid, home.services = services[OpenId], services
+            home.own_data = services[OwnData]
             yield home

@@ -312,6 +312,8 @@ async def test_people_see_what_they_have_allowed_and_end_it(home: Home, party: P
     assert (listed.id, listed.name, listed.scopes) == (party.id, "Wiki", ["openid", "email"])
     assert (listed.used_at - listed.allowed_at).total_seconds() == 60
     assert listed.allowed_at.timestamp() * SECOND_US == allowed_at_us
+    own_data = await home.own_data.export_own_data(actor_of(anna), Nothing())
+    assert own_data.allowed_applications == [listed]
 
     await home.authorizations.end_access(actor_of(anna), EndAccess(party.id))
 

@@ -28,6 +28,7 @@ export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][numb
 /** What an application wants of a person, and what the person has to do next. */
 export type Considered = Ok<'/v1/auth/authorizations/consider', 'post', 200>
 export type AllowedApplication = Ok<'/v1/auth/allowed-applications', 'get', 200>['applications'][number]
+export type Erasure = Ok<'/v1/auth/erasures/{erasure_id}', 'get', 200>
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */

@@ -175,12 +175,14 @@ class OpenIdService:
             expires_at_us=now_us + (SESSION_IDLE_US if refresh_token else TOKEN_US),
         )
         await openid_store.add_grant(tx, grant)
-        access_token = await self._new_token(tx, grant.id, scopes, now_us)
+        access_token = await self._new_token(tx, grant, scopes, now_us)
         return Given(code.user_id, scopes, access_token, refresh_token, code.authenticated_at_us, code.nonce)
 
-    async def _new_token(self, tx: Transaction, grant_id: str, scopes: list[Scope], now_us: int) -> str:
-        access_token = new_secret()
-        await openid_store.add_token(tx, hash_of(access_token), grant_id, " ".join(scopes), now_us, now_us + TOKEN_US)
+    async def _new_token(self, tx: Transaction, grant: Grant, scopes: list[Scope], now_us: int) -> str:
+        access_token, until_us = new_secret(), now_us + TOKEN_US
+        await openid_store.add_token(
+            tx, hash_of(access_token), grant.id, grant.user_id, " ".join(scopes), now_us, until_us
+        )
         return access_token
 
     async def _refresh(self, actor: Actor, application: StoredApplication, request: TokenRequest) -> IssuedTokens:
@@ -222,7 +224,7 @@ class OpenIdService:
             await self._notice_theft(tx, actor, grant)
             return InvalidGrant()
         await applications_store.note_use(tx, grant.user_id, application.id, now_us)
-        access_token = await self._new_token(tx, grant_id, wanted, now_us)
+        access_token = await self._new_token(tx, grant, wanted, now_us)
         return Given(grant.user_id, wanted, access_token, refresh_token, grant.authenticated_at_us, "")
 
     async def _notice_theft(self, tx: Transaction, actor: Actor, grant: Grant) -> None:

@@ -171,16 +171,17 @@ async def _end_where(tx: Transaction, whose: str, **values: str) -> None:
 
 
 async def add_token(
-    tx: Transaction, token_hash: str, grant_id: str, scopes: str, now_us: int, expires_at_us: int
+    tx: Transaction, token_hash: str, grant_id: str, user_id: UserId, scopes: str, now_us: int, expires_at_us: int
 ) -> None:
     await tx.execute("DELETE FROM auth_application_tokens WHERE expires_at_us <= :now_us", now_us=now_us)
     await tx.execute(
         """
-        INSERT INTO auth_application_tokens (token_hash, grant_id, scopes, created_at_us, expires_at_us)
-        VALUES (:token_hash, :grant_id, :scopes, :now_us, :expires_at_us)
+        INSERT INTO auth_application_tokens (token_hash, grant_id, user_id, scopes, created_at_us, expires_at_us)
+        VALUES (:token_hash, :grant_id, :user_id, :scopes, :now_us, :expires_at_us)
         """,
         token_hash=token_hash,
         grant_id=grant_id,
+        user_id=user_id,
         scopes=scopes,
         now_us=now_us,
         expires_at_us=expires_at_us,

@@ -62,10 +62,12 @@ CREATE INDEX auth_application_grants_expiry ON auth_application_grants (expires_
 CREATE TABLE auth_application_tokens (
   token_hash TEXT PRIMARY KEY,
   grant_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
   scopes TEXT NOT NULL,
   created_at_us BIGINT NOT NULL,
   expires_at_us BIGINT NOT NULL
 );
+CREATE INDEX auth_application_tokens_person ON auth_application_tokens (user_id);
 CREATE INDEX auth_application_tokens_grant ON auth_application_tokens (grant_id);
 CREATE INDEX auth_application_tokens_expiry ON auth_application_tokens (expires_at_us);
 
