@@ -215,6 +215,15 @@ async def test_a_form_that_is_none_is_an_error(wire: Wire, body: str) -> None:
     assert_error(answer, 400, "invalid_request")
 
 
+@pytest.mark.parametrize("name", ["code", "code_verifier", "redirect_uri", "grant_type", "client_id"])
+async def test_a_parameter_that_is_given_twice_spoils_a_good_request(wire: Wire, name: str) -> None:
+    form = {**wire.redeeming(await wire.code()), "client_id": wire.id, "client_secret": wire.secret}
+    twice = f"{urlencode(form)}&{urlencode({name: form[name]})}"
+
+    assert_error(await wire.http.post("/oauth/token", content=twice, headers=FORM), 400, "invalid_request")
+    assert (await wire.http.post("/oauth/token", data=form)).status_code == 200, "the code was not spent"
+
+
 async def test_other_kinds_of_bodies_are_not_read(wire: Wire) -> None:
     for content_type in ("application/json", "multipart/form-data; boundary=x", "text/plain", ""):
         headers = {"content-type": content_type, **wire.basic}
