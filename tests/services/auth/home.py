@@ -18,6 +18,7 @@ from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.applications import Applications
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -41,6 +42,7 @@ class Home:
         self.authorizations: Authorizations
         self.openid: OpenId
         self.own_data: OwnData
+        self.captchas: Captchas
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -99,5 +101,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.applications, home.authorizations = services[Applications], services[Authorizations]
             home.openid, home.services = services[OpenId], services
-            home.own_data = services[OwnData]
+            home.own_data, home.captchas = services[OwnData], services[Captchas]
             yield home

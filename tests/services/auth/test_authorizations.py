@@ -24,6 +24,7 @@ from kaif.interfaces.auth.sessions import Sessions, Suspend
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import MINUTE_US, SECOND_US
 from kaif.kernel.errors import KaifError
+from kaif.services.auth import applications_store, store
 
 
 @pytest.fixture
@@ -169,6 +170,18 @@ async def test_access_that_ends_while_an_application_asks_is_ended(home: Home, p
             code = considered.redirect_to.partition("code=")[2].partition("&")[0]
             with pytest.raises(KaifError):
                 await party.redeem(code)
+
+
+async def test_access_that_ends_between_two_looks_gives_no_code(home: Home, party: Party, anna: Tokens) -> None:
+    await party.allow(anna)
+    async with home.database.transaction() as tx:
+        await store.locked_account(tx, anna.user.id)
+        asking = asyncio.create_task(party.consider(actor_of(anna)))
+        # By now it has found the consent, and waits for the account.
+        await asyncio.sleep(0.2)
+        await applications_store.end_consent(tx, anna.user.id, party.id)
+
+    assert (await asking).step == "consent"
 
 
 # Silence

@@ -4,6 +4,7 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.openid import Authorizations
 from kaif.interfaces.auth.own_data import OwnData
@@ -50,6 +51,8 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/language", Accounts.change_language),
     post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN),
 ]
+
+CAPTCHA_ROUTES = [get("/v1/auth/captcha", Captchas.get_captcha, public=True)]
 
 OWN_DATA_ROUTES = [
     get("/v1/auth/own-data", OwnData.export_own_data, limit=LETTERS),
