@@ -45,6 +45,16 @@ Action = Literal[
     "second_factors_taken",
     "event_retried",
     "event_dropped",
+    "application_added",
+    "application_changed",
+    "application_secret_renewed",
+    "application_removed",
+    "application_allowed",
+    "application_signed_in",
+    "application_access_ended",
+    "application_code_reused",
+    "application_token_stolen",
+    "signing_keys_rotated",
 ]
 
 

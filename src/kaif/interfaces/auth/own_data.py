@@ -9,6 +9,7 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing, User
 from kaif.interfaces.auth.audit import Audited
 from kaif.interfaces.auth.factors import SecondFactorState
+from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.interfaces.auth.passkeys import Passkey
 from kaif.interfaces.auth.sessions import Session
 from kaif.kernel.actor import Actor
@@ -45,6 +46,7 @@ class OwnAuthData(msgspec.Struct, frozen=True):
     second_factors: SecondFactorState
     passkeys: list[Passkey]
     open_links: list[OpenLink]
+    allowed_applications: list[AllowedApplication]
     history: list[Audited]
 
 

@@ -22,6 +22,10 @@ _HELD = {
     "passkeys": "auth_passkeys",
     "passkey_handle": "auth_user_handles",
     "passkey_ceremonies": "auth_ceremonies",
+    "allowed_applications": "auth_consents",
+    "application_codes": "auth_codes",
+    "application_tokens": "auth_application_tokens",
+    "application_sign_ins": "auth_application_grants",
 }
 
 

@@ -8,7 +8,16 @@ from kaif.interfaces.auth.own_data import Erasure, ErasureNotFound, GetErasure, 
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import audit_store, credentials, enrolments, erasure_store, links, store, stored_sessions
+from kaif.services.auth import (
+    applications_store,
+    audit_store,
+    credentials,
+    enrolments,
+    erasure_store,
+    links,
+    store,
+    stored_sessions,
+)
 from kaif.services.auth.stepping_up import require_recent_authentication
 
 SESSIONS_MAX = 1000
@@ -29,6 +38,7 @@ class OwnDataService:
         sessions = await stored_sessions.newest(database, account.id, actor.session_id, now_us, SESSIONS_MAX)
         codes = await enrolments.find_totp(database, account.id)
         codes_left = await enrolments.recovery_codes_left(database, account.id)
+        consents = await applications_store.of_person(database, account.id)
         history = await audit_store.newest(database, ListAudit(user_id=account.id), HISTORY_MAX)
         return OwnAuthData(
             account=account.user(actor.permissions),
@@ -37,6 +47,7 @@ class OwnDataService:
             second_factors=SecondFactorState(as_datetime(codes.since_us) if codes else None, codes_left),
             passkeys=[credential.passkey for credential in await credentials.of_account(database, account.id)],
             open_links=await links.still_open(database, account.id, now_us),
+            allowed_applications=[consent.allowed_application for consent in consents],
             history=[link.audited for link in history],
         )
 
