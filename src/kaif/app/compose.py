@@ -20,6 +20,7 @@ from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.gateway import pages
 from kaif.gateway.access_log import AccessLog, Sink
+from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
@@ -32,6 +33,7 @@ from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
+from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -46,6 +48,7 @@ from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.api_keys import ApiKeysService
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
@@ -57,6 +60,7 @@ from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
+    API_KEYS_ROUTES,
     AUDIT_ROUTES,
     PASSKEYS_ROUTES,
     ROLES_ROUTES,
@@ -82,9 +86,12 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Passkeys, PASSKEYS_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
+    (ApiKeys, API_KEYS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
+# What API keys can be made for: no more than some route asks for.
+SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
 # Who serves an interface: the service itself, or a proxy of it.
 Services = dict[type, Any]
 CLIENT = Path(kaif.__file__).parent / "web"
@@ -153,6 +160,7 @@ async def auth_services(
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
+                ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
             }
     finally:
         await bus.close()
@@ -203,13 +211,14 @@ async def edge(
     auth, messaging = services[Auth], services[Messaging]
     identity = Identity(auth, cache)
     limits = Limits(settings.limits_scale)
+    key_ring = KeyRing(services[ApiKeys], identity, limits)
     metrics = Metrics()
     hub = Hub(messaging, cache, PresenceBoard(cache))
-    sockets = Sockets(identity, hub, messaging, limits, settings.trusted_proxies)
+    sockets = Sockets(identity, key_ring, hub, messaging, limits, settings.trusted_proxies)
     lines = AccessLog(access_log)
     table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
     own: dict[str, Page] = {}
-    gateway = Gateway(table, own, identity, limits, StaticFiles(CLIENT), metrics, lines, sockets)
+    gateway = Gateway(table, own, identity, key_ring, limits, StaticFiles(CLIENT), metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))

@@ -16,7 +16,11 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.roles import Roles
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -32,6 +36,10 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
+        self.api_keys: ApiKeys
+        self.sessions: Sessions
+        self.roles: Roles
+        self.audit: Audit
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -88,4 +96,6 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
+            home.api_keys, home.sessions = services[ApiKeys], services[Sessions]
+            home.roles, home.audit = services[Roles], services[Audit]
             yield home

@@ -18,7 +18,14 @@ RESET_MINUTES = 30
 RESET_EVERY_SECONDS = 60
 
 LetterKind = Literal[
-    "welcome", "confirm", "new_email", "email_change_asked", "email_changed", "reset", "password_changed"
+    "welcome",
+    "confirm",
+    "new_email",
+    "email_change_asked",
+    "email_changed",
+    "reset",
+    "password_changed",
+    "api_key_made",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]

@@ -34,6 +34,9 @@ Action = Literal[
     "passkey_added",
     "passkey_removed",
     "passkey_cloned",
+    "api_key_made",
+    "api_key_revoked",
+    "api_key_used",
 ]
 
 

@@ -1,17 +1,18 @@
 """The HTTP surface of auth."""
 
-from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth import SIGN_IN, Auth
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.kernel.actor import Scope
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
 
-# Guessing passwords and making accounts by the thousand is what these stop.
-SIGN_IN = Limit("sign_in", per_minute=10, burst=10)
+# Making accounts by the thousand is what this stops, as SIGN_IN stops guessing.
 SIGN_UP = Limit("sign_up", per_minute=20, burst=40)
 # Each of these sends a letter to somebody, perhaps to somebody who did not ask for it.
 LETTERS = Limit("letters", per_minute=1, burst=5)
@@ -20,6 +21,8 @@ LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
+# Each sends a letter.
+MAKE_KEY = Limit("make_api_key", per_minute=5, burst=20)
 
 ROUTES = [
     get("/v1/auth/setup", Auth.get_setup, public=True),
@@ -28,9 +31,9 @@ ROUTES = [
     post("/v1/auth/login", Auth.log_in, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/refresh", Auth.refresh, public=True),
     post("/v1/auth/logout", Auth.log_out, status=204, public=True),
-    get("/v1/auth/me", Auth.get_me),
-    get("/v1/auth/people", Auth.find_people, limit=SEARCH),
-    get("/v1/auth/people/{user_id}", Auth.get_person),
+    get("/v1/auth/me", Auth.get_me, scope=READ_PROFILE),
+    get("/v1/auth/people", Auth.find_people, limit=SEARCH, scope=READ_PEOPLE),
+    get("/v1/auth/people/{user_id}", Auth.get_person, scope=READ_PEOPLE),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
 ]
 
@@ -50,8 +53,20 @@ SESSIONS_ROUTES = [
     get("/v1/auth/sessions", Sessions.list_sessions),
     delete("/v1/auth/sessions", Sessions.end_other_sessions),
     delete("/v1/auth/sessions/{session_id}", Sessions.end_session),
-    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE),
-    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE),
+    post(
+        "/v1/auth/people/{user_id}/suspend",
+        Sessions.suspend,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        scope=Scope(MANAGE_PEOPLE),
+    ),
+    post(
+        "/v1/auth/people/{user_id}/restore",
+        Sessions.restore,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        scope=Scope(MANAGE_PEOPLE),
+    ),
 ]
 
 ROLES_ROUTES = [
@@ -62,7 +77,7 @@ ROLES_ROUTES = [
     delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES),
 ]
 
-AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]
+AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT, scope=Scope(READ_AUDIT))]
 
 SECOND_FACTOR_ROUTES = [
     get("/v1/auth/second-factors", SecondFactors.get_second_factors),
@@ -90,4 +105,10 @@ PASSKEYS_ROUTES = [
     post("/v1/auth/passkeys/sign-in", Passkeys.sign_in_with_passkey, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/passkeys/second-step/begin", Passkeys.begin_passkey_second_step, public=True, limit=PASSKEY),
     post("/v1/auth/passkeys/step-up/begin", Passkeys.begin_passkey_step_up, limit=PASSKEY),
+]
+
+API_KEYS_ROUTES = [
+    get("/v1/auth/api-keys", ApiKeys.list_api_keys),
+    post("/v1/auth/api-keys", ApiKeys.make_api_key, status=201, limit=MAKE_KEY, wants_origin=True),
+    delete("/v1/auth/api-keys/{key_id}", ApiKeys.revoke_api_key),
 ]

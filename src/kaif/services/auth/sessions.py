@@ -8,7 +8,7 @@ from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, Sessi
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Forbidden, MissingPermission
-from kaif.services.auth import grants, store, stored_sessions
+from kaif.services.auth import grants, store, stored_keys, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.permissions import must_hold, permitted
@@ -53,6 +53,8 @@ class SessionsService:
             if not await store.suspend_account(tx, request.user_id, now_us):
                 raise PersonNotFound
             ended = await stored_sessions.end_all(tx, request.user_id, now_us)
+            # They are good again when the account is, but what they were exchanged for is not.
+            ended += await stored_keys.interrupt_all(tx, request.user_id, now_us)
             await self._audit.record(tx, actor, "account_suspended", request.user_id)
         await announce_ends(self._cache, ended)
         return Nothing()
