@@ -1,12 +1,13 @@
 import { IntlMessageFormat } from 'intl-messageformat'
 import { describe, expect, test } from 'vitest'
+import openapi from '../openapi.json'
 import en from '../src/locales/en.json'
 import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's state.
-const CHOSEN_BY_VALUE = /^(problem\.|role\.|chat\.(pending|sent|read|failed)$)/
+// Texts whose keys are put together where they are used: by a problem's code, a role's or a scope's name, a message's state.
+const CHOSEN_BY_VALUE = /^(problem\.|role\.|scope\.|scope_short\.|chat\.(pending|sent|read|failed)$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
@@ -15,6 +16,15 @@ test('every text is used', () => {
     (key) => !CHOSEN_BY_VALUE.test(key) && !new RegExp(`['"]${key}['"]`).test(sources),
   )
   expect(unused).toEqual([])
+})
+
+test('every scope of an API key has words', () => {
+  const scopes = [...JSON.stringify(openapi.paths).matchAll(/"api_key":\["([\w.]+)"\]/gu)].map(
+    ([, scope]) => scope,
+  )
+  expect(scopes).toContain('messaging.read')
+  const wordless = scopes.filter((scope) => !(`scope.${scope}` in ru) || !(`scope_short.${scope}` in ru))
+  expect(wordless).toEqual([])
 })
 
 test('both languages have the same texts', () => {
@@ -33,6 +43,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       date: '4 мая',
       when: 'вчера',
       time: '09:12',
+      ending: 'aB3d',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

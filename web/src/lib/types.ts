@@ -23,6 +23,8 @@ export type PasskeyCreation = Ok<'/v1/auth/passkeys/begin', 'post', 200>
 export type PasskeyRequest = Ok<'/v1/auth/passkeys/sign-in/begin', 'post', 200>
 export type NewCredential = components['schemas']['NewCredential']
 export type Assertion = components['schemas']['Assertion']
+export type ApiKey = Ok<'/v1/auth/api-keys', 'get', 200>['keys'][number]
+export type NewApiKey = Ok<'/v1/auth/api-keys', 'post', 201>
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
