@@ -39,6 +39,7 @@ from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.messaging import Messaging
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -66,11 +67,14 @@ from kaif.services.auth.routes import (
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
     SESSIONS_ROUTES,
+    WALLETS_ROUTES,
 )
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.wallet_proofs import WalletProofs
+from kaif.services.auth.wallets import WalletsService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.routes import ROUTES as MESSAGING_ROUTES
@@ -87,6 +91,7 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
     (ApiKeys, API_KEYS_ROUTES),
+    (Wallets, WALLETS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
@@ -141,8 +146,8 @@ async def auth_services(
     audit = AuditLog(settings.audit_key, clock)
     auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
-    assertions = Assertions(party, audit)
-    factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
+    assertions, wallet_proofs = Assertions(party, audit), WalletProofs(settings.public_url)
+    factors = SecondFactorsService(database, passwords, signer, assertions, wallet_proofs, audit, clock, open_session)
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     reactions = auth_reactions.Reactions(database, mail, letters, clock)
     bus: Bus = OutboxBus(database)
@@ -160,6 +165,9 @@ async def auth_services(
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
+                Wallets: WalletsService(
+                    database, wallet_proofs, audit, clock, auth_service.enter, auth_service.register_by_wallet
+                ),
                 ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
             }
     finally:
@@ -248,6 +256,7 @@ def _own_pages(
         "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}),
         "/metrics": pages.metrics(metrics, settings.metrics_token),
         "/openapi.json": pages.openapi(document()),
+        "/tonconnect-manifest.json": pages.ton_manifest(settings.public_url),
         "/v1/csp-reports": pages.csp_reports(),
     }
     if isinstance(mail, DevMailbox):

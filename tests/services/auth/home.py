@@ -18,9 +18,11 @@ from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -39,6 +41,8 @@ class Home:
         self.api_keys: ApiKeys
         self.sessions: Sessions
         self.roles: Roles
+        self.factors: SecondFactors
+        self.wallets: Wallets
         self.audit: Audit
         self._mailbox = DevMailbox(folder / "mailbox")
 
@@ -97,5 +101,6 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.api_keys, home.sessions = services[ApiKeys], services[Sessions]
+            home.factors, home.wallets = services[SecondFactors], services[Wallets]
             home.roles, home.audit = services[Roles], services[Audit]
             yield home

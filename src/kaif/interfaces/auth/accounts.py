@@ -26,6 +26,8 @@ LetterKind = Literal[
     "reset",
     "password_changed",
     "api_key_made",
+    "wallet_linked",
+    "wallet_unlinked",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]

@@ -37,6 +37,8 @@ Action = Literal[
     "api_key_made",
     "api_key_revoked",
     "api_key_used",
+    "wallet_linked",
+    "wallet_unlinked",
 ]
 
 

@@ -33,6 +33,7 @@ from kaif.services.auth import (
     store,
     stored_keys,
     stored_sessions,
+    wallet_store,
 )
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
@@ -184,6 +185,7 @@ class AccountsService:
             ended += await stored_keys.revoke_all(tx, account.id, now_us)
             await enrolments.remove_totp(tx, account.id)
             await credentials.forget(tx, account.id)
+            await wallet_store.forget(tx, account.id)
             await challenges.end_all(tx, account.id)
             await self._audit.record(tx, actor, "account_deleted", account.id)
             await tx.publish(PersonChanged(person=nameless.person))

@@ -8,6 +8,7 @@ from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import Scope
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -21,6 +22,8 @@ LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
+# A page asks for one each time that somebody chooses a wallet.
+WALLET = Limit("wallet", per_minute=60, burst=60)
 # Each sends a letter.
 MAKE_KEY = Limit("make_api_key", per_minute=5, burst=20)
 
@@ -111,4 +114,22 @@ API_KEYS_ROUTES = [
     get("/v1/auth/api-keys", ApiKeys.list_api_keys),
     post("/v1/auth/api-keys", ApiKeys.make_api_key, status=201, limit=MAKE_KEY, wants_origin=True),
     delete("/v1/auth/api-keys/{key_id}", ApiKeys.revoke_api_key),
+]
+
+WALLETS_ROUTES = [
+    post("/v1/auth/wallets/sign-in/begin", Wallets.begin_wallet_sign_in, public=True, limit=WALLET),
+    post("/v1/auth/wallets/sign-in", Wallets.sign_in_by_wallet, public=True, limit=SIGN_IN, wants_origin=True),
+    post(
+        "/v1/auth/wallets/register",
+        Wallets.register_by_wallet,
+        status=201,
+        public=True,
+        limit=SIGN_UP,
+        wants_origin=True,
+    ),
+    get("/v1/auth/wallets", Wallets.list_wallets),
+    post("/v1/auth/wallets/link/begin", Wallets.begin_wallet_link, limit=WALLET),
+    post("/v1/auth/wallets/link", Wallets.link_wallet, status=201, limit=WALLET, wants_origin=True),
+    post("/v1/auth/wallets/step-up/begin", Wallets.begin_wallet_step_up, limit=WALLET),
+    delete("/v1/auth/wallets/{wallet_id}", Wallets.unlink_wallet),
 ]

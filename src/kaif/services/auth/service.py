@@ -34,6 +34,7 @@ from kaif.interfaces.auth import (
 )
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
 from kaif.interfaces.auth.sessions import AccountSuspended
+from kaif.interfaces.auth.wallets import RegisterByWallet
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated
@@ -44,7 +45,11 @@ from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
+from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
+
+# An account without a password has none that is right.
+NO_PASSWORD = ""
 
 
 class AuthService:
@@ -76,12 +81,23 @@ class AuthService:
             raise SetupRequired
         return await self._create_account(actor, request)
 
-    async def _create_account(self, actor: Actor, wanted: Register, role: str = "") -> Tokens:
+    async def register_by_wallet(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
+        """For somebody who has proved that a wallet is theirs."""
+        if not await store.is_set_up(self._database):
+            raise SetupRequired
+        return await self._create_account(actor, wanted, claim=claim)
+
+    async def _create_account(
+        self, actor: Actor, wanted: Register | RegisterByWallet, role: str = "", claim: Claim | None = None
+    ) -> Tokens:
+        """The one place where accounts are made: by a password, or on a claim."""
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
-        await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
+        if isinstance(wanted, Register):
+            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash, now_us = await self._passwords.hash(wanted.password), self._clock()
+        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, Register) else NO_PASSWORD
+        now_us = self._clock()
         account = Account(
             UserId(new_id()), username, email, display_name, password_hash, now_us, role, language=wanted.language
         )
@@ -89,16 +105,19 @@ class AuthService:
             async with self._database.transaction() as tx:
                 if role == OWNER:
                     await store.claim_setup(tx, account.id)
+                if claim:
+                    await claim.link(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
                 link_id = await links.issue(tx, account.id, links.CONFIRM, email, now_us)
                 await tx.publish(model.letter_due(account, "welcome", link_id or ""))
                 person = msgspec.structs.replace(actor, user_id=account.id)
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles)
+                by = claim.by if claim else {}
+                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
-            raise SetupCodeWrong from None
+            raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
 
     async def _refuse_taken(self, username: str, email: str) -> None:
@@ -116,8 +135,13 @@ class AuthService:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
+        return await self.enter(actor, account)
+
+    async def enter(self, actor: Actor, account: Account) -> Tokens:
+        """For someone who has proved who they are by one factor. Raises SecondFactorRequired where that is not all."""
         if methods := await ways_in.second_steps(self._database, account.id):
-            raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
+            challenge = await self._new_challenge(account)
+            raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
         return await self.open_session(actor, account)
 
     async def _new_challenge(self, account: Account) -> str:
