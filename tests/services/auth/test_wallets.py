@@ -401,6 +401,22 @@ async def test_what_is_not_the_wallets_own_proves_nothing(
         await enter(embedded_home, forged)
 
 
+@pytest.mark.parametrize("names_key_of", ["itself", "the owner"])
+async def test_who_signs_for_an_address_with_another_key_proves_nothing(embedded_home: Home, names_key_of: str) -> None:
+    mine, imposter = TonWallet(), TonWallet()
+    challenge = await ton_challenge(embedded_home, mine)
+
+    imposter.hash = mine.hash
+    proof = imposter.prove(challenge, embedded_home.now_us)
+    forged = proof if names_key_of == "itself" else changed(proof, public_key=mine.public_key.hex())
+
+    for one in (forged, changed(forged, state_init=mine.state_init)):
+        with pytest.raises((WalletRefused, WalletProofEnded)):
+            await enter(embedded_home, one)
+    entries = await told(embedded_home, "sign_in_failed")
+    assert entries[0].details == {"wallet": "wallet_refused"}
+
+
 async def test_a_wallet_of_the_master_chain_is_refused(embedded_home: Home) -> None:
     wallet = TonWallet(workchain=-1)
     challenge = await embedded_home.wallets.begin_wallet_sign_in(NOBODY, wallet.begin())
@@ -465,6 +481,18 @@ async def test_two_tickets_of_one_wallet_make_one_account(home: Home, wallet: An
 
     with pytest.raises(WalletTaken):
         await home.wallets.register_by_wallet(NOBODY, wanted(second, "boris"))
+
+
+async def test_a_ticket_that_was_used_is_spent_even_when_its_wallet_is_free_again(home: Home) -> None:
+    await set_up(home.auth)
+    wallet = EthereumWallet()
+    given = await ticket(home, wallet)
+    vera = await home.wallets.register_by_wallet(NOBODY, wanted(given))
+    await link(home, vera, TonWallet())
+    await unlink(home, vera, (await wallets_of(home, vera))[0])
+
+    with pytest.raises(WalletRegistrationEnded):
+        await home.wallets.register_by_wallet(NOBODY, wanted(given, "boris"))
 
 
 async def test_a_taken_name_or_address_leaves_the_ticket_good(home: Home, wallet: AnyWallet) -> None:

@@ -87,9 +87,7 @@ class WalletsService:
         async def link(tx: Transaction, user_id: UserId) -> None:
             if not await wallet_store.spend_ticket(tx, ticket_hash, now_us):
                 raise WalletRegistrationEnded
-            # Two sign-ins of one stranger have two tickets.
-            if await wallet_store.find(tx, proved):
-                raise WalletTaken
+            # Two sign-ins of one stranger have two tickets: the second one finds the wallet taken.
             await wallet_store.add(tx, _new_wallet(user_id, proved, now_us))
 
         return await self._register(actor, request, Claim(link, {"wallet": proved.chain}, WalletTaken))
