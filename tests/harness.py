@@ -27,6 +27,7 @@ from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
@@ -572,6 +573,7 @@ class Services(NamedTuple):
     messaging: Messaging
     sessions: Sessions
     passkeys: Passkeys
+    accounts: Accounts
     api_keys: ApiKeys
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
@@ -613,5 +615,6 @@ async def wired_services(
             messaging,
             auths[Sessions],
             auths[Passkeys],
+            auths[Accounts],
             auths[ApiKeys],
         )

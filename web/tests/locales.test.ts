@@ -6,8 +6,10 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's or a scope's name, a message's state.
-const CHOSEN_BY_VALUE = /^(problem\.|role\.|scope\.|scope_short\.|chat\.(pending|sent|read|failed)$)/
+// Texts whose keys are put together where they are used: by a problem's code, the name of a role, of a scope or of
+// who erased, a message's state.
+const CHOSEN_BY_VALUE =
+  /^(problem\.|role\.|scope\.|scope_short\.|erased\.holder_|chat\.(pending|sent|read|failed)$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })

@@ -35,12 +35,15 @@ from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Route, Table
@@ -53,8 +56,10 @@ from kaif.services.auth.api_keys import ApiKeysService
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.letters import Letters
+from kaif.services.auth.own_data import OwnDataService
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.relying_party import relying_party_at
@@ -63,6 +68,8 @@ from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     API_KEYS_ROUTES,
     AUDIT_ROUTES,
+    CAPTCHA_ROUTES,
+    OWN_DATA_ROUTES,
     PASSKEYS_ROUTES,
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
@@ -85,6 +92,8 @@ from kaif.services.messaging.service import MessagingService
 AUTH: list[tuple[type, list[Route]]] = [
     (Auth, AUTH_ROUTES),
     (Accounts, ACCOUNTS_ROUTES),
+    (OwnData, OWN_DATA_ROUTES),
+    (Captchas, CAPTCHA_ROUTES),
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Passkeys, PASSKEYS_ROUTES),
@@ -144,7 +153,8 @@ async def auth_services(
     await database.migrate("auth", _migrations(auth))
     passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
     audit = AuditLog(settings.audit_key, clock)
-    auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
+    captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
+    auth_service = AuthService(database, cache, passwords, signer, captcha, audit, clock, settings.setup_code)
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions, wallet_proofs = Assertions(party, audit), WalletProofs(settings.public_url)
     factors = SecondFactorsService(database, passwords, signer, assertions, wallet_proofs, audit, clock, open_session)
@@ -154,12 +164,15 @@ async def auth_services(
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, auth_reactions.LETTERS)
     bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, auth_reactions.POSTPONED)
     bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
+    bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
     await bus.start()
     try:
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
                 Auth: auth_service,
-                Accounts: AccountsService(database, cache, passwords, signer, audit, clock),
+                Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
+                OwnData: OwnDataService(database, clock),
+                Captchas: captcha,
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
@@ -197,7 +210,9 @@ async def messaging_service(database: Database, cache: Cache, auth: Auth) -> Asy
     announcer = Announcer(cache)
     sender = Sender(database, announcer, now_us)
     bus: Bus = OutboxBus(database)
-    bus.subscribe("messaging.people", PersonChanged, Reactions(database).remember_person)
+    reactions = Reactions(database)
+    bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
+    bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     await bus.start()
     try:
         yield MessagingService(database, auth, announcer, sender, now_us)

@@ -18,7 +18,9 @@ from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
@@ -38,6 +40,8 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
+        self.own_data: OwnData
+        self.captchas: Captchas
         self.api_keys: ApiKeys
         self.sessions: Sessions
         self.roles: Roles
@@ -100,6 +104,7 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
+            home.own_data, home.captchas = services[OwnData], services[Captchas]
             home.api_keys, home.sessions = services[ApiKeys], services[Sessions]
             home.factors, home.wallets = services[SecondFactors], services[Wallets]
             home.roles, home.audit = services[Roles], services[Audit]

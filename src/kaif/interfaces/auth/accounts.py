@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
 from kaif.kernel.events import Event
@@ -25,6 +26,8 @@ LetterKind = Literal[
     "email_changed",
     "reset",
     "password_changed",
+    "new_device",
+    "passkey_cloned",
     "api_key_made",
     "wallet_linked",
     "wallet_unlinked",
@@ -49,6 +52,7 @@ class ChangeEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ForgetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Email
+    captcha: CaptchaAnswer = ""
 
 
 class ResetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,11 +76,16 @@ class ChangeLanguage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeleteAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    password: GivenPassword
+    """An account that has no password is deleted without, soon after a sign-in."""
+
+    password: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class LetterDue(Event, frozen=True, kw_only=True):
-    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it."""
+    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it.
+
+    `details` are what the letter tells beside the names that all letters know; an empty one is called unknown.
+    """
 
     name: ClassVar[str] = "auth.letter_due.v1"
     kind: LetterKind
@@ -84,6 +93,7 @@ class LetterDue(Event, frozen=True, kw_only=True):
     address: str
     language: Language
     link_id: str = ""
+    details: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -112,7 +122,8 @@ class LinkSpent(Forbidden):
 
 
 class PasswordTooShort(Invalid):
-    code, detail = "password_too_short", "The password needs at least 15 characters."
+    code = "password_too_short"
+    detail = "The password needs at least 15 characters, or 8 for an account with a second factor."
 
 
 class PasswordTooLong(Invalid):
@@ -151,7 +162,10 @@ class Accounts(Protocol):
         ...
 
     async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
-        """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address."""
+        """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address.
+
+        Raises CaptchaRequired (in `captcha`).
+        """
         ...
 
     async def reset_password(self, actor: Actor, request: ResetPassword) -> Nothing:
@@ -170,7 +184,11 @@ class Accounts(Protocol):
         """Letters are written in this language from now on."""
         ...
 
-    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
-        """End all sessions and forget who it was; what was written stays, under a name that says so. The username and
-        the address become free. Raises WrongPassword, LastOwner (in `roles`), Busy."""
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
+        """End all sessions and erase what is held about the person; what was written stays, under a name that says so.
+
+        The username and the address become free. Other services erase after the answer: its receipt tells by
+        `get_erasure` (in `own_data`) when they have. Raises WrongPassword, StepUpRequired (in `factors`), LastOwner
+        (in `roles`), Busy.
+        """
         ...

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import DisplayName, Email, Language, Nothing, Tokens, Username
+from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, Language, Nothing, Tokens, Username
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -97,6 +97,7 @@ class RegisterByWallet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Email
     display_name: DisplayName | None = None
     language: Language = "en"
+    captcha: CaptchaAnswer = ""
 
 
 class UnlinkWallet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,7 +174,8 @@ class Wallets(Protocol):
         """Make an account that has no password and is linked to the wallet, and its first session.
 
         A letter with a link that confirms the address follows. Raises WalletRegistrationEnded, SetupRequired,
-        UsernameTaken, EmailTaken, BadDisplayName, WalletTaken; after all but the first the ticket is still good.
+        UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), WalletTaken; after all but the first
+        the ticket is still good.
         """
         ...
 

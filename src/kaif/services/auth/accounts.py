@@ -16,16 +16,19 @@ from kaif.interfaces.auth.accounts import (
     ForgetPassword,
     LinkSpent,
     PasswordForgotten,
+    PasswordTooShort,
     ResetPassword,
 )
+from kaif.interfaces.auth.own_data import Erasure
 from kaif.interfaces.auth.roles import LastOwner
+from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
+from kaif.kernel.ids import new_id
 from kaif.services.auth import (
     challenges,
-    credentials,
-    enrolments,
+    erasure_store,
     grants,
     links,
     model,
@@ -33,14 +36,17 @@ from kaif.services.auth import (
     store,
     stored_keys,
     stored_sessions,
-    wallet_store,
+    ways_in,
 )
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
-from kaif.services.auth.model import Account, letter_due
-from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.model import Account, NewPassword, letter_due
+from kaif.services.auth.passwords import Passwords, normalised
 from kaif.services.auth.permissions import OWNER
+from kaif.services.auth.stepping_up import count_guess, require_recent_authentication
 from kaif.services.auth.tokens import Signer
 
 
@@ -51,11 +57,13 @@ class AccountsService:
         cache: Cache,
         passwords: Passwords,
         signer: Signer,
+        captcha: Captcha,
         audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
+        self._captcha = captcha
         self._accounts = store.accounts(database)
 
     # The address
@@ -106,6 +114,7 @@ class AccountsService:
     # The password
 
     async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
+        await self._captcha.require(request.captcha)
         # Whether there is such an account is looked up later, where nobody can measure it.
         async with self._database.transaction() as tx:
             await tx.publish(PasswordForgotten(email=request.email.lower()))
@@ -117,14 +126,13 @@ class AccountsService:
         account = await self._accounts(link.user_id) if link and link.purpose == RESET else None
         if account is None or account.deleted_at_us is not None:
             raise LinkSpent
-        password_hash = await self._new_hash(account, request.password)
-        now_us = self._clock()
+        new, now_us = await self._new_password(account, request.password), self._clock()
         async with self._database.transaction() as tx:
             used = await links.use_up(tx, link_id, now_us)
             # Who has opened the letter has the address; who has another one by now must not come in by the old.
             if used is None or not await people.confirm_email(tx, account.id, used.email, now_us):
                 raise LinkSpent
-            if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
+            if not await self._replace_password(tx, account, new, now_us):
                 raise LinkSpent
             await links.withdraw(tx, account.id, [NEW_EMAIL])
             ended = await stored_sessions.end_all(tx, account.id, now_us)
@@ -135,9 +143,9 @@ class AccountsService:
 
     async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:
         account = await self._proved(actor, request.current_password)
-        password_hash, now_us = await self._new_hash(account, request.password), self._clock()
+        new, now_us = await self._new_password(account, request.password), self._clock()
         async with self._database.transaction() as tx:
-            if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
+            if not await self._replace_password(tx, account, new, now_us):
                 raise WrongPassword
             await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
             ended = await stored_sessions.end_all(tx, account.id, now_us, kept=actor.session_id)
@@ -146,9 +154,19 @@ class AccountsService:
         await announce_ends(self._cache, ended)
         return Nothing()
 
-    async def _new_hash(self, account: Account, password: str) -> str:
-        await self._passwords.refuse_weak(password, [account.username, account.email, account.display_name])
-        return await self._passwords.hash(password)
+    async def _new_password(self, account: Account, password: str) -> NewPassword:
+        about = [account.username, account.email, account.display_name]
+        alone = not await ways_in.second_steps(self._database, account.id)
+        await self._passwords.refuse_weak(password, about, alone=alone)
+        return NewPassword(await self._passwords.hash(password), is_short(normalised(password)))
+
+    async def _replace_password(self, tx: Transaction, account: Account, new: NewPassword, now_us: int) -> bool:
+        """False when the password has changed meanwhile. Raises PasswordTooShort when the second factor has gone."""
+        changed = await people.change_password(tx, account.id, new, account.password_hash, now_us)
+        # The row is locked now, as it is by whoever removes the factor.
+        if new.is_short and not await ways_in.second_steps(tx, account.id):
+            raise PasswordTooShort(path="$.password")
+        return changed
 
     # Name and language
 
@@ -171,9 +189,9 @@ class AccountsService:
 
     # Leaving
 
-    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
-        account = await self._proved(actor, request.password)
-        nameless, now_us = model.nameless(account), self._clock()
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
+        account = await self._leaving(actor, request.password)
+        nameless, now_us, erasure_id = model.nameless(account), self._clock(), new_id()
         async with self._database.transaction() as tx:
             privileged = await grants.lock_privileged(tx)
             owners = [user_id for user_id, roles in privileged.items() if OWNER in roles.split()]
@@ -182,15 +200,17 @@ class AccountsService:
             if not await people.forget(tx, nameless, account.password_hash, now_us):
                 raise WrongPassword
             ended = await stored_sessions.end_all(tx, account.id, now_us)
-            ended += await stored_keys.revoke_all(tx, account.id, now_us)
-            await enrolments.remove_totp(tx, account.id)
-            await credentials.forget(tx, account.id)
-            await wallet_store.forget(tx, account.id)
-            await challenges.end_all(tx, account.id)
-            await self._audit.record(tx, actor, "account_deleted", account.id)
+            keys = await stored_keys.interrupt_all(tx, account.id, now_us)
+            erased = {"sessions": len(ended), "account": 1, **await erasure_store.erase(tx, account.id)}
+            await erasure_store.add(tx, erasure_id, now_us)
+            await erasure_store.add_part(tx, erasure_id, "auth", erased, now_us)
             await tx.publish(PersonChanged(person=nameless.person))
-        await announce_ends(self._cache, ended)
-        return Nothing()
+            await tx.publish(PersonErased(erasure_id=erasure_id, remains=nameless.person))
+            await self._audit.record(tx, actor, "account_deleted", account.id, erasure=erasure_id)
+        await announce_ends(self._cache, [*ended, *keys])
+        erasure = await erasure_store.find(self._database, erasure_id)
+        assert erasure, "it was kept just now"
+        return erasure
 
     # Who it is
 
@@ -207,9 +227,20 @@ class AccountsService:
             raise Unauthenticated
         return account
 
-    async def _proved(self, actor: Actor, password: str) -> Account:
-        """The actor's account. Raises WrongPassword."""
+    async def _leaving(self, actor: Actor, password: str) -> Account:
+        """The actor's account, proved by its password, or by a recent sign-in if it has none."""
         account = await self._me(actor)
+        if account.password_hash:
+            return await self._proved(actor, password)
+        await require_recent_authentication(self._database, actor, self._clock())
+        return account
+
+    async def _proved(self, actor: Actor, password: str) -> Account:
+        """The actor's account. Raises WrongPassword, TooManyTries."""
+        account = await self._me(actor)
+        await count_guess(self._database, account.id, self._clock())
         if not await self._passwords.verify(account.password_hash, password):
             raise WrongPassword
+        async with self._database.transaction() as tx:
+            await challenges.forget_guesses(tx, account.id, "step_up")
         return account

@@ -7,7 +7,7 @@ import msgspec
 
 from kaif.interfaces.auth import BadDisplayName, Language, Person, User
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind
-from kaif.interfaces.auth.sessions import DeviceKind, DeviceWasNew, Session
+from kaif.interfaces.auth.sessions import DeviceKind, Session
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.text import clean_name
@@ -40,6 +40,7 @@ class Account(msgspec.Struct, frozen=True):
     language: Language = "en"
     password_changed_at_us: int | None = None
     deleted_at_us: int | None = None
+    short_password: int = 0
 
     def user(self, permissions: frozenset[Permission]) -> User:
         """As the person sees themselves."""
@@ -59,6 +60,13 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def person(self) -> Person:
         return Person(self.id, self.username, self.display_name)
+
+
+class NewPassword(msgspec.Struct, frozen=True):
+    """`is_short` when it is good only beside a second factor."""
+
+    hash: str
+    is_short: bool
 
 
 class NewSession(msgspec.Struct, frozen=True):
@@ -81,14 +89,10 @@ class NewSession(msgspec.Struct, frozen=True):
         return self.opened_at_us + SESSION_IDLE_US
 
     @property
-    def device_was_new(self) -> DeviceWasNew:
-        return DeviceWasNew(
-            user_id=self.user_id,
-            session_id=self.id,
-            device=self.device,
-            address=self.address,
-            opened_at=as_datetime(self.opened_at_us),
-        )
+    def details(self) -> dict[str, str]:
+        """For a letter about it."""
+        opened_at = as_datetime(self.opened_at_us)
+        return {"device": self.device, "address": self.address, "time": f"{opened_at:%Y-%m-%d %H:%M} UTC"}
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -127,10 +131,17 @@ def nameless(account: Account) -> Account:
     return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us)
 
 
-def letter_due(account: Account, kind: LetterKind, link_id: str = "", *, address: str = "") -> LetterDue:
+def letter_due(
+    account: Account, kind: LetterKind, link_id: str = "", *, address: str = "", details: dict[str, str] | None = None
+) -> LetterDue:
     """To the account's own address unless another one is named."""
     return LetterDue(
-        kind=kind, user_id=account.id, address=address or account.email, language=account.language, link_id=link_id
+        kind=kind,
+        user_id=account.id,
+        address=address or account.email,
+        language=account.language,
+        link_id=link_id,
+        details=details or {},
     )
 
 

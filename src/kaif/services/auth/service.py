@@ -42,9 +42,11 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
+from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
 
@@ -59,13 +61,15 @@ class AuthService:
         cache: Cache,
         passwords: Passwords,
         signer: Signer,
+        captcha: Captcha,
         audit: AuditLog,
         clock: Clock,
         setup_code: str,
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._setup_code = setup_code
+        self._captcha, self._setup_code = captcha, setup_code
+        self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -79,12 +83,14 @@ class AuthService:
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
+        await self._captcha.require(request.captcha)
         return await self._create_account(actor, request)
 
     async def register_by_wallet(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
         """For somebody who has proved that a wallet is theirs."""
         if not await store.is_set_up(self._database):
             raise SetupRequired
+        await self._captcha.require(wanted.captcha)
         return await self._create_account(actor, wanted, claim=claim)
 
     async def _create_account(
@@ -128,11 +134,14 @@ class AuthService:
             raise EmailTaken(path="$.email")
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        account = await store.find_by_login(self._database, request.login.strip().lower())
+        login = request.login.strip().lower()
+        account = await store.find_by_login(self._database, login)
+        attempt = await self._guard.admit(actor, login, account, request.captcha)
         right = await self._passwords.verify(account.password_hash if account else None, request.password)
         if account is None or not right:
             await self._record_failure(actor, account)
             raise InvalidCredentials
+        await self._guard.forgive(attempt)
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
         return await self.enter(actor, account)
@@ -181,10 +190,12 @@ class AuthService:
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
             await store.add_session(tx, session, device_was_new=was_new)
-            if was_new:
-                await tx.publish(session.device_was_new)
+            # An address that nobody has proved may be a stranger's, who has no part in this.
+            if was_new and now.email_confirmed_at_us:
+                await tx.publish(model.letter_due(now, "new_device", details=session.details))
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
-            await self._audit.record(tx, person, "signed_in", account.id, session=session.id, device=session.device)
+            details = {"session": session.id, "device": session.device, "new_device": was_new}
+            await self._audit.record(tx, person, "signed_in", account.id, **details)
         return await self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:

@@ -142,12 +142,6 @@ async def remove(tx: Transaction, user_id: UserId, wallet_id: WalletId) -> Store
     return found[0] if found else None
 
 
-async def forget(tx: Transaction, user_id: UserId) -> None:
-    """All that there is of an account."""
-    await tx.execute("DELETE FROM auth_wallets WHERE user_id = :user_id", user_id=user_id)
-    await tx.execute("DELETE FROM auth_wallet_nonces WHERE user_id = :user_id", user_id=user_id)
-
-
 # Those without an account
 
 
