@@ -28,6 +28,7 @@ from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -574,6 +575,7 @@ class Services(NamedTuple):
     sessions: Sessions
     passkeys: Passkeys
     accounts: Accounts
+    api_keys: ApiKeys
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -615,4 +617,5 @@ async def wired_services(
             auths[Sessions],
             auths[Passkeys],
             auths[Accounts],
+            auths[ApiKeys],
         )

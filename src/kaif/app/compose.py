@@ -20,6 +20,7 @@ from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.gateway import openid, pages
 from kaif.gateway.access_log import AccessLog, Sink
+from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
@@ -32,6 +33,7 @@ from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
+from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
@@ -44,6 +46,7 @@ from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import NOBODY
@@ -55,6 +58,7 @@ from kaif.services import auth, messaging
 from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
 from kaif.services.auth.admission import Admission
+from kaif.services.auth.api_keys import ApiKeysService
 from kaif.services.auth.applications import ApplicationsService
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
@@ -74,6 +78,7 @@ from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
+    API_KEYS_ROUTES,
     APPLICATIONS_ROUTES,
     AUDIT_ROUTES,
     AUTHORIZATIONS_ROUTES,
@@ -86,6 +91,7 @@ from kaif.services.auth.routes import (
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
     SESSIONS_ROUTES,
+    WALLETS_ROUTES,
 )
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
 from kaif.services.auth.sealing import Sealer
@@ -93,6 +99,8 @@ from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.wallet_proofs import WalletProofs
+from kaif.services.auth.wallets import WalletsService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.routes import ROUTES as MESSAGING_ROUTES
@@ -117,9 +125,13 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Authorizations, AUTHORIZATIONS_ROUTES),
     # The gateway has pages for it: it speaks another wire than routes do.
     (OpenId, []),
+    (ApiKeys, API_KEYS_ROUTES),
+    (Wallets, WALLETS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
+# What API keys can be made for: no more than some route asks for.
+SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
 # Who serves an interface: the service itself, or a proxy of it.
 Services = dict[type, Any]
 CLIENT = Path(kaif.__file__).parent / "web"
@@ -173,8 +185,8 @@ async def auth_services(
         database, cache, passwords, signer, captcha, audit, admission, clock, settings.setup_code
     )
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
-    assertions = Assertions(party, audit)
-    factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
+    assertions, wallet_proofs = Assertions(party, audit), WalletProofs(settings.public_url)
+    factors = SecondFactorsService(database, passwords, signer, assertions, wallet_proofs, audit, clock, open_session)
     keys = SigningKeys(database, Sealer(signer.key_for("keys of ID tokens")), clock)
     issuer = settings.public_url
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
@@ -203,6 +215,10 @@ async def auth_services(
                 Applications: ApplicationsService(database, keys, audit, clock),
                 Authorizations: AuthorizationsService(database, signer, keys, audit, clock, issuer),
                 OpenId: OpenIdService(database, signer, keys, audit, clock, issuer),
+                Wallets: WalletsService(
+                    database, wallet_proofs, audit, clock, auth_service.enter, auth_service.register_on_claim
+                ),
+                ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
             }
     finally:
         await bus.close()
@@ -255,14 +271,15 @@ async def edge(
     auth, messaging = services[Auth], services[Messaging]
     identity = Identity(auth, cache)
     limits = Limits(settings.limits_scale)
+    key_ring = KeyRing(services[ApiKeys], identity, limits)
     metrics = Metrics()
     hub = Hub(messaging, cache, PresenceBoard(cache))
-    sockets = Sockets(identity, hub, messaging, limits, settings.trusted_proxies)
+    sockets = Sockets(identity, key_ring, hub, messaging, limits, settings.trusted_proxies)
     lines = AccessLog(access_log)
     table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
     own: dict[str, Page] = {}
     client = StaticFiles(CLIENT)
-    gateway = Gateway(table, own, identity, limits, client, metrics, lines, sockets)
+    gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
@@ -293,6 +310,7 @@ def _own_pages(
         "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}),
         "/metrics": pages.metrics(metrics, settings.metrics_token),
         "/openapi.json": pages.openapi(document()),
+        "/tonconnect-manifest.json": pages.ton_manifest(settings.public_url),
         "/v1/csp-reports": pages.csp_reports(),
     }
     own["/operator/mailbox"] = pages.mailbox(mail if isinstance(mail, DevMailbox) else None, may_read_mailbox)

@@ -13,7 +13,8 @@ from kaif.gateway import cookies
 from kaif.gateway.access_log import AccessLog
 from kaif.gateway.addresses import limit_subject
 from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer, lines
-from kaif.gateway.identity import Identity, bearer_token
+from kaif.gateway.api_keys import KeyRing, given_key
+from kaif.gateway.identity import ApiKeyGiven, Identity, bearer_token
 from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.requests import Request
@@ -21,8 +22,8 @@ from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Tokens
 from kaif.kernel.actor import NOBODY, Actor, Permission
-from kaif.kernel.errors import Limited, MissingPermission, NotFound, Unauthenticated
-from kaif.kernel.http import Endpoint, Table, problem_of
+from kaif.kernel.errors import InsufficientScope, Limited, MissingPermission, NotFound, Unauthenticated
+from kaif.kernel.http import Endpoint, Route, Table, problem_of
 from kaif.kernel.http.problems import MethodNotAllowed, UnsupportedMediaType, unreadable
 from kaif.kernel.limits import Limit
 
@@ -39,6 +40,7 @@ class Gateway:
         table: Table,
         pages: dict[str, Page],
         identity: Identity,
+        key_ring: KeyRing,
         limits: Limits,
         static: StaticFiles,
         metrics: Metrics,
@@ -46,7 +48,7 @@ class Gateway:
         sockets: Sockets,
     ) -> None:
         self._table, self._pages, self._static = table, pages, static
-        self._identity, self._limits = identity, limits
+        self._identity, self._key_ring, self._limits = identity, key_ring, limits
         self._requests, self._access_log = metrics.requests, access_log
         self._sockets = sockets
         self._ids = map(f"{os.urandom(6).hex()}-{{:x}}".format, itertools.count(1))
@@ -67,8 +69,8 @@ class Gateway:
         self._record(request, status, 0.0)
         return self._problem(request, unreadable(status))
 
-    def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
-        self._sockets.upgrade(transport, head)
+    def upgrade(self, transport: asyncio.Transport, head: bytes, headers: dict[bytes, bytes]) -> None:
+        self._sockets.upgrade(transport, head, headers)
 
     def _record(self, request: Request, status: int, seconds: float) -> None:
         self._requests.observe(request.method, request.route, status, seconds)
@@ -91,7 +93,10 @@ class Gateway:
             raise MethodNotAllowed(allow=", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])})))
         route = endpoint.route
         request.route = route.path
-        self._identify(request, public=route.public)
+        try:
+            self._identify(request, public=route.public)
+        except ApiKeyGiven:
+            await self._identify_by_key(request, route)
         self._limit(request, route.limit, public=route.public)
         if route.needs:
             require(request.actor, route.needs)
@@ -125,6 +130,13 @@ class Gateway:
                 raise
         if not public and not request.actor.user_id:
             raise Unauthenticated
+
+    async def _identify_by_key(self, request: Request, route: Route) -> None:
+        """Raises ApiKeyRefused, AccountSuspended, InsufficientScope, Limited."""
+        request.actor = (await self._key_ring.verify(given_key(request.headers), request.address)).actor
+        if route.scope not in (request.actor.scopes or ()):
+            self._limit(request, route.limit, public=False)
+            raise InsufficientScope(**({"scope": route.scope} if route.scope else {}))
 
     def _actor(self, request: Request) -> Actor:
         if authorization := request.headers.get(b"authorization"):

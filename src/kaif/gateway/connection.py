@@ -50,8 +50,8 @@ class Edge(Protocol):
         """The answer to what could not be read as a request."""
         ...
 
-    def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
-        """Take the connection over; `head` is all that came so far."""
+    def upgrade(self, transport: asyncio.Transport, head: bytes, headers: dict[bytes, bytes]) -> None:
+        """Take the connection over; `head` is all that came so far, `headers` those of KEPT_HEADERS in it."""
         ...
 
 
@@ -346,7 +346,7 @@ class Connection(asyncio.Protocol):
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
         self._let_go()
-        self._edge.upgrade(self._transport, head)
+        self._edge.upgrade(self._transport, head, self._headers)
 
     def _let_go(self) -> None:
         self._all.discard(self)

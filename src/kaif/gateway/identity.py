@@ -17,6 +17,7 @@ from kaif.interfaces.auth import (
     SessionEnded,
 )
 from kaif.kernel.actor import NOBODY, SessionId, UserId
+from kaif.kernel.api_keys import PREFIX
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError, Unauthenticated
@@ -25,6 +26,10 @@ from kaif.kernel.tokens import TokenExpired, Verified, Verifier
 REMEMBERED_TOKENS_MAX = 100_000
 
 _change = msgspec.msgpack.Decoder(PermissionChange)
+
+
+class ApiKeyGiven(Unauthenticated):
+    """What was given is no token but an API key, which only takes longer to tell: `KeyRing` does."""
 
 
 class Identity:
@@ -78,10 +83,10 @@ class Identity:
         self.on_end(session_id)
 
     def verify(self, token: bytes) -> Verified:
-        """Raises Unauthenticated, TokenExpired, SessionEnded."""
+        """Raises Unauthenticated, ApiKeyGiven, TokenExpired, SessionEnded."""
         known = self._verified.get(token)
         if known is None:
-            known = self._verifier.verify(token, time.time())
+            known = self._read_persons(token)
             if len(self._verified) >= REMEMBERED_TOKENS_MAX:
                 self._verified.clear()
             self._verified[token] = known
@@ -92,6 +97,27 @@ class Identity:
         if known.actor.session_id in self._ended:
             raise SessionEnded
         return known
+
+    def _read_persons(self, token: bytes) -> Verified:
+        if token.startswith(PREFIX):
+            raise ApiKeyGiven
+        verified = self.read(token)
+        # What a key was exchanged for never leaves the gateway: whoever brings it has not got it from us.
+        if verified.actor.scopes is not None:
+            raise Unauthenticated
+        return verified
+
+    def read(self, token: bytes) -> Verified:
+        """What it says, if it is ours and has not run out. Raises Unauthenticated, TokenExpired."""
+        return self._verifier.verify(token, time.time())
+
+    def is_outdated(self, verified: Verified) -> bool:
+        """Whether its owner's permissions have changed since."""
+        return verified.permitted_at_us < self._permitted_at_us.get(verified.actor.user_id, 0)
+
+    def ended_at_s(self, session_id: SessionId) -> float:
+        """When we heard of its end (seconds since 1970); 0 when we have not."""
+        return self._ended.get(session_id, ACCESS_TOKEN_SECONDS) - ACCESS_TOKEN_SECONDS
 
     async def close(self) -> None:
         await self._background.close()

@@ -54,6 +54,12 @@ class Limits:
         self._arrivals[key] = now + ahead_s
         return Allowance(0.0, burst, int(-over_s / interval_s + 1e-6), ahead_s)
 
+    def give_back(self, limit: Limit, subject: str) -> None:
+        """What was taken and did not have to count."""
+        key = (limit.name, subject)
+        if key in self._arrivals:
+            self._arrivals[key] -= 60.0 / (limit.per_minute * self._scale)
+
     def _forget(self, now: float) -> None:
         in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]
         # Under attack everyone may be in debt: then the older half makes room, so that neither memory

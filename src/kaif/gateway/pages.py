@@ -24,6 +24,8 @@ log = logging.getLogger("kaif.pages")
 Check = Callable[[], Awaitable[None]]
 
 _PLAIN = lines((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"))
+# Wallets read it from pages of their own.
+_FOR_EVERYONE = lines((b"access-control-allow-origin", b"*"))
 _HTML = lines((b"content-type", b"text/html; charset=utf-8"))
 
 
@@ -78,6 +80,17 @@ def openapi(document: dict[str, Any]) -> Page:
 
     async def page(request: Request) -> Answer:
         return Answer(200, JSON, body)
+
+    return page
+
+
+def ton_manifest(public_url: str) -> Page:
+    """What TON wallets show of whom they connect to (TON Connect, requests and responses, "App manifest")."""
+    content = {"url": public_url, "name": "Kaif Ozero", "iconUrl": f"{public_url}/icon-192.png"}
+    answer = Answer(200, JSON + _FOR_EVERYONE, msgspec.json.encode(content))
+
+    async def page(request: Request) -> Answer:
+        return answer
 
     return page
 

@@ -24,19 +24,21 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from kaif.gateway import cookies, frames
 from kaif.gateway.addresses import Network, client_address, limit_subject
+from kaif.gateway.api_keys import KeyRing, given_key
 from kaif.gateway.crowd import Crowd
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity, bearer_token
 from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
-from kaif.interfaces.messaging import SEND, ChatId, MarkRead, Messaging
-from kaif.kernel.actor import Actor, UserId
+from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, ChatId, MarkRead, Messaging
+from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.background import Background
-from kaif.kernel.errors import KaifError, Limited, NotFound, Unauthenticated, Unavailable
+from kaif.kernel.errors import InsufficientScope, KaifError, Limited, NotFound, Unauthenticated, Unavailable
 from kaif.kernel.http import problem_of
 from kaif.kernel.ids import new_id
 from kaif.kernel.limits import Limit
+from kaif.kernel.tokens import Verified
 
 PATH = "/v1/socket"
 CONNECT = Limit("connect", per_minute=60, burst=60)
@@ -70,12 +72,14 @@ class Sockets:
     def __init__(
         self,
         identity: Identity,
+        key_ring: KeyRing,
         hub: Hub,
         messaging: Messaging,
         limits: Limits,
         trusted_proxies: list[Network],
     ) -> None:
-        self.identity, self.hub, self.messaging, self.limits = identity, hub, messaging, limits
+        self.identity, self.key_ring = identity, key_ring
+        self.hub, self.messaging, self.limits = hub, messaging, limits
         self.trusted_proxies = trusted_proxies
         self.outbox = Outbox(messaging, hub)
         self.background = Background()
@@ -104,10 +108,34 @@ class Sockets:
             log.exception("a socket could not be attended to")
             one.due_at_s = NEVER
 
-    def upgrade(self, transport: asyncio.Transport, head: bytes) -> None:
+    def upgrade(self, transport: asyncio.Transport, head: bytes, headers: dict[bytes, bytes]) -> None:
         """Take over a connection whose request wants to be a socket; `head` is all that came of it."""
-        peer = transport.get_extra_info("peername")
-        handshake = Handshake(self, peer[0] if peer else "")
+        peername = transport.get_extra_info("peername")
+        peer = peername[0] if peername else ""
+        if key := given_key(headers):
+            # Nothing more is read meanwhile: nobody would take it.
+            transport.pause_reading()
+            address = client_address(peer, headers.get(b"x-forwarded-for", b""), self.trusted_proxies)
+            self.background.run(self._upgrade_by_key(transport, head, peer, key, address))
+        else:
+            self._hand_over(transport, head, Handshake(self, peer))
+
+    async def _upgrade_by_key(
+        self, transport: asyncio.Transport, head: bytes, peer: str, key: bytes, address: str
+    ) -> None:
+        known: Verified | KaifError
+        try:
+            known = await self.key_ring.verify(key, address)
+        except KaifError as error:
+            known = error
+        except BaseException:
+            transport.abort()
+            raise
+        if not transport.is_closing():
+            self._hand_over(transport, head, Handshake(self, peer, known))
+            transport.resume_reading()
+
+    def _hand_over(self, transport: asyncio.Transport, head: bytes, handshake: "Handshake") -> None:
         protocol = WSProtocol(
             host_port=None,
             ws_path=None,
@@ -148,10 +176,10 @@ class Sockets:
 
 
 class Handshake:
-    """Decides about one request for a socket."""
+    """Decides about one request for a socket; `known` is what came of its API key, if it has one."""
 
-    def __init__(self, sockets: Sockets, peer: str) -> None:
-        self._sockets, self._peer = sockets, peer
+    def __init__(self, sockets: Sockets, peer: str, known: Verified | KaifError | None = None) -> None:
+        self._sockets, self._peer, self._known = sockets, peer, known
 
     def listen(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         try:
@@ -174,7 +202,10 @@ class Handshake:
         allowance = sockets.limits.take(CONNECT, limit_subject(address))
         if allowance.retry_after_s:
             raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
-        verified = sockets.identity.verify(self._token(request))
+        verified = self._known or sockets.identity.verify(self._token(request))
+        if isinstance(verified, KaifError):
+            raise verified
+        require_scope(verified.actor, READ_SCOPE)
         return Socket(sockets, verified.actor, verified.expires_at_s)
 
     def _token(self, request: WSUpgradeRequest) -> bytes:
@@ -189,6 +220,15 @@ class Handshake:
         return token
 
 
+def has_scope(actor: Actor, scope: Scope) -> bool:
+    return actor.scopes is None or scope in actor.scopes
+
+
+def require_scope(actor: Actor, scope: Scope) -> None:
+    if not has_scope(actor, scope):
+        raise InsufficientScope(scope=scope)
+
+
 class Socket(WSListener):
     """One connected device."""
 
@@ -199,6 +239,7 @@ class Socket(WSListener):
         "_heard_at_s",
         "_kept",
         "_marks",
+        "_may_write",
         "_pinged_at_s",
         "_sockets",
         "_transport",
@@ -212,6 +253,8 @@ class Socket(WSListener):
     def __init__(self, sockets: Sockets, actor: Actor, expires_at_s: int) -> None:
         super().__init__()
         self.actor = actor
+        # An API key may be for listening alone.
+        self._may_write = has_scope(actor, WRITE_SCOPE)
         # Everything is due by a clock that does not jump when the machine's is set.
         self._heard_at_s = time.monotonic()
         # Since it was last heard; 0 while no answer is due.
@@ -334,13 +377,20 @@ class Socket(WSListener):
             self._take(event)
 
     def _take(self, event: frames.Event) -> None:
-        if isinstance(event, frames.Send):
+        if not self._may_write:
+            self._refuse_writing(event)
+        elif isinstance(event, frames.Send):
             self._take_send(event)
         elif self._may_signal():
             if isinstance(event, frames.Read):
                 self._mark_read(event)
             else:
                 self._sockets.hub.say_typing(self, event.chat_id)
+
+    def _refuse_writing(self, event: frames.Event) -> None:
+        """Marks and typing have no answer: they are passed over."""
+        if self._may_signal() and isinstance(event, frames.Send):
+            self.refuse(event.ref, InsufficientScope.code, InsufficientScope.detail)
 
     def _take_send(self, event: frames.Send) -> None:
         allowance = self._sockets.limits.take(SEND, self.actor.user_id)

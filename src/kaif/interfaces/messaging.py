@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.limits import Limit
@@ -30,6 +30,10 @@ SIGNALS = "messaging.signals"
 
 # One person's messages, by whichever way they come.
 SEND = Limit("send", per_minute=600, burst=100)
+
+# Of API keys.
+READ_SCOPE = Scope("messaging.read")
+WRITE_SCOPE = Scope("messaging.write")
 
 # In larger groups read marks are not shown to others: each one would have to go to everybody.
 READ_MARKS_SHOWN_MEMBERS_MAX = 100

@@ -8,12 +8,15 @@ UserId = NewType("UserId", str)
 SessionId = NewType("SessionId", str)
 # "service.do_something": a constant beside the interface whose use cases need it.
 Permission = NewType("Permission", str)
+# What an API key may be used for: "service.do_something", named by the routes that it opens. A permission is one too.
+Scope = NewType("Scope", str)
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person with a verified session, or nobody: then the ids are empty.
 
     `address` and `agent` say where the request came from, and are empty but for use cases that ask for it.
+    `scopes` limit a program that acts by a person's API key, whose id stands for the session's; None is the person.
     """
 
     user_id: UserId = UserId("")
@@ -21,6 +24,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     permissions: frozenset[Permission] = frozenset()
     address: str = ""
     agent: str = ""
+    scopes: frozenset[Scope] | None = None
 
 
 NOBODY = Actor()

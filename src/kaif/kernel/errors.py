@@ -45,6 +45,12 @@ class MissingPermission(Forbidden):
     code, detail = "missing_permission", "Your roles do not allow this."
 
 
+class InsufficientScope(Forbidden):
+    """Details carry scope, the one that would do; none does where it is missing (RFC 6750, 3.1)."""
+
+    code, detail = "insufficient_scope", "This API key was not made for that."
+
+
 class NotFound(KaifError):
     code, status, detail = "not_found", 404, "There is no such thing here."
 

@@ -7,7 +7,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from kaif.kernel.actor import Actor, Permission, SessionId, UserId
+from kaif.kernel.actor import Actor, Permission, Scope, SessionId, UserId
 from kaif.kernel.errors import Unauthenticated
 
 ALGORITHM = "Ed25519"
@@ -31,6 +31,13 @@ class Claims(msgspec.Struct, frozen=True):
     # When the person's permissions last changed (microseconds): a token of before that says too much or too little.
     perms_at: int
     exp: int
+    # Of a token that an API key was exchanged for: separated by spaces (RFC 9068, 2.2.3).
+    scope: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        scopes = None if self.scope is None else frozenset(map(Scope, self.scope.split()))
+        return Actor(self.sub, self.sid, self.perms, scopes=scopes)
 
 
 class Verified(NamedTuple):
@@ -61,4 +68,4 @@ class Verifier:
             raise Unauthenticated
         if claims.exp <= now_s:
             raise TokenExpired
-        return Verified(Actor(claims.sub, claims.sid, claims.perms), claims.exp, claims.perms_at)
+        return Verified(claims.actor, claims.exp, claims.perms_at)

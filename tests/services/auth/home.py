@@ -17,6 +17,7 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
@@ -29,6 +30,7 @@ from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -57,6 +59,8 @@ class Home:
         self.openid: OpenId
         self.own_data: OwnData
         self.captchas: Captchas
+        self.api_keys: ApiKeys
+        self.wallets: Wallets
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -119,4 +123,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.applications, home.authorizations = services[Applications], services[Authorizations]
             home.openid, home.services = services[OpenId], services
             home.own_data, home.captchas = services[OwnData], services[Captchas]
+            home.api_keys, home.wallets = services[ApiKeys], services[Wallets]
             yield home

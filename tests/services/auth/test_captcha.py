@@ -11,11 +11,13 @@ import pytest
 from tests.services.auth.accounts import PASSWORD, a_set_up
 from tests.services.auth.home import Home, at_home
 from tests.services.auth.test_guessed_passwords import guess_everyone, network
+from tests.softwallets import EthereumWallet
 
 from kaif.interfaces.auth import InvalidCredentials, LogIn, Nothing, Register
 from kaif.interfaces.auth.accounts import ForgetPassword
 from kaif.interfaces.auth.captcha import CaptchaRequired
 from kaif.interfaces.auth.factors import TooManyTries
+from kaif.interfaces.auth.wallets import GivenProof, RegisterByWallet, WalletUnknown
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.pacing import NETWORK, PAIR
 
@@ -53,6 +55,20 @@ async def test_nobody_registers_or_asks_for_letters_without_a_solved_puzzle(guar
 
     assert await guarded.auth.register(NOBODY, wants("anna", await solve(guarded)))
     await guarded.accounts.forget_password(NOBODY, ForgetPassword("owner@example.org", await solve(guarded)))
+
+
+async def test_a_wallet_registers_nobody_without_a_solved_puzzle(guarded: Home) -> None:
+    wallet = EthereumWallet()
+    asked = await guarded.wallets.begin_wallet_sign_in(NOBODY, wallet.begin())
+    with pytest.raises(WalletUnknown) as unknown:
+        await guarded.wallets.sign_in_by_wallet(NOBODY, GivenProof(wallet.prove(asked)))
+    ticket = str(unknown.value.details["ticket"])
+
+    with pytest.raises(CaptchaRequired):
+        await guarded.wallets.register_by_wallet(NOBODY, RegisterByWallet(ticket, "vera", "vera@example.org"))
+
+    solved = RegisterByWallet(ticket, "vera", "vera@example.org", captcha=await solve(guarded))
+    assert await guarded.wallets.register_by_wallet(NOBODY, solved)
 
 
 async def test_an_answer_is_good_once(guarded: Home) -> None:

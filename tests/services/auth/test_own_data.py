@@ -35,6 +35,7 @@ NOT_EXPORTED = {
     "auth_codes": "a secret of a minute",
     "auth_application_tokens": "a secret of minutes",
     "auth_application_grants": "a secret that an application holds; which one, the allowed applications say",
+    "auth_wallet_nonces": "a secret of minutes",
 }
 EXPORTED = {
     "auth_users": "account",
@@ -45,6 +46,8 @@ EXPORTED = {
     "auth_passkeys": "passkeys",
     "auth_links": "open_links",
     "auth_consents": "allowed_applications",
+    "auth_api_keys": "api_keys",
+    "auth_wallets": "wallets",
 }
 
 
@@ -83,6 +86,10 @@ async def fill(database: Database, table: str, user_id: str) -> None:
                 "auth_application_grants": "INSERT INTO auth_application_grants VALUES "
                 "('g', 'a', :u, '', 'hash', 1, 1, 1, 9)",
                 "auth_application_tokens": "INSERT INTO auth_application_tokens VALUES ('hash', 'g', :u, '', 1, 9)",
+                "auth_api_keys": "INSERT INTO auth_api_keys VALUES "
+                "('k1', :u, 'hash', 'aB3d', 'Bot', 'messaging.read', 1, 9, NULL, '', '')",
+                "auth_wallets": "INSERT INTO auth_wallets VALUES ('w1', :u, 'ethereum', '0xAb', 1, NULL)",
+                "auth_wallet_nonces": "INSERT INTO auth_wallet_nonces VALUES ('hash', 'link', :u, 'ton', '', '', 9)",
             }[table],
             u=user_id,
         )
@@ -103,7 +110,8 @@ async def test_the_export_says_all_that_is_held_and_no_secret(home: Home) -> Non
     asking = Actor(address="203.0.113.7", agent="curl/8")
     tokens = await log_in(home.auth, "anna", asking=asking)
     await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", PASSWORD))
-    await fill(home.database, "auth_passkeys", anna.user.id)
+    for table in ("auth_passkeys", "auth_api_keys", "auth_wallets"):
+        await fill(home.database, table, anna.user.id)
 
     data = await home.own_data.export_own_data(actor_of(tokens), Nothing())
 
@@ -111,6 +119,8 @@ async def test_the_export_says_all_that_is_held_and_no_secret(home: Home) -> Non
     assert [session.device for session in data.sessions] == ["curl", ""] and data.sessions[0].current
     assert ("curl", "203.0.113.0/24") in [(known.device, known.network) for known in data.known_devices]
     assert [passkey.name for passkey in data.passkeys] == ["Laptop"]
+    assert [(key.name, key.ending) for key in data.api_keys] == [("Bot", "aB3d")]
+    assert [wallet.address for wallet in data.wallets] == ["0xAb"]
     assert {link.email for link in data.open_links} == {"anna@example.org", "new@example.org"}
     assert [entry.action for entry in data.history] == ["signed_in", "signed_in", "account_created"]
     text = msgspec.json.encode(data).decode()

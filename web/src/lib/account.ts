@@ -15,14 +15,14 @@ const USERNAME = /^[a-z0-9][a-z0-9._-]{2,31}$/
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 const CONTROL_OR_BIDI = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 
-export function checkAccount(account: Account): AccountErrors {
+export function checkAccount(account: Account, withPassword = true): AccountErrors {
   const errors: AccountErrors = {}
   const username = account.username.trim().toLowerCase()
   if (!username) errors.username = t('error.required')
   else if (!USERNAME.test(username)) errors.username = t('error.username')
   const email = emailError(account.email)
   if (email) errors.email = email
-  const password = passwordError(account.password, knownOf(account))
+  const password = withPassword && passwordError(account.password, knownOf(account))
   if (password) errors.password = password
   const displayName = displayNameError(account.display_name)
   if (displayName) errors.display_name = displayName

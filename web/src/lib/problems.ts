@@ -4,12 +4,15 @@ import { isKey, t } from './i18n.svelte'
 export interface SecondStep {
   challenge: string
   methods: string[]
+  /** Whose account it is, where the person did not say. */
+  username?: string
 }
 
 interface Options {
   retryAfterS?: number
   field?: string
   secondStep?: SecondStep
+  ticket?: string
 }
 
 export class Problem extends Error {
@@ -20,6 +23,8 @@ export class Problem extends Error {
   readonly field: string | undefined
   /** What goes on by a second step, when the server wants one. */
   readonly secondStep: SecondStep | undefined
+  /** What an account can be made with, when the server knows nobody by a wallet. */
+  readonly ticket: string | undefined
 
   constructor(code: string, status = 0, options: Options = {}) {
     super(code)
@@ -29,6 +34,7 @@ export class Problem extends Error {
     this.retryAfterS = options.retryAfterS
     this.field = options.field
     this.secondStep = options.secondStep
+    this.ticket = options.ticket
   }
 }
 
@@ -38,16 +44,21 @@ interface ProblemBody {
   details?: { path?: string }
   challenge?: string
   methods?: string[]
+  username?: string
+  ticket?: string
 }
 
 export function problemOf(body: unknown, response: Response): Problem {
-  const { code, path, details, challenge, methods } = (body ?? {}) as ProblemBody
+  const { code, path, details, challenge, methods, username, ticket } = (body ?? {}) as ProblemBody
   const field = (details?.path ?? path)?.match(/^\$\.(\w+)/)?.[1]
   const retryAfterS = Number(response.headers.get('Retry-After')) || undefined
   return new Problem(code ?? 'unknown', response.status, {
     ...(field ? { field } : {}),
     ...(retryAfterS ? { retryAfterS } : {}),
-    ...(challenge && methods ? { secondStep: { challenge, methods } } : {}),
+    ...(challenge && methods
+      ? { secondStep: { challenge, methods, ...(username ? { username } : {}) } }
+      : {}),
+    ...(ticket ? { ticket } : {}),
   })
 }
 

@@ -23,6 +23,12 @@ export type PasskeyCreation = Ok<'/v1/auth/passkeys/begin', 'post', 200>
 export type PasskeyRequest = Ok<'/v1/auth/passkeys/sign-in/begin', 'post', 200>
 export type NewCredential = components['schemas']['NewCredential']
 export type Assertion = components['schemas']['Assertion']
+export type ApiKey = Ok<'/v1/auth/api-keys', 'get', 200>['keys'][number]
+export type NewApiKey = Ok<'/v1/auth/api-keys', 'post', 201>
+export type Wallet = Ok<'/v1/auth/wallets', 'get', 200>['wallets'][number]
+export type WalletChallenge = Ok<'/v1/auth/wallets/sign-in/begin', 'post', 200>
+export type WalletBeginning = components['schemas']['BeginWallet']
+export type WalletProof = components['schemas']['EthereumProof'] | components['schemas']['TonProof']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 /** What an application wants of a person, and what the person has to do next. */

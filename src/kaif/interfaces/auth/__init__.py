@@ -10,6 +10,7 @@ from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from kaif.kernel.events import Event
 from kaif.kernel.ids import PATTERN
+from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
 
 # A session that ended is named on this channel of the cache, so that every gateway forgets it at once.
@@ -18,6 +19,9 @@ SESSIONS_ENDED = "auth.sessions_ended"
 PERMISSIONS_CHANGED = "auth.permissions_changed"
 
 ACCESS_TOKEN_SECONDS = 600
+
+# Guessing passwords, codes and keys, from one address, by whichever way.
+SIGN_IN = Limit("sign_in", per_minute=10, burst=10)
 
 # As a request gives it: of the form of an id, whether or not there is one.
 GivenUserId = Annotated[UserId, Meta(pattern=PATTERN)]

@@ -33,6 +33,9 @@ LetterKind = Literal[
     "second_factors_removed",
     "new_device",
     "passkey_cloned",
+    "api_key_made",
+    "wallet_linked",
+    "wallet_unlinked",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]

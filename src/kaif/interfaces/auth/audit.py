@@ -55,6 +55,11 @@ Action = Literal[
     "application_code_reused",
     "application_token_stolen",
     "signing_keys_rotated",
+    "api_key_made",
+    "api_key_revoked",
+    "api_key_used",
+    "wallet_linked",
+    "wallet_unlinked",
 ]
 
 

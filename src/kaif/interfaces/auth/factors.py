@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.passkeys import Assertion
+from kaif.interfaces.auth.wallets import EthereumProof, TonProof
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, Unauthenticated
 from kaif.kernel.remote import repeatable
@@ -55,15 +56,19 @@ class LogInWithSecondFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class StepUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`code` is needed when the account has a second factor; `credential`, from a passkey, stands in for both."""
+    """`code` is needed when the account has a second factor; `credential`, from a passkey, stands in for both.
+
+    `wallet`, to what `begin_wallet_step_up` (in `wallets`) asked, stands in for the password.
+    """
 
     password: Annotated[str, Meta(max_length=1024)] = ""
     code: Code = ""
     credential: Assertion | None = None
+    wallet: EthereumProof | TonProof | None = None
 
 
 class SecondFactorRequired(Unauthenticated):
-    """Details carry challenge, good for one sign-in, and methods: "totp", "recovery_code", "passkey"."""
+    """Details carry challenge, good for one sign-in, methods: "totp", "recovery_code", "passkey"; and username."""
 
     code, detail = "second_factor_required", "The password is right: give a code or a passkey as well."
 
@@ -88,7 +93,10 @@ class PasswordTooShortAlone(Conflict):
 
 
 class StepUpRequired(Forbidden):
-    """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone."""
+    """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone.
+
+    "wallet" stands in for the password, which an account may not have.
+    """
 
     code, detail = "step_up_required", "Prove again that it is you."
 
@@ -154,6 +162,7 @@ class SecondFactors(Protocol):
         """Renew the session's authentication by the password, and a code when the account has a second factor.
 
         A passkey alone renews it too: its answer to what `begin_passkey_step_up` (in `passkeys`) asked is refused
-        as it is there. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy.
+        as it is there. A wallet of the actor's, as in `wallets`, stands in for the password; its proof is spent
+        even when the code is wrong. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy.
         """
         ...

@@ -7,11 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing, User
+from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import Audited
 from kaif.interfaces.auth.factors import SecondFactorState
 from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.interfaces.auth.passkeys import Passkey
 from kaif.interfaces.auth.sessions import Session
+from kaif.interfaces.auth.wallets import Wallet
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import NotFound
 from kaif.kernel.ids import PATTERN
@@ -45,6 +47,8 @@ class OwnAuthData(msgspec.Struct, frozen=True):
     known_devices: list[KnownDevice]
     second_factors: SecondFactorState
     passkeys: list[Passkey]
+    api_keys: list[ApiKey]
+    wallets: list[Wallet]
     open_links: list[OpenLink]
     allowed_applications: list[AllowedApplication]
     history: list[Audited]

@@ -23,6 +23,11 @@ _PROBLEM = {
     },
 }
 
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "api_key": {"type": "http", "scheme": "bearer", "bearerFormat": "kaif_…"},
+}
+
 
 def openapi_document(routes: Iterable[Route], title: str, version: str, description: str) -> dict[str, Any]:
     routes = list(routes)
@@ -37,7 +42,7 @@ def openapi_document(routes: Iterable[Route], title: str, version: str, descript
         "paths": paths,
         "components": {
             "schemas": {**dict(sorted(_used(components, paths).items())), "Problem": _PROBLEM},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": _SECURITY_SCHEMES,
         },
     }
 
@@ -49,7 +54,7 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
         "tags": [route.path.split("/")[2] if route.path.startswith("/v1/") else "server"],
         "summary": summary or route.use_case.__name__.replace("_", " ").capitalize() + ".",
         "responses": {str(route.status): _success(route), "default": _failure()},
-        "security": [] if route.public else [{"bearer": []}],
+        "security": _security(route),
         "x-limit": {"per_minute": route.limit.per_minute, "burst": route.limit.burst},
     }
     if route.needs:
@@ -62,6 +67,13 @@ def _operation(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     if route.takes_body:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _body(route, schema)}}}
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    """Which proofs will do, one of them; of an API key also the scope that it needs."""
+    if route.public:
+        return []
+    return [{"bearer": []}, {"api_key": [route.scope]}] if route.scope else [{"bearer": []}]
 
 
 def _parameters(route: Route, schema: dict[str, Any]) -> list[dict[str, Any]]:

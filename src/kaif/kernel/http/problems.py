@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kaif.kernel.errors import Invalid, KaifError, Limited, Unavailable
+from kaif.kernel.errors import InsufficientScope, Invalid, KaifError, Limited, Unavailable
 
 log = logging.getLogger("kaif.http")
 
@@ -78,7 +78,15 @@ def problem_of(error: Exception, instance: str) -> Problem:
         headers.append((b"allow", str(known.details["allow"]).encode()))
     if known.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(known, InsufficientScope):
+        headers.append((b"www-authenticate", _scope_challenge(known)))
     return Problem(known.status, msgspec.json.encode(body), headers)
+
+
+def _scope_challenge(error: InsufficientScope) -> bytes:
+    """RFC 6750, 3: what was wrong, and what would have been right."""
+    scope = error.details.get("scope")
+    return b'Bearer error="insufficient_scope"' + (f', scope="{scope}"'.encode() if scope else b"")
 
 
 def _foreseen(error: Exception) -> KaifError | None:

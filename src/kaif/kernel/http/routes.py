@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from kaif.kernel.actor import Permission
+from kaif.kernel.actor import Permission, Scope
 from kaif.kernel.limits import Limit
 
 USUAL = Limit("usual", per_minute=1200, burst=300)
@@ -15,6 +15,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """`use_case` is a function of a service's interface: its annotations say what is read and what is answered.
 
     With `wants_origin` the use case is told where the request came from: the actor's address and agent.
+    An API key opens only a route that names a `scope`, and only when the key has it.
     """
 
     method: str
@@ -25,6 +26,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     needs: Permission | None = None
     limit: Limit = USUAL
     wants_origin: bool = False
+    scope: Scope | None = None
 
     @property
     def path_params(self) -> list[str]:
@@ -42,8 +44,9 @@ def get(
     public: bool = False,
     needs: Permission | None = None,
     limit: Limit = USUAL,
+    scope: Scope | None = None,
 ) -> Route:
-    return Route(method="GET", path=path, use_case=use_case, public=public, needs=needs, limit=limit)
+    return Route(method="GET", path=path, use_case=use_case, public=public, needs=needs, limit=limit, scope=scope)
 
 
 def post(
@@ -55,6 +58,7 @@ def post(
     needs: Permission | None = None,
     limit: Limit = USUAL,
     wants_origin: bool = False,
+    scope: Scope | None = None,
 ) -> Route:
     return Route(
         method="POST",
@@ -65,6 +69,7 @@ def post(
         needs=needs,
         limit=limit,
         wants_origin=wants_origin,
+        scope=scope,
     )
 
 
@@ -75,6 +80,7 @@ def delete(
     needs: Permission | None = None,
     limit: Limit = USUAL,
     wants_origin: bool = False,
+    scope: Scope | None = None,
 ) -> Route:
     return Route(
         method="DELETE",
@@ -84,4 +90,5 @@ def delete(
         needs=needs,
         limit=limit,
         wants_origin=wants_origin,
+        scope=scope,
     )

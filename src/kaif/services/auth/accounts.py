@@ -36,6 +36,7 @@ from kaif.services.auth import (
     openid_store,
     people,
     store,
+    stored_keys,
     stored_sessions,
     ways_in,
 )
@@ -203,6 +204,7 @@ class AccountsService:
             if not await people.forget(tx, nameless, account.password_hash, now_us):
                 raise WrongPassword
             ended = await stored_sessions.end_all(tx, account.id, now_us)
+            keys = await stored_keys.interrupt_all(tx, account.id, now_us)
             invited = await invitation_store.forget_address(tx, account.email)
             erased = {
                 "sessions": len(ended),
@@ -215,7 +217,7 @@ class AccountsService:
             await tx.publish(PersonChanged(person=nameless.person))
             await tx.publish(PersonErased(erasure_id=erasure_id, remains=nameless.person))
             await self._audit.record(tx, actor, "account_deleted", account.id, erasure=erasure_id)
-        await announce_ends(self._cache, ended)
+        await announce_ends(self._cache, [*ended, *keys])
         erasure = await erasure_store.find(self._database, erasure_id)
         assert erasure, "it was kept just now"
         return erasure

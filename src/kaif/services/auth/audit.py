@@ -24,6 +24,9 @@ class AuditLog:
         head = await audit_store.lock_head(tx)
         if actor.address:
             details["address"] = actor.address
+        if actor.scopes is not None:
+            # Not the person did it, but a program of theirs.
+            details["api_key"] = actor.session_id
         text = msgspec.json.encode(details).decode()
         link = Link(head.seq + 1, self._clock(), action, actor.user_id, subject_id, text)
         signed = msgspec.structs.replace(link, hash=hash_of(self._key, head.hash, link))

@@ -26,6 +26,9 @@ _HELD = {
     "application_codes": "auth_codes",
     "application_tokens": "auth_application_tokens",
     "application_sign_ins": "auth_application_grants",
+    "api_keys": "auth_api_keys",
+    "wallets": "auth_wallets",
+    "wallet_proofs_under_way": "auth_wallet_nonces",
 }
 
 

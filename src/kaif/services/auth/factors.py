@@ -19,17 +19,20 @@ from kaif.interfaces.auth.factors import (
     TotpNotBegun,
 )
 from kaif.interfaces.auth.passkeys import Assertion
+from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import KaifError, Unauthenticated
-from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp
+from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp, wallet_store
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.challenges import Purpose
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.wallet_proofs import WalletProofs
 
 OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
 
@@ -41,12 +44,13 @@ class SecondFactorsService:
         passwords: Passwords,
         signer: Signer,
         assertions: Assertions,
+        wallet_proofs: WalletProofs,
         audit: AuditLog,
         clock: Clock,
         open_session: OpenSession,
     ) -> None:
         self._database, self._passwords, self._audit, self._clock = database, passwords, audit, clock
-        self._assertions, self._open_session = assertions, open_session
+        self._assertions, self._wallet_proofs, self._open_session = assertions, wallet_proofs, open_session
         self._accounts = store.accounts(database)
         self._sealer = Sealer(signer.key_for("secrets of apps"))
         self._recovery_key = signer.key_for("recovery codes")
@@ -139,19 +143,21 @@ class SecondFactorsService:
         if request.credential:
             proved = await self._assertions.accept(tx, actor, request.credential, "second_step", now_us, user_id)
             return proved if isinstance(proved, KaifError) else None
-        if wait_us := await self._wait_us(tx, user_id, request.code, now_us):
+        if wait_us := await self._wait_us(tx, user_id, request.code, "sign_in", now_us):
             return too_many_tries(wait_us)
         return None if await self._accept(tx, user_id, request.code, now_us) else InvalidCode(path="$.code")
 
-    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> int:
+    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, purpose: Purpose, now_us: int) -> int:
         """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""
         if not totp.has_form(_digits(code)):
             return 0
-        return await challenges.count_guess(tx, user_id, "sign_in", now_us)
+        return await challenges.count_guess(tx, user_id, purpose, now_us)
 
     async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
         if request.credential:
             await self._step_up_by_passkey(actor, request.credential)
+        elif request.wallet:
+            await self._step_up_by_wallet(actor, request.wallet, request.code)
         else:
             await self._step_up_by_password(actor, request)
         return Nothing()
@@ -167,6 +173,34 @@ class SecondFactorsService:
             raise proved
         if not renewed:
             raise SessionEnded
+
+    async def _step_up_by_wallet(self, actor: Actor, proof: EthereumProof | TonProof, code: str) -> None:
+        now_us = self._clock()
+        # A proof and a guess count, so they are refused only after the transaction.
+        async with self._database.transaction() as tx:
+            refusal = await self._wallet_refusal(tx, actor, proof, code, now_us)
+            if refusal is None:
+                await challenges.forget_guesses(tx, actor.user_id, "step_up")
+                if not await store.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
+                    raise SessionEnded
+        if refusal:
+            raise refusal
+
+    async def _wallet_refusal(
+        self, tx: Transaction, actor: Actor, proof: EthereumProof | TonProof, code: str, now_us: int
+    ) -> KaifError | None:
+        """Why the wallet and the code do not prove that it is the actor, if so."""
+        proved = await self._wallet_proofs.accept(tx, proof, "step_up", actor.user_id, now_us)
+        if isinstance(proved, KaifError):
+            return proved
+        linked = await wallet_store.find(tx, proved)
+        if linked is None or linked.user_id != actor.user_id:
+            return WalletNotFound()
+        if await enrolments.find_totp(tx, actor.user_id) is None:
+            return None
+        if wait_us := await self._wait_us(tx, actor.user_id, code, "step_up", now_us):
+            return too_many_tries(wait_us)
+        return None if await self._accept(tx, actor.user_id, code, now_us) else InvalidCode(path="$.code")
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
         account, now_us = await self._account(actor.user_id), self._clock()

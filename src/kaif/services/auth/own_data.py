@@ -16,7 +16,9 @@ from kaif.services.auth import (
     erasure_store,
     links,
     store,
+    stored_keys,
     stored_sessions,
+    wallet_store,
 )
 from kaif.services.auth.stepping_up import require_recent_authentication
 
@@ -46,6 +48,8 @@ class OwnDataService:
             known_devices=await stored_sessions.known_devices(database, account.id),
             second_factors=SecondFactorState(as_datetime(codes.since_us) if codes else None, codes_left),
             passkeys=[credential.passkey for credential in await credentials.of_account(database, account.id)],
+            api_keys=[key.api_key for key in await stored_keys.of_account(database, account.id, 0)],
+            wallets=[wallet.wallet for wallet in await wallet_store.of_account(database, account.id)],
             open_links=await links.still_open(database, account.id, now_us),
             allowed_applications=[consent.allowed_application for consent in consents],
             history=[link.audited for link in history],

@@ -1,7 +1,8 @@
 """The HTTP surface of auth."""
 
-from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth import SIGN_IN, Auth
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
@@ -22,11 +23,12 @@ from kaif.interfaces.auth.roles import (
     Roles,
 )
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
+from kaif.kernel.actor import Scope
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
 
-# Guessing passwords and making accounts by the thousand is what these stop.
-SIGN_IN = Limit("sign_in", per_minute=10, burst=10)
+# Making accounts by the thousand is what this stops, as SIGN_IN stops guessing.
 SIGN_UP = Limit("sign_up", per_minute=20, burst=40)
 # Each of these sends a letter to somebody, perhaps to somebody who did not ask for it.
 LETTERS = Limit("letters", per_minute=1, burst=5)
@@ -39,6 +41,10 @@ OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
 # Each time somebody is sent here the page asks a few times, signed in or not.
 AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
+# A page asks for one each time that somebody chooses a wallet.
+WALLET = Limit("wallet", per_minute=60, burst=60)
+# Each sends a letter.
+MAKE_KEY = Limit("make_api_key", per_minute=5, burst=20)
 
 ROUTES = [
     get("/v1/auth/setup", Auth.get_setup, public=True),
@@ -47,9 +53,9 @@ ROUTES = [
     post("/v1/auth/login", Auth.log_in, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/refresh", Auth.refresh, public=True),
     post("/v1/auth/logout", Auth.log_out, status=204, public=True),
-    get("/v1/auth/me", Auth.get_me),
-    get("/v1/auth/people", Auth.find_people, limit=SEARCH),
-    get("/v1/auth/people/{user_id}", Auth.get_person),
+    get("/v1/auth/me", Auth.get_me, scope=READ_PROFILE),
+    get("/v1/auth/people", Auth.find_people, limit=SEARCH, scope=READ_PEOPLE),
+    get("/v1/auth/people/{user_id}", Auth.get_person, scope=READ_PEOPLE),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
 ]
 
@@ -76,8 +82,22 @@ SESSIONS_ROUTES = [
     get("/v1/auth/sessions", Sessions.list_sessions),
     delete("/v1/auth/sessions", Sessions.end_other_sessions),
     delete("/v1/auth/sessions/{session_id}", Sessions.end_session),
-    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE, wants_origin=True),
-    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE, wants_origin=True),
+    post(
+        "/v1/auth/people/{user_id}/suspend",
+        Sessions.suspend,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        wants_origin=True,
+        scope=Scope(MANAGE_PEOPLE),
+    ),
+    post(
+        "/v1/auth/people/{user_id}/restore",
+        Sessions.restore,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        wants_origin=True,
+        scope=Scope(MANAGE_PEOPLE),
+    ),
 ]
 
 ROLES_ROUTES = [
@@ -88,7 +108,7 @@ ROLES_ROUTES = [
     delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES, wants_origin=True),
 ]
 
-AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]
+AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT, scope=Scope(READ_AUDIT))]
 
 INVITATIONS_ROUTES = [
     get("/v1/auth/registration", Invitations.get_registration, public=True),
@@ -207,4 +227,28 @@ AUTHORIZATIONS_ROUTES = [
     post("/v1/auth/authorizations/refuse", Authorizations.refuse_authorization, public=True, limit=AUTHORIZATION),
     get("/v1/auth/allowed-applications", Authorizations.list_allowed_applications),
     delete("/v1/auth/allowed-applications/{application_id}", Authorizations.end_access),
+]
+
+API_KEYS_ROUTES = [
+    get("/v1/auth/api-keys", ApiKeys.list_api_keys),
+    post("/v1/auth/api-keys", ApiKeys.make_api_key, status=201, limit=MAKE_KEY, wants_origin=True),
+    delete("/v1/auth/api-keys/{key_id}", ApiKeys.revoke_api_key),
+]
+
+WALLETS_ROUTES = [
+    post("/v1/auth/wallets/sign-in/begin", Wallets.begin_wallet_sign_in, public=True, limit=WALLET),
+    post("/v1/auth/wallets/sign-in", Wallets.sign_in_by_wallet, public=True, limit=SIGN_IN, wants_origin=True),
+    post(
+        "/v1/auth/wallets/register",
+        Wallets.register_by_wallet,
+        status=201,
+        public=True,
+        limit=SIGN_UP,
+        wants_origin=True,
+    ),
+    get("/v1/auth/wallets", Wallets.list_wallets),
+    post("/v1/auth/wallets/link/begin", Wallets.begin_wallet_link, limit=WALLET),
+    post("/v1/auth/wallets/link", Wallets.link_wallet, status=201, limit=WALLET, wants_origin=True),
+    post("/v1/auth/wallets/step-up/begin", Wallets.begin_wallet_step_up, limit=WALLET),
+    delete("/v1/auth/wallets/{wallet_id}", Wallets.unlink_wallet),
 ]

@@ -36,6 +36,7 @@ from kaif.interfaces.auth import (
 )
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
 from kaif.interfaces.auth.sessions import AccountSuspended
+from kaif.interfaces.auth.wallets import RegisterByWallet
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated
@@ -49,7 +50,11 @@ from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.sign_in_guard import SignInGuard
+from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
+
+# An account without a password has none that is right.
+NO_PASSWORD = ""
 
 
 class AuthService:
@@ -87,14 +92,31 @@ class AuthService:
         await self._captcha.require(request.captcha)
         return await self._create_account(actor, request, request.invitation)
 
+    async def register_on_claim(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
+        """For somebody who has proved who they are, but has no account here."""
+        if not await store.is_set_up(self._database):
+            raise SetupRequired
+        await self._admission.refuse_uninvited("", wanted.email.lower())
+        await self._captcha.require(wanted.captcha)
+        return await self._create_account(actor, wanted, claim=claim)
+
     async def _create_account(
-        self, actor: Actor, wanted: NewAccount, invitation: str = "", *, is_first: bool = False
+        self,
+        actor: Actor,
+        wanted: NewAccount | RegisterByWallet,
+        invitation: str = "",
+        *,
+        claim: Claim | None = None,
+        is_first: bool = False,
     ) -> Tokens:
+        """The one place where accounts are made: by a password, or on a claim."""
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
-        await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
+        if isinstance(wanted, NewAccount):
+            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash, now_us = await self._passwords.hash(wanted.password), self._clock()
+        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, NewAccount) else NO_PASSWORD
+        now_us = self._clock()
         account = Account(
             UserId(new_id()), username, email, display_name, password_hash, now_us, language=wanted.language
         )
@@ -106,16 +128,18 @@ class AuthService:
                 else:
                     admitted = await self._admission.admit(tx, invitation, email)
                 account = _admitted_as(account, admitted)
+                if claim:
+                    await claim.link(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
                 await self._welcome(tx, account)
                 person = msgspec.structs.replace(actor, user_id=account.id)
-                details = {"invitation": admitted.invitation_id} if admitted.invitation_id else {}
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **details)
+                by = {**(claim.by if claim else {}), **admitted.by}
+                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
-            raise SetupCodeWrong from None
+            raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
 
     async def _welcome(self, tx: Transaction, account: Account) -> None:
@@ -144,8 +168,13 @@ class AuthService:
         await self._guard.forgive(attempt)
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
+        return await self.enter(actor, account)
+
+    async def enter(self, actor: Actor, account: Account) -> Tokens:
+        """For someone who has proved who they are by one factor. Raises SecondFactorRequired where that is not all."""
         if methods := await ways_in.second_steps(self._database, account.id):
-            raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
+            challenge = await self._new_challenge(account)
+            raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
         return await self.open_session(actor, account)
 
     async def _new_challenge(self, account: Account) -> str:

@@ -1,11 +1,14 @@
 """Every question that auth asks its database."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from kaif.engines.database import Database, Lookup, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.kernel.actor import SessionId, UserId
+from kaif.kernel.errors import KaifError
 from kaif.services.auth.model import Account, NewSession, search_words
 
 ACCOUNT = (
@@ -22,6 +25,17 @@ class Reads(Protocol):
     """A database, or a transaction of it: both read alike."""
 
     async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """On what an account without a password is made: `link` adds its way in, in the transaction, or raises.
+
+    `by` is told in the audit log; `taken` is raised when somebody else was faster.
+    """
+
+    link: Callable[[Transaction, UserId], Awaitable[None]]
+    by: dict[str, str]
+    taken: type[KaifError]
 
 
 def accounts(database: Database) -> Lookup[Account]:
@@ -48,6 +62,11 @@ async def locked_account(tx: Transaction, user_id: UserId) -> Account | None:
     sql = f"SELECT {ACCOUNT} FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE"
     found = await tx.fetch(Account, sql, user_id=user_id)
     return found[0] if found else None
+
+
+async def has_password(reads: Reads, user_id: UserId) -> bool:
+    sql = "SELECT 1 FROM auth_users WHERE id = :user_id AND password_hash <> ''"
+    return bool(await reads.fetch(tuple, sql, user_id=user_id))
 
 
 async def is_set_up(database: Database) -> bool:

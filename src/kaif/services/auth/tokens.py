@@ -37,8 +37,10 @@ class Signer:
         private = str(self._key.as_dict(private=True)["d"])
         return hashlib.sha256(f"{purpose} of {private}".encode()).digest()
 
-    def sign(self, actor: Actor, permitted_at_us: int, now_us: int) -> str:
+    def sign(self, actor: Actor, permitted_at_us: int, now_us: int, until_us: int | None = None) -> str:
+        """`until_us` is when it must have run out, should that be earlier than usual."""
         now_s = now_us // SECOND_US
+        expires_at_s = now_s + ACCESS_TOKEN_SECONDS
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -48,9 +50,11 @@ class Signer:
             "perms": sorted(actor.permissions),
             "perms_at": permitted_at_us,
             "iat": now_s,
-            "exp": now_s + ACCESS_TOKEN_SECONDS,
+            "exp": expires_at_s if until_us is None else min(expires_at_s, until_us // SECOND_US),
             "jti": new_id(),
         }
+        if actor.scopes is not None:
+            claims["scope"] = " ".join(sorted(actor.scopes))
         header = {"typ": TYPE, "alg": ALGORITHM, "kid": self._key.kid}
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 

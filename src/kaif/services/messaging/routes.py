@@ -1,19 +1,19 @@
 """The HTTP surface of messaging."""
 
-from kaif.interfaces.messaging import SEND, Messaging
+from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
 
 CREATE = Limit("create_chat", per_minute=60, burst=60)
 
 ROUTES = [
-    post("/v1/messaging/chats", Messaging.create_chat, status=201, limit=CREATE),
-    get("/v1/messaging/chats", Messaging.list_chats),
-    get("/v1/messaging/chats/{chat_id}", Messaging.get_chat),
-    post("/v1/messaging/chats/{chat_id}/messages", Messaging.send_message, status=201, limit=SEND),
-    get("/v1/messaging/chats/{chat_id}/entries", Messaging.list_entries),
-    post("/v1/messaging/chats/{chat_id}/read", Messaging.mark_read),
-    get("/v1/messaging/chats/{chat_id}/members", Messaging.list_members),
-    post("/v1/messaging/chats/{chat_id}/members", Messaging.add_members, limit=CREATE),
-    delete("/v1/messaging/chats/{chat_id}/members/{user_id}", Messaging.remove_member),
+    post("/v1/messaging/chats", Messaging.create_chat, status=201, limit=CREATE, scope=WRITE_SCOPE),
+    get("/v1/messaging/chats", Messaging.list_chats, scope=READ_SCOPE),
+    get("/v1/messaging/chats/{chat_id}", Messaging.get_chat, scope=READ_SCOPE),
+    post("/v1/messaging/chats/{chat_id}/messages", Messaging.send_message, status=201, limit=SEND, scope=WRITE_SCOPE),
+    get("/v1/messaging/chats/{chat_id}/entries", Messaging.list_entries, scope=READ_SCOPE),
+    post("/v1/messaging/chats/{chat_id}/read", Messaging.mark_read, scope=WRITE_SCOPE),
+    get("/v1/messaging/chats/{chat_id}/members", Messaging.list_members, scope=READ_SCOPE),
+    post("/v1/messaging/chats/{chat_id}/members", Messaging.add_members, limit=CREATE, scope=WRITE_SCOPE),
+    delete("/v1/messaging/chats/{chat_id}/members/{user_id}", Messaging.remove_member, scope=WRITE_SCOPE),
 ]

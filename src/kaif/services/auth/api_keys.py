@@ -1,0 +1,155 @@
+"""What one can do with API keys; each method is one transaction."""
+
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.api_keys import (
+    API_KEYS_MAX,
+    EXPIRED_SHOWN_DAYS,
+    ApiKeyList,
+    ApiKeyNotFound,
+    ApiKeyRefused,
+    BadApiKeyName,
+    ExchangeApiKey,
+    ExchangedApiKey,
+    MakeApiKey,
+    NewApiKey,
+    RevokeApiKey,
+    TooManyApiKeys,
+    UnknownScope,
+)
+from kaif.interfaces.auth.roles import PERMISSIONS
+from kaif.interfaces.auth.sessions import AccountSuspended
+from kaif.kernel.actor import Actor, Scope, SessionId, UserId
+from kaif.kernel.api_keys import new_api_key
+from kaif.kernel.clock import DAY_US, Clock
+from kaif.kernel.errors import Unauthenticated
+from kaif.kernel.ids import new_id
+from kaif.kernel.text import clean_name
+from kaif.services.auth import grants, model, store, stored_keys
+from kaif.services.auth.announcing import announce_ends
+from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.devices import network_of
+from kaif.services.auth.permissions import must_hold, permitted
+from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.stored_keys import StoredKey
+from kaif.services.auth.tokens import Signer
+
+ENDING_CHARS = 4
+# Of a key that is used from more of them, some are told of again.
+KNOWN_NETWORKS_MAX = 20
+
+
+class ApiKeysService:
+    def __init__(
+        self,
+        database: Database,
+        cache: Cache,
+        signer: Signer,
+        audit: AuditLog,
+        clock: Clock,
+        scopes: frozenset[Scope],
+    ) -> None:
+        """`scopes` are those that keys can be made for."""
+        self._database, self._cache = database, cache
+        self._signer, self._audit, self._clock = signer, audit, clock
+        self._scopes = scopes
+
+    # One's own keys
+
+    async def list_api_keys(self, actor: Actor, request: Nothing) -> ApiKeyList:
+        found = await stored_keys.of_account(self._database, actor.user_id, self._shown_since_us())
+        beyond = PERMISSIONS - actor.permissions
+        return ApiKeyList([key.api_key for key in found], sorted(self._scopes - set(map(Scope, beyond))))
+
+    async def make_api_key(self, actor: Actor, request: MakeApiKey) -> NewApiKey:
+        secret, now_us = new_api_key(), self._clock()
+        key = StoredKey(
+            id=SessionId(new_id()),
+            user_id=actor.user_id,
+            ending=secret[-ENDING_CHARS:],
+            name=_name_of(request.name),
+            scopes=" ".join(self._checked(actor, request.scopes)),
+            created_at_us=now_us,
+            expires_at_us=now_us + request.days * DAY_US,
+        )
+        async with self._database.transaction() as tx:
+            await require_recent_authentication(tx, actor, now_us)
+            # Of two that are made at once the second one counts the first.
+            account = await store.locked_account(tx, actor.user_id)
+            if account is None:
+                raise Unauthenticated
+            await self._make_room(tx, account.id, now_us)
+            await stored_keys.add(tx, key, model.hash_of(secret))
+            await tx.publish(model.letter_due(account, "api_key_made"))
+            await self._audit.record(
+                tx, actor, "api_key_made", account.id, key=key.id, scopes=key.scopes.split(), days=request.days
+            )
+        return NewApiKey(key.api_key, secret)
+
+    def _checked(self, actor: Actor, scopes: list[Scope]) -> list[Scope]:
+        """Once each. Raises UnknownScope, BeyondYourOwn."""
+        wanted = sorted(set(scopes))
+        for scope in wanted:
+            if scope not in self._scopes:
+                raise UnknownScope(scope=scope, path="$.scopes")
+        must_hold(actor.permissions, PERMISSIONS.intersection(wanted))
+        return wanted
+
+    async def _make_room(self, tx: Transaction, user_id: UserId, now_us: int) -> None:
+        """What has expired gives way. Raises TooManyApiKeys."""
+        await stored_keys.forget_expired(tx, user_id, self._shown_since_us())
+        if len(await stored_keys.of_account(tx, user_id, 0)) < API_KEYS_MAX:
+            return
+        await stored_keys.forget_expired(tx, user_id, now_us)
+        if len(await stored_keys.of_account(tx, user_id, 0)) >= API_KEYS_MAX:
+            raise TooManyApiKeys
+
+    def _shown_since_us(self) -> int:
+        return self._clock() - EXPIRED_SHOWN_DAYS * DAY_US
+
+    async def revoke_api_key(self, actor: Actor, request: RevokeApiKey) -> Nothing:
+        async with self._database.transaction() as tx:
+            revoked = await stored_keys.revoke(tx, actor.user_id, request.key_id, self._clock())
+            if revoked is None:
+                raise ApiKeyNotFound
+            await self._audit.record(tx, actor, "api_key_revoked", actor.user_id, key=revoked.id)
+        await announce_ends(self._cache, [revoked.id])
+        return Nothing()
+
+    # Their use
+
+    async def exchange(self, actor: Actor, request: ExchangeApiKey) -> ExchangedApiKey:
+        now_us = self._clock()
+        async with self._database.transaction() as tx:
+            key = await stored_keys.find(tx, model.hash_of(request.secret), now_us)
+            if key is None:
+                raise ApiKeyRefused
+            if not await store.lock_account(tx, key.user_id):
+                raise AccountSuspended
+            account = await store.locked_account(tx, key.user_id)
+            if account is None:
+                raise ApiKeyRefused
+            own_roles = await grants.own_roles(tx) if account.roles else {}
+            await self._note_use(tx, actor, key, now_us)
+        scopes = frozenset(map(Scope, key.scopes.split()))
+        permissions = permitted(account.roles.split(), own_roles).intersection(scopes)
+        speaker = Actor(account.id, key.id, permissions, scopes=scopes)
+        return ExchangedApiKey(self._signer.sign(speaker, account.permitted_at_us, now_us, key.expires_at_us))
+
+    async def _note_use(self, tx: Transaction, actor: Actor, key: StoredKey, now_us: int) -> None:
+        """Raises ApiKeyRefused when it was revoked meanwhile."""
+        network, known = network_of(actor.address), key.networks.split()
+        is_new = bool(network) and network not in known
+        networks = [*known, network][-KNOWN_NETWORKS_MAX:] if is_new else known
+        if not await stored_keys.note_use(tx, key.id, now_us, actor.address, " ".join(networks)):
+            raise ApiKeyRefused
+        if is_new:
+            await self._audit.record(tx, actor, "api_key_used", key.user_id, key=key.id)
+
+
+def _name_of(given: str) -> str:
+    name = clean_name(given)
+    if name is None:
+        raise BadApiKeyName(path="$.name")
+    return name

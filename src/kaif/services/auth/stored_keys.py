@@ -1,0 +1,112 @@
+"""Every question about API keys."""
+
+import msgspec
+
+from kaif.engines.database import Transaction
+from kaif.interfaces.auth.api_keys import ApiKey
+from kaif.kernel.actor import Scope, SessionId, UserId
+from kaif.kernel.clock import as_datetime
+from kaif.services.auth.store import Reads
+
+_COLUMNS = "id, user_id, ending, name, scopes, created_at_us, expires_at_us, used_at_us, used_from, networks"
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """A row of auth_api_keys, without its secret."""
+
+    id: SessionId
+    user_id: UserId
+    ending: str
+    name: str
+    scopes: str
+    created_at_us: int
+    expires_at_us: int
+    used_at_us: int | None = None
+    used_from: str = ""
+    networks: str = ""
+
+    @property
+    def api_key(self) -> ApiKey:
+        return ApiKey(
+            id=self.id,
+            name=self.name,
+            ending=self.ending,
+            scopes=[Scope(scope) for scope in self.scopes.split()],
+            created_at=as_datetime(self.created_at_us),
+            expires_at=as_datetime(self.expires_at_us),
+            last_used_at=None if self.used_at_us is None else as_datetime(self.used_at_us),
+            last_used_from=self.used_from,
+        )
+
+
+async def of_account(reads: Reads, user_id: UserId, expired_after_us: int) -> list[StoredKey]:
+    """The oldest first, and of those that have expired only the ones that did so later than that."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM auth_api_keys
+        WHERE user_id = :user_id AND expires_at_us > :expired_after_us ORDER BY id
+        """
+    return await reads.fetch(StoredKey, sql, user_id=user_id, expired_after_us=expired_after_us)
+
+
+async def add(tx: Transaction, key: StoredKey, key_hash: str) -> None:
+    await tx.execute(
+        """
+        INSERT INTO auth_api_keys (id, user_id, key_hash, ending, name, scopes, created_at_us, expires_at_us)
+        VALUES (:id, :user_id, :key_hash, :ending, :name, :scopes, :created_at_us, :expires_at_us)
+        """,
+        id=key.id,
+        user_id=key.user_id,
+        key_hash=key_hash,
+        ending=key.ending,
+        name=key.name,
+        scopes=key.scopes,
+        created_at_us=key.created_at_us,
+        expires_at_us=key.expires_at_us,
+    )
+
+
+async def find(reads: Reads, key_hash: str, now_us: int) -> StoredKey | None:
+    """None when there is none or it has expired."""
+    sql = f"SELECT {_COLUMNS} FROM auth_api_keys WHERE key_hash = :key_hash AND expires_at_us > :now_us"
+    found = await reads.fetch(StoredKey, sql, key_hash=key_hash, now_us=now_us)
+    return found[0] if found else None
+
+
+async def note_use(tx: Transaction, key_id: SessionId, now_us: int, address: str, networks: str) -> bool:
+    """False when it was revoked meanwhile."""
+    sql = "UPDATE auth_api_keys SET used_at_us = :now_us, used_from = :address, networks = :networks WHERE id = :id"
+    return await tx.execute(sql, id=key_id, now_us=now_us, address=address, networks=networks) == 1
+
+
+async def forget_expired(tx: Transaction, user_id: UserId, expired_before_us: int) -> None:
+    sql = "DELETE FROM auth_api_keys WHERE user_id = :user_id AND expires_at_us <= :expired_before_us"
+    await tx.execute(sql, user_id=user_id, expired_before_us=expired_before_us)
+
+
+async def revoke(tx: Transaction, user_id: UserId, key_id: SessionId, now_us: int) -> StoredKey | None:
+    """What it was; None when the person has no such key."""
+    sql = f"DELETE FROM auth_api_keys WHERE id = :id AND user_id = :user_id RETURNING {_COLUMNS}"
+    found = await tx.fetch(StoredKey, sql, id=key_id, user_id=user_id)
+    await _note_ends(tx, [key.id for key in found], now_us)
+    return found[0] if found else None
+
+
+async def interrupt_all(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
+    """Those whose access tokens are good no more, though the keys are."""
+    sql = "SELECT id FROM auth_api_keys WHERE user_id = :user_id AND expires_at_us > :now_us"
+    rows: list[tuple[SessionId]] = await tx.fetch(tuple, sql, user_id=user_id, now_us=now_us)
+    return await _note_ends(tx, [row[0] for row in rows], now_us)
+
+
+async def _note_ends(tx: Transaction, ended: list[SessionId], now_us: int) -> list[SessionId]:
+    for key_id in ended:
+        # Unlike a session, a key is interrupted each time that its owner is suspended.
+        await tx.execute(
+            """
+            INSERT INTO auth_ended_sessions (session_id, ended_at_us) VALUES (:key_id, :now_us)
+            ON CONFLICT (session_id) DO UPDATE SET ended_at_us = excluded.ended_at_us
+            """,
+            key_id=key_id,
+            now_us=now_us,
+        )
+    return ended
