@@ -5,10 +5,10 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, the name of a role or of who erased, a
-// message's state, a scope.
+// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's
+// state, what the audit log tells of, a scope.
 const CHOSEN_BY_VALUE =
-  /^(problem\.|role\.|erased\.holder_|chat\.(pending|sent|read|failed)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
+  /^(problem\.|role\.|permission\.|told\.|consumer\.|erased\.holder_|registration\.(open|invitation|closed)$|authorize\.(openid|profile|email|offline_access)(_text)?$|chat\.(pending|sent|read|failed)$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
@@ -17,6 +17,11 @@ test('every text is used', () => {
     (key) => !CHOSEN_BY_VALUE.test(key) && !new RegExp(`['"]${key}['"]`).test(sources),
   )
   expect(unused).toEqual([])
+})
+
+test('every action of the audit log is told in a sentence', () => {
+  const actions = Object.keys(ru).filter((key) => key.startsWith('action.'))
+  expect(actions.map((key) => key.replace('action.', 'told.')).filter((key) => !(key in ru))).toEqual([])
 })
 
 test('both languages have the same texts', () => {
@@ -37,6 +42,12 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       time: '09:12',
       username: 'lena',
       what: 'имя и почту',
+      day: '4 мая',
+      role: 'Поддержка',
+      device: 'Firefox, Linux',
+      mode: 'Все',
+      event: 'auth.letter_due.v1',
+      network: '203.0.113.0/24',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

@@ -18,10 +18,17 @@ from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.applications import Applications
+from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.directory import Directory
+from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.roles import Roles
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -41,6 +48,13 @@ class Home:
         self.applications: Applications
         self.authorizations: Authorizations
         self.openid: OpenId
+        self.audit: Audit
+        self.factors: SecondFactors
+        self.invitations: Invitations
+        self.directory: Directory
+        self.parked_events: ParkedEvents
+        self.roles: Roles
+        self.sessions: Sessions
         self.own_data: OwnData
         self.captchas: Captchas
         self._mailbox = DevMailbox(folder / "mailbox")
@@ -75,7 +89,7 @@ class Home:
 
 
 def token_in(letter: Letter) -> str:
-    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset)#(\S+)$", letter.text, re.MULTILINE)
+    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset|sign-up)#(\S+)$", letter.text, re.MULTILINE)
     assert found, letter.text
     return found[1]
 
@@ -101,5 +115,8 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.applications, home.authorizations = services[Applications], services[Authorizations]
             home.openid, home.services = services[OpenId], services
+            home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
+            home.invitations, home.sessions = services[Invitations], services[Sessions]
+            home.directory, home.parked_events = services[Directory], services[ParkedEvents]
             home.own_data, home.captchas = services[OwnData], services[Captchas]
             yield home

@@ -68,5 +68,20 @@ def post(
     )
 
 
-def delete(path: str, use_case: Callable[..., Any], *, needs: Permission | None = None, limit: Limit = USUAL) -> Route:
-    return Route(method="DELETE", path=path, use_case=use_case, status=204, needs=needs, limit=limit)
+def delete(
+    path: str,
+    use_case: Callable[..., Any],
+    *,
+    needs: Permission | None = None,
+    limit: Limit = USUAL,
+    wants_origin: bool = False,
+) -> Route:
+    return Route(
+        method="DELETE",
+        path=path,
+        use_case=use_case,
+        status=204,
+        needs=needs,
+        limit=limit,
+        wants_origin=wants_origin,
+    )

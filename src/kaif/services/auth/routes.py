@@ -5,11 +5,22 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.openid import Authorizations
 from kaif.interfaces.auth.own_data import OwnData
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
-from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.roles import (
+    MANAGE_APPLICATIONS,
+    MANAGE_EVENTS,
+    MANAGE_INVITATIONS,
+    MANAGE_PEOPLE,
+    MANAGE_ROLES,
+    READ_AUDIT,
+    Roles,
+)
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -25,6 +36,8 @@ LINKS = Limit("letter_links", per_minute=20, burst=20)
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
 # Each time somebody is sent here the page asks a few times, signed in or not.
 AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
+# Invitations, resets, confirmations: letters to people who may not have asked; after a leak there are many at once.
+OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
@@ -63,19 +76,86 @@ SESSIONS_ROUTES = [
     get("/v1/auth/sessions", Sessions.list_sessions),
     delete("/v1/auth/sessions", Sessions.end_other_sessions),
     delete("/v1/auth/sessions/{session_id}", Sessions.end_session),
-    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE),
-    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE),
+    post("/v1/auth/people/{user_id}/suspend", Sessions.suspend, status=204, needs=MANAGE_PEOPLE, wants_origin=True),
+    post("/v1/auth/people/{user_id}/restore", Sessions.restore, status=204, needs=MANAGE_PEOPLE, wants_origin=True),
 ]
 
 ROLES_ROUTES = [
     get("/v1/auth/roles", Roles.list_roles, needs=MANAGE_ROLES),
-    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES),
-    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES),
-    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES),
-    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES),
+    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES, wants_origin=True),
+    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES, wants_origin=True),
+    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES, wants_origin=True),
+    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES, wants_origin=True),
 ]
 
 AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT)]
+
+INVITATIONS_ROUTES = [
+    get("/v1/auth/registration", Invitations.get_registration, public=True),
+    post("/v1/auth/registration", Invitations.set_registration, needs=MANAGE_INVITATIONS, wants_origin=True),
+    post("/v1/auth/invitations/look", Invitations.look_at_invitation, public=True, limit=LINKS),
+    get("/v1/auth/invitations", Invitations.list_invitations, needs=MANAGE_INVITATIONS),
+    post(
+        "/v1/auth/invitations",
+        Invitations.invite,
+        status=201,
+        needs=MANAGE_INVITATIONS,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    delete(
+        "/v1/auth/invitations/{invitation_id}",
+        Invitations.revoke_invitation,
+        needs=MANAGE_INVITATIONS,
+        wants_origin=True,
+    ),
+]
+
+DIRECTORY_ROUTES = [
+    get("/v1/auth/accounts", Directory.find_accounts, needs=MANAGE_PEOPLE, limit=SEARCH),
+    get("/v1/auth/accounts/{user_id}", Directory.get_account, needs=MANAGE_PEOPLE),
+    delete("/v1/auth/accounts/{user_id}/sessions", Directory.take_sessions, needs=MANAGE_PEOPLE, wants_origin=True),
+    post(
+        "/v1/auth/accounts/{user_id}/reset",
+        Directory.force_reset,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    post(
+        "/v1/auth/accounts/{user_id}/confirmation",
+        Directory.send_confirmation,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    delete(
+        "/v1/auth/accounts/{user_id}/second-factors",
+        Directory.take_second_factors,
+        needs=MANAGE_PEOPLE,
+        wants_origin=True,
+    ),
+]
+
+PARKED_EVENTS_ROUTES = [
+    get("/v1/auth/parked-events", ParkedEvents.list_parked_events, needs=MANAGE_EVENTS),
+    post(
+        "/v1/auth/parked-events/retry",
+        ParkedEvents.retry_parked_event,
+        status=204,
+        needs=MANAGE_EVENTS,
+        wants_origin=True,
+    ),
+    post(
+        "/v1/auth/parked-events/drop",
+        ParkedEvents.drop_parked_event,
+        status=204,
+        needs=MANAGE_EVENTS,
+        wants_origin=True,
+    ),
+]
 
 SECOND_FACTOR_ROUTES = [
     get("/v1/auth/second-factors", SecondFactors.get_second_factors),
