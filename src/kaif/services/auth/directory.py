@@ -156,8 +156,8 @@ async def _target(tx: Transaction, actor: Actor, user_id: UserId) -> Account:
 
 
 async def _require_new_password(tx: Transaction, account: Account, now_us: int) -> list[SessionId]:
-    """Take what whoever has the account now may hold: the password, sign-ins under way, links, what applications hold, and
-    sessions, which are named. A letter with a link follows."""
+    """Take what whoever has the account now may hold: the password, sign-ins under way, links, what applications
+    hold, and sessions, which are named. A letter with a link follows."""
     await people.require_reset(tx, account.id, now_us)
     await challenges.end_all(tx, account.id)
     await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
