@@ -5,10 +5,10 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's
-// state, what the audit log tells of, a scope.
+// Texts whose keys are put together where they are used: by a problem's code, the name of a role or of who erased, a
+// message's state, a scope, what the audit log tells of.
 const CHOSEN_BY_VALUE =
-  /^(problem\.|role\.|permission\.|told\.|consumer\.|erased\.holder_|registration\.(open|invitation|closed)$|authorize\.(openid|profile|email|offline_access)(_text)?$|chat\.(pending|sent|read|failed)$)/
+  /^(problem\.|role\.|permission\.|told\.|consumer\.|erased\.holder_|registration\.(open|invitation|closed)$|chat\.(pending|sent|read|failed)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
@@ -40,14 +40,15 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       date: '4 мая',
       when: 'вчера',
       time: '09:12',
-      username: 'lena',
-      what: 'имя и почту',
       day: '4 мая',
       role: 'Поддержка',
       device: 'Firefox, Linux',
       mode: 'Все',
       event: 'auth.letter_due.v1',
+      application: 'Причал',
       network: '203.0.113.0/24',
+      username: 'lena',
+      what: 'имя и почту',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

@@ -110,13 +110,13 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Passkeys, PASSKEYS_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
+    (Invitations, INVITATIONS_ROUTES),
+    (Directory, DIRECTORY_ROUTES),
+    (ParkedEvents, PARKED_EVENTS_ROUTES),
     (Applications, APPLICATIONS_ROUTES),
     (Authorizations, AUTHORIZATIONS_ROUTES),
     # The gateway has pages for it: it speaks another wire than routes do.
     (OpenId, []),
-    (Invitations, INVITATIONS_ROUTES),
-    (Directory, DIRECTORY_ROUTES),
-    (ParkedEvents, PARKED_EVENTS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
@@ -197,12 +197,12 @@ async def auth_services(
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
-                Applications: ApplicationsService(database, keys, audit, clock),
-                Authorizations: AuthorizationsService(database, signer, keys, audit, clock, issuer),
-                OpenId: OpenIdService(database, signer, keys, audit, clock, issuer),
                 Invitations: InvitationsService(database, signer, admission, audit, clock),
                 Directory: DirectoryService(database, cache, audit, clock),
                 ParkedEvents: ParkedEventsService(database, audit),
+                Applications: ApplicationsService(database, keys, audit, clock),
+                Authorizations: AuthorizationsService(database, signer, keys, audit, clock, issuer),
+                OpenId: OpenIdService(database, signer, keys, audit, clock, issuer),
             }
     finally:
         await bus.close()

@@ -44,10 +44,6 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
-        self.services: dict[type, Any] = {}
-        self.applications: Applications
-        self.authorizations: Authorizations
-        self.openid: OpenId
         self.audit: Audit
         self.factors: SecondFactors
         self.invitations: Invitations
@@ -55,6 +51,10 @@ class Home:
         self.parked_events: ParkedEvents
         self.roles: Roles
         self.sessions: Sessions
+        self.services: dict[type, Any] = {}
+        self.applications: Applications
+        self.authorizations: Authorizations
+        self.openid: OpenId
         self.own_data: OwnData
         self.captchas: Captchas
         self._mailbox = DevMailbox(folder / "mailbox")
@@ -113,10 +113,10 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
-            home.applications, home.authorizations = services[Applications], services[Authorizations]
-            home.openid, home.services = services[OpenId], services
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]
             home.directory, home.parked_events = services[Directory], services[ParkedEvents]
+            home.applications, home.authorizations = services[Applications], services[Authorizations]
+            home.openid, home.services = services[OpenId], services
             home.own_data, home.captchas = services[OwnData], services[Captchas]
             yield home

@@ -39,20 +39,26 @@ export const ACTIONS: Record<AuditAction, Key> = {
   second_factors_taken: 'action.second_factors_taken',
   event_retried: 'action.event_retried',
   event_dropped: 'action.event_dropped',
-  application_added: 'action.application_added',
-  application_changed: 'action.application_changed',
-  application_secret_renewed: 'action.application_secret_renewed',
-  application_removed: 'action.application_removed',
-  application_allowed: 'action.application_allowed',
-  application_signed_in: 'action.application_signed_in',
-  application_access_ended: 'action.application_access_ended',
-  application_code_reused: 'action.application_code_reused',
-  application_token_stolen: 'action.application_token_stolen',
   signing_keys_rotated: 'action.signing_keys_rotated',
+  application_token_stolen: 'action.application_token_stolen',
+  application_code_reused: 'action.application_code_reused',
+  application_access_ended: 'action.application_access_ended',
+  application_signed_in: 'action.application_signed_in',
+  application_allowed: 'action.application_allowed',
+  application_removed: 'action.application_removed',
+  application_secret_renewed: 'action.application_secret_renewed',
+  application_changed: 'action.application_changed',
+  application_added: 'action.application_added',
 }
 
-const STOLEN = ['session_stolen', 'passkey_cloned', 'application_code_reused', 'application_token_stolen']
-const WARNINGS = ['sign_in_failed', 'stuffing_suspected', ...STOLEN]
+const WARNINGS = [
+  'sign_in_failed',
+  'stuffing_suspected',
+  'session_stolen',
+  'passkey_cloned',
+  'application_code_reused',
+  'application_token_stolen',
+]
 const LOSSES = ['account_suspended', 'account_deleted', 'password_reset_forced', 'second_factors_taken']
 
 export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
@@ -61,10 +67,12 @@ export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
 }
 
 export function iconOf({ action }: Audited): string {
-  if (['stuffing_suspected', ...STOLEN].includes(action)) return 'shield-warn'
-  if (action.startsWith('application')) return 'grid'
-  if (action === 'signing_keys_rotated') return 'key'
+  if (['passkey_cloned', 'session_stolen', 'stuffing_suspected'].includes(action)) return 'shield-warn'
   if (action.includes('passkey')) return 'passkey'
+  if (action.startsWith('application')) return 'grid'
+  if (action.startsWith('provider') || action.startsWith('identity')) return 'globe'
+  if (action.startsWith('wallet')) return 'wallet'
+  if (action.includes('key')) return 'key'
   if (action.includes('factor') || action.includes('recovery')) return 'clock'
   if (action.includes('role')) return 'shield'
   if (action.includes('password')) return 'key'
@@ -78,7 +86,7 @@ export function iconOf({ action }: Audited): string {
 export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>): string {
   const key = `told.${entry.action}${variantOf(entry)}`
   if (!isKey(key)) return entry.action
-  const { role, roles, count, device, mode, event, network } = entry.details as Details
+  const { role, roles, count, device, mode, event, network, name } = entry.details as Details
   return t(key, {
     name: nameOf(entry.actor_id, people),
     title: nameOf(entry.subject_id, people),
@@ -87,6 +95,7 @@ export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>):
     mode: modeName(mode ?? ''),
     event: event ?? '',
     network: network ?? '',
+    application: name ?? '',
     n: count ?? 0,
   })
 }
@@ -99,6 +108,7 @@ interface Details {
   mode?: string
   event?: string
   network?: string
+  name?: string
   invitation?: string
   second_factor?: boolean
 }

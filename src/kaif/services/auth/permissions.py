@@ -25,7 +25,7 @@ BUILT_IN: dict[str, Permissions] = {
     "support": frozenset({MANAGE_PEOPLE}),
     "compliance": frozenset({READ_AUDIT}),
     "admin": frozenset(
-        {MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, MANAGE_INVITATIONS, MANAGE_EVENTS, MANAGE_APPLICATIONS}
+        {MANAGE_APPLICATIONS, MANAGE_EVENTS, MANAGE_INVITATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}
     ),
     OWNER: PERMISSIONS,
 }

@@ -34,10 +34,10 @@ FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
-# Each time somebody is sent here the page asks a few times, signed in or not.
-AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
 # Invitations, resets, confirmations: letters to people who may not have asked; after a leak there are many at once.
 OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
+# Each time somebody is sent here the page asks a few times, signed in or not.
+AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
