@@ -12,6 +12,7 @@ from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.accounts import ChangePassword, ConfirmEmail, DeleteAccount, ForgetPassword, ResetPassword
 from kaif.interfaces.auth.applications import ChangeApplication, RemoveApplication, RenewSecret
 from kaif.interfaces.auth.audit import Audit, ListAudit
+from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.openid import (
     ClientProof,
     EndAccess,
@@ -448,6 +449,13 @@ async def test_a_password_that_was_reset_by_letter_takes_everything_back(
     await home.accounts.forget_password(NOBODY, ForgetPassword("anna@example.org"))
     token = await home.token("anna@example.org", 2)
     await home.accounts.reset_password(NOBODY, ResetPassword(token, NEW_PASSWORD))
+
+    assert await is_dead(party, issued)
+
+
+async def test_a_reset_that_an_operator_forces_takes_everything_back(home: Home, party: Party, anna: Tokens) -> None:
+    issued = await party.signed_in(anna)
+    await home.directory.force_reset(actor_of(await owner_of(home)), OfAccount(anna.user.id))
 
     assert await is_dead(party, issued)
 

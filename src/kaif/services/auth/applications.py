@@ -30,13 +30,13 @@ from kaif.interfaces.auth.applications import (
 from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.kernel.errors import MissingPermission
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import clean_name
 from kaif.services.auth import applications_store, openid_store
 from kaif.services.auth.application_tokens import new_secret
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.authority import require_permission
 from kaif.services.auth.authorization_requests import as_scopes
 from kaif.services.auth.model import hash_of
 from kaif.services.auth.redirects import is_allowed
@@ -51,13 +51,13 @@ class ApplicationsService:
         self._database, self._keys, self._audit, self._clock = database, keys, audit, clock
 
     async def list_applications(self, actor: Actor, request: Nothing) -> ApplicationList:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         found = await applications_store.by_name(self._database, APPLICATIONS_MAX)
         usage = await applications_store.usage(self._database)
         return ApplicationList([each.used_by(*usage.get(each.id, (0, None))) for each in found])
 
     async def add_application(self, actor: Actor, request: AddApplication) -> ApplicationWithSecret:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         name, homepage = _name_of(request.name), _homepage_of(request.homepage)
         redirect_uris, now_us = _redirect_uris_of(request.kind, request.redirect_uris), self._clock()
         secret = new_secret() if request.kind == "web" else ""
@@ -86,7 +86,7 @@ class ApplicationsService:
         return ApplicationWithSecret(application.used_by(0, None), secret)
 
     async def change_application(self, actor: Actor, request: ChangeApplication) -> Application:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         name, homepage, now_us = _name_of(request.name), _homepage_of(request.homepage), self._clock()
         await self._keys.prepare(request.id_token_algorithm)
         async with self._database.transaction() as tx:
@@ -112,7 +112,7 @@ class ApplicationsService:
         return await self._shown(application)
 
     async def renew_secret(self, actor: Actor, request: RenewSecret) -> ApplicationWithSecret:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         secret, now_us = new_secret(), self._clock()
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, request.application_id)
@@ -124,7 +124,7 @@ class ApplicationsService:
         return ApplicationWithSecret(await self._shown(application), secret)
 
     async def remove_application(self, actor: Actor, request: RemoveApplication) -> Nothing:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         async with self._database.transaction() as tx:
             application = await self._locked(tx, actor, request.application_id)
             await applications_store.remove(tx, application.id)
@@ -135,12 +135,12 @@ class ApplicationsService:
         return Nothing()
 
     async def list_signing_keys(self, actor: Actor, request: Nothing) -> SigningKeyList:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         await self._keys.prepare("ES256")
         return SigningKeyList(await self._keys.listed())
 
     async def rotate_signing_keys(self, actor: Actor, request: RotateSigningKeys) -> SigningKeyList:
-        _require_permission(actor)
+        require_permission(actor, MANAGE_APPLICATIONS)
         made = await self._keys.new_keys()
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
@@ -159,11 +159,6 @@ class ApplicationsService:
     async def _shown(self, application: StoredApplication) -> Application:
         usage = await applications_store.usage(self._database)
         return application.used_by(*usage.get(application.id, (0, None)))
-
-
-def _require_permission(actor: Actor) -> None:
-    if MANAGE_APPLICATIONS not in actor.permissions:
-        raise MissingPermission(permission=MANAGE_APPLICATIONS)
 
 
 def _name_of(given: str) -> str:
