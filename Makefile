@@ -44,7 +44,11 @@ $(BIN)/.dev: requirements-dev.lock $(BIN)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-test: $(BIN)/.dev $(CLIENT) check
+tests/issuer/node_modules: tests/issuer/package-lock.json
+	cd tests/issuer && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test: $(BIN)/.dev $(CLIENT) tests/issuer/node_modules check
 	@scripts/install-test-servers
 	cd web && npm test --silent
 	$(BIN)/python -m pytest -n 2
@@ -72,4 +76,4 @@ locks:
 	  --python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv dist src/kaif/web web/node_modules bench/peers/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist src/kaif/web web/node_modules bench/peers/node_modules tests/issuer/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,7 @@ from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
+from kaif.engines.web.client import HttpxWeb
 from kaif.gateway import pages
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.application import Gateway, Page
@@ -34,7 +35,9 @@ from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.providers import ProviderKind, Providers
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
@@ -46,27 +49,36 @@ from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.asking import SignInClient
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.factors import SecondFactorsService
+from kaif.services.auth.github import GitHub
+from kaif.services.auth.identities import IdentitiesService
+from kaif.services.auth.issuers import Issuers
 from kaif.services.auth.letters import Letters
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.providers import ProvidersService
 from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     AUDIT_ROUTES,
+    IDENTITIES_ROUTES,
     PASSKEYS_ROUTES,
+    PROVIDERS_ROUTES,
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
     SESSIONS_ROUTES,
 )
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
+from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.vk import VkId
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.routes import ROUTES as MESSAGING_ROUTES
@@ -80,6 +92,8 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Passkeys, PASSKEYS_ROUTES),
+    (Providers, PROVIDERS_ROUTES),
+    (Identities, IDENTITIES_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
 ]
@@ -87,6 +101,8 @@ MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # Who serves an interface: the service itself, or a proxy of it.
 Services = dict[type, Any]
+# The page of the client to which sign-in services send people back.
+SIGN_IN_CALLBACK = "/sign-in/callback"
 CLIENT = Path(kaif.__file__).parent / "web"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
@@ -136,6 +152,26 @@ async def auth_services(
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions = Assertions(party, audit)
     factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
+    web, redirect_uri = HttpxWeb(), f"{settings.public_url}{SIGN_IN_CALLBACK}"
+    issuers, sealer = Issuers(web, clock), Sealer(signer.key_for("secrets of sign-in services"))
+    providers = ProvidersService(database, issuers, sealer, audit, clock, redirect_uri)
+    clients: dict[ProviderKind, SignInClient] = {
+        "oidc": issuers,
+        "google": issuers,
+        "github": GitHub(web),
+        "vk": VkId(web),
+    }
+    identities = IdentitiesService(
+        database,
+        clients,
+        sealer,
+        signer.key_for("sign-ins elsewhere"),
+        audit,
+        clock,
+        redirect_uri,
+        auth_service.enter,
+        auth_service.register_by_service,
+    )
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     reactions = auth_reactions.Reactions(database, mail, letters, clock)
     bus: Bus = OutboxBus(database)
@@ -151,11 +187,14 @@ async def auth_services(
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
+                Providers: providers,
+                Identities: identities,
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
             }
     finally:
         await bus.close()
+        await web.close()
         passwords.close()
 
 

@@ -16,7 +16,12 @@ from kaif.engines.mail import Letter
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
+from kaif.interfaces.auth.audit import Action, Audit, Audited, ListAudit
+from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.providers import Providers
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth.tokens import new_signing_key
 
@@ -32,6 +37,11 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
+        self.factors: SecondFactors
+        self.sessions: Sessions
+        self.providers: Providers
+        self.identities: Identities
+        self.audit: Audit
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -56,6 +66,10 @@ class Home:
 
     async def user(self, tokens: Tokens) -> User:
         return await self.auth.get_me(actor_of(tokens), Nothing())
+
+    async def audited(self, action: Action) -> list[Audited]:
+        """The newest first."""
+        return (await self.audit.list_audit(NOBODY, ListAudit(action))).entries
 
     async def register_in(self, language: str, name: str) -> Tokens:
         assert language in ("ru", "en")
@@ -88,4 +102,6 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
+            home.factors, home.sessions, home.audit = services[SecondFactors], services[Sessions], services[Audit]
+            home.providers, home.identities = services[Providers], services[Identities]
             yield home

@@ -18,7 +18,16 @@ RESET_MINUTES = 30
 RESET_EVERY_SECONDS = 60
 
 LetterKind = Literal[
-    "welcome", "confirm", "new_email", "email_change_asked", "email_changed", "reset", "password_changed"
+    "welcome",
+    "welcome_confirmed",
+    "confirm",
+    "new_email",
+    "email_change_asked",
+    "email_changed",
+    "reset",
+    "password_changed",
+    "service_linked",
+    "service_unlinked",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
@@ -67,7 +76,10 @@ class DeleteAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LetterDue(Event, frozen=True, kw_only=True):
-    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it."""
+    """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it.
+
+    `service` is the name of the sign-in service that the letter is about, if it is about one.
+    """
 
     name: ClassVar[str] = "auth.letter_due.v1"
     kind: LetterKind
@@ -75,6 +87,7 @@ class LetterDue(Event, frozen=True, kw_only=True):
     address: str
     language: Language
     link_id: str = ""
+    service: str = ""
 
     @property
     def key(self) -> str:

@@ -34,6 +34,11 @@ Action = Literal[
     "passkey_added",
     "passkey_removed",
     "passkey_cloned",
+    "provider_added",
+    "provider_changed",
+    "provider_removed",
+    "identity_linked",
+    "identity_unlinked",
 ]
 
 

@@ -55,15 +55,19 @@ class LogInWithSecondFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
 
 class StepUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`code` is needed when the account has a second factor; `credential`, from a passkey, stands in for both."""
+    """`code` is needed when the account has a second factor; `credential`, from a passkey, stands in for both.
+
+    `challenge`, from `prove_by_service` (in `identities`), stands in for the password.
+    """
 
     password: Annotated[str, Meta(max_length=1024)] = ""
     code: Code = ""
+    challenge: Annotated[str, Meta(max_length=128)] = ""
     credential: Assertion | None = None
 
 
 class SecondFactorRequired(Unauthenticated):
-    """Details carry challenge, good for one sign-in, and methods: "totp", "recovery_code", "passkey"."""
+    """Details carry challenge, good for one sign-in, methods: "totp", "recovery_code", "passkey"; and username."""
 
     code, detail = "second_factor_required", "The password is right: give a code or a passkey as well."
 
@@ -83,7 +87,10 @@ class TooManyTries(Limited):
 
 
 class StepUpRequired(Forbidden):
-    """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone."""
+    """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone.
+
+    "service" stands in for the password of an account that has none.
+    """
 
     code, detail = "step_up_required", "Prove again that it is you."
 
@@ -148,6 +155,7 @@ class SecondFactors(Protocol):
         """Renew the session's authentication by the password, and a code when the account has a second factor.
 
         A passkey alone renews it too: its answer to what `begin_passkey_step_up` (in `passkeys`) asked is refused
-        as it is there. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy.
+        as it is there. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy, and
+        ServiceSignInEnded (in `identities`) for a service's proof of more than 5 minutes or 5 tries ago.
         """
         ...

@@ -14,8 +14,9 @@ MANAGE_ROLES = Permission("auth.manage_roles")
 MANAGE_PEOPLE = Permission("auth.manage_people")
 READ_AUDIT = Permission("auth.read_audit")
 READ_MAILBOX = Permission("auth.read_mailbox")
+MANAGE_PROVIDERS = Permission("auth.manage_providers")
 
-PERMISSIONS = frozenset({MANAGE_ROLES, MANAGE_PEOPLE, READ_AUDIT, READ_MAILBOX})
+PERMISSIONS = frozenset({MANAGE_ROLES, MANAGE_PEOPLE, READ_AUDIT, READ_MAILBOX, MANAGE_PROVIDERS})
 
 
 class RoleOf(msgspec.Struct, frozen=True):

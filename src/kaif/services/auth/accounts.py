@@ -22,7 +22,18 @@ from kaif.interfaces.auth.roles import LastOwner
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import challenges, credentials, enrolments, grants, links, model, people, store, stored_sessions
+from kaif.services.auth import (
+    challenges,
+    credentials,
+    enrolments,
+    grants,
+    identity_store,
+    links,
+    model,
+    people,
+    store,
+    stored_sessions,
+)
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
@@ -172,6 +183,7 @@ class AccountsService:
             ended = await stored_sessions.end_all(tx, account.id, now_us)
             await enrolments.remove_totp(tx, account.id)
             await credentials.forget(tx, account.id)
+            await identity_store.forget(tx, account.id)
             await challenges.end_all(tx, account.id)
             await self._audit.record(tx, actor, "account_deleted", account.id)
             await tx.publish(PersonChanged(person=nameless.person))

@@ -18,6 +18,7 @@ from kaif.interfaces.auth.factors import (
     TotpBegun,
     TotpNotBegun,
 )
+from kaif.interfaces.auth.identities import ServiceSignInEnded
 from kaif.interfaces.auth.passkeys import Assertion
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
@@ -25,6 +26,7 @@ from kaif.kernel.errors import KaifError, Unauthenticated
 from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.challenges import Purpose
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
@@ -135,19 +137,21 @@ class SecondFactorsService:
         if request.credential:
             proved = await self._assertions.accept(tx, actor, request.credential, "second_step", now_us, user_id)
             return proved if isinstance(proved, KaifError) else None
-        if wait_us := await self._wait_us(tx, user_id, request.code, now_us):
+        if wait_us := await self._wait_us(tx, user_id, request.code, "sign_in", now_us):
             return _too_many(wait_us)
         return None if await self._accept(tx, user_id, request.code, now_us) else InvalidCode(path="$.code")
 
-    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> int:
+    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, purpose: Purpose, now_us: int) -> int:
         """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""
         if not totp.has_form(_digits(code)):
             return 0
-        return await challenges.count_guess(tx, user_id, "sign_in", now_us)
+        return await challenges.count_guess(tx, user_id, purpose, now_us)
 
     async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
         if request.credential:
             await self._step_up_by_passkey(actor, request.credential)
+        elif request.challenge:
+            await self._step_up_by_service(actor, request)
         else:
             await self._step_up_by_password(actor, request)
         return Nothing()
@@ -163,6 +167,29 @@ class SecondFactorsService:
             raise proved
         if not renewed:
             raise SessionEnded
+
+    async def _step_up_by_service(self, actor: Actor, request: StepUp) -> None:
+        challenge_hash, now_us = model.hash_of(request.challenge), self._clock()
+        # A failure counts, so it is refused only after the transaction.
+        async with self._database.transaction() as tx:
+            if await challenges.take_try(tx, challenge_hash, now_us) != actor.user_id:
+                raise ServiceSignInEnded
+            refusal = await self._code_refusal(tx, actor.user_id, request.code, now_us)
+            if refusal is None:
+                await challenges.end(tx, challenge_hash)
+                await challenges.forget_guesses(tx, actor.user_id, "step_up")
+                if not await store.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
+                    raise SessionEnded
+        if refusal:
+            raise refusal
+
+    async def _code_refusal(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> KaifError | None:
+        """Why the code is not what the account's second factor wants, if it has one."""
+        if await enrolments.find_totp(tx, user_id) is None:
+            return None
+        if wait_us := await self._wait_us(tx, user_id, code, "step_up", now_us):
+            return _too_many(wait_us)
+        return None if await self._accept(tx, user_id, code, now_us) else InvalidCode(path="$.code")
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
         account, now_us = await self._account(actor.user_id), self._clock()

@@ -67,6 +67,7 @@ class Letters:
             "host": urlsplit(self._public_url).netloc,
             "confirmation_days": str(CONFIRMATION_DAYS),
             "reset_minutes": str(RESET_MINUTES),
+            "service": due.service,
         }
         # What follows # stays in the browser: no server, proxy or log on the way sees it.
         link = f"{self._public_url}{wording.path}#{self._signer.link_token(due.link_id)}" if due.link_id else ""

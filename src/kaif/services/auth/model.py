@@ -54,6 +54,7 @@ class Account(msgspec.Struct, frozen=True):
             email_confirmed=self.email_confirmed_at_us is not None,
             language=self.language,
             password_changed_at=as_datetime(self.password_changed_at_us or self.created_at_us),
+            has_password=bool(self.password_hash),
         )
 
     @property
@@ -127,10 +128,17 @@ def nameless(account: Account) -> Account:
     return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us)
 
 
-def letter_due(account: Account, kind: LetterKind, link_id: str = "", *, address: str = "") -> LetterDue:
+def letter_due(
+    account: Account, kind: LetterKind, link_id: str = "", *, address: str = "", service: str = ""
+) -> LetterDue:
     """To the account's own address unless another one is named."""
     return LetterDue(
-        kind=kind, user_id=account.id, address=address or account.email, language=account.language, link_id=link_id
+        kind=kind,
+        user_id=account.id,
+        address=address or account.email,
+        language=account.language,
+        link_id=link_id,
+        service=service,
     )
 
 

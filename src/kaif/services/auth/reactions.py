@@ -33,6 +33,7 @@ class Reactions:
                         address=event.address,
                         language=event.language,
                         link_id=event.link_id,
+                        service=event.service,
                     )
                 )
 

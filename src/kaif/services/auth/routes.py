@@ -4,8 +4,10 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.passkeys import Passkeys
-from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.providers import Providers
+from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_PROVIDERS, MANAGE_ROLES, READ_AUDIT, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.kernel.http import delete, get, post
 from kaif.kernel.limits import Limit
@@ -19,6 +21,10 @@ FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
+# Who begins sends their browser away, and rarely comes back to begin again.
+SERVICE = Limit("sign_in_service", per_minute=20, burst=20)
+# Each asks a server elsewhere.
+PROVIDERS = Limit("providers", per_minute=30, burst=30)
 SEARCH = Limit("search", per_minute=120, burst=60)
 
 ROUTES = [
@@ -90,4 +96,38 @@ PASSKEYS_ROUTES = [
     post("/v1/auth/passkeys/sign-in", Passkeys.sign_in_with_passkey, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/passkeys/second-step/begin", Passkeys.begin_passkey_second_step, public=True, limit=PASSKEY),
     post("/v1/auth/passkeys/step-up/begin", Passkeys.begin_passkey_step_up, limit=PASSKEY),
+]
+
+PROVIDERS_ROUTES = [
+    get("/v1/auth/providers", Providers.list_providers, needs=MANAGE_PROVIDERS),
+    post("/v1/auth/providers", Providers.add_provider, status=201, needs=MANAGE_PROVIDERS, limit=PROVIDERS),
+    post("/v1/auth/providers/{provider_id}", Providers.change_provider, needs=MANAGE_PROVIDERS),
+    post(
+        "/v1/auth/providers/{provider_id}/check",
+        Providers.check_provider,
+        status=204,
+        needs=MANAGE_PROVIDERS,
+        limit=PROVIDERS,
+    ),
+    delete("/v1/auth/providers/{provider_id}", Providers.remove_provider, needs=MANAGE_PROVIDERS),
+]
+
+IDENTITIES_ROUTES = [
+    get("/v1/auth/services", Identities.list_services, public=True),
+    post("/v1/auth/services/sign-in/begin", Identities.begin_service_sign_in, public=True, limit=SERVICE),
+    post("/v1/auth/services/sign-in", Identities.sign_in_by_service, public=True, limit=SIGN_IN, wants_origin=True),
+    post(
+        "/v1/auth/services/register",
+        Identities.register_by_service,
+        status=201,
+        public=True,
+        limit=SIGN_UP,
+        wants_origin=True,
+    ),
+    get("/v1/auth/identities", Identities.list_identities),
+    post("/v1/auth/identities/begin", Identities.begin_link, limit=SERVICE),
+    post("/v1/auth/identities", Identities.link_identity, status=201, limit=SIGN_IN, wants_origin=True),
+    delete("/v1/auth/identities/{identity_id}", Identities.unlink_identity),
+    post("/v1/auth/services/step-up/begin", Identities.begin_service_step_up, limit=SERVICE),
+    post("/v1/auth/services/step-up", Identities.prove_by_service, limit=SIGN_IN, wants_origin=True),
 ]

@@ -5,7 +5,7 @@ import secrets
 import msgspec
 
 from kaif.engines.cache import Cache
-from kaif.engines.database import AlreadyExists, Database
+from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     EmailTaken,
@@ -33,6 +33,7 @@ from kaif.interfaces.auth import (
     Withdrawn,
 )
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
+from kaif.interfaces.auth.identities import IdentityTaken, RegisterByService
 from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
@@ -41,10 +42,14 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.identity_store import Claim
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.tokens import Signer
+
+# An account without a password has none that is right.
+NO_PASSWORD = ""
 
 
 class AuthService:
@@ -76,30 +81,56 @@ class AuthService:
             raise SetupRequired
         return await self._create_account(actor, request)
 
-    async def _create_account(self, actor: Actor, wanted: Register, role: str = "") -> Tokens:
+    async def register_by_service(self, actor: Actor, wanted: RegisterByService, claim: Claim) -> Tokens:
+        """For somebody who has proved who they are elsewhere."""
+        return await self._create_account(actor, wanted, claim=claim)
+
+    async def _create_account(
+        self, actor: Actor, wanted: Register | RegisterByService, role: str = "", claim: Claim | None = None
+    ) -> Tokens:
+        """The one place where accounts are made: by a password, or on a claim."""
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
-        await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
+        if isinstance(wanted, Register):
+            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash, now_us = await self._passwords.hash(wanted.password), self._clock()
+        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, Register) else NO_PASSWORD
+        now_us = self._clock()
         account = Account(
-            UserId(new_id()), username, email, display_name, password_hash, now_us, role, language=wanted.language
+            UserId(new_id()),
+            username,
+            email,
+            display_name,
+            password_hash,
+            now_us,
+            role,
+            email_confirmed_at_us=now_us if claim and claim.email_confirmed else None,
+            language=wanted.language,
         )
         try:
             async with self._database.transaction() as tx:
                 if role == OWNER:
                     await store.claim_setup(tx, account.id)
+                if claim:
+                    await claim.link(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
-                link_id = await links.issue(tx, account.id, links.CONFIRM, email, now_us)
-                await tx.publish(model.letter_due(account, "welcome", link_id or ""))
+                await self._welcome(tx, account)
                 person = msgspec.structs.replace(actor, user_id=account.id)
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles)
+                by = {"provider": claim.provider_id} if claim else {}
+                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
-            raise SetupCodeWrong from None
+            raise IdentityTaken if claim else SetupCodeWrong from None
         return await self.open_session(actor, account, is_first=True)
+
+    async def _welcome(self, tx: Transaction, account: Account) -> None:
+        if account.email_confirmed_at_us is not None:
+            await tx.publish(model.letter_due(account, "welcome_confirmed"))
+            return
+        link_id = await links.issue(tx, account.id, links.CONFIRM, account.email, account.created_at_us)
+        await tx.publish(model.letter_due(account, "welcome", link_id or ""))
 
     async def _refuse_taken(self, username: str, email: str) -> None:
         username_taken, email_taken = await store.taken(self._database, username, email)
@@ -116,8 +147,13 @@ class AuthService:
             raise InvalidCredentials
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
+        return await self.enter(actor, account)
+
+    async def enter(self, actor: Actor, account: Account) -> Tokens:
+        """For someone who has proved who they are by one factor. Raises SecondFactorRequired where that is not all."""
         if methods := await ways_in.second_steps(self._database, account.id):
-            raise SecondFactorRequired(challenge=await self._new_challenge(account), methods=methods)
+            challenge = await self._new_challenge(account)
+            raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
         return await self.open_session(actor, account)
 
     async def _new_challenge(self, account: Account) -> str:

@@ -38,6 +38,11 @@ async def locked_account(tx: Transaction, user_id: UserId) -> Account | None:
     return found[0] if found else None
 
 
+async def has_password(reads: Reads, user_id: UserId) -> bool:
+    sql = "SELECT 1 FROM auth_users WHERE id = :user_id AND password_hash <> ''"
+    return bool(await reads.fetch(tuple, sql, user_id=user_id))
+
+
 async def is_set_up(database: Database) -> bool:
     return bool(await database.fetch(tuple, "SELECT 1 FROM auth_setup"))
 
@@ -58,8 +63,11 @@ async def add_account(tx: Transaction, account: Account) -> None:
     """Raises AlreadyExists when the username or the address was taken meanwhile."""
     await tx.execute(
         """
-        INSERT INTO auth_users (id, username, email, display_name, password_hash, created_at_us, roles, language)
-        VALUES (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language)
+        INSERT INTO auth_users
+          (id, username, email, display_name, password_hash, created_at_us, roles, language, email_confirmed_at_us)
+        VALUES
+          (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language,
+           :email_confirmed_at_us)
         """,
         id=account.id,
         username=account.username,
@@ -69,6 +77,7 @@ async def add_account(tx: Transaction, account: Account) -> None:
         created_at_us=account.created_at_us,
         roles=account.roles,
         language=account.language,
+        email_confirmed_at_us=account.email_confirmed_at_us,
     )
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])

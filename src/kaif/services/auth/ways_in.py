@@ -1,10 +1,11 @@
 """By what people prove who they are, and that one such way is always left to them."""
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.auth.identities import IdentityId
 from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import credentials, enrolments, store
+from kaif.services.auth import credentials, enrolments, identity_store, store
 from kaif.services.auth.store import Reads
 
 
@@ -18,21 +19,31 @@ async def second_steps(reads: Reads, user_id: UserId) -> list[str]:
 
 
 async def proofs(reads: Reads, user_id: UserId) -> list[str]:
-    """What renews a session: the password, with a code where there is a second factor; or a passkey alone."""
-    return ["password", *await enrolments.methods(reads, user_id), *await _passkey(reads, user_id)]
+    """What renews a session: the password, with a code where there is a second factor; or a passkey alone.
+
+    A sign-in service stands in for the password of an account that has none.
+    """
+    if await store.has_password(reads, user_id):
+        first = ["password"]
+    else:
+        first = ["service"] if await identity_store.usable_identities(reads, user_id) else []
+    codes = await enrolments.methods(reads, user_id) if first else []
+    return [*first, *codes, *await _passkey(reads, user_id)]
 
 
 async def _passkey(reads: Reads, user_id: UserId) -> list[str]:
     return ["passkey"] if await credentials.usable(reads, user_id) else []
 
 
-async def require_another(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> None:
-    """Raises LastWayIn when nothing but this passkey opens the account."""
+async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId | IdentityId) -> None:
+    """Raises LastWayIn when nothing but this passkey or linked service opens the account."""
     # The row stays locked, so that of two removals at once the second one sees the first.
     account = await store.locked_account(tx, user_id)
     if account is None:
         raise Unauthenticated
-    has_password = bool(account.password_hash)
-    others = [credential for credential in await credentials.usable(tx, user_id) if credential.id != passkey_id]
-    if not (has_password or others):
+    if account.password_hash:
+        return
+    ways: set[str] = {credential.id for credential in await credentials.usable(tx, user_id)}
+    ways |= {identity.id for identity in await identity_store.usable_identities(tx, user_id)}
+    if not ways - {removed}:
         raise LastWayIn
