@@ -70,14 +70,20 @@ class Issuer:
         self._tell(f"/verified?is={str(is_verified).lower()}")
 
     async def visit(self, begun: Authorization) -> ServiceAnswer:
-        """As a browser does: from page to page, until it is sent back to us."""
+        return answer_of(begun, await self._follow(begun.url))
+
+    async def come_back(self, begun: dict[str, Any]) -> dict[str, str]:
+        """As `visit`, of what travels over the wire."""
+        return {**await self._follow(begun["url"]), "secret": begun["secret"]}
+
+    async def _follow(self, url: str) -> dict[str, str]:
+        """As a browser does: from page to page, until it is sent back to us with this query."""
         async with httpx.AsyncClient(trust_env=False) as browser:
-            url = begun.url
             while not url.startswith(self._redirect_uri):
                 answer = await browser.get(url)
                 assert answer.is_redirect, answer.text
                 url = str(httpx.URL(url).join(answer.headers["location"]))
-        return answer_of(begun, dict(parse_qsl(urlsplit(url).query)))
+        return dict(parse_qsl(urlsplit(url).query))
 
     def stop(self) -> None:
         self._process.kill()

@@ -4,12 +4,24 @@ import { isKey, t } from './i18n.svelte'
 export interface SecondStep {
   challenge: string
   methods: string[]
+  username?: string
+}
+
+/** Somebody whom a sign-in service knows and this server does not. */
+export interface Newcomer {
+  ticket: string
+  service: string
+  username: string
+  display_name: string
+  email: string
+  email_verified: boolean
 }
 
 interface Options {
   retryAfterS?: number
   field?: string
   secondStep?: SecondStep
+  newcomer?: Newcomer
 }
 
 export class Problem extends Error {
@@ -20,6 +32,8 @@ export class Problem extends Error {
   readonly field: string | undefined
   /** What goes on by a second step, when the server wants one. */
   readonly secondStep: SecondStep | undefined
+  /** Who may make an account with this ticket. */
+  readonly newcomer: Newcomer | undefined
 
   constructor(code: string, status = 0, options: Options = {}) {
     super(code)
@@ -29,10 +43,11 @@ export class Problem extends Error {
     this.retryAfterS = options.retryAfterS
     this.field = options.field
     this.secondStep = options.secondStep
+    this.newcomer = options.newcomer
   }
 }
 
-interface ProblemBody {
+interface ProblemBody extends Partial<Newcomer> {
   code?: string
   path?: string
   details?: { path?: string }
@@ -41,13 +56,17 @@ interface ProblemBody {
 }
 
 export function problemOf(body: unknown, response: Response): Problem {
-  const { code, path, details, challenge, methods } = (body ?? {}) as ProblemBody
+  const said = (body ?? {}) as ProblemBody
+  const { code, path, details, challenge, methods, username } = said
   const field = (details?.path ?? path)?.match(/^\$\.(\w+)/)?.[1]
   const retryAfterS = Number(response.headers.get('Retry-After')) || undefined
   return new Problem(code ?? 'unknown', response.status, {
     ...(field ? { field } : {}),
     ...(retryAfterS ? { retryAfterS } : {}),
-    ...(challenge && methods ? { secondStep: { challenge, methods } } : {}),
+    ...(challenge && methods
+      ? { secondStep: { challenge, methods, ...(username ? { username } : {}) } }
+      : {}),
+    ...(code === 'registration_needed' ? { newcomer: said as Newcomer } : {}),
   })
 }
 

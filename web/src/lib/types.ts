@@ -23,6 +23,9 @@ export type PasskeyCreation = Ok<'/v1/auth/passkeys/begin', 'post', 200>
 export type PasskeyRequest = Ok<'/v1/auth/passkeys/sign-in/begin', 'post', 200>
 export type NewCredential = components['schemas']['NewCredential']
 export type Assertion = components['schemas']['Assertion']
+export type SignInService = Ok<'/v1/auth/services', 'get', 200>['services'][number]
+export type Identity = Ok<'/v1/auth/identities', 'get', 200>['identities'][number]
+export type ServiceAnswer = components['schemas']['ServiceAnswer']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
