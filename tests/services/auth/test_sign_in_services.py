@@ -201,6 +201,17 @@ async def test_a_stranger_with_two_tickets_makes_one_account(home: Home, issuer:
         await home.identities.register_by_service(NOBODY, wanted(tickets[1], "anna2", "anna2@example.org"))
 
 
+async def test_of_who_never_comes_back_nothing_is_kept(home: Home, issuer: Issuer, provider: Provider) -> None:
+    await needed(home, provider, issuer.visit)
+    home.now_us += 16 * MINUTE_US
+
+    begun = await begin(home, provider)
+
+    assert await home.database.fetch(tuple, "SELECT * FROM auth_newcomers") == []
+    assert len(await home.database.fetch(tuple, "SELECT * FROM auth_authorizations")) == 1
+    assert begun.url
+
+
 async def test_a_ticket_runs_out(home: Home, issuer: Issuer, provider: Provider) -> None:
     asked = await needed(home, provider, issuer.visit)
     home.now_us += 15 * MINUTE_US
@@ -405,7 +416,7 @@ async def test_a_service_that_was_linked_signs_in_to_that_account(
     assert (tokens.user.id, tokens.user.email) == (owner.user_id, "owner@example.org")
     [identity] = (await home.identities.list_identities(owner, Nothing())).identities
     assert (identity.id, identity.last_used_at is not None) == (linked.id, True)
-    assert (await home.audited("identity_linked"))[0].details["label"] == ANNAS
+    assert (await home.audited("identity_linked"))[0].details == {"provider": provider.id}
     assert "Elsewhere now signs in" in (await home.letter("owner@example.org", 2)).text
 
 

@@ -195,7 +195,7 @@ async def begin(
     now_us: int,
     expires_at_us: int,
 ) -> None:
-    await tx.execute("DELETE FROM auth_authorizations WHERE expires_at_us <= :now_us", now_us=now_us)
+    await _forget_expired(tx, now_us)
     await tx.execute(
         """
         INSERT INTO auth_authorizations (state_hash, secret_hash, purpose, provider_id, user_id, expires_at_us)
@@ -235,7 +235,7 @@ async def end(
 
 
 async def keep_newcomer(tx: Transaction, ticket_hash: str, newcomer: Newcomer, now_us: int, expires_at_us: int) -> None:
-    await tx.execute("DELETE FROM auth_newcomers WHERE expires_at_us <= :now_us", now_us=now_us)
+    await _forget_expired(tx, now_us)
     await tx.execute(
         """
         INSERT INTO auth_newcomers (ticket_hash, provider_id, subject, label, verified_email, expires_at_us)
@@ -267,3 +267,9 @@ async def spend_ticket(tx: Transaction, ticket_hash: str, now_us: int) -> bool:
     """False when somebody else was first, or it is too late."""
     sql = "DELETE FROM auth_newcomers WHERE ticket_hash = :ticket_hash AND expires_at_us > :now_us"
     return await tx.execute(sql, ticket_hash=ticket_hash, now_us=now_us) == 1
+
+
+async def _forget_expired(tx: Transaction, now_us: int) -> None:
+    """Of who never came back, nothing is kept."""
+    await tx.execute("DELETE FROM auth_authorizations WHERE expires_at_us <= :now_us", now_us=now_us)
+    await tx.execute("DELETE FROM auth_newcomers WHERE expires_at_us <= :now_us", now_us=now_us)

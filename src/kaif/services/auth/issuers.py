@@ -1,6 +1,7 @@
 """OpenID Connect issuers, as a client of theirs speaks to them (OpenID Connect Core 1.0 and Discovery 1.0)."""
 
 import asyncio
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -54,7 +55,8 @@ class Issuers:
         self._web, self._clock = web, clock
         self._known: dict[str, Known] = {}
         self._keys: dict[str, KnownKeys] = {}
-        self._fetching = asyncio.Lock()
+        # One for each key set: an issuer that dawdles keeps nobody else's people waiting.
+        self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def check(self, issuer: str) -> None:
         """Raises IssuerUnfit."""
@@ -125,6 +127,7 @@ class Issuers:
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
             self._keys.clear()
+            self._fetching.clear()
         known = self._known[issuer] = Known(metadata, self._clock())
         return known
 
@@ -147,7 +150,7 @@ class Issuers:
         if known and (found := id_tokens.keys_for(head, known.keys)) and self._is_fresh(known):
             return found
         # One at a time: who waited finds what the one before has fetched.
-        async with self._fetching:
+        async with self._fetching[uri]:
             known = self._keys.get(uri)
             if known is None or self._clock() - known.read_at_us > KEYS_AGAIN_AFTER_US:
                 keys = id_tokens.usable_keys(await document(self._web.get(uri, {}), "keys"))
