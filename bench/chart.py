@@ -42,7 +42,7 @@ def write_chart(path: Path, suites: Sequence[Suite], results: Results) -> None:
 
 
 def _panel(suite: Suite, measured: Sequence[Row], top: int) -> Iterator[str]:
-    better = "more is better" if suite.target.at_least_times else "less is better"
+    better = "less is better" if suite.target.at_most else "more is better"
     yield (
         f'<text class="title" x="{MARGIN}" y="{top + 14}">{escape(suite.question)} '
         f'<tspan class="note" font-weight="400">({escape(suite.unit)}, {better})</tspan></text>'

@@ -12,11 +12,12 @@ ROOM_SIZE = 10
 
 @dataclass(frozen=True)
 class Account:
-    """A signed-in person: their token, their room of ten and their chat of two."""
+    """A signed-in person: their token, their room of ten and their chat of two, and the name they sign in with."""
 
     token: str
     room: str
     pair: str
+    login: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,10 @@ class Kaif:
                 self._admit_everybody(client)
             except httpx.HTTPError as error:
                 raise BenchError(f"{self.name}: {error}\n{last_words(log)}") from error
-            accounts = [Account(person.access_token, person.room, person.pair) for person in self._people]
+            accounts = [
+                Account(person.access_token, person.room, person.pair, f"person{number}")
+                for number, person in enumerate(self._people)
+            ]
             yield Server(process, port, "/v1/auth/me", "/v1/socket", "events", accounts)
 
     @contextmanager

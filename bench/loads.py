@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from bench.contenders import Account, Server
-from bench.processes import BenchError, cpu_seconds, load_core, pinned, resident_bytes
+from bench.processes import BenchError, cpu_seconds, load_core, pinned, resident_bytes, server_core
 
 LOAD = Path(__file__).parent / "load"
 BUILD = LOAD / "build"
@@ -145,6 +146,15 @@ def _wrk(server: Server, token_file: Path, connections: int, seconds: float) -> 
         raise BenchError(f"wrk failed:\n{done.stdout}{done.stderr}")
     result: Figures = json.loads(found[1])
     return result
+
+
+def program(module: str, duration: Duration) -> Figures:
+    """Run a program of the bench on the core of the servers; what it prints is its figure."""
+    command = pinned(server_core(), [sys.executable, "-m", module, str(duration.measure_s)])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        raise BenchError(f"{module}: {done.stderr}")
+    return {"verified_per_s": float(done.stdout), "server_cpu": 1.0, "load_cpu": 0.0}
 
 
 def _children_cpu_seconds() -> float:

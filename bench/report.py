@@ -21,6 +21,8 @@ UNITS = {
     "ack_p95_ms": "ack p95 ms",
     "ack_p99_ms": "ack p99 ms",
     "delivery_p95_ms": "delivery p95 ms",
+    "logins_per_s": "sign-ins/s",
+    "hashes_per_s": "hashes/s alone",
     "server_us_per_request": "server CPU µs each",
     "server_us_per_message": "server CPU µs each",
     "server_cpu": "server CPU",
@@ -79,7 +81,7 @@ def _median(rounds: Sequence[Figures], name: str) -> float:
 
 def _ratio(suite: Suite, value: float, baseline: float) -> float:
     """How many times better: of rates more is better, of sizes and latencies less."""
-    better, worse = (value, baseline) if suite.target.at_least_times else (baseline, value)
+    better, worse = (baseline, value) if suite.target.at_most else (value, baseline)
     return better / worse if worse else 0.0
 
 

@@ -1,6 +1,8 @@
 """One's own account in a browser: the links of letters, a forgotten password, another name, and leaving."""
 
+import json
 import re
+from pathlib import Path
 
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Server
@@ -116,11 +118,32 @@ async def test_others_see_a_new_name_and_then_that_the_account_is_gone(place: Pl
     await boris.page.get_by_role("button", name="Удалить").click()
     await boris.dialog.get_by_label("Пароль", exact=True).fill(PASSWORD)
     await boris.dialog.get_by_role("button", name="Удалить навсегда").click()
-    await expect(boris.page.get_by_label("Имя пользователя или почта")).to_be_visible()
+    await expect(boris.page.get_by_role("heading", name="Аккаунт удалён")).to_be_visible()
+    await expect(boris.page.get_by_text("Имя в чатах")).to_be_visible()
+    await expect(boris.page.get_by_text("Стирается…")).to_have_count(0)
     assert not [cookie for cookie in await boris.context.cookies() if cookie["value"]]
     await expect_row(anna, "Удалённый аккаунт")
     await anna.open_chat("Удалённый аккаунт")
     await anna.see_message("До встречи")
+
+
+async def test_ones_own_data_come_as_a_file(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA)
+    anna = await windows.open()
+    await anna.sign_in(ANNA.username)
+    await anna.page.goto("/settings")
+
+    async with anna.page.expect_download() as coming:
+        await anna.page.get_by_role("button", name="Скачать").click()
+
+    download = await coming.value
+    data = json.loads(read(await download.path()))
+    assert download.suggested_filename == f"kaif-ozero-{ANNA.username}.json"
+    assert data["account"]["username"] == ANNA.username and data["history"][-1]["action"] == "account_created"
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 async def expect_row(window: Window, title: str) -> None:

@@ -2,6 +2,7 @@ import { createRouter } from 'sv-router'
 import { session } from './lib/session.svelte'
 import Chats from './screens/Chats.svelte'
 import Confirm from './screens/Confirm.svelte'
+import Erased from './screens/Erased.svelte'
 import Forgot from './screens/Forgot.svelte'
 import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
@@ -29,6 +30,7 @@ export const { p, navigate, route, isActive } = createRouter({
   // Links of letters, for whoever opens them: signed in, or not, or as somebody else.
   '/confirm': Confirm,
   '/reset': Reset,
+  '/erased/:id': Erased,
   '/sign-in': { '/': SignIn, hooks: guests },
   // For guests who sign in, and for members who link a service.
   '/sign-in/callback': SignInCallback,

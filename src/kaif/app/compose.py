@@ -36,11 +36,13 @@ from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, 
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.providers import ProviderKind, Providers
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Route, Table
@@ -58,6 +60,7 @@ from kaif.services.auth.github import GitHub
 from kaif.services.auth.identities import IdentitiesService
 from kaif.services.auth.issuers import Issuers
 from kaif.services.auth.letters import Letters
+from kaif.services.auth.own_data import OwnDataService
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.providers import ProvidersService
@@ -67,6 +70,7 @@ from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     AUDIT_ROUTES,
     IDENTITIES_ROUTES,
+    OWN_DATA_ROUTES,
     PASSKEYS_ROUTES,
     PROVIDERS_ROUTES,
     ROLES_ROUTES,
@@ -89,6 +93,7 @@ from kaif.services.messaging.service import MessagingService
 AUTH: list[tuple[type, list[Route]]] = [
     (Auth, AUTH_ROUTES),
     (Accounts, ACCOUNTS_ROUTES),
+    (OwnData, OWN_DATA_ROUTES),
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Passkeys, PASSKEYS_ROUTES),
@@ -178,12 +183,14 @@ async def auth_services(
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, auth_reactions.LETTERS)
     bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, auth_reactions.POSTPONED)
     bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
+    bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
     await bus.start()
     try:
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
                 Auth: auth_service,
                 Accounts: AccountsService(database, cache, passwords, signer, audit, clock),
+                OwnData: OwnDataService(database, clock),
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
@@ -220,7 +227,9 @@ async def messaging_service(database: Database, cache: Cache, auth: Auth) -> Asy
     announcer = Announcer(cache)
     sender = Sender(database, announcer, now_us)
     bus: Bus = OutboxBus(database)
-    bus.subscribe("messaging.people", PersonChanged, Reactions(database).remember_person)
+    reactions = Reactions(database)
+    bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
+    bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     await bus.start()
     try:
         yield MessagingService(database, auth, announcer, sender, now_us)

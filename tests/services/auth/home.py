@@ -19,6 +19,7 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Action, Audit, Audited, ListAudit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.providers import Providers
 from kaif.interfaces.auth.sessions import Sessions
@@ -42,6 +43,7 @@ class Home:
         self.providers: Providers
         self.identities: Identities
         self.audit: Audit
+        self.own_data: OwnData
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -104,4 +106,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.factors, home.sessions, home.audit = services[SecondFactors], services[Sessions], services[Audit]
             home.providers, home.identities = services[Providers], services[Identities]
+            home.own_data = services[OwnData]
             yield home

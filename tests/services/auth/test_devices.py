@@ -11,8 +11,11 @@ from tests.harness import Services
 from tests.services.auth.accounts import actor_of, log_in, refresh, register, session_of, set_up
 
 from kaif.interfaces.auth import Nothing, Tokens
-from kaif.interfaces.auth.sessions import DeviceWasNew, Session
+from kaif.interfaces.auth.accounts import LetterDue
+from kaif.interfaces.auth.audit import ListAudit, SecurityEvent
+from kaif.interfaces.auth.sessions import Session
 from kaif.kernel.actor import Actor
+from kaif.services.auth import people
 from kaif.services.auth.devices import device_of, network_of
 from kaif.services.auth.model import KNOWN_DEVICES_MAX
 
@@ -66,12 +69,24 @@ async def session_of_tokens(services: Services, tokens: Tokens) -> Session:
     return listed.sessions[0]
 
 
-async def announced(services: Services) -> list[DeviceWasNew]:
-    """All that were published, in their order."""
-    rows: list[tuple[str]] = await services.database.fetch(
-        tuple, "SELECT body FROM outbox WHERE name = 'auth.device_was_new.v1' ORDER BY id"
-    )
-    return [msgspec.json.decode(row[0], type=DeviceWasNew) for row in rows]
+async def bodies(services: Services, name: str) -> list[str]:
+    """Of all events that were published, in their order."""
+    sql = "SELECT body FROM outbox WHERE name = :name ORDER BY id"
+    rows: list[tuple[str]] = await services.database.fetch(tuple, sql, name=name)
+    return [row[0] for row in rows]
+
+
+async def owner_with_proved_address(services: Services) -> Tokens:
+    tokens = await set_up(services.auth, from_device())
+    async with services.database.transaction() as tx:
+        await people.confirm_email(tx, tokens.user.id, tokens.user.email, 1)
+    return tokens
+
+
+async def announced(services: Services) -> list[LetterDue]:
+    """The letters about new devices."""
+    letters = [msgspec.json.decode(body, type=LetterDue) for body in await bodies(services, LetterDue.name)]
+    return [letter for letter in letters if letter.kind == "new_device"]
 
 
 @pytest.mark.parametrize(
@@ -142,35 +157,53 @@ async def test_the_device_on_which_an_account_is_made_is_not_new(services: Servi
 async def test_another_device_or_network_is_new_and_announced(
     services: Services, agent: str, address: str, is_new: bool
 ) -> None:
-    await set_up(services.auth, from_device())
+    await owner_with_proved_address(services)
 
     tokens = await log_in(services.auth, "owner", asking=from_device(agent, address))
 
     session = await session_of_tokens(services, tokens)
-    event = DeviceWasNew(
-        user_id=tokens.user.id,
-        session_id=session.id,
-        device=session.device,
-        address=address,
-        opened_at=session.opened_at,
-    )
+    told = [letter.details for letter in await announced(services)]
+    time = f"{session.opened_at:%Y-%m-%d %H:%M} UTC"
     assert session.is_new == is_new
-    assert await announced(services) == ([event] if is_new else [])
+    assert told == ([{"device": session.device, "address": address, "time": time}] if is_new else [])
+
+
+async def test_watchers_on_the_bus_learn_of_a_sign_in_what_the_audit_log_holds(services: Services) -> None:
+    await set_up(services.auth, from_device())
+    tokens = await log_in(services.auth, "owner", asking=from_device(CHROME))
+
+    published = [msgspec.json.decode(body, type=SecurityEvent) for body in await bodies(services, SecurityEvent.name)]
+
+    newest = await services.audit.list_audit(actor_of(tokens), ListAudit(limit=1))
+    assert [event.entry.action for event in published] == ["account_created", "signed_in", "signed_in"]
+    assert published[-1].entry == newest.entries[0]
+    assert published[-1].entry.details["new_device"] and not published[-2].entry.details["new_device"]
+
+
+async def test_an_address_that_nobody_has_proved_is_told_of_no_device(services: Services) -> None:
+    await set_up(services.auth, from_device())
+
+    tokens = await log_in(services.auth, "owner", asking=from_device(CHROME))
+
+    assert (await session_of_tokens(services, tokens)).is_new
+    assert await announced(services) == []
 
 
 async def test_a_device_is_new_once_even_when_its_session_has_ended(services: Services) -> None:
-    await set_up(services.auth, from_device())
-    first = await log_in(services.auth, "owner", asking=from_device(CHROME))
-    await services.sessions.end_other_sessions(actor_of(await log_in(services.auth, "owner")), Nothing())
+    await owner_with_proved_address(services)
+    await log_in(services.auth, "owner", asking=from_device(CHROME))
+    await services.sessions.end_other_sessions(
+        actor_of(await log_in(services.auth, "owner", asking=from_device())), Nothing()
+    )
 
     second = await log_in(services.auth, "owner", asking=from_device(CHROME))
 
     assert not (await session_of_tokens(services, second)).is_new
-    assert (await announced(services))[0].session_id == session_of(first)
+    assert len(await announced(services)) == 1
 
 
 async def test_a_device_known_to_one_account_is_new_to_another(services: Services) -> None:
-    await set_up(services.auth, from_device())
+    await owner_with_proved_address(services)
     await register(services.auth, "anna")
 
     tokens = await log_in(services.auth, "anna", asking=from_device())
@@ -179,7 +212,7 @@ async def test_a_device_known_to_one_account_is_new_to_another(services: Service
 
 
 async def test_of_ten_sign_ins_at_once_from_a_new_device_exactly_one_is_announced(services: Services) -> None:
-    await set_up(services.auth, from_device())
+    await owner_with_proved_address(services)
 
     await asyncio.gather(*[log_in(services.auth, "owner", asking=from_device(CHROME)) for _ in range(10)])
 
@@ -187,7 +220,7 @@ async def test_of_ten_sign_ins_at_once_from_a_new_device_exactly_one_is_announce
 
 
 async def test_a_wrong_password_announces_nothing(services: Services) -> None:
-    await set_up(services.auth, from_device())
+    await owner_with_proved_address(services)
 
     await asyncio.gather(
         log_in(services.auth, "owner", "not the password", asking=from_device(CHROME)), return_exceptions=True

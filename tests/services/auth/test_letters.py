@@ -13,9 +13,9 @@ from tests.services.auth.accounts import PASSWORD, actor_of, register, set_up
 from tests.services.auth.home import Home, at_home
 from tests.waiting import until
 
-from kaif.interfaces.auth import Auth, Nothing, Register
+from kaif.interfaces.auth import Auth, LogIn, Nothing, Register
 from kaif.interfaces.auth.accounts import ChangeDisplayName, ChangeLanguage, ChangePassword, ConfirmEmail, DeleteAccount
-from kaif.kernel.actor import NOBODY
+from kaif.kernel.actor import NOBODY, Actor
 from kaif.services.auth.reactions import LETTERS
 
 DAY_MS = 24 * 3600 * 1000
@@ -205,3 +205,24 @@ async def test_neither_the_database_nor_the_outbox_holds_a_usable_link(embedded_
 
     assert link_id.encode() in stored
     assert len(seal) == 64 and seal.encode() not in stored
+
+
+@pytest.mark.parametrize(("language", "unknown"), [("ru", "неизвестно"), ("en", "unknown")])
+async def test_a_new_device_is_told_of_in_the_readers_language(
+    embedded_home: Home, language: str, unknown: str
+) -> None:
+    await set_up(embedded_home.auth)
+    await embedded_home.register_in(language, "anna")
+    link = await embedded_home.token("anna@example.org")
+    await embedded_home.accounts.confirm_email(NOBODY, ConfirmEmail(link))
+
+    await embedded_home.auth.log_in(Actor(address="203.0.113.7", agent="curl/8"), LogIn("anna", PASSWORD))
+    await embedded_home.auth.log_in(Actor(address="203.0.113.7"), LogIn("anna", PASSWORD))
+
+    named, nameless = (
+        await embedded_home.letter("anna@example.org", 2),
+        await embedded_home.letter("anna@example.org", 3),
+    )
+    assert "curl\n" in named.text and "203.0.113.7\n" in named.text and "2027-01-15 08:00 UTC" in named.text
+    assert unknown in nameless.text and unknown not in named.text
+    assert "curl<br>" in named.html and "$" not in named.html

@@ -507,7 +507,7 @@ async def test_of_two_owners_who_leave_at_once_one_stays(home: Home) -> None:
         return_exceptions=True,
     )
 
-    assert sorted(type(outcome).__name__ for outcome in done) == ["LastOwner", "Nothing"]
+    assert sorted(type(outcome).__name__ for outcome in done) == ["Erasure", "LastOwner"]
 
 
 async def test_who_left_can_do_nothing_more_with_a_token_that_is_still_good(home: Home) -> None:

@@ -516,6 +516,10 @@ async def test_a_counter_that_went_back_is_a_copy_and_neither_is_accepted_any_mo
     with pytest.raises(PasskeyCloned):
         await sign_in(services, key)
     assert await actions(services, "passkey_cloned") == 1
+    letters: list[tuple[str]] = await services.database.fetch(
+        tuple, "SELECT body FROM outbox WHERE body LIKE '%\"passkey_cloned\"%' AND name = 'auth.letter_due.v1'"
+    )
+    assert len(letters) == 1
 
 
 @pytest.mark.parametrize("count", [-1, -2])

@@ -415,6 +415,7 @@ async def test_a_service_that_was_linked_signs_in_to_that_account(
     tokens = await sign_in(home, provider, issuer.visit)
     assert (tokens.user.id, tokens.user.email) == (owner.user_id, "owner@example.org")
     [identity] = (await home.identities.list_identities(owner, Nothing())).identities
+    assert (await home.own_data.export_own_data(owner, Nothing())).linked_services == [identity]
     assert (identity.id, identity.last_used_at is not None) == (linked.id, True)
     assert (await home.audited("identity_linked"))[0].details == {"provider": provider.id}
     assert "Elsewhere now signs in" in (await home.letter("owner@example.org", 2)).text

@@ -28,6 +28,7 @@ export type Identity = Ok<'/v1/auth/identities', 'get', 200>['identities'][numbe
 export type ServiceAnswer = components['schemas']['ServiceAnswer']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
+export type Erasure = Ok<'/v1/auth/erasures/{erasure_id}', 'get', 200>
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */

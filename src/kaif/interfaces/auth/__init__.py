@@ -222,8 +222,8 @@ class Auth(Protocol):
         """Open a session on the device from which the actor asks.
 
         Raises InvalidCredentials, after the same time whether or not the account exists; AccountSuspended,
-        only to who knows the password; Busy. Raises SecondFactorRequired (in `factors`) instead of opening one when
-        the account has a second factor.
+        only to who knows the password; Busy; TooManyTries (in `factors`) after many failures, see docs/sessions.md.
+        Raises SecondFactorRequired (in `factors`) instead of opening one when the account has a second factor.
         """
         ...
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
 from kaif.kernel.events import Event
@@ -28,6 +29,8 @@ LetterKind = Literal[
     "password_changed",
     "service_linked",
     "service_unlinked",
+    "new_device",
+    "passkey_cloned",
 ]
 # What was after the # of a letter's link.
 LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
@@ -72,13 +75,15 @@ class ChangeLanguage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeleteAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    password: GivenPassword
+    """An account that has no password is deleted without, soon after a sign-in."""
+
+    password: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class LetterDue(Event, frozen=True, kw_only=True):
     """Somebody is to get a letter. `link_id` is no secret: only the sealing key makes a usable token of it.
 
-    `service` is the name of the sign-in service that the letter is about, if it is about one.
+    `details` are what the letter tells beside the names that all letters know; an empty one is called unknown.
     """
 
     name: ClassVar[str] = "auth.letter_due.v1"
@@ -87,7 +92,7 @@ class LetterDue(Event, frozen=True, kw_only=True):
     address: str
     language: Language
     link_id: str = ""
-    service: str = ""
+    details: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -174,7 +179,11 @@ class Accounts(Protocol):
         """Letters are written in this language from now on."""
         ...
 
-    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
-        """End all sessions and forget who it was; what was written stays, under a name that says so. The username and
-        the address become free. Raises WrongPassword, LastOwner (in `roles`), Busy."""
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
+        """End all sessions and erase what is held about the person; what was written stays, under a name that says so.
+
+        The username and the address become free. Other services erase after the answer: its receipt tells by
+        `get_erasure` (in `own_data`) when they have. Raises WrongPassword, StepUpRequired (in `factors`), LastOwner
+        (in `roles`), Busy.
+        """
         ...

@@ -1,19 +1,21 @@
 """What the audit log promises: every security-relevant action, in an order that nobody can change unnoticed."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId
 from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.events import Event
 from kaif.kernel.remote import repeatable
 
 Action = Literal[
     "account_created",
     "signed_in",
     "sign_in_failed",
+    "stuffing_suspected",
     "signed_out",
     "session_stolen",
     "email_confirmed",
@@ -51,6 +53,17 @@ class Audited(msgspec.Struct, frozen=True):
     actor_id: UserId
     subject_id: UserId
     details: dict[str, Any]
+
+
+class SecurityEvent(Event, frozen=True, kw_only=True):
+    """Something that the audit log now holds, for whoever watches: other services, an operator's alarms."""
+
+    name: ClassVar[str] = "auth.security_event.v1"
+    entry: Audited
+
+    @property
+    def key(self) -> str:
+        return self.entry.subject_id or self.entry.actor_id
 
 
 class ListAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

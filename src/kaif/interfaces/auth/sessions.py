@@ -1,15 +1,14 @@
 """What auth promises about sessions: people see and end their own, and whoever manages people takes access away."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, SessionId
 from kaif.kernel.errors import Conflict, Forbidden, NotFound
-from kaif.kernel.events import Event
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.remote import repeatable
 
@@ -48,21 +47,6 @@ class Suspend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Restore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_id: GivenUserId
-
-
-class DeviceWasNew(Event, frozen=True, kw_only=True):
-    """A session was opened from a device and network that the account had not been seen on."""
-
-    name: ClassVar[str] = "auth.device_was_new.v1"
-    user_id: UserId
-    session_id: SessionId
-    device: str
-    address: str
-    opened_at: datetime
-
-    @property
-    def key(self) -> str:
-        return self.user_id
 
 
 class SessionNotFound(NotFound):

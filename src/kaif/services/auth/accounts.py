@@ -18,28 +18,21 @@ from kaif.interfaces.auth.accounts import (
     PasswordForgotten,
     ResetPassword,
 )
+from kaif.interfaces.auth.own_data import Erasure
 from kaif.interfaces.auth.roles import LastOwner
+from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import (
-    challenges,
-    credentials,
-    enrolments,
-    grants,
-    identity_store,
-    links,
-    model,
-    people,
-    store,
-    stored_sessions,
-)
+from kaif.kernel.ids import new_id
+from kaif.services.auth import challenges, erasure_store, grants, links, model, people, store, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, letter_due
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER
+from kaif.services.auth.stepping_up import count_guess, require_recent_authentication
 from kaif.services.auth.tokens import Signer
 
 
@@ -170,9 +163,9 @@ class AccountsService:
 
     # Leaving
 
-    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Nothing:
-        account = await self._proved(actor, request.password)
-        nameless, now_us = model.nameless(account), self._clock()
+    async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
+        account = await self._leaving(actor, request.password)
+        nameless, now_us, erasure_id = model.nameless(account), self._clock(), new_id()
         async with self._database.transaction() as tx:
             privileged = await grants.lock_privileged(tx)
             owners = [user_id for user_id, roles in privileged.items() if OWNER in roles.split()]
@@ -181,14 +174,16 @@ class AccountsService:
             if not await people.forget(tx, nameless, account.password_hash, now_us):
                 raise WrongPassword
             ended = await stored_sessions.end_all(tx, account.id, now_us)
-            await enrolments.remove_totp(tx, account.id)
-            await credentials.forget(tx, account.id)
-            await identity_store.forget(tx, account.id)
-            await challenges.end_all(tx, account.id)
-            await self._audit.record(tx, actor, "account_deleted", account.id)
+            erased = {"sessions": len(ended), "account": 1, **await erasure_store.erase(tx, account.id)}
+            await erasure_store.add(tx, erasure_id, now_us)
+            await erasure_store.add_part(tx, erasure_id, "auth", erased, now_us)
             await tx.publish(PersonChanged(person=nameless.person))
+            await tx.publish(PersonErased(erasure_id=erasure_id, remains=nameless.person))
+            await self._audit.record(tx, actor, "account_deleted", account.id, erasure=erasure_id)
         await announce_ends(self._cache, ended)
-        return Nothing()
+        erasure = await erasure_store.find(self._database, erasure_id)
+        assert erasure, "it was kept just now"
+        return erasure
 
     # Who it is
 
@@ -205,9 +200,20 @@ class AccountsService:
             raise Unauthenticated
         return account
 
-    async def _proved(self, actor: Actor, password: str) -> Account:
-        """The actor's account. Raises WrongPassword."""
+    async def _leaving(self, actor: Actor, password: str) -> Account:
+        """The actor's account, proved by its password, or by a recent sign-in if it has none."""
         account = await self._me(actor)
+        if account.password_hash:
+            return await self._proved(actor, password)
+        await require_recent_authentication(self._database, actor, self._clock())
+        return account
+
+    async def _proved(self, actor: Actor, password: str) -> Account:
+        """The actor's account. Raises WrongPassword, TooManyTries."""
+        account = await self._me(actor)
+        await count_guess(self._database, account.id, self._clock())
         if not await self._passwords.verify(account.password_hash, password):
             raise WrongPassword
+        async with self._database.transaction() as tx:
+            await challenges.forget_guesses(tx, account.id, "step_up")
         return account

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth.audit import Action, Audited, AuditPage, ListAudit
+from kaif.interfaces.auth.audit import Action, AuditPage, ListAudit, SecurityEvent
 from kaif.kernel.actor import Actor, UserId
-from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.clock import Clock
 from kaif.services.auth import audit_store
 from kaif.services.auth.chain import Link, hash_of
 
@@ -20,7 +20,7 @@ class AuditLog:
         self._key, self._clock = key.encode(), clock
 
     async def record(self, tx: Transaction, actor: Actor, action: Action, subject_id: UserId, **details: Any) -> None:
-        """Append what the transaction does. Locks the log until the commit, so it comes last in a transaction."""
+        """Append what the transaction does, and announce it. Comes last: it locks the log until the commit."""
         head = await audit_store.lock_head(tx)
         if actor.address:
             details["address"] = actor.address
@@ -28,6 +28,7 @@ class AuditLog:
         link = Link(head.seq + 1, self._clock(), action, actor.user_id, subject_id, text)
         signed = msgspec.structs.replace(link, hash=hash_of(self._key, head.hash, link))
         await audit_store.append(tx, signed)
+        await tx.publish(SecurityEvent(entry=signed.audited))
 
 
 class AuditService:
@@ -39,15 +40,4 @@ class AuditService:
             self._database, request.action, request.user_id, request.before, request.limit + 1
         )
         page = links[: request.limit]
-        return AuditPage([_audited(link) for link in page], page[-1].seq if len(links) > request.limit else None)
-
-
-def _audited(link: Link) -> Audited:
-    return Audited(
-        link.seq,
-        as_datetime(link.at_us),
-        link.action,
-        UserId(link.actor_id),
-        UserId(link.subject_id),
-        msgspec.json.decode(link.details),
-    )
+        return AuditPage([link.audited for link in page], page[-1].seq if len(links) > request.limit else None)

@@ -8,6 +8,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from kaif.interfaces.auth.audit import Audited
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -21,6 +25,12 @@ class Link(msgspec.Struct, frozen=True):
     subject_id: str
     details: str
     hash: str = ""
+
+    @property
+    def audited(self) -> Audited:
+        """As it is shown."""
+        who, whom = UserId(self.actor_id), UserId(self.subject_id)
+        return Audited(self.seq, as_datetime(self.at_us), self.action, who, whom, msgspec.json.decode(self.details))
 
 
 class Head(msgspec.Struct, frozen=True):

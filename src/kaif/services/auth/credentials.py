@@ -175,13 +175,6 @@ async def remove(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> boo
     return await tx.execute(sql, id=passkey_id, user_id=user_id) == 1
 
 
-async def forget(tx: Transaction, user_id: UserId) -> None:
-    """All that there is of an account."""
-    await tx.execute("DELETE FROM auth_passkeys WHERE user_id = :user_id", user_id=user_id)
-    await tx.execute("DELETE FROM auth_user_handles WHERE user_id = :user_id", user_id=user_id)
-    await tx.execute("DELETE FROM auth_ceremonies WHERE user_id = :user_id", user_id=user_id)
-
-
 async def count_use(tx: Transaction, passkey_id: PasskeyId, used: Used, now_us: int) -> bool:
     """False, and nothing changes, when the authenticator's counter did not rise, unless it keeps none."""
     changed = await tx.execute(

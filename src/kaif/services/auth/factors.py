@@ -13,7 +13,6 @@ from kaif.interfaces.auth.factors import (
     SecondFactorOff,
     SecondFactorState,
     StepUp,
-    TooManyTries,
     TotpAlreadyOn,
     TotpBegun,
     TotpNotBegun,
@@ -30,7 +29,7 @@ from kaif.services.auth.challenges import Purpose
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
-from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.tokens import Signer
 
 OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
@@ -138,7 +137,7 @@ class SecondFactorsService:
             proved = await self._assertions.accept(tx, actor, request.credential, "second_step", now_us, user_id)
             return proved if isinstance(proved, KaifError) else None
         if wait_us := await self._wait_us(tx, user_id, request.code, "sign_in", now_us):
-            return _too_many(wait_us)
+            return too_many_tries(wait_us)
         return None if await self._accept(tx, user_id, request.code, now_us) else InvalidCode(path="$.code")
 
     async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, purpose: Purpose, now_us: int) -> int:
@@ -188,16 +187,12 @@ class SecondFactorsService:
         if await enrolments.find_totp(tx, user_id) is None:
             return None
         if wait_us := await self._wait_us(tx, user_id, code, "step_up", now_us):
-            return _too_many(wait_us)
+            return too_many_tries(wait_us)
         return None if await self._accept(tx, user_id, code, now_us) else InvalidCode(path="$.code")
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
         account, now_us = await self._account(actor.user_id), self._clock()
-        # Before the slow hash, so that guesses at the same time are all counted.
-        async with self._database.transaction() as tx:
-            wait_us = await challenges.count_guess(tx, account.id, "step_up", now_us)
-        if wait_us:
-            raise _too_many(wait_us)
+        await count_guess(self._database, account.id, now_us)
         if not await self._passwords.verify(account.password_hash, request.password):
             raise WrongPassword(path="$.password")
         async with self._database.transaction() as tx:
@@ -223,10 +218,6 @@ class SecondFactorsService:
         if account is None:
             raise Unauthenticated
         return account
-
-
-def _too_many(wait_us: int) -> TooManyTries:
-    return TooManyTries(retry_after_ms=-(-wait_us // 1000))
 
 
 def _digits(code: str) -> str:

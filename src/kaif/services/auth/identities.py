@@ -222,7 +222,7 @@ class IdentitiesService:
             async with self._database.transaction() as tx:
                 await require_recent_authentication(tx, actor, now_us)
                 linked = await self._link(tx, account, newcomer)
-                await tx.publish(letter_due(account, "service_linked", service=linked.name))
+                await tx.publish(letter_due(account, "service_linked", details={"service": linked.name}))
                 await self._audit.record(tx, actor, "identity_linked", actor.user_id, provider=provider_id)
         except AlreadyExists:
             # Somebody links the same at this moment.
@@ -254,7 +254,7 @@ class IdentitiesService:
             ]
             if not found or not await identity_store.remove_identity(tx, actor.user_id, request.identity_id):
                 raise IdentityNotFound
-            await tx.publish(letter_due(account, "service_unlinked", service=found[0].name))
+            await tx.publish(letter_due(account, "service_unlinked", details={"service": found[0].name}))
             await self._audit.record(tx, actor, "identity_unlinked", actor.user_id, provider=found[0].provider_id)
         return Nothing()
 

@@ -176,12 +176,6 @@ async def remove_identity(tx: Transaction, user_id: UserId, identity_id: Identit
     return await tx.execute(sql, id=identity_id, user_id=user_id) == 1
 
 
-async def forget(tx: Transaction, user_id: UserId) -> None:
-    """All that there is of an account."""
-    await tx.execute("DELETE FROM auth_identities WHERE user_id = :user_id", user_id=user_id)
-    await tx.execute("DELETE FROM auth_authorizations WHERE user_id = :user_id", user_id=user_id)
-
-
 # Sign-ins under way
 
 

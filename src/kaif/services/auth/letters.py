@@ -46,6 +46,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     greeting: str
     footer: str
     open_link: str
+    unknown: str
     letters: dict[LetterKind, Wording]
 
 
@@ -67,7 +68,7 @@ class Letters:
             "host": urlsplit(self._public_url).netloc,
             "confirmation_days": str(CONFIRMATION_DAYS),
             "reset_minutes": str(RESET_MINUTES),
-            "service": due.service,
+            **{name: value or words.unknown for name, value in due.details.items()},
         }
         # What follows # stays in the browser: no server, proxy or log on the way sees it.
         link = f"{self._public_url}{wording.path}#{self._signer.link_token(due.link_id)}" if due.link_id else ""
@@ -94,7 +95,7 @@ class Letters:
 
 def _html(frame: str, line: str, safe: Mapping[str, str], link: str = "") -> str:
     """`safe` is escaped already; the line and the link are escaped here."""
-    text = Template(html.escape(line)).substitute(safe)
+    text = Template(html.escape(line).replace("\n", "<br>")).substitute(safe)
     return Template(frame).substitute(text=text, link=html.escape(link))
 
 

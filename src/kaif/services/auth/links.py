@@ -9,8 +9,9 @@ from kaif.interfaces.auth.accounts import (
     RESET_EVERY_SECONDS,
     RESET_MINUTES,
 )
+from kaif.interfaces.auth.own_data import OpenLink
 from kaif.kernel.actor import UserId
-from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US
+from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime
 from kaif.kernel.ids import new_id
 
 CONFIRM, NEW_EMAIL, RESET = "confirm", "new_email", "reset"
@@ -60,6 +61,16 @@ async def find(database: Database, link_id: str, now_us: int) -> Link | None:
         now_us=now_us,
     )
     return found[0] if found else None
+
+
+async def still_open(database: Database, user_id: UserId, now_us: int) -> list[OpenLink]:
+    rows: list[tuple[str, str, int]] = await database.fetch(
+        tuple,
+        "SELECT purpose, email, expires_at_us FROM auth_links WHERE user_id = :user_id AND expires_at_us > :now_us",
+        user_id=user_id,
+        now_us=now_us,
+    )
+    return [OpenLink(purpose, email, as_datetime(expires_at_us)) for purpose, email, expires_at_us in rows]
 
 
 async def use_up(tx: Transaction, link_id: str, now_us: int) -> Link | None:

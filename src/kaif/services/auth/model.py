@@ -7,7 +7,7 @@ import msgspec
 
 from kaif.interfaces.auth import BadDisplayName, Language, Person, User
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind
-from kaif.interfaces.auth.sessions import DeviceKind, DeviceWasNew, Session
+from kaif.interfaces.auth.sessions import DeviceKind, Session
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.text import clean_name
@@ -82,14 +82,10 @@ class NewSession(msgspec.Struct, frozen=True):
         return self.opened_at_us + SESSION_IDLE_US
 
     @property
-    def device_was_new(self) -> DeviceWasNew:
-        return DeviceWasNew(
-            user_id=self.user_id,
-            session_id=self.id,
-            device=self.device,
-            address=self.address,
-            opened_at=as_datetime(self.opened_at_us),
-        )
+    def details(self) -> dict[str, str]:
+        """For a letter about it."""
+        opened_at = as_datetime(self.opened_at_us)
+        return {"device": self.device, "address": self.address, "time": f"{opened_at:%Y-%m-%d %H:%M} UTC"}
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -129,7 +125,7 @@ def nameless(account: Account) -> Account:
 
 
 def letter_due(
-    account: Account, kind: LetterKind, link_id: str = "", *, address: str = "", service: str = ""
+    account: Account, kind: LetterKind, link_id: str = "", *, address: str = "", details: dict[str, str] | None = None
 ) -> LetterDue:
     """To the account's own address unless another one is named."""
     return LetterDue(
@@ -138,7 +134,7 @@ def letter_due(
         address=address or account.email,
         language=account.language,
         link_id=link_id,
-        service=service,
+        details=details or {},
     )
 
 

@@ -88,6 +88,4 @@ async def forget(tx: Transaction, nameless: Account, instead_of: str, now_us: in
         instead_of=instead_of,
         now_us=now_us,
     )
-    await tx.execute("DELETE FROM auth_words WHERE user_id = :user_id", user_id=nameless.id)
-    await tx.execute("DELETE FROM auth_links WHERE user_id = :user_id", user_id=nameless.id)
     return changed == 1

@@ -1,11 +1,14 @@
 """What auth does by itself after it has answered: letters, which nobody waits for."""
 
+import msgspec
+
 from kaif.engines.bus import Retries
 from kaif.engines.database import Database
 from kaif.engines.mail import Mail, Postponed
 from kaif.interfaces.auth.accounts import LetterDue, LetterPostponed, PasswordForgotten
+from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock
-from kaif.services.auth import links, model, store
+from kaif.services.auth import erasure_store, links, model, store
 from kaif.services.auth.letters import Letters
 
 # A mail server that is down is waited for as other mail servers would, for three days (RFC 5321, 4.5.4.1); what it
@@ -26,16 +29,7 @@ class Reactions:
         except Postponed:
             # One address that can't take mail now, perhaps a made-up one, must not stop everybody's letters.
             async with self._database.transaction() as tx:
-                await tx.publish(
-                    LetterPostponed(
-                        kind=event.kind,
-                        user_id=event.user_id,
-                        address=event.address,
-                        language=event.language,
-                        link_id=event.link_id,
-                        service=event.service,
-                    )
-                )
+                await tx.publish(LetterPostponed(**msgspec.structs.asdict(event)))
 
     async def send_postponed_letter(self, event: LetterPostponed) -> None:
         await self._send(event)
@@ -45,6 +39,10 @@ class Reactions:
         # Who left meanwhile wants no more letters.
         if account is not None and account.deleted_at_us is None:
             await self._mail.send(self._letters.write(event, account))
+
+    async def note_erasure(self, event: DataErased) -> None:
+        async with self._database.transaction() as tx:
+            await erasure_store.add_part(tx, event.erasure_id, event.holder, event.erased, self._clock())
 
     async def offer_reset(self, event: PasswordForgotten) -> None:
         account = await store.find_by_login(self._database, event.email)

@@ -5,6 +5,7 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
+from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.providers import Providers
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_PROVIDERS, MANAGE_ROLES, READ_AUDIT, Roles
@@ -49,7 +50,12 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/password", Accounts.change_password, status=204, limit=SIGN_IN),
     post("/v1/auth/display-name", Accounts.change_display_name),
     post("/v1/auth/language", Accounts.change_language),
-    post("/v1/auth/account/delete", Accounts.delete_account, status=204, limit=SIGN_IN),
+    post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN),
+]
+
+OWN_DATA_ROUTES = [
+    get("/v1/auth/own-data", OwnData.export_own_data, limit=LETTERS),
+    get("/v1/auth/erasures/{erasure_id}", OwnData.get_erasure, public=True),
 ]
 
 SESSIONS_ROUTES = [

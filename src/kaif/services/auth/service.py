@@ -46,6 +46,7 @@ from kaif.services.auth.identity_store import Claim
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
+from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.tokens import Signer
 
 # An account without a password has none that is right.
@@ -66,6 +67,7 @@ class AuthService:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
         self._setup_code = setup_code
+        self._guard = SignInGuard(database, signer.key_for("attempts"), audit, clock)
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -140,11 +142,14 @@ class AuthService:
             raise EmailTaken(path="$.email")
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        account = await store.find_by_login(self._database, request.login.strip().lower())
+        login = request.login.strip().lower()
+        account = await store.find_by_login(self._database, login)
+        attempt = await self._guard.admit(actor, login, account)
         right = await self._passwords.verify(account.password_hash if account else None, request.password)
         if account is None or not right:
             await self._record_failure(actor, account)
             raise InvalidCredentials
+        await self._guard.forgive(attempt)
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
         return await self.enter(actor, account)
@@ -193,10 +198,12 @@ class AuthService:
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
             await store.add_session(tx, session, device_was_new=was_new)
-            if was_new:
-                await tx.publish(session.device_was_new)
+            # An address that nobody has proved may be a stranger's, who has no part in this.
+            if was_new and now.email_confirmed_at_us:
+                await tx.publish(model.letter_due(now, "new_device", details=session.details))
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
-            await self._audit.record(tx, person, "signed_in", account.id, session=session.id, device=session.device)
+            details = {"session": session.id, "device": session.device, "new_device": was_new}
+            await self._audit.record(tx, person, "signed_in", account.id, **details)
         return await self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth.own_data import KnownDevice
 from kaif.kernel.actor import SessionId, UserId
+from kaif.kernel.clock import as_datetime
 from kaif.services.auth.model import KNOWN_DEVICES_MAX, NewSession, OpenSession
+from kaif.services.auth.store import Reads
 
 
 async def newest(database: Database, user_id: UserId, first: SessionId, now_us: int, limit: int) -> list[OpenSession]:
@@ -58,6 +61,24 @@ async def _note_end(tx: Transaction, rows: Sequence[tuple[SessionId]], now_us: i
     if ended:
         await tx.insert("auth_ended_sessions", ("session_id", "ended_at_us"), [(one, now_us) for one in ended])
     return ended
+
+
+async def known_devices(reads: Reads, user_id: UserId) -> list[KnownDevice]:
+    """Newest first."""
+    rows: list[tuple[str, str, int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT device, network, seen_at_us FROM auth_known_devices WHERE user_id = :user_id ORDER BY seen_at_us DESC
+        """,
+        user_id=user_id,
+    )
+    return [KnownDevice(device, network, as_datetime(seen_at_us)) for device, network, seen_at_us in rows]
+
+
+async def is_known(reads: Reads, user_id: UserId, network: str) -> bool:
+    """Whether the account was signed in from that network, on whatever device."""
+    sql = "SELECT 1 FROM auth_known_devices WHERE user_id = :user_id AND network = :network LIMIT 1"
+    return bool(await reads.fetch(tuple, sql, user_id=user_id, network=network))
 
 
 async def remember_device(tx: Transaction, session: NewSession) -> bool:

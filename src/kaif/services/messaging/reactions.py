@@ -2,6 +2,7 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
+from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.services.messaging import store
 
 
@@ -12,3 +13,9 @@ class Reactions:
     async def remember_person(self, event: PersonChanged) -> None:
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.person])
+
+    async def forget_person(self, event: PersonErased) -> None:
+        """What they wrote stays with those whom they wrote to; the name they wrote under goes."""
+        async with self._database.transaction() as tx:
+            await store.remember_people(tx, [event.remains])
+            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased={"name": 1}))

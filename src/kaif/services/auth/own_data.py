@@ -1,0 +1,56 @@
+"""What people can learn of their own data: all that auth holds, and what has become of it after they left."""
+
+from kaif.engines.database import Database
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.factors import SecondFactorState
+from kaif.interfaces.auth.own_data import Erasure, ErasureNotFound, GetErasure, OwnAuthData
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.errors import Unauthenticated
+from kaif.services.auth import (
+    audit_store,
+    credentials,
+    enrolments,
+    erasure_store,
+    identity_store,
+    links,
+    store,
+    stored_sessions,
+)
+from kaif.services.auth.stepping_up import require_recent_authentication
+
+SESSIONS_MAX = 1000
+HISTORY_MAX = 10_000
+
+
+class OwnDataService:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._accounts = store.accounts(database)
+
+    async def export_own_data(self, actor: Actor, request: Nothing) -> OwnAuthData:
+        database, now_us = self._database, self._clock()
+        await require_recent_authentication(database, actor, now_us)
+        account = await self._accounts(actor.user_id)
+        if account is None:
+            raise Unauthenticated
+        sessions = await stored_sessions.newest(database, account.id, actor.session_id, now_us, SESSIONS_MAX)
+        codes = await enrolments.find_totp(database, account.id)
+        codes_left = await enrolments.recovery_codes_left(database, account.id)
+        history = await audit_store.newest(database, None, account.id, None, HISTORY_MAX)
+        return OwnAuthData(
+            account=account.user(actor.permissions),
+            sessions=[session.seen_from(actor.session_id, now_us) for session in sessions],
+            known_devices=await stored_sessions.known_devices(database, account.id),
+            second_factors=SecondFactorState(as_datetime(codes.since_us) if codes else None, codes_left),
+            passkeys=[credential.passkey for credential in await credentials.of_account(database, account.id)],
+            linked_services=[each.identity for each in await identity_store.identities(database, account.id)],
+            open_links=await links.still_open(database, account.id, now_us),
+            history=[link.audited for link in history],
+        )
+
+    async def get_erasure(self, actor: Actor, request: GetErasure) -> Erasure:
+        erasure = await erasure_store.find(self._database, request.erasure_id)
+        if erasure is None:
+            raise ErasureNotFound
+        return erasure

@@ -1,0 +1,89 @@
+"""Guessed passwords: whoever fails often waits, and a network that tries many accounts is noticed.
+
+Failures count against an account in a network; against the account, wherever they come from; and, once for each
+account, against the network. The last two can be run up by a stranger, so they never delay a sign-in from a network
+that the account is known in, nor anyone for more than a minute.
+"""
+
+import hmac
+import itertools
+
+import msgspec
+
+from kaif.engines.database import Database, Transaction
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock
+from kaif.services.auth import attempts, stored_sessions
+from kaif.services.auth.attempts import Failures
+from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.devices import network_of
+from kaif.services.auth.model import Account
+from kaif.services.auth.pacing import ACCOUNT, NETWORK, PAIR
+from kaif.services.auth.stepping_up import too_many_tries
+
+_FORGET_EVERY = 100
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What a sign-in counts against; `foreign` when the account is not known in its network."""
+
+    pair: str
+    account: str
+    network: str
+    foreign: bool
+
+    @property
+    def subjects(self) -> list[str]:
+        return [self.pair, self.account, self.network] if self.foreign else [self.pair]
+
+
+class SignInGuard:
+    def __init__(self, database: Database, key: bytes, audit: AuditLog, clock: Clock) -> None:
+        self._database, self._key, self._audit, self._clock = database, key, audit, clock
+        self._turns = itertools.count(1)
+
+    async def admit(self, actor: Actor, login: str, account: Account | None) -> Attempt:
+        """Count a try before it is made, so that tries at the same time all count. Raises TooManyTries."""
+        await self._forget_lapsed()
+        now_us, network = self._clock(), network_of(actor.address)
+        async with self._database.transaction() as tx:
+            known = account is not None and await stored_sessions.is_known(tx, account.id, network)
+            attempt = self._attempt(account.id if account else login, network, foreign=not known)
+            failures = await attempts.lock(tx, attempt.subjects, now_us)
+            wait_us = _wait_us(attempt, failures, now_us)
+            if not wait_us:
+                await self._count(tx, actor, attempt, failures, now_us)
+        if wait_us:
+            raise too_many_tries(wait_us)
+        return attempt
+
+    def _attempt(self, who: str, network: str, *, foreign: bool) -> Attempt:
+        # Sealed, for what somebody types as their name may be a password.
+        sealed = hmac.digest(self._key, who.encode("utf-8", "surrogatepass"), "sha256").hex()
+        return Attempt(f"{sealed}@{network}", sealed, f"@{network}", foreign)
+
+    async def _count(self, tx: Transaction, actor: Actor, attempt: Attempt, failures: Failures, now_us: int) -> None:
+        is_first = failures[attempt.pair][0] == 0
+        await attempts.count(tx, [one for one in attempt.subjects if is_first or one != attempt.network], now_us)
+        if attempt.foreign and is_first and failures[attempt.network][0] + 1 == NETWORK.free:
+            await self._audit.record(tx, actor, "stuffing_suspected", NO_ONE, network=attempt.network[1:])
+
+    async def forgive(self, attempt: Attempt) -> None:
+        """The password was right: what it counted, and what was mistyped before it, counts no more."""
+        async with self._database.transaction() as tx:
+            failures = await attempts.lock(tx, attempt.subjects, self._clock())
+            await attempts.forget(tx, attempt.pair)
+            tries = failures[attempt.pair][0]
+            if attempt.foreign and tries:
+                await attempts.take_back(tx, attempt.account, tries)
+                await attempts.take_back(tx, attempt.network, 1)
+
+    async def _forget_lapsed(self) -> None:
+        if next(self._turns) % _FORGET_EVERY == 0:
+            async with self._database.transaction() as tx:
+                await attempts.forget_lapsed(tx, self._clock())
+
+
+def _wait_us(attempt: Attempt, failures: Failures, now_us: int) -> int:
+    paces = {attempt.pair: PAIR, attempt.account: ACCOUNT, attempt.network: NETWORK}
+    return max(paces[subject].wait_us(*failures[subject], now_us) for subject in attempt.subjects)

@@ -1,0 +1,184 @@
+"""People take all that auth holds about them, and when they leave nothing of it stays."""
+
+import re
+
+import msgspec
+import pytest
+from tests.services.auth.accounts import PASSWORD, actor_of, log_in
+from tests.services.auth.home import Home
+from tests.waiting import eventually
+
+from kaif.engines.database import Database
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.accounts import ChangeEmail, DeleteAccount
+from kaif.interfaces.auth.factors import StepUpRequired
+from kaif.interfaces.auth.own_data import ErasureNotFound, GetErasure
+from kaif.interfaces.personal_data import DataErased
+from kaif.kernel.actor import NOBODY, Actor
+from kaif.kernel.clock import MINUTE_US
+from kaif.kernel.ids import new_id
+
+# What stays of somebody who left, and why.
+KEPT = {
+    "auth_users": "a nameless account, so that what they wrote is still somebody's",
+    "auth_setup": "that the server was set up",
+}
+# What the export leaves out.
+NOT_EXPORTED = {
+    "auth_words": "what others find them by: their names, which stand in it",
+    "auth_challenges": "a secret of minutes",
+    "auth_tries": "a count of minutes",
+    "auth_ceremonies": "a secret of minutes",
+    "auth_authorizations": "a secret of minutes",
+    "auth_totp_begun": "a secret that was shown to them and counts for nothing",
+    "auth_user_handles": "a random number",
+    "auth_setup": "that the server was set up",
+}
+EXPORTED = {
+    "auth_users": "account",
+    "auth_sessions": "sessions",
+    "auth_known_devices": "known_devices",
+    "auth_totp": "second_factors",
+    "auth_recovery_codes": "second_factors",
+    "auth_passkeys": "passkeys",
+    "auth_identities": "linked_services",
+    "auth_links": "open_links",
+}
+
+
+async def tables_of_people(database: Database) -> set[str]:
+    """Those of auth whose rows belong to somebody."""
+    sql = {
+        "sqlite": """
+            SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+            WHERE m.type = 'table' AND m.name LIKE 'auth_%' AND c.name = 'user_id'
+        """,
+        "postgres": """
+            SELECT table_name FROM information_schema.columns
+            WHERE table_name LIKE 'auth_%' AND column_name = 'user_id' AND table_schema = current_schema()
+        """,
+    }
+    rows: list[tuple[str]] = await database.fetch(tuple, sql[database.dialect])
+    return {row[0] for row in rows} | {"auth_users"}
+
+
+async def fill(database: Database, table: str, user_id: str) -> None:
+    """A row of the person's in a table, whatever its columns."""
+    async with database.transaction() as tx:
+        await tx.execute(
+            {
+                "auth_totp": "INSERT INTO auth_totp VALUES (:u, 'sealed', 1, 1)",
+                "auth_totp_begun": "INSERT INTO auth_totp_begun VALUES (:u, 'sealed')",
+                "auth_recovery_codes": "INSERT INTO auth_recovery_codes VALUES (:u, 'hash')",
+                "auth_challenges": "INSERT INTO auth_challenges VALUES ('hash', :u, 0, 9)",
+                "auth_tries": "INSERT INTO auth_tries VALUES (:u, 'sign_in', 1, 1)",
+                "auth_passkeys": "INSERT INTO auth_passkeys VALUES "
+                "('p1', :u, 'c', 'k', 0, '', 0, 0, '', 'Laptop', 1, NULL, NULL)",
+                "auth_user_handles": "INSERT INTO auth_user_handles VALUES (:u, 'handle')",
+                "auth_ceremonies": "INSERT INTO auth_ceremonies VALUES ('hash', 'add', :u, 9)",
+                "auth_identities": "INSERT INTO auth_identities VALUES ('i1', :u, 'p1', 'subject', 'label', 1, NULL)",
+                "auth_authorizations": "INSERT INTO auth_authorizations VALUES ('hash', 'hash', 'link', 'p1', :u, 9)",
+            }[table],
+            u=user_id,
+        )
+
+
+async def holding(database: Database, user_id: str) -> set[str]:
+    """The tables that have a row of the person's."""
+    found = set()
+    for table in await tables_of_people(database):
+        column = "id" if table == "auth_users" else "user_id"
+        if await database.fetch(tuple, f"SELECT 1 FROM {table} WHERE {column} = :id", id=user_id):
+            found.add(table)
+    return found
+
+
+async def test_the_export_says_all_that_is_held_and_no_secret(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    asking = Actor(address="203.0.113.7", agent="curl/8")
+    tokens = await log_in(home.auth, "anna", asking=asking)
+    await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", PASSWORD))
+    await fill(home.database, "auth_passkeys", anna.user.id)
+
+    data = await home.own_data.export_own_data(actor_of(tokens), Nothing())
+
+    assert data.account == await home.user(tokens)
+    assert [session.device for session in data.sessions] == ["curl", ""] and data.sessions[0].current
+    assert ("curl", "203.0.113.0/24") in [(known.device, known.network) for known in data.known_devices]
+    assert [passkey.name for passkey in data.passkeys] == ["Laptop"]
+    assert {link.email for link in data.open_links} == {"anna@example.org", "new@example.org"}
+    assert [entry.action for entry in data.history] == ["signed_in", "signed_in", "account_created"]
+    text = msgspec.json.encode(data).decode()
+    assert "argon2" not in text and tokens.refresh_token not in text and not re.search(r"[0-9a-f]{64}", text)
+
+
+async def test_every_table_about_people_is_exported_or_left_out_for_a_reason(home: Home) -> None:
+    assert await tables_of_people(home.database) == EXPORTED.keys() | NOT_EXPORTED.keys()
+
+
+async def test_the_export_wants_a_person_not_just_a_session(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    home.now_us += 16 * MINUTE_US
+
+    with pytest.raises(StepUpRequired):
+        await home.own_data.export_own_data(actor_of(anna), Nothing())
+
+
+async def test_of_somebody_who_left_no_table_holds_a_row_but_what_must_stay(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    for table in await tables_of_people(home.database) - await holding(home.database, anna.user.id) - KEPT.keys():
+        await fill(home.database, table, anna.user.id)
+    held = await holding(home.database, anna.user.id)
+    others = await holding(home.database, owner.user.id)
+
+    await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    assert held == await tables_of_people(home.database) - {"auth_setup"}
+    assert await holding(home.database, anna.user.id) == {"auth_users"}
+    assert await holding(home.database, owner.user.id) == others
+
+
+async def test_whoever_left_has_a_receipt_that_is_complete_when_every_holder_has_answered(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+
+    receipt = await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    auth, messaging = receipt.parts
+    assert (auth.holder, auth.erased["account"], auth.erased["sessions"]) == ("auth", 1, 1) and auth.erased_at
+    assert (messaging.holder, messaging.erased_at, receipt.complete) == ("messaging", None, False)
+    for erased in ({"name": 1}, {"name": 2}):
+        async with home.database.transaction() as tx:
+            await tx.publish(DataErased(erasure_id=receipt.id, holder="messaging", erased=erased))
+
+    async def complete() -> bool:
+        return (await home.own_data.get_erasure(NOBODY, GetErasure(receipt.id))).complete
+
+    await eventually(complete)
+    now = await home.own_data.get_erasure(NOBODY, GetErasure(receipt.id))
+    assert now.parts[1].erased == {"name": 1} and now.parts[0] == auth
+
+
+async def test_a_receipt_says_nothing_of_whose_it_is(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+
+    receipt = await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    text = msgspec.json.encode(receipt).decode()
+    assert "anna" not in text and anna.user.id not in text
+
+
+async def test_there_is_no_receipt_by_any_other_number(home: Home) -> None:
+    with pytest.raises(ErasureNotFound):
+        await home.own_data.get_erasure(NOBODY, GetErasure(new_id()))
+
+
+async def test_whoever_has_no_password_leaves_soon_after_a_sign_in(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    async with home.database.transaction() as tx:
+        await tx.execute("UPDATE auth_users SET password_hash = '' WHERE id = :id", id=anna.user.id)
+    home.now_us += 16 * MINUTE_US
+    with pytest.raises(StepUpRequired):
+        await home.accounts.delete_account(actor_of(anna), DeleteAccount())
+    home.now_us -= 2 * MINUTE_US
+
+    assert await home.accounts.delete_account(actor_of(anna), DeleteAccount())
