@@ -27,6 +27,7 @@ from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -571,6 +572,7 @@ class Services(NamedTuple):
     messaging: Messaging
     sessions: Sessions
     passkeys: Passkeys
+    accounts: Accounts
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -611,4 +613,5 @@ async def wired_services(
             messaging,
             auths[Sessions],
             auths[Passkeys],
+            auths[Accounts],
         )

@@ -5,8 +5,8 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, a role's name, a message's state.
-const CHOSEN_BY_VALUE = /^(problem\.|role\.|chat\.(pending|sent|read|failed)$)/
+// Texts whose keys are put together where they are used: by a problem's code, the name of a role or of who erased, a message's state.
+const CHOSEN_BY_VALUE = /^(problem\.|role\.|erased\.holder_|chat\.(pending|sent|read|failed)$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })

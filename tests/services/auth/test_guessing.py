@@ -69,6 +69,16 @@ def test_lengths_are_of_letters_below_and_of_bytes_above() -> None:
         refuse_guessable(mixed, [])
 
 
+def test_beside_a_second_factor_eight_letters_do_and_the_other_rules_hold() -> None:
+    refuse_guessable("hv7 qlat", [], alone=False)
+    with pytest.raises(PasswordTooShort):
+        refuse_guessable("hv7 qla", [], alone=False)
+    with pytest.raises(PasswordTooObvious):
+        refuse_guessable("abcabcabc", [], alone=False)
+    with pytest.raises(PasswordBreached):
+        refuse_guessable("password1", [], alone=False)
+
+
 @given(st.text(max_size=1100), st.lists(st.text(max_size=20), max_size=3))
 def test_whatever_is_typed_is_judged_and_breaks_nothing(password: str, about: list[str]) -> None:
     try:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.auth.accounts import actor_of, log_in, refresh, register, set_up
+from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, set_up
 from tests.services.auth.second_factors import App, Time, answer, challenge, guess, sign_in, turn_on
 
 from kaif.interfaces.auth import InvalidCredentials, Nothing, Tokens
+from kaif.interfaces.auth.accounts import ChangePassword, PasswordTooShort
 from kaif.interfaces.auth.factors import (
     ChallengeEnded,
     ConfirmTotp,
     InvalidCode,
+    PasswordTooShortAlone,
     SecondFactorOff,
     SecondFactorRequired,
     SecondFactorState,
@@ -23,6 +25,8 @@ from kaif.interfaces.auth.factors import (
 )
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import as_datetime
+
+SHORT = "hv7 qlat"
 
 
 @pytest.fixture
@@ -389,3 +393,40 @@ async def test_new_recovery_codes_replace_all_of_the_old_ones(services: Services
 async def test_without_a_second_factor_there_is_nothing_to_recover(services: Services, owner: Actor) -> None:
     with pytest.raises(SecondFactorOff):
         await services.factors.renew_recovery_codes(owner, Nothing())
+
+
+# A short password
+
+
+async def test_beside_a_second_factor_a_shorter_password_does_and_the_factor_must_stay(
+    services: Services, time: Time
+) -> None:
+    accounts = services.accounts
+    anna = actor_of(await set_up(services.auth))
+    with pytest.raises(PasswordTooShort):
+        await accounts.change_password(anna, ChangePassword(PASSWORD, SHORT))
+    await turn_on(services, time, anna)
+
+    await accounts.change_password(anna, ChangePassword(PASSWORD, SHORT))
+
+    with pytest.raises(PasswordTooShortAlone):
+        await services.factors.remove_totp(anna, Nothing())
+    await accounts.change_password(anna, ChangePassword(SHORT, PASSWORD))
+    await services.factors.remove_totp(anna, Nothing())
+    with pytest.raises(PasswordTooShort):
+        await accounts.change_password(anna, ChangePassword(PASSWORD, SHORT))
+
+
+async def test_no_short_password_is_left_alone_when_both_change_at_once(services: Services, time: Time) -> None:
+    anna = actor_of(await set_up(services.auth))
+    await turn_on(services, time, anna)
+
+    await asyncio.gather(
+        services.accounts.change_password(anna, ChangePassword(PASSWORD, SHORT)),
+        services.factors.remove_totp(anna, Nothing()),
+        return_exceptions=True,
+    )
+
+    state = await services.factors.get_second_factors(anna, Nothing())
+    rows: list[tuple[int]] = await services.database.fetch(tuple, "SELECT short_password FROM auth_users")
+    assert state.totp_since or not rows[0][0]

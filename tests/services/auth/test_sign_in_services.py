@@ -567,12 +567,18 @@ async def test_an_account_without_a_password_proves_itself_by_the_service(
 
 
 async def test_who_is_somebody_else_there_proves_nothing(home: Home, issuer: Issuer, provider: Provider) -> None:
+    """Whether or not that one has an account here."""
     anna = actor_of(await sign_up(home, provider, issuer.visit))
     issuer.sign_in_as("boris")
 
-    begun = await home.identities.begin_service_step_up(anna, BeginAtService(provider.id))
-    with pytest.raises(IdentityNotYours):
-        await home.identities.prove_by_service(anna, await issuer.visit(begun))
+    async def prove() -> None:
+        begun = await home.identities.begin_service_step_up(anna, BeginAtService(provider.id))
+        with pytest.raises(IdentityNotYours):
+            await home.identities.prove_by_service(anna, await issuer.visit(begun))
+
+    await prove()
+    await sign_up(home, provider, issuer.visit, "boris")
+    await prove()
 
 
 async def test_a_proof_is_good_for_its_account_alone(

@@ -40,11 +40,11 @@ export function displayNameError(displayName: string): string | undefined {
 }
 
 /** What is wrong with a new password, before the server is asked. */
-export function passwordError(password: string, about: string[]): string | undefined {
+export function passwordError(password: string, about: string[], min = PASSWORD_MIN): string | undefined {
   const length = lengthOf(password)
-  if (length < PASSWORD_MIN) return t('error.password_short', { n: PASSWORD_MIN - length })
+  if (length < min) return t('error.password_short', { n: min - length })
   if (bytesOf(password) > PASSWORD_BYTES_MAX) return t('problem.password_too_long')
-  if (strengthOf(password, about) === 'obvious') return t('problem.password_too_obvious')
+  if (strengthOf(password, about, min) === 'obvious') return t('problem.password_too_obvious')
   return undefined
 }
 

@@ -3,6 +3,8 @@
 import type { Problem } from './problems'
 
 export const PASSWORD_MIN = 15
+/** Where a second factor is on. */
+export const PASSWORD_MIN_BESIDE = 8
 export const PASSWORD_BYTES_MAX = 1024
 const STRONG_MIN = 22
 const DISTINCT_MIN = 5
@@ -14,11 +16,11 @@ const PRODUCT_WORDS = 'kaif ozero кайф озеро'
 
 export type Strength = 'none' | 'short' | 'obvious' | 'fair' | 'strong'
 
-/** `about` is what others know of the person: names and addresses. */
-export function strengthOf(password: string, about: string[]): Strength {
+/** `about` is what others know of the person: names and addresses; `min` how long it must be. */
+export function strengthOf(password: string, about: string[], min = PASSWORD_MIN): Strength {
   const chars = [...folded(password)]
   if (!chars.length) return 'none'
-  if (chars.length < PASSWORD_MIN) return 'short'
+  if (chars.length < min) return 'short'
   if (isObvious(chars, about)) return 'obvious'
   return chars.length >= STRONG_MIN && new Set(chars).size >= STRONG_DISTINCT_MIN ? 'strong' : 'fair'
 }
@@ -38,9 +40,9 @@ export function bytesOf(password: string): number {
 }
 
 function isObvious(chars: string[], about: string[]): boolean {
-  return (
-    new Set(chars).size < DISTINCT_MIN || periodOf(chars) <= REPEATED_MAX || isKnown(chars.join(''), about)
-  )
+  const period = periodOf(chars)
+  const repeats = period < chars.length && period <= REPEATED_MAX
+  return repeats || new Set(chars).size < DISTINCT_MIN || isKnown(chars.join(''), about)
 }
 
 /** After how many characters it begins anew. */

@@ -29,7 +29,8 @@ Email = Annotated[
         min_length=3, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+$(?!\n)"
     ),
 ]
-Password = Annotated[str, Meta(min_length=15, max_length=1024)]
+# 15 characters at least, or 8 where a second factor is on: auth checks which.
+Password = Annotated[str, Meta(min_length=8, max_length=1024)]
 # PostgreSQL stores no NUL.
 _NO_NUL = r"^[^\x00]*$"
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -121,7 +121,8 @@ class LinkSpent(Forbidden):
 
 
 class PasswordTooShort(Invalid):
-    code, detail = "password_too_short", "The password needs at least 15 characters."
+    code = "password_too_short"
+    detail = "The password needs at least 15 characters, or 8 for an account with a second factor."
 
 
 class PasswordTooLong(Invalid):

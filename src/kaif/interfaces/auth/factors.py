@@ -86,6 +86,11 @@ class TooManyTries(Limited):
     code, detail = "too_many_tries", "Too many tries for this account: wait."
 
 
+class PasswordTooShortAlone(Conflict):
+    code = "password_too_short_alone"
+    detail = "Your password is too short to be all there is: choose a longer one first."
+
+
 class StepUpRequired(Forbidden):
     """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone.
 
@@ -132,7 +137,8 @@ class SecondFactors(Protocol):
     async def remove_totp(self, actor: Actor, request: Nothing) -> Nothing:
         """Ask for codes no more, and forget the recovery codes; removing twice is no error.
 
-        Raises StepUpRequired unless the session was opened or stepped up lately, which took a code.
+        Raises StepUpRequired unless the session was opened or stepped up lately, which took a code, and
+        PasswordTooShortAlone when the password has fewer than 15 characters.
         """
         ...
 

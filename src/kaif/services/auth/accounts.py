@@ -16,6 +16,7 @@ from kaif.interfaces.auth.accounts import (
     ForgetPassword,
     LinkSpent,
     PasswordForgotten,
+    PasswordTooShort,
     ResetPassword,
 )
 from kaif.interfaces.auth.own_data import Erasure
@@ -25,12 +26,13 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.services.auth import challenges, erasure_store, grants, links, model, people, store, stored_sessions
+from kaif.services.auth import challenges, erasure_store, grants, links, model, people, store, stored_sessions, ways_in
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
-from kaif.services.auth.model import Account, letter_due
-from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.model import Account, NewPassword, letter_due
+from kaif.services.auth.passwords import Passwords, normalised
 from kaif.services.auth.permissions import OWNER
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication
 from kaif.services.auth.tokens import Signer
@@ -109,14 +111,13 @@ class AccountsService:
         account = await self._accounts(link.user_id) if link and link.purpose == RESET else None
         if account is None or account.deleted_at_us is not None:
             raise LinkSpent
-        password_hash = await self._new_hash(account, request.password)
-        now_us = self._clock()
+        new, now_us = await self._new_password(account, request.password), self._clock()
         async with self._database.transaction() as tx:
             used = await links.use_up(tx, link_id, now_us)
             # Who has opened the letter has the address; who has another one by now must not come in by the old.
             if used is None or not await people.confirm_email(tx, account.id, used.email, now_us):
                 raise LinkSpent
-            if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
+            if not await self._replace_password(tx, account, new, now_us):
                 raise LinkSpent
             await links.withdraw(tx, account.id, [NEW_EMAIL])
             ended = await stored_sessions.end_all(tx, account.id, now_us)
@@ -127,9 +128,9 @@ class AccountsService:
 
     async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:
         account = await self._proved(actor, request.current_password)
-        password_hash, now_us = await self._new_hash(account, request.password), self._clock()
+        new, now_us = await self._new_password(account, request.password), self._clock()
         async with self._database.transaction() as tx:
-            if not await people.change_password(tx, account.id, password_hash, account.password_hash, now_us):
+            if not await self._replace_password(tx, account, new, now_us):
                 raise WrongPassword
             await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
             ended = await stored_sessions.end_all(tx, account.id, now_us, kept=actor.session_id)
@@ -138,9 +139,19 @@ class AccountsService:
         await announce_ends(self._cache, ended)
         return Nothing()
 
-    async def _new_hash(self, account: Account, password: str) -> str:
-        await self._passwords.refuse_weak(password, [account.username, account.email, account.display_name])
-        return await self._passwords.hash(password)
+    async def _new_password(self, account: Account, password: str) -> NewPassword:
+        about = [account.username, account.email, account.display_name]
+        alone = not await ways_in.second_steps(self._database, account.id)
+        await self._passwords.refuse_weak(password, about, alone=alone)
+        return NewPassword(await self._passwords.hash(password), is_short(normalised(password)))
+
+    async def _replace_password(self, tx: Transaction, account: Account, new: NewPassword, now_us: int) -> bool:
+        """False when the password has changed meanwhile. Raises PasswordTooShort when the second factor has gone."""
+        changed = await people.change_password(tx, account.id, new, account.password_hash, now_us)
+        # The row is locked now, as it is by whoever removes the factor.
+        if new.is_short and not await ways_in.second_steps(tx, account.id):
+            raise PasswordTooShort(path="$.password")
+        return changed
 
     # Name and language
 

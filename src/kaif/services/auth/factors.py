@@ -9,6 +9,7 @@ from kaif.interfaces.auth.factors import (
     ConfirmTotp,
     InvalidCode,
     LogInWithSecondFactor,
+    PasswordTooShortAlone,
     RecoveryCodes,
     SecondFactorOff,
     SecondFactorState,
@@ -93,6 +94,10 @@ class SecondFactorsService:
     async def remove_totp(self, actor: Actor, request: Nothing) -> Nothing:
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
+            # The row stays locked, so that no short password is chosen meanwhile.
+            account = await store.locked_account(tx, actor.user_id)
+            if account and account.short_password:
+                raise PasswordTooShortAlone
             await enrolments.remove_totp(tx, actor.user_id)
             await challenges.end_all(tx, actor.user_id)
             await self._audit.record(tx, actor, "second_factor_removed", actor.user_id)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
 
-CHARS_MIN = 15
+# NIST SP 800-63B-4, 3.1.1.2: as all there is, and beside a second factor.
+CHARS_MIN_ALONE = 15
+CHARS_MIN = 8
 BYTES_MAX = 1024
 # Short secrets that are written several times are as short as before.
 REPEATED_CHARS_MAX = 8
@@ -35,9 +37,17 @@ _NEIGHBOURS = {pair for track in _TRACKS for there in (track, track[::-1]) for p
 _LEET = str.maketrans("013457@$!|", "oieastasii")
 
 
-def refuse_guessable(password: str, about: Sequence[str]) -> None:
-    """Raises PasswordTooShort, PasswordTooLong, PasswordBreached, PasswordTooObvious."""
-    if len(password) < CHARS_MIN:
+def is_short(password: str) -> bool:
+    """Too short to be all there is."""
+    return len(password) < CHARS_MIN_ALONE
+
+
+def refuse_guessable(password: str, about: Sequence[str], *, alone: bool = True) -> None:
+    """`alone` when there is no second factor beside it.
+
+    Raises PasswordTooShort, PasswordTooLong, PasswordBreached, PasswordTooObvious.
+    """
+    if is_short(password) if alone else len(password) < CHARS_MIN:
         raise PasswordTooShort(path="$.password")
     if len(password.encode("utf-8", "surrogatepass")) > BYTES_MAX:
         raise PasswordTooLong(path="$.password")
@@ -57,7 +67,8 @@ def _letters(text: str) -> str:
 
 
 def _is_repetitive(folded: str) -> bool:
-    return len(set(folded)) < DISTINCT_CHARS_MIN or _period(folded) <= REPEATED_CHARS_MAX
+    period = _period(folded)
+    return len(set(folded)) < DISTINCT_CHARS_MIN or (period < len(folded) and period <= REPEATED_CHARS_MAX)
 
 
 def _period(text: str) -> int:

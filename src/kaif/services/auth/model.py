@@ -40,6 +40,7 @@ class Account(msgspec.Struct, frozen=True):
     language: Language = "en"
     password_changed_at_us: int | None = None
     deleted_at_us: int | None = None
+    short_password: int = 0
 
     def user(self, permissions: frozenset[Permission]) -> User:
         """As the person sees themselves."""
@@ -60,6 +61,13 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def person(self) -> Person:
         return Person(self.id, self.username, self.display_name)
+
+
+class NewPassword(msgspec.Struct, frozen=True):
+    """`is_short` when it is good only beside a second factor."""
+
+    hash: str
+    is_short: bool
 
 
 class NewSession(msgspec.Struct, frozen=True):

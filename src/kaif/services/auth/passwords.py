@@ -39,13 +39,13 @@ class Passwords:
         self._waiting = 0
         self._nobody = self._hasher.hash("a password that nobody has")
 
-    async def refuse_weak(self, password: str, about: Sequence[str]) -> None:
-        """`about` is what others know of the person.
+    async def refuse_weak(self, password: str, about: Sequence[str], *, alone: bool = True) -> None:
+        """`about` is what others know of the person; `alone` when there is no second factor beside the password.
 
         Raises PasswordTooShort, PasswordTooLong, PasswordBreached, PasswordTooObvious.
         """
         password = normalised(password)
-        guessing.refuse_guessable(password, about)
+        guessing.refuse_guessable(password, about, alone=alone)
         # The list lies on a disk, which may be slow.
         breached = self._breached is not None and await asyncio.to_thread(self._breached.holds, password)
         if breached:

@@ -3,7 +3,7 @@
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth import Language
 from kaif.kernel.actor import UserId
-from kaif.services.auth.model import Account, search_words
+from kaif.services.auth.model import Account, NewPassword, search_words
 
 
 async def confirm_email(tx: Transaction, user_id: UserId, email: str, now_us: int) -> bool:
@@ -33,15 +33,17 @@ async def change_email(tx: Transaction, user_id: UserId, email: str, now_us: int
     )
 
 
-async def change_password(tx: Transaction, user_id: UserId, password_hash: str, instead_of: str, now_us: int) -> bool:
+async def change_password(tx: Transaction, user_id: UserId, new: NewPassword, instead_of: str, now_us: int) -> bool:
     """False when the password is no longer the one that the change was about."""
     changed = await tx.execute(
         """
-        UPDATE auth_users SET password_hash = :password_hash, password_changed_at_us = :now_us
+        UPDATE auth_users
+        SET password_hash = :password_hash, short_password = :short, password_changed_at_us = :now_us
         WHERE id = :user_id AND password_hash = :instead_of AND deleted_at_us IS NULL
         """,
         user_id=user_id,
-        password_hash=password_hash,
+        password_hash=new.hash,
+        short=int(new.is_short),
         instead_of=instead_of,
         now_us=now_us,
     )

@@ -10,7 +10,7 @@ from kaif.services.auth.model import Account, NewSession, search_words
 
 _ACCOUNT = (
     "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
-    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us"
+    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, short_password"
 )
 _LAST_LETTER = "\U0010ffff"
 
