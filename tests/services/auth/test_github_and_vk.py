@@ -224,6 +224,16 @@ async def test_an_unverified_address_at_github_takes_nobodys_account_over(
         await sign_in(home, octo, github.visit)
 
 
+async def test_an_unverified_address_at_github_is_to_be_confirmed(
+    home: Home, octo: Provider, github: FakeGitHub
+) -> None:
+    github.emails = (200, [{"email": "anna@example.net", "verified": False, "primary": True}])
+
+    tokens = await sign_up(home, octo, github.visit)
+
+    assert (tokens.user.email, tokens.user.email_confirmed) == ("anna@example.net", False)
+
+
 async def test_github_says_errors_with_status_200(home: Home, owner: Actor, github: FakeGitHub) -> None:
     provider = await added(home, owner, "github", github.url, secret="mistyped")
 

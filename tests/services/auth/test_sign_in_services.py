@@ -558,10 +558,21 @@ async def test_an_account_without_a_password_proves_itself_by_the_service(
     proof = await home.identities.prove_by_service(anna, await issuer.visit(begun))
     assert proof.methods == []
     home.now_us += 4 * MINUTE_US
-    await home.factors.step_up(anna, StepUp(challenge=proof.challenge))
+    outcomes = await asyncio.gather(
+        *(home.factors.step_up(anna, StepUp(challenge=proof.challenge)) for _ in range(10)), return_exceptions=True
+    )
 
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Nothing", *["ServiceSignInEnded"] * 9]
     home.now_us += 14 * MINUTE_US
     await home.factors.begin_totp(anna, Nothing())
+
+
+async def test_a_proof_runs_out(home: Home, issuer: Issuer, provider: Provider) -> None:
+    anna = actor_of(await sign_up(home, provider, issuer.visit))
+    begun = await home.identities.begin_service_step_up(anna, BeginAtService(provider.id))
+    proof = await home.identities.prove_by_service(anna, await issuer.visit(begun))
+    home.now_us += 5 * MINUTE_US
+
     with pytest.raises(ServiceSignInEnded):
         await home.factors.step_up(anna, StepUp(challenge=proof.challenge))
 
