@@ -100,6 +100,7 @@ async def test_a_guest_signs_up_and_in_without_a_password_and_keeps_the_last_way
     await anna.page.goto(await link(server, "anna@elsewhere.example", "reset"))
     await anna.page.get_by_role("textbox", name="Новый пароль").fill("у причала стоит чайник")
     await anna.page.get_by_role("button", name="Сохранить пароль").click()
+    await expect(anna.page.get_by_role("heading", name="Пароль изменён")).to_be_visible()
     await anna.sign_in("anna", "у причала стоит чайник")
     await anna.page.goto("/settings/security")
     await card(anna).get_by_role("button", name=f"Отвязать: {NAME}").click()
