@@ -34,6 +34,7 @@ from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.own_data import OwnData
@@ -55,6 +56,7 @@ from kaif.services.auth.asking import SignInClient
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.github import GitHub
 from kaif.services.auth.identities import IdentitiesService
@@ -69,6 +71,7 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     AUDIT_ROUTES,
+    CAPTCHA_ROUTES,
     IDENTITIES_ROUTES,
     OWN_DATA_ROUTES,
     PASSKEYS_ROUTES,
@@ -94,6 +97,7 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Auth, AUTH_ROUTES),
     (Accounts, ACCOUNTS_ROUTES),
     (OwnData, OWN_DATA_ROUTES),
+    (Captchas, CAPTCHA_ROUTES),
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Passkeys, PASSKEYS_ROUTES),
@@ -153,7 +157,8 @@ async def auth_services(
     await database.migrate("auth", _migrations(auth))
     passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
     audit = AuditLog(settings.audit_key, clock)
-    auth_service = AuthService(database, cache, passwords, signer, audit, clock, settings.setup_code)
+    captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
+    auth_service = AuthService(database, cache, passwords, signer, captcha, audit, clock, settings.setup_code)
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions = Assertions(party, audit)
     factors = SecondFactorsService(database, passwords, signer, assertions, audit, clock, open_session)
@@ -189,8 +194,9 @@ async def auth_services(
         async with anchoring(database, Anchors(settings.audit_anchors)):
             yield {
                 Auth: auth_service,
-                Accounts: AccountsService(database, cache, passwords, signer, audit, clock),
+                Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
                 OwnData: OwnDataService(database, clock),
+                Captchas: captcha,
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),

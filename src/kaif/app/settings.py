@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_url: str
     public_url_given: str
     breached_passwords: Path | None
+    captcha: bool
     setup_code: str
     limits_scale: float
     trusted_proxies: list[Network]
@@ -62,6 +63,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         mail_url=_url(env, "KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}", "mailbox smtp smtps"),
         public_url_given=_origin(env, "KAIF_PUBLIC_URL"),
         breached_passwords=_file(env, "KAIF_BREACHED_PASSWORDS"),
+        captcha=_choice(env, "KAIF_CAPTCHA", ["off", "altcha"]) == "altcha",
         setup_code=env.get("KAIF_SETUP_CODE") or secrets.token_urlsafe(18),
         limits_scale=_number(env, "KAIF_LIMITS_SCALE", "1"),
         trusted_proxies=_networks(env, "KAIF_TRUSTED_PROXIES"),
@@ -89,6 +91,14 @@ def _origin(env: Mapping[str, str], name: str) -> str:
     if text and not _ORIGIN.fullmatch(text):
         raise Misconfigured(f"{name} must be an address such as https://ozero.example, without a path.")
     return text
+
+
+def _choice(env: Mapping[str, str], name: str, choices: list[str]) -> str:
+    """The first one when it is not set."""
+    value = env.get(name) or choices[0]
+    if value not in choices:
+        raise Misconfigured(f"{name} must be one of: {' '.join(choices)}.")
+    return value
 
 
 def _file(env: Mapping[str, str], name: str) -> Path | None:

@@ -17,6 +17,7 @@ from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Action, Audit, Audited, ListAudit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.own_data import OwnData
@@ -44,6 +45,7 @@ class Home:
         self.identities: Identities
         self.audit: Audit
         self.own_data: OwnData
+        self.captchas: Captchas
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -106,5 +108,5 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.factors, home.sessions, home.audit = services[SecondFactors], services[Sessions], services[Audit]
             home.providers, home.identities = services[Providers], services[Identities]
-            home.own_data = services[OwnData]
+            home.own_data, home.captchas = services[OwnData], services[Captchas]
             yield home

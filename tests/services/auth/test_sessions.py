@@ -16,6 +16,7 @@ from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.tokens import TokenExpired, Verifier
 from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
@@ -130,8 +131,10 @@ class TestTime:
         passwords = Passwords()
         async with compose.database_of(settings) as database, compose.auth_services(settings, database, MemoryCache()):
             audit = AuditLog("a key of the audit log", lambda: self.now_us)
+            cache = MemoryCache()
+            captcha = Captcha(wanted=False, key=b"", cache=cache)
             self.auth: Auth = AuthService(
-                database, MemoryCache(), passwords, self.signer, audit, lambda: self.now_us, "set-up-code"
+                database, cache, passwords, self.signer, captcha, audit, lambda: self.now_us, "set-up-code"
             )
             self.sessions: Sessions = SessionsService(database, MemoryCache(), audit, lambda: self.now_us)
             yield

@@ -1,6 +1,7 @@
 // The one HTTP client. Its paths, bodies and answers are typed from openapi.json.
 import createClient from 'openapi-fetch'
 import type { paths } from '../api.gen'
+import { withCaptcha } from './captcha'
 import { Problem, problemOf } from './problems'
 import { session } from './session.svelte'
 import { stepUp, type Method } from './stepUp.svelte'
@@ -21,11 +22,15 @@ export async function ok<T>(call: Promise<{ data?: T; error?: unknown; response:
 
 async function fetchFresh(request: Request): Promise<Response> {
   await session.fresh()
-  const afterStepUp = request.clone()
+  const later = request.clone()
   const response = await sendSignedIn(request)
-  const methods = await stepUpMethods(response)
+  const { code, methods } = await refusal(response)
+  if (code === 'captcha_required') {
+    const answered = await withCaptcha(later, send)
+    return answered ? sendSignedIn(answered) : response
+  }
   // Whoever does not want to prove it gets the refusal as it was.
-  return methods && (await stepUp.ask(methods)) ? sendSignedIn(afterStepUp) : response
+  return code === 'step_up_required' && (await stepUp.ask(methods)) ? sendSignedIn(later) : response
 }
 
 async function sendSignedIn(request: Request): Promise<Response> {
@@ -37,14 +42,17 @@ async function sendSignedIn(request: Request): Promise<Response> {
   return send(again)
 }
 
-/** What the server wants to see before it does this; nothing when it has not asked. */
-async function stepUpMethods(response: Response): Promise<Method[] | undefined> {
-  if (response.status !== 403) return undefined
-  const { code, methods } = await response
-    .clone()
-    .json()
-    .catch(() => ({}))
-  return code === 'step_up_required' ? methods : undefined
+/** What the server wants to see before it does this, if that is why it refused. */
+async function refusal(response: Response): Promise<{ code?: string; methods: Method[] }> {
+  const nothing = { methods: [] }
+  if (response.status !== 403) return nothing
+  return {
+    ...nothing,
+    ...(await response
+      .clone()
+      .json()
+      .catch(() => nothing)),
+  }
 }
 
 async function send(request: Request): Promise<Response> {

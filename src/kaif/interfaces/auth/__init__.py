@@ -88,6 +88,10 @@ class SetupState(msgspec.Struct, frozen=True):
     needed: bool
 
 
+# A solved puzzle of `captcha`: the base64 of ALTCHA's payload.
+CaptchaAnswer = Annotated[str, Meta(max_length=4096, pattern=r"^[A-Za-z0-9+/=]*$(?!\n)")]
+
+
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Without `display_name` people are shown by their username."""
 
@@ -96,6 +100,7 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: Password
     display_name: DisplayName | None = None
     language: Language = "en"
+    captcha: CaptchaAnswer = ""
 
 
 class SetUp(Register, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,6 +114,7 @@ class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     login: Annotated[str, Meta(min_length=1, max_length=254, pattern=_NO_NUL)]
     password: Annotated[str, Meta(min_length=1, max_length=1024)]
+    captcha: CaptchaAnswer = ""
 
 
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,8 +220,8 @@ class Auth(Protocol):
     async def register(self, actor: Actor, request: Register) -> Tokens:
         """Make an account and its first session; a letter with a link that confirms the address follows.
 
-        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, Busy, and as `Accounts` does for a weak
-        password.
+        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), Busy, and as
+        `Accounts` does for a weak password.
         """
         ...
 
@@ -223,7 +229,8 @@ class Auth(Protocol):
         """Open a session on the device from which the actor asks.
 
         Raises InvalidCredentials, after the same time whether or not the account exists; AccountSuspended,
-        only to who knows the password; Busy; TooManyTries (in `factors`) after many failures, see docs/sessions.md.
+        only to who knows the password; Busy; TooManyTries (in `factors`) after many failures, see docs/sessions.md, or
+        CaptchaRequired instead where strangers have made them.
         Raises SecondFactorRequired (in `factors`) instead of opening one when the account has a second factor.
         """
         ...

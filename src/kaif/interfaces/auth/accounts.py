@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, Language, Nothing, Password, User
 from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
@@ -52,6 +52,7 @@ class ChangeEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ForgetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email: Email
+    captcha: CaptchaAnswer = ""
 
 
 class ResetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,7 +162,10 @@ class Accounts(Protocol):
         ...
 
     async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
-        """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address."""
+        """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address.
+
+        Raises CaptchaRequired (in `captcha`).
+        """
         ...
 
     async def reset_password(self, actor: Actor, request: ResetPassword) -> Nothing:

@@ -29,6 +29,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, erasure_store, grants, links, model, people, store, stored_sessions, ways_in
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due
@@ -45,11 +46,13 @@ class AccountsService:
         cache: Cache,
         passwords: Passwords,
         signer: Signer,
+        captcha: Captcha,
         audit: AuditLog,
         clock: Clock,
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
+        self._captcha = captcha
         self._accounts = store.accounts(database)
 
     # The address
@@ -100,6 +103,7 @@ class AccountsService:
     # The password
 
     async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
+        await self._captcha.require(request.captcha)
         # Whether there is such an account is looked up later, where nobody can measure it.
         async with self._database.transaction() as tx:
             await tx.publish(PasswordForgotten(email=request.email.lower()))

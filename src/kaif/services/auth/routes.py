@@ -3,6 +3,7 @@
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.own_data import OwnData
@@ -52,6 +53,8 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/language", Accounts.change_language),
     post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN),
 ]
+
+CAPTCHA_ROUTES = [get("/v1/auth/captcha", Captchas.get_captcha, public=True)]
 
 OWN_DATA_ROUTES = [
     get("/v1/auth/own-data", OwnData.export_own_data, limit=LETTERS),

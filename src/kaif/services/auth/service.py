@@ -42,6 +42,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.identity_store import Claim
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
@@ -60,14 +61,15 @@ class AuthService:
         cache: Cache,
         passwords: Passwords,
         signer: Signer,
+        captcha: Captcha,
         audit: AuditLog,
         clock: Clock,
         setup_code: str,
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._setup_code = setup_code
-        self._guard = SignInGuard(database, signer.key_for("attempts"), audit, clock)
+        self._captcha, self._setup_code = captcha, setup_code
+        self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -81,6 +83,7 @@ class AuthService:
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
+        await self._captcha.require(request.captcha)
         return await self._create_account(actor, request)
 
     async def register_by_service(self, actor: Actor, wanted: RegisterByService, claim: Claim) -> Tokens:
@@ -144,7 +147,7 @@ class AuthService:
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
         login = request.login.strip().lower()
         account = await store.find_by_login(self._database, login)
-        attempt = await self._guard.admit(actor, login, account)
+        attempt = await self._guard.admit(actor, login, account, request.captcha)
         right = await self._passwords.verify(account.password_hash if account else None, request.password)
         if account is None or not right:
             await self._record_failure(actor, account)

@@ -16,6 +16,7 @@ from kaif.kernel.clock import Clock
 from kaif.services.auth import attempts, stored_sessions
 from kaif.services.auth.attempts import Failures
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.devices import network_of
 from kaif.services.auth.model import Account
 from kaif.services.auth.pacing import ACCOUNT, NETWORK, PAIR
@@ -38,24 +39,36 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class SignInGuard:
-    def __init__(self, database: Database, key: bytes, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, database: Database, key: bytes, captcha: Captcha, audit: AuditLog, clock: Clock) -> None:
         self._database, self._key, self._audit, self._clock = database, key, audit, clock
+        self._captcha = captcha
         self._turns = itertools.count(1)
 
-    async def admit(self, actor: Actor, login: str, account: Account | None) -> Attempt:
-        """Count a try before it is made, so that tries at the same time all count. Raises TooManyTries."""
+    async def admit(self, actor: Actor, login: str, account: Account | None, captcha: str) -> Attempt:
+        """Count a try before it is made, so that tries at the same time all count.
+
+        Raises TooManyTries, or CaptchaRequired where a puzzle spares the wait that strangers have caused.
+        """
         await self._forget_lapsed()
-        now_us, network = self._clock(), network_of(actor.address)
-        async with self._database.transaction() as tx:
-            known = account is not None and await stored_sessions.is_known(tx, account.id, network)
-            attempt = self._attempt(account.id if account else login, network, foreign=not known)
-            failures = await attempts.lock(tx, attempt.subjects, now_us)
-            wait_us = _wait_us(attempt, failures, now_us)
-            if not wait_us:
-                await self._count(tx, actor, attempt, failures, now_us)
-        if wait_us:
+        network = network_of(actor.address)
+        known = account is not None and await stored_sessions.is_known(self._database, account.id, network)
+        attempt = self._attempt(account.id if account else login, network, foreign=not known)
+        own_us, strangers_us = await self._try(actor, attempt, self._clock(), vouched=False)
+        if strangers_us and not own_us and await self._captcha.lifts_suspicion(captcha):
+            own_us, strangers_us = await self._try(actor, attempt, self._clock(), vouched=True)
+        if wait_us := max(own_us, strangers_us):
             raise too_many_tries(wait_us)
         return attempt
+
+    async def _try(self, actor: Actor, attempt: Attempt, now_us: int, *, vouched: bool) -> tuple[int, int]:
+        """Count it, unless it has to wait: for failures like it, or for those of strangers."""
+        async with self._database.transaction() as tx:
+            failures = await attempts.lock(tx, attempt.subjects, now_us)
+            own_us = PAIR.wait_us(*failures[attempt.pair], now_us)
+            strangers_us = _strangers_wait_us(attempt, failures, now_us) if attempt.foreign and not vouched else 0
+            if not own_us and not strangers_us:
+                await self._count(tx, actor, attempt, failures, now_us)
+        return own_us, strangers_us
 
     def _attempt(self, who: str, network: str, *, foreign: bool) -> Attempt:
         # Sealed, for what somebody types as their name may be a password.
@@ -84,6 +97,6 @@ class SignInGuard:
                 await attempts.forget_lapsed(tx, self._clock())
 
 
-def _wait_us(attempt: Attempt, failures: Failures, now_us: int) -> int:
-    paces = {attempt.pair: PAIR, attempt.account: ACCOUNT, attempt.network: NETWORK}
-    return max(paces[subject].wait_us(*failures[subject], now_us) for subject in attempt.subjects)
+def _strangers_wait_us(attempt: Attempt, failures: Failures, now_us: int) -> int:
+    at_account = ACCOUNT.wait_us(*failures[attempt.account], now_us)
+    return max(at_account, NETWORK.wait_us(*failures[attempt.network], now_us))
