@@ -96,10 +96,13 @@ class AuthService:
         """The one place where accounts are made: by a password, or on a claim."""
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
-        if isinstance(wanted, Register):
+        # Only whoever comes by a service has no password: nobody else may be without one by a mistake.
+        if not isinstance(wanted, RegisterByService):
             await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, Register) else NO_PASSWORD
+        password_hash = (
+            NO_PASSWORD if isinstance(wanted, RegisterByService) else await self._passwords.hash(wanted.password)
+        )
         now_us = self._clock()
         account = Account(
             UserId(new_id()),
