@@ -1,12 +1,13 @@
 """One's own account in a browser: the links of letters, a forgotten password, another name, and leaving."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Server
-from tests.journeys.browser import ANNA, BORIS, Window, Windows, make_accounts
+from tests.journeys.browser import ANNA, BORIS, WITHIN_MS, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.waiting import eventually
 
@@ -32,7 +33,11 @@ async def link(place: Place, address: str, page: str) -> str:
 
 
 async def sign_out(window: Window) -> None:
+    # A socket that is still opening when its session ends is refused, which the browser complains of.
+    greeted = asyncio.Event()
+    window.page.once("websocket", lambda socket: socket.on("framereceived", lambda _: greeted.set()))
     await window.page.goto("/settings")
+    await asyncio.wait_for(greeted.wait(), WITHIN_MS / 1000)
     await window.page.get_by_role("button", name="Выйти").click()
     await expect(window.page.get_by_label("Имя пользователя или почта")).to_be_visible()
 

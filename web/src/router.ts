@@ -18,6 +18,7 @@ import Security from './screens/Security.svelte'
 import SetUp from './screens/SetUp.svelte'
 import Shell from './screens/Shell.svelte'
 import SignIn from './screens/SignIn.svelte'
+import SignInCallback from './screens/SignInCallback.svelte'
 import SignUp from './screens/SignUp.svelte'
 
 const guests = {
@@ -41,6 +42,8 @@ export const { p, navigate, route, isActive } = createRouter({
   '/oauth/authorize': Authorize,
   '/erased/:id': Erased,
   '/sign-in': { '/': SignIn, hooks: guests },
+  // For guests who sign in, and for members who link a service.
+  '/sign-in/callback': SignInCallback,
   '/forgot': { '/': Forgot, hooks: guests },
   '/sign-up': { '/': SignUp, hooks: guests },
   '/operator': {

@@ -18,6 +18,7 @@ from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
+from kaif.engines.web.client import HttpxWeb
 from kaif.gateway import openid, pages
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
@@ -39,11 +40,13 @@ from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.providers import ProviderKind, Providers
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
@@ -60,6 +63,7 @@ from kaif.services.auth.accounts import AccountsService
 from kaif.services.auth.admission import Admission
 from kaif.services.auth.api_keys import ApiKeysService
 from kaif.services.auth.applications import ApplicationsService
+from kaif.services.auth.asking import SignInClient
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.authorizations import AuthorizationsService
@@ -67,13 +71,17 @@ from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
+from kaif.services.auth.github import GitHub
+from kaif.services.auth.identities import IdentitiesService
 from kaif.services.auth.invitations import InvitationsService
+from kaif.services.auth.issuers import Issuers
 from kaif.services.auth.letters import Letters
 from kaif.services.auth.openid import OpenIdService
 from kaif.services.auth.own_data import OwnDataService
 from kaif.services.auth.parked_events import ParkedEventsService
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.providers import ProvidersService
 from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
@@ -84,10 +92,12 @@ from kaif.services.auth.routes import (
     AUTHORIZATIONS_ROUTES,
     CAPTCHA_ROUTES,
     DIRECTORY_ROUTES,
+    IDENTITIES_ROUTES,
     INVITATIONS_ROUTES,
     OWN_DATA_ROUTES,
     PARKED_EVENTS_ROUTES,
     PASSKEYS_ROUTES,
+    PROVIDERS_ROUTES,
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
     SESSIONS_ROUTES,
@@ -99,6 +109,7 @@ from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.vk import VkId
 from kaif.services.auth.wallet_proofs import WalletProofs
 from kaif.services.auth.wallets import WalletsService
 from kaif.services.messaging.announcing import Announcer
@@ -116,6 +127,8 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Sessions, SESSIONS_ROUTES),
     (SecondFactors, SECOND_FACTOR_ROUTES),
     (Passkeys, PASSKEYS_ROUTES),
+    (Providers, PROVIDERS_ROUTES),
+    (Identities, IDENTITIES_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
     (Invitations, INVITATIONS_ROUTES),
@@ -134,6 +147,8 @@ ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in rout
 SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
 # Who serves an interface: the service itself, or a proxy of it.
 Services = dict[type, Any]
+# The page of the client to which sign-in services send people back.
+SIGN_IN_CALLBACK = "/sign-in/callback"
 CLIENT = Path(kaif.__file__).parent / "web"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
@@ -189,6 +204,26 @@ async def auth_services(
     factors = SecondFactorsService(database, passwords, signer, assertions, wallet_proofs, audit, clock, open_session)
     keys = SigningKeys(database, Sealer(signer.key_for("keys of ID tokens")), clock)
     issuer = settings.public_url
+    web, redirect_uri = HttpxWeb(), f"{settings.public_url}{SIGN_IN_CALLBACK}"
+    issuers, sealer = Issuers(web, clock), Sealer(signer.key_for("secrets of sign-in services"))
+    providers = ProvidersService(database, issuers, sealer, audit, clock, redirect_uri)
+    clients: dict[ProviderKind, SignInClient] = {
+        "oidc": issuers,
+        "google": issuers,
+        "github": GitHub(web),
+        "vk": VkId(web),
+    }
+    identities = IdentitiesService(
+        database,
+        clients,
+        sealer,
+        signer.key_for("sign-ins elsewhere"),
+        audit,
+        clock,
+        redirect_uri,
+        auth_service.enter,
+        auth_service.register_on_claim,
+    )
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     reactions = auth_reactions.Reactions(database, mail, letters, clock)
     bus: Bus = OutboxBus(database)
@@ -207,6 +242,8 @@ async def auth_services(
                 Sessions: SessionsService(database, cache, audit, clock),
                 SecondFactors: factors,
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
+                Providers: providers,
+                Identities: identities,
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
                 Invitations: InvitationsService(database, signer, admission, audit, clock),
@@ -222,6 +259,7 @@ async def auth_services(
             }
     finally:
         await bus.close()
+        await web.close()
         passwords.close()
 
 

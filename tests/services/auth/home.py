@@ -19,15 +19,17 @@ from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.applications import Applications
-from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.audit import Action, Audit, Audited, ListAudit
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.providers import Providers
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
@@ -57,6 +59,8 @@ class Home:
         self.applications: Applications
         self.authorizations: Authorizations
         self.openid: OpenId
+        self.providers: Providers
+        self.identities: Identities
         self.own_data: OwnData
         self.captchas: Captchas
         self.api_keys: ApiKeys
@@ -85,6 +89,10 @@ class Home:
 
     async def user(self, tokens: Tokens) -> User:
         return await self.auth.get_me(actor_of(tokens), Nothing())
+
+    async def audited(self, action: Action) -> list[Audited]:
+        """The newest first."""
+        return (await self.audit.list_audit(NOBODY, ListAudit(action))).entries
 
     async def register_in(self, language: str, name: str) -> Tokens:
         assert language in ("ru", "en")
@@ -122,6 +130,7 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.directory, home.parked_events = services[Directory], services[ParkedEvents]
             home.applications, home.authorizations = services[Applications], services[Authorizations]
             home.openid, home.services = services[OpenId], services
+            home.providers, home.identities = services[Providers], services[Identities]
             home.own_data, home.captchas = services[OwnData], services[Captchas]
             home.api_keys, home.wallets = services[ApiKeys], services[Wallets]
             yield home

@@ -22,7 +22,7 @@ export function checkAccount(account: Account, withPassword = true): AccountErro
   else if (!USERNAME.test(username)) errors.username = t('error.username')
   const email = emailError(account.email)
   if (email) errors.email = email
-  const password = withPassword && passwordError(account.password, knownOf(account))
+  const password = withPassword ? passwordError(account.password, knownOf(account)) : undefined
   if (password) errors.password = password
   const displayName = displayNameError(account.display_name)
   if (displayName) errors.display_name = displayName
@@ -53,13 +53,22 @@ export function knownOf({ username, email, display_name }: Account): string[] {
   return [username, email, display_name]
 }
 
-/** The account as the server wants it; an empty name is left for the server to choose. */
-export function accountBody({ display_name, username, email, password }: Account) {
+/** The account as the server wants it. */
+export function accountBody(account: Account) {
+  return { ...whoOf(account), password: account.password }
+}
+
+/** Of somebody who has come by a sign-in service: its word stands in for a password. */
+export function newcomerBody(account: Account, ticket: string) {
+  return { ...whoOf(account), ticket }
+}
+
+/** An empty name is left for the server to choose. */
+function whoOf({ display_name, username, email }: Account) {
   const name = display_name.trim()
   return {
     username: username.trim().toLowerCase(),
     email: email.trim(),
-    password,
     // Letters are written in the language in which the account was made.
     language: i18n.locale,
     ...(name ? { display_name: name } : {}),

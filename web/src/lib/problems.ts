@@ -8,11 +8,22 @@ export interface SecondStep {
   username?: string
 }
 
+/** Somebody whom a sign-in service knows and this server does not. */
+export interface Newcomer {
+  ticket: string
+  service: string
+  username: string
+  display_name: string
+  email: string
+  email_verified: boolean
+}
+
 interface Options {
   retryAfterS?: number
   field?: string
   secondStep?: SecondStep
   ticket?: string
+  newcomer?: Newcomer
 }
 
 export class Problem extends Error {
@@ -25,6 +36,8 @@ export class Problem extends Error {
   readonly secondStep: SecondStep | undefined
   /** What an account can be made with, when the server knows nobody by a wallet. */
   readonly ticket: string | undefined
+  /** Who may make an account with this ticket. */
+  readonly newcomer: Newcomer | undefined
 
   constructor(code: string, status = 0, options: Options = {}) {
     super(code)
@@ -35,21 +48,21 @@ export class Problem extends Error {
     this.field = options.field
     this.secondStep = options.secondStep
     this.ticket = options.ticket
+    this.newcomer = options.newcomer
   }
 }
 
-interface ProblemBody {
+interface ProblemBody extends Partial<Newcomer> {
   code?: string
   path?: string
   details?: { path?: string }
   challenge?: string
   methods?: string[]
-  username?: string
-  ticket?: string
 }
 
 export function problemOf(body: unknown, response: Response): Problem {
-  const { code, path, details, challenge, methods, username, ticket } = (body ?? {}) as ProblemBody
+  const said = (body ?? {}) as ProblemBody
+  const { code, path, details, challenge, methods, username, ticket } = said
   const field = (details?.path ?? path)?.match(/^\$\.(\w+)/)?.[1]
   const retryAfterS = Number(response.headers.get('Retry-After')) || undefined
   return new Problem(code ?? 'unknown', response.status, {
@@ -59,6 +72,7 @@ export function problemOf(body: unknown, response: Response): Problem {
       ? { secondStep: { challenge, methods, ...(username ? { username } : {}) } }
       : {}),
     ...(ticket ? { ticket } : {}),
+    ...(code === 'registration_needed' ? { newcomer: said as Newcomer } : {}),
   })
 }
 

@@ -1,6 +1,6 @@
 // The one place where a person proves again that it is them: requests that need it wait here.
 
-export type Method = 'password' | 'wallet' | 'totp' | 'recovery_code' | 'passkey'
+export type Method = 'password' | 'wallet' | 'totp' | 'recovery_code' | 'passkey' | 'service'
 
 class StepUp {
   /** What is asked for, while somebody waits. */

@@ -29,6 +29,9 @@ export type Wallet = Ok<'/v1/auth/wallets', 'get', 200>['wallets'][number]
 export type WalletChallenge = Ok<'/v1/auth/wallets/sign-in/begin', 'post', 200>
 export type WalletBeginning = components['schemas']['BeginWallet']
 export type WalletProof = components['schemas']['EthereumProof'] | components['schemas']['TonProof']
+export type SignInService = Ok<'/v1/auth/services', 'get', 200>['services'][number]
+export type Identity = Ok<'/v1/auth/identities', 'get', 200>['identities'][number]
+export type ServiceAnswer = components['schemas']['ServiceAnswer']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 /** What an application wants of a person, and what the person has to do next. */

@@ -77,6 +77,7 @@ class User(msgspec.Struct, frozen=True):
     email_confirmed: bool
     language: Language
     password_changed_at: datetime
+    has_password: bool
 
 
 class Tokens(msgspec.Struct, frozen=True):

@@ -60,6 +60,11 @@ Action = Literal[
     "api_key_used",
     "wallet_linked",
     "wallet_unlinked",
+    "provider_added",
+    "provider_changed",
+    "provider_removed",
+    "identity_linked",
+    "identity_unlinked",
 ]
 
 

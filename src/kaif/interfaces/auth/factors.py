@@ -59,10 +59,12 @@ class StepUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`code` is needed when the account has a second factor; `credential`, from a passkey, stands in for both.
 
     `wallet`, to what `begin_wallet_step_up` (in `wallets`) asked, stands in for the password.
+    `challenge`, from `prove_by_service` (in `identities`), stands in for the password.
     """
 
     password: Annotated[str, Meta(max_length=1024)] = ""
     code: Code = ""
+    challenge: Annotated[str, Meta(max_length=128)] = ""
     credential: Assertion | None = None
     wallet: EthereumProof | TonProof | None = None
 
@@ -95,7 +97,7 @@ class PasswordTooShortAlone(Conflict):
 class StepUpRequired(Forbidden):
     """Details carry methods: what `step_up` wants, of "password", "totp", "recovery_code"; or "passkey" alone.
 
-    "wallet" stands in for the password, which an account may not have.
+    "wallet" stands in for the password, which an account may not have, and so does "service" where it has none.
     """
 
     code, detail = "step_up_required", "Prove again that it is you."
@@ -163,6 +165,7 @@ class SecondFactors(Protocol):
 
         A passkey alone renews it too: its answer to what `begin_passkey_step_up` (in `passkeys`) asked is refused
         as it is there. A wallet of the actor's, as in `wallets`, stands in for the password; its proof is spent
-        even when the code is wrong. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy.
+        even when the code is wrong. Raises WrongPassword, InvalidCode, TooManyTries, SessionEnded, Busy, and
+        ServiceSignInEnded (in `identities`) for a service's proof of more than 5 minutes or 5 tries ago.
         """
         ...

@@ -10,6 +10,7 @@ from kaif.interfaces.auth import Nothing, User
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import Audited
 from kaif.interfaces.auth.factors import SecondFactorState
+from kaif.interfaces.auth.identities import Identity
 from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.interfaces.auth.passkeys import Passkey
 from kaif.interfaces.auth.sessions import Session
@@ -49,6 +50,7 @@ class OwnAuthData(msgspec.Struct, frozen=True):
     passkeys: list[Passkey]
     api_keys: list[ApiKey]
     wallets: list[Wallet]
+    linked_services: list[Identity]
     open_links: list[OpenLink]
     allowed_applications: list[AllowedApplication]
     history: list[Audited]

@@ -14,6 +14,7 @@ MANAGE_ROLES = Permission("auth.manage_roles")
 MANAGE_PEOPLE = Permission("auth.manage_people")
 READ_AUDIT = Permission("auth.read_audit")
 READ_MAILBOX = Permission("auth.read_mailbox")
+MANAGE_PROVIDERS = Permission("auth.manage_providers")
 MANAGE_INVITATIONS = Permission("auth.manage_invitations")
 MANAGE_APPLICATIONS = Permission("auth.manage_applications")
 # Of the whole system: what a service could not digest waits for whoever holds this.
@@ -27,6 +28,7 @@ PERMISSIONS = frozenset(
         READ_MAILBOX,
         MANAGE_INVITATIONS,
         MANAGE_APPLICATIONS,
+        MANAGE_PROVIDERS,
         MANAGE_EVENTS,
     }
 )

@@ -29,6 +29,8 @@ _HELD = {
     "api_keys": "auth_api_keys",
     "wallets": "auth_wallets",
     "wallet_proofs_under_way": "auth_wallet_nonces",
+    "linked_services": "auth_identities",
+    "visits_to_services": "auth_authorizations",
 }
 
 

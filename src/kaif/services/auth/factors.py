@@ -18,6 +18,7 @@ from kaif.interfaces.auth.factors import (
     TotpBegun,
     TotpNotBegun,
 )
+from kaif.interfaces.auth.identities import ServiceSignInEnded
 from kaif.interfaces.auth.passkeys import Assertion
 from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
@@ -158,6 +159,8 @@ class SecondFactorsService:
             await self._step_up_by_passkey(actor, request.credential)
         elif request.wallet:
             await self._step_up_by_wallet(actor, request.wallet, request.code)
+        elif request.challenge:
+            await self._step_up_by_service(actor, request)
         else:
             await self._step_up_by_password(actor, request)
         return Nothing()
@@ -178,29 +181,49 @@ class SecondFactorsService:
         now_us = self._clock()
         # A proof and a guess count, so they are refused only after the transaction.
         async with self._database.transaction() as tx:
-            refusal = await self._wallet_refusal(tx, actor, proof, code, now_us)
+            refusal = await self._wallet_refusal(tx, actor, proof, now_us)
+            refusal = refusal or await self._code_refusal(tx, actor.user_id, code, now_us)
             if refusal is None:
-                await challenges.forget_guesses(tx, actor.user_id, "step_up")
-                if not await store.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
-                    raise SessionEnded
+                await self._renew(tx, actor, now_us)
         if refusal:
             raise refusal
 
     async def _wallet_refusal(
-        self, tx: Transaction, actor: Actor, proof: EthereumProof | TonProof, code: str, now_us: int
+        self, tx: Transaction, actor: Actor, proof: EthereumProof | TonProof, now_us: int
     ) -> KaifError | None:
-        """Why the wallet and the code do not prove that it is the actor, if so."""
+        """Why the wallet does not prove that it is the actor, if so."""
         proved = await self._wallet_proofs.accept(tx, proof, "step_up", actor.user_id, now_us)
         if isinstance(proved, KaifError):
             return proved
         linked = await wallet_store.find(tx, proved)
-        if linked is None or linked.user_id != actor.user_id:
-            return WalletNotFound()
-        if await enrolments.find_totp(tx, actor.user_id) is None:
+        return None if linked and linked.user_id == actor.user_id else WalletNotFound()
+
+    async def _step_up_by_service(self, actor: Actor, request: StepUp) -> None:
+        challenge_hash, now_us = model.hash_of(request.challenge), self._clock()
+        # A failure counts, so it is refused only after the transaction.
+        async with self._database.transaction() as tx:
+            if await challenges.take_try(tx, challenge_hash, now_us) != actor.user_id:
+                raise ServiceSignInEnded
+            refusal = await self._code_refusal(tx, actor.user_id, request.code, now_us)
+            if refusal is None:
+                await challenges.end(tx, challenge_hash)
+                await self._renew(tx, actor, now_us)
+        if refusal:
+            raise refusal
+
+    async def _code_refusal(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> KaifError | None:
+        """Why the code is not what the account's second factor wants, if it has one."""
+        if await enrolments.find_totp(tx, user_id) is None:
             return None
-        if wait_us := await self._wait_us(tx, actor.user_id, code, "step_up", now_us):
+        if wait_us := await self._wait_us(tx, user_id, code, "step_up", now_us):
             return too_many_tries(wait_us)
-        return None if await self._accept(tx, actor.user_id, code, now_us) else InvalidCode(path="$.code")
+        return None if await self._accept(tx, user_id, code, now_us) else InvalidCode(path="$.code")
+
+    async def _renew(self, tx: Transaction, actor: Actor, now_us: int) -> None:
+        """The person has just been seen in this session. Raises SessionEnded."""
+        await challenges.forget_guesses(tx, actor.user_id, "step_up")
+        if not await store.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
+            raise SessionEnded
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
         account, now_us = await self._account(actor.user_id), self._clock()
@@ -211,9 +234,7 @@ class SecondFactorsService:
             has_factor = await enrolments.find_totp(tx, account.id) is not None
             if has_factor and not await self._accept(tx, account.id, request.code, now_us):
                 raise InvalidCode(path="$.code")
-            if not await store.renew_authentication(tx, account.id, actor.session_id, now_us):
-                raise SessionEnded
-            await challenges.forget_guesses(tx, account.id, "step_up")
+            await self._renew(tx, actor, now_us)
 
     async def _accept(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> bool:
         """Spend the code, of an app or for recovery."""

@@ -57,6 +57,7 @@ class Account(msgspec.Struct, frozen=True):
             email_confirmed=self.email_confirmed_at_us is not None,
             language=self.language,
             password_changed_at=as_datetime(self.password_changed_at_us or self.created_at_us),
+            has_password=bool(self.password_hash),
         )
 
     @property

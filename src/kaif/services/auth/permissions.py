@@ -7,6 +7,7 @@ from kaif.interfaces.auth.roles import (
     MANAGE_EVENTS,
     MANAGE_INVITATIONS,
     MANAGE_PEOPLE,
+    MANAGE_PROVIDERS,
     MANAGE_ROLES,
     PERMISSIONS,
     READ_AUDIT,
@@ -25,7 +26,15 @@ BUILT_IN: dict[str, Permissions] = {
     "support": frozenset({MANAGE_PEOPLE}),
     "compliance": frozenset({READ_AUDIT}),
     "admin": frozenset(
-        {MANAGE_APPLICATIONS, MANAGE_EVENTS, MANAGE_INVITATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}
+        {
+            MANAGE_APPLICATIONS,
+            MANAGE_EVENTS,
+            MANAGE_INVITATIONS,
+            MANAGE_PEOPLE,
+            MANAGE_PROVIDERS,
+            MANAGE_ROLES,
+            READ_AUDIT,
+        }
     ),
     OWNER: PERMISSIONS,
 }

@@ -8,16 +8,19 @@ from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.openid import Authorizations
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.providers import Providers
 from kaif.interfaces.auth.roles import (
     MANAGE_APPLICATIONS,
     MANAGE_EVENTS,
     MANAGE_INVITATIONS,
     MANAGE_PEOPLE,
+    MANAGE_PROVIDERS,
     MANAGE_ROLES,
     READ_AUDIT,
     Roles,
@@ -40,6 +43,10 @@ PASSKEY = Limit("passkey", per_minute=60, burst=60)
 OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
 # Each time somebody is sent here the page asks a few times, signed in or not.
 AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
+# Who begins sends their browser away, and rarely comes back to begin again.
+SERVICE = Limit("sign_in_service", per_minute=20, burst=20)
+# Each asks a server elsewhere.
+PROVIDERS = Limit("providers", per_minute=30, burst=30)
 SEARCH = Limit("search", per_minute=120, burst=60)
 # A page asks for one each time that somebody chooses a wallet.
 WALLET = Limit("wallet", per_minute=60, burst=60)
@@ -251,4 +258,38 @@ WALLETS_ROUTES = [
     post("/v1/auth/wallets/link", Wallets.link_wallet, status=201, limit=WALLET, wants_origin=True),
     post("/v1/auth/wallets/step-up/begin", Wallets.begin_wallet_step_up, limit=WALLET),
     delete("/v1/auth/wallets/{wallet_id}", Wallets.unlink_wallet),
+]
+
+PROVIDERS_ROUTES = [
+    get("/v1/auth/providers", Providers.list_providers, needs=MANAGE_PROVIDERS),
+    post("/v1/auth/providers", Providers.add_provider, status=201, needs=MANAGE_PROVIDERS, limit=PROVIDERS),
+    post("/v1/auth/providers/{provider_id}", Providers.change_provider, needs=MANAGE_PROVIDERS),
+    post(
+        "/v1/auth/providers/{provider_id}/check",
+        Providers.check_provider,
+        status=204,
+        needs=MANAGE_PROVIDERS,
+        limit=PROVIDERS,
+    ),
+    delete("/v1/auth/providers/{provider_id}", Providers.remove_provider, needs=MANAGE_PROVIDERS),
+]
+
+IDENTITIES_ROUTES = [
+    get("/v1/auth/services", Identities.list_services, public=True),
+    post("/v1/auth/services/sign-in/begin", Identities.begin_service_sign_in, public=True, limit=SERVICE),
+    post("/v1/auth/services/sign-in", Identities.sign_in_by_service, public=True, limit=SIGN_IN, wants_origin=True),
+    post(
+        "/v1/auth/services/register",
+        Identities.register_by_service,
+        status=201,
+        public=True,
+        limit=SIGN_UP,
+        wants_origin=True,
+    ),
+    get("/v1/auth/identities", Identities.list_identities),
+    post("/v1/auth/identities/begin", Identities.begin_link, limit=SERVICE),
+    post("/v1/auth/identities", Identities.link_identity, status=201, limit=SIGN_IN, wants_origin=True),
+    delete("/v1/auth/identities/{identity_id}", Identities.unlink_identity),
+    post("/v1/auth/services/step-up/begin", Identities.begin_service_step_up, limit=SERVICE),
+    post("/v1/auth/services/step-up", Identities.prove_by_service, limit=SIGN_IN, wants_origin=True),
 ]

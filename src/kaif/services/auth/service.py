@@ -34,7 +34,9 @@ from kaif.interfaces.auth import (
     UsernameTaken,
     Withdrawn,
 )
+from kaif.interfaces.auth.accounts import LetterKind
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
+from kaif.interfaces.auth.identities import RegisterByService
 from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.interfaces.auth.wallets import RegisterByWallet
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
@@ -52,6 +54,9 @@ from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
+
+# Whoever has no password, but a claim.
+Claimant = RegisterByWallet | RegisterByService
 
 # An account without a password has none that is right.
 NO_PASSWORD = ""
@@ -92,7 +97,7 @@ class AuthService:
         await self._captcha.require(request.captcha)
         return await self._create_account(actor, request, request.invitation)
 
-    async def register_on_claim(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
+    async def register_on_claim(self, actor: Actor, wanted: Claimant, claim: Claim) -> Tokens:
         """For somebody who has proved who they are, but has no account here."""
         if not await store.is_set_up(self._database):
             raise SetupRequired
@@ -103,7 +108,7 @@ class AuthService:
     async def _create_account(
         self,
         actor: Actor,
-        wanted: NewAccount | RegisterByWallet,
+        wanted: NewAccount | Claimant,
         invitation: str = "",
         *,
         claim: Claim | None = None,
@@ -127,12 +132,12 @@ class AuthService:
                     admitted = Admitted(OWNER)
                 else:
                     admitted = await self._admission.admit(tx, invitation, email)
-                account = _admitted_as(account, admitted)
+                account = _admitted_as(account, admitted, claim)
                 if claim:
                     await claim.link(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
-                await self._welcome(tx, account)
+                await self._welcome(tx, account, "welcome_confirmed" if claim else "welcome_invited")
                 person = msgspec.structs.replace(actor, user_id=account.id)
                 by = {**(claim.by if claim else {}), **admitted.by}
                 await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
@@ -142,10 +147,10 @@ class AuthService:
             raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
 
-    async def _welcome(self, tx: Transaction, account: Account) -> None:
-        """With a link that confirms the address, unless an invitation has proved it."""
+    async def _welcome(self, tx: Transaction, account: Account, confirmed: LetterKind) -> None:
+        """With a link that confirms the address, unless it is confirmed already."""
         if account.email_confirmed_at_us is not None:
-            await tx.publish(model.letter_due(account, "welcome_invited"))
+            await tx.publish(model.letter_due(account, confirmed))
             return
         link_id = await links.issue(tx, account.id, links.CONFIRM, account.email, account.created_at_us)
         await tx.publish(model.letter_due(account, "welcome", link_id or ""))
@@ -303,6 +308,7 @@ class AuthService:
         return Withdrawn(ended, await grants.changed_since(self._database, since_us))
 
 
-def _admitted_as(account: Account, admitted: Admitted) -> Account:
-    confirmed_at_us = account.created_at_us if admitted.email_confirmed else None
+def _admitted_as(account: Account, admitted: Admitted, claim: Claim | None) -> Account:
+    confirmed = admitted.email_confirmed or (claim is not None and claim.email_confirmed)
+    confirmed_at_us = account.created_at_us if confirmed else None
     return msgspec.structs.replace(account, roles=admitted.role, email_confirmed_at_us=confirmed_at_us)

@@ -36,6 +36,7 @@ class Claim(msgspec.Struct, frozen=True):
     link: Callable[[Transaction, UserId], Awaitable[None]]
     by: dict[str, str]
     taken: type[KaifError]
+    email_confirmed: bool = False
 
 
 def accounts(database: Database) -> Lookup[Account]:

@@ -1,11 +1,12 @@
 """By what people prove who they are, and that one such way is always left to them."""
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.auth.identities import IdentityId
 from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.interfaces.auth.wallets import WalletId
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import credentials, enrolments, store, wallet_store
+from kaif.services.auth import credentials, enrolments, identity_store, store, wallet_store
 from kaif.services.auth.store import Reads
 
 
@@ -21,10 +22,13 @@ async def second_steps(reads: Reads, user_id: UserId) -> list[str]:
 async def proofs(reads: Reads, user_id: UserId) -> list[str]:
     """What renews a session: the password, with a code where there is a second factor; or a passkey alone.
 
-    A wallet stands in for the password.
+    A wallet stands in for the password, and so does a sign-in service where there is none.
     """
-    first = ["password"] if await store.has_password(reads, user_id) else []
+    has_password = await store.has_password(reads, user_id)
+    first = ["password"] if has_password else []
     first += ["wallet"] if await wallet_store.of_account(reads, user_id) else []
+    if not has_password and await identity_store.usable_identities(reads, user_id):
+        first.append("service")
     codes = await enrolments.methods(reads, user_id) if first else []
     return [*first, *codes, *await _passkey(reads, user_id)]
 
@@ -33,8 +37,8 @@ async def _passkey(reads: Reads, user_id: UserId) -> list[str]:
     return ["passkey"] if await credentials.usable(reads, user_id) else []
 
 
-async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId | WalletId) -> None:
-    """Raises LastWayIn when nothing but this passkey or wallet opens the account."""
+async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId | WalletId | IdentityId) -> None:
+    """Raises LastWayIn when nothing but this passkey, wallet or linked service opens the account."""
     # The row stays locked, so that of two removals at once the second one sees the first.
     account = await store.locked_account(tx, user_id)
     if account is None:
@@ -43,5 +47,6 @@ async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId |
         return
     ways: set[str] = {credential.id for credential in await credentials.usable(tx, user_id)}
     ways |= {wallet.id for wallet in await wallet_store.of_account(tx, user_id)}
+    ways |= {identity.id for identity in await identity_store.usable_identities(tx, user_id)}
     if not ways - {removed}:
         raise LastWayIn

@@ -1,0 +1,36 @@
+"""Asks other people's servers, on terms that they can't change: in time, of a size, and from nowhere else."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+# The longest honest answers, key sets of large issuers, are a tenth of it.
+ANSWER_BYTES_MAX = 256 * 1024
+# For one answer, from the first packet to the last: somebody waits for it.
+ANSWER_WITHIN_S = 5
+
+
+class Unreachable(Exception):
+    """Nobody answered, not in time, or not by the rules of HTTP."""
+
+
+class Oversized(Exception):
+    """The answer has more than ANSWER_BYTES_MAX bytes; the rest was not read."""
+
+
+class WebAnswer(msgspec.Struct, frozen=True):
+    """A redirect is an answer like any other: it is not followed."""
+
+    status: int
+    body: bytes
+
+
+class Web(Protocol):
+    """Raises Unreachable and Oversized."""
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> WebAnswer: ...
+
+    async def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> WebAnswer: ...
+
+    async def close(self) -> None: ...
