@@ -11,16 +11,16 @@ import pytest
 from tests.servers import PostgresServer
 from tests.waiting import eventually, until
 
-from kaif.engines.bus import Retries
+from kaif.engines.bus import Retries, store
 from kaif.engines.bus.outbox import OutboxBus, Timing
-from kaif.engines.bus.store import next_events, trim
+from kaif.engines.bus.store import drop_parked, next_events, trim
 from kaif.engines.database import Database, open_database
 from kaif.kernel.clock import now_us
-from kaif.kernel.errors import KaifError, NotFound, Unavailable
+from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.events import Event
 
 RETRIES = Retries(retry_min_ms=5, retry_max_ms=20, attempts_max=3)
-FAST = Timing(poll_max_ms=100, lease_ms=600, retries=RETRIES, close_ms_max=300)
+FAST = Timing(poll_max_ms=100, retry_parked_ms=20, lease_ms=600, retries=RETRIES, close_ms_max=300)
 PATIENT = msgspec.structs.replace(FAST, retries=msgspec.structs.replace(RETRIES, attempts_max=1000))
 
 
@@ -61,10 +61,13 @@ class Shelf:
 
 @asynccontextmanager
 async def running(
-    database: Database, reaction: Callable[[Ordered], Awaitable[None]], timing: Timing = FAST
+    database: Database,
+    reaction: Callable[[Ordered], Awaitable[None]],
+    timing: Timing = FAST,
+    consumer: str = "shelf",
 ) -> AsyncIterator[OutboxBus]:
     bus = OutboxBus(database, timing)
-    bus.subscribe("shelf", Ordered, reaction)
+    bus.subscribe(consumer, Ordered, reaction)
     await bus.start()
     yield bus
     await bus.close()
@@ -207,15 +210,68 @@ async def test_a_parked_event_can_be_retried_by_the_operator(database: Database)
         await until(lambda: shelf.numbers == [2])
         [parked] = await bus.parked()
 
-        assert not await bus.retry_parked("shelf", parked.id)
-        assert [again.attempts for again in await bus.parked()] == [4]
+        await ask_retry(database, parked.id)
+        await eventually(lambda: is_parked(bus, attempts=[4]))
 
         shelf.fails_on.clear()
-        assert await bus.retry_parked("shelf", parked.id)
-        assert (shelf.numbers, await bus.parked()) == ([2, 1], [])
+        await ask_retry(database, parked.id)
+        await eventually(lambda: is_parked(bus, attempts=[]))
+        assert shelf.numbers == [2, 1]
+        assert await ask_retry(database, parked.id) is None
 
-        with pytest.raises(NotFound):
-            await bus.retry_parked("shelf", parked.id)
+
+async def test_a_retry_may_be_asked_for_anywhere_and_is_made_where_the_consumer_is(database: Database) -> None:
+    shelf, other = Shelf(), Shelf()
+    shelf.fails_on = {1}
+    async with running(database, shelf.take) as bus:
+        await orders(database, 1, 1)
+        await eventually(lambda: is_parked(bus, attempts=[3]))
+    [parked] = await bus.parked()
+
+    await ask_retry(database, parked.id)
+    async with running(database, other.take, consumer="another"):
+        await asyncio.sleep(0.2)
+    assert [again.retry_asked for again in await bus.parked()] == [1]
+    shelf.fails_on.clear()
+    async with running(database, shelf.take) as bus:
+        await eventually(lambda: is_parked(bus, attempts=[]))
+
+    assert shelf.numbers == [1]
+
+
+async def test_what_was_dropped_while_it_was_tried_again_does_not_come_back(database: Database) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def fail_slowly(_: Ordered) -> None:
+        began.set()
+        await go_on.wait()
+        raise ValueError
+
+    go_on.set()
+    async with running(database, fail_slowly) as bus:
+        await orders(database, 1, 1)
+        await eventually(lambda: is_parked(bus, attempts=[3]))
+        [parked] = await bus.parked()
+        go_on.clear()
+        began.clear()
+
+        await ask_retry(database, parked.id)
+        await began.wait()
+        async with database.transaction() as tx:
+            assert await drop_parked(tx, "shelf", parked.id) == parked.name
+        go_on.set()
+
+    assert await bus.parked() == []
+
+
+async def is_parked(bus: OutboxBus, *, attempts: list[int]) -> bool:
+    """Whether so many events are parked, after so many attempts each."""
+    return [parked.attempts for parked in await bus.parked()] == attempts
+
+
+async def ask_retry(database: Database, id: int) -> str | None:
+    async with database.transaction() as tx:
+        return await store.ask_retry(tx, "shelf", id)
 
 
 async def test_an_event_that_cannot_be_read_is_parked_at_once(database: Database) -> None:

@@ -135,14 +135,14 @@ class Window:
 
     async def set_up(self, human: Human, code: str) -> None:
         await self.page.goto(f"/setup#{code}")
-        await self._fill_account(human)
+        await self.fill_account(human)
         await self.page.get_by_role("button", name="Создать аккаунт владельца").click()
         await self.see_chats()
 
     async def sign_up(self, human: Human) -> None:
         await self.page.goto("/")
         await self.page.get_by_role("link", name="Создать аккаунт").click()
-        await self._fill_account(human)
+        await self.fill_account(human)
         await self.page.get_by_role("button", name="Создать аккаунт").click()
         await self.see_chats()
 
@@ -153,7 +153,7 @@ class Window:
         await self.page.locator("button[type=submit]").click()
         await self.see_chats()
 
-    async def _fill_account(self, human: Human) -> None:
+    async def fill_account(self, human: Human) -> None:
         await self.page.get_by_label("Как вас называть").fill(human.name)
         await self.page.get_by_label("Имя пользователя", exact=True).fill(human.username)
         await self.page.get_by_label("Почта").fill(human.email)

@@ -4,6 +4,13 @@ import Chats from './screens/Chats.svelte'
 import Confirm from './screens/Confirm.svelte'
 import Erased from './screens/Erased.svelte'
 import Forgot from './screens/Forgot.svelte'
+import OperatorAudit from './screens/operator/AuditLog.svelte'
+import OperatorHome from './screens/operator/OperatorHome.svelte'
+import OperatorInvitations from './screens/operator/Invitations.svelte'
+import OperatorParkedEvents from './screens/operator/ParkedEvents.svelte'
+import OperatorPeople from './screens/operator/People.svelte'
+import OperatorPerson from './screens/operator/Person.svelte'
+import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
 import Security from './screens/Security.svelte'
@@ -33,6 +40,17 @@ export const { p, navigate, route, isActive } = createRouter({
   '/sign-in': { '/': SignIn, hooks: guests },
   '/forgot': { '/': Forgot, hooks: guests },
   '/sign-up': { '/': SignUp, hooks: guests },
+  '/operator': {
+    '/': OperatorHome,
+    '/people': OperatorPeople,
+    '/people/:id': OperatorPerson,
+    '/invitations': OperatorInvitations,
+    '/audit': OperatorAudit,
+    '/audit/:id': OperatorAudit,
+    '/events': OperatorParkedEvents,
+    layout: OperatorShell,
+    hooks: members,
+  },
   '/': {
     '/': Chats,
     '/chat/:id': Chats,

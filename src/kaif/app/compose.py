@@ -36,8 +36,11 @@ from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, 
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.own_data import OwnData
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
@@ -52,14 +55,18 @@ from kaif.kernel.remote import Caller, Listener
 from kaif.services import auth, messaging
 from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.admission import Admission
 from kaif.services.auth.api_keys import ApiKeysService
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
+from kaif.services.auth.invitations import InvitationsService
 from kaif.services.auth.letters import Letters
 from kaif.services.auth.own_data import OwnDataService
+from kaif.services.auth.parked_events import ParkedEventsService
 from kaif.services.auth.passkeys import PasskeysService
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.relying_party import relying_party_at
@@ -69,7 +76,10 @@ from kaif.services.auth.routes import (
     API_KEYS_ROUTES,
     AUDIT_ROUTES,
     CAPTCHA_ROUTES,
+    DIRECTORY_ROUTES,
+    INVITATIONS_ROUTES,
     OWN_DATA_ROUTES,
+    PARKED_EVENTS_ROUTES,
     PASSKEYS_ROUTES,
     ROLES_ROUTES,
     SECOND_FACTOR_ROUTES,
@@ -101,6 +111,9 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Audit, AUDIT_ROUTES),
     (ApiKeys, API_KEYS_ROUTES),
     (Wallets, WALLETS_ROUTES),
+    (Invitations, INVITATIONS_ROUTES),
+    (Directory, DIRECTORY_ROUTES),
+    (ParkedEvents, PARKED_EVENTS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
@@ -154,7 +167,10 @@ async def auth_services(
     passwords, signer = Passwords(_breached_passwords(settings)), _signer(settings)
     audit = AuditLog(settings.audit_key, clock)
     captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
-    auth_service = AuthService(database, cache, passwords, signer, captcha, audit, clock, settings.setup_code)
+    admission = Admission(database, signer, clock)
+    auth_service = AuthService(
+        database, cache, passwords, signer, captcha, audit, admission, clock, settings.setup_code
+    )
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions, wallet_proofs = Assertions(party, audit), WalletProofs(settings.public_url)
     factors = SecondFactorsService(database, passwords, signer, assertions, wallet_proofs, audit, clock, open_session)
@@ -182,6 +198,9 @@ async def auth_services(
                     database, wallet_proofs, audit, clock, auth_service.enter, auth_service.register_by_wallet
                 ),
                 ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
+                Invitations: InvitationsService(database, signer, admission, audit, clock),
+                Directory: DirectoryService(database, cache, audit, clock),
+                ParkedEvents: ParkedEventsService(database, audit),
             }
     finally:
         await bus.close()
@@ -274,8 +293,7 @@ def _own_pages(
         "/tonconnect-manifest.json": pages.ton_manifest(settings.public_url),
         "/v1/csp-reports": pages.csp_reports(),
     }
-    if isinstance(mail, DevMailbox):
-        own["/operator/mailbox"] = pages.mailbox(mail, may_read_mailbox)
+    own["/operator/mailbox"] = pages.mailbox(mail if isinstance(mail, DevMailbox) else None, may_read_mailbox)
     return own
 
 

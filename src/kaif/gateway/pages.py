@@ -107,11 +107,13 @@ def csp_reports() -> Page:
     return page
 
 
-def mailbox(letters: DevMailbox, require_permission: Callable[[Request], None]) -> Page:
-    """Letters that were not sent because no mail server is configured; for who may read them."""
+def mailbox(letters: DevMailbox | None, require_permission: Callable[[Request], None]) -> Page:
+    """Letters that were not sent because no mail server is configured, if so; for who may read them."""
 
     async def page(request: Request) -> Answer:
         require_permission(request)
+        if letters is None:
+            return Answer(200, _HTML + NO_STORE + INERT, _NO_MAILBOX.encode())
         articles = [_article(kept.letter, kept.sent_at) for kept in await letters.letters()]
         body = _MAILBOX.format("".join(articles) or "<p>No letters yet. Писем пока нет.</p>")
         return Answer(200, _HTML + NO_STORE + INERT, body.encode())
@@ -122,6 +124,11 @@ def mailbox(letters: DevMailbox, require_permission: Callable[[Request], None]) 
 _MAILBOX = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Mailbox — Kaif Ozero</title>
 <h1>Mailbox</h1><p>No mail server is configured, so letters stay here.</p>{}</html>"""
+
+_NO_MAILBOX = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Mailbox — Kaif Ozero</title>
+<h1>Mailbox</h1><p>A mail server is configured, so letters are sent and none stays here.</p>
+<p lang="ru">Подключён почтовый сервер: письма уходят, здесь ничего не остаётся.</p></html>"""
 
 
 def _article(letter: Letter, sent_at: datetime) -> str:

@@ -17,6 +17,11 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def as_us(moment: datetime) -> int:
+    """Of an aware datetime."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def as_datetime(at_us: int) -> datetime:
     """The moment as an aware datetime, which msgspec writes as RFC 3339."""
     return _EPOCH + timedelta(microseconds=at_us)

@@ -19,8 +19,11 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.own_data import OwnData
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
@@ -40,14 +43,17 @@ class Home:
         self.auth: Auth
         self.accounts: Accounts
         self.passkeys: Passkeys
+        self.audit: Audit
+        self.factors: SecondFactors
+        self.invitations: Invitations
+        self.directory: Directory
+        self.parked_events: ParkedEvents
+        self.roles: Roles
+        self.sessions: Sessions
         self.own_data: OwnData
         self.captchas: Captchas
         self.api_keys: ApiKeys
-        self.sessions: Sessions
-        self.roles: Roles
-        self.factors: SecondFactors
         self.wallets: Wallets
-        self.audit: Audit
         self._mailbox = DevMailbox(folder / "mailbox")
 
     async def letters(self, address: str) -> list[Letter]:
@@ -80,7 +86,7 @@ class Home:
 
 
 def token_in(letter: Letter) -> str:
-    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset)#(\S+)$", letter.text, re.MULTILINE)
+    found = re.search(rf"^{PUBLIC_URL}/(?:confirm|reset|sign-up)#(\S+)$", letter.text, re.MULTILINE)
     assert found, letter.text
     return found[1]
 
@@ -104,8 +110,9 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
         home = Home(folder, database, cache, signing_key)
         async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
+            home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
+            home.invitations, home.sessions = services[Invitations], services[Sessions]
+            home.directory, home.parked_events = services[Directory], services[ParkedEvents]
             home.own_data, home.captchas = services[OwnData], services[Captchas]
-            home.api_keys, home.sessions = services[ApiKeys], services[Sessions]
-            home.factors, home.wallets = services[SecondFactors], services[Wallets]
-            home.roles, home.audit = services[Roles], services[Audit]
+            home.api_keys, home.wallets = services[ApiKeys], services[Wallets]
             yield home

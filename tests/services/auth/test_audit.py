@@ -5,11 +5,13 @@ import asyncio
 import pytest
 from tests.harness import Services
 from tests.services.auth.accounts import actor_of, log_in, refresh, register, set_up
+from tests.services.auth.home import Home
 
 from kaif.interfaces.auth import InvalidCredentials, Refresh, SessionEnded, UsernameTaken
 from kaif.interfaces.auth.audit import Audited, ListAudit
 from kaif.interfaces.auth.roles import READ_AUDIT, DefineRole, DropRole, Grant
 from kaif.kernel.actor import NOBODY, UserId
+from kaif.kernel.clock import as_datetime
 from kaif.services.auth import audit_store
 from kaif.services.auth.chain import Head, Verification
 
@@ -120,3 +122,25 @@ async def test_the_database_itself_lets_nobody_change_an_entry(services: Service
             await tx.execute(change)
 
     assert (await verified(services)).seq == 2
+
+
+async def test_the_log_is_read_by_time_and_names_whom_it_speaks_of(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    began_us = home.now_us
+    home.now_us += 60_000_000
+    await log_in(home.auth, "anna")
+    home.now_us += 60_000_000
+    await log_in(home.auth, "owner")
+
+    async def within(since_us: int | None, until_us: int | None) -> list[tuple[str, str]]:
+        since, until = (None if at_us is None else as_datetime(at_us) for at_us in (since_us, until_us))
+        page = await home.audit.list_audit(NOBODY, ListAudit(action="signed_in", since=since, until=until))
+        names = {person.id: person.username for person in page.people}
+        return [(entry.action, names[entry.actor_id]) for entry in page.entries]
+
+    assert await within(began_us + 1, None) == [("signed_in", "owner"), ("signed_in", "anna")]
+    assert await within(began_us + 60_000_000, began_us + 120_000_000) == [("signed_in", "anna")]
+    assert await within(None, began_us) == []
+    page = await home.audit.list_audit(NOBODY, ListAudit(user_id=anna.user.id))
+    assert [person.username for person in page.people] == ["anna"]
+    assert owner.user.id not in str(page)

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 from tests.harness import Services
 from tests.services.auth.accounts import actor_of, log_in, refresh, register, set_up
+from tests.services.auth.home import Home
 
 from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound, Tokens
+from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import (
-    MANAGE_PEOPLE,
-    MANAGE_ROLES,
+    PERMISSIONS,
     READ_AUDIT,
     READ_MAILBOX,
     BeyondYourOwn,
@@ -23,6 +24,7 @@ from kaif.interfaces.auth.roles import (
     UnknownPermission,
 )
 from kaif.kernel.actor import NOBODY, Actor, Permission, UserId
+from kaif.kernel.clock import MINUTE_US
 
 
 async def permissions_of(services: Services, tokens: Tokens) -> tuple[Tokens, set[Permission]]:
@@ -115,7 +117,7 @@ async def test_nobody_gives_or_takes_or_defines_more_than_they_may_do(services: 
     await services.roles.define_role(owner, DefineRole("clerk", [READ_MAILBOX]))
     await services.roles.grant_role(owner, Grant(anna.user.id, "admin"))
     admin = actor_of((await permissions_of(services, anna))[0])
-    assert admin.permissions == {MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}
+    assert admin.permissions == PERMISSIONS - {READ_MAILBOX}
 
     for attempt in (
         services.roles.grant_role(admin, Grant(admin.user_id, "owner")),
@@ -179,3 +181,15 @@ async def test_the_list_tells_built_in_roles_from_the_servers_own(services: Serv
 def _both_ways(owners: list[Actor]) -> list[tuple[Actor, Actor]]:
     one, other = owners
     return [(one, other), (other, one)]
+
+
+async def test_only_a_fresh_session_gives_power(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    home.now_us += 16 * MINUTE_US
+
+    with pytest.raises(StepUpRequired):
+        await home.roles.grant_role(actor_of(owner), Grant(anna.user.id, "support"))
+    with pytest.raises(StepUpRequired):
+        await home.roles.define_role(actor_of(owner), DefineRole("clerk", [READ_MAILBOX]))
+
+    assert (await home.user(anna)).roles == []

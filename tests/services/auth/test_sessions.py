@@ -15,6 +15,7 @@ from kaif.interfaces.auth.sessions import EndSession, SessionNotFound, Sessions
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.tokens import TokenExpired, Verifier
+from kaif.services.auth.admission import Admission
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.passwords import Passwords
@@ -133,8 +134,9 @@ class TestTime:
             audit = AuditLog("a key of the audit log", lambda: self.now_us)
             cache = MemoryCache()
             captcha = Captcha(wanted=False, key=b"", cache=cache)
+            admission = Admission(database, self.signer, lambda: self.now_us)
             self.auth: Auth = AuthService(
-                database, cache, passwords, self.signer, captcha, audit, lambda: self.now_us, "set-up-code"
+                database, cache, passwords, self.signer, captcha, audit, admission, lambda: self.now_us, "set-up-code"
             )
             self.sessions: Sessions = SessionsService(database, MemoryCache(), audit, lambda: self.now_us)
             yield

@@ -22,6 +22,7 @@ from kaif.interfaces.auth.factors import (
     StepUp,
     StepUpRequired,
 )
+from kaif.interfaces.auth.invitations import RegistrationClosed, SetRegistration
 from kaif.interfaces.auth.passkeys import LastWayIn
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import (
@@ -522,6 +523,15 @@ async def test_a_ticket_is_good_for_fifteen_minutes(home: Home, wallet: AnyWalle
 async def test_nobody_registers_before_the_owner(home: Home, wallet: AnyWallet) -> None:
     with pytest.raises(SetupRequired):
         await register_by(home, wallet)
+
+
+async def test_where_registration_is_closed_no_wallet_makes_an_account(home: Home, wallet: AnyWallet) -> None:
+    owner = await set_up(home.auth)
+    given = await ticket(home, wallet)
+    await home.invitations.set_registration(actor_of(owner), SetRegistration("closed"))
+
+    with pytest.raises(RegistrationClosed):
+        await home.wallets.register_by_wallet(NOBODY, wanted(given))
 
 
 # Linking

@@ -34,6 +34,18 @@ export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][numb
 export type Erasure = Ok<'/v1/auth/erasures/{erasure_id}', 'get', 200>
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
+// The operator's
+export type AccountSummary = Ok<'/v1/auth/accounts', 'get', 200>['accounts'][number]
+export type AccountDetails = Ok<'/v1/auth/accounts/{user_id}', 'get', 200>
+export type AuditPage = Ok<'/v1/auth/audit', 'get', 200>
+export type Audited = Ok<'/v1/auth/audit', 'get', 200>['entries'][number]
+export type AuditAction = NonNullable<
+  NonNullable<paths['/v1/auth/audit']['get']['parameters']['query']>['action']
+>
+export type Invitation = Ok<'/v1/auth/invitations', 'get', 200>['invitations'][number]
+export type RegistrationMode = Ok<'/v1/auth/registration', 'get', 200>['mode']
+export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][number]
+
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
 export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_entry'> & {

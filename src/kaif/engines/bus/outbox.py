@@ -37,6 +37,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     poll_max_ms: int = 1000
     # A commit per event would be most of the work: a crash repeats what was handled in this time.
     save_ms: int = 50
+    retry_parked_ms: int = 1000
     lease_ms: int = 5000  # a process that died is replaced after this long
     reaction_ms_max: int = 30_000
     retries: Retries = Retries()
@@ -96,6 +97,7 @@ class OutboxBus:
         self._database.on_published.append(self._wake)
         self._start_task(self._keep_leases())
         self._start_task(self._trim())
+        self._start_task(self._retry())
         for consumer in self._consumers.values():
             self._start_task(self._read(consumer))
 
@@ -119,21 +121,35 @@ class OutboxBus:
         """Events set aside for the operator, the oldest first, at most PARKED_LISTED_MAX."""
         return await store.list_parked(self._database, consumer, PARKED_LISTED_MAX)
 
-    async def retry_parked(self, consumer: str, id: int) -> bool:
-        """Try it once more; when it fails it stays parked. Raises NotFound."""
-        parked = await store.find_parked(self._database, consumer, id)
-        reader = self._consumers.get(consumer)
-        if parked is None or reader is None or not reader.wants(parked.name):
-            raise NotFound
-        failure = await self._attempt(reader, parked.name, parked.body)
+    async def _retry(self) -> None:
+        """What an operator wants tried again, be it in another process that they said so."""
+        failing = False
+        while not self._closing.is_set():
+            held = [name for name, consumer in self._consumers.items() if consumer.held_until_us >= now_us()]
+            try:
+                asked = await store.retries_asked(self._database, held, BATCH_EVENTS_MAX) if held else []
+                for parked in asked:
+                    await self._try_again(parked)
+                failing = False
+            except Exception as error:
+                if not failing:
+                    log.warning("can't retry parked events: %s", _shown(error))
+                failing = True
+            await self._pause(self._timing.retry_parked_ms)
+
+    async def _try_again(self, parked: Parked) -> None:
+        reader = self._consumers[parked.consumer]
+        if self._closing.is_set():
+            return
+        if reader.wants(parked.name):
+            failure = await self._attempt(reader, parked.name, parked.body)
+        else:
+            failure = NotFound("Nobody reacts to such an event any more.")
         async with self._database.transaction() as tx:
             if failure is None:
                 await store.unpark(tx, parked)
             else:
-                await store.park(
-                    tx, msgspec.structs.replace(parked, error=_shown(failure), attempts=parked.attempts + 1)
-                )
-        return failure is None
+                await store.stay_parked(tx, parked, _shown(failure))
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))

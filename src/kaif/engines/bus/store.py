@@ -1,5 +1,7 @@
 """All SQL of the outbox bus."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from kaif.engines.database import Database, Transaction
@@ -57,6 +59,8 @@ class Parked(msgspec.Struct, frozen=True):
     error: str
     attempts: int
     parked_at_us: int
+    # 1 while it waits to be tried again.
+    retry_asked: int = 0
 
 
 async def add_consumer(tx: Transaction, consumer: str) -> None:
@@ -105,11 +109,47 @@ async def move_past(tx: Transaction, consumer: str, holder: str, event: Stored) 
 
 async def park(tx: Transaction, parked: Parked) -> None:
     await tx.execute(
-        "INSERT INTO outbox_parked (consumer, id, name, key, body, error, attempts, parked_at_us)"
-        " VALUES (:consumer, :id, :name, :key, :body, :error, :attempts, :parked_at_us)"
+        "INSERT INTO outbox_parked (consumer, id, name, key, body, error, attempts, parked_at_us, retry_asked)"
+        " VALUES (:consumer, :id, :name, :key, :body, :error, :attempts, :parked_at_us, :retry_asked)"
         " ON CONFLICT (consumer, id) DO UPDATE"
         " SET error = excluded.error, attempts = excluded.attempts, parked_at_us = excluded.parked_at_us",
         **msgspec.structs.asdict(parked),
+    )
+
+
+async def stay_parked(tx: Transaction, parked: Parked, error: str) -> None:
+    """It was tried again, in vain; what an operator dropped meanwhile does not come back."""
+    await tx.execute(
+        "UPDATE outbox_parked SET error = :error, attempts = attempts + 1, retry_asked = 0"
+        " WHERE consumer = :consumer AND id = :id",
+        error=error,
+        consumer=parked.consumer,
+        id=parked.id,
+    )
+
+
+async def ask_retry(tx: Transaction, consumer: str, id: int) -> str | None:
+    """The event's name; None when it is not parked."""
+    sql = "UPDATE outbox_parked SET retry_asked = 1 WHERE consumer = :consumer AND id = :id RETURNING name"
+    rows: list[tuple[str]] = await tx.fetch(tuple, sql, consumer=consumer, id=id)
+    return rows[0][0] if rows else None
+
+
+async def drop_parked(tx: Transaction, consumer: str, id: int) -> str | None:
+    """The event's name; None when it is not parked."""
+    sql = "DELETE FROM outbox_parked WHERE consumer = :consumer AND id = :id RETURNING name"
+    rows: list[tuple[str]] = await tx.fetch(tuple, sql, consumer=consumer, id=id)
+    return rows[0][0] if rows else None
+
+
+async def retries_asked(database: Database, consumers: Sequence[str], limit: int) -> list[Parked]:
+    """Of these consumers, the oldest first."""
+    return await database.fetch(
+        Parked,
+        "SELECT consumer, id, name, key, body, error, attempts, parked_at_us, retry_asked FROM outbox_parked"
+        " WHERE retry_asked = 1 AND consumer IN :consumers ORDER BY parked_at_us, id LIMIT :limit",
+        consumers=consumers,
+        limit=limit,
     )
 
 
@@ -123,23 +163,12 @@ async def list_parked(database: Database, consumer: str | None, limit: int) -> l
     """The oldest first, of one consumer or of all."""
     return await database.fetch(
         Parked,
-        "SELECT consumer, id, name, key, body, error, attempts, parked_at_us FROM outbox_parked"
+        "SELECT consumer, id, name, key, body, error, attempts, parked_at_us, retry_asked FROM outbox_parked"
         " WHERE consumer = :consumer OR :everyone = 1 ORDER BY parked_at_us, id LIMIT :limit",
         consumer=consumer or "",
         everyone=int(consumer is None),
         limit=limit,
     )
-
-
-async def find_parked(database: Database, consumer: str, id: int) -> Parked | None:
-    found = await database.fetch(
-        Parked,
-        "SELECT consumer, id, name, key, body, error, attempts, parked_at_us FROM outbox_parked"
-        " WHERE consumer = :consumer AND id = :id",
-        consumer=consumer,
-        id=id,
-    )
-    return found[0] if found else None
 
 
 async def trim(database: Database, before_us: int, limit: int) -> int:

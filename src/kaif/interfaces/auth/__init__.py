@@ -46,6 +46,8 @@ RoleName = Annotated[
 )"
     ),
 ]
+# What was after the # of an invitation's link; empty for whoever comes without one.
+GivenInvitation = Annotated[str, Meta(max_length=256, pattern=_NO_NUL)]
 # Of letters; the client has its own choice for what it shows.
 Language = Literal["ru", "en"]
 
@@ -95,7 +97,7 @@ class SetupState(msgspec.Struct, frozen=True):
 CaptchaAnswer = Annotated[str, Meta(max_length=4096, pattern=r"^[A-Za-z0-9+/=]*$(?!\n)")]
 
 
-class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Without `display_name` people are shown by their username."""
 
     username: Username
@@ -106,8 +108,14 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     captcha: CaptchaAnswer = ""
 
 
-class SetUp(Register, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A registration with the code of the one-time link."""
+class Register(NewAccount, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`invitation` is what was after the # of its link, for whoever has one."""
+
+    invitation: GivenInvitation = ""
+
+
+class SetUp(NewAccount, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The first account, with the code of the one-time link."""
 
     code: Annotated[str, Meta(max_length=128)]
 
@@ -206,6 +214,12 @@ class WrongPassword(Forbidden):
     code, detail = "wrong_password", "The password is wrong."
 
 
+class PasswordResetRequired(Forbidden):
+    """An operator wants a new password first: the link for it is in a letter."""
+
+    code, detail = "password_reset_required", "This account needs a new password: open the link in our letter."
+
+
 class SessionEnded(Unauthenticated):
     code, detail = "session_ended", "This session has ended: sign in again."
 
@@ -221,10 +235,13 @@ class Auth(Protocol):
         ...
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
-        """Make an account and its first session; a letter with a link that confirms the address follows.
+        """Make an account and its first session; a letter with a link that confirms the address follows, unless an
+        invitation went to that address.
 
-        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), Busy, and as
-        `Accounts` does for a weak password.
+        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), Busy, as
+        `Accounts` does for a weak password, and as `Invitations` (in `invitations`) for whoever is not admitted:
+        RegistrationClosed, InvitationRequired, InvitationUnknown, InvitationExpired, InvitationUsedUp,
+        InvitationRevoked, InvitationForAnother. An invitation counts as used only once the account is there.
         """
         ...
 
@@ -235,6 +252,7 @@ class Auth(Protocol):
         only to who knows the password; Busy; TooManyTries (in `factors`) after many failures, see docs/sessions.md, or
         CaptchaRequired instead where strangers have made them.
         Raises SecondFactorRequired (in `factors`) instead of opening one when the account has a second factor.
+        However somebody signs in, AccountSuspended and PasswordResetRequired stand before the session.
         """
         ...
 

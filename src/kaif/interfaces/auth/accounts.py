@@ -20,12 +20,17 @@ RESET_EVERY_SECONDS = 60
 
 LetterKind = Literal[
     "welcome",
+    "welcome_invited",
+    "invitation",
     "confirm",
+    "confirm_asked",
     "new_email",
     "email_change_asked",
     "email_changed",
     "reset",
+    "reset_forced",
     "password_changed",
+    "second_factors_removed",
     "new_device",
     "passkey_cloned",
     "api_key_made",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import GivenUserId
+from kaif.interfaces.auth import GivenUserId, Person
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.events import Event
 from kaif.kernel.remote import repeatable
@@ -41,7 +41,20 @@ Action = Literal[
     "api_key_used",
     "wallet_linked",
     "wallet_unlinked",
+    "registration_changed",
+    "invitation_made",
+    "invitation_revoked",
+    "sessions_taken",
+    "password_reset_forced",
+    "confirmation_sent",
+    "second_factors_taken",
+    "event_retried",
+    "event_dropped",
 ]
+
+
+# With its offset from UTC.
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Audited(msgspec.Struct, frozen=True):
@@ -67,16 +80,22 @@ class SecurityEvent(Event, frozen=True, kw_only=True):
 
 
 class ListAudit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Newest first, before `before`; of one action, of what one person did or what was done to them."""
+    """Newest first, before `before`; of one action, of what one person did or what was done to them, of a time from
+    `since` on and before `until`."""
 
     action: Action | None = None
     user_id: GivenUserId | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
 class AuditPage(msgspec.Struct, frozen=True):
+    """`people` are those whom the entries name, as they are called now."""
+
     entries: list[Audited]
+    people: list[Person]
     next_before: int | None
 
 

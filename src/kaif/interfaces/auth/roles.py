@@ -14,8 +14,11 @@ MANAGE_ROLES = Permission("auth.manage_roles")
 MANAGE_PEOPLE = Permission("auth.manage_people")
 READ_AUDIT = Permission("auth.read_audit")
 READ_MAILBOX = Permission("auth.read_mailbox")
+MANAGE_INVITATIONS = Permission("auth.manage_invitations")
+# Of the whole system: what a service could not digest waits for whoever holds this.
+MANAGE_EVENTS = Permission("auth.manage_events")
 
-PERMISSIONS = frozenset({MANAGE_ROLES, MANAGE_PEOPLE, READ_AUDIT, READ_MAILBOX})
+PERMISSIONS = frozenset({MANAGE_ROLES, MANAGE_PEOPLE, READ_AUDIT, READ_MAILBOX, MANAGE_INVITATIONS, MANAGE_EVENTS})
 
 
 class RoleOf(msgspec.Struct, frozen=True):
@@ -86,17 +89,17 @@ class Roles(Protocol):
     async def define_role(self, actor: Actor, request: DefineRole) -> RoleOf:
         """Make a role of the server's own, or change what it permits: for everyone who holds it, at once.
 
-        Raises RoleBuiltIn, UnknownPermission, BeyondYourOwn.
+        Raises RoleBuiltIn, UnknownPermission, BeyondYourOwn, StepUpRequired (in `factors`).
         """
         ...
 
     async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
-        """Take it from everyone. Raises RoleBuiltIn, RoleNotFound, BeyondYourOwn."""
+        """Take it from everyone, and from invitations. Raises RoleBuiltIn, RoleNotFound, BeyondYourOwn."""
         ...
 
     @repeatable
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
-        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn; granting twice is no error."""
+        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn, StepUpRequired; granting twice is no error."""
         ...
 
     @repeatable

@@ -58,7 +58,7 @@ class AccountSuspended(Forbidden):
 
 
 class OwnAccount(Conflict):
-    code, detail = "own_account", "Nobody can suspend their own account."
+    code, detail = "own_account", "Nobody does this to their own account."
 
 
 class Sessions(Protocol):

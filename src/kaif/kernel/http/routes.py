@@ -79,6 +79,16 @@ def delete(
     *,
     needs: Permission | None = None,
     limit: Limit = USUAL,
+    wants_origin: bool = False,
     scope: Scope | None = None,
 ) -> Route:
-    return Route(method="DELETE", path=path, use_case=use_case, status=204, needs=needs, limit=limit, scope=scope)
+    return Route(
+        method="DELETE",
+        path=path,
+        use_case=use_case,
+        status=204,
+        needs=needs,
+        limit=limit,
+        wants_origin=wants_origin,
+        scope=scope,
+    )

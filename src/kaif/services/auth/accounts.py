@@ -30,6 +30,7 @@ from kaif.services.auth import (
     challenges,
     erasure_store,
     grants,
+    invitation_store,
     links,
     model,
     people,
@@ -201,7 +202,13 @@ class AccountsService:
                 raise WrongPassword
             ended = await stored_sessions.end_all(tx, account.id, now_us)
             keys = await stored_keys.interrupt_all(tx, account.id, now_us)
-            erased = {"sessions": len(ended), "account": 1, **await erasure_store.erase(tx, account.id)}
+            invited = await invitation_store.forget_address(tx, account.email)
+            erased = {
+                "sessions": len(ended),
+                "account": 1,
+                **({"invitations": invited} if invited else {}),
+                **await erasure_store.erase(tx, account.id),
+            }
             await erasure_store.add(tx, erasure_id, now_us)
             await erasure_store.add_part(tx, erasure_id, "auth", erased, now_us)
             await tx.publish(PersonChanged(person=nameless.person))

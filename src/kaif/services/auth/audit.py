@@ -8,7 +8,7 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action, AuditPage, ListAudit, SecurityEvent
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
-from kaif.services.auth import audit_store
+from kaif.services.auth import audit_store, store
 from kaif.services.auth.chain import Link, hash_of
 
 # The subject of what concerns no account.
@@ -39,8 +39,12 @@ class AuditService:
         self._database = database
 
     async def list_audit(self, actor: Actor, request: ListAudit) -> AuditPage:
-        links = await audit_store.newest(
-            self._database, request.action, request.user_id, request.before, request.limit + 1
-        )
-        page = links[: request.limit]
-        return AuditPage([link.audited for link in page], page[-1].seq if len(links) > request.limit else None)
+        return await page_of(self._database, request)
+
+
+async def page_of(database: Database, wanted: ListAudit) -> AuditPage:
+    links = await audit_store.newest(database, wanted, wanted.limit + 1)
+    page = links[: wanted.limit]
+    named = {UserId(one) for link in page for one in (link.actor_id, link.subject_id)} - {NO_ONE}
+    people = await store.people(database, sorted(named))
+    return AuditPage([link.audited for link in page], people, page[-1].seq if len(links) > wanted.limit else None)

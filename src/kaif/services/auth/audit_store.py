@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 from kaif.engines.database import Database, Transaction
-from kaif.kernel.actor import UserId
+from kaif.interfaces.auth.audit import ListAudit
+from kaif.kernel.clock import as_us
 from kaif.services.auth.chain import Head, Link
 from kaif.services.auth.store import Reads
 
@@ -29,22 +30,24 @@ async def append(tx: Transaction, link: Link) -> None:
     await tx.execute("UPDATE auth_audit_head SET seq = :seq, hash = :hash WHERE id = 1", seq=link.seq, hash=link.hash)
 
 
-async def newest(
-    reads: Reads, action: str | None, user_id: UserId | None, before: int | None, limit: int
-) -> list[Link]:
-    """Those before `before`, newest first."""
-    where, values = ["seq < :before"], {"before": before or 2**53 + 1, "limit": limit}
-    if action:
+async def newest(reads: Reads, wanted: ListAudit, limit: int) -> list[Link]:
+    """Newest first."""
+    where = ["seq < :before"]
+    values: dict[str, object] = {"before": wanted.before or 2**53 + 1, "limit": limit}
+    if wanted.action:
         where.append("action = :action")
-    if user_id:
+        values["action"] = wanted.action
+    if wanted.user_id:
         where.append("(actor_id = :user_id OR subject_id = :user_id)")
-    return await reads.fetch(
-        Link,
-        f"SELECT {_LINK} FROM auth_audit WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT :limit",
-        **values,
-        **({"action": action} if action else {}),
-        **({"user_id": user_id} if user_id else {}),
-    )
+        values["user_id"] = wanted.user_id
+    if wanted.since:
+        where.append("at_us >= :since_us")
+        values["since_us"] = as_us(wanted.since)
+    if wanted.until:
+        where.append("at_us < :until_us")
+        values["until_us"] = as_us(wanted.until)
+    sql = f"SELECT {_LINK} FROM auth_audit WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT :limit"
+    return await reads.fetch(Link, sql, **values)
 
 
 async def chain(database: Database, after: int = 0) -> AsyncIterator[list[Link]]:

@@ -175,6 +175,12 @@ async def remove(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> boo
     return await tx.execute(sql, id=passkey_id, user_id=user_id) == 1
 
 
+async def remove_all(tx: Transaction, user_id: UserId) -> None:
+    """Those that are there, and what would become one."""
+    await tx.execute("DELETE FROM auth_passkeys WHERE user_id = :user_id", user_id=user_id)
+    await tx.execute("DELETE FROM auth_ceremonies WHERE user_id = :user_id", user_id=user_id)
+
+
 async def count_use(tx: Transaction, passkey_id: PasskeyId, used: Used, now_us: int) -> bool:
     """False, and nothing changes, when the authenticator's counter did not rise, unless it keeps none."""
     changed = await tx.execute(

@@ -40,6 +40,8 @@ class Account(msgspec.Struct, frozen=True):
     language: Language = "en"
     password_changed_at_us: int | None = None
     deleted_at_us: int | None = None
+    suspended_at_us: int | None = None
+    reset_required_at_us: int | None = None
     short_password: int = 0
 
     def user(self, permissions: frozenset[Permission]) -> User:

@@ -2,6 +2,7 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.factors import SecondFactorState
 from kaif.interfaces.auth.own_data import Erasure, ErasureNotFound, GetErasure, OwnAuthData
 from kaif.kernel.actor import Actor
@@ -38,7 +39,7 @@ class OwnDataService:
         sessions = await stored_sessions.newest(database, account.id, actor.session_id, now_us, SESSIONS_MAX)
         codes = await enrolments.find_totp(database, account.id)
         codes_left = await enrolments.recovery_codes_left(database, account.id)
-        history = await audit_store.newest(database, None, account.id, None, HISTORY_MAX)
+        history = await audit_store.newest(database, ListAudit(user_id=account.id), HISTORY_MAX)
         return OwnAuthData(
             account=account.user(actor.permissions),
             sessions=[session.seen_from(actor.session_id, now_us) for session in sessions],

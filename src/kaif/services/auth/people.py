@@ -38,7 +38,8 @@ async def change_password(tx: Transaction, user_id: UserId, new: NewPassword, in
     changed = await tx.execute(
         """
         UPDATE auth_users
-        SET password_hash = :password_hash, short_password = :short, password_changed_at_us = :now_us
+        SET password_hash = :password_hash, short_password = :short, password_changed_at_us = :now_us,
+            reset_required_at_us = NULL
         WHERE id = :user_id AND password_hash = :instead_of AND deleted_at_us IS NULL
         """,
         user_id=user_id,
@@ -48,6 +49,18 @@ async def change_password(tx: Transaction, user_id: UserId, new: NewPassword, in
         now_us=now_us,
     )
     return changed == 1
+
+
+async def require_reset(tx: Transaction, user_id: UserId, now_us: int) -> None:
+    """No password is right any more, and nothing else opens the account before it has a new one."""
+    await tx.execute(
+        """
+        UPDATE auth_users SET password_hash = '', short_password = 0, reset_required_at_us = :now_us
+        WHERE id = :user_id
+        """,
+        user_id=user_id,
+        now_us=now_us,
+    )
 
 
 async def change_language(tx: Transaction, user_id: UserId, language: Language) -> None:

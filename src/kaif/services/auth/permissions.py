@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, PERMISSIONS, READ_AUDIT, BeyondYourOwn
+from kaif.interfaces.auth.roles import (
+    MANAGE_EVENTS,
+    MANAGE_INVITATIONS,
+    MANAGE_PEOPLE,
+    MANAGE_ROLES,
+    PERMISSIONS,
+    READ_AUDIT,
+    BeyondYourOwn,
+)
 from kaif.kernel.actor import Permission
 
 OWNER = "owner"
@@ -15,7 +23,7 @@ BUILT_IN: dict[str, Permissions] = {
     "moderator": frozenset(),
     "support": frozenset({MANAGE_PEOPLE}),
     "compliance": frozenset({READ_AUDIT}),
-    "admin": frozenset({MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}),
+    "admin": frozenset({MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, MANAGE_INVITATIONS, MANAGE_EVENTS}),
     OWNER: PERMISSIONS,
 }
 

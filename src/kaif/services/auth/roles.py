@@ -21,9 +21,10 @@ from kaif.interfaces.auth.roles import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unavailable
-from kaif.services.auth import grants
+from kaif.services.auth import grants, invitation_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.permissions import BUILT_IN, OWNER, must_hold, permitted, with_role, without_role
+from kaif.services.auth.stepping_up import require_recent_authentication
 
 
 class RolesService:
@@ -45,6 +46,7 @@ class RolesService:
         async with self._database.transaction() as tx:
             before = (await grants.own_roles(tx)).get(request.name, frozenset())
             must_hold(actor.permissions, before.union(permissions))
+            await require_recent_authentication(tx, actor, self._clock())
             await grants.define(tx, request.name, permissions)
             changes = await self._rewrite_holders(tx, request.name, keep=True)
             await self._audit.record(tx, actor, "role_defined", NO_ONE, role=request.name, permissions=permissions)
@@ -60,6 +62,7 @@ class RolesService:
                 raise RoleNotFound
             must_hold(actor.permissions, permissions)
             await grants.drop(tx, request.name)
+            await invitation_store.revoke_into(tx, request.name, self._clock())
             changes = await self._rewrite_holders(tx, request.name, keep=False)
             await self._audit.record(tx, actor, "role_dropped", NO_ONE, role=request.name)
         await self._announce(changes)
@@ -84,6 +87,7 @@ class RolesService:
             if request.role not in BUILT_IN and request.role not in own:
                 raise RoleNotFound
             must_hold(actor.permissions, permitted([request.role], own))
+            await require_recent_authentication(tx, actor, self._clock())
             roles = await grants.lock_roles(tx, request.user_id)
             if roles is None:
                 raise PersonNotFound

@@ -5,10 +5,20 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.invitations import Invitations
 from kaif.interfaces.auth.own_data import OwnData
+from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
-from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, Roles
+from kaif.interfaces.auth.roles import (
+    MANAGE_EVENTS,
+    MANAGE_INVITATIONS,
+    MANAGE_PEOPLE,
+    MANAGE_ROLES,
+    READ_AUDIT,
+    Roles,
+)
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import Scope
@@ -23,6 +33,8 @@ FORGOT = Limit("forgot_password", per_minute=5, burst=10)
 LINKS = Limit("letter_links", per_minute=20, burst=20)
 # A page that lets people sign in asks for a challenge each time it is opened, and every few minutes again.
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
+# Invitations, resets, confirmations: letters to people who may not have asked; after a leak there are many at once.
+OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
 SEARCH = Limit("search", per_minute=120, burst=60)
 # A page asks for one each time that somebody chooses a wallet.
 WALLET = Limit("wallet", per_minute=60, burst=60)
@@ -70,6 +82,7 @@ SESSIONS_ROUTES = [
         Sessions.suspend,
         status=204,
         needs=MANAGE_PEOPLE,
+        wants_origin=True,
         scope=Scope(MANAGE_PEOPLE),
     ),
     post(
@@ -77,19 +90,87 @@ SESSIONS_ROUTES = [
         Sessions.restore,
         status=204,
         needs=MANAGE_PEOPLE,
+        wants_origin=True,
         scope=Scope(MANAGE_PEOPLE),
     ),
 ]
 
 ROLES_ROUTES = [
     get("/v1/auth/roles", Roles.list_roles, needs=MANAGE_ROLES),
-    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES),
-    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES),
-    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES),
-    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES),
+    post("/v1/auth/roles", Roles.define_role, needs=MANAGE_ROLES, wants_origin=True),
+    delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES, wants_origin=True),
+    post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES, wants_origin=True),
+    delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES, wants_origin=True),
 ]
 
 AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT, scope=Scope(READ_AUDIT))]
+
+INVITATIONS_ROUTES = [
+    get("/v1/auth/registration", Invitations.get_registration, public=True),
+    post("/v1/auth/registration", Invitations.set_registration, needs=MANAGE_INVITATIONS, wants_origin=True),
+    post("/v1/auth/invitations/look", Invitations.look_at_invitation, public=True, limit=LINKS),
+    get("/v1/auth/invitations", Invitations.list_invitations, needs=MANAGE_INVITATIONS),
+    post(
+        "/v1/auth/invitations",
+        Invitations.invite,
+        status=201,
+        needs=MANAGE_INVITATIONS,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    delete(
+        "/v1/auth/invitations/{invitation_id}",
+        Invitations.revoke_invitation,
+        needs=MANAGE_INVITATIONS,
+        wants_origin=True,
+    ),
+]
+
+DIRECTORY_ROUTES = [
+    get("/v1/auth/accounts", Directory.find_accounts, needs=MANAGE_PEOPLE, limit=SEARCH),
+    get("/v1/auth/accounts/{user_id}", Directory.get_account, needs=MANAGE_PEOPLE),
+    delete("/v1/auth/accounts/{user_id}/sessions", Directory.take_sessions, needs=MANAGE_PEOPLE, wants_origin=True),
+    post(
+        "/v1/auth/accounts/{user_id}/reset",
+        Directory.force_reset,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    post(
+        "/v1/auth/accounts/{user_id}/confirmation",
+        Directory.send_confirmation,
+        status=204,
+        needs=MANAGE_PEOPLE,
+        limit=OPERATORS_LETTERS,
+        wants_origin=True,
+    ),
+    delete(
+        "/v1/auth/accounts/{user_id}/second-factors",
+        Directory.take_second_factors,
+        needs=MANAGE_PEOPLE,
+        wants_origin=True,
+    ),
+]
+
+PARKED_EVENTS_ROUTES = [
+    get("/v1/auth/parked-events", ParkedEvents.list_parked_events, needs=MANAGE_EVENTS),
+    post(
+        "/v1/auth/parked-events/retry",
+        ParkedEvents.retry_parked_event,
+        status=204,
+        needs=MANAGE_EVENTS,
+        wants_origin=True,
+    ),
+    post(
+        "/v1/auth/parked-events/drop",
+        ParkedEvents.drop_parked_event,
+        status=204,
+        needs=MANAGE_EVENTS,
+        wants_origin=True,
+    ),
+]
 
 SECOND_FACTOR_ROUTES = [
     get("/v1/auth/second-factors", SecondFactors.get_second_factors),

@@ -5,7 +5,7 @@ import secrets
 import msgspec
 
 from kaif.engines.cache import Cache
-from kaif.engines.database import AlreadyExists, Database
+from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     EmailTaken,
@@ -15,7 +15,9 @@ from kaif.interfaces.auth import (
     InvalidCredentials,
     Jwks,
     LogIn,
+    NewAccount,
     Nothing,
+    PasswordResetRequired,
     People,
     Person,
     PersonChanged,
@@ -40,6 +42,7 @@ from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
+from kaif.services.auth.admission import Admission, Admitted
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.captcha import Captcha
@@ -63,12 +66,13 @@ class AuthService:
         signer: Signer,
         captcha: Captcha,
         audit: AuditLog,
+        admission: Admission,
         clock: Clock,
         setup_code: str,
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha, self._setup_code = captcha, setup_code
+        self._captcha, self._admission, self._setup_code = captcha, admission, setup_code
         self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._accounts = store.accounts(database)
 
@@ -78,53 +82,75 @@ class AuthService:
     async def set_up(self, actor: Actor, request: SetUp) -> Tokens:
         if not model.same_code(request.code, self._setup_code) or await store.is_set_up(self._database):
             raise SetupCodeWrong
-        return await self._create_account(actor, request, OWNER)
+        return await self._create_account(actor, request, is_first=True)
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
+        # Before anything is told of the names that are taken, or hashed.
+        await self._admission.refuse_uninvited(request.invitation, request.email.lower())
         await self._captcha.require(request.captcha)
-        return await self._create_account(actor, request)
+        return await self._create_account(actor, request, request.invitation)
 
     async def register_by_wallet(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
         """For somebody who has proved that a wallet is theirs."""
         if not await store.is_set_up(self._database):
             raise SetupRequired
         await self._captcha.require(wanted.captcha)
-        return await self._create_account(actor, wanted, claim=claim)
+        await self._admission.refuse_uninvited(wanted.invitation, wanted.email.lower())
+        return await self._create_account(actor, wanted, wanted.invitation, claim=claim)
 
     async def _create_account(
-        self, actor: Actor, wanted: Register | RegisterByWallet, role: str = "", claim: Claim | None = None
+        self,
+        actor: Actor,
+        wanted: NewAccount | RegisterByWallet,
+        invitation: str = "",
+        *,
+        is_first: bool = False,
+        claim: Claim | None = None,
     ) -> Tokens:
         """The one place where accounts are made: by a password, or on a claim."""
         username, email = wanted.username.lower(), wanted.email.lower()
         display_name = model.display_name_of(wanted.display_name, wanted.username)
-        if isinstance(wanted, Register):
+        if isinstance(wanted, NewAccount):
             await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
         await self._refuse_taken(username, email)
-        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, Register) else NO_PASSWORD
+        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, NewAccount) else NO_PASSWORD
         now_us = self._clock()
         account = Account(
-            UserId(new_id()), username, email, display_name, password_hash, now_us, role, language=wanted.language
+            UserId(new_id()), username, email, display_name, password_hash, now_us, language=wanted.language
         )
         try:
             async with self._database.transaction() as tx:
-                if role == OWNER:
+                if is_first:
                     await store.claim_setup(tx, account.id)
+                    admitted = Admitted(OWNER)
+                else:
+                    admitted = await self._admission.admit(tx, invitation, email)
+                account = _admitted_as(account, admitted)
                 if claim:
                     await claim.link(tx, account.id)
                 await store.add_account(tx, account)
                 await tx.publish(PersonChanged(person=account.person))
-                link_id = await links.issue(tx, account.id, links.CONFIRM, email, now_us)
-                await tx.publish(model.letter_due(account, "welcome", link_id or ""))
+                await self._welcome(tx, account)
                 person = msgspec.structs.replace(actor, user_id=account.id)
-                by = claim.by if claim else {}
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
+                details = {**(claim.by if claim else {})}
+                if admitted.invitation_id:
+                    details["invitation"] = admitted.invitation_id
+                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **details)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)
             raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
+
+    async def _welcome(self, tx: Transaction, account: Account) -> None:
+        """With a link that confirms the address, unless an invitation has proved it."""
+        if account.email_confirmed_at_us is not None:
+            await tx.publish(model.letter_due(account, "welcome_invited"))
+            return
+        link_id = await links.issue(tx, account.id, links.CONFIRM, account.email, account.created_at_us)
+        await tx.publish(model.letter_due(account, "welcome", link_id or ""))
 
     async def _refuse_taken(self, username: str, email: str) -> None:
         username_taken, email_taken = await store.taken(self._database, username, email)
@@ -185,6 +211,8 @@ class AuthService:
             now = await store.locked_account(tx, account.id)
             if now is None or now.password_hash != account.password_hash:
                 raise InvalidCredentials
+            if now.reset_required_at_us is not None:
+                raise PasswordResetRequired
             await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
             unseen = await stored_sessions.remember_device(tx, session)
             # Whoever has just made the account knows where they did it.
@@ -275,3 +303,8 @@ class AuthService:
         since_us = self._clock() - ACCESS_TOKEN_SECONDS * SECOND_US
         ended = await store.ended_since(self._database, since_us)
         return Withdrawn(ended, await grants.changed_since(self._database, since_us))
+
+
+def _admitted_as(account: Account, admitted: Admitted) -> Account:
+    confirmed_at_us = account.created_at_us if admitted.email_confirmed else None
+    return msgspec.structs.replace(account, roles=admitted.role, email_confirmed_at_us=confirmed_at_us)

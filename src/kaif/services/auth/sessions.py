@@ -1,17 +1,15 @@
 """What people can do with their sessions, and owners with accounts; each method is one transaction."""
 
 from kaif.engines.cache import Cache
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing, PersonNotFound
-from kaif.interfaces.auth.roles import MANAGE_PEOPLE
 from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, SessionList, SessionNotFound, Suspend
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.kernel.errors import Forbidden, MissingPermission
-from kaif.services.auth import grants, store, stored_keys, stored_sessions
+from kaif.services.auth import store, stored_keys, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
-from kaif.services.auth.permissions import must_hold, permitted
+from kaif.services.auth.authority import require_authority
 
 # Nobody reads further; ending all others reaches the rest.
 LISTED_MAX = 100
@@ -46,7 +44,7 @@ class SessionsService:
 
     async def suspend(self, actor: Actor, request: Suspend) -> Nothing:
         async with self._database.transaction() as tx:
-            await _require_authority(tx, actor, request.user_id)
+            await require_authority(tx, actor, request.user_id)
             if request.user_id == actor.user_id:
                 raise OwnAccount
             now_us = self._clock()
@@ -61,20 +59,8 @@ class SessionsService:
 
     async def restore(self, actor: Actor, request: Restore) -> Nothing:
         async with self._database.transaction() as tx:
-            await _require_authority(tx, actor, request.user_id)
+            await require_authority(tx, actor, request.user_id)
             if not await store.restore_account(tx, request.user_id):
                 raise PersonNotFound
             await self._audit.record(tx, actor, "account_restored", request.user_id)
         return Nothing()
-
-
-async def _require_authority(tx: Transaction, actor: Actor, user_id: UserId) -> None:
-    """Nobody shuts out, or lets in again, who may do more than they. Raises MissingPermission, BeyondYourOwn."""
-    if MANAGE_PEOPLE not in actor.permissions:
-        raise MissingPermission(permission=MANAGE_PEOPLE)
-    # The rows of everybody with a role stay locked: two owners who suspend each other at once do so one after the
-    # other, and the second has no access any more. So one always remains.
-    privileged = await grants.lock_privileged(tx)
-    if not await store.lock_account(tx, actor.user_id):
-        raise Forbidden
-    must_hold(actor.permissions, permitted(privileged.get(user_id, "").split(), await grants.own_roles(tx)))

@@ -11,11 +11,14 @@ from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.errors import KaifError
 from kaif.services.auth.model import Account, NewSession, search_words
 
-_ACCOUNT = (
+ACCOUNT = (
     "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
-    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, short_password"
+    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, suspended_at_us, reset_required_at_us,"
+    " short_password"
 )
-_LAST_LETTER = "\U0010ffff"
+LAST_LETTER = "\U0010ffff"
+# For pages that have no cursor yet: greater than every id.
+AFTER_ALL_IDS = "z" * 27
 
 
 class Reads(Protocol):
@@ -36,18 +39,27 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 def accounts(database: Database) -> Lookup[Account]:
-    return database.lookup(Account, f"SELECT {_ACCOUNT} FROM auth_users WHERE id IN :keys")
+    return database.lookup(Account, f"SELECT {ACCOUNT} FROM auth_users WHERE id IN :keys")
 
 
 async def find_by_login(database: Database, login: str) -> Account | None:
-    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE (username = :login OR email = :login) AND deleted_at_us IS NULL"
+    sql = f"SELECT {ACCOUNT} FROM auth_users WHERE (username = :login OR email = :login) AND deleted_at_us IS NULL"
     found = await database.fetch(Account, sql, login=login)
     return found[0] if found else None
 
 
+async def find_account(reads: Reads, user_id: UserId) -> Account | None:
+    found = await accounts_of(reads, [user_id])
+    return found[0] if found else None
+
+
+async def accounts_of(reads: Reads, ids: Sequence[UserId]) -> list[Account]:
+    return await reads.fetch(Account, f"SELECT {ACCOUNT} FROM auth_users WHERE id IN :ids", ids=ids)
+
+
 async def locked_account(tx: Transaction, user_id: UserId) -> Account | None:
     """As it is until the transaction ends; None when it was deleted."""
-    sql = f"SELECT {_ACCOUNT} FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE"
+    sql = f"SELECT {ACCOUNT} FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE"
     found = await tx.fetch(Account, sql, user_id=user_id)
     return found[0] if found else None
 
@@ -77,8 +89,11 @@ async def add_account(tx: Transaction, account: Account) -> None:
     """Raises AlreadyExists when the username or the address was taken meanwhile."""
     await tx.execute(
         """
-        INSERT INTO auth_users (id, username, email, display_name, password_hash, created_at_us, roles, language)
-        VALUES (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language)
+        INSERT INTO auth_users
+          (id, username, email, display_name, password_hash, created_at_us, roles, language, email_confirmed_at_us)
+        VALUES
+          (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language,
+           :email_confirmed_at_us)
         """,
         id=account.id,
         username=account.username,
@@ -88,6 +103,7 @@ async def add_account(tx: Transaction, account: Account) -> None:
         created_at_us=account.created_at_us,
         roles=account.roles,
         language=account.language,
+        email_confirmed_at_us=account.email_confirmed_at_us,
     )
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])
@@ -117,7 +133,7 @@ async def people_with_word(database: Database, prefix: str, limit: int) -> list[
         ORDER BY username LIMIT :limit
         """,
         prefix=prefix,
-        beyond=prefix + _LAST_LETTER,
+        beyond=prefix + LAST_LETTER,
         limit=limit,
     )
 

@@ -1,0 +1,138 @@
+"""What auth promises operators of other people's accounts: to find them, see how they stand, and help or stop them."""
+
+from datetime import datetime
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import GivenUserId, Language, Nothing, RoleName
+from kaif.interfaces.auth.audit import AuditPage
+from kaif.interfaces.auth.sessions import Session
+from kaif.kernel.actor import Actor, Permission, UserId
+from kaif.kernel.errors import Conflict
+from kaif.kernel.remote import repeatable
+
+RECENT_ENTRIES = 20
+
+
+class AccountSummary(msgspec.Struct, frozen=True):
+    """A line of the directory."""
+
+    id: UserId
+    username: str
+    display_name: str
+    email: str
+    email_confirmed: bool
+    roles: list[str]
+    suspended: bool
+    created_at: datetime
+
+
+class FindAccounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Newest first, those made before the one called `before`; of those who have not left.
+
+    `query` is the beginning of each word of a name, of a username or of an address, or a whole id. `role` is one that
+    they hold beside that of a member.
+    """
+
+    query: Annotated[str, Meta(max_length=254, pattern=r"^[^\x00]*$")] = ""
+    suspended: bool | None = None
+    email_confirmed: bool | None = None
+    role: RoleName | None = None
+    before: GivenUserId | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class AccountPage(msgspec.Struct, frozen=True):
+    accounts: list[AccountSummary]
+    next_before: UserId | None
+
+
+class OfAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    user_id: GivenUserId
+
+
+class PasskeySeen(msgspec.Struct, frozen=True):
+    """Of somebody else's passkey: that it is there, and nothing that identifies it elsewhere."""
+
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class AccountSecurity(msgspec.Struct, frozen=True):
+    """`totp_since` is missing when no codes of an app are asked for; `has_password` is false while none is right."""
+
+    sessions: list[Session]
+    has_password: bool
+    password_changed_at: datetime
+    reset_required_since: datetime | None
+    totp_since: datetime | None
+    recovery_codes_left: int
+    passkeys: list[PasskeySeen]
+    last_sign_in_at: datetime | None
+
+
+class AccountDetails(msgspec.Struct, frozen=True):
+    """`security` is missing for whom the actor has no authority over, `audit` for who may not read the log."""
+
+    account: AccountSummary
+    permissions: list[Permission]
+    language: Language
+    suspended_since: datetime | None
+    left_at: datetime | None
+    security: AccountSecurity | None
+    audit: AuditPage | None
+
+
+class NothingToConfirm(Conflict):
+    code, detail = "nothing_to_confirm", "The address of this account is confirmed."
+
+
+class NoSecondFactors(Conflict):
+    code, detail = "no_second_factors", "This account has no second factor and no passkey."
+
+
+class Directory(Protocol):
+    """All of it needs MANAGE_PEOPLE. What is done to an account takes every permission that it has as well: nobody
+    does anything to somebody who may do more than they. Raises MissingPermission, BeyondYourOwn (in `roles`),
+    PersonNotFound, also for who has left, and Forbidden when the actor has been suspended meanwhile. None of it is
+    for one's own account: OwnAccount (in `sessions`).
+    """
+
+    @repeatable
+    async def find_accounts(self, actor: Actor, request: FindAccounts) -> AccountPage:
+        """A page of the directory; `next_before` is null on the last one."""
+        ...
+
+    @repeatable
+    async def get_account(self, actor: Actor, request: OfAccount) -> AccountDetails:
+        """How an account stands; one's own and those of people who have left can be seen too."""
+        ...
+
+    @repeatable
+    async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
+        """End all sessions of an account; it may sign in again."""
+        ...
+
+    async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:
+        """Make the password useless, end all sessions, and send a link for a new password.
+
+        Until there is one nothing opens the account, no passkey either; second factors stay what they were. Raises
+        StepUpRequired (in `factors`).
+        """
+        ...
+
+    async def send_confirmation(self, actor: Actor, request: OfAccount) -> Nothing:
+        """Send the link that confirms the address again; earlier ones stop working. Raises NothingToConfirm."""
+        ...
+
+    async def take_second_factors(self, actor: Actor, request: OfAccount) -> Nothing:
+        """For who has lost them: forget the app, the recovery codes and the passkeys, and write to the person.
+
+        A password too short to stand alone is reset as well, as `force_reset` does.
+
+        Raises StepUpRequired (in `factors`), NoSecondFactors.
+        """
+        ...

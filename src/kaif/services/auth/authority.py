@@ -1,0 +1,25 @@
+"""Over whom an operator has authority: nobody does anything to somebody who may do more than they."""
+
+from kaif.engines.database import Transaction
+from kaif.interfaces.auth.roles import MANAGE_PEOPLE
+from kaif.kernel.actor import Actor, Permission, UserId
+from kaif.kernel.errors import Forbidden, MissingPermission
+from kaif.services.auth import grants, store
+from kaif.services.auth.permissions import must_hold, permitted
+
+
+def require_permission(actor: Actor, permission: Permission) -> None:
+    """Raises MissingPermission."""
+    if permission not in actor.permissions:
+        raise MissingPermission(permission=permission)
+
+
+async def require_authority(tx: Transaction, actor: Actor, user_id: UserId) -> None:
+    """Nobody shuts out, or lets in again, who may do more than they. Raises MissingPermission, BeyondYourOwn."""
+    require_permission(actor, MANAGE_PEOPLE)
+    # The rows of everybody with a role stay locked: two owners who suspend each other at once do so one after the
+    # other, and the second has no access any more. So one always remains.
+    privileged = await grants.lock_privileged(tx)
+    if not await store.lock_account(tx, actor.user_id):
+        raise Forbidden
+    must_hold(actor.permissions, permitted(privileged.get(user_id, "").split(), await grants.own_roles(tx)))

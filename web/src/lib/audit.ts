@@ -1,0 +1,112 @@
+// The audit log in words.
+import { isKey, t, type Key } from './i18n.svelte'
+import { shownName } from './people.svelte'
+import { roleName } from './roles'
+import type { AuditAction, Audited, Person } from './types'
+
+/** What each action is called in a list of them. The type makes sure that none is forgotten. */
+export const ACTIONS: Record<AuditAction, Key> = {
+  account_created: 'action.account_created',
+  signed_in: 'action.signed_in',
+  sign_in_failed: 'action.sign_in_failed',
+  stuffing_suspected: 'action.stuffing_suspected',
+  signed_out: 'action.signed_out',
+  session_stolen: 'action.session_stolen',
+  email_confirmed: 'action.email_confirmed',
+  password_changed: 'action.password_changed',
+  password_reset: 'action.password_reset',
+  account_deleted: 'action.account_deleted',
+  session_ended: 'action.session_ended',
+  other_sessions_ended: 'action.other_sessions_ended',
+  account_suspended: 'action.account_suspended',
+  account_restored: 'action.account_restored',
+  role_defined: 'action.role_defined',
+  role_dropped: 'action.role_dropped',
+  role_granted: 'action.role_granted',
+  role_revoked: 'action.role_revoked',
+  second_factor_added: 'action.second_factor_added',
+  second_factor_removed: 'action.second_factor_removed',
+  recovery_codes_renewed: 'action.recovery_codes_renewed',
+  passkey_added: 'action.passkey_added',
+  passkey_removed: 'action.passkey_removed',
+  passkey_cloned: 'action.passkey_cloned',
+  registration_changed: 'action.registration_changed',
+  invitation_made: 'action.invitation_made',
+  invitation_revoked: 'action.invitation_revoked',
+  sessions_taken: 'action.sessions_taken',
+  password_reset_forced: 'action.password_reset_forced',
+  confirmation_sent: 'action.confirmation_sent',
+  second_factors_taken: 'action.second_factors_taken',
+  event_retried: 'action.event_retried',
+  event_dropped: 'action.event_dropped',
+}
+
+const WARNINGS = ['sign_in_failed', 'stuffing_suspected', 'session_stolen', 'passkey_cloned']
+const LOSSES = ['account_suspended', 'account_deleted', 'password_reset_forced', 'second_factors_taken']
+
+export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
+  if (WARNINGS.includes(action)) return 'warn'
+  return LOSSES.includes(action) ? 'danger' : ''
+}
+
+export function iconOf({ action }: Audited): string {
+  if (['passkey_cloned', 'session_stolen', 'stuffing_suspected'].includes(action)) return 'shield-warn'
+  if (action.includes('passkey')) return 'passkey'
+  if (action.includes('factor') || action.includes('recovery')) return 'clock'
+  if (action.includes('role')) return 'shield'
+  if (action.includes('password')) return 'key'
+  if (action.includes('invitation') || action.includes('registration')) return 'share'
+  if (action.includes('session') || action.startsWith('sign')) return 'laptop'
+  if (action.includes('event')) return 'layers'
+  return action === 'account_suspended' ? 'lock' : 'user'
+}
+
+/** The entry as a sentence; an action that this client does not know yet keeps its code. */
+export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>): string {
+  const key = `told.${entry.action}${variantOf(entry)}`
+  if (!isKey(key)) return entry.action
+  const { role, roles, count, device, mode, event, network } = entry.details as Details
+  return t(key, {
+    name: nameOf(entry.actor_id, people),
+    title: nameOf(entry.subject_id, people),
+    role: roleName(role ?? roles ?? ''),
+    device: device ?? '',
+    mode: modeName(mode ?? ''),
+    event: event ?? '',
+    network: network ?? '',
+    n: count ?? 0,
+  })
+}
+
+interface Details {
+  role?: string
+  roles?: string
+  count?: number
+  device?: string
+  mode?: string
+  event?: string
+  network?: string
+  invitation?: string
+  second_factor?: boolean
+}
+
+/** Some actions are told in another way when their details say more. */
+function variantOf({ action, subject_id, details }: Audited): string {
+  const { role, device, invitation, second_factor } = details as Details
+  if (action === 'account_created' && invitation) return '_invited'
+  if (action === 'signed_in' && !device) return '_somewhere'
+  if (action === 'sign_in_failed' && !subject_id) return '_nobody'
+  if (action === 'sign_in_failed' && second_factor) return '_code'
+  if (action === 'invitation_made' && role) return '_role'
+  return ''
+}
+
+function nameOf(id: string, people: ReadonlyMap<string, Person>): string {
+  const person = people.get(id)
+  return person ? shownName(person) : t('audit.somebody')
+}
+
+export function modeName(mode: string): string {
+  const key = `registration.${mode}`
+  return isKey(key) ? t(key) : mode
+}
