@@ -30,6 +30,11 @@ export const ACTIONS: Record<AuditAction, Key> = {
   passkey_added: 'action.passkey_added',
   passkey_removed: 'action.passkey_removed',
   passkey_cloned: 'action.passkey_cloned',
+  api_key_made: 'action.api_key_made',
+  api_key_revoked: 'action.api_key_revoked',
+  api_key_used: 'action.api_key_used',
+  wallet_linked: 'action.wallet_linked',
+  wallet_unlinked: 'action.wallet_unlinked',
   registration_changed: 'action.registration_changed',
   invitation_made: 'action.invitation_made',
   invitation_revoked: 'action.invitation_revoked',
@@ -54,7 +59,8 @@ export function iconOf({ action }: Audited): string {
   if (action.includes('passkey')) return 'passkey'
   if (action.includes('factor') || action.includes('recovery')) return 'clock'
   if (action.includes('role')) return 'shield'
-  if (action.includes('password')) return 'key'
+  if (action.includes('password') || action.includes('api_key')) return 'key'
+  if (action.includes('wallet')) return 'wallet'
   if (action.includes('invitation') || action.includes('registration')) return 'share'
   if (action.includes('session') || action.startsWith('sign')) return 'laptop'
   if (action.includes('event')) return 'layers'
