@@ -200,6 +200,7 @@ class Split:
             "KAIF_AUDIT_KEY": secrets.token_hex(32),
             "KAIF_SETUP_CODE": self.setup_code,
             "KAIF_LIMITS_SCALE": "1000",
+            "KAIF_PUBLIC_URL": self.url,
             **settings,
         }
         self.auth = self._child(folder, "auth", shared)

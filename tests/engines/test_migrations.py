@@ -35,6 +35,10 @@ def test_only_what_was_not_applied_is_pending() -> None:
     assert pending("tea", [FIRST, SECOND], [Applied(1, "sum 1"), Applied(2, "sum 2")]) == []
 
 
+def test_what_was_written_beside_a_later_one_is_pending_too() -> None:
+    assert pending("tea", [FIRST, SECOND], [Applied(2, "sum 2")]) == [FIRST]
+
+
 def test_a_changed_history_is_refused() -> None:
     with pytest.raises(MigrationRefused, match="tea 0001 was changed"):
         pending("tea", [FIRST, SECOND], [Applied(1, "another sum")])

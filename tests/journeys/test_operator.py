@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Human, Window, Windows, make_accounts
-from tests.journeys.conftest import embedded
+from tests.journeys.conftest import Place, embedded
 from tests.journeys.test_own_account import link
 
 GRAVE = ("serious", "critical")
@@ -168,8 +168,7 @@ async def test_the_log_is_filtered_and_taken_away(place: Server, windows: Window
     await expect(entries).to_have_count(5)
 
 
-@embedded
-async def test_support_sees_people_and_no_log_and_a_member_sees_nothing(place: Server, windows: Windows) -> None:
+async def test_support_sees_people_and_no_log_and_a_member_sees_nothing(place: Place, windows: Windows) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS, VERA)
     owner = await windows.open()
     await owner.sign_in(ANNA.username)

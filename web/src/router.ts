@@ -1,5 +1,6 @@
 import { createRouter } from 'sv-router'
 import { session } from './lib/session.svelte'
+import Authorize from './screens/Authorize.svelte'
 import Chats from './screens/Chats.svelte'
 import Confirm from './screens/Confirm.svelte'
 import Erased from './screens/Erased.svelte'
@@ -36,6 +37,8 @@ export const { p, navigate, route, isActive } = createRouter({
   // Links of letters, for whoever opens them: signed in, or not, or as somebody else.
   '/confirm': Confirm,
   '/reset': Reset,
+  // Other applications send people here, signed in or not.
+  '/oauth/authorize': Authorize,
   '/erased/:id': Erased,
   '/sign-in': { '/': SignIn, hooks: guests },
   '/forgot': { '/': Forgot, hooks: guests },

@@ -6,10 +6,10 @@ import ru from '../src/locales/ru.json'
 
 const catalogues = { ru, en } as const
 
-// Texts whose keys are put together where they are used: by a problem's code, the name of a role or a scope, a message's
-// state, what the audit log tells of.
+// Texts whose keys are put together where they are used: by a problem's code, the name of a role, of a scope or of who
+// erased, a message's state, what the audit log tells of.
 const CHOSEN_BY_VALUE =
-  /^(problem\.|role\.|scope\.|scope_short\.|permission\.|told\.|consumer\.|erased\.holder_|registration\.(open|invitation|closed)$|chat\.(pending|sent|read|failed)$)/
+  /^(problem\.|role\.|permission\.|scope\.|scope_short\.|told\.|consumer\.|erased\.holder_|registration\.(open|invitation|closed)$|chat\.(pending|sent|read|failed)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
@@ -20,6 +20,11 @@ test('every text is used', () => {
   expect(unused).toEqual([])
 })
 
+test('every action of the audit log is told in a sentence', () => {
+  const actions = Object.keys(ru).filter((key) => key.startsWith('action.'))
+  expect(actions.map((key) => key.replace('action.', 'told.')).filter((key) => !(key in ru))).toEqual([])
+})
+
 test('every scope of an API key has words', () => {
   const scopes = [...JSON.stringify(openapi.paths).matchAll(/"api_key":\["([\w.]+)"\]/gu)].map(
     ([, scope]) => scope,
@@ -27,11 +32,6 @@ test('every scope of an API key has words', () => {
   expect(scopes).toContain('messaging.read')
   const wordless = scopes.filter((scope) => !(`scope.${scope}` in ru) || !(`scope_short.${scope}` in ru))
   expect(wordless).toEqual([])
-})
-
-test('every action of the audit log is told in a sentence', () => {
-  const actions = Object.keys(ru).filter((key) => key.startsWith('action.'))
-  expect(actions.map((key) => key.replace('action.', 'told.')).filter((key) => !(key in ru))).toEqual([])
 })
 
 test('both languages have the same texts', () => {
@@ -50,13 +50,16 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       date: '4 мая',
       when: 'вчера',
       time: '09:12',
-      ending: 'aB3d',
       day: '4 мая',
       role: 'Поддержка',
       device: 'Firefox, Linux',
       mode: 'Все',
       event: 'auth.letter_due.v1',
+      application: 'Причал',
       network: '203.0.113.0/24',
+      username: 'lena',
+      what: 'имя и почту',
+      ending: 'aB3d',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

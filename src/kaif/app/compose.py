@@ -18,7 +18,7 @@ from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
-from kaif.gateway import pages
+from kaif.gateway import openid, pages
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
@@ -34,11 +34,13 @@ from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -57,14 +59,17 @@ from kaif.services.auth import reactions as auth_reactions
 from kaif.services.auth.accounts import AccountsService
 from kaif.services.auth.admission import Admission
 from kaif.services.auth.api_keys import ApiKeysService
+from kaif.services.auth.applications import ApplicationsService
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
+from kaif.services.auth.authorizations import AuthorizationsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.invitations import InvitationsService
 from kaif.services.auth.letters import Letters
+from kaif.services.auth.openid import OpenIdService
 from kaif.services.auth.own_data import OwnDataService
 from kaif.services.auth.parked_events import ParkedEventsService
 from kaif.services.auth.passkeys import PasskeysService
@@ -74,7 +79,9 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.routes import (
     ACCOUNTS_ROUTES,
     API_KEYS_ROUTES,
+    APPLICATIONS_ROUTES,
     AUDIT_ROUTES,
+    AUTHORIZATIONS_ROUTES,
     CAPTCHA_ROUTES,
     DIRECTORY_ROUTES,
     INVITATIONS_ROUTES,
@@ -87,8 +94,10 @@ from kaif.services.auth.routes import (
     WALLETS_ROUTES,
 )
 from kaif.services.auth.routes import ROUTES as AUTH_ROUTES
+from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
+from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.wallet_proofs import WalletProofs
 from kaif.services.auth.wallets import WalletsService
@@ -109,11 +118,15 @@ AUTH: list[tuple[type, list[Route]]] = [
     (Passkeys, PASSKEYS_ROUTES),
     (Roles, ROLES_ROUTES),
     (Audit, AUDIT_ROUTES),
-    (ApiKeys, API_KEYS_ROUTES),
-    (Wallets, WALLETS_ROUTES),
     (Invitations, INVITATIONS_ROUTES),
     (Directory, DIRECTORY_ROUTES),
     (ParkedEvents, PARKED_EVENTS_ROUTES),
+    (Applications, APPLICATIONS_ROUTES),
+    (Authorizations, AUTHORIZATIONS_ROUTES),
+    # The gateway has pages for it: it speaks another wire than routes do.
+    (OpenId, []),
+    (ApiKeys, API_KEYS_ROUTES),
+    (Wallets, WALLETS_ROUTES),
 ]
 MESSAGING: list[tuple[type, list[Route]]] = [(Messaging, MESSAGING_ROUTES)]
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
@@ -174,6 +187,8 @@ async def auth_services(
     party, open_session = relying_party_at(settings.public_url), auth_service.open_session
     assertions, wallet_proofs = Assertions(party, audit), WalletProofs(settings.public_url)
     factors = SecondFactorsService(database, passwords, signer, assertions, wallet_proofs, audit, clock, open_session)
+    keys = SigningKeys(database, Sealer(signer.key_for("keys of ID tokens")), clock)
+    issuer = settings.public_url
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     reactions = auth_reactions.Reactions(database, mail, letters, clock)
     bus: Bus = OutboxBus(database)
@@ -194,13 +209,16 @@ async def auth_services(
                 Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
                 Roles: RolesService(database, cache, audit, clock),
                 Audit: AuditService(database),
-                Wallets: WalletsService(
-                    database, wallet_proofs, audit, clock, auth_service.enter, auth_service.register_by_wallet
-                ),
-                ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
                 Invitations: InvitationsService(database, signer, admission, audit, clock),
                 Directory: DirectoryService(database, cache, audit, clock),
                 ParkedEvents: ParkedEventsService(database, audit),
+                Applications: ApplicationsService(database, keys, audit, clock),
+                Authorizations: AuthorizationsService(database, signer, keys, audit, clock, issuer),
+                OpenId: OpenIdService(database, signer, keys, audit, clock, issuer),
+                Wallets: WalletsService(
+                    database, wallet_proofs, audit, clock, auth_service.enter, auth_service.register_on_claim
+                ),
+                ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
             }
     finally:
         await bus.close()
@@ -260,10 +278,12 @@ async def edge(
     lines = AccessLog(access_log)
     table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
     own: dict[str, Page] = {}
-    gateway = Gateway(table, own, identity, key_ring, limits, StaticFiles(CLIENT), metrics, lines, sockets)
+    client = StaticFiles(CLIENT)
+    gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
+    own.update(openid.pages(services[OpenId], client))
     await identity.start()
     await hub.start()
     sockets.start()

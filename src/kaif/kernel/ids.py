@@ -1,6 +1,7 @@
 """Identifiers that sort by the time of their making and cannot be guessed (the ULID layout)."""
 
 import os
+import re
 
 from kaif.kernel.clock import now_us
 
@@ -9,6 +10,7 @@ LENGTH = 26
 # What an id that someone sends may look like, so that no other text reaches a database. In Python `$` alone
 # would let a line end through.
 PATTERN = r"^[0-9a-z]{1,26}$(?!\n)"
+ID_FORM = re.compile(PATTERN)
 
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.services.auth.accounts import PASSWORD, actor_of, register, set_up
 from tests.waiting import eventually
@@ -17,11 +18,13 @@ from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Nothing, Register, Tokens, User
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -50,6 +53,10 @@ class Home:
         self.parked_events: ParkedEvents
         self.roles: Roles
         self.sessions: Sessions
+        self.services: dict[type, Any] = {}
+        self.applications: Applications
+        self.authorizations: Authorizations
+        self.openid: OpenId
         self.own_data: OwnData
         self.captchas: Captchas
         self.api_keys: ApiKeys
@@ -113,6 +120,8 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]
             home.directory, home.parked_events = services[Directory], services[ParkedEvents]
+            home.applications, home.authorizations = services[Applications], services[Authorizations]
+            home.openid, home.services = services[OpenId], services
             home.own_data, home.captchas = services[OwnData], services[Captchas]
             home.api_keys, home.wallets = services[ApiKeys], services[Wallets]
             yield home

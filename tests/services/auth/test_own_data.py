@@ -32,6 +32,9 @@ NOT_EXPORTED = {
     "auth_totp_begun": "a secret that was shown to them and counts for nothing",
     "auth_user_handles": "a random number",
     "auth_setup": "that the server was set up",
+    "auth_codes": "a secret of a minute",
+    "auth_application_tokens": "a secret of minutes",
+    "auth_application_grants": "a secret that an application holds; which one, the allowed applications say",
     "auth_wallet_nonces": "a secret of minutes",
 }
 EXPORTED = {
@@ -42,6 +45,7 @@ EXPORTED = {
     "auth_recovery_codes": "second_factors",
     "auth_passkeys": "passkeys",
     "auth_links": "open_links",
+    "auth_consents": "allowed_applications",
     "auth_api_keys": "api_keys",
     "auth_wallets": "wallets",
 }
@@ -77,6 +81,11 @@ async def fill(database: Database, table: str, user_id: str) -> None:
                 "('p1', :u, 'c', 'k', 0, '', 0, 0, '', 'Laptop', 1, NULL, NULL)",
                 "auth_user_handles": "INSERT INTO auth_user_handles VALUES (:u, 'handle')",
                 "auth_ceremonies": "INSERT INTO auth_ceremonies VALUES ('hash', 'add', :u, 9)",
+                "auth_consents": "INSERT INTO auth_consents VALUES (:u, 'a', 'openid', 1, 1)",
+                "auth_codes": "INSERT INTO auth_codes VALUES ('hash', 'g', 'a', :u, 'uri', '', '', '', 1, 9, NULL)",
+                "auth_application_grants": "INSERT INTO auth_application_grants VALUES "
+                "('g', 'a', :u, '', 'hash', 1, 1, 1, 9)",
+                "auth_application_tokens": "INSERT INTO auth_application_tokens VALUES ('hash', 'g', :u, '', 1, 9)",
                 "auth_api_keys": "INSERT INTO auth_api_keys VALUES "
                 "('k1', :u, 'hash', 'aB3d', 'Bot', 'messaging.read', 1, 9, NULL, '', '')",
                 "auth_wallets": "INSERT INTO auth_wallets VALUES ('w1', :u, 'ethereum', '0xAb', 1, NULL)",

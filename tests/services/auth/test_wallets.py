@@ -22,7 +22,7 @@ from kaif.interfaces.auth.factors import (
     StepUp,
     StepUpRequired,
 )
-from kaif.interfaces.auth.invitations import RegistrationClosed, SetRegistration
+from kaif.interfaces.auth.invitations import InvitationRequired, Invite, RegistrationClosed, SetRegistration
 from kaif.interfaces.auth.passkeys import LastWayIn
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import (
@@ -532,6 +532,19 @@ async def test_where_registration_is_closed_no_wallet_makes_an_account(home: Hom
 
     with pytest.raises(RegistrationClosed):
         await home.wallets.register_by_wallet(NOBODY, wanted(given))
+
+
+async def test_a_wallet_registers_by_an_invitation_where_one_is_needed(home: Home, wallet: AnyWallet) -> None:
+    owner = await set_up(home.auth)
+    await home.invitations.set_registration(actor_of(owner), SetRegistration("invitation"))
+    invited = await home.invitations.invite(actor_of(owner), Invite())
+    given = await ticket(home, wallet)
+    with pytest.raises(InvitationRequired):
+        await home.wallets.register_by_wallet(NOBODY, wanted(given))
+
+    request = msgspec.structs.replace(wanted(given), invitation=invited.token or "")
+
+    assert (await home.wallets.register_by_wallet(NOBODY, request)).user.username == "vera"
 
 
 # Linking

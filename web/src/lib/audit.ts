@@ -30,11 +30,6 @@ export const ACTIONS: Record<AuditAction, Key> = {
   passkey_added: 'action.passkey_added',
   passkey_removed: 'action.passkey_removed',
   passkey_cloned: 'action.passkey_cloned',
-  api_key_made: 'action.api_key_made',
-  api_key_revoked: 'action.api_key_revoked',
-  api_key_used: 'action.api_key_used',
-  wallet_linked: 'action.wallet_linked',
-  wallet_unlinked: 'action.wallet_unlinked',
   registration_changed: 'action.registration_changed',
   invitation_made: 'action.invitation_made',
   invitation_revoked: 'action.invitation_revoked',
@@ -44,9 +39,31 @@ export const ACTIONS: Record<AuditAction, Key> = {
   second_factors_taken: 'action.second_factors_taken',
   event_retried: 'action.event_retried',
   event_dropped: 'action.event_dropped',
+  wallet_unlinked: 'action.wallet_unlinked',
+  wallet_linked: 'action.wallet_linked',
+  api_key_used: 'action.api_key_used',
+  api_key_revoked: 'action.api_key_revoked',
+  api_key_made: 'action.api_key_made',
+  signing_keys_rotated: 'action.signing_keys_rotated',
+  application_token_stolen: 'action.application_token_stolen',
+  application_code_reused: 'action.application_code_reused',
+  application_access_ended: 'action.application_access_ended',
+  application_signed_in: 'action.application_signed_in',
+  application_allowed: 'action.application_allowed',
+  application_removed: 'action.application_removed',
+  application_secret_renewed: 'action.application_secret_renewed',
+  application_changed: 'action.application_changed',
+  application_added: 'action.application_added',
 }
 
-const WARNINGS = ['sign_in_failed', 'stuffing_suspected', 'session_stolen', 'passkey_cloned']
+const WARNINGS = [
+  'sign_in_failed',
+  'stuffing_suspected',
+  'session_stolen',
+  'passkey_cloned',
+  'application_code_reused',
+  'application_token_stolen',
+]
 const LOSSES = ['account_suspended', 'account_deleted', 'password_reset_forced', 'second_factors_taken']
 
 export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
@@ -57,10 +74,13 @@ export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
 export function iconOf({ action }: Audited): string {
   if (['passkey_cloned', 'session_stolen', 'stuffing_suspected'].includes(action)) return 'shield-warn'
   if (action.includes('passkey')) return 'passkey'
+  if (action.startsWith('application')) return 'grid'
+  if (action.startsWith('provider') || action.startsWith('identity')) return 'globe'
+  if (action.startsWith('wallet')) return 'wallet'
+  if (action.includes('key')) return 'key'
   if (action.includes('factor') || action.includes('recovery')) return 'clock'
   if (action.includes('role')) return 'shield'
-  if (action.includes('password') || action.includes('api_key')) return 'key'
-  if (action.includes('wallet')) return 'wallet'
+  if (action.includes('password')) return 'key'
   if (action.includes('invitation') || action.includes('registration')) return 'share'
   if (action.includes('session') || action.startsWith('sign')) return 'laptop'
   if (action.includes('event')) return 'layers'
@@ -71,7 +91,7 @@ export function iconOf({ action }: Audited): string {
 export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>): string {
   const key = `told.${entry.action}${variantOf(entry)}`
   if (!isKey(key)) return entry.action
-  const { role, roles, count, device, mode, event, network } = entry.details as Details
+  const { role, roles, count, device, mode, event, network, name } = entry.details as Details
   return t(key, {
     name: nameOf(entry.actor_id, people),
     title: nameOf(entry.subject_id, people),
@@ -80,6 +100,7 @@ export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>):
     mode: modeName(mode ?? ''),
     event: event ?? '',
     network: network ?? '',
+    application: name ?? '',
     n: count ?? 0,
   })
 }
@@ -92,6 +113,7 @@ interface Details {
   mode?: string
   event?: string
   network?: string
+  name?: string
   invitation?: string
   second_factor?: boolean
 }

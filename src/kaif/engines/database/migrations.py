@@ -49,8 +49,9 @@ def pending(service: str, known: list[Migration], applied: list[Applied]) -> lis
             )
         if done.checksum != checksums[done.number]:
             raise MigrationRefused(f"Migration {service} {done.number:04} was changed after it had been applied.")
-    reached = max((done.number for done in applied), default=0)
-    return [migration for migration in known if migration.number > reached]
+    # Not only those behind the last one: what was written beside a later one may arrive after it.
+    numbers = {done.number for done in applied}
+    return [migration for migration in known if migration.number not in numbers]
 
 
 def _read(number: int, name: str, path: Path) -> Migration:

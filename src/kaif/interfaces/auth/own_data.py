@@ -10,6 +10,7 @@ from kaif.interfaces.auth import Nothing, User
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import Audited
 from kaif.interfaces.auth.factors import SecondFactorState
+from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.interfaces.auth.passkeys import Passkey
 from kaif.interfaces.auth.sessions import Session
 from kaif.interfaces.auth.wallets import Wallet
@@ -49,6 +50,7 @@ class OwnAuthData(msgspec.Struct, frozen=True):
     api_keys: list[ApiKey]
     wallets: list[Wallet]
     open_links: list[OpenLink]
+    allowed_applications: list[AllowedApplication]
     history: list[Audited]
 
 

@@ -15,10 +15,21 @@ MANAGE_PEOPLE = Permission("auth.manage_people")
 READ_AUDIT = Permission("auth.read_audit")
 READ_MAILBOX = Permission("auth.read_mailbox")
 MANAGE_INVITATIONS = Permission("auth.manage_invitations")
+MANAGE_APPLICATIONS = Permission("auth.manage_applications")
 # Of the whole system: what a service could not digest waits for whoever holds this.
 MANAGE_EVENTS = Permission("auth.manage_events")
 
-PERMISSIONS = frozenset({MANAGE_ROLES, MANAGE_PEOPLE, READ_AUDIT, READ_MAILBOX, MANAGE_INVITATIONS, MANAGE_EVENTS})
+PERMISSIONS = frozenset(
+    {
+        MANAGE_ROLES,
+        MANAGE_PEOPLE,
+        READ_AUDIT,
+        READ_MAILBOX,
+        MANAGE_INVITATIONS,
+        MANAGE_APPLICATIONS,
+        MANAGE_EVENTS,
+    }
+)
 
 
 class RoleOf(msgspec.Struct, frozen=True):

@@ -33,6 +33,7 @@ from kaif.services.auth import (
     invitation_store,
     links,
     model,
+    openid_store,
     people,
     store,
     stored_keys,
@@ -137,6 +138,8 @@ class AccountsService:
                 raise LinkSpent
             await links.withdraw(tx, account.id, [NEW_EMAIL])
             ended = await stored_sessions.end_all(tx, account.id, now_us)
+            # Whoever resets a password may have lost the account for a while: what was let in then goes as well.
+            await openid_store.end_all(tx, account.id)
             await tx.publish(letter_due(account, "password_changed"))
             await self._audit.record(tx, actor, "password_reset", account.id)
         await announce_ends(self._cache, ended)

@@ -41,6 +41,11 @@ class Admitted(msgspec.Struct, frozen=True):
     email_confirmed: bool = False
     invitation_id: str = ""
 
+    @property
+    def by(self) -> dict[str, str]:
+        """For the audit log."""
+        return {"invitation": self.invitation_id} if self.invitation_id else {}
+
 
 class Admission:
     def __init__(self, database: Database, signer: Signer, clock: Clock) -> None:

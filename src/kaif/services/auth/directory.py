@@ -29,6 +29,7 @@ from kaif.services.auth import (
     enrolments,
     grants,
     links,
+    openid_store,
     people,
     store,
     stored_keys,
@@ -156,11 +157,12 @@ async def _target(tx: Transaction, actor: Actor, user_id: UserId) -> Account:
 
 
 async def _require_new_password(tx: Transaction, account: Account, now_us: int) -> list[SessionId]:
-    """Take what whoever has the account now may hold: the password, sign-ins under way, links, and sessions, which
-    are named. A letter with a link follows."""
+    """Take what whoever has the account now may hold: the password, sign-ins under way, links, what applications
+    hold, and sessions, which are named. A letter with a link follows."""
     await people.require_reset(tx, account.id, now_us)
     await challenges.end_all(tx, account.id)
     await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
+    await openid_store.end_all(tx, account.id)
     # Nothing is left in its way, so this one is never too young to take another's place.
     link_id = await links.issue(tx, account.id, RESET, account.email, now_us)
     await tx.publish(letter_due(account, "reset_forced", link_id or ""))

@@ -9,6 +9,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import (
+    applications_store,
     audit_store,
     credentials,
     enrolments,
@@ -39,6 +40,7 @@ class OwnDataService:
         sessions = await stored_sessions.newest(database, account.id, actor.session_id, now_us, SESSIONS_MAX)
         codes = await enrolments.find_totp(database, account.id)
         codes_left = await enrolments.recovery_codes_left(database, account.id)
+        consents = await applications_store.of_person(database, account.id)
         history = await audit_store.newest(database, ListAudit(user_id=account.id), HISTORY_MAX)
         return OwnAuthData(
             account=account.user(actor.permissions),
@@ -49,6 +51,7 @@ class OwnDataService:
             api_keys=[key.api_key for key in await stored_keys.of_account(database, account.id, 0)],
             wallets=[wallet.wallet for wallet in await wallet_store.of_account(database, account.id)],
             open_links=await links.still_open(database, account.id, now_us),
+            allowed_applications=[consent.allowed_application for consent in consents],
             history=[link.audited for link in history],
         )
 

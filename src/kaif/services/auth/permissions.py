@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from kaif.interfaces.auth.roles import (
+    MANAGE_APPLICATIONS,
     MANAGE_EVENTS,
     MANAGE_INVITATIONS,
     MANAGE_PEOPLE,
@@ -23,7 +24,9 @@ BUILT_IN: dict[str, Permissions] = {
     "moderator": frozenset(),
     "support": frozenset({MANAGE_PEOPLE}),
     "compliance": frozenset({READ_AUDIT}),
-    "admin": frozenset({MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, MANAGE_INVITATIONS, MANAGE_EVENTS}),
+    "admin": frozenset(
+        {MANAGE_APPLICATIONS, MANAGE_EVENTS, MANAGE_INVITATIONS, MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT}
+    ),
     OWNER: PERMISSIONS,
 }
 

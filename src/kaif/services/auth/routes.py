@@ -3,15 +3,18 @@
 from kaif.interfaces.auth import SIGN_IN, Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
+from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.openid import Authorizations
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import (
+    MANAGE_APPLICATIONS,
     MANAGE_EVENTS,
     MANAGE_INVITATIONS,
     MANAGE_PEOPLE,
@@ -35,6 +38,8 @@ LINKS = Limit("letter_links", per_minute=20, burst=20)
 PASSKEY = Limit("passkey", per_minute=60, burst=60)
 # Invitations, resets, confirmations: letters to people who may not have asked; after a leak there are many at once.
 OPERATORS_LETTERS = Limit("operators_letters", per_minute=20, burst=40)
+# Each time somebody is sent here the page asks a few times, signed in or not.
+AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
 SEARCH = Limit("search", per_minute=120, burst=60)
 # A page asks for one each time that somebody chooses a wallet.
 WALLET = Limit("wallet", per_minute=60, burst=60)
@@ -198,6 +203,30 @@ PASSKEYS_ROUTES = [
     post("/v1/auth/passkeys/sign-in", Passkeys.sign_in_with_passkey, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/passkeys/second-step/begin", Passkeys.begin_passkey_second_step, public=True, limit=PASSKEY),
     post("/v1/auth/passkeys/step-up/begin", Passkeys.begin_passkey_step_up, limit=PASSKEY),
+]
+
+APPLICATIONS_ROUTES = [
+    get("/v1/auth/applications", Applications.list_applications, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/applications", Applications.add_application, status=201, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/applications/{application_id}", Applications.change_application, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/applications/{application_id}/secret", Applications.renew_secret, needs=MANAGE_APPLICATIONS),
+    delete("/v1/auth/applications/{application_id}", Applications.remove_application, needs=MANAGE_APPLICATIONS),
+    get("/v1/auth/signing-keys", Applications.list_signing_keys, needs=MANAGE_APPLICATIONS),
+    post("/v1/auth/signing-keys/rotate", Applications.rotate_signing_keys, needs=MANAGE_APPLICATIONS, limit=SIGN_IN),
+]
+
+AUTHORIZATIONS_ROUTES = [
+    post(
+        "/v1/auth/authorizations/consider",
+        Authorizations.consider_authorization,
+        public=True,
+        limit=AUTHORIZATION,
+        wants_origin=True,
+    ),
+    post("/v1/auth/authorizations/allow", Authorizations.allow_authorization, limit=AUTHORIZATION, wants_origin=True),
+    post("/v1/auth/authorizations/refuse", Authorizations.refuse_authorization, public=True, limit=AUTHORIZATION),
+    get("/v1/auth/allowed-applications", Authorizations.list_allowed_applications),
+    delete("/v1/auth/allowed-applications/{application_id}", Authorizations.end_access),
 ]
 
 API_KEYS_ROUTES = [

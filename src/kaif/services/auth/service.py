@@ -92,12 +92,12 @@ class AuthService:
         await self._captcha.require(request.captcha)
         return await self._create_account(actor, request, request.invitation)
 
-    async def register_by_wallet(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
-        """For somebody who has proved that a wallet is theirs."""
+    async def register_on_claim(self, actor: Actor, wanted: RegisterByWallet, claim: Claim) -> Tokens:
+        """For somebody who has proved who they are, but has no account here."""
         if not await store.is_set_up(self._database):
             raise SetupRequired
-        await self._captcha.require(wanted.captcha)
         await self._admission.refuse_uninvited(wanted.invitation, wanted.email.lower())
+        await self._captcha.require(wanted.captcha)
         return await self._create_account(actor, wanted, wanted.invitation, claim=claim)
 
     async def _create_account(
@@ -106,8 +106,8 @@ class AuthService:
         wanted: NewAccount | RegisterByWallet,
         invitation: str = "",
         *,
-        is_first: bool = False,
         claim: Claim | None = None,
+        is_first: bool = False,
     ) -> Tokens:
         """The one place where accounts are made: by a password, or on a claim."""
         username, email = wanted.username.lower(), wanted.email.lower()
@@ -134,10 +134,8 @@ class AuthService:
                 await tx.publish(PersonChanged(person=account.person))
                 await self._welcome(tx, account)
                 person = msgspec.structs.replace(actor, user_id=account.id)
-                details = {**(claim.by if claim else {})}
-                if admitted.invitation_id:
-                    details["invitation"] = admitted.invitation_id
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **details)
+                by = {**(claim.by if claim else {}), **admitted.by}
+                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
             await self._refuse_taken(username, email)

@@ -6,7 +6,7 @@ from kaif.interfaces.auth import Nothing, PersonNotFound
 from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, SessionList, SessionNotFound, Suspend
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.auth import store, stored_keys, stored_sessions
+from kaif.services.auth import openid_store, store, stored_keys, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authority import require_authority
@@ -51,6 +51,7 @@ class SessionsService:
             if not await store.suspend_account(tx, request.user_id, now_us):
                 raise PersonNotFound
             ended = await stored_sessions.end_all(tx, request.user_id, now_us)
+            await openid_store.end_all(tx, request.user_id)
             # They are good again when the account is, but what they were exchanged for is not.
             ended += await stored_keys.interrupt_all(tx, request.user_id, now_us)
             await self._audit.record(tx, actor, "account_suspended", request.user_id)

@@ -1,0 +1,35 @@
+"""What auth's database keeps of the keys that sign ID tokens: sealed, and in the order of their making."""
+
+import msgspec
+
+from kaif.engines.database import Transaction
+from kaif.interfaces.auth.applications import IdTokenAlgorithm
+from kaif.services.auth.store import Reads
+
+_COLUMNS = "algorithm, number, kid, public_key, sealed_key, created_at_us, signs_from_us"
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """A row of auth_id_token_keys."""
+
+    algorithm: IdTokenAlgorithm
+    number: int
+    kid: str
+    public_key: str
+    sealed_key: str
+    created_at_us: int
+    signs_from_us: int
+
+
+async def all_keys(reads: Reads) -> list[StoredKey]:
+    """The oldest first."""
+    return await reads.fetch(StoredKey, f"SELECT {_COLUMNS} FROM auth_id_token_keys ORDER BY number, algorithm")
+
+
+async def add(tx: Transaction, key: StoredKey) -> None:
+    """Raises AlreadyExists when another process has made the next one."""
+    await tx.insert("auth_id_token_keys", tuple(_COLUMNS.replace(" ", "").split(",")), [msgspec.structs.astuple(key)])
+
+
+async def forget(tx: Transaction, kids: list[str]) -> None:
+    await tx.execute("DELETE FROM auth_id_token_keys WHERE kid IN :kids", kids=kids)
