@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from tests.services.auth.accounts import PASSWORD, actor_of, log_in, set_up
-from tests.services.auth.home import Home
+from tests.services.auth.home import NEW_PASSWORD, Home
 
-from kaif.interfaces.auth import SESSIONS_ENDED, Nothing, SessionEnded, Tokens
-from kaif.interfaces.auth.accounts import ChangePassword, DeleteAccount
+from kaif.interfaces.auth import SESSIONS_ENDED, Nothing, PasswordResetRequired, SessionEnded, Tokens
+from kaif.interfaces.auth.accounts import ChangePassword, DeleteAccount, ResetPassword
 from kaif.interfaces.auth.api_keys import (
     READ_PROFILE,
     ApiKeyList,
@@ -24,6 +24,7 @@ from kaif.interfaces.auth.api_keys import (
     UnknownScope,
 )
 from kaif.interfaces.auth.audit import Audited, ListAudit
+from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, MANAGE_ROLES, READ_AUDIT, BeyondYourOwn, Grant
 from kaif.interfaces.auth.sessions import AccountSuspended, Restore, Suspend
@@ -300,6 +301,22 @@ async def test_keys_of_a_suspended_account_are_refused_until_it_is_restored_howe
         assert (await speaker(home, made.secret)).actor.user_id == anna.user.id
 
     assert heard.count(made.key.id.encode()) == 2
+
+
+async def test_keys_of_an_account_that_an_operator_resets_wait_for_the_new_password(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    made = await make(home, anna)
+    heard: list[bytes] = []
+    await home.cache.subscribe(SESSIONS_ENDED, heard.append)
+
+    await home.directory.force_reset(actor_of(owner), OfAccount(anna.user.id))
+
+    assert made.key.id.encode() in heard
+    with pytest.raises(PasswordResetRequired):
+        await speaker(home, made.secret)
+    token = await home.token("anna@example.org", 3)
+    await home.accounts.reset_password(NOBODY, ResetPassword(token, NEW_PASSWORD))
+    assert await speaker(home, made.secret)
 
 
 async def test_keys_of_a_deleted_account_end_with_it(home: Home) -> None:

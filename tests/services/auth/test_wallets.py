@@ -22,6 +22,7 @@ from kaif.interfaces.auth.factors import (
     StepUp,
     StepUpRequired,
 )
+from kaif.interfaces.auth.invitations import InvitationRequired, Invite, RegistrationClosed, SetRegistration
 from kaif.interfaces.auth.passkeys import LastWayIn
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import (
@@ -522,6 +523,28 @@ async def test_a_ticket_is_good_for_fifteen_minutes(home: Home, wallet: AnyWalle
 async def test_nobody_registers_before_the_owner(home: Home, wallet: AnyWallet) -> None:
     with pytest.raises(SetupRequired):
         await register_by(home, wallet)
+
+
+async def test_where_registration_is_closed_no_wallet_makes_an_account(home: Home, wallet: AnyWallet) -> None:
+    owner = await set_up(home.auth)
+    given = await ticket(home, wallet)
+    await home.invitations.set_registration(actor_of(owner), SetRegistration("closed"))
+
+    with pytest.raises(RegistrationClosed):
+        await home.wallets.register_by_wallet(NOBODY, wanted(given))
+
+
+async def test_a_wallet_registers_by_an_invitation_where_one_is_needed(home: Home, wallet: AnyWallet) -> None:
+    owner = await set_up(home.auth)
+    await home.invitations.set_registration(actor_of(owner), SetRegistration("invitation"))
+    invited = await home.invitations.invite(actor_of(owner), Invite())
+    given = await ticket(home, wallet)
+    with pytest.raises(InvitationRequired):
+        await home.wallets.register_by_wallet(NOBODY, wanted(given))
+
+    request = msgspec.structs.replace(wanted(given), invitation=invited.token or "")
+
+    assert (await home.wallets.register_by_wallet(NOBODY, request)).user.username == "vera"
 
 
 # Linking

@@ -119,6 +119,7 @@ class ApiKeys(Protocol):
     async def exchange(self, actor: Actor, request: ExchangeApiKey) -> ExchangedApiKey:
         """For gateways: an access token that speaks for the key's owner within its scopes.
 
-        The key's id is its session's. Raises ApiKeyRefused, AccountSuspended (in `sessions`).
+        The key's id is its session's. Raises ApiKeyRefused, AccountSuspended (in `sessions`), and
+        PasswordResetRequired until the person has set the new password that an operator wants.
         """
         ...

@@ -11,7 +11,7 @@ from typing import Annotated, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, Language, Nothing, Tokens, Username
+from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, GivenInvitation, Language, Nothing, Tokens, Username
 from kaif.interfaces.auth.providers import GivenProviderId, ProviderId, ProviderKind
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -78,6 +78,7 @@ class RegisterByService(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     display_name: DisplayName | None = None
     language: Language = "en"
     captcha: CaptchaAnswer = ""
+    invitation: GivenInvitation = ""
 
 
 class Identity(msgspec.Struct, frozen=True):

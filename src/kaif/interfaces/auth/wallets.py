@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, Language, Nothing, Tokens, Username
+from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, GivenInvitation, Language, Nothing, Tokens, Username
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -98,6 +98,7 @@ class RegisterByWallet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     display_name: DisplayName | None = None
     language: Language = "en"
     captcha: CaptchaAnswer = ""
+    invitation: GivenInvitation = ""
 
 
 class UnlinkWallet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

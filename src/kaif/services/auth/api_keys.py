@@ -2,7 +2,7 @@
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth import Nothing, PasswordResetRequired
 from kaif.interfaces.auth.api_keys import (
     API_KEYS_MAX,
     EXPIRED_SHOWN_DAYS,
@@ -130,6 +130,8 @@ class ApiKeysService:
             account = await store.locked_account(tx, key.user_id)
             if account is None:
                 raise ApiKeyRefused
+            if account.reset_required_at_us is not None:
+                raise PasswordResetRequired
             own_roles = await grants.own_roles(tx) if account.roles else {}
             await self._note_use(tx, actor, key, now_us)
         scopes = frozenset(map(Scope, key.scopes.split()))

@@ -32,6 +32,7 @@ from kaif.services.auth import (
     openid_store,
     people,
     store,
+    stored_keys,
     stored_sessions,
 )
 from kaif.services.auth.announcing import announce_ends
@@ -165,7 +166,9 @@ async def _require_new_password(tx: Transaction, account: Account, now_us: int) 
     # Nothing is left in its way, so this one is never too young to take another's place.
     link_id = await links.issue(tx, account.id, RESET, account.email, now_us)
     await tx.publish(letter_due(account, "reset_forced", link_id or ""))
-    return await stored_sessions.end_all(tx, account.id, now_us)
+    ended = await stored_sessions.end_all(tx, account.id, now_us)
+    # Whoever got hold of the account may have made them; they are good again with the new password.
+    return ended + await stored_keys.interrupt_all(tx, account.id, now_us)
 
 
 def _summary(account: Account) -> AccountSummary:

@@ -101,9 +101,9 @@ class AuthService:
         """For somebody who has proved who they are, but has no account here."""
         if not await store.is_set_up(self._database):
             raise SetupRequired
-        await self._admission.refuse_uninvited("", wanted.email.lower())
+        await self._admission.refuse_uninvited(wanted.invitation, wanted.email.lower())
         await self._captcha.require(wanted.captcha)
-        return await self._create_account(actor, wanted, claim=claim)
+        return await self._create_account(actor, wanted, wanted.invitation, claim=claim)
 
     async def _create_account(
         self,
