@@ -9,7 +9,7 @@ from tests.services.auth.accounts import PASSWORD, actor_of, log_in, set_up
 from tests.services.auth.home import NEW_PASSWORD, Home
 
 from kaif.interfaces.auth import SESSIONS_ENDED, Nothing, PasswordResetRequired, SessionEnded, Tokens
-from kaif.interfaces.auth.accounts import ChangePassword, DeleteAccount, ResetPassword
+from kaif.interfaces.auth.accounts import ChangePassword, ConfirmEmail, DeleteAccount, ResetPassword
 from kaif.interfaces.auth.api_keys import (
     READ_PROFILE,
     ApiKeyList,
@@ -305,6 +305,7 @@ async def test_keys_of_a_suspended_account_are_refused_until_it_is_restored_howe
 
 async def test_keys_of_an_account_that_an_operator_resets_wait_for_the_new_password(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
     made = await make(home, anna)
     heard: list[bytes] = []
     await home.cache.subscribe(SESSIONS_ENDED, heard.append)

@@ -31,6 +31,7 @@ LetterKind = Literal[
     "reset",
     "reset_forced",
     "password_changed",
+    "password_set_first",
     "second_factors_removed",
     "service_linked",
     "service_unlinked",
@@ -177,7 +178,12 @@ class Accounts(Protocol):
         ...
 
     async def reset_password(self, actor: Actor, request: ResetPassword) -> Nothing:
-        """Set the password and end all sessions; the owner is told by letter. Raises LinkSpent, Busy."""
+        """Set the password and end all sessions; the owner is told by letter. Raises LinkSpent, Busy.
+
+        Where nobody had confirmed the address before, somebody else may have made the account with it: everything else
+        that opens it or acts for it ends too (passkeys, codes from an app, wallets, sign-in services, API keys,
+        applications), unless an operator has given it a role. The letter says so.
+        """
         ...
 
     async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:

@@ -22,7 +22,7 @@ from kaif.interfaces.auth.accounts import (
 from kaif.interfaces.auth.own_data import Erasure
 from kaif.interfaces.auth.roles import LastOwner
 from kaif.interfaces.personal_data import PersonErased
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
@@ -130,20 +130,31 @@ class AccountsService:
             raise LinkSpent
         new, now_us = await self._new_password(account, request.password), self._clock()
         async with self._database.transaction() as tx:
+            before = await store.locked_account(tx, account.id)
             used = await links.use_up(tx, link_id, now_us)
             # Who has opened the letter has the address; who has another one by now must not come in by the old.
-            if used is None or not await people.confirm_email(tx, account.id, used.email, now_us):
+            if not (before and used and await people.confirm_email(tx, account.id, used.email, now_us)):
                 raise LinkSpent
+            first_proof = _is_unproved(before)
+            ended = await self._end_for_reset(tx, account.id, now_us, first_proof=first_proof)
             if not await self._replace_password(tx, account, new, now_us):
                 raise LinkSpent
             await links.withdraw(tx, account.id, [NEW_EMAIL])
-            ended = await stored_sessions.end_all(tx, account.id, now_us)
-            # Whoever resets a password may have lost the account for a while: what was let in then goes as well.
-            await openid_store.end_all(tx, account.id)
-            await tx.publish(letter_due(account, "password_changed"))
-            await self._audit.record(tx, actor, "password_reset", account.id)
+            await tx.publish(letter_due(before, "password_set_first" if first_proof else "password_changed"))
+            await self._audit.record(tx, actor, "password_reset", account.id, first_proof=first_proof)
         await announce_ends(self._cache, ended)
         return Nothing()
+
+    async def _end_for_reset(
+        self, tx: Transaction, user_id: UserId, now_us: int, *, first_proof: bool
+    ) -> list[SessionId]:
+        """What somebody else may have let in; of an account whose address nobody had proved, everything."""
+        if first_proof:
+            return await ways_in.end_all_but_password(tx, user_id, now_us)
+        # Whoever resets a password may have lost the account for a while: what was let in then goes as well.
+        await openid_store.end_all(tx, user_id)
+        await challenges.end_all(tx, user_id)
+        return await stored_sessions.end_all(tx, user_id, now_us)
 
     async def change_password(self, actor: Actor, request: ChangePassword) -> Nothing:
         account = await self._proved(actor, request.current_password)
@@ -254,3 +265,9 @@ class AccountsService:
         async with self._database.transaction() as tx:
             await challenges.forget_guesses(tx, account.id, "step_up")
         return account
+
+
+def _is_unproved(account: Account) -> bool:
+    """Whoever made it may have given a stranger's address. Not so one that an operator has given a role: they knew
+    whom, and its second factor must not depend on an address that may be mistyped."""
+    return account.email_confirmed_at_us is None and not account.roles

@@ -197,6 +197,10 @@ async def of_person(database: Database, user_id: UserId) -> list[Consent]:
     )
 
 
+async def end_consents(tx: Transaction, user_id: UserId) -> None:
+    await tx.execute("DELETE FROM auth_consents WHERE user_id = :user_id", user_id=user_id)
+
+
 async def end_consent(tx: Transaction, user_id: UserId, application_id: ApplicationId) -> bool:
     sql = "DELETE FROM auth_consents WHERE user_id = :user_id AND application_id = :application_id"
     return await tx.execute(sql, user_id=user_id, application_id=application_id) == 1

@@ -167,6 +167,12 @@ async def remove_identity(tx: Transaction, user_id: UserId, identity_id: Identit
     return await tx.execute(sql, id=identity_id, user_id=user_id) == 1
 
 
+async def remove_all(tx: Transaction, user_id: UserId) -> None:
+    """Those that are there, and what would become one."""
+    await tx.execute("DELETE FROM auth_identities WHERE user_id = :user_id", user_id=user_id)
+    await tx.execute("DELETE FROM auth_authorizations WHERE user_id = :user_id", user_id=user_id)
+
+
 # Sign-ins under way
 
 

@@ -91,6 +91,14 @@ async def revoke(tx: Transaction, user_id: UserId, key_id: SessionId, now_us: in
     return found[0] if found else None
 
 
+async def revoke_all(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
+    """Those that ended."""
+    rows: list[tuple[SessionId]] = await tx.fetch(
+        tuple, "DELETE FROM auth_api_keys WHERE user_id = :user_id RETURNING id", user_id=user_id
+    )
+    return await _note_ends(tx, [row[0] for row in rows], now_us)
+
+
 async def interrupt_all(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
     """Those whose access tokens are good no more, though the keys are."""
     sql = "SELECT id FROM auth_api_keys WHERE user_id = :user_id AND expires_at_us > :now_us"

@@ -142,6 +142,12 @@ async def remove(tx: Transaction, user_id: UserId, wallet_id: WalletId) -> Store
     return found[0] if found else None
 
 
+async def remove_all(tx: Transaction, user_id: UserId) -> None:
+    """Those that are there, and what would become one."""
+    await tx.execute("DELETE FROM auth_wallets WHERE user_id = :user_id", user_id=user_id)
+    await tx.execute("DELETE FROM auth_wallet_nonces WHERE user_id = :user_id", user_id=user_id)
+
+
 # Those without an account
 
 

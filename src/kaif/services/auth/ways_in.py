@@ -4,9 +4,20 @@ from kaif.engines.database import Transaction
 from kaif.interfaces.auth.identities import IdentityId
 from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.interfaces.auth.wallets import WalletId
-from kaif.kernel.actor import UserId
+from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import credentials, enrolments, identity_store, store, wallet_store
+from kaif.services.auth import (
+    applications_store,
+    challenges,
+    credentials,
+    enrolments,
+    identity_store,
+    openid_store,
+    store,
+    stored_keys,
+    stored_sessions,
+    wallet_store,
+)
 from kaif.services.auth.store import Reads
 
 
@@ -50,3 +61,17 @@ async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId |
     ways |= {identity.id for identity in await identity_store.usable_identities(tx, user_id)}
     if not ways - {removed}:
         raise LastWayIn
+
+
+async def end_all_but_password(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
+    """Leave nothing else that opens the account, asks for more than its password or acts for it; what ended has to be
+    announced. Its row must be locked, so that nothing new slips in."""
+    await enrolments.remove_totp(tx, user_id)
+    await credentials.remove_all(tx, user_id)
+    await wallet_store.remove_all(tx, user_id)
+    await identity_store.remove_all(tx, user_id)
+    await applications_store.end_consents(tx, user_id)
+    await openid_store.end_all(tx, user_id)
+    await challenges.end_all(tx, user_id)
+    sessions = await stored_sessions.end_all(tx, user_id, now_us)
+    return sessions + await stored_keys.revoke_all(tx, user_id, now_us)
