@@ -5,10 +5,11 @@ import asyncio
 import msgspec
 import pytest
 from tests.harness import Services
-from tests.services.auth.accounts import actor_of, log_in, refresh, register, set_up
+from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, set_up
 from tests.services.auth.home import Home
 
 from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound, Tokens
+from kaif.interfaces.auth.accounts import DeleteAccount
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import (
     PERMISSIONS,
@@ -149,6 +150,14 @@ async def test_what_is_not_there_is_not_granted(services: Services) -> None:
             await services.roles.define_role(owner, DefineRole(built_in, []))
         with pytest.raises(RoleBuiltIn):
             await services.roles.drop_role(owner, DropRole(built_in))
+
+
+async def test_who_has_left_is_given_no_role(services: Services) -> None:
+    owner, anna = await set_up(services.auth), await register(services.auth, "anna")
+    await services.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
+
+    with pytest.raises(PersonNotFound):
+        await services.roles.grant_role(actor_of(owner), Grant(anna.user.id, "owner"))
 
 
 async def test_two_owners_who_dismiss_each_other_at_once_leave_one(services: Services) -> None:

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.auth.accounts import actor_of, log_in, refresh, set_up
+from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, set_up
 from tests.services.auth.second_factors import Time, guess, sign_in, step_up, turn_on
 
 from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens, WrongPassword
+from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword, DeleteAccount
 from kaif.interfaces.auth.factors import (
     ConfirmTotp,
     InvalidCode,
     StepUpRequired,
     TooManyTries,
 )
+from kaif.kernel.errors import KaifError
 
 MINUTE_S = 60
 
@@ -24,6 +26,17 @@ DANGEROUS: dict[str, Act] = {
     "confirming": lambda services, tokens: services.factors.confirm_totp(actor_of(tokens), ConfirmTotp("000000")),
     "removing": lambda services, tokens: services.factors.remove_totp(actor_of(tokens), Nothing()),
     "renewing": lambda services, tokens: services.factors.renew_recovery_codes(actor_of(tokens), Nothing()),
+}
+
+
+PROVED_BY_PASSWORD: dict[str, Act] = {
+    "the address": lambda services, tokens: services.accounts.change_email(
+        actor_of(tokens), ChangeEmail("thief@example.org", PASSWORD)
+    ),
+    "the password": lambda services, tokens: services.accounts.change_password(
+        actor_of(tokens), ChangePassword(PASSWORD, "a quiet lake and two boats")
+    ),
+    "all of it": lambda services, tokens: services.accounts.delete_account(actor_of(tokens), DeleteAccount(PASSWORD)),
 }
 
 
@@ -103,6 +116,37 @@ async def test_with_a_second_factor_a_code_is_needed_too_and_spent(
     await renew_codes(services, tokens)
     with pytest.raises(InvalidCode):
         await step_up(services, tokens, code)
+
+
+@pytest.mark.parametrize("act", PROVED_BY_PASSWORD.values(), ids=PROVED_BY_PASSWORD)
+async def test_with_a_second_factor_the_password_alone_takes_nothing_from_a_session_that_was_left_open(
+    services: Services, time: Time, tokens: Tokens, act: Act
+) -> None:
+    app = await turn_on(services, time, actor_of(tokens))
+    time.passes(16 * MINUTE_S)
+
+    with pytest.raises(StepUpRequired) as required:
+        await act(services, tokens)
+    assert required.value.details == {"methods": ["password", "totp", "recovery_code"]}
+
+    await step_up(services, tokens, app.code())
+    if act is not PROVED_BY_PASSWORD["all of it"]:
+        assert await act(services, tokens) == Nothing()
+
+
+async def test_knowing_the_password_buys_no_new_guesses_at_codes(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    app = await turn_on(services, time, actor_of(tokens))
+    time.passes(16 * MINUTE_S)
+    for _ in range(10):
+        with pytest.raises(InvalidCode):
+            await step_up(services, tokens, app.wrong_code())
+        with pytest.raises(KaifError):
+            await services.accounts.change_email(actor_of(tokens), ChangeEmail("owner@example.org", PASSWORD))
+
+    with pytest.raises(TooManyTries):
+        await step_up(services, tokens, app.wrong_code())
 
 
 async def test_a_recovery_code_serves_as_well_once(services: Services, time: Time, tokens: Tokens) -> None:

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 from tests.harness import Services
-from tests.services.auth.accounts import actor_of, log_in, refresh, register, session_of, set_up
+from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, session_of, set_up
 
 from kaif.interfaces.auth import SESSIONS_ENDED, InvalidCredentials, Nothing, PersonNotFound, SessionEnded, Tokens
-from kaif.interfaces.auth.roles import BeyondYourOwn, Grant
+from kaif.interfaces.auth.accounts import DeleteAccount
+from kaif.interfaces.auth.roles import BeyondYourOwn, Grant, LastOwner
 from kaif.interfaces.auth.sessions import AccountSuspended, OwnAccount, Restore, Suspend
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.errors import Forbidden
@@ -25,6 +26,19 @@ async def another_owner(services: Services, first: Tokens) -> Tokens:
     second = await register(services.auth, "second")
     await services.roles.grant_role(actor_of(first), Grant(second.user.id, "owner"))
     return await log_in(services.auth, "second")
+
+
+async def test_an_owner_who_is_suspended_is_none_to_remain(services: Services) -> None:
+    owner = await set_up(services.auth)
+    second = await another_owner(services, owner)
+    await suspend(services, owner, second)
+
+    with pytest.raises(LastOwner):
+        await services.accounts.delete_account(actor_of(owner), DeleteAccount(PASSWORD))
+    with pytest.raises(LastOwner):
+        await services.roles.revoke_role(actor_of(owner), Grant(owner.user.id, "owner"))
+
+    assert (await services.roles.revoke_role(actor_of(owner), Grant(second.user.id, "owner"))).roles == []
 
 
 async def test_all_sessions_of_a_suspended_account_end_at_once(services: Services) -> None:

@@ -12,7 +12,7 @@ from tests.services.auth.second_factors import App
 from tests.softwallets import EthereumWallet, TonWallet, changed
 
 from kaif.interfaces.auth import EmailTaken, InvalidCredentials, Nothing, SetupRequired, Tokens, UsernameTaken
-from kaif.interfaces.auth.accounts import ConfirmEmail, DeleteAccount
+from kaif.interfaces.auth.accounts import ChangeEmail, ConfirmEmail, DeleteAccount
 from kaif.interfaces.auth.audit import Audited, ListAudit
 from kaif.interfaces.auth.factors import (
     ConfirmTotp,
@@ -432,6 +432,22 @@ async def test_a_wallet_of_unknown_code_is_told_so(embedded_home: Home) -> None:
 
     with pytest.raises(WalletUnsupported):
         await enter(embedded_home, wallet.prove(challenge, embedded_home.now_us))
+
+
+async def test_who_came_by_a_wallet_mends_a_mistyped_address_soon_after_a_sign_in(
+    home: Home, wallet: AnyWallet
+) -> None:
+    await set_up(home.auth)
+    vera = await register_by(home, wallet)
+    home.now_us += 16 * MINUTE_US
+    wanted = ChangeEmail("vera.true@example.org")
+    with pytest.raises(StepUpRequired):
+        await home.accounts.change_email(actor_of(vera), wanted)
+
+    await home.accounts.change_email(actor_of(await sign_in(home, wallet)), wanted)
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("vera.true@example.org")))
+
+    assert (await home.user(vera)).email == "vera.true@example.org"
 
 
 # Registering

@@ -55,8 +55,10 @@ class ConfirmedEmail(msgspec.Struct, frozen=True):
 
 
 class ChangeEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The address of an account that has no password is changed without, soon after a sign-in."""
+
     email: Email
-    password: GivenPassword
+    password: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class ForgetPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,7 +153,8 @@ class Accounts(Protocol):
     """A new password raises PasswordTooShort, PasswordTooLong, PasswordBreached or PasswordTooObvious when it is weak.
 
     Lengths are of the normalised form (Unicode NFKC), as NIST SP 800-63B-4 has it. A letter never delays an answer:
-    it leaves by the event bus, which is patient with a mail server that is down.
+    it leaves by the event bus, which is patient with a mail server that is down. Where a second factor is on, whatever
+    takes the password wants the person to have been seen lately as well: it raises StepUpRequired (in `factors`).
     """
 
     async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
@@ -166,7 +169,7 @@ class Accounts(Protocol):
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
         """Send a link to the new address, and word of it to the old one; until it is opened nothing changes.
 
-        Raises WrongPassword, EmailTaken, Busy.
+        Raises WrongPassword, StepUpRequired (in `factors`), EmailTaken, Busy.
         """
         ...
 

@@ -87,7 +87,7 @@ class BeyondYourOwn(Forbidden):
 
 
 class LastOwner(Conflict):
-    code, detail = "last_owner", "The server must keep an owner."
+    code, detail = "last_owner", "The server must keep an owner who is not suspended."
 
 
 class Roles(Protocol):

@@ -47,7 +47,6 @@ from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due
 from kaif.services.auth.passwords import Passwords, normalised
-from kaif.services.auth.permissions import OWNER
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication
 from kaif.services.auth.tokens import Signer
 
@@ -103,7 +102,7 @@ class AccountsService:
         return Nothing()
 
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
-        account, email = await self._proved(actor, request.password), request.email.lower()
+        account, email = await self._seen(actor, request.password), request.email.lower()
         _, taken = await store.taken(self._database, "", email)
         if taken:
             raise EmailTaken(path="$.email")
@@ -163,6 +162,7 @@ class AccountsService:
             if not await self._replace_password(tx, account, new, now_us):
                 raise WrongPassword
             await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
+            await challenges.end_all(tx, account.id)
             ended = await stored_sessions.end_all(tx, account.id, now_us, kept=actor.session_id)
             await tx.publish(letter_due(account, "password_changed"))
             await self._audit.record(tx, actor, "password_changed", account.id)
@@ -205,12 +205,11 @@ class AccountsService:
     # Leaving
 
     async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
-        account = await self._leaving(actor, request.password)
+        account = await self._seen(actor, request.password)
         nameless, now_us, erasure_id = model.nameless(account), self._clock(), new_id()
         async with self._database.transaction() as tx:
-            privileged = await grants.lock_privileged(tx)
-            owners = [user_id for user_id, roles in privileged.items() if OWNER in roles.split()]
-            if owners == [account.id]:
+            await grants.lock_privileged(tx)
+            if await grants.owners_with_access(tx) == {account.id}:
                 raise LastOwner
             if not await people.forget(tx, nameless, account.password_hash, now_us):
                 raise WrongPassword
@@ -248,7 +247,7 @@ class AccountsService:
             raise Unauthenticated
         return account
 
-    async def _leaving(self, actor: Actor, password: str) -> Account:
+    async def _seen(self, actor: Actor, password: str) -> Account:
         """The actor's account, proved by its password, or by a recent sign-in if it has none."""
         account = await self._me(actor)
         if account.password_hash:
@@ -257,8 +256,11 @@ class AccountsService:
         return account
 
     async def _proved(self, actor: Actor, password: str) -> Account:
-        """The actor's account. Raises WrongPassword, TooManyTries."""
+        """The actor's account. Raises WrongPassword, TooManyTries, StepUpRequired."""
         account = await self._me(actor)
+        if await ways_in.second_steps(self._database, account.id):
+            # Here the password is half of a proof: whoever has it and a session that was left open is not the owner.
+            await require_recent_authentication(self._database, actor, self._clock())
         await count_guess(self._database, account.id, self._clock())
         if not await self._passwords.verify(account.password_hash, password):
             raise WrongPassword

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth import PermissionChange
 from kaif.kernel.actor import Permission, UserId
-from kaif.services.auth.permissions import Permissions
+from kaif.services.auth.permissions import OWNER, Permissions
 from kaif.services.auth.store import Reads
 
 
@@ -31,9 +31,11 @@ async def drop(tx: Transaction, name: str) -> None:
 
 
 async def lock_roles(tx: Transaction, user_id: UserId) -> str | None:
-    """The roles of a person, held until the commit; None for nobody."""
+    """The roles of a person, held until the commit; None for nobody, and for who has left."""
     rows: list[tuple[str]] = await tx.fetch(
-        tuple, "SELECT roles FROM auth_users WHERE id = :user_id FOR UPDATE", user_id=user_id
+        tuple,
+        "SELECT roles FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE",
+        user_id=user_id,
     )
     return rows[0][0] if rows else None
 
@@ -44,6 +46,16 @@ async def lock_privileged(tx: Transaction) -> dict[UserId, str]:
         tuple, "SELECT id, roles FROM auth_users WHERE roles <> '' ORDER BY id FOR UPDATE"
     )
     return dict(rows)
+
+
+async def owners_with_access(tx: Transaction) -> set[UserId]:
+    """Of whom one must remain: an owner who is suspended can't even be restored without another. They stay as they are
+    while `lock_privileged` holds."""
+    rows: list[tuple[UserId, str]] = await tx.fetch(
+        tuple,
+        "SELECT id, roles FROM auth_users WHERE roles <> '' AND suspended_at_us IS NULL AND deleted_at_us IS NULL",
+    )
+    return {user_id for user_id, roles in rows if OWNER in roles.split()}
 
 
 async def set_roles(tx: Transaction, user_id: UserId, roles: str, now_us: int) -> None:

@@ -112,7 +112,7 @@ class RolesService:
                 raise PersonNotFound
             changes = []
             if request.role in roles.split():
-                if request.role == OWNER and sum(OWNER in held.split() for held in privileged.values()) == 1:
+                if request.role == OWNER and await grants.owners_with_access(tx) <= {request.user_id}:
                     raise LastOwner
                 roles = without_role(roles, request.role)
                 changes.append(await self._set_roles(tx, request.user_id, roles))
