@@ -74,11 +74,11 @@ class ApiKeysService:
             expires_at_us=now_us + request.days * DAY_US,
         )
         async with self._database.transaction() as tx:
-            await require_recent_authentication(tx, actor, now_us)
-            # Of two that are made at once the second one counts the first.
+            # Of two that are made at once the second one counts the first; and whoever ends the session holds this row.
             account = await store.locked_account(tx, actor.user_id)
             if account is None:
                 raise Unauthenticated
+            await require_recent_authentication(tx, actor, now_us)
             await self._make_room(tx, account.id, now_us)
             await stored_keys.add(tx, key, model.hash_of(secret))
             await tx.publish(model.letter_due(account, "api_key_made"))

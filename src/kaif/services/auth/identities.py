@@ -161,8 +161,8 @@ class IdentitiesService:
         provider_id, profile = await self._identified(actor, request, "sign_in")
         async with self._database.transaction() as tx:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
-            if known:
-                await identity_store.count_use(tx, known.id, profile.label, self._clock())
+            if known and not await identity_store.count_use(tx, known.id, profile.label, self._clock()):
+                known = None
         if known is None:
             raise await self._newcomer(provider_id, profile)
         return await self._enter(actor, await self._account(known.user_id))
@@ -223,6 +223,9 @@ class IdentitiesService:
         newcomer = Newcomer(provider_id, profile.subject, profile.label, "")
         try:
             async with self._database.transaction() as tx:
+                # Whoever leaves or ends the session at this moment holds the row: nothing slips in behind them.
+                if not await store.locked_account(tx, account.id):
+                    raise Unauthenticated
                 await require_recent_authentication(tx, actor, now_us)
                 linked = await self._link(tx, account, newcomer)
                 await tx.publish(letter_due(account, "service_linked", details={"service": linked.name}))
@@ -236,9 +239,6 @@ class IdentitiesService:
         known = await identity_store.find_identity(tx, newcomer.provider_id, newcomer.subject)
         if known:
             raise ServiceAlreadyLinked if known.user_id == account.id else IdentityTaken
-        # Whoever leaves the server at this moment is either gone by now, or takes the link along.
-        if not await store.locked_account(tx, account.id):
-            raise Unauthenticated
         if any(each.provider_id == newcomer.provider_id for each in await identity_store.identities(tx, account.id)):
             raise ServiceAlreadyLinked
         await identity_store.add_identity(tx, IdentityId(new_id()), account.id, newcomer, self._clock())

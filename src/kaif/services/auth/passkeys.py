@@ -97,6 +97,10 @@ class PasskeysService:
         name, now_us = _name_of(request.name), self._clock()
         try:
             async with self._database.transaction() as tx:
+                # Of two that are added at once the second one counts the first; and whoever ends the session holds this
+                # row, so that nothing slips in behind them.
+                if await store.locked_account(tx, actor.user_id) is None:
+                    raise Unauthenticated
                 await require_recent_authentication(tx, actor, now_us)
                 added = await self._add(tx, actor, name, request.credential, now_us)
         except AlreadyExists:
@@ -111,8 +115,6 @@ class PasskeysService:
         attested = await self._attest(tx, actor.user_id, given, now_us)
         if isinstance(attested, KaifError):
             return attested
-        # Of two that are added at once the second one counts the first.
-        await store.locked_account(tx, actor.user_id)
         await _not_too_many(tx, actor.user_id)
         transports = relying_party.known_transports(given.response.transports)
         credential = credentials.new_credential(PasskeyId(new_id()), actor.user_id, name, transports, attested, now_us)

@@ -186,6 +186,10 @@ class AuthService:
         challenge, now_us = secrets.token_urlsafe(32), self._clock()
         expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
         async with self._database.transaction() as tx:
+            # As for a session: whoever changes the password ends the challenges that are there.
+            now = await store.locked_account(tx, account.id)
+            if now is None or now.password_hash != account.password_hash:
+                raise InvalidCredentials
             await challenges.add(tx, model.hash_of(challenge), account.id, now_us, expires_at_us)
         return challenge
 

@@ -108,12 +108,17 @@ class WalletsService:
             return await self._proofs.begin(tx, "link", account.id, request, statement, now_us)
 
     async def link_wallet(self, actor: Actor, request: GivenProof) -> Wallet:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        now_us = self._clock()
         try:
             async with self._database.transaction() as tx:
+                # Of two that are linked at once the second one counts the first; and whoever ends the session holds
+                # this row, so that nothing slips in behind them.
+                account = await self._locked(tx, actor)
                 await require_recent_authentication(tx, actor, now_us)
                 proved = await self._proofs.accept(tx, request.proof, "link", account.id, now_us)
-                linked = proved if isinstance(proved, KaifError) else await self._link(tx, actor, proved, now_us)
+                linked = (
+                    proved if isinstance(proved, KaifError) else await self._link(tx, actor, account, proved, now_us)
+                )
         except AlreadyExists:
             # Somebody links the same at this moment.
             raise WalletTaken from None
@@ -121,12 +126,16 @@ class WalletsService:
             raise linked
         return linked.wallet
 
-    async def _link(self, tx: Transaction, actor: Actor, proved: Proved, now_us: int) -> StoredWallet | KaifError:
-        """The proof is spent even when there is nothing to link, so the error is for after the transaction."""
-        # Of two that are linked at once the second one counts the first.
+    async def _locked(self, tx: Transaction, actor: Actor) -> Account:
         account = await store.locked_account(tx, actor.user_id)
         if account is None:
             raise Unauthenticated
+        return account
+
+    async def _link(
+        self, tx: Transaction, actor: Actor, account: Account, proved: Proved, now_us: int
+    ) -> StoredWallet | KaifError:
+        """The proof is spent even when there is nothing to link, so the error is for after the transaction."""
         if known := await wallet_store.find(tx, proved):
             return WalletAlreadyLinked() if known.user_id == account.id else WalletTaken()
         if len(await wallet_store.of_account(tx, account.id)) >= WALLETS_MAX:
