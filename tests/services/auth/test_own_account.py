@@ -303,6 +303,36 @@ async def test_requests_within_a_minute_send_one_letter(home: Home) -> None:
     assert await subjects(home, OWNER) == ["Welcome. Please confirm your e-mail address", "A new password"]
 
 
+async def test_whoever_asks_without_end_can_not_take_the_links_of_the_owner_away(home: Home) -> None:
+    await home.owner_and("anna")
+    for number in range(10):
+        await forget(home, OWNER)
+        await home.letter(OWNER, number + 2)
+        home.now_us += MINUTE_US
+    for _ in range(10):
+        await forget(home, OWNER)
+        home.now_us += MINUTE_US
+    await forget(home, ANNA)
+
+    # The requests are heeded in their order.
+    await home.letter(ANNA, 2)
+    assert len(await home.letters(OWNER)) == 11
+    await reset(home, await home.token(OWNER, 11))
+
+
+async def test_an_hour_later_there_are_letters_again(home: Home) -> None:
+    await home.owner_and("anna")
+    for number in range(10):
+        await forget(home, OWNER)
+        await home.letter(OWNER, number + 2)
+        home.now_us += MINUTE_US
+
+    home.now_us += 50 * MINUTE_US
+    await forget(home, OWNER)
+
+    assert await home.token(OWNER, 12)
+
+
 async def test_of_an_unknown_address_nothing_is_said_and_nothing_sent(home: Home) -> None:
     await home.owner_and("anna")
 

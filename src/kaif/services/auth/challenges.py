@@ -8,7 +8,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
 
-Purpose = Literal["sign_in", "step_up"]
+Purpose = Literal["sign_in", "step_up", "reset"]
 
 # Ten in an hour: at three codes that fit of a million, a year of guessing finds one in four accounts whose
 # password is known already; people who mistype need fewer.
@@ -86,6 +86,22 @@ async def count_guess(tx: Transaction, user_id: UserId, purpose: Purpose, now_us
     )
     tries, since_us = rows[0]
     return 0 if tries <= TRIES_MAX else since_us + TRIES_WINDOW_US - now_us
+
+
+async def had_all_tries(reads: Reads, user_id: UserId, purpose: Purpose, now_us: int) -> bool:
+    """Whether the next one would have to wait; it is not counted."""
+    rows = await reads.fetch(
+        tuple,
+        """
+        SELECT 1 FROM auth_tries
+        WHERE user_id = :user_id AND purpose = :purpose AND tries >= :tries_max AND since_us > :lapsed_us
+        """,
+        user_id=user_id,
+        purpose=purpose,
+        tries_max=TRIES_MAX,
+        lapsed_us=now_us - TRIES_WINDOW_US,
+    )
+    return bool(rows)
 
 
 async def forget_guesses(tx: Transaction, user_id: UserId, purpose: Purpose) -> None:

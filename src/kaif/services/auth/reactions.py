@@ -8,7 +8,7 @@ from kaif.engines.mail import Mail, Postponed
 from kaif.interfaces.auth.accounts import LetterDue, LetterPostponed, PasswordForgotten
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock
-from kaif.services.auth import erasure_store, links, model, store
+from kaif.services.auth import challenges, erasure_store, links, model, store
 from kaif.services.auth.letters import Letters
 
 # A mail server that is down is waited for as other mail servers would, for three days (RFC 5321, 4.5.4.1); what it
@@ -48,8 +48,13 @@ class Reactions:
         account = await store.find_by_login(self._database, event.email)
         if account is None or account.email != event.email:
             return
+        now_us = self._clock()
         async with self._database.transaction() as tx:
+            # A stranger who asks without end would fill the mailbox, and take each link's place before it is opened.
+            if await challenges.had_all_tries(tx, account.id, "reset", now_us):
+                return
             # No link is made within a minute of another, so that repeating this sends no second letter.
-            link_id = await links.issue(tx, account.id, links.RESET, account.email, self._clock())
+            link_id = await links.issue(tx, account.id, links.RESET, account.email, now_us)
             if link_id:
+                await challenges.count_guess(tx, account.id, "reset", now_us)
                 await tx.publish(model.letter_due(account, "reset", link_id))
