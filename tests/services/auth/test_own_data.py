@@ -13,6 +13,7 @@ from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.accounts import ChangeEmail, DeleteAccount
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.own_data import ErasureNotFound, GetErasure
+from kaif.interfaces.auth.sessions import Restore, Suspend
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import MINUTE_US
@@ -201,3 +202,18 @@ async def test_whoever_has_no_password_leaves_soon_after_a_sign_in(home: Home) -
     home.now_us -= 2 * MINUTE_US
 
     assert await home.accounts.delete_account(actor_of(anna), DeleteAccount())
+
+
+async def test_the_history_does_not_tell_from_where_an_operator_acted(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    operator = msgspec.structs.replace(actor_of(owner), address="198.51.100.23")
+    await home.sessions.suspend(operator, Suspend(anna.user.id))
+    await home.sessions.restore(operator, Restore(anna.user.id))
+    there = Actor(address="203.0.113.7")
+    again = await log_in(home.auth, "anna", asking=there)
+
+    history = (await home.own_data.export_own_data(actor_of(again), Nothing())).history
+
+    addresses = {entry.action: entry.details.get("address") for entry in reversed(history)}
+    assert addresses["account_suspended"] is None
+    assert addresses["signed_in"] == "203.0.113.7"

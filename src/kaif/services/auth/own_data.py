@@ -1,11 +1,13 @@
 """What people can learn of their own data: all that auth holds, and what has become of it after they left."""
 
+import msgspec
+
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.auth.audit import ListAudit
+from kaif.interfaces.auth.audit import Audited, ListAudit
 from kaif.interfaces.auth.factors import SecondFactorState
 from kaif.interfaces.auth.own_data import Erasure, ErasureNotFound, GetErasure, OwnAuthData
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import (
@@ -54,7 +56,7 @@ class OwnDataService:
             linked_services=[each.identity for each in await identity_store.identities(database, account.id)],
             open_links=await links.still_open(database, account.id, now_us),
             allowed_applications=[consent.allowed_application for consent in consents],
-            history=[link.audited for link in history],
+            history=[_seen_by(account.id, link.audited) for link in history],
         )
 
     async def get_erasure(self, actor: Actor, request: GetErasure) -> Erasure:
@@ -62,3 +64,11 @@ class OwnDataService:
         if erasure is None:
             raise ErasureNotFound
         return erasure
+
+
+def _seen_by(person: UserId, entry: Audited) -> Audited:
+    """Without the place from which somebody else, such as an operator, did it: that is theirs."""
+    if entry.actor_id in (person, NOBODY.user_id):
+        return entry
+    details = {name: value for name, value in entry.details.items() if name != "address"}
+    return msgspec.structs.replace(entry, details=details)
