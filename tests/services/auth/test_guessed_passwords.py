@@ -11,6 +11,7 @@ from kaif.interfaces.auth.accounts import ChangePassword
 from kaif.interfaces.auth.factors import TooManyTries
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import MINUTE_US, SECOND_US
+from kaif.services.auth import attempts, sign_in_guard
 from kaif.services.auth.pacing import ACCOUNT, MEMORY_US, NETWORK, PAIR, Pace
 
 HOME = Actor(address="203.0.113.7", agent="curl/8")
@@ -228,3 +229,15 @@ async def guess_within(home: Home, tokens: Tokens) -> str:
     except Exception as error:
         return str(getattr(error, "code", error))
     return "changed"
+
+
+async def test_what_no_longer_counts_is_forgotten_faster_than_strangers_can_add_to_it(home: Home) -> None:
+    # Three from each sign-in of a stranger, since the last time that they were cleared up.
+    async with home.database.transaction() as tx:
+        lapsed = [(f"stranger-{number}", 1, 0) for number in range(3 * sign_in_guard.FORGET_EVERY)]
+        await tx.insert("auth_attempts", ("subject", "failures", "last_us"), lapsed)
+
+    async with home.database.transaction() as tx:
+        await attempts.forget_lapsed(tx, home.now_us)
+
+    assert await home.database.fetch(tuple, "SELECT subject FROM auth_attempts") == []

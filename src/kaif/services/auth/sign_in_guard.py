@@ -22,7 +22,7 @@ from kaif.services.auth.model import Account
 from kaif.services.auth.pacing import ACCOUNT, NETWORK, PAIR
 from kaif.services.auth.stepping_up import too_many_tries
 
-_FORGET_EVERY = 100
+FORGET_EVERY = 100
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -51,7 +51,8 @@ class SignInGuard:
         """
         await self._forget_lapsed()
         network = network_of(actor.address)
-        known = account is not None and await stored_sessions.is_known(self._database, account.id, network)
+        # Asked for nobody as well: both take as long.
+        known = await stored_sessions.is_known(self._database, account.id if account else NO_ONE, network)
         attempt = self._attempt(account.id if account else login, network, foreign=not known)
         own_us, strangers_us = await self._try(actor, attempt, self._clock(), vouched=False)
         if strangers_us and not own_us and await self._captcha.lifts_suspicion(captcha):
@@ -92,7 +93,7 @@ class SignInGuard:
                 await attempts.take_back(tx, attempt.network, 1)
 
     async def _forget_lapsed(self) -> None:
-        if next(self._turns) % _FORGET_EVERY == 0:
+        if next(self._turns) % FORGET_EVERY == 0:
             async with self._database.transaction() as tx:
                 await attempts.forget_lapsed(tx, self._clock())
 
