@@ -267,6 +267,7 @@ async def test_all_sessions_end_at_once_and_the_account_signs_in_again(home: Hom
 
 async def test_after_a_forced_reset_only_the_letter_opens_the_account(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
     key = await add_passkey(home, anna)
 
     await force_reset(home, owner, anna)
@@ -288,6 +289,7 @@ async def test_after_a_forced_reset_only_the_letter_opens_the_account(home: Home
 
 async def test_a_forced_reset_keeps_the_second_factor(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
     app = await turn_on(home, anna)
     await force_reset(home, owner, anna)
     await home.accounts.reset_password(NOBODY, ResetPassword(await home.token("anna@example.org", 2), NEW_PASSWORD))

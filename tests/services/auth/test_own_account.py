@@ -46,6 +46,7 @@ from kaif.interfaces.auth.accounts import (
     PasswordTooObvious,
     ResetPassword,
 )
+from kaif.interfaces.auth.factors import TooManyTries
 from kaif.interfaces.auth.roles import LastOwner
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US, MINUTE_US
@@ -221,6 +222,21 @@ async def test_a_changed_password_stops_a_change_of_address_that_somebody_asked_
 
     with pytest.raises(LinkSpent):
         await confirm(home, token)
+
+
+async def test_no_account_fills_the_mailboxes_of_strangers(home: Home) -> None:
+    tokens = await set_up(home.auth)
+    for number in range(5):
+        await home.accounts.resend_confirmation(actor_of(tokens), Nothing())
+        await home.accounts.change_email(actor_of(tokens), ChangeEmail(f"stranger-{number}@example.org", PASSWORD))
+
+    with pytest.raises(TooManyTries):
+        await home.accounts.change_email(actor_of(tokens), ChangeEmail("one-more@example.org", PASSWORD))
+    with pytest.raises(TooManyTries):
+        await home.accounts.resend_confirmation(actor_of(tokens), Nothing())
+
+    home.now_us += 60 * MINUTE_US
+    await home.accounts.resend_confirmation(actor_of(tokens), Nothing())
 
 
 # A forgotten password

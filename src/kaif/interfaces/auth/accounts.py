@@ -169,13 +169,16 @@ class Accounts(Protocol):
         ...
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
-        """Send the link again; earlier ones stop working. Nothing happens when the address is confirmed."""
+        """Send the link again; earlier ones stop working. Nothing happens when the address is confirmed.
+
+        Raises TooManyTries (in `factors`) after ten letters in an hour to addresses that are not confirmed.
+        """
         ...
 
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
         """Send a link to the new address, and word of it to the old one; until it is opened nothing changes.
 
-        Raises WrongPassword, StepUpRequired (in `factors`), EmailTaken, Busy.
+        Raises WrongPassword, StepUpRequired (in `factors`), EmailTaken, Busy; TooManyTries as `resend_confirmation`.
         """
         ...
 

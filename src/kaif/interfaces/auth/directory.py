@@ -119,7 +119,8 @@ class Directory(Protocol):
     async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:
         """Make the password useless, end all sessions, and send a link for a new password.
 
-        Until there is one nothing opens the account, no passkey either; second factors stay what they were. Raises
+        Until there is one nothing opens the account, no passkey either; second factors stay what they were if the
+        address had been confirmed (see `reset_password` in `accounts`). Raises
         StepUpRequired (in `factors`).
         """
         ...

@@ -48,7 +48,7 @@ from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due
 from kaif.services.auth.passwords import Passwords, normalised
-from kaif.services.auth.stepping_up import count_guess, require_recent_authentication
+from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.tokens import Signer
 
 
@@ -98,6 +98,7 @@ class AccountsService:
         account = await self._me(actor)
         if account.email_confirmed_at_us is None:
             async with self._database.transaction() as tx:
+                await self._count_letter(tx, account)
                 link_id = await links.issue(tx, account.id, CONFIRM, account.email, self._clock())
                 await tx.publish(letter_due(account, "confirm", link_id or ""))
         return Nothing()
@@ -108,10 +109,16 @@ class AccountsService:
         if taken:
             raise EmailTaken(path="$.email")
         async with self._database.transaction() as tx:
+            await self._count_letter(tx, account)
             link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
             await tx.publish(letter_due(account, "new_email", link_id or "", address=email))
             await tx.publish(letter_due(account, "email_change_asked"))
         return Nothing()
+
+    async def _count_letter(self, tx: Transaction, account: Account) -> None:
+        """It goes to what may be a stranger's address: no account fills mailboxes. Raises TooManyTries."""
+        if wait_us := await challenges.count_guess(tx, account.id, "letters", self._clock()):
+            raise too_many_tries(wait_us)
 
     # The password
 

@@ -8,7 +8,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
 
-Purpose = Literal["sign_in", "step_up", "reset"]
+Purpose = Literal["sign_in", "step_up", "reset", "letters"]
 
 # Ten in an hour: at three codes that fit of a million, a year of guessing finds one in four accounts whose
 # password is known already; people who mistype need fewer.
