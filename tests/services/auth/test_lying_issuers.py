@@ -447,7 +447,7 @@ async def test_an_error_of_the_issuers_is_told_by_its_code_alone(home: Home, pro
 async def test_the_code_is_redeemed_as_it_was_asked_for(home: Home, provider: Provider, liar: Liar) -> None:
     begun = await begin(home, provider)
     assert "code_challenge_method=S256" in begun.url and "response_type=code" in begun.url
-    assert "scope=openid+profile+email" in begun.url
+    assert "scope=openid+profile+email&" in begun.url
 
     with pytest.raises(RegistrationNeeded):
         await give(home, liar.grant(begun))
