@@ -14,8 +14,9 @@ from kaif.services.auth.model import Account, NewSession, search_words
 ACCOUNT = (
     "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
     " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, suspended_at_us, reset_required_at_us,"
-    " short_password"
+    " short_password, avatar_colour"
 )
+_PERSON = "id, username, display_name, avatar_colour"
 LAST_LETTER = "\U0010ffff"
 # For pages that have no cursor yet: greater than every id.
 AFTER_ALL_IDS = "z" * 27
@@ -122,14 +123,14 @@ async def set_password_hash(tx: Transaction, user_id: UserId, password_hash: str
 
 
 async def people(database: Database, ids: Sequence[UserId]) -> list[Person]:
-    return await database.fetch(Person, "SELECT id, username, display_name FROM auth_users WHERE id IN :ids", ids=ids)
+    return await database.fetch(Person, f"SELECT {_PERSON} FROM auth_users WHERE id IN :ids", ids=ids)
 
 
 async def people_with_word(database: Database, prefix: str, limit: int) -> list[Person]:
     return await database.fetch(
         Person,
-        """
-        SELECT id, username, display_name FROM auth_users
+        f"""
+        SELECT {_PERSON} FROM auth_users
         WHERE id IN (SELECT user_id FROM auth_words WHERE word >= :prefix AND word < :beyond)
         ORDER BY username LIMIT :limit
         """,
@@ -143,8 +144,8 @@ async def newest_people(database: Database, limit: int) -> list[Person]:
     # Ids are in the order of their making.
     return await database.fetch(
         Person,
-        """
-        SELECT id, username, display_name FROM auth_users WHERE deleted_at_us IS NULL ORDER BY id DESC LIMIT :limit
+        f"""
+        SELECT {_PERSON} FROM auth_users WHERE deleted_at_us IS NULL ORDER BY id DESC LIMIT :limit
         """,
         limit=limit,
     )
