@@ -71,6 +71,7 @@ async def test_the_operator_learns_what_to_register(home: Home, owner: Actor) ->
     ]
 
 
+@pytest.mark.asvs("13.3.1")
 async def test_a_secret_is_sealed_and_never_told(home: Home, owner: Actor, liar: Liar) -> None:
     added = await add_issuer(home, owner, liar.url)
     changed = await home.providers.change_provider(owner, ChangeProvider(added.id, client_secret="another-secret"))
