@@ -112,10 +112,13 @@ class Roles(Protocol):
 
     @repeatable
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
-        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn, StepUpRequired; granting twice is no error."""
+        """Let somebody hold the role; granting twice is no error.
+
+        Raises RoleNotFound, PersonNotFound, BeyondYourOwn, StepUpRequired (in `factors`).
+        """
         ...
 
     @repeatable
     async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
-        """Raises PersonNotFound, BeyondYourOwn, LastOwner; revoking twice is no error."""
+        """Take the role from somebody; revoking twice is no error. Raises PersonNotFound, BeyondYourOwn, LastOwner."""
         ...
