@@ -46,9 +46,9 @@ class StoredApplication(msgspec.Struct, frozen=True):
             homepage=self.homepage,
             created_at=as_datetime(self.created_at_us),
             changed_at=as_datetime(self.changed_at_us),
-            secret_renewed_at=None if self.secret_renewed_at_us is None else as_datetime(self.secret_renewed_at_us),
+            secret_renewed_at=as_datetime(self.secret_renewed_at_us),
             people=people,
-            used_at=None if used_at_us is None else as_datetime(used_at_us),
+            used_at=as_datetime(used_at_us),
         )
 
 

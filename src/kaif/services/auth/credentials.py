@@ -38,9 +38,10 @@ class Credential(msgspec.Struct, frozen=True):
 
     @property
     def passkey(self) -> Passkey:
-        used_at = None if self.last_used_at_us is None else as_datetime(self.last_used_at_us)
-        created_at, cloned = as_datetime(self.created_at_us), self.cloned_at_us is not None
-        return Passkey(self.id, self.name, created_at, used_at, bool(self.backed_up), cloned)
+        created_at, used_at = as_datetime(self.created_at_us), as_datetime(self.last_used_at_us)
+        return Passkey(
+            self.id, self.name, created_at, used_at, bool(self.backed_up), cloned=self.cloned_at_us is not None
+        )
 
     @property
     def descriptor(self) -> CredentialDescriptor:

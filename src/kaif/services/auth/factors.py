@@ -23,12 +23,12 @@ from kaif.interfaces.auth.passkeys import Assertion
 from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.kernel.errors import KaifError, Unauthenticated
+from kaif.kernel.errors import KaifError
 from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp, wallet_store
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.challenges import Purpose
-from kaif.services.auth.model import Account
+from kaif.services.auth.model import Account, present
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
@@ -62,7 +62,7 @@ class SecondFactorsService:
         return SecondFactorState(as_datetime(found.since_us) if found else None, left)
 
     async def begin_totp(self, actor: Actor, request: Nothing) -> TotpBegun:
-        account, secret = await self._account(actor.user_id), totp.new_secret()
+        account, secret = present(await self._accounts(actor.user_id)), totp.new_secret()
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             if await enrolments.find_totp(tx, account.id):
@@ -135,7 +135,7 @@ class SecondFactorsService:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         if refusal:
             raise refusal
-        return await self._open_session(actor, await self._account(user_id))
+        return await self._open_session(actor, present(await self._accounts(user_id)))
 
     async def _refusal(
         self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int
@@ -226,7 +226,7 @@ class SecondFactorsService:
             raise SessionEnded
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
         await count_guess(self._database, account.id, now_us)
         if not await self._passwords.verify(account.password_hash, request.password):
             raise WrongPassword(path="$.password")
@@ -245,12 +245,6 @@ class SecondFactorsService:
         found = await enrolments.find_totp(tx, user_id)
         step = totp.step_of(self._sealer.unseal(found.sealed_secret, user_id), digits, now_us) if found else None
         return step is not None and await enrolments.spend_step(tx, user_id, step)
-
-    async def _account(self, user_id: UserId) -> Account:
-        account = await self._accounts(user_id)
-        if account is None:
-            raise Unauthenticated
-        return account
 
 
 def _digits(code: str) -> str:

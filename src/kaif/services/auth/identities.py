@@ -44,7 +44,7 @@ from kaif.services.auth.asking import RETRY_AFTER_MS, SignInClient
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import Profile, Returned, StoredProvider
 from kaif.services.auth.identity_store import Newcomer, Purpose, StoredIdentity
-from kaif.services.auth.model import Account, letter_due
+from kaif.services.auth.model import Account, letter_due, present
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.store import Claim
@@ -165,7 +165,7 @@ class IdentitiesService:
                 await identity_store.count_use(tx, known.id, profile.label, self._clock())
         if known is None:
             raise await self._newcomer(provider_id, profile)
-        return await self._enter(actor, await self._account(known.user_id))
+        return await self._enter(actor, present(await self._accounts(known.user_id)))
 
     async def _newcomer(self, provider_id: ProviderId, profile: Profile) -> KaifError:
         """What somebody is told whom nobody here knows."""
@@ -216,7 +216,7 @@ class IdentitiesService:
         return IdentityList([identity.identity for identity in found])
 
     async def link_identity(self, actor: Actor, request: ServiceAnswer) -> Identity:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
         # Before the state is spent, so that whoever proves themselves now can go on.
         await require_recent_authentication(self._database, actor, now_us)
         provider_id, profile = await self._identified(actor, request, "link")
@@ -248,7 +248,7 @@ class IdentitiesService:
         return linked
 
     async def unlink_identity(self, actor: Actor, request: GivenIdentity) -> Nothing:
-        account = await self._account(actor.user_id)
+        account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             await ways_in.require_another(tx, actor.user_id, request.identity_id)
@@ -283,9 +283,3 @@ class IdentitiesService:
         if provider is None or not provider.enabled:
             raise ServiceNotFound
         return provider
-
-    async def _account(self, user_id: UserId) -> Account:
-        account = await self._accounts(user_id)
-        if account is None or account.deleted_at_us is not None:
-            raise Unauthenticated
-        return account

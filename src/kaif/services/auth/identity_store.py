@@ -36,8 +36,7 @@ class StoredIdentity(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> Identity:
-        used_at = None if self.last_used_at_us is None else as_datetime(self.last_used_at_us)
-        linked_at = as_datetime(self.linked_at_us)
+        linked_at, used_at = as_datetime(self.linked_at_us), as_datetime(self.last_used_at_us)
         return Identity(
             self.id, self.provider_id, self.kind, self.name, self.label, bool(self.enabled), linked_at, used_at
         )

@@ -10,6 +10,7 @@ from kaif.interfaces.auth.accounts import LetterDue, LetterKind
 from kaif.interfaces.auth.sessions import DeviceKind, Session
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
+from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.text import clean_name
 from kaif.services.auth.devices import device_of, network_of
 
@@ -132,6 +133,13 @@ def nameless(account: Account) -> Account:
     """What remains of an account that was deleted. Nobody can register this name, nor this for an address."""
     gone = f"deleted-{account.id}"
     return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us)
+
+
+def present(account: Account | None) -> Account:
+    """Raises Unauthenticated for nobody, and for whoever has left."""
+    if account is None or account.deleted_at_us is not None:
+        raise Unauthenticated
+    return account
 
 
 def letter_due(

@@ -22,7 +22,7 @@ from kaif.interfaces.auth.providers import (
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.kernel.text import clean_name
+from kaif.kernel.text import name_of
 from kaif.services.auth import authorization, identity_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import PRESETS, StoredProvider
@@ -80,7 +80,7 @@ class ProvidersService:
         return StoredProvider(
             provider_id,
             request.kind,
-            _name_of(request.name or preset.name),
+            name_of(request.name or preset.name, BadProviderName),
             issuer,
             request.client_id,
             self._sealed(request.client_secret, provider_id),
@@ -108,7 +108,7 @@ class ProvidersService:
     def _changed(self, before: StoredProvider, request: ChangeProvider) -> StoredProvider:
         changes: dict[str, object] = {}
         if request.name is not None:
-            changes["name"] = _name_of(request.name or authorization.preset(before.kind).name)
+            changes["name"] = name_of(request.name or authorization.preset(before.kind).name, BadProviderName)
         if request.client_id is not None:
             changes["client_id"] = request.client_id
         if request.client_secret is not None:
@@ -168,10 +168,3 @@ def _told(provider: StoredProvider) -> dict[str, object]:
         "client_id": provider.client_id,
         "enabled": bool(provider.enabled),
     }
-
-
-def _name_of(given: str) -> str:
-    name = clean_name(given)
-    if name is None:
-        raise BadProviderName(path="$.name")
-    return name

@@ -41,7 +41,6 @@ from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.interfaces.auth.wallets import RegisterByWallet
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.admission import Admission, Admitted
@@ -279,10 +278,7 @@ class AuthService:
         return Tokens(account.user(permissions), access_token, refresh_token, ACCESS_TOKEN_SECONDS)
 
     async def get_me(self, actor: Actor, request: Nothing) -> User:
-        account = await self._accounts(actor.user_id)
-        if account is None:
-            raise Unauthenticated
-        return account.user(actor.permissions)
+        return model.present(await self._accounts(actor.user_id)).user(actor.permissions)
 
     async def find_people(self, actor: Actor, request: FindPeople) -> People:
         prefix = request.query.strip().casefold()[: model.WORD_CHARS_MAX]

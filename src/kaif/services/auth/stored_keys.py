@@ -34,7 +34,7 @@ class StoredKey(msgspec.Struct, frozen=True):
             scopes=[Scope(scope) for scope in self.scopes.split()],
             created_at=as_datetime(self.created_at_us),
             expires_at=as_datetime(self.expires_at_us),
-            last_used_at=None if self.used_at_us is None else as_datetime(self.used_at_us),
+            last_used_at=as_datetime(self.used_at_us),
             last_used_from=self.used_from,
         )
 

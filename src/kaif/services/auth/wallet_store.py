@@ -28,8 +28,8 @@ class StoredWallet(msgspec.Struct, frozen=True):
 
     @property
     def wallet(self) -> Wallet:
-        used_at = None if self.used_at_us is None else as_datetime(self.used_at_us)
-        return Wallet(self.id, self.chain, shown(self.chain, self.address), as_datetime(self.linked_at_us), used_at)
+        linked_at, used_at = as_datetime(self.linked_at_us), as_datetime(self.used_at_us)
+        return Wallet(self.id, self.chain, shown(self.chain, self.address), linked_at, used_at)
 
 
 class Asked(msgspec.Struct, frozen=True):
