@@ -28,12 +28,12 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import ID_FORM, new_id
 from kaif.services.auth import applications_store, model, openid_store, redirects, store, ways_in
-from kaif.services.auth.application_tokens import Stamps, new_secret
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authorization_requests import AuthorizationRequest, Refusal, parameters_of, read
 from kaif.services.auth.openid_store import Code
 from kaif.services.auth.signing_keys import SigningKeys
+from kaif.services.auth.stamps import Stamps
 from kaif.services.auth.tokens import Signer
 
 
@@ -190,7 +190,7 @@ class AuthorizationsService:
         return await applications_store.allowed(tx, present.account.id, asked.application.id)
 
     async def _new_code(self, tx: Transaction, asked: Asked, wanted: AuthorizationRequest, present: Present) -> str:
-        code, now_us = new_secret(), self._clock()
+        code, now_us = model.new_secret(), self._clock()
         stored = Code(
             code_hash=model.hash_of(code),
             grant_id=new_id(),

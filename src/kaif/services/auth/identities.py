@@ -1,7 +1,6 @@
 """Signing in, linking and proving oneself by a service elsewhere; a transaction before it is asked, one after."""
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -103,7 +102,7 @@ class IdentitiesService:
         return any(identity.provider_id == provider_id for identity in found)
 
     async def _begin(self, provider: StoredProvider, purpose: Purpose, user_id: UserId) -> Authorization:
-        state, secret, now_us = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._clock()
+        state, secret, now_us = model.new_secret(), model.new_secret(), self._clock()
         asked = authorization.asked(self._key, state, self._redirect_uri)
         url = await self._patiently(self._clients[provider.kind].authorization_url(provider, asked))
         expires_at_us = now_us + AUTHORIZATION_SECONDS * SECOND_US
@@ -171,7 +170,7 @@ class IdentitiesService:
         """What somebody is told whom nobody here knows."""
         if profile.email and (await store.taken(self._database, "", profile.email))[1]:
             return LinkInSettings()
-        ticket, now_us = secrets.token_urlsafe(32), self._clock()
+        ticket, now_us = model.new_secret(), self._clock()
         verified_email = profile.email if profile.email_verified else ""
         newcomer = Newcomer(provider_id, profile.subject, profile.label, verified_email)
         expires_at_us = now_us + REGISTRATION_SECONDS * SECOND_US
@@ -265,7 +264,7 @@ class IdentitiesService:
 
     async def prove_by_service(self, actor: Actor, request: ServiceAnswer) -> ServiceProof:
         provider_id, profile = await self._identified(actor, request, "step_up")
-        challenge, now_us = secrets.token_urlsafe(32), self._clock()
+        challenge, now_us = model.new_secret(), self._clock()
         async with self._database.transaction() as tx:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
             if known is None or known.user_id != actor.user_id:

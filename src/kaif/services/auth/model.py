@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 
 import msgspec
 
@@ -172,9 +173,14 @@ def session_of(refresh_token: str) -> SessionId:
     return SessionId(refresh_token.partition(".")[0])
 
 
-def hash_of(token: str) -> str:
-    """Of a refresh token or a challenge: 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def new_secret() -> str:
+    """A text of 256 random bits: whoever has it was given it."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_of(secret: str) -> str:
+    """All that the database keeps of such a text: what can't be guessed needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def same_code(given: str, expected: str) -> bool:

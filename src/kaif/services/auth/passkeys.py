@@ -1,9 +1,6 @@
 """What one can do with passkeys; each method is one transaction, and a sign-in opens its session in another."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
-
-from webauthn.helpers import bytes_to_base64url
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
@@ -48,7 +45,6 @@ from kaif.services.auth.stepping_up import require_recent_authentication
 
 OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
 
-RANDOM_BYTES = 32
 TIMEOUT_MS = CEREMONY_SECONDS * 1000
 KEY_PARAMETERS = [KeyParameters("public-key", int(algorithm)) for algorithm in relying_party.ALGORITHMS]
 SELECTION = AuthenticatorSelection("required", require_resident_key=True, user_verification="required")
@@ -80,7 +76,7 @@ class PasskeysService:
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             known = await _not_too_many(tx, account.id)
-            handle = await credentials.user_handle(tx, account.id, _random())
+            handle = await credentials.user_handle(tx, account.id, model.new_secret())
             challenge = await self._begin(tx, "registration", account.id)
         return CreationOptions(
             challenge=challenge,
@@ -188,7 +184,7 @@ class PasskeysService:
 
     async def _begin(self, tx: Transaction, purpose: Purpose, user_id: UserId) -> str:
         """The challenge."""
-        challenge, now_us = _random(), self._clock()
+        challenge, now_us = model.new_secret(), self._clock()
         expires_at_us = now_us + CEREMONY_SECONDS * SECOND_US
         await credentials.begin_ceremony(tx, model.hash_of(challenge), purpose, user_id, now_us, expires_at_us)
         return challenge
@@ -204,7 +200,3 @@ async def _not_too_many(tx: Transaction, user_id: UserId) -> list[Credential]:
     if len(known) >= PASSKEYS_MAX:
         raise TooManyPasskeys
     return known
-
-
-def _random() -> str:
-    return bytes_to_base64url(secrets.token_bytes(RANDOM_BYTES))

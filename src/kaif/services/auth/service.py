@@ -1,7 +1,5 @@
 """What one can do with accounts and sessions; each method is one transaction."""
 
-import secrets
-
 import msgspec
 
 from kaif.engines.cache import Cache
@@ -50,6 +48,7 @@ from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
+from kaif.services.auth.refresh_tokens import RefreshTokens
 from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
@@ -78,6 +77,7 @@ class AuthService:
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
         self._captcha, self._admission, self._setup_code = captcha, admission, setup_code
         self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
+        self._refresh_tokens = RefreshTokens(signer.key_for("refresh tokens"))
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -182,7 +182,7 @@ class AuthService:
         return await self.open_session(actor, account)
 
     async def _new_challenge(self, account: Account) -> str:
-        challenge, now_us = secrets.token_urlsafe(32), self._clock()
+        challenge, now_us = model.new_secret(), self._clock()
         expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
         async with self._database.transaction() as tx:
             await challenges.add(tx, model.hash_of(challenge), account.id, now_us, expires_at_us)
@@ -203,7 +203,7 @@ class AuthService:
 
     async def open_session(self, actor: Actor, account: Account, *, is_first: bool = False) -> Tokens:
         """For someone who has proved who they are."""
-        refresh_token, now_us = self._signer.new_refresh_token(SessionId(new_id())), self._clock()
+        refresh_token, now_us = self._refresh_tokens.new(new_id()), self._clock()
         session = model.new_session(actor, account.id, refresh_token, now_us)
         async with self._database.transaction() as tx:
             # First of all, as a suspension does: whichever of the two comes second sees what the other did.
@@ -230,7 +230,7 @@ class AuthService:
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
-        refresh_token = self._signer.new_refresh_token(session_id)
+        refresh_token = self._refresh_tokens.new(session_id)
         async with self._database.transaction() as tx:
             user_id = await store.rotate_session(
                 tx,
@@ -242,7 +242,7 @@ class AuthService:
                 model.SESSION_LIFETIME_US,
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
-            was_good = user_id is None and self._signer.has_made(request.refresh_token)
+            was_good = user_id is None and self._refresh_tokens.renewed_by(request.refresh_token) is not None
             stolen_from = await store.end_session(tx, session_id, now_us) if was_good else None
             if stolen_from:
                 await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)

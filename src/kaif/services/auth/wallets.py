@@ -1,6 +1,5 @@
 """What one can do with wallets; each method is one transaction, and a sign-in opens its session in another."""
 
-import secrets
 from collections.abc import Awaitable, Callable
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
@@ -161,7 +160,7 @@ class WalletsService:
 
 
 async def _new_ticket(tx: Transaction, proved: Proved, now_us: int) -> str:
-    ticket = secrets.token_urlsafe(32)
+    ticket = model.new_secret()
     expires_at_us = now_us + WALLET_REGISTRATION_SECONDS * SECOND_US
     await wallet_store.keep_ticket(tx, model.hash_of(ticket), proved, now_us, expires_at_us)
     return ticket
