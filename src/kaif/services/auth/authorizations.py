@@ -27,7 +27,7 @@ from kaif.interfaces.auth.openid import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import ID_FORM, new_id
-from kaif.services.auth import applications_store, model, openid_store, redirects, store, ways_in
+from kaif.services.auth import applications_store, model, openid_store, redirects, store, stored_sessions, ways_in
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authorization_requests import AuthorizationRequest, Refusal, parameters_of, read
@@ -151,7 +151,7 @@ class AuthorizationsService:
         account = await self._accounts(actor.user_id) if actor.user_id else None
         if account is None or account.deleted_at_us is not None:
             return None
-        authenticated_at_us = await store.find_authentication(self._database, actor.user_id, actor.session_id)
+        authenticated_at_us = await stored_sessions.find_authentication(self._database, actor.user_id, actor.session_id)
         if authenticated_at_us is None:
             return None
         shown = Account(account.id, account.username, account.display_name, account.email)
@@ -183,7 +183,7 @@ class AuthorizationsService:
         """What the person has allowed so far; None when they are no longer signed in. Both hold until the commit."""
         if not await openid_store.is_alive(tx, actor.user_id):
             return None
-        if await store.find_authentication(tx, actor.user_id, actor.session_id) is None:
+        if await stored_sessions.find_authentication(tx, actor.user_id, actor.session_id) is None:
             return None
         if await applications_store.locked(tx, asked.application.id) is None:
             raise ApplicationUnknown

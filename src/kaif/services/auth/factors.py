@@ -24,7 +24,7 @@ from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp, wallet_store
+from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, stored_sessions, totp, wallet_store
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.challenges import Purpose
@@ -78,7 +78,7 @@ class SecondFactorsService:
                 await self._turn_on(tx, actor.user_id, _digits(request.code), now_us)
                 await self._keep_recovery_codes(tx, actor.user_id, codes)
                 # They were opened by a password alone, which no longer proves a person.
-                await store.age_other_authentications(tx, actor.user_id, actor.session_id)
+                await stored_sessions.age_other_authentications(tx, actor.user_id, actor.session_id)
                 await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
         except AlreadyExists:
             # It was begun while another window confirmed.
@@ -169,7 +169,7 @@ class SecondFactorsService:
         now_us = self._clock()
         async with self._database.transaction() as tx:
             proved = await self._assertions.accept(tx, actor, credential, "step_up", now_us, actor.user_id)
-            renewed = not isinstance(proved, KaifError) and await store.renew_authentication(
+            renewed = not isinstance(proved, KaifError) and await stored_sessions.renew_authentication(
                 tx, actor.user_id, actor.session_id, now_us
             )
         if isinstance(proved, KaifError):
@@ -222,7 +222,7 @@ class SecondFactorsService:
     async def _renew(self, tx: Transaction, actor: Actor, now_us: int) -> None:
         """The person has just been seen in this session. Raises SessionEnded."""
         await challenges.forget_guesses(tx, actor.user_id, "step_up")
-        if not await store.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
+        if not await stored_sessions.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
             raise SessionEnded
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:

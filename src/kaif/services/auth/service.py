@@ -215,11 +215,11 @@ class AuthService:
                 raise InvalidCredentials
             if now.reset_required_at_us is not None:
                 raise PasswordResetRequired
-            await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
+            await stored_sessions.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
             unseen = await stored_sessions.remember_device(tx, session)
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
-            await store.add_session(tx, session, device_was_new=was_new)
+            await stored_sessions.add(tx, session, device_was_new=was_new)
             # An address that nobody has proved may be a stranger's, who has no part in this.
             if was_new and now.email_confirmed_at_us:
                 await tx.publish(model.letter_due(now, "new_device", details=session.details))
@@ -232,7 +232,7 @@ class AuthService:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
         refresh_token = self._refresh_tokens.new(session_id)
         async with self._database.transaction() as tx:
-            user_id = await store.rotate_session(
+            user_id = await stored_sessions.rotate(
                 tx,
                 session_id,
                 model.hash_of(request.refresh_token),
@@ -243,7 +243,7 @@ class AuthService:
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._refresh_tokens.renewed_by(request.refresh_token) is not None
-            stolen_from = await store.end_session(tx, session_id, now_us) if was_good else None
+            stolen_from = await stored_sessions.end(tx, session_id, now_us) if was_good else None
             if stolen_from:
                 await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)
         if stolen_from:
@@ -258,7 +258,7 @@ class AuthService:
         if session_id is None:
             return Nothing()
         async with self._database.transaction() as tx:
-            user_id = await store.end_session(tx, session_id, self._clock())
+            user_id = await stored_sessions.end(tx, session_id, self._clock())
             if user_id:
                 await self._audit.record(tx, actor, "signed_out", user_id, session=session_id)
         if user_id:
@@ -269,7 +269,7 @@ class AuthService:
         """The actor's, or the one whose current refresh token was given: a session's id alone ends nothing."""
         if actor.session_id:
             return actor.session_id
-        return await store.find_session(self._database, model.hash_of(request.refresh_token))
+        return await stored_sessions.find(self._database, model.hash_of(request.refresh_token))
 
     async def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         permissions = permitted(account.roles.split(), await grants.own_roles(self._database) if account.roles else {})
@@ -300,7 +300,7 @@ class AuthService:
 
     async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
         since_us = self._clock() - ACCESS_TOKEN_SECONDS * SECOND_US
-        ended = await store.ended_since(self._database, since_us)
+        ended = await stored_sessions.ended_since(self._database, since_us)
         return Withdrawn(ended, await grants.changed_since(self._database, since_us))
 
 
