@@ -8,12 +8,7 @@ from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.authorization_requests import as_scopes
-from kaif.services.auth.store import Reads
-
-_COLUMNS = (
-    "id, name, kind, redirect_uris, scopes, id_token_algorithm, homepage, secret_hash, created_at_us, changed_at_us,"
-    " secret_renewed_at_us"
-)
+from kaif.services.auth.store import Reads, columns_of, insert
 
 
 class StoredApplication(msgspec.Struct, frozen=True):
@@ -50,6 +45,9 @@ class StoredApplication(msgspec.Struct, frozen=True):
             people=people,
             used_at=as_datetime(used_at_us),
         )
+
+
+_COLUMNS = columns_of(StoredApplication)
 
 
 class Consent(msgspec.Struct, frozen=True):
@@ -109,9 +107,7 @@ async def count(tx: Transaction) -> int:
 
 
 async def add(tx: Transaction, application: StoredApplication) -> None:
-    await tx.insert(
-        "auth_applications", tuple(_COLUMNS.replace(" ", "").split(",")), [msgspec.structs.astuple(application)]
-    )
+    await insert(tx, "auth_applications", application)
 
 
 async def change(tx: Transaction, application: StoredApplication) -> None:

@@ -11,11 +11,6 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.errors import KaifError
 from kaif.services.auth.model import Account, search_words
 
-ACCOUNT = (
-    "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
-    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, suspended_at_us, reset_required_at_us,"
-    " short_password"
-)
 LAST_LETTER = "\U0010ffff"
 # For pages that have no cursor yet: greater than every id.
 AFTER_ALL_IDS = "z" * 27
@@ -25,6 +20,19 @@ class Reads(Protocol):
     """A database, or a transaction of it: both read alike."""
 
     async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
+
+
+def columns_of(row: type[msgspec.Struct]) -> str:
+    """Of a struct whose fields are called as the columns of its table, in their order: for a SELECT."""
+    return ", ".join(row.__struct_fields__)
+
+
+async def insert(tx: Transaction, table: str, row: msgspec.Struct) -> None:
+    """A row whose fields are called as its columns. Raises AlreadyExists."""
+    await tx.insert(table, row.__struct_fields__, [msgspec.structs.astuple(row)])
+
+
+ACCOUNT = columns_of(Account)
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -88,24 +96,7 @@ async def taken(database: Database, username: str, email: str) -> tuple[bool, bo
 
 async def add_account(tx: Transaction, account: Account) -> None:
     """Raises AlreadyExists when the username or the address was taken meanwhile."""
-    await tx.execute(
-        """
-        INSERT INTO auth_users
-          (id, username, email, display_name, password_hash, created_at_us, roles, language, email_confirmed_at_us)
-        VALUES
-          (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language,
-           :email_confirmed_at_us)
-        """,
-        id=account.id,
-        username=account.username,
-        email=account.email,
-        display_name=account.display_name,
-        password_hash=account.password_hash,
-        created_at_us=account.created_at_us,
-        roles=account.roles,
-        language=account.language,
-        email_confirmed_at_us=account.email_confirmed_at_us,
-    )
+    await insert(tx, "auth_users", account)
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])
 
