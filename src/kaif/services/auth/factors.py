@@ -1,7 +1,5 @@
 """What one can do with second factors; each method is one transaction, but stepping up counts its guess first."""
 
-from collections.abc import Awaitable, Callable
-
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.factors import (
@@ -28,14 +26,13 @@ from kaif.services.auth import challenges, enrolments, model, recovery_codes, st
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.challenges import Purpose
-from kaif.services.auth.model import Account, present
+from kaif.services.auth.entering import OpenSession
+from kaif.services.auth.model import present
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.wallet_proofs import WalletProofs
-
-OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
 
 
 class SecondFactorsService:

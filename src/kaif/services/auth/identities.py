@@ -1,7 +1,7 @@
 """Signing in, linking and proving oneself by a service elsewhere; a transaction before it is asked, one after."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
@@ -42,15 +42,13 @@ from kaif.services.auth import authorization, challenges, enrolments, identity_s
 from kaif.services.auth.asking import RETRY_AFTER_MS, SignInClient
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import Profile, Returned, StoredProvider
+from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
 from kaif.services.auth.identity_store import Newcomer, Purpose, StoredIdentity
 from kaif.services.auth.model import Account, letter_due, present
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
-from kaif.services.auth.store import Claim
 
 T = TypeVar("T")
-Enter = Callable[[Actor, Account], Awaitable[Tokens]]
-Register = Callable[[Actor, RegisterByService, Claim], Awaitable[Tokens]]
 
 # All that is asked of a provider for one sign-in; a call between our processes waits for 15 s.
 REDEEMED_WITHIN_S = 10
@@ -67,7 +65,7 @@ class IdentitiesService:
         clock: Clock,
         redirect_uri: str,
         enter: Enter,
-        register: Register,
+        register: RegisterOnClaim,
     ) -> None:
         """`key` is what verifiers and nonces are derived by; `enter` and `register` are those of accounts."""
         self._database, self._clients, self._sealer, self._key = database, clients, sealer, key

@@ -1,6 +1,6 @@
 """What one can do with passkeys; each method is one transaction, and a sign-in opens its session in another."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
@@ -39,11 +39,10 @@ from kaif.services.auth import challenges, credentials, model, relying_party, st
 from kaif.services.auth.assertions import Assertions, answered
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.credentials import Credential, Purpose
-from kaif.services.auth.model import Account, present
+from kaif.services.auth.entering import OpenSession
+from kaif.services.auth.model import present
 from kaif.services.auth.relying_party import Attested, RelyingParty
 from kaif.services.auth.stepping_up import require_recent_authentication
-
-OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
 
 TIMEOUT_MS = CEREMONY_SECONDS * 1000
 KEY_PARAMETERS = [KeyParameters("public-key", int(algorithm)) for algorithm in relying_party.ALGORITHMS]

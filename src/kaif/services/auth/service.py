@@ -34,9 +34,7 @@ from kaif.interfaces.auth import (
 )
 from kaif.interfaces.auth.accounts import LetterKind
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
-from kaif.interfaces.auth.identities import RegisterByService
 from kaif.interfaces.auth.sessions import AccountSuspended
-from kaif.interfaces.auth.wallets import RegisterByWallet
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
@@ -45,16 +43,13 @@ from kaif.services.auth.admission import Admission, Admitted
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.entering import Claim, Claimant
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.refresh_tokens import RefreshTokens
 from kaif.services.auth.sign_in_guard import SignInGuard
-from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
-
-# Whoever has no password, but a claim.
-Claimant = RegisterByWallet | RegisterByService
 
 # An account without a password has none that is right.
 NO_PASSWORD = ""
@@ -114,37 +109,45 @@ class AuthService:
         is_first: bool = False,
     ) -> Tokens:
         """The one place where accounts are made: by a password, or on a claim."""
-        username, email = wanted.username.lower(), wanted.email.lower()
-        display_name = model.display_name_of(wanted.display_name, wanted.username)
-        if isinstance(wanted, NewAccount):
-            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
-        await self._refuse_taken(username, email)
-        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, NewAccount) else NO_PASSWORD
-        now_us = self._clock()
-        account = Account(
-            UserId(new_id()), username, email, display_name, password_hash, now_us, language=wanted.language
-        )
+        account = await self._new_account(wanted)
         try:
             async with self._database.transaction() as tx:
                 if is_first:
                     await store.claim_setup(tx, account.id)
                     admitted = Admitted(OWNER)
                 else:
-                    admitted = await self._admission.admit(tx, invitation, email)
+                    admitted = await self._admission.admit(tx, invitation, account.email)
                 account = _admitted_as(account, admitted, claim)
-                if claim:
-                    await claim.link(tx, account.id)
-                await store.add_account(tx, account)
-                await tx.publish(PersonChanged(person=account.person))
-                await self._welcome(tx, account, "welcome_confirmed" if claim else "welcome_invited")
-                person = msgspec.structs.replace(actor, user_id=account.id)
-                by = {**(claim.by if claim else {}), **admitted.by}
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
+                await self._add_account(tx, actor, account, admitted, claim)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
-            await self._refuse_taken(username, email)
+            await self._refuse_taken(account.username, account.email)
             raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
+
+    async def _new_account(self, wanted: NewAccount | Claimant) -> Account:
+        """As it is wanted, with a name and an address that were free just now, and a password that is not weak."""
+        username, email, password_hash = wanted.username.lower(), wanted.email.lower(), NO_PASSWORD
+        display_name = model.display_name_of(wanted.display_name, wanted.username)
+        if isinstance(wanted, NewAccount):
+            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
+        await self._refuse_taken(username, email)
+        if isinstance(wanted, NewAccount):
+            password_hash = await self._passwords.hash(wanted.password)
+        user_id, now_us = UserId(new_id()), self._clock()
+        return Account(user_id, username, email, display_name, password_hash, now_us, language=wanted.language)
+
+    async def _add_account(
+        self, tx: Transaction, actor: Actor, account: Account, admitted: Admitted, claim: Claim | None
+    ) -> None:
+        if claim:
+            await claim.link(tx, account.id)
+        await store.add_account(tx, account)
+        await tx.publish(PersonChanged(person=account.person))
+        await self._welcome(tx, account, "welcome_confirmed" if claim else "welcome_invited")
+        person = msgspec.structs.replace(actor, user_id=account.id)
+        by = {**(claim.by if claim else {}), **admitted.by}
+        await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
 
     async def _welcome(self, tx: Transaction, account: Account, confirmed: LetterKind) -> None:
         """With a link that confirms the address, unless it is confirmed already."""

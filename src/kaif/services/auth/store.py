@@ -1,6 +1,6 @@
 """What auth's database keeps of accounts, and of who set the server up."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -8,7 +8,6 @@ import msgspec
 from kaif.engines.database import Database, Lookup, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.kernel.actor import UserId
-from kaif.kernel.errors import KaifError
 from kaif.services.auth.model import Account, search_words
 
 LAST_LETTER = "\U0010ffff"
@@ -33,18 +32,6 @@ async def insert(tx: Transaction, table: str, row: msgspec.Struct) -> None:
 
 
 ACCOUNT = columns_of(Account)
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """On what an account without a password is made: `link` adds its way in, in the transaction, or raises.
-
-    `by` is told in the audit log; `taken` is raised when somebody else was faster.
-    """
-
-    link: Callable[[Transaction, UserId], Awaitable[None]]
-    by: dict[str, str]
-    taken: type[KaifError]
-    email_confirmed: bool = False
 
 
 def accounts(database: Database) -> Lookup[Account]:

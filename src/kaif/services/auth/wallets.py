@@ -1,7 +1,5 @@
 """What one can do with wallets; each method is one transaction, and a sign-in opens its session in another."""
 
-from collections.abc import Awaitable, Callable
-
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.wallets import (
@@ -28,14 +26,11 @@ from kaif.kernel.errors import KaifError, Unauthenticated
 from kaif.kernel.ids import new_id
 from kaif.services.auth import model, store, wallet_store, ways_in
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.model import Account, letter_due, present
+from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
+from kaif.services.auth.model import letter_due, present
 from kaif.services.auth.stepping_up import require_recent_authentication
-from kaif.services.auth.store import Claim
 from kaif.services.auth.wallet_proofs import WalletProofs
 from kaif.services.auth.wallet_store import Proved, StoredWallet, shown
-
-Enter = Callable[[Actor, Account], Awaitable[Tokens]]
-RegisterOnClaim = Callable[[Actor, RegisterByWallet, Claim], Awaitable[Tokens]]
 
 SIGN_IN = "Sign in to Kaif Ozero."
 
