@@ -84,17 +84,16 @@ class AuthService:
         return await self._create_account(actor, request, is_first=True)
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
-        if not await store.is_set_up(self._database):
-            raise SetupRequired
-        # Before anything is told of the names that are taken, or hashed.
-        await self._admission.refuse_uninvited(request.invitation, request.email.lower())
-        await self._captcha.require(request.captcha)
-        return await self._create_account(actor, request, request.invitation)
+        return await self._register(actor, request)
 
     async def register_on_claim(self, actor: Actor, wanted: Claimant, claim: Claim) -> Tokens:
         """For somebody who has proved who they are, but has no account here."""
+        return await self._register(actor, wanted, claim)
+
+    async def _register(self, actor: Actor, wanted: Register | Claimant, claim: Claim | None = None) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
+        # Before anything is told of the names that are taken, or hashed.
         await self._admission.refuse_uninvited(wanted.invitation, wanted.email.lower())
         await self._captcha.require(wanted.captcha)
         return await self._create_account(actor, wanted, wanted.invitation, claim=claim)
