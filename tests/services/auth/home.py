@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.services.auth.accounts import PASSWORD, actor_of, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, register, set_up
 from tests.waiting import eventually
 
 from kaif.app import compose
@@ -92,7 +92,7 @@ class Home:
 
     async def audited(self, action: Action) -> list[Audited]:
         """The newest first."""
-        return (await self.audit.list_audit(NOBODY, ListAudit(action))).entries
+        return (await self.audit.list_audit(AUDITOR, ListAudit(action))).entries
 
     async def register_in(self, language: str, name: str) -> Tokens:
         assert language in ("ru", "en")

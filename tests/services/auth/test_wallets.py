@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register, set_up
 from tests.services.auth.home import PUBLIC_URL, Home
 from tests.services.auth.second_factors import App
 from tests.softwallets import EthereumWallet, TonWallet, changed
@@ -107,7 +107,7 @@ async def wallets_of(home: Home, tokens: Tokens) -> list[Wallet]:
 
 
 async def told(home: Home, *actions: str) -> list[Audited]:
-    page = await home.audit.list_audit(NOBODY, ListAudit(limit=200))
+    page = await home.audit.list_audit(AUDITOR, ListAudit(limit=200))
     return [entry for entry in page.entries[::-1] if entry.action in actions]
 
 

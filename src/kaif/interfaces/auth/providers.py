@@ -109,7 +109,10 @@ class IssuerUnfit(Invalid):
 
 
 class Providers(Protocol):
-    """All of it needs MANAGE_PROVIDERS, and changes a fresh sign-in: they raise StepUpRequired (in `factors`)."""
+    """All of it needs MANAGE_PROVIDERS, and changes a fresh sign-in.
+
+    Raises MissingPermission, and StepUpRequired (in `factors`).
+    """
 
     @repeatable
     async def list_providers(self, actor: Actor, request: Nothing) -> ProviderList:

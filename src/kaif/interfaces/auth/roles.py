@@ -91,7 +91,10 @@ class LastOwner(Conflict):
 
 
 class Roles(Protocol):
-    """All of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they may not do."""
+    """All of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they may not do.
+
+    Raises MissingPermission.
+    """
 
     @repeatable
     async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:

@@ -35,9 +35,9 @@ from kaif.kernel.text import name_of
 from kaif.services.auth import applications_store, openid_store
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.authority import require_permission
 from kaif.services.auth.authorization_requests import as_scopes
 from kaif.services.auth.model import hash_of, new_secret
+from kaif.services.auth.permissions import require_permission
 from kaif.services.auth.redirects import is_allowed
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.stepping_up import require_recent_authentication

@@ -6,10 +6,12 @@ import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action, AuditPage, ListAudit, SecurityEvent
+from kaif.interfaces.auth.roles import READ_AUDIT
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.services.auth import audit_store, store
 from kaif.services.auth.chain import Link, hash_of
+from kaif.services.auth.permissions import require_permission
 
 # The subject of what concerns no account.
 NO_ONE = UserId("")
@@ -39,6 +41,7 @@ class AuditService:
         self._database = database
 
     async def list_audit(self, actor: Actor, request: ListAudit) -> AuditPage:
+        require_permission(actor, READ_AUDIT)
         return await page_of(self._database, request)
 
 

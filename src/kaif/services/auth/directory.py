@@ -35,10 +35,10 @@ from kaif.services.auth import (
 )
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog, page_of
-from kaif.services.auth.authority import require_authority, require_permission
+from kaif.services.auth.authority import require_authority
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
 from kaif.services.auth.model import Account, letter_due
-from kaif.services.auth.permissions import permitted
+from kaif.services.auth.permissions import permitted, require_permission
 from kaif.services.auth.stepping_up import require_recent_authentication
 
 SESSIONS_SHOWN_MAX = 100

@@ -25,9 +25,8 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import grants, invitation_store, store
 from kaif.services.auth.admission import Admission, may_invite
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.authority import require_permission
 from kaif.services.auth.invitation_store import ERASED, StoredInvitation
-from kaif.services.auth.permissions import BUILT_IN, must_hold, permitted
+from kaif.services.auth.permissions import BUILT_IN, must_hold, permitted, require_permission
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.tokens import Signer
 

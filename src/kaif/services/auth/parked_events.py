@@ -16,7 +16,7 @@ from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.authority import require_permission
+from kaif.services.auth.permissions import require_permission
 
 
 class ParkedEventsService:

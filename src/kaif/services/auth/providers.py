@@ -19,6 +19,7 @@ from kaif.interfaces.auth.providers import (
     ProviderNotFound,
     TooManyProviders,
 )
+from kaif.interfaces.auth.roles import MANAGE_PROVIDERS
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.ids import new_id
@@ -27,6 +28,7 @@ from kaif.services.auth import authorization, identity_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import PRESETS, StoredProvider
 from kaif.services.auth.issuers import Issuers
+from kaif.services.auth.permissions import require_permission
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
 
@@ -48,11 +50,13 @@ class ProvidersService:
         self._audit, self._clock, self._redirect_uri = audit, clock, redirect_uri
 
     async def list_providers(self, actor: Actor, request: Nothing) -> ProviderList:
+        require_permission(actor, MANAGE_PROVIDERS)
         linked = await identity_store.linked_counts(self._database)
         found = await identity_store.providers(self._database)
         return ProviderList([_shown(each, linked.get(each.id, 0)) for each in found], PRESETS, self._redirect_uri)
 
     async def add_provider(self, actor: Actor, request: AddProvider) -> Provider:
+        require_permission(actor, MANAGE_PROVIDERS)
         provider = self._new(request)
         # Before anything is fetched in the actor's name.
         await require_recent_authentication(self._database, actor, self._clock())
@@ -89,6 +93,7 @@ class ProvidersService:
         )
 
     async def change_provider(self, actor: Actor, request: ChangeProvider) -> Provider:
+        require_permission(actor, MANAGE_PROVIDERS)
         try:
             async with self._database.transaction() as tx:
                 await require_recent_authentication(tx, actor, self._clock())
@@ -118,6 +123,7 @@ class ProvidersService:
         return msgspec.structs.replace(before, **changes)
 
     async def check_provider(self, actor: Actor, request: GivenProvider) -> Nothing:
+        require_permission(actor, MANAGE_PROVIDERS)
         provider = await identity_store.find_provider(self._database, request.provider_id)
         if provider is None:
             raise ProviderNotFound
@@ -126,6 +132,7 @@ class ProvidersService:
         return Nothing()
 
     async def remove_provider(self, actor: Actor, request: GivenProvider) -> Nothing:
+        require_permission(actor, MANAGE_PROVIDERS)
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             provider = await self._get(tx, request.provider_id)
