@@ -28,7 +28,7 @@ from kaif.interfaces.auth.applications import (
     TooManyApplications,
 )
 from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
@@ -37,7 +37,6 @@ from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization_requests import as_scopes
 from kaif.services.auth.model import hash_of, new_secret
-from kaif.services.auth.permissions import require_permission
 from kaif.services.auth.redirects import is_allowed
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.stepping_up import require_recent_authentication

@@ -7,11 +7,10 @@ import msgspec
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action, AuditPage, ListAudit, SecurityEvent
 from kaif.interfaces.auth.roles import READ_AUDIT
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
 from kaif.services.auth import audit_store, store
 from kaif.services.auth.chain import Link, hash_of
-from kaif.services.auth.permissions import require_permission
 
 # The subject of what concerns no account.
 NO_ONE = UserId("")

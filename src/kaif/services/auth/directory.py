@@ -18,7 +18,7 @@ from kaif.interfaces.auth.directory import (
 )
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.auth.sessions import OwnAccount
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, SessionId, UserId, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.auth import (
     challenges,
@@ -38,7 +38,7 @@ from kaif.services.auth.audit import AuditLog, page_of
 from kaif.services.auth.authority import require_authority
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
 from kaif.services.auth.model import Account, letter_due
-from kaif.services.auth.permissions import permitted, require_permission
+from kaif.services.auth.permissions import permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
 
 SESSIONS_SHOWN_MAX = 100

@@ -16,8 +16,7 @@ from kaif.interfaces.auth.roles import (
     READ_AUDIT,
     BeyondYourOwn,
 )
-from kaif.kernel.actor import Actor, Permission
-from kaif.kernel.errors import MissingPermission
+from kaif.kernel.actor import Permission
 
 OWNER = "owner"
 
@@ -47,12 +46,6 @@ BUILT_IN: dict[str, Permissions] = {
 def permitted(roles: Iterable[str], own: Mapping[str, Permissions]) -> Permissions:
     """What the roles permit together; `own` are the server's own ones. A role that was dropped permits nothing."""
     return frozenset().union(*(BUILT_IN.get(role) or own.get(role, frozenset()) for role in roles))
-
-
-def require_permission(actor: Actor, permission: Permission) -> None:
-    """Raises MissingPermission."""
-    if permission not in actor.permissions:
-        raise MissingPermission(permission=permission)
 
 
 def must_hold(held: Permissions, wanted: Iterable[Permission]) -> None:

@@ -20,7 +20,7 @@ from kaif.interfaces.auth.providers import (
     TooManyProviders,
 )
 from kaif.interfaces.auth.roles import MANAGE_PROVIDERS
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
@@ -28,7 +28,6 @@ from kaif.services.auth import authorization, identity_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import PRESETS, StoredProvider
 from kaif.services.auth.issuers import Issuers
-from kaif.services.auth.permissions import require_permission
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
 

@@ -19,7 +19,7 @@ from kaif.interfaces.auth.roles import (
     RoleOf,
     UnknownPermission,
 )
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unavailable
 from kaif.services.auth import grants, invitation_store
@@ -29,7 +29,6 @@ from kaif.services.auth.permissions import (
     OWNER,
     must_hold,
     permitted,
-    require_permission,
     with_role,
     without_role,
 )
