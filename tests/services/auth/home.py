@@ -10,6 +10,7 @@ from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, register, 
 from tests.waiting import eventually
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
@@ -123,7 +124,7 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
     )
     async with compose.database_of(settings) as database, compose.cache_of(settings) as cache:
         home = Home(folder, database, cache, signing_key)
-        async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
+        async with auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]
