@@ -547,6 +547,18 @@ async def test_a_wallet_registers_by_an_invitation_where_one_is_needed(home: Hom
     assert (await home.wallets.register_by_wallet(NOBODY, request)).user.username == "vera"
 
 
+async def test_who_comes_by_a_wallet_and_an_invited_address_is_not_told_of_a_service(home: Home) -> None:
+    owner = await set_up(home.auth)
+    await home.invitations.invite(actor_of(owner), Invite(email="vera@example.org"))
+    given = wanted(await ticket(home, EthereumWallet()))
+    invitation = await home.token("vera@example.org")
+
+    tokens = await home.wallets.register_by_wallet(NOBODY, msgspec.structs.replace(given, invitation=invitation))
+
+    assert tokens.user.email_confirmed
+    assert "By an invitation" in (await home.letter("vera@example.org", 2)).text
+
+
 # Linking
 
 

@@ -143,7 +143,9 @@ class AuthService:
             await claim.link(tx, account.id)
         await store.add_account(tx, account)
         await tx.publish(PersonChanged(person=account.person))
-        await self._welcome(tx, account, "welcome_confirmed" if claim else "welcome_invited")
+        # What vouches for the address, if anything does: the service by which somebody came, or their invitation.
+        by_service = claim is not None and claim.email_confirmed
+        await self._welcome(tx, account, "welcome_confirmed" if by_service else "welcome_invited")
         person = msgspec.structs.replace(actor, user_id=account.id)
         by = {**(claim.by if claim else {}), **admitted.by}
         await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
