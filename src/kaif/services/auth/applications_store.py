@@ -131,11 +131,10 @@ async def change(tx: Transaction, application: StoredApplication) -> None:
     )
 
 
-async def remove(tx: Transaction, application_id: ApplicationId) -> bool:
-    """With everything that people have allowed it; False when there is no such application."""
-    removed = await tx.execute("DELETE FROM auth_applications WHERE id = :id", id=application_id)
+async def remove(tx: Transaction, application_id: ApplicationId) -> None:
+    """With everything that people have allowed it."""
+    await tx.execute("DELETE FROM auth_applications WHERE id = :id", id=application_id)
     await tx.execute("DELETE FROM auth_consents WHERE application_id = :id", id=application_id)
-    return removed == 1
 
 
 # Consents

@@ -142,10 +142,10 @@ async def add_identity(
     )
 
 
-async def count_use(tx: Transaction, identity_id: IdentityId, label: str, now_us: int) -> bool:
-    """People rename themselves elsewhere. False when it was unlinked meanwhile."""
+async def note_use(tx: Transaction, identity_id: IdentityId, label: str, now_us: int) -> None:
+    """With the label of today: people rename themselves elsewhere."""
     sql = "UPDATE auth_identities SET last_used_at_us = :now_us, label = :label WHERE id = :id"
-    return await tx.execute(sql, id=identity_id, label=label, now_us=now_us) == 1
+    await tx.execute(sql, id=identity_id, label=label, now_us=now_us)
 
 
 async def remove_identity(tx: Transaction, user_id: UserId, identity_id: IdentityId) -> bool:

@@ -202,9 +202,9 @@ async def find_token(reads: Reads, token_hash: str, now_us: int) -> Token | None
     return found[0] if found else None
 
 
-async def revoke_token(tx: Transaction, token_hash: str, application_id: ApplicationId) -> bool:
-    """False when the application has no such token."""
-    revoked = await tx.execute(
+async def revoke_token(tx: Transaction, token_hash: str, application_id: ApplicationId) -> None:
+    """If it is one of this application's."""
+    await tx.execute(
         """
         DELETE FROM auth_application_tokens WHERE token_hash = :token_hash
           AND grant_id IN (SELECT id FROM auth_application_grants WHERE application_id = :application_id)
@@ -212,7 +212,6 @@ async def revoke_token(tx: Transaction, token_hash: str, application_id: Applica
         token_hash=token_hash,
         application_id=application_id,
     )
-    return revoked == 1
 
 
 async def is_alive(tx: Transaction, user_id: UserId) -> bool:
