@@ -118,7 +118,10 @@ async def test_others_see_a_new_name_and_then_that_the_account_is_gone(place: Pl
     await boris.dialog.get_by_label("Как вас называть").fill("Борис Озёрный")
     await boris.dialog.get_by_role("button", name="Сохранить").click()
     await expect(boris.page.get_by_text("Борис Озёрный", exact=True)).to_be_visible()
+    await boris.page.get_by_role("group", name="Цвет аватара").locator(".av-3").click()
+    await expect(boris.page.locator(".lrow.me .av-3")).to_be_visible()
     await expect_row(anna, "Борис Озёрный")
+    await expect(anna.row("Борис Озёрный").locator(".av-3")).to_be_visible()
 
     await boris.page.get_by_role("button", name="Удалить").click()
     await boris.dialog.get_by_label("Пароль", exact=True).fill(PASSWORD)

@@ -5,12 +5,15 @@ import Chats from './screens/Chats.svelte'
 import Confirm from './screens/Confirm.svelte'
 import Erased from './screens/Erased.svelte'
 import Forgot from './screens/Forgot.svelte'
+import OperatorApplication from './screens/operator/Application.svelte'
+import OperatorApplications from './screens/operator/Applications.svelte'
 import OperatorAudit from './screens/operator/AuditLog.svelte'
 import OperatorHome from './screens/operator/OperatorHome.svelte'
 import OperatorInvitations from './screens/operator/Invitations.svelte'
 import OperatorParkedEvents from './screens/operator/ParkedEvents.svelte'
 import OperatorPeople from './screens/operator/People.svelte'
 import OperatorPerson from './screens/operator/Person.svelte'
+import OperatorProviders from './screens/operator/Providers.svelte'
 import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
@@ -51,6 +54,9 @@ export const { p, navigate, route, isActive } = createRouter({
     '/people': OperatorPeople,
     '/people/:id': OperatorPerson,
     '/invitations': OperatorInvitations,
+    '/applications': OperatorApplications,
+    '/applications/:id': OperatorApplication,
+    '/services': OperatorProviders,
     '/audit': OperatorAudit,
     '/audit/:id': OperatorAudit,
     '/events': OperatorParkedEvents,

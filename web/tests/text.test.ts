@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { colourOf, initials, pieces } from '../src/lib/text'
+import { colourById, initials, pieces } from '../src/lib/text'
 
 const links = (text: string) => pieces(text).flatMap(({ href }) => href ?? [])
 
@@ -39,7 +39,7 @@ test('initials are letters or digits, whatever a name begins with', () => {
 })
 
 test('a colour belongs to an id', () => {
-  expect(colourOf('01k9')).toBe(colourOf('01k9'))
-  expect(colourOf('01k9')).toBeGreaterThanOrEqual(1)
-  expect(colourOf('01k9')).toBeLessThanOrEqual(8)
+  expect(colourById('01k9')).toBe(colourById('01k9'))
+  expect(colourById('01k9')).toBeGreaterThanOrEqual(1)
+  expect(colourById('01k9')).toBeLessThanOrEqual(8)
 })

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.services.auth.accounts import (
     PASSWORD,
@@ -32,6 +33,7 @@ from kaif.interfaces.auth import (
     WrongPassword,
 )
 from kaif.interfaces.auth.accounts import (
+    ChangeAvatarColour,
     ChangeDisplayName,
     ChangeEmail,
     ChangePassword,
@@ -433,6 +435,22 @@ async def test_a_name_that_deceives_is_refused(home: Home) -> None:
 
     with pytest.raises(BadDisplayName):
         await home.accounts.change_display_name(actor_of(tokens), ChangeDisplayName("\u202eannA"))
+
+
+async def test_a_chosen_colour_is_the_one_that_others_see_until_it_is_given_back(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    assert (await home.auth.get_person(NOBODY, GetPerson(anna.user.id))).avatar_colour is None
+
+    for colour in (5, 2, None):
+        user = await home.accounts.change_avatar_colour(actor_of(anna), ChangeAvatarColour(colour))
+
+        person = await home.auth.get_person(NOBODY, GetPerson(anna.user.id))
+        found = (await home.auth.find_people(NOBODY, FindPeople("anna"))).people
+        assert user.avatar_colour == colour and found == [person] and person.avatar_colour == colour
+        bodies: list[tuple[str]] = await home.database.fetch(
+            tuple, "SELECT body FROM outbox WHERE name = :name ORDER BY id DESC LIMIT 1", name=PersonChanged.name
+        )
+        assert msgspec.json.decode(bodies[0][0], type=PersonChanged).person == person
 
 
 # Leaving

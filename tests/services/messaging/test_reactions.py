@@ -21,7 +21,7 @@ async def test_a_person_is_remembered_once_however_often_the_news_comes(services
 
 async def test_newer_news_takes_the_place_of_older(services: Services) -> None:
     reactions = Reactions(services.database)
-    renamed = Person(ANNA.id, "anna", "Анна Ветрова")
+    renamed = Person(ANNA.id, "anna", "Анна Ветрова", 5)
 
     await reactions.remember_person(PersonChanged(person=ANNA))
     await reactions.remember_person(PersonChanged(person=renamed))

@@ -3,7 +3,13 @@ import type { Key } from './i18n.svelte'
 import type { User } from './types'
 
 export interface Section {
-  path: '/operator/people' | '/operator/invitations' | '/operator/audit' | '/operator/events'
+  path:
+    | '/operator/people'
+    | '/operator/invitations'
+    | '/operator/applications'
+    | '/operator/services'
+    | '/operator/audit'
+    | '/operator/events'
   icon: string
   label: Key
   needs: string
@@ -16,6 +22,18 @@ export const SECTIONS: Section[] = [
     icon: 'share',
     label: 'operator.invitations',
     needs: 'auth.manage_invitations',
+  },
+  {
+    path: '/operator/applications',
+    icon: 'grid',
+    label: 'operator.applications',
+    needs: 'auth.manage_applications',
+  },
+  {
+    path: '/operator/services',
+    icon: 'globe',
+    label: 'operator.providers',
+    needs: 'auth.manage_providers',
   },
   { path: '/operator/audit', icon: 'file', label: 'operator.audit', needs: 'auth.read_audit' },
   { path: '/operator/events', icon: 'layers', label: 'operator.events', needs: 'auth.manage_events' },

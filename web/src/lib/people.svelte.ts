@@ -1,13 +1,16 @@
 // Everyone whose name we have met, by id.
 import { SvelteMap } from 'svelte/reactivity'
 import { t } from './i18n.svelte'
+import { colourById } from './text'
 import type { Person } from './types'
 
 const people = new SvelteMap<string, Person>()
 
 export function meet(persons: readonly Person[]): void {
   for (const person of persons) {
-    if (people.get(person.id)?.display_name !== person.display_name) people.set(person.id, person)
+    const known = people.get(person.id)
+    if (known?.display_name !== person.display_name || known.avatar_colour !== person.avatar_colour)
+      people.set(person.id, person)
   }
 }
 
@@ -18,6 +21,11 @@ export function knows(id: string): boolean {
 export function nameOf(id: string): string {
   const person = people.get(id)
   return person ? shownName(person) : t('chat.member')
+}
+
+/** Which of the eight avatar colours: the one that the person chose, or the one that goes by the id. */
+export function colourOf(id: string): number {
+  return people.get(id)?.avatar_colour ?? colourById(id)
 }
 
 /** Who deleted their account is called so in the reader's language. */

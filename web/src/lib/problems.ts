@@ -24,6 +24,8 @@ interface Options {
   secondStep?: SecondStep
   ticket?: string
   newcomer?: Newcomer
+  reason?: string
+  uri?: string
 }
 
 export class Problem extends Error {
@@ -38,6 +40,10 @@ export class Problem extends Error {
   readonly ticket: string | undefined
   /** Who may make an account with this ticket. */
   readonly newcomer: Newcomer | undefined
+  /** What did not fit, where the server tells reasons apart. */
+  readonly reason: string | undefined
+  /** Which of several addresses is at fault. */
+  readonly uri: string | undefined
 
   constructor(code: string, status = 0, options: Options = {}) {
     super(code)
@@ -49,6 +55,8 @@ export class Problem extends Error {
     this.secondStep = options.secondStep
     this.ticket = options.ticket
     this.newcomer = options.newcomer
+    this.reason = options.reason
+    this.uri = options.uri
   }
 }
 
@@ -58,6 +66,8 @@ interface ProblemBody extends Partial<Newcomer> {
   details?: { path?: string }
   challenge?: string
   methods?: string[]
+  reason?: unknown
+  uri?: unknown
 }
 
 export function problemOf(body: unknown, response: Response): Problem {
@@ -72,6 +82,8 @@ export function problemOf(body: unknown, response: Response): Problem {
       ? { secondStep: { challenge, methods, ...(username ? { username } : {}) } }
       : {}),
     ...(ticket ? { ticket } : {}),
+    ...(typeof said.reason === 'string' ? { reason: said.reason } : {}),
+    ...(typeof said.uri === 'string' ? { uri: said.uri } : {}),
     ...(code === 'registration_needed' ? { newcomer: said as Newcomer } : {}),
   })
 }

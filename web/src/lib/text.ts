@@ -40,7 +40,7 @@ export function initials(name: string): string {
 }
 
 /** Which of the eight avatar colours an id has. */
-export function colourOf(id: string): number {
+export function colourById(id: string): number {
   let hash = 2166136261
   for (const sign of id) hash = Math.imul(hash ^ sign.charCodeAt(0), 16777619)
   return ((hash >>> 0) % 8) + 1

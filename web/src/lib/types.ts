@@ -50,6 +50,13 @@ export type AuditAction = NonNullable<
 >
 export type Invitation = Ok<'/v1/auth/invitations', 'get', 200>['invitations'][number]
 export type RegistrationMode = Ok<'/v1/auth/registration', 'get', 200>['mode']
+export type Application = Ok<'/v1/auth/applications', 'get', 200>['applications'][number]
+export type ApplicationKind = Application['kind']
+export type ApplicationWithSecret = Ok<'/v1/auth/applications', 'post', 201>
+export type SigningKey = Ok<'/v1/auth/signing-keys', 'get', 200>['keys'][number]
+export type Provider = Ok<'/v1/auth/providers', 'get', 200>['providers'][number]
+export type ProviderKind = Provider['kind']
+export type ProviderList = Ok<'/v1/auth/providers', 'get', 200>
 export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */

@@ -52,12 +52,17 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request without fields, or an answer without content."""
 
 
+# One of the palette's; what it looks like is a client's to say.
+AvatarColour = Annotated[int, Meta(ge=1, le=8)]
+
+
 class Person(msgspec.Struct, frozen=True):
-    """What anyone here may know of someone."""
+    """What anyone here may know of someone. Without an `avatar_colour` of their choice clients take one by the id."""
 
     id: UserId
     username: str
     display_name: str
+    avatar_colour: int | None = None
 
 
 class User(msgspec.Struct, frozen=True):
@@ -74,6 +79,7 @@ class User(msgspec.Struct, frozen=True):
     language: Language
     password_changed_at: datetime
     has_password: bool
+    avatar_colour: int | None
 
 
 class Tokens(msgspec.Struct, frozen=True):

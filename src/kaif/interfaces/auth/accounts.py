@@ -5,7 +5,17 @@ from typing import Annotated, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import NO_NUL, CaptchaAnswer, DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth import (
+    NO_NUL,
+    AvatarColour,
+    CaptchaAnswer,
+    DisplayName,
+    Email,
+    Language,
+    Nothing,
+    Password,
+    User,
+)
 from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
@@ -75,6 +85,12 @@ class ChangePassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ChangeDisplayName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     display_name: DisplayName
+
+
+class ChangeAvatarColour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Null for the one that goes by the id."""
+
+    avatar_colour: AvatarColour | None
 
 
 class ChangeLanguage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,6 +202,10 @@ class Accounts(Protocol):
 
     async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
         """Others see the new name and find people by it. Raises BadDisplayName."""
+        ...
+
+    async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
+        """Others see the person in this colour."""
         ...
 
     async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:

@@ -6,6 +6,7 @@ from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, User, WrongPassword
 from kaif.interfaces.auth.accounts import (
+    ChangeAvatarColour,
     ChangeDisplayName,
     ChangeEmail,
     ChangeLanguage,
@@ -172,7 +173,7 @@ class AccountsService:
             raise PasswordTooShort(path="$.password")
         return changed
 
-    # Name and language
+    # Name, colour and language
 
     async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
         account = present(await self._accounts(actor.user_id))
@@ -184,6 +185,14 @@ class AccountsService:
                 raise Unauthenticated
             await tx.publish(PersonChanged(person=renamed.person))
         return renamed.user(actor.permissions)
+
+    async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
+        account = present(await self._accounts(actor.user_id))
+        account = msgspec.structs.replace(account, avatar_colour=request.avatar_colour)
+        async with self._database.transaction() as tx:
+            await people.change_avatar_colour(tx, account.id, request.avatar_colour)
+            await tx.publish(PersonChanged(person=account.person))
+        return account.user(actor.permissions)
 
     async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
         account = present(await self._accounts(actor.user_id))

@@ -45,6 +45,7 @@ class Account(msgspec.Struct, frozen=True):
     suspended_at_us: int | None = None
     reset_required_at_us: int | None = None
     short_password: int = 0
+    avatar_colour: int | None = None
 
     def user(self, permissions: frozenset[Permission]) -> User:
         """As the person sees themselves."""
@@ -60,11 +61,12 @@ class Account(msgspec.Struct, frozen=True):
             language=self.language,
             password_changed_at=as_datetime(self.password_changed_at_us or self.created_at_us),
             has_password=bool(self.password_hash),
+            avatar_colour=self.avatar_colour,
         )
 
     @property
     def person(self) -> Person:
-        return Person(self.id, self.username, self.display_name)
+        return Person(self.id, self.username, self.display_name, self.avatar_colour)
 
 
 class NewPassword(msgspec.Struct, frozen=True):

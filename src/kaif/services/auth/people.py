@@ -63,6 +63,11 @@ async def require_reset(tx: Transaction, user_id: UserId, now_us: int) -> None:
     )
 
 
+async def change_avatar_colour(tx: Transaction, user_id: UserId, colour: int | None) -> None:
+    sql = "UPDATE auth_users SET avatar_colour = :colour WHERE id = :user_id AND deleted_at_us IS NULL"
+    await tx.execute(sql, user_id=user_id, colour=colour)
+
+
 async def change_language(tx: Transaction, user_id: UserId, language: Language) -> None:
     await tx.execute(
         "UPDATE auth_users SET language = :language WHERE id = :user_id", user_id=user_id, language=language
@@ -90,7 +95,7 @@ async def forget(tx: Transaction, nameless: Account, instead_of: str, now_us: in
     changed = await tx.execute(
         """
         UPDATE auth_users
-        SET username = :username, email = :email, display_name = :display_name, roles = '',
+        SET username = :username, email = :email, display_name = :display_name, roles = '', avatar_colour = NULL,
             password_hash = :password_hash, email_confirmed_at_us = NULL, permitted_at_us = :now_us,
             deleted_at_us = :now_us
         WHERE id = :user_id AND password_hash = :instead_of AND deleted_at_us IS NULL

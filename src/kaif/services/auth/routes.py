@@ -74,6 +74,7 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/password/reset", Accounts.reset_password, status=204, public=True, limit=LINKS),
     post("/v1/auth/password", Accounts.change_password, status=204, limit=SIGN_IN),
     post("/v1/auth/display-name", Accounts.change_display_name),
+    post("/v1/auth/avatar-colour", Accounts.change_avatar_colour),
     post("/v1/auth/language", Accounts.change_language),
     post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN),
 ]

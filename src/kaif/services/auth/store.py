@@ -31,7 +31,7 @@ async def insert(tx: Transaction, table: str, row: msgspec.Struct) -> None:
     await tx.insert(table, row.__struct_fields__, [msgspec.structs.astuple(row)])
 
 
-ACCOUNT = columns_of(Account)
+ACCOUNT, _PERSON = columns_of(Account), columns_of(Person)
 
 
 def accounts(database: Database) -> Lookup[Account]:
@@ -100,14 +100,14 @@ async def set_password_hash(tx: Transaction, user_id: UserId, password_hash: str
 
 
 async def people(database: Database, ids: Sequence[UserId]) -> list[Person]:
-    return await database.fetch(Person, "SELECT id, username, display_name FROM auth_users WHERE id IN :ids", ids=ids)
+    return await database.fetch(Person, f"SELECT {_PERSON} FROM auth_users WHERE id IN :ids", ids=ids)
 
 
 async def people_with_word(database: Database, prefix: str, limit: int) -> list[Person]:
     return await database.fetch(
         Person,
-        """
-        SELECT id, username, display_name FROM auth_users
+        f"""
+        SELECT {_PERSON} FROM auth_users
         WHERE id IN (SELECT user_id FROM auth_words WHERE word >= :prefix AND word < :beyond)
         ORDER BY username LIMIT :limit
         """,
@@ -121,8 +121,8 @@ async def newest_people(database: Database, limit: int) -> list[Person]:
     # Ids are in the order of their making.
     return await database.fetch(
         Person,
-        """
-        SELECT id, username, display_name FROM auth_users WHERE deleted_at_us IS NULL ORDER BY id DESC LIMIT :limit
+        f"""
+        SELECT {_PERSON} FROM auth_users WHERE deleted_at_us IS NULL ORDER BY id DESC LIMIT :limit
         """,
         limit=limit,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from kaif.engines.database import Database, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Standing
@@ -30,27 +32,29 @@ class Reads(Protocol):
 
 async def known_people(reads: Reads, ids: Iterable[UserId]) -> list[Person]:
     return await reads.fetch(
-        Person, "SELECT id, username, display_name FROM messaging_people WHERE id IN :ids", ids=list(ids)
+        Person, "SELECT id, username, display_name, avatar_colour FROM messaging_people WHERE id IN :ids", ids=list(ids)
     )
 
 
 async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
     await tx.execute_many(
         """
-        INSERT INTO messaging_people (id, username, display_name) VALUES (:id, :username, :display_name)
-        ON CONFLICT (id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name
+        INSERT INTO messaging_people (id, username, display_name, avatar_colour)
+        VALUES (:id, :username, :display_name, :avatar_colour)
+        ON CONFLICT (id) DO UPDATE
+        SET username = excluded.username, display_name = excluded.display_name, avatar_colour = excluded.avatar_colour
         """,
         # In one order, so that two transactions that know the same people never wait in a circle.
-        sorted((person.id, person.username, person.display_name) for person in people),
+        [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
     )
 
 
 async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, list[Person]]:
     """The first few people of each chat."""
-    rows: list[tuple[ChatId, UserId, str, str]] = await reads.fetch(
+    rows: list[tuple[ChatId, UserId, str, str, int | None]] = await reads.fetch(
         tuple,
         """
-        SELECT m.chat_id, p.id, p.username, p.display_name FROM (
+        SELECT m.chat_id, p.id, p.username, p.display_name, p.avatar_colour FROM (
           SELECT chat_id, user_id, ROW_NUMBER() OVER (PARTITION BY chat_id ORDER BY user_id) AS place
           FROM messaging_members WHERE chat_id IN :ids
         ) m JOIN messaging_people p ON p.id = m.user_id WHERE m.place <= :shown ORDER BY m.chat_id, m.place
@@ -59,8 +63,8 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
         shown=PEOPLE_SHOWN,
     )
     shown: dict[ChatId, list[Person]] = {}
-    for chat_id, user_id, username, display_name in rows:
-        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name))
+    for chat_id, user_id, username, display_name, colour in rows:
+        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour))
     return shown
 
 
@@ -221,7 +225,8 @@ async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> l
     return await reads.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
+        SELECT p.id, p.username, p.display_name, p.avatar_colour
+        FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.user_id > :after ORDER BY m.user_id LIMIT :limit
         """,
         chat_id=chat_id,

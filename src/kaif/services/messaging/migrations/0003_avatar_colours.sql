@@ -1,0 +1,1 @@
+ALTER TABLE messaging_people ADD COLUMN avatar_colour INTEGER;
