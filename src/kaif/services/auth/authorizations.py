@@ -65,12 +65,9 @@ class AuthorizationsService:
 
     async def consider_authorization(self, actor: Actor, request: ConsiderAuthorization) -> Considered:
         asked, now_us = await self._asked(request.query), self._clock()
-        begun_at_us, begun = now_us, request.begun
-        known_us = self._stamps.begun_at_us(request.begun, request.query, now_us) if request.begun else None
-        if known_us is None:
-            begun = self._stamps.new(request.query, now_us)
-        else:
-            begun_at_us = known_us
+        begun, begun_at_us = request.begun, self._stamps.begun_at_us(request.begun, request.query, now_us)
+        if begun_at_us is None:
+            begun, begun_at_us = self._stamps.new(request.query, now_us), now_us
         if isinstance(asked.wanted, Refusal):
             return self._considered(asked, begun, redirect_to=self._refused(asked, asked.wanted))
         present = await self._present(actor)
