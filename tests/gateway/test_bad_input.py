@@ -17,7 +17,7 @@ from tests.gateway.wire import exchange
 from tests.harness import Person, Server
 from tests.servers import PostgresServer
 
-from kaif.app.compose import ROUTES
+from kaif.app.surface import ROUTES
 from kaif.kernel.http import Route
 
 POSTS = [route for route in ROUTES if route.takes_body]

@@ -13,7 +13,7 @@ from tests.gateway.wire import exchange
 from tests.harness import Person, Server, running_server
 
 import kaif
-from kaif.app import compose
+from kaif.app.surface import document
 from kaif.gateway.static import StaticFiles
 
 CLIENT = Path(kaif.__file__).parent / "web"
@@ -62,13 +62,13 @@ async def test_the_interface_is_described_by_a_valid_document(nobody: httpx.Asyn
     served = (await nobody.get("/openapi.json")).json()
 
     assert list(OpenAPIV31SpecValidator(served).iter_errors()) == []
-    assert served == msgspec.json.decode(msgspec.json.encode(compose.document()))
+    assert served == msgspec.json.decode(msgspec.json.encode(document()))
     operations = [operation for path in served["paths"].values() for operation in path.values()]
     assert all(operation["summary"] and operation["responses"]["default"] for operation in operations)
 
 
 def test_the_document_from_which_the_client_is_made_is_the_one_that_is_served() -> None:
-    served = msgspec.json.decode(msgspec.json.encode(compose.document()))
+    served = msgspec.json.decode(msgspec.json.encode(document()))
 
     assert msgspec.json.decode(COMMITTED.read_bytes()) == served, "run: kaif openapi > web/openapi.json"
 

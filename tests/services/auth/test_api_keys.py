@@ -5,7 +5,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, set_up
 from tests.services.auth.home import NEW_PASSWORD, Home
 
 from kaif.interfaces.auth import SESSIONS_ENDED, Nothing, PasswordResetRequired, SessionEnded, Tokens
@@ -55,7 +55,7 @@ async def listed(home: Home, tokens: Tokens) -> ApiKeyList:
 
 async def told(home: Home, *actions: str) -> list[Audited]:
     """Oldest first."""
-    page = await home.audit.list_audit(NOBODY, ListAudit(limit=200))
+    page = await home.audit.list_audit(AUDITOR, ListAudit(limit=200))
     return [entry for entry in page.entries[::-1] if entry.action in actions]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register
 from tests.services.auth.home import PUBLIC_URL, Home
 from tests.services.auth.relying_parties import ISSUER, REDIRECT_URI, Party, a_party, add_party, verified
 
@@ -43,7 +43,7 @@ async def step(party: Party, tokens: Tokens, **changes: str | None) -> str:
 
 
 async def audited(home: Home, action: str) -> list[Audited]:
-    entries = (await home.services[Audit].list_audit(NOBODY, ListAudit(limit=200))).entries
+    entries = (await home.services[Audit].list_audit(AUDITOR, ListAudit(limit=200))).entries
     return [entry for entry in entries if entry.action == action]
 
 

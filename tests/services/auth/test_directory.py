@@ -6,7 +6,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, session_of, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, register, session_of, set_up
 from tests.services.auth.home import NEW_PASSWORD, Home
 from tests.softkey import SoftKey
 
@@ -109,7 +109,7 @@ async def sign_in_by(home: Home, key: SoftKey) -> Tokens:
 
 
 async def told(home: Home, *actions: str) -> list[tuple[str, str, str]]:
-    entries = (await home.audit.list_audit(NOBODY, ListAudit())).entries
+    entries = (await home.audit.list_audit(AUDITOR, ListAudit())).entries
     return [(one.action, one.actor_id, one.subject_id) for one in reversed(entries) if one.action in actions]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import Misconfigured, read_settings
 from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
 from kaif.kernel.errors import KaifError
@@ -132,7 +133,7 @@ async def test_a_file_that_is_no_such_list_stops_the_start(tmp_path: Path, conte
         async with (
             compose.database_of(settings) as database,
             compose.cache_of(settings) as cache,
-            compose.auth_services(settings, database, cache),
+            auth_services(settings, database, cache),
         ):
             raise AssertionError("it started")
 

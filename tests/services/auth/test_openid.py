@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register, session_of
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register, session_of
 from tests.services.auth.home import NEW_PASSWORD, PUBLIC_URL, Home
 from tests.services.auth.relying_parties import ISSUER, REDIRECT_URI, Party, a_party, add_party, challenge_of, verified
 
@@ -50,7 +50,7 @@ async def owner_of(home: Home) -> Tokens:
 
 
 async def audited(home: Home) -> list[str]:
-    entries = (await home.services[Audit].list_audit(NOBODY, ListAudit(limit=200))).entries
+    entries = (await home.services[Audit].list_audit(AUDITOR, ListAudit(limit=200))).entries
     return [entry.action for entry in entries]
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests import softkey
 from tests.harness import Services, wired_services
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, register, set_up
 from tests.services.auth.home import Home
 from tests.services.auth.second_factors import App, Time, answer, challenge, turn_on
 from tests.softkey import BACKED_UP, BACKUP_ELIGIBLE, HONEST, SoftKey, decoded, encoded
@@ -127,7 +127,7 @@ async def answer_with(services: Services, given: str, assertion: Assertion) -> T
 
 
 async def actions(services: Services, action: Any) -> int:
-    return len((await services.audit.list_audit(NOBODY, ListAudit(action))).entries)
+    return len((await services.audit.list_audit(AUDITOR, ListAudit(action))).entries)
 
 
 async def forget_password(database: Database, actor: Actor) -> None:

@@ -11,6 +11,7 @@ from tests.services.auth.home import Home
 from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound, Tokens
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import (
+    MANAGE_ROLES,
     PERMISSIONS,
     READ_AUDIT,
     READ_MAILBOX,
@@ -25,6 +26,7 @@ from kaif.interfaces.auth.roles import (
 )
 from kaif.kernel.actor import NOBODY, Actor, Permission, UserId
 from kaif.kernel.clock import MINUTE_US
+from kaif.kernel.errors import MissingPermission
 
 
 async def permissions_of(services: Services, tokens: Tokens) -> tuple[Tokens, set[Permission]]:
@@ -39,6 +41,21 @@ async def changes(services: Services) -> list[UserId]:
     decode = msgspec.msgpack.Decoder(PermissionChange).decode
     await services.cache.subscribe(PERMISSIONS_CHANGED, lambda payload: heard.append(decode(payload).user_id))
     return heard
+
+
+async def test_only_who_manages_roles_does_so(services: Services) -> None:
+    owner = actor_of(await set_up(services.auth))
+    everything_else = msgspec.structs.replace(owner, permissions=PERMISSIONS - {MANAGE_ROLES})
+
+    for acting in (
+        services.roles.list_roles(everything_else, Nothing()),
+        services.roles.define_role(everything_else, DefineRole("clerk", [])),
+        services.roles.drop_role(everything_else, DropRole("clerk")),
+        services.roles.grant_role(everything_else, Grant(owner.user_id, "seller")),
+        services.roles.revoke_role(everything_else, Grant(owner.user_id, "seller")),
+    ):
+        with pytest.raises(MissingPermission):
+            await acting
 
 
 @pytest.mark.asvs("8.3.2")

@@ -10,6 +10,7 @@ from tests.harness import Services
 from tests.services.auth.accounts import actor_of, log_in, refresh, session_of, set_up
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache.memory import MemoryCache
 from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
@@ -147,7 +148,7 @@ class TestTime:
         self.signer = Signer(new_signing_key())
         settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
         passwords = Passwords()
-        async with compose.database_of(settings) as database, compose.auth_services(settings, database, MemoryCache()):
+        async with compose.database_of(settings) as database, auth_services(settings, database, MemoryCache()):
             audit = AuditLog("a key of the audit log", lambda: self.now_us)
             cache = MemoryCache()
             captcha = Captcha(wanted=False, key=b"", cache=cache)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register, set_up
 from tests.services.auth.home import PUBLIC_URL, Home
 from tests.services.auth.second_factors import App
 from tests.softwallets import EthereumWallet, TonWallet, changed
@@ -107,7 +107,7 @@ async def wallets_of(home: Home, tokens: Tokens) -> list[Wallet]:
 
 
 async def told(home: Home, *actions: str) -> list[Audited]:
-    page = await home.audit.list_audit(NOBODY, ListAudit(limit=200))
+    page = await home.audit.list_audit(AUDITOR, ListAudit(limit=200))
     return [entry for entry in page.entries[::-1] if entry.action in actions]
 
 
@@ -546,6 +546,18 @@ async def test_a_wallet_registers_by_an_invitation_where_one_is_needed(home: Hom
     request = msgspec.structs.replace(wanted(given), invitation=invited.token or "")
 
     assert (await home.wallets.register_by_wallet(NOBODY, request)).user.username == "vera"
+
+
+async def test_who_comes_by_a_wallet_and_an_invited_address_is_not_told_of_a_service(home: Home) -> None:
+    owner = await set_up(home.auth)
+    await home.invitations.invite(actor_of(owner), Invite(email="vera@example.org"))
+    given = wanted(await ticket(home, EthereumWallet()))
+    invitation = await home.token("vera@example.org")
+
+    tokens = await home.wallets.register_by_wallet(NOBODY, msgspec.structs.replace(given, invitation=invitation))
+
+    assert tokens.user.email_confirmed
+    assert "By an invitation" in (await home.letter("vera@example.org", 2)).text
 
 
 # Linking
