@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Server
 from tests.journeys.browser import ANNA, BORIS, WITHIN_MS, Window, Windows, make_accounts
@@ -42,6 +43,7 @@ async def sign_out(window: Window) -> None:
     await expect(window.page.get_by_label("Имя пользователя или почта")).to_be_visible()
 
 
+@pytest.mark.asvs("14.2.1")
 @embedded
 async def test_the_link_of_the_welcome_confirms_the_address_and_leaves_no_trace(place: Place, windows: Windows) -> None:
     anna = await windows.open()
@@ -118,8 +120,8 @@ async def test_others_see_a_new_name_and_then_that_the_account_is_gone(place: Pl
     await boris.dialog.get_by_label("Как вас называть").fill("Борис Озёрный")
     await boris.dialog.get_by_role("button", name="Сохранить").click()
     await expect(boris.page.get_by_text("Борис Озёрный", exact=True)).to_be_visible()
-    await boris.page.get_by_role("radio", name="Цвет 3").check(force=True)
-    await expect(boris.page.locator(".me .av-3")).to_be_visible()
+    await boris.page.get_by_role("group", name="Цвет аватара").locator(".av-3").click()
+    await expect(boris.page.locator(".lrow.me .av-3")).to_be_visible()
     await expect_row(anna, "Борис Озёрный")
     await expect(anna.row("Борис Озёрный").locator(".av-3")).to_be_visible()
 
