@@ -84,6 +84,7 @@ async def test_the_operators_mailbox_is_for_the_owner_alone(
 # The client
 
 
+@pytest.mark.asvs("3.4.3")
 async def test_every_page_has_a_nonce_of_its_own_on_each_script_and_link(nobody: httpx.AsyncClient) -> None:
     pages = [await nobody.get(path) for path in ("/", "/", "/chat/01k9")]
 
@@ -96,6 +97,18 @@ async def test_every_page_has_a_nonce_of_its_own_on_each_script_and_link(nobody:
         assert "require-trusted-types-for 'script'" in policy and "unsafe" not in policy
         nonces.add(nonce)
     assert len(nonces) == len(pages)
+
+
+@pytest.mark.asvs("3.4.3", "3.4.6", "3.4.7", "3.4.8")
+@pytest.mark.parametrize("path", ["/", "/chat/01k9", "/oauth/authorize"])
+async def test_a_page_can_not_be_framed_shares_no_window_and_reports(nobody: httpx.AsyncClient, path: str) -> None:
+    headers = (await nobody.get(path)).headers
+    policy = headers["content-security-policy"].split("; ")
+
+    assert {"frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'"} <= set(policy)
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    (reports,) = [part.removeprefix("report-uri ") for part in policy if part.startswith("report-uri ")]
+    assert (await nobody.post(reports, json={})).status_code == 204
 
 
 async def test_pages_are_asked_for_anew_and_their_parts_are_kept_for_ever(nobody: httpx.AsyncClient) -> None:

@@ -146,6 +146,7 @@ async def test_nobody_gives_a_key_a_permission_that_they_lack(home: Home) -> Non
     assert {Scope(READ_AUDIT), Scope(MANAGE_PEOPLE), READ_SCOPE} <= set((await listed(home, owner)).scopes)
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_there_are_at_most_twenty_however_many_are_made_at_once(home: Home) -> None:
     owner = await set_up(home.auth)
     for _ in range(15):
@@ -223,6 +224,7 @@ async def test_a_revoked_key_is_refused_and_every_gateway_is_told(home: Home) ->
     assert await speaker(home, other.secret)
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_revokes_or_sees_anothers_key(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     made = await make(home, owner)
@@ -263,6 +265,7 @@ async def test_a_new_password_leaves_keys_as_they_are(home: Home) -> None:
 # Its owner
 
 
+@pytest.mark.asvs("8.3.3")
 async def test_a_key_has_of_its_owners_permissions_what_it_was_given(home: Home) -> None:
     owner = await set_up(home.auth)
 

@@ -115,6 +115,7 @@ async def test_many_at_once_make_one_sound_chain(services: Services) -> None:
     assert (await verified(services)).seq == 2 + 40
 
 
+@pytest.mark.asvs("16.4.2")
 @pytest.mark.parametrize("change", ["UPDATE auth_audit SET action = 'x'", "DELETE FROM auth_audit"])
 async def test_the_database_itself_lets_nobody_change_an_entry(services: Services, change: str) -> None:
     await set_up(services.auth)

@@ -90,6 +90,7 @@ async def test_only_who_manages_sign_in_services_does_so(home: Home, owner: Acto
     assert await listed(home, owner) == [added]
 
 
+@pytest.mark.asvs("13.3.1")
 async def test_a_secret_is_sealed_and_never_told(home: Home, owner: Actor, liar: Liar) -> None:
     added = await add_issuer(home, owner, liar.url)
     changed = await home.providers.change_provider(owner, ChangeProvider(added.id, client_secret="another-secret"))

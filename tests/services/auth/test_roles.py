@@ -58,6 +58,7 @@ async def test_only_who_manages_roles_does_so(services: Services) -> None:
             await acting
 
 
+@pytest.mark.asvs("8.3.2")
 async def test_who_is_granted_a_role_may_do_what_it_permits_with_the_next_token(services: Services) -> None:
     owner = actor_of(await set_up(services.auth))
     anna = await register(services.auth, "anna")
@@ -128,6 +129,7 @@ async def test_the_servers_own_roles_permit_what_they_are_defined_to_at_once(ser
         await services.roles.grant_role(owner, Grant(anna.user.id, "postmaster"))
 
 
+@pytest.mark.asvs("8.2.1")
 async def test_nobody_gives_or_takes_or_defines_more_than_they_may_do(services: Services) -> None:
     owner = actor_of(await set_up(services.auth))
     anna = await register(services.auth, "anna")
@@ -200,6 +202,7 @@ def _both_ways(owners: list[Actor]) -> list[tuple[Actor, Actor]]:
     return [(one, other), (other, one)]
 
 
+@pytest.mark.asvs("7.5.3", "8.4.2")
 async def test_only_a_fresh_session_gives_power(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     home.now_us += 16 * MINUTE_US

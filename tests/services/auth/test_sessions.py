@@ -1,6 +1,8 @@
 """Sessions: refreshed by tokens that are good once, ended for everyone at once."""
 
 import asyncio
+import random
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,21 @@ async def test_a_token_that_never_was_is_refused(services: Services, token: str)
         await services.auth.refresh(NOBODY, Refresh(token))
 
 
+@pytest.mark.asvs("7.2.3")
+async def test_a_refresh_token_holds_256_bits_that_nobody_foretells(services: Services) -> None:
+    await set_up(services.auth)
+    state = random.getstate()
+
+    secrets = []
+    for _ in range(3):
+        random.setstate(state)
+        secrets.append((await log_in(services.auth, "owner")).refresh_token.split(".")[1])
+
+    assert len(set(secrets)) == 3
+    assert {len(urlsafe_b64decode(secret + "=")) for secret in secrets} == {32}
+
+
+@pytest.mark.asvs("7.2.2", "7.2.4")
 async def test_each_device_has_its_own_session(services: Services) -> None:
     phone = await set_up(services.auth)
     laptop = await log_in(services.auth, "owner")
@@ -143,6 +160,7 @@ class TestTime:
             yield
         passwords.close()
 
+    @pytest.mark.asvs("7.3.1")
     async def test_an_idle_session_lapses_after_thirty_days_and_a_used_one_lives_on(self) -> None:
         idle = await set_up(self.auth)
         used = await log_in(self.auth, "owner")
@@ -155,6 +173,7 @@ class TestTime:
             await refresh(self.auth, idle)
         assert await refresh(self.auth, used)
 
+    @pytest.mark.asvs("7.3.2")
     async def test_a_session_that_is_used_every_day_ends_after_half_a_year(self) -> None:
         tokens = await set_up(self.auth)
         for _ in range(179):
@@ -205,6 +224,7 @@ class TestTime:
         self.now_us += 1
         assert not await is_new()
 
+    @pytest.mark.asvs("7.2.2")
     async def test_an_access_token_is_good_for_ten_minutes(self) -> None:
         tokens = await set_up(self.auth)
         verifier = Verifier((await self.auth.get_keys(NOBODY, Nothing())).keys)

@@ -27,6 +27,7 @@ async def another_owner(services: Services, first: Tokens) -> Tokens:
     return await log_in(services.auth, "second")
 
 
+@pytest.mark.asvs("7.4.2")
 async def test_all_sessions_of_a_suspended_account_end_at_once(services: Services) -> None:
     owner, anna = await set_up(services.auth), await register(services.auth, "anna")
     phone = await log_in(services.auth, "anna")
@@ -76,6 +77,7 @@ async def test_suspending_and_restoring_may_be_repeated(services: Services) -> N
     assert await log_in(services.auth, "anna")
 
 
+@pytest.mark.asvs("7.4.2")
 async def test_sign_ins_that_race_with_a_suspension_leave_no_session_behind(services: Services) -> None:
     owner, anna = await set_up(services.auth), await register(services.auth, "anna")
     signing_in = [asyncio.ensure_future(log_in(services.auth, "anna")) for _ in range(10)]
