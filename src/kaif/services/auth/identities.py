@@ -159,7 +159,7 @@ class IdentitiesService:
         async with self._database.transaction() as tx:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
             if known:
-                await identity_store.note_use(tx, known.id, profile.label, self._clock())
+                await identity_store.count_use(tx, known.id, profile.label, self._clock())
         if known is None:
             raise await self._newcomer(provider_id, profile)
         return await self._enter(actor, present(await self._accounts(known.user_id)))
@@ -267,7 +267,7 @@ class IdentitiesService:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
             if known is None or known.user_id != actor.user_id:
                 raise IdentityNotYours
-            await identity_store.note_use(tx, known.id, profile.label, now_us)
+            await identity_store.count_use(tx, known.id, profile.label, now_us)
             expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
             await challenges.add(tx, model.hash_of(challenge), actor.user_id, now_us, expires_at_us)
             return ServiceProof(challenge, await enrolments.methods(tx, actor.user_id))

@@ -142,10 +142,10 @@ async def add_identity(
     )
 
 
-async def note_use(tx: Transaction, identity_id: IdentityId, label: str, now_us: int) -> None:
-    """With the label of today: people rename themselves elsewhere."""
+async def count_use(tx: Transaction, identity_id: IdentityId, label: str, now_us: int) -> bool:
+    """People rename themselves elsewhere. False when it was unlinked meanwhile."""
     sql = "UPDATE auth_identities SET last_used_at_us = :now_us, label = :label WHERE id = :id"
-    await tx.execute(sql, id=identity_id, label=label, now_us=now_us)
+    return await tx.execute(sql, id=identity_id, label=label, now_us=now_us) == 1
 
 
 async def remove_identity(tx: Transaction, user_id: UserId, identity_id: IdentityId) -> bool:
