@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.gateway.identity import Identity
 from kaif.interfaces.auth import Auth, Register, SetUp
@@ -27,7 +28,7 @@ async def _verify(directory: Path, seconds: float) -> float:
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        compose.auth_services(settings, database, cache) as services,
+        auth_services(settings, database, cache) as services,
     ):
         identity = Identity(services[Auth], cache)
         await identity.start()

@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
@@ -603,7 +604,7 @@ async def wired_services(
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        compose.auth_services(settings, database, cache, clock) as auths,
+        auth_services(settings, database, cache, clock) as auths,
         compose.messaging_service(database, cache, auths[Auth]) as messaging,
     ):
         yield Services(

@@ -68,6 +68,7 @@ TRICKS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+@pytest.mark.asvs("16.4.2")
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS.keys())
 async def test_every_change_is_noticed(settings: Settings, trick: tuple[str, ...]) -> None:
     tamper(settings, *trick)
@@ -76,6 +77,7 @@ async def test_every_change_is_noticed(settings: Settings, trick: tuple[str, ...
         await verify(settings)
 
 
+@pytest.mark.asvs("16.4.2")
 async def test_a_shortened_log_is_told_apart_by_its_anchors_alone(settings: Settings) -> None:
     tamper(settings, *SHORTEN)
     with pytest.raises(Broken, match="entry 5 was anchored, the last is 3"):

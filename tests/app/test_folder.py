@@ -42,6 +42,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
         DataFolder(tmp_path / "file" / "data")
 
 
+@pytest.mark.asvs("13.3.1")
 def test_the_signing_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
 

@@ -19,6 +19,7 @@ def test_without_any_setting_everything_lives_in_the_data_folder() -> None:
     assert (settings.limits_scale, settings.trusted_proxies, settings.auth_addresses) == (1, [], [])
 
 
+@pytest.mark.asvs("6.3.2", "6.4.1")
 def test_each_start_without_a_set_up_code_has_another() -> None:
     codes = {read().setup_code for _ in range(5)} | {read(KAIF_SETUP_CODE="").setup_code}
 
@@ -65,6 +66,7 @@ def test_a_password_in_a_url_is_not_repeated() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.asvs("13.3.1")
 def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from a file\n")
 

@@ -79,6 +79,7 @@ async def test_execute_tells_how_many_rows_it_changed(notes: Database) -> None:
         assert await tx.execute("DELETE FROM notes WHERE number = :number", number=7) == 0
 
 
+@pytest.mark.asvs("2.3.3")
 async def test_a_transaction_that_fails_leaves_nothing(notes: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         async with notes.transaction() as tx:

@@ -4,6 +4,7 @@ import asyncio
 import io
 
 import httpx
+import pytest
 from tests.gateway.conftest import NewPerson
 from tests.gateway.wire import exchange
 from tests.harness import PASSWORD, Server
@@ -26,6 +27,7 @@ async def test_each_request_is_a_line_by_which_it_is_found_again(server: Server,
     assert line["address"].startswith("127.") and 0 < line["took_us"] < 60_000_000
 
 
+@pytest.mark.asvs("16.2.5")
 async def test_no_secret_reaches_a_log(server: Server, new_person: NewPerson) -> None:
     person = await new_person()
     secret = "a-very-secret-value"
@@ -45,6 +47,7 @@ async def test_no_secret_reaches_a_log(server: Server, new_person: NewPerson) ->
         assert value not in written
 
 
+@pytest.mark.asvs("16.4.1")
 async def test_a_request_cannot_write_a_line_of_its_own(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         answer = await client.get('/v1/x%0A{"request_id":"forged"}', headers={"x-request-id": "forged"})

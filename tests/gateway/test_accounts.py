@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from tests.gateway.conftest import NewPerson
 from tests.harness import PASSWORD, Person, Server, running_server
 from tests.waiting import eventually
@@ -39,6 +40,7 @@ async def test_a_link_of_a_letter_works_for_whoever_opens_it(server: Server, new
     await stranger.close()
 
 
+@pytest.mark.asvs("6.3.8")
 async def test_known_and_unknown_addresses_are_answered_alike(server: Server, new_person: NewPerson) -> None:
     person = await new_person()
 
@@ -55,6 +57,7 @@ async def test_known_and_unknown_addresses_are_answered_alike(server: Server, ne
     assert {**known, "date": ""} == {**unknown, "date": ""}
 
 
+@pytest.mark.asvs("7.4.1")
 async def test_a_reset_ends_the_access_tokens_that_are_still_unexpired(server: Server, new_person: NewPerson) -> None:
     person = await new_person()
     await person.http.post("/v1/auth/password/forgot", json={"email": f"{person.name}@example.org"})
@@ -126,6 +129,7 @@ async def test_letters_are_limited(tmp_path: Path) -> None:
     assert [answer.status_code for answer in forgot] == [204] * 10 + [429]
 
 
+@pytest.mark.asvs("16.2.5")
 async def test_no_token_of_a_letter_is_written_to_a_log(server: Server, new_person: NewPerson) -> None:
     person = await new_person()
     token = await link(server, f"{person.name}@example.org", "confirm")

@@ -37,6 +37,7 @@ EVERY_KIND = [
 ]
 
 
+@pytest.mark.asvs("3.4.1")
 @pytest.mark.parametrize(("method", "path", "status"), EVERY_KIND)
 async def test_every_answer_is_safe_and_has_its_id(anna: Person, method: str, path: str, status: int) -> None:
     answer = await anna.http.request(method, path)
@@ -44,7 +45,7 @@ async def test_every_answer_is_safe_and_has_its_id(anna: Person, method: str, pa
     assert answer.status_code == status
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    assert "max-age=31536000" in answer.headers["strict-transport-security"]
+    assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
     assert re.fullmatch(r"[0-9a-f]{12}-[0-9a-f]+", answer.headers["x-request-id"])
     assert "server" not in answer.headers
     if status >= 400:
@@ -55,11 +56,20 @@ async def test_every_answer_is_safe_and_has_its_id(anna: Person, method: str, pa
         assert {"type", "title", "code", "detail"} <= problem.keys()
 
 
+@pytest.mark.asvs("3.4.3", "3.4.6")
 @pytest.mark.parametrize("path", ["/v1/auth/me", "/v1/nothing", "/health", "/openapi.json", "/nothing.js"])
 async def test_what_is_no_page_can_do_nothing_in_a_browser(anna: Person, path: str) -> None:
     policy = (await anna.http.get(path)).headers["content-security-policy"]
 
     assert policy == "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
+@pytest.mark.asvs("14.3.2")
+@pytest.mark.parametrize("path", ["/v1/auth/me", "/v1/auth/people", "/v1/auth/sessions", "/v1/auth/audit", CHATS])
+async def test_what_is_said_of_people_is_kept_nowhere_on_the_way(owner: Person, path: str) -> None:
+    answer = await owner.http.get(path)
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
 
 
 async def test_request_ids_differ(anna: Person) -> None:
@@ -104,6 +114,7 @@ async def test_head_is_get_without_the_body(anna: Person, path: str) -> None:
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
+@pytest.mark.asvs("3.5.2")
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 async def test_a_body_that_a_form_could_send_is_refused(anna: Person, content_type: str) -> None:
     answer = await anna.http.post(CHATS, content=b"{}", headers={"content-type": content_type})

@@ -90,6 +90,7 @@ def _scope_of(operation: dict[str, Any]) -> str:
 # What a key opens
 
 
+@pytest.mark.asvs("8.2.1", "10.3.2")
 async def test_every_scope_opens_the_routes_that_name_it_and_no_other(owner: Person, keys: Keys) -> None:
     routes = await operations(owner)
     scopes = (await owner.get(KEYS))["scopes"]
@@ -137,6 +138,7 @@ async def test_a_program_talks_for_its_owner(anna: Person, boris: Person, keys: 
     assert (await key.http.get("/v1/auth/me")).json()["id"] == anna.id
 
 
+@pytest.mark.asvs("8.3.3")
 async def test_a_key_needs_the_permission_too_and_its_owner_may_lose_it(
     owner: Person, new_person: NewPerson, keys: Keys
 ) -> None:
@@ -162,6 +164,7 @@ async def test_a_key_is_nobody_where_nobody_is_needed(anna: Person, keys: Keys) 
     assert await key.code("GET", "/v1/auth/me") == ""
 
 
+@pytest.mark.asvs("8.4.2")
 async def test_a_key_opens_no_page_of_the_operators(owner: Person, keys: Keys) -> None:
     key = await keys.make(owner, *(await owner.get(KEYS))["scopes"])
 
@@ -215,6 +218,7 @@ async def test_wrong_keys_use_up_the_sign_ins_of_their_address_and_known_ones_go
 # Its end
 
 
+@pytest.mark.asvs("8.3.2")
 async def test_a_revoked_key_is_refused_at_once_on_a_connection_that_is_open(anna: Person, keys: Keys) -> None:
     key = await keys.make(anna, "auth.read_profile")
     assert await key.code("GET", "/v1/auth/me") == ""

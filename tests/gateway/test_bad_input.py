@@ -17,7 +17,7 @@ from tests.gateway.wire import exchange
 from tests.harness import Person, Server
 from tests.servers import PostgresServer
 
-from kaif.app.compose import ROUTES
+from kaif.app.surface import ROUTES
 from kaif.kernel.http import Route
 
 POSTS = [route for route in ROUTES if route.takes_body]
@@ -173,6 +173,7 @@ async def test_queries_that_are_none_are_told_so(picky: Server, query: str) -> N
     assert answer.status in (200, 400, 414, 422)
 
 
+@pytest.mark.asvs("7.2.1")
 @pytest.mark.parametrize(
     "token",
     ["x", "e30.e30.", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "ё", "x" * 10_000, "a b", "null"],
@@ -186,6 +187,7 @@ async def test_a_token_that_is_none_is_nobody(picky: Server, token: str, path: s
     assert (answer.status, answer.code) == (401, "unauthenticated")
 
 
+@pytest.mark.asvs("8.2.2")
 @pytest.mark.parametrize(
     "route", [r for r in ROUTES if "chat_id" in r.path_params], ids=lambda r: f"{r.method} {r.path}"
 )

@@ -52,6 +52,7 @@ async def signed_in(browser: Browser) -> Browser:
     return browser
 
 
+@pytest.mark.asvs("3.3.3", "10.1.1")
 async def test_a_browsers_tokens_travel_in_cookies_alone(browser: Browser) -> None:
     answer = await browser.log_in()
 
@@ -78,6 +79,7 @@ async def test_the_cookie_signs_requests_in(signed_in: Browser) -> None:
     assert (await signed_in.ask("GET", "/v1/auth/me", kaif_session=None, origin=None)).status_code == 200
 
 
+@pytest.mark.asvs("3.5.1")
 @pytest.mark.parametrize(
     "origin",
     [None, "null", "https://evil.example", "http://127.0.0.1.evil.example", "file://", "http://", "x"],
@@ -90,6 +92,7 @@ async def test_an_unsafe_request_of_another_site_is_refused(signed_in: Browser, 
     assert signed_in.set_cookies == []
 
 
+@pytest.mark.asvs("3.5.2")
 @pytest.mark.parametrize("path", ["/v1/auth/logout", CREATE])
 @pytest.mark.parametrize("header", [None, "bearer", "Cookie"])
 async def test_an_unsafe_request_that_a_form_could_make_is_refused(
@@ -124,6 +127,7 @@ async def test_a_browser_refreshes_after_its_access_cookie_has_lapsed(signed_in:
     assert (await signed_in.ask("GET", "/v1/auth/me")).status_code == 200
 
 
+@pytest.mark.asvs("7.4.1", "14.3.1")
 async def test_logging_out_ends_the_session_and_clears_what_the_browser_holds(signed_in: Browser) -> None:
     kept = dict(signed_in.cookies)
 
@@ -136,6 +140,22 @@ async def test_logging_out_ends_the_session_and_clears_what_the_browser_holds(si
     signed_in.cookies = kept
     assert (await signed_in.ask("GET", "/v1/auth/me")).json()["code"] == "session_ended"
     assert (await signed_in.ask("POST", "/v1/auth/refresh", {})).json()["code"] == "session_ended"
+
+
+@pytest.mark.asvs("3.5.3")
+async def test_what_a_link_or_a_picture_asks_for_changes_nothing(signed_in: Browser) -> None:
+    document = (await signed_in.ask("GET", "/openapi.json")).json()
+    before = dict(signed_in.cookies)
+    acts = [path for path, methods in document["paths"].items() if "post" in methods and "get" not in methods]
+    assert {"/v1/auth/logout", "/v1/auth/account/delete", "/v1/auth/refresh"} <= set(acts)
+
+    for path in acts:
+        answer = await signed_in.ask("GET", path, kaif_session=None, origin=None)
+
+        assert answer.status_code in (303, 404, 405), path
+        assert signed_in.set_cookies == []
+    assert signed_in.cookies == before
+    assert (await signed_in.ask("GET", "/v1/auth/me")).status_code == 200
 
 
 async def test_a_bearer_token_needs_neither_origin_nor_header(anna: Person, boris: Person) -> None:

@@ -253,6 +253,7 @@ async def test_a_suspended_owner_is_told_so_and_the_key_is_good_again_at_once(ga
     assert (await gate.actor(made)).user_id == anna.user.id
 
 
+@pytest.mark.asvs("16.5.3")
 async def test_auth_that_does_not_answer_is_no_refusal(gate: Gate, owner: Tokens) -> None:
     made = await gate.make(owner)
 

@@ -153,6 +153,7 @@ async def test_what_takes_forms_takes_them_by_post(wire: Wire, path: str) -> Non
 # How an application proves itself
 
 
+@pytest.mark.asvs("10.4.10")
 async def test_by_basic_by_form_or_not_at_all(wire: Wire) -> None:
     form = {"client_id": wire.id, "client_secret": wire.secret}
     code = await wire.code()
@@ -244,6 +245,7 @@ async def test_errors_have_the_names_of_the_standard(wire: Wire) -> None:
     assert_error(await wire.http.post("/oauth/token", data=wider, headers=wire.basic), 400, "invalid_scope")
 
 
+@pytest.mark.asvs("14.2.1")
 async def test_parameters_in_the_address_count_for_nothing(wire: Wire) -> None:
     query = urlencode({**wire.redeeming(await wire.code()), "client_id": wire.id, "client_secret": wire.secret})
 
@@ -312,6 +314,7 @@ async def test_a_revoked_token_is_not_active(wire: Wire) -> None:
         assert_error(await wire.http.post(f"/oauth/{path}", data={}, headers=wire.basic), 400, "invalid_request")
 
 
+@pytest.mark.asvs("16.2.5")
 async def test_nothing_secret_reaches_the_access_log(server: Server, wire: Wire) -> None:
     code = await wire.code()
     answer = await wire.http.post("/oauth/token", data=wire.redeeming(code), headers=wire.basic)

@@ -13,7 +13,7 @@ from tests.gateway.wire import exchange
 from tests.harness import Person, Server, running_server
 
 import kaif
-from kaif.app import compose
+from kaif.app.surface import document
 from kaif.gateway.static import StaticFiles
 
 CLIENT = Path(kaif.__file__).parent / "web"
@@ -62,13 +62,13 @@ async def test_the_interface_is_described_by_a_valid_document(nobody: httpx.Asyn
     served = (await nobody.get("/openapi.json")).json()
 
     assert list(OpenAPIV31SpecValidator(served).iter_errors()) == []
-    assert served == msgspec.json.decode(msgspec.json.encode(compose.document()))
+    assert served == msgspec.json.decode(msgspec.json.encode(document()))
     operations = [operation for path in served["paths"].values() for operation in path.values()]
     assert all(operation["summary"] and operation["responses"]["default"] for operation in operations)
 
 
 def test_the_document_from_which_the_client_is_made_is_the_one_that_is_served() -> None:
-    served = msgspec.json.decode(msgspec.json.encode(compose.document()))
+    served = msgspec.json.decode(msgspec.json.encode(document()))
 
     assert msgspec.json.decode(COMMITTED.read_bytes()) == served, "run: kaif openapi > web/openapi.json"
 
@@ -84,6 +84,7 @@ async def test_the_operators_mailbox_is_for_the_owner_alone(
 # The client
 
 
+@pytest.mark.asvs("3.4.3")
 async def test_every_page_has_a_nonce_of_its_own_on_each_script_and_link(nobody: httpx.AsyncClient) -> None:
     pages = [await nobody.get(path) for path in ("/", "/", "/chat/01k9")]
 
@@ -96,6 +97,18 @@ async def test_every_page_has_a_nonce_of_its_own_on_each_script_and_link(nobody:
         assert "require-trusted-types-for 'script'" in policy and "unsafe" not in policy
         nonces.add(nonce)
     assert len(nonces) == len(pages)
+
+
+@pytest.mark.asvs("3.4.3", "3.4.6", "3.4.7", "3.4.8")
+@pytest.mark.parametrize("path", ["/", "/chat/01k9", "/oauth/authorize"])
+async def test_a_page_can_not_be_framed_shares_no_window_and_reports(nobody: httpx.AsyncClient, path: str) -> None:
+    headers = (await nobody.get(path)).headers
+    policy = headers["content-security-policy"].split("; ")
+
+    assert {"frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'"} <= set(policy)
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    (reports,) = [part.removeprefix("report-uri ") for part in policy if part.startswith("report-uri ")]
+    assert (await nobody.post(reports, json={})).status_code == 204
 
 
 async def test_pages_are_asked_for_anew_and_their_parts_are_kept_for_ever(nobody: httpx.AsyncClient) -> None:

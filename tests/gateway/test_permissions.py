@@ -55,6 +55,7 @@ async def cast(owner: Person, new_person: NewPerson) -> AsyncIterator[Cast]:
     yield Cast(people, {role["name"]: set(role["permissions"]) for role in roles})
 
 
+@pytest.mark.asvs("8.2.1", "8.3.1")
 async def test_a_role_reaches_what_it_permits_and_nothing_else(owner: Person, cast: Cast) -> None:
     routes = await operations(owner)
     assert {route.permission for route in routes} - {""} <= cast.permissions["owner"]
@@ -66,6 +67,7 @@ async def test_a_role_reaches_what_it_permits_and_nothing_else(owner: Person, ca
             assert (await code_of(person, route) == "missing_permission") is not allowed, (role, route)
 
 
+@pytest.mark.asvs("7.2.1", "8.2.1")
 async def test_nobody_reaches_only_what_is_public(server: Server, owner: Person) -> None:
     stranger = Person(server.url, "stranger")
 
@@ -75,6 +77,7 @@ async def test_nobody_reaches_only_what_is_public(server: Server, owner: Person)
     await stranger.close()
 
 
+@pytest.mark.asvs("8.3.2")
 async def test_a_token_of_before_the_change_is_refused_at_once(owner: Person, new_person: NewPerson) -> None:
     anna = await new_person()
     roles = Operation("GET", "/v1/auth/roles", "auth.manage_roles")

@@ -76,6 +76,7 @@ async def test_whatever_a_program_calls_itself_a_session_opens(
     assert (newest["device"], newest["address"].startswith("127.")) == (device, True)
 
 
+@pytest.mark.asvs("7.4.1")
 async def test_an_ended_session_is_over_for_its_socket_and_its_tokens_at_once(
     server: Server, new_person: NewPerson
 ) -> None:
@@ -112,6 +113,7 @@ async def test_all_others_are_over_and_the_one_that_asks_is_not(server: Server, 
         await other.close()
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_anothers_session_is_not_found(new_person: NewPerson) -> None:
     anna, boris = await new_person(), await new_person()
     [session] = await sessions_of(boris)
@@ -138,6 +140,7 @@ async def test_nobody_gets_in_without_a_session(server: Server, method: str, pat
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
 
+@pytest.mark.asvs("7.4.2")
 async def test_a_suspended_account_is_out_at_once_until_it_is_restored(
     server: Server, owner: Person, new_person: NewPerson
 ) -> None:

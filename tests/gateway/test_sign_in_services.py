@@ -91,6 +91,7 @@ async def test_a_stranger_registers_into_cookies_too(
     assert browser.cookies.keys() == {"__Host-kaif_access", "__Host-kaif_refresh"}
 
 
+@pytest.mark.asvs("7.6.2")
 @pytest.mark.parametrize("path", [SIGN_IN, REGISTER, f"{SIGN_IN}/begin"])
 async def test_another_site_signs_nobody_in(browser: Browser, path: str) -> None:
     refused = await browser.ask("POST", path, {}, origin="https://evil.example")
@@ -112,6 +113,7 @@ async def test_the_session_says_on_which_device_it_was_opened(
     assert [session["device"] for session in sessions if session["current"]] == ["Firefox, Linux"]
 
 
+@pytest.mark.asvs("8.2.3")
 async def test_everybody_sees_the_services_and_nobody_their_secrets(
     server: Server, provider: dict[str, Any], owner: Person
 ) -> None:

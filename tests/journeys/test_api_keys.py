@@ -96,6 +96,7 @@ async def test_who_has_been_away_proves_that_it_is_them_before_a_key_is_made(pla
     forgive_refusals(anna)
 
 
+@pytest.mark.asvs("6.4.5")
 @embedded
 async def test_keys_that_end_soon_or_have_ended_say_so(place: Server, windows: Windows) -> None:
     anna = await windows.open()

@@ -118,6 +118,7 @@ async def _darkness(page: Page) -> int:
     return int(max(colour[:3]))
 
 
+@pytest.mark.asvs("7.4.4", "14.3.1")
 @embedded
 async def test_signing_out_forgets_the_account_and_signing_in_brings_it_back(place: Place, windows: Windows) -> None:
     anna, boris = await windows.open(), await windows.open()

@@ -184,6 +184,7 @@ async def test_a_service_is_added_checked_paused_and_removed(place: Server, wind
     await expect(said(owner, f"Вход через {NAME} включён")).to_be_visible()
     await owner.page.get_by_role("button", name=f"Проверить: {NAME}").click()
     await expect(row(owner, NAME)).to_contain_text("Отвечает, всё подходит")
+    await expect(owner.page.get_by_role("button", name=f"Проверить: {NAME}")).to_be_focused()
 
     guest = await windows.open()
     button = guest.page.get_by_role("button", name=f"Войти через {NAME}")

@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Server
 from tests.journeys.browser import ANNA, BORIS, WITHIN_MS, Window, Windows, make_accounts
@@ -42,6 +43,7 @@ async def sign_out(window: Window) -> None:
     await expect(window.page.get_by_label("Имя пользователя или почта")).to_be_visible()
 
 
+@pytest.mark.asvs("14.2.1")
 @embedded
 async def test_the_link_of_the_welcome_confirms_the_address_and_leaves_no_trace(place: Place, windows: Windows) -> None:
     anna = await windows.open()

@@ -50,6 +50,7 @@ def heading(window: Window, name: str) -> Any:
     return window.page.get_by_role("heading", name=name)
 
 
+@pytest.mark.asvs("10.7.2")
 async def test_a_site_is_told_who_somebody_is_once_they_allow_it_and_no_more_when_they_end_it(
     place: Place, windows: Windows
 ) -> None:

@@ -89,6 +89,7 @@ FORGERIES: dict[str, Forgery] = {
 }
 
 
+@pytest.mark.asvs("7.2.1", "9.1.1", "9.1.2", "9.1.3", "9.2.2", "9.2.3")
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
 def test_what_we_did_not_sign_speaks_for_nobody(forgery: Forgery) -> None:
     with pytest.raises(Unauthenticated) as refused:
@@ -97,6 +98,7 @@ def test_what_we_did_not_sign_speaks_for_nobody(forgery: Forgery) -> None:
     assert refused.type is Unauthenticated
 
 
+@pytest.mark.asvs("9.2.1", "10.3.3")
 def test_our_own_token_speaks_for_its_person_until_it_expires() -> None:
     verifier, token = Verifier([PUBLIC]), signed().encode()
 

@@ -190,7 +190,7 @@ def openapi() -> None:
     """Print the OpenAPI 3.1 document of the public HTTP interface."""
     import msgspec
 
-    from kaif.app.compose import document
+    from kaif.app.surface import document
 
     click.echo(msgspec.json.format(msgspec.json.encode(document()), indent=1).decode())
 

@@ -19,7 +19,7 @@ from kaif.interfaces.auth import SIGN_IN
 from kaif.interfaces.auth.api_keys import ApiKeyRefused, ApiKeys, ExchangeApiKey
 from kaif.kernel.actor import Actor
 from kaif.kernel.api_keys import PREFIX, is_well_formed
-from kaif.kernel.errors import Limited, Unauthenticated, Unavailable
+from kaif.kernel.errors import Unauthenticated, Unavailable
 from kaif.kernel.tokens import Verified
 
 Value = TypeVar("Value")
@@ -89,9 +89,7 @@ class KeyRing:
 
     def _limit(self, address: str) -> None:
         """Taken before auth is asked, so that guesses at the same time all count; given back to a key that is good."""
-        allowance = self._limits.take(SIGN_IN, limit_subject(address))
-        if allowance.retry_after_s:
-            raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
+        self._limits.take(SIGN_IN, limit_subject(address)).require()
 
     async def _ask(self, digest: bytes, key: bytes, address: str) -> Verified:
         try:

@@ -21,8 +21,8 @@ from kaif.gateway.requests import Request
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Tokens
-from kaif.kernel.actor import NOBODY, Actor, Permission
-from kaif.kernel.errors import InsufficientScope, Limited, MissingPermission, NotFound, Unauthenticated
+from kaif.kernel.actor import NOBODY, Actor, Permission, require_permission
+from kaif.kernel.errors import InsufficientScope, NotFound, Unauthenticated
 from kaif.kernel.http import Endpoint, Route, Table, problem_of
 from kaif.kernel.http.problems import MethodNotAllowed, UnsupportedMediaType, unreadable
 from kaif.kernel.limits import Limit
@@ -99,11 +99,11 @@ class Gateway:
             await self._identify_by_key(request, route)
         self._limit(request, route.limit, public=route.public)
         if route.needs:
-            require(request.actor, route.needs)
+            require_permission(request.actor, route.needs)
         if route.wants_origin:
             # A copy: the actor itself is remembered with the token.
             request.actor = msgspec.structs.replace(request.actor, address=request.address, agent=request.agent)
-        if route.takes_body and not _is_json(request.headers.get(b"content-type", b"")):
+        if route.takes_body and request.content_type != b"application/json":
             raise UnsupportedMediaType
         path = dict(zip(route.path_params, values, strict=True)) if values else {}
         return await self._call(request, endpoint, path)
@@ -154,8 +154,7 @@ class Gateway:
         subject = limit_subject(request.address) if public or not request.actor.user_id else request.actor.user_id
         allowance = self._limits.take(limit, subject)
         request.limit_headers = allowance.headers
-        if allowance.retry_after_s:
-            raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
+        allowance.require()
 
     async def _page(self, request: Request) -> Answer:
         self._limit(request, PAGES, public=True)
@@ -176,16 +175,7 @@ class Gateway:
     def require(self, request: Request, permission: Permission) -> None:
         """For pages of the operator's. Raises Unauthenticated, MissingPermission."""
         self._identify(request, public=False)
-        require(request.actor, permission)
-
-
-def require(actor: Actor, permission: Permission) -> None:
-    if permission not in actor.permissions:
-        raise MissingPermission(permission=permission)
-
-
-def _is_json(content_type: bytes) -> bool:
-    return content_type.partition(b";")[0].strip().lower() == b"application/json"
+        require_permission(request.actor, permission)
 
 
 def _answer_of(endpoint: Endpoint, result: object, headers: bytes = b"") -> Answer:

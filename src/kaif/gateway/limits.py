@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from kaif.kernel.errors import Limited
 from kaif.kernel.limits import Limit
 
 # Past this many subjects the ones whose burst is whole again are forgotten.
@@ -22,6 +23,15 @@ class Allowance(msgspec.Struct, frozen=True):
     burst: int
     remaining: int
     reset_s: float
+
+    @property
+    def retry_after_ms(self) -> int:
+        return int(self.retry_after_s * 1000) + 1 if self.retry_after_s else 0
+
+    def require(self) -> None:
+        """Raises Limited unless the request may pass."""
+        if self.retry_after_s:
+            raise Limited(retry_after_ms=self.retry_after_ms)
 
     @property
     def headers(self) -> bytes:

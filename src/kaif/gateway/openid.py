@@ -38,6 +38,7 @@ Form = dict[str, str]
 
 FIELDS_MAX = 50
 FORM = b"application/x-www-form-urlencoded"
+TOKEN_FIELDS = ("grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope")
 # Of what a browser's form sends to the page where people decide: it becomes an address.
 AUTHORIZATION_BYTES_MAX = 8192
 
@@ -102,7 +103,7 @@ def _authorize(client: StaticFiles) -> Page:
 
 
 def _as_address(request: Request) -> Answer:
-    if not _is_form(request) or len(request.body) > AUTHORIZATION_BYTES_MAX or not _is_printable(request.body):
+    if request.content_type != FORM or len(request.body) > AUTHORIZATION_BYTES_MAX or not _is_printable(request.body):
         raise InvalidRequest
     return Answer(303, NO_STORE + INERT + lines((b"location", b"/oauth/authorize?" + request.body)), b"")
 
@@ -110,14 +111,11 @@ def _as_address(request: Request) -> Answer:
 def _token(openid: OpenId) -> Page:
     async def page(request: Request) -> Answer:
         form = _form_of(request)
-        fields = {name: form[name] for name in _TOKEN_FIELDS if name in form}
+        fields = {name: form[name] for name in TOKEN_FIELDS if name in form}
         wanted = _convert({"client": _client_of(request, form), **fields}, TokenRequest)
         return Answer(200, JSON, _encode(await openid.issue_tokens(_actor(request), wanted)))
 
     return page
-
-
-_TOKEN_FIELDS = ("grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope")
 
 
 def _revoke(openid: OpenId) -> Page:
@@ -195,9 +193,8 @@ async def _or_error(page: Callable[[Request], Awaitable[Answer]], request: Reque
         return Answer(error.status, JSON + (_BASIC if isinstance(error, InvalidClient) else b""), _error(error))
 
 
-def _error(error: Exception) -> bytes:
-    code = error.code if isinstance(error, OAuthError | InvalidToken) else OAuthError.code
-    return _encode({"error": code, "error_description": str(error)})
+def _error(error: OAuthError | InvalidToken) -> bytes:
+    return _encode({"error": error.code, "error_description": str(error)})
 
 
 def _preflight(methods: str) -> Answer:
@@ -209,17 +206,13 @@ def _actor(request: Request) -> Actor:
     return Actor(address=request.address, agent=request.agent)
 
 
-def _is_form(request: Request) -> bool:
-    return request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == FORM
-
-
 def _is_printable(body: bytes) -> bool:
     return all(0x20 < byte < 0x7F for byte in body)
 
 
 def _form_of(request: Request) -> Form:
     """Raises InvalidRequest for a field that is given twice; one without a value counts as left out (RFC 6749, 3.2)."""
-    if not _is_form(request):
+    if request.content_type != FORM:
         raise InvalidRequest("The body must be application/x-www-form-urlencoded.")
     try:
         pairs = parse_qsl(

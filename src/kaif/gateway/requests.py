@@ -56,5 +56,10 @@ class Request:
         return _UNPRINTABLE.sub(b"", self.headers.get(b"user-agent", b"")[:AGENT_CHARS_MAX]).decode("ascii")
 
     @property
+    def content_type(self) -> bytes:
+        """In small letters, without parameters."""
+        return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+    @property
     def wants_cookies(self) -> bool:
         return self.headers.get(b"kaif-session") == b"cookie"

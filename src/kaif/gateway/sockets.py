@@ -199,9 +199,7 @@ class Handshake:
             raise NotFound
         forwarded_for = ", ".join(request.headers.getall("x-forwarded-for", [])).encode("latin-1")
         address = client_address(self._peer, forwarded_for, sockets.trusted_proxies)
-        allowance = sockets.limits.take(CONNECT, limit_subject(address))
-        if allowance.retry_after_s:
-            raise Limited(retry_after_ms=int(allowance.retry_after_s * 1000) + 1)
+        sockets.limits.take(CONNECT, limit_subject(address)).require()
         verified = self._known or sockets.identity.verify(self._token(request))
         if isinstance(verified, KaifError):
             raise verified
@@ -397,7 +395,7 @@ class Socket(WSListener):
         if not allowance.retry_after_s:
             self._sockets.outbox.send(self, event)
         elif self._may_signal():
-            self.refuse(event.ref, Limited.code, Limited.detail, int(allowance.retry_after_s * 1000) + 1)
+            self.refuse(event.ref, Limited.code, Limited.detail, allowance.retry_after_ms)
 
     def _may_signal(self) -> bool:
         if self._sockets.limits.take(SIGNALS, self.actor.user_id).retry_after_s:

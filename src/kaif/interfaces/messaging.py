@@ -293,7 +293,10 @@ class Messaging(Protocol):
 
     @repeatable
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
-        """Raises NotAGroup, UnknownMember, TooManyMembers; people who are in already are passed over."""
+        """Let people into a group; those who are in already are passed over.
+
+        Raises NotAGroup, UnknownMember, TooManyMembers.
+        """
         ...
 
     @repeatable

@@ -4,6 +4,8 @@ from typing import NewType
 
 import msgspec
 
+from kaif.kernel.errors import MissingPermission
+
 UserId = NewType("UserId", str)
 SessionId = NewType("SessionId", str)
 # "service.do_something": a constant beside the interface whose use cases need it.
@@ -28,3 +30,9 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NOBODY = Actor()
+
+
+def require_permission(actor: Actor, permission: Permission) -> None:
+    """Raises MissingPermission."""
+    if permission not in actor.permissions:
+        raise MissingPermission(permission=permission)

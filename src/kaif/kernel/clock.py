@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import overload
 
 Clock = Callable[[], int]
 
@@ -22,6 +23,12 @@ def as_us(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def as_datetime(at_us: int) -> datetime:
-    """The moment as an aware datetime, which msgspec writes as RFC 3339."""
-    return _EPOCH + timedelta(microseconds=at_us)
+@overload
+def as_datetime(at_us: int) -> datetime: ...
+@overload
+def as_datetime(at_us: None) -> None: ...
+@overload
+def as_datetime(at_us: int | None) -> datetime | None: ...
+def as_datetime(at_us: int | None) -> datetime | None:
+    """The moment as an aware datetime, which msgspec writes as RFC 3339; None for what has not happened."""
+    return None if at_us is None else _EPOCH + timedelta(microseconds=at_us)

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from kaif.kernel.errors import Invalid
+
 # Bidi marks can make a name read as another one, and zero-width characters can hide in it;
 # the zero-width joiner is let through only between the parts of an emoji.
 _DECEPTIVE = re.compile(
@@ -20,6 +22,14 @@ def clean_name(name: str) -> str | None:
         return None
     if _DECEPTIVE.search(name) or _UNSTORABLE.search(name) or "\n" in name or "\t" in name:
         return None
+    return name
+
+
+def name_of(given: str, refusal: type[Invalid]) -> str:
+    """A clean name. Raises the refusal, of the field `name`, for one that is not."""
+    name = clean_name(given)
+    if name is None:
+        raise refusal(path="$.name")
     return name
 
 

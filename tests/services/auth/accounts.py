@@ -1,10 +1,13 @@
 """Signing people up, in one line."""
 
 from kaif.interfaces.auth import Auth, LogIn, Refresh, Register, SetUp, Tokens
+from kaif.interfaces.auth.roles import READ_AUDIT
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 
 PASSWORD = "correct horse battery"
 CODE = "set-up-code"
+# Whoever may read the audit log, and nothing else.
+AUDITOR = Actor(permissions=frozenset({READ_AUDIT}))
 
 
 def a_set_up(name: str = "owner", code: str = CODE) -> SetUp:

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.services.auth.accounts import PASSWORD, actor_of, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, register, set_up
 from tests.waiting import eventually
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
@@ -92,7 +93,7 @@ class Home:
 
     async def audited(self, action: Action) -> list[Audited]:
         """The newest first."""
-        return (await self.audit.list_audit(NOBODY, ListAudit(action))).entries
+        return (await self.audit.list_audit(AUDITOR, ListAudit(action))).entries
 
     async def register_in(self, language: str, name: str) -> Tokens:
         assert language in ("ru", "en")
@@ -123,7 +124,7 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
     )
     async with compose.database_of(settings) as database, compose.cache_of(settings) as cache:
         home = Home(folder, database, cache, signing_key)
-        async with compose.auth_services(settings, database, cache, lambda: home.now_us) as services:
+        async with auth_services(settings, database, cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]

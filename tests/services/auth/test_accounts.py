@@ -57,12 +57,20 @@ async def test_the_first_account_is_the_owners_and_then_the_server_is_set_up(ser
         await services.auth.set_up(NOBODY, a_set_up("second"))
 
 
+@pytest.mark.asvs("6.4.1")
 @pytest.mark.parametrize("code", ["", "wrong", "set-up-code ", "пароль"])
 async def test_a_wrong_set_up_code_makes_nothing(embedded: Services, code: str) -> None:
     with pytest.raises(SetupCodeWrong):
         await embedded.auth.set_up(NOBODY, a_set_up(code=code))
 
     assert (await embedded.auth.get_setup(NOBODY, Nothing())).needed
+
+
+@pytest.mark.asvs("6.3.2")
+async def test_a_new_server_knows_nobody(services: Services) -> None:
+    [(accounts,)] = await services.database.fetch(tuple, "SELECT COUNT(*) FROM auth_users")
+
+    assert accounts == 0
 
 
 async def test_of_twenty_set_ups_at_once_exactly_one_succeeds(services: Services) -> None:
@@ -76,6 +84,7 @@ async def test_of_twenty_set_ups_at_once_exactly_one_succeeds(services: Services
     assert await find(services, "") == [owners[0].user.username]
 
 
+@pytest.mark.asvs("6.3.2")
 async def test_nobody_registers_before_the_set_up(services: Services) -> None:
     with pytest.raises(SetupRequired):
         await register(services.auth, "anna")
@@ -127,6 +136,7 @@ async def test_one_logs_in_by_name_or_address_in_any_letters(services: Services,
     assert tokens.refresh_token != registered.refresh_token
 
 
+@pytest.mark.asvs("6.3.8")
 async def test_an_unknown_name_and_a_wrong_password_are_refused_alike(services: Services) -> None:
     await set_up(services.auth)
 
@@ -137,6 +147,7 @@ async def test_an_unknown_name_and_a_wrong_password_are_refused_alike(services: 
     assert (str(wrong.value), wrong.value.details) == (str(unknown.value), unknown.value.details)
 
 
+@pytest.mark.asvs("6.3.8")
 async def test_a_login_of_nobody_costs_as_much_work_as_anyones(embedded: Services) -> None:
     await set_up(embedded.auth)
 
@@ -190,6 +201,7 @@ async def test_of_people_asked_for_those_who_exist_are_given(services: Services)
     assert [person.id for person in found.people] == [tokens.user.id]
 
 
+@pytest.mark.asvs("13.3.1")
 async def test_what_must_stay_secret_is_not_in_the_database_file(embedded: Services, tmp_path: Path) -> None:
     tokens = await set_up(embedded.auth)
     newer = await refresh(embedded.auth, tokens)

@@ -5,7 +5,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, set_up
 from tests.services.auth.home import NEW_PASSWORD, Home
 
 from kaif.interfaces.auth import SESSIONS_ENDED, Nothing, PasswordResetRequired, SessionEnded, Tokens
@@ -55,7 +55,7 @@ async def listed(home: Home, tokens: Tokens) -> ApiKeyList:
 
 async def told(home: Home, *actions: str) -> list[Audited]:
     """Oldest first."""
-    page = await home.audit.list_audit(NOBODY, ListAudit(limit=200))
+    page = await home.audit.list_audit(AUDITOR, ListAudit(limit=200))
     return [entry for entry in page.entries[::-1] if entry.action in actions]
 
 
@@ -146,6 +146,7 @@ async def test_nobody_gives_a_key_a_permission_that_they_lack(home: Home) -> Non
     assert {Scope(READ_AUDIT), Scope(MANAGE_PEOPLE), READ_SCOPE} <= set((await listed(home, owner)).scopes)
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_there_are_at_most_twenty_however_many_are_made_at_once(home: Home) -> None:
     owner = await set_up(home.auth)
     for _ in range(15):
@@ -223,6 +224,7 @@ async def test_a_revoked_key_is_refused_and_every_gateway_is_told(home: Home) ->
     assert await speaker(home, other.secret)
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_revokes_or_sees_anothers_key(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     made = await make(home, owner)
@@ -263,6 +265,7 @@ async def test_a_new_password_leaves_keys_as_they_are(home: Home) -> None:
 # Its owner
 
 
+@pytest.mark.asvs("8.3.3")
 async def test_a_key_has_of_its_owners_permissions_what_it_was_given(home: Home) -> None:
     owner = await set_up(home.auth)
 

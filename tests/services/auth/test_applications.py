@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.services.auth.accounts import actor_of, log_in, register
+from tests.services.auth.accounts import AUDITOR, actor_of, log_in, register
 from tests.services.auth.home import Home
 from tests.services.auth.relying_parties import REDIRECT_URI, Party, a_party, add_party
 
@@ -28,7 +28,6 @@ from kaif.interfaces.auth.applications import (
 from kaif.interfaces.auth.audit import Audit, ListAudit
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS, Grant, Roles
-from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
 from kaif.kernel.errors import MissingPermission
 from kaif.services.auth import applications_store
@@ -242,7 +241,7 @@ async def test_what_the_operator_does_is_told_without_secrets(home: Home, party:
     await home.applications.rotate_signing_keys(actor_of(owner), RotateSigningKeys(at_once=True))
     await home.applications.remove_application(actor_of(owner), RemoveApplication(party.id))
 
-    entries = (await home.services[Audit].list_audit(NOBODY, ListAudit(limit=4))).entries
+    entries = (await home.services[Audit].list_audit(AUDITOR, ListAudit(limit=4))).entries
     assert [entry.action for entry in entries] == [
         "application_removed", "signing_keys_rotated", "application_changed", "application_secret_renewed",
     ]  # fmt: skip

@@ -2,23 +2,25 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.harness import Services
-from tests.services.auth.accounts import actor_of, log_in, refresh, register, set_up
+from tests.services.auth.accounts import AUDITOR, actor_of, log_in, refresh, register, set_up
 from tests.services.auth.home import Home
 
 from kaif.interfaces.auth import InvalidCredentials, Refresh, SessionEnded, UsernameTaken
 from kaif.interfaces.auth.audit import Audited, ListAudit
-from kaif.interfaces.auth.roles import READ_AUDIT, DefineRole, DropRole, Grant
-from kaif.kernel.actor import NOBODY, UserId
+from kaif.interfaces.auth.roles import PERMISSIONS, READ_AUDIT, DefineRole, DropRole, Grant
+from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
+from kaif.kernel.errors import MissingPermission
 from kaif.services.auth import audit_store
 from kaif.services.auth.chain import Head, Verification
 
 
 async def told(services: Services, user_id: UserId | None = None) -> list[Audited]:
     """Oldest first."""
-    return (await services.audit.list_audit(NOBODY, ListAudit(user_id=user_id, limit=200))).entries[::-1]
+    return (await services.audit.list_audit(AUDITOR, ListAudit(user_id=user_id, limit=200))).entries[::-1]
 
 
 async def verified(services: Services) -> Head:
@@ -113,6 +115,7 @@ async def test_many_at_once_make_one_sound_chain(services: Services) -> None:
     assert (await verified(services)).seq == 2 + 40
 
 
+@pytest.mark.asvs("16.4.2")
 @pytest.mark.parametrize("change", ["UPDATE auth_audit SET action = 'x'", "DELETE FROM auth_audit"])
 async def test_the_database_itself_lets_nobody_change_an_entry(services: Services, change: str) -> None:
     await set_up(services.auth)
@@ -134,13 +137,21 @@ async def test_the_log_is_read_by_time_and_names_whom_it_speaks_of(home: Home) -
 
     async def within(since_us: int | None, until_us: int | None) -> list[tuple[str, str]]:
         since, until = (None if at_us is None else as_datetime(at_us) for at_us in (since_us, until_us))
-        page = await home.audit.list_audit(NOBODY, ListAudit(action="signed_in", since=since, until=until))
+        page = await home.audit.list_audit(AUDITOR, ListAudit(action="signed_in", since=since, until=until))
         names = {person.id: person.username for person in page.people}
         return [(entry.action, names[entry.actor_id]) for entry in page.entries]
 
     assert await within(began_us + 1, None) == [("signed_in", "owner"), ("signed_in", "anna")]
     assert await within(began_us + 60_000_000, began_us + 120_000_000) == [("signed_in", "anna")]
     assert await within(None, began_us) == []
-    page = await home.audit.list_audit(NOBODY, ListAudit(user_id=anna.user.id))
+    page = await home.audit.list_audit(AUDITOR, ListAudit(user_id=anna.user.id))
     assert [person.username for person in page.people] == ["anna"]
     assert owner.user.id not in str(page)
+
+
+async def test_only_who_may_read_the_log_does_so(home: Home) -> None:
+    owner = actor_of(await set_up(home.auth))
+    everything_else = msgspec.structs.replace(owner, permissions=PERMISSIONS - {READ_AUDIT})
+
+    with pytest.raises(MissingPermission):
+        await home.audit.list_audit(everything_else, ListAudit())

@@ -44,6 +44,7 @@ async def step(party: Party, tokens: Tokens, **changes: str | None) -> str:
 # Nobody is sent to a stranger
 
 
+@pytest.mark.asvs("10.4.1")
 @pytest.mark.parametrize(
     "redirect_uri",
     [
@@ -123,6 +124,7 @@ async def test_a_changed_application_is_known_by_its_new_address_alone(home: Hom
     assert await step(party, anna, redirect_uri="https://new.example/cb") == "consent"
 
 
+@pytest.mark.asvs("10.4.1")
 async def test_a_program_that_listens_on_loopback_takes_any_port_and_nothing_else(
     home: Home, party: Party, anna: Tokens
 ) -> None:
@@ -174,6 +176,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
 }
 
 
+@pytest.mark.asvs("10.4.4", "10.4.6", "10.4.12", "10.6.1")
 @pytest.mark.parametrize(("wrong", "error"), WRONG.values(), ids=WRONG)
 async def test_what_is_wrong_with_a_request_is_told_to_its_application(
     party: Party, anna: Tokens, wrong: dict[str, str | None], error: str

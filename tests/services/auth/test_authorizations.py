@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register
 from tests.services.auth.home import PUBLIC_URL, Home
 from tests.services.auth.relying_parties import ISSUER, REDIRECT_URI, Party, a_party, add_party, verified
 
@@ -43,7 +43,7 @@ async def step(party: Party, tokens: Tokens, **changes: str | None) -> str:
 
 
 async def audited(home: Home, action: str) -> list[Audited]:
-    entries = (await home.services[Audit].list_audit(NOBODY, ListAudit(limit=200))).entries
+    entries = (await home.services[Audit].list_audit(AUDITOR, ListAudit(limit=200))).entries
     return [entry for entry in entries if entry.action == action]
 
 
@@ -54,6 +54,7 @@ async def prove(home: Home, tokens: Tokens) -> None:
 # Who is asked what
 
 
+@pytest.mark.asvs("7.6.2", "10.7.1")
 async def test_a_stranger_signs_in_then_decides_and_is_sent_back_with_a_code(
     home: Home, party: Party, anna: Tokens
 ) -> None:
@@ -71,6 +72,7 @@ async def test_a_stranger_signs_in_then_decides_and_is_sent_back_with_a_code(
     assert (await party.claims(await party.redeem(answer["code"]))).sub == anna.user.id
 
 
+@pytest.mark.asvs("10.7.1")
 async def test_what_was_allowed_is_not_asked_again(home: Home, party: Party, anna: Tokens) -> None:
     await party.allow(anna)
 
@@ -100,6 +102,7 @@ async def test_what_one_has_allowed_nobody_else_has(home: Home, party: Party, an
     assert await step(other, anna) == "consent"
 
 
+@pytest.mark.asvs("10.7.1")
 async def test_a_program_of_the_device_asks_each_time(home: Home, party: Party, anna: Tokens) -> None:
     owner = await log_in(home.auth, "owner")
     program = await add_party(home, owner, "http://127.0.0.1/cb", name="Program", kind="native")
@@ -217,6 +220,7 @@ async def test_who_is_signed_in_as_somebody_else_is_asked_first(party: Party, an
 # How lately
 
 
+@pytest.mark.asvs("7.6.1")
 async def test_who_must_prove_it_anew_does_so_after_the_application_asked(
     home: Home, party: Party, anna: Tokens
 ) -> None:
@@ -261,6 +265,7 @@ async def test_a_proof_counts_for_one_request_and_not_for_long(
     assert (await party.consider(actor_of(anna), begun=asked.begun, **wish)).step == "prove"
 
 
+@pytest.mark.asvs("7.6.1")
 @pytest.mark.parametrize(("age_s", "wanted"), [(60, "consent"), (61, "prove")])
 async def test_an_application_says_how_old_a_proof_may_be(
     home: Home, party: Party, anna: Tokens, age_s: int, wanted: str
@@ -286,6 +291,7 @@ async def test_an_application_that_knows_somebody_gets_nobody_else(home: Home, p
         await party.allow(boris, id_token_hint=id_token)
 
 
+@pytest.mark.asvs("9.1.2", "9.2.4")
 async def test_a_hint_that_we_did_not_sign_lets_nobody_in_silently(home: Home, party: Party, anna: Tokens) -> None:
     real = (await party.signed_in(anna)).id_token
     head, body, signature = real.split(".")
@@ -315,6 +321,7 @@ async def test_a_hint_that_we_did_not_sign_lets_nobody_in_silently(home: Home, p
 # What was allowed
 
 
+@pytest.mark.asvs("10.4.9", "10.7.3")
 async def test_people_see_what_they_have_allowed_and_end_it(home: Home, party: Party, anna: Tokens) -> None:
     allowed_at_us = home.now_us
     await party.allow(anna, scope="openid email")
@@ -337,6 +344,7 @@ async def test_people_see_what_they_have_allowed_and_end_it(home: Home, party: P
         await home.authorizations.end_access(actor_of(anna), EndAccess(party.id))
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_ends_the_access_that_another_gave(home: Home, party: Party, anna: Tokens) -> None:
     await party.allow(anna)
     boris = await register(home.auth, "boris")

@@ -144,6 +144,7 @@ async def test_the_device_on_which_an_account_is_made_is_not_new(services: Servi
     assert await announced(services) == []
 
 
+@pytest.mark.asvs("6.3.5")
 @pytest.mark.parametrize(
     ("agent", "address", "is_new"),
     [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, session_of, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, register, session_of, set_up
 from tests.services.auth.home import NEW_PASSWORD, Home
 from tests.softkey import SoftKey
 
@@ -109,7 +109,7 @@ async def sign_in_by(home: Home, key: SoftKey) -> Tokens:
 
 
 async def told(home: Home, *actions: str) -> list[tuple[str, str, str]]:
-    entries = (await home.audit.list_audit(NOBODY, ListAudit())).entries
+    entries = (await home.audit.list_audit(AUDITOR, ListAudit())).entries
     return [(one.action, one.actor_id, one.subject_id) for one in reversed(entries) if one.action in actions]
 
 
@@ -187,6 +187,7 @@ async def test_an_account_is_seen_with_its_devices_and_ways_in_and_no_secret(hom
     assert "argon2" not in repr(details)
 
 
+@pytest.mark.asvs("8.2.3")
 async def test_support_sees_no_log_and_nothing_of_how_the_owner_signs_in(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     support = await made(home, owner, "support-1", "support")
@@ -236,6 +237,7 @@ async def test_an_operator_who_was_suspended_acts_no_more(home: Home, act: Act) 
     assert await refresh(home.auth, anna)
 
 
+@pytest.mark.asvs("7.5.3", "8.4.2")
 @pytest.mark.parametrize("act", [force_reset, take_second_factors])
 async def test_what_can_hardly_be_undone_wants_a_fresh_session(home: Home, act: Act) -> None:
     owner, anna = await home.owner_and("anna")
@@ -249,6 +251,7 @@ async def test_what_can_hardly_be_undone_wants_a_fresh_session(home: Home, act: 
     assert details.security and details.security.totp_since and details.security.has_password
 
 
+@pytest.mark.asvs("7.4.5")
 async def test_all_sessions_end_at_once_and_the_account_signs_in_again(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     phone = await log_in(home.auth, "anna")
@@ -265,6 +268,7 @@ async def test_all_sessions_end_at_once_and_the_account_signs_in_again(home: Hom
     assert await told(home, "sessions_taken") == [("sessions_taken", owner.user.id, anna.user.id)]
 
 
+@pytest.mark.asvs("6.4.6")
 async def test_after_a_forced_reset_only_the_letter_opens_the_account(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
@@ -287,6 +291,7 @@ async def test_after_a_forced_reset_only_the_letter_opens_the_account(home: Home
     assert await told(home, "password_reset_forced") == [("password_reset_forced", owner.user.id, anna.user.id)]
 
 
+@pytest.mark.asvs("6.3.4", "6.3.6", "6.4.3")
 async def test_a_forced_reset_keeps_the_second_factor(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
@@ -377,6 +382,7 @@ async def test_a_password_that_was_good_only_beside_a_factor_goes_with_it(home: 
     assert await log_in(home.auth, "anna", NEW_PASSWORD)
 
 
+@pytest.mark.asvs("6.3.7", "6.4.4")
 async def test_who_lost_all_factors_signs_in_by_the_password_and_is_told(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     await turn_on(home, anna)

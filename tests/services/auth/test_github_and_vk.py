@@ -166,6 +166,7 @@ async def vk_id(home: Home, owner: Actor, vk: FakeVk) -> Provider:
 # GitHub
 
 
+@pytest.mark.asvs("10.2.3")
 async def test_github_is_asked_as_it_wants_to_be(home: Home, octo: Provider, github: FakeGitHub) -> None:
     begun = await begin(home, octo)
     await github.visit(begun)
@@ -194,6 +195,7 @@ async def test_who_comes_from_github_signs_in_again(home: Home, octo: Provider, 
     assert (await sign_in(home, octo, github.visit)).user.id == first.user.id
 
 
+@pytest.mark.asvs("6.8.1")
 async def test_who_takes_a_login_that_was_given_up_is_somebody_else(
     home: Home, octo: Provider, github: FakeGitHub
 ) -> None:
@@ -282,6 +284,7 @@ async def test_an_answer_of_another_is_not_githubs(home: Home, octo: Provider, g
 # VK ID
 
 
+@pytest.mark.asvs("10.2.3")
 async def test_vk_is_asked_as_it_wants_to_be(home: Home, vk_id: Provider, vk: FakeVk) -> None:
     begun = await begin(home, vk_id)
     await vk.visit(begun)

@@ -78,6 +78,7 @@ def test_a_wait_ends_and_no_number_of_failures_makes_it_longer_than_its_bound() 
 # One account from one network
 
 
+@pytest.mark.asvs("6.3.1")
 async def test_after_ten_failures_even_the_right_password_waits_and_ever_longer(
     embedded_home: Home,
 ) -> None:
@@ -111,6 +112,7 @@ async def test_name_and_address_of_an_account_count_as_one(embedded_home: Home) 
     assert await guess(embedded_home, " OWNER ") is TooManyTries
 
 
+@pytest.mark.asvs("6.3.8")
 async def test_nobody_tells_by_waiting_whether_there_is_an_account(embedded_home: Home) -> None:
     await set_up(embedded_home.auth)
     told = {
@@ -121,6 +123,7 @@ async def test_nobody_tells_by_waiting_whether_there_is_an_account(embedded_home
     assert told["owner"][-1] is TooManyTries
 
 
+@pytest.mark.asvs("6.3.1")
 async def test_of_guesses_at_the_same_time_no_more_are_made_than_one_after_the_other(home: Home) -> None:
     await set_up(home.auth)
 
@@ -154,6 +157,7 @@ async def test_what_was_typed_as_a_name_is_not_kept(embedded_home: Home) -> None
 # One account from everywhere
 
 
+@pytest.mark.asvs("6.3.1", "8.2.4")
 async def test_a_botnet_at_one_account_waits_and_its_owner_at_home_does_not(embedded_home: Home) -> None:
     await embedded_home.auth.set_up(HOME, a_set_up())
     await guess_everywhere(embedded_home, "owner", ACCOUNT.free)
@@ -174,6 +178,7 @@ async def test_one_account_that_is_attacked_delays_no_other(embedded_home: Home)
 # Many accounts from one network
 
 
+@pytest.mark.asvs("6.3.1")
 async def test_a_list_of_leaked_passwords_is_noticed_slowed_and_written_down_once(home: Home) -> None:
     await set_up(home.auth)
     await guess_everyone(home, NETWORK.free, network(1))
@@ -194,6 +199,7 @@ async def test_many_failures_at_one_account_are_no_list(embedded_home: Home) -> 
     assert await noticed(embedded_home) == []
 
 
+@pytest.mark.asvs("8.2.4")
 async def test_people_of_an_attackers_network_who_were_there_before_come_in(embedded_home: Home) -> None:
     await embedded_home.auth.set_up(network(1), a_set_up())
     await guess_everyone(embedded_home, NETWORK.free, network(1))
@@ -216,6 +222,7 @@ async def test_a_class_that_signs_in_from_a_new_room_is_no_attack(home: Home) ->
 # The password, given once more in a session
 
 
+@pytest.mark.asvs("6.3.1")
 async def test_a_stolen_session_does_not_guess_the_password(home: Home) -> None:
     tokens = await set_up(home.auth)
     told = await asyncio.gather(*[guess_within(home, tokens) for _ in range(15)])

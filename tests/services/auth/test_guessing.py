@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import Misconfigured, read_settings
 from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
 from kaif.kernel.errors import KaifError
@@ -26,6 +27,7 @@ def listed(path: Path, passwords: list[str], line_end: str = "\r\n") -> Breached
     return BreachedPasswords(path)
 
 
+@pytest.mark.asvs("6.2.5")
 @pytest.mark.parametrize(
     "password",
     ["a password of some length", "correct horse battery", "озеро тихое, лодка у причала", "q8#Lm2!vB9zR4tY",
@@ -35,6 +37,7 @@ def test_what_nobody_tries_first_is_taken_whatever_its_characters(password: str)
     refuse_guessable(password, ANNA)
 
 
+@pytest.mark.asvs("6.2.4")
 @pytest.mark.parametrize(
     "password",
     ["password12345678", "Password!Password1", "Passw0rd Passw0rd!", "iloveyou12345678", "monkey dragon 2000",
@@ -47,6 +50,7 @@ def test_common_passwords_are_breached_however_they_are_dressed(password: str) -
     assert refused.value.details == {"path": "$.password"}
 
 
+@pytest.mark.asvs("6.2.11")
 @pytest.mark.parametrize(
     "password",
     ["aaaaaaaaaaaaaaaa", "abcabcabcabcabcabc", "x7Kp29qax7Kp29qa", "123456789012345", "qwertyuiopasdfgh",
@@ -58,6 +62,7 @@ def test_repetitions_walks_on_a_keyboard_and_what_others_know_are_obvious(passwo
         refuse_guessable(password, ANNA)
 
 
+@pytest.mark.asvs("6.2.1", "6.2.9")
 def test_lengths_are_of_letters_below_and_of_bytes_above() -> None:
     with pytest.raises(PasswordTooShort):
         refuse_guessable("fourteen signs", [])
@@ -69,6 +74,7 @@ def test_lengths_are_of_letters_below_and_of_bytes_above() -> None:
         refuse_guessable(mixed, [])
 
 
+@pytest.mark.asvs("6.2.1")
 def test_beside_a_second_factor_eight_letters_do_and_the_other_rules_hold() -> None:
     refuse_guessable("hv7 qlat", [], alone=False)
     with pytest.raises(PasswordTooShort):
@@ -87,6 +93,7 @@ def test_whatever_is_typed_is_judged_and_breaks_nothing(password: str, about: li
         assert refused.status == 422
 
 
+@pytest.mark.asvs("6.2.12")
 def test_every_line_of_the_list_is_found_and_nothing_else(tmp_path: Path) -> None:
     passwords = [f"secret number {number}" for number in range(300)]
     breached = listed(tmp_path / "list", passwords)
@@ -104,6 +111,7 @@ def test_short_lists_and_those_of_unix_are_read(tmp_path: Path, count: int) -> N
     assert not breached.holds("another")
 
 
+@pytest.mark.asvs("6.2.4", "6.2.12")
 async def test_a_listed_password_is_refused(tmp_path: Path) -> None:
     passwords = Passwords(listed(tmp_path / "list", ["a quiet lake and two boats"]))
 
@@ -113,6 +121,7 @@ async def test_a_listed_password_is_refused(tmp_path: Path) -> None:
     passwords.close()
 
 
+@pytest.mark.asvs("16.5.3")
 @pytest.mark.parametrize("content", [None, "", "password\n", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8:3\n"])
 async def test_a_file_that_is_no_such_list_stops_the_start(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "list"
@@ -124,7 +133,7 @@ async def test_a_file_that_is_no_such_list_stops_the_start(tmp_path: Path, conte
         async with (
             compose.database_of(settings) as database,
             compose.cache_of(settings) as cache,
-            compose.auth_services(settings, database, cache),
+            auth_services(settings, database, cache),
         ):
             raise AssertionError("it started")
 

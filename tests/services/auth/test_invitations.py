@@ -113,6 +113,7 @@ async def test_a_stranger_learns_no_names_from_a_server_that_does_not_take_them(
         await come(home, "", "owner")
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_of_ten_who_come_at_once_for_the_last_use_one_gets_it(home: Home) -> None:
     owner = await opened(home)
     token = await token_of(home, owner)
@@ -124,6 +125,7 @@ async def test_of_ten_who_come_at_once_for_the_last_use_one_gets_it(home: Home) 
     assert [(one.uses, one.uses_max, one.state) for one in page.invitations] == [(1, 1, "used_up")]
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_an_invitation_is_good_as_often_as_it_says(home: Home) -> None:
     owner = await opened(home)
     token = await token_of(home, owner, uses=3)
@@ -134,6 +136,7 @@ async def test_an_invitation_is_good_as_often_as_it_says(home: Home) -> None:
         await come(home, token)
 
 
+@pytest.mark.asvs("2.3.3")
 async def test_a_registration_that_fails_uses_nothing_up(home: Home) -> None:
     owner = await opened(home)
     token = await token_of(home, owner)

@@ -110,6 +110,7 @@ WRONG_CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.asvs("9.2.1", "9.2.3", "10.5.1", "10.5.4")
 @pytest.mark.parametrize(("claims", "reason"), WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
 async def test_a_token_that_is_not_for_this_sign_in_is_refused(
     home: Home, provider: Provider, liar: Liar, claims: dict[str, Any], reason: str
@@ -190,6 +191,7 @@ WRONG_TOKENS: dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], Any], s
 }
 
 
+@pytest.mark.asvs("6.8.2", "9.1.1", "9.1.2", "9.1.3")
 @pytest.mark.parametrize(("sign", "reason"), WRONG_TOKENS.values(), ids=WRONG_TOKENS)
 async def test_a_token_that_the_issuer_did_not_sign_is_refused(
     home: Home, provider: Provider, liar: Liar, sign: Callable[..., Any], reason: str
@@ -199,6 +201,7 @@ async def test_a_token_that_the_issuer_did_not_sign_is_refused(
     assert await reason_of_refusal(home, provider, liar) == reason
 
 
+@pytest.mark.asvs("6.8.2", "9.1.2")
 @pytest.mark.parametrize("form", ["pem", "der", "secret"])
 async def test_a_public_key_is_no_shared_secret(home: Home, provider: Provider, liar: Liar, form: str) -> None:
     """Whoever takes HS256 takes the issuer's public key, or their own secret, for what signs."""
@@ -214,6 +217,7 @@ async def test_a_public_key_is_no_shared_secret(home: Home, provider: Provider, 
     assert await reason_of_refusal(home, provider, liar) == "algorithm"
 
 
+@pytest.mark.asvs("6.8.2", "9.1.1")
 async def test_a_payload_that_was_changed_is_refused(home: Home, provider: Provider, liar: Liar) -> None:
     honest = liar.sign
 
@@ -292,6 +296,7 @@ async def test_a_key_that_was_taken_back_is_good_for_an_hour_at_most(
 # Who answered
 
 
+@pytest.mark.asvs("10.2.2")
 async def test_another_issuer_than_the_one_that_was_asked_is_refused(
     home: Home, provider: Provider, liar: Liar
 ) -> None:
@@ -305,6 +310,7 @@ async def test_another_issuer_than_the_one_that_was_asked_is_refused(
     assert liar.count("/token") == 0
 
 
+@pytest.mark.asvs("10.2.2")
 async def test_an_issuer_that_promises_to_say_who_it_is_must(home: Home, owner: Actor, liar: Liar) -> None:
     liar.document = {"authorization_response_iss_parameter_supported": True}
     provider = await add_issuer(home, owner, liar.url)
@@ -314,6 +320,7 @@ async def test_an_issuer_that_promises_to_say_who_it_is_must(home: Home, owner: 
         await give(home, liar.grant(await begin(home, provider), iss=liar.url))
 
 
+@pytest.mark.asvs("10.2.2")
 async def test_a_state_belongs_to_one_issuer(home: Home, owner: Actor, provider: Provider, liar: Liar) -> None:
     """What another one gives for it is redeemed where it was asked, and fits nothing there."""
     another = Liar(lambda: home.now_us)
@@ -436,10 +443,11 @@ async def test_an_error_of_the_issuers_is_told_by_its_code_alone(home: Home, pro
 # Of whom it speaks
 
 
+@pytest.mark.asvs("10.2.1", "10.2.3")
 async def test_the_code_is_redeemed_as_it_was_asked_for(home: Home, provider: Provider, liar: Liar) -> None:
     begun = await begin(home, provider)
     assert "code_challenge_method=S256" in begun.url and "response_type=code" in begun.url
-    assert "scope=openid+profile+email" in begun.url
+    assert "scope=openid+profile+email&" in begun.url
 
     with pytest.raises(RegistrationNeeded):
         await give(home, liar.grant(begun))
@@ -558,6 +566,7 @@ async def test_an_address_that_changes_there_changes_nothing_here(
     assert again.user.email == "anna@elsewhere.example"
 
 
+@pytest.mark.asvs("10.5.2")
 async def test_a_stranger_with_the_same_address_is_not_whom_was_linked(
     home: Home, provider: Provider, liar: Liar, visit: Callable[[Authorization], Any]
 ) -> None:
@@ -589,6 +598,7 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.asvs("10.5.3")
 @pytest.mark.parametrize(("document", "reason"), UNFIT.values(), ids=UNFIT)
 async def test_an_unfit_issuer_is_not_added(
     home: Home, owner: Actor, liar: Liar, document: dict[str, Any], reason: str
@@ -627,6 +637,7 @@ async def test_a_redirect_to_another_document_is_not_followed(
     assert inner.asked == []
 
 
+@pytest.mark.asvs("10.5.3")
 async def test_an_issuer_that_turns_bad_signs_nobody_in(home: Home, provider: Provider, liar: Liar) -> None:
     liar.document = {"token_endpoint": "http://10.0.0.1/token"}
     home.now_us += 61 * MINUTE_US

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register, session_of
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register, session_of
 from tests.services.auth.home import NEW_PASSWORD, PUBLIC_URL, Home
 from tests.services.auth.relying_parties import ISSUER, REDIRECT_URI, Party, a_party, add_party, challenge_of, verified
 
@@ -50,7 +50,7 @@ async def owner_of(home: Home) -> Tokens:
 
 
 async def audited(home: Home) -> list[str]:
-    entries = (await home.services[Audit].list_audit(NOBODY, ListAudit(limit=200))).entries
+    entries = (await home.services[Audit].list_audit(AUDITOR, ListAudit(limit=200))).entries
     return [entry.action for entry in entries]
 
 
@@ -67,6 +67,7 @@ async def is_dead(party: Party, issued: IssuedTokens) -> bool:
 # What a code gives
 
 
+@pytest.mark.asvs("9.2.4", "10.3.3")
 async def test_a_code_gives_an_id_token_of_the_person_for_the_application_alone(
     home: Home, party: Party, anna: Tokens
 ) -> None:
@@ -90,6 +91,7 @@ async def test_a_code_gives_an_id_token_of_the_person_for_the_application_alone(
     assert (issued.token_type, issued.expires_in, issued.scope) == ("Bearer", 600, "openid profile email")
 
 
+@pytest.mark.asvs("8.2.3", "10.3.2")
 async def test_the_claims_are_those_of_the_scopes(home: Home, party: Party, anna: Tokens) -> None:
     bare = await party.claims(await party.signed_in(anna, "openid"))
     profile = await party.claims(await party.signed_in(anna, "openid profile"))
@@ -111,6 +113,7 @@ async def test_an_address_is_verified_once_its_owner_has_confirmed_it(home: Home
     assert (await party.claims(issued)).email_verified is True
 
 
+@pytest.mark.asvs("10.4.11")
 async def test_what_an_application_may_not_ask_for_it_does_not_get(home: Home, party: Party, anna: Tokens) -> None:
     modest = await add_party(home, await owner_of(home), name="Modest", scopes=["openid", "profile"])
     issued = await modest.signed_in(anna, "openid profile email offline_access nonsense")
@@ -119,6 +122,7 @@ async def test_what_an_application_may_not_ask_for_it_does_not_get(home: Home, p
     assert (await modest.claims(issued)).email is None
 
 
+@pytest.mark.asvs("10.4.4")
 async def test_only_offline_access_gives_a_refresh_token(party: Party, anna: Tokens) -> None:
     assert (await party.signed_in(anna, "openid profile")).refresh_token is None
     assert (await party.signed_in(anna, "openid offline_access")).refresh_token
@@ -127,6 +131,7 @@ async def test_only_offline_access_gives_a_refresh_token(party: Party, anna: Tok
 # A code is good once
 
 
+@pytest.mark.asvs("10.4.2")
 async def test_a_code_that_comes_again_takes_back_what_it_gave(home: Home, party: Party, anna: Tokens) -> None:
     code = await party.code(anna, scope="openid offline_access")
     issued = await party.redeem(code)
@@ -138,6 +143,7 @@ async def test_a_code_that_comes_again_takes_back_what_it_gave(home: Home, party
     assert "application_code_reused" in await audited(home)
 
 
+@pytest.mark.asvs("10.4.2")
 async def test_of_ten_who_bring_one_code_at_once_one_gets_tokens(party: Party, anna: Tokens) -> None:
     code = await party.code(anna)
 
@@ -147,6 +153,7 @@ async def test_of_ten_who_bring_one_code_at_once_one_gets_tokens(party: Party, a
     assert sum(isinstance(result, InvalidGrant) for result in results) == 9
 
 
+@pytest.mark.asvs("10.4.3")
 @pytest.mark.parametrize(("after_s", "good"), [(59, True), (60, False)])
 async def test_a_code_is_good_for_a_minute(home: Home, party: Party, anna: Tokens, after_s: int, good: bool) -> None:
     code = await party.code(anna)
@@ -166,6 +173,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.asvs("10.4.6")
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 async def test_a_code_is_good_for_what_it_was_given_for(party: Party, anna: Tokens, wrong: dict[str, Any]) -> None:
     code = await party.code(anna)
@@ -177,12 +185,14 @@ async def test_a_code_is_good_for_what_it_was_given_for(party: Party, anna: Toke
         await party.redeem(code)
 
 
+@pytest.mark.asvs("10.4.6")
 async def test_the_challenge_is_no_verifier(party: Party, anna: Tokens) -> None:
     """It would be one with the method "plain"."""
     with pytest.raises(InvalidGrant):
         await party.redeem(await party.code(anna), code_verifier=challenge_of(party.verifier))
 
 
+@pytest.mark.asvs("10.4.6")
 @pytest.mark.parametrize("missing", ["code_verifier", "redirect_uri"])
 async def test_nothing_of_what_makes_a_code_safe_can_be_left_out(party: Party, anna: Tokens, missing: str) -> None:
     code = await party.code(anna)
@@ -210,6 +220,7 @@ async def test_what_was_never_a_code_is_refused(party: Party, anna: Tokens) -> N
 # Whose token it is
 
 
+@pytest.mark.asvs("10.4.10")
 @pytest.mark.parametrize("secret", ["", "wrong", "a" * 43])
 async def test_an_application_with_a_secret_proves_itself_by_it(party: Party, anna: Tokens, secret: str) -> None:
     code = await party.code(anna)
@@ -253,6 +264,7 @@ async def test_a_renewed_secret_takes_the_place_of_the_old_one(home: Home, party
     assert await party.redeem(code)
 
 
+@pytest.mark.asvs("10.4.4")
 async def test_other_grants_are_not_given(party: Party) -> None:
     for grant_type in ("password", "client_credentials", "implicit", "urn:ietf:params:oauth:grant-type:device_code"):
         with pytest.raises(UnsupportedGrantType):
@@ -276,6 +288,7 @@ async def test_a_refresh_token_is_exchanged_for_the_next(home: Home, party: Part
     assert await party.refresh(second.refresh_token)
 
 
+@pytest.mark.asvs("10.4.5")
 async def test_a_refresh_token_that_comes_again_ends_the_whole_family(home: Home, party: Party, anna: Tokens) -> None:
     first = await party.signed_in(anna)
     second = await party.refresh(first.refresh_token)
@@ -287,6 +300,7 @@ async def test_a_refresh_token_that_comes_again_ends_the_whole_family(home: Home
     assert "application_token_stolen" in await audited(home)
 
 
+@pytest.mark.asvs("10.4.5")
 async def test_of_ten_who_bring_one_refresh_token_at_once_one_gets_tokens(party: Party, anna: Tokens) -> None:
     first = await party.signed_in(anna)
 
@@ -339,6 +353,7 @@ async def test_a_refresh_token_that_is_not_used_for_a_month_is_good_no_more(
             await party.refresh(first.refresh_token)
 
 
+@pytest.mark.asvs("7.6.1", "10.4.8")
 async def test_half_a_year_after_the_sign_in_no_refresh_helps(home: Home, party: Party, anna: Tokens) -> None:
     issued = await party.signed_in(anna)
     for _ in range(8):
@@ -377,6 +392,7 @@ async def test_an_access_token_is_good_for_ten_minutes(
             await party.claims(issued)
 
 
+@pytest.mark.asvs("7.6.1")
 async def test_suspended_people_are_nobody_to_applications_at_once(home: Home, party: Party, anna: Tokens) -> None:
     issued, code = await party.signed_in(anna), await party.code(anna)
     owner, sessions = actor_of(await owner_of(home)), home.services[Sessions]
@@ -400,6 +416,7 @@ async def test_people_who_are_gone_are_nobody_to_applications(home: Home, party:
         assert await home.database.fetch(tuple, f"SELECT * FROM {table}") == [], "nothing is kept of them"
 
 
+@pytest.mark.asvs("10.4.9")
 async def test_ended_access_ends_everything_at_once(home: Home, party: Party, anna: Tokens) -> None:
     issued, code = await party.signed_in(anna), await party.code(anna)
     boris = await register(home.auth, "boris")
@@ -512,6 +529,7 @@ def foreign_tokens(issued: IssuedTokens) -> list[str]:
     return [issued.id_token, issued.access_token, issued.refresh_token or ""]
 
 
+@pytest.mark.asvs("9.2.2", "10.3.1")
 async def test_our_own_interface_takes_no_token_of_an_application(home: Home, party: Party, anna: Tokens) -> None:
     own_keys = (await home.auth.get_keys(NOBODY, Nothing())).keys
     issued = await party.signed_in(anna)
@@ -524,6 +542,7 @@ async def test_our_own_interface_takes_no_token_of_an_application(home: Home, pa
     assert {key["kid"] for key in own_keys}.isdisjoint(key["kid"] for key in both[len(own_keys) :])
 
 
+@pytest.mark.asvs("9.2.2", "10.3.1")
 async def test_applications_get_nothing_for_a_token_of_our_own(home: Home, party: Party, anna: Tokens) -> None:
     for own in (anna.access_token, anna.refresh_token, session_of(anna)):
         with pytest.raises(InvalidToken):

@@ -81,6 +81,7 @@ async def subjects(home: Home, address: str) -> list[str]:
 # The address
 
 
+@pytest.mark.asvs("14.2.1")
 async def test_the_letters_link_confirms_the_address_once(home: Home) -> None:
     tokens = await set_up(home.auth)
     assert not (await home.user(tokens)).email_confirmed
@@ -162,6 +163,7 @@ async def test_who_has_confirmed_gets_no_link_again(home: Home) -> None:
     assert len(await home.letters(OWNER)) == 1
 
 
+@pytest.mark.asvs("6.3.7")
 async def test_a_new_address_counts_when_its_link_is_opened_and_the_old_one_is_told(home: Home) -> None:
     tokens = await set_up(home.auth)
     await home.letter(OWNER)
@@ -192,6 +194,7 @@ async def test_links_to_the_old_address_open_nothing_after_the_change(home: Home
         await reset(home, reset_token)
 
 
+@pytest.mark.asvs("7.5.1")
 async def test_an_address_changes_only_with_the_password(home: Home) -> None:
     tokens = await set_up(home.auth)
 
@@ -242,6 +245,7 @@ async def test_no_account_fills_the_mailboxes_of_strangers(home: Home) -> None:
 # A forgotten password
 
 
+@pytest.mark.asvs("6.3.7", "6.4.3", "7.4.3")
 async def test_a_reset_sets_the_password_ends_all_sessions_and_is_told(home: Home) -> None:
     phone = await set_up(home.auth)
     laptop = await log_in(home.auth, "owner")
@@ -270,6 +274,7 @@ async def test_whoever_opens_the_letter_of_a_reset_has_proved_the_address(home: 
     assert (await log_in(home.auth, "owner", NEW_PASSWORD)).user.email_confirmed
 
 
+@pytest.mark.asvs("6.4.1", "6.4.3")
 async def test_a_reset_is_good_once_and_for_thirty_minutes(home: Home) -> None:
     await set_up(home.auth)
     await forget(home, OWNER)
@@ -285,6 +290,7 @@ async def test_a_reset_is_good_once_and_for_thirty_minutes(home: Home) -> None:
             await reset(home, token)
 
 
+@pytest.mark.asvs("6.4.3")
 async def test_of_five_resets_by_one_link_at_once_one_succeeds(home: Home) -> None:
     await set_up(home.auth)
     await forget(home, OWNER)
@@ -375,6 +381,7 @@ async def test_a_link_of_one_purpose_serves_no_other(home: Home) -> None:
     await reset(home, reset_token)
 
 
+@pytest.mark.asvs("2.3.3")
 async def test_a_weak_password_does_not_use_the_link_up(home: Home) -> None:
     await set_up(home.auth)
     await forget(home, OWNER)
@@ -389,6 +396,7 @@ async def test_a_weak_password_does_not_use_the_link_up(home: Home) -> None:
 # A changed password
 
 
+@pytest.mark.asvs("6.2.2", "6.3.7", "7.4.3")
 async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home) -> None:
     phone = await set_up(home.auth)
     laptop = await log_in(home.auth, "owner")
@@ -405,11 +413,21 @@ async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home
     assert (await home.letter(OWNER, 2)).subject == "Your password was changed"
 
 
+@pytest.mark.asvs("6.2.3", "7.5.1")
 async def test_a_password_changes_only_with_the_current_one(home: Home) -> None:
     tokens = await set_up(home.auth)
 
     with pytest.raises(WrongPassword):
         await home.accounts.change_password(actor_of(tokens), ChangePassword("not the password", NEW_PASSWORD))
+
+    assert await log_in(home.auth, "owner")
+
+
+@pytest.mark.asvs("6.2.10")
+async def test_a_password_is_good_however_old_it_is(home: Home) -> None:
+    await set_up(home.auth)
+
+    home.now_us += 10 * 365 * DAY_US
 
     assert await log_in(home.auth, "owner")
 
@@ -428,6 +446,7 @@ async def test_no_session_opens_with_a_password_that_is_being_changed(home: Home
             await refresh(home.auth, session)
 
 
+@pytest.mark.asvs("6.2.11")
 @pytest.mark.parametrize("password", ["owner owner owner", "Kaif Ozero 2026!!", "owner@example.org"])
 async def test_what_others_know_is_no_password(embedded_home: Home, password: str) -> None:
     tokens = await set_up(embedded_home.auth)
@@ -436,6 +455,7 @@ async def test_what_others_know_is_no_password(embedded_home: Home, password: st
         await embedded_home.accounts.change_password(actor_of(tokens), ChangePassword(PASSWORD, password))
 
 
+@pytest.mark.asvs("6.2.4")
 async def test_nobody_registers_with_a_password_that_is_tried_first(embedded_home: Home) -> None:
     await set_up(embedded_home.auth)
 
@@ -574,6 +594,7 @@ async def test_of_two_owners_who_leave_at_once_one_stays(home: Home) -> None:
     assert sorted(type(outcome).__name__ for outcome in done) == ["Erasure", "LastOwner"]
 
 
+@pytest.mark.asvs("7.4.2")
 async def test_who_left_can_do_nothing_more_with_a_token_that_is_still_good(home: Home) -> None:
     _, anna = await home.owner_and("anna")
     await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))

@@ -35,6 +35,7 @@ async def is_over(services: Services, tokens: Tokens) -> bool:
     return False
 
 
+@pytest.mark.asvs("7.5.2")
 async def test_the_session_that_asks_comes_first_and_then_the_newest_use(services: Services) -> None:
     first = await set_up(services.auth)
     second, third = await log_in(services.auth, "owner"), await log_in(services.auth, "owner")
@@ -46,6 +47,7 @@ async def test_the_session_that_asks_comes_first_and_then_the_newest_use(service
     assert [session.current for session in sessions] == [True, False, False]
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_sees_the_sessions_of_another(services: Services) -> None:
     owner = await set_up(services.auth)
     anna = await register(services.auth, "anna")
@@ -68,6 +70,7 @@ async def test_a_list_is_bounded_and_keeps_the_session_that_asks(services: Servi
     assert sessions[0] == session_of(tokens)
 
 
+@pytest.mark.asvs("7.5.2")
 async def test_one_session_is_ended_and_every_gateway_is_told(services: Services) -> None:
     laptop, phone = await set_up(services.auth), await log_in(services.auth, "owner")
     told = await heard_ends(services)
@@ -81,6 +84,7 @@ async def test_one_session_is_ended_and_every_gateway_is_told(services: Services
     assert not await is_over(services, laptop)
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_a_session_of_anothers_and_one_that_is_none_are_not_found_alike(services: Services) -> None:
     owner, anna = await set_up(services.auth), await register(services.auth, "anna")
     told = await heard_ends(services)
@@ -104,6 +108,7 @@ async def test_a_session_ends_once(services: Services) -> None:
     assert len(told) == 1
 
 
+@pytest.mark.asvs("7.4.3", "7.5.2")
 async def test_all_others_end_and_the_one_that_asks_goes_on(services: Services) -> None:
     laptop = await set_up(services.auth)
     others = [await log_in(services.auth, "owner") for _ in range(3)]

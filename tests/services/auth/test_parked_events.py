@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.services.auth.accounts import actor_of, register
+from tests.services.auth.accounts import AUDITOR, actor_of, register
 from tests.services.auth.home import Home, at_home
 from tests.waiting import eventually
 
@@ -13,7 +13,6 @@ from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.accounts import PasswordForgotten
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.parked_events import EventNotParked, ParkedEvent, ThatEvent
-from kaif.kernel.actor import NOBODY
 from kaif.kernel.errors import MissingPermission
 
 
@@ -70,7 +69,7 @@ async def test_what_is_dropped_is_gone_and_stands_in_the_log(home: Home, owner: 
     for again in (home.parked_events.drop_parked_event, home.parked_events.retry_parked_event):
         with pytest.raises(EventNotParked):
             await again(actor_of(owner), that)
-    newest = (await home.audit.list_audit(NOBODY, ListAudit(limit=1))).entries[0]
+    newest = (await home.audit.list_audit(AUDITOR, ListAudit(limit=1))).entries[0]
     assert (newest.action, newest.actor_id) == ("event_dropped", owner.user.id)
     assert newest.details == {"consumer": "auth.resets", "event": PasswordForgotten.name, "id": 7}
 

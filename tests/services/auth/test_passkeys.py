@@ -1,6 +1,7 @@
 """Passkeys: a device that knows its owner is enough, and nothing that only resembles its answer is."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 from tests import softkey
 from tests.harness import Services, wired_services
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, register, set_up
 from tests.services.auth.home import Home
 from tests.services.auth.second_factors import App, Time, answer, challenge, turn_on
 from tests.softkey import BACKED_UP, BACKUP_ELIGIBLE, HONEST, SoftKey, decoded, encoded
@@ -126,7 +127,7 @@ async def answer_with(services: Services, given: str, assertion: Assertion) -> T
 
 
 async def actions(services: Services, action: Any) -> int:
-    return len((await services.audit.list_audit(NOBODY, ListAudit(action))).entries)
+    return len((await services.audit.list_audit(AUDITOR, ListAudit(action))).entries)
 
 
 async def forget_password(database: Database, actor: Actor) -> None:
@@ -163,6 +164,20 @@ async def test_browsers_are_asked_for_a_passkey_of_a_verified_user_that_is_not_t
     assert options.exclude_credentials[0].transports == ["hybrid", "internal"]
     assert {parameters.alg for parameters in options.pub_key_cred_params} == {-7, -8, -257}
     assert len(decoded(options.challenge)) == 32
+
+
+@pytest.mark.asvs("6.7.2")
+async def test_a_challenge_has_256_bits_and_nobody_foretells_the_next(services: Services, owner: Actor) -> None:
+    state = random.getstate()
+
+    challenges = []
+    for _ in range(3):
+        random.setstate(state)
+        challenges += [(await services.passkeys.begin_passkey(owner, Nothing())).challenge]
+        challenges += [(await begin(services)).challenge]
+
+    assert len(set(challenges)) == 6
+    assert {len(decoded(challenge)) for challenge in challenges} == {32}
 
 
 async def test_an_authenticator_knows_an_account_by_32_bytes_that_tell_nothing(
@@ -269,6 +284,7 @@ async def test_a_challenge_adds_one_passkey(services: Services, owner: Actor) ->
         await services.passkeys.add_passkey(owner, AddPasskey("Second", SoftKey().create(options)))
 
 
+@pytest.mark.asvs("6.7.2")
 async def test_a_challenge_whose_answer_was_refused_is_spent(services: Services, owner: Actor) -> None:
     options = await services.passkeys.begin_passkey(owner, Nothing())
     with pytest.raises(PasskeyRefused):
@@ -313,6 +329,7 @@ async def test_of_two_that_add_the_same_passkey_at_once_one_has_it(services: Ser
     assert sorted(type(outcome).__name__ for outcome in done) == ["Passkey", "PasskeyAlreadyAdded"]
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_an_account_has_at_most_twenty(services: Services, owner: Actor) -> None:
     for number in range(PASSKEYS_MAX - 1):
         await add(services, owner, SoftKey(), f"Key {number}")
@@ -709,6 +726,7 @@ async def test_a_session_that_has_ended_is_not_renewed(services: Services, owner
         await services.factors.step_up(gone, StepUp(credential=key.get(options)))
 
 
+@pytest.mark.asvs("7.5.1")
 async def test_adding_and_removing_want_the_person_again(
     services: Services, time: Time, owner: Actor, key: SoftKey
 ) -> None:
@@ -728,6 +746,7 @@ async def test_adding_and_removing_want_the_person_again(
 # Removing
 
 
+@pytest.mark.asvs("6.5.6")
 async def test_a_passkey_that_was_removed_opens_nothing(services: Services, owner: Actor, key: SoftKey) -> None:
     [passkey] = await passkeys(services, owner)
     await remove(services, owner, passkey.id)
@@ -747,6 +766,7 @@ async def test_what_was_removed_may_be_added_again(services: Services, owner: Ac
     assert await sign_in(services, key)
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_removes_anothers_passkey(services: Services, owner: Actor, key: SoftKey) -> None:
     anna = actor_of(await register(services.auth, "anna"))
 

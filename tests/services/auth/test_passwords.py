@@ -17,6 +17,7 @@ def passwords() -> Iterator[Passwords]:
     passwords.close()
 
 
+@pytest.mark.asvs("11.4.2")
 async def test_the_right_password_is_told_from_a_wrong_one(passwords: Passwords) -> None:
     kept = await passwords.hash("пароль 🦔 of any letters\x00")
 
@@ -25,6 +26,16 @@ async def test_the_right_password_is_told_from_a_wrong_one(passwords: Passwords)
     assert not await passwords.verify(kept, "пароль 🦔 of any letters")
     assert not await passwords.verify(None, "a password that nobody has")
     assert not await passwords.verify("", "a password that nobody has")
+
+
+@pytest.mark.asvs("6.2.8")
+async def test_a_password_counts_to_its_last_letter_and_in_its_case(passwords: Passwords) -> None:
+    long = "Ёлка у озера, лодка у причала, " * 12
+    kept = await passwords.hash(long)
+
+    assert await passwords.verify(kept, long)
+    for other in (long[:-1], long.lower(), long.strip(), long + " ", long[:72], long[:128]):
+        assert not await passwords.verify(kept, other)
 
 
 async def test_equal_passwords_have_different_hashes(passwords: Passwords) -> None:

@@ -26,7 +26,9 @@ from kaif.interfaces.auth.providers import (
     ProviderNotFound,
     TooManyProviders,
 )
+from kaif.interfaces.auth.roles import MANAGE_PROVIDERS, PERMISSIONS
 from kaif.kernel.actor import NOBODY, Actor
+from kaif.kernel.errors import MissingPermission
 from kaif.services.auth.authorization import is_acceptable, is_issuer
 
 MINUTE_US = 60_000_000
@@ -71,6 +73,24 @@ async def test_the_operator_learns_what_to_register(home: Home, owner: Actor) ->
     ]
 
 
+async def test_only_who_manages_sign_in_services_does_so(home: Home, owner: Actor, liar: Liar) -> None:
+    added = await add_issuer(home, owner, liar.url)
+    everything_else = msgspec.structs.replace(owner, permissions=PERMISSIONS - {MANAGE_PROVIDERS})
+
+    for acting in (
+        home.providers.list_providers(everything_else, Nothing()),
+        home.providers.add_provider(everything_else, AddProvider("github", "id", "secret")),
+        home.providers.change_provider(everything_else, ChangeProvider(added.id, enabled=False)),
+        home.providers.check_provider(everything_else, GivenProvider(added.id)),
+        home.providers.remove_provider(everything_else, GivenProvider(added.id)),
+    ):
+        with pytest.raises(MissingPermission):
+            await acting
+
+    assert await listed(home, owner) == [added]
+
+
+@pytest.mark.asvs("13.3.1")
 async def test_a_secret_is_sealed_and_never_told(home: Home, owner: Actor, liar: Liar) -> None:
     added = await add_issuer(home, owner, liar.url)
     changed = await home.providers.change_provider(owner, ChangeProvider(added.id, client_secret="another-secret"))

@@ -12,6 +12,7 @@ from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange,
 from kaif.interfaces.auth.accounts import DeleteAccount
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import (
+    MANAGE_ROLES,
     PERMISSIONS,
     READ_AUDIT,
     READ_MAILBOX,
@@ -26,6 +27,7 @@ from kaif.interfaces.auth.roles import (
 )
 from kaif.kernel.actor import NOBODY, Actor, Permission, UserId
 from kaif.kernel.clock import MINUTE_US
+from kaif.kernel.errors import MissingPermission
 
 
 async def permissions_of(services: Services, tokens: Tokens) -> tuple[Tokens, set[Permission]]:
@@ -42,6 +44,22 @@ async def changes(services: Services) -> list[UserId]:
     return heard
 
 
+async def test_only_who_manages_roles_does_so(services: Services) -> None:
+    owner = actor_of(await set_up(services.auth))
+    everything_else = msgspec.structs.replace(owner, permissions=PERMISSIONS - {MANAGE_ROLES})
+
+    for acting in (
+        services.roles.list_roles(everything_else, Nothing()),
+        services.roles.define_role(everything_else, DefineRole("clerk", [])),
+        services.roles.drop_role(everything_else, DropRole("clerk")),
+        services.roles.grant_role(everything_else, Grant(owner.user_id, "seller")),
+        services.roles.revoke_role(everything_else, Grant(owner.user_id, "seller")),
+    ):
+        with pytest.raises(MissingPermission):
+            await acting
+
+
+@pytest.mark.asvs("8.3.2")
 async def test_who_is_granted_a_role_may_do_what_it_permits_with_the_next_token(services: Services) -> None:
     owner = actor_of(await set_up(services.auth))
     anna = await register(services.auth, "anna")
@@ -112,6 +130,7 @@ async def test_the_servers_own_roles_permit_what_they_are_defined_to_at_once(ser
         await services.roles.grant_role(owner, Grant(anna.user.id, "postmaster"))
 
 
+@pytest.mark.asvs("8.2.1")
 async def test_nobody_gives_or_takes_or_defines_more_than_they_may_do(services: Services) -> None:
     owner = actor_of(await set_up(services.auth))
     anna = await register(services.auth, "anna")
@@ -192,6 +211,7 @@ def _both_ways(owners: list[Actor]) -> list[tuple[Actor, Actor]]:
     return [(one, other), (other, one)]
 
 
+@pytest.mark.asvs("7.5.3", "8.4.2")
 async def test_only_a_fresh_session_gives_power(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
     home.now_us += 16 * MINUTE_US

@@ -134,6 +134,7 @@ async def test_one_persons_factor_is_not_anothers(services: Services, owner: Act
     assert await log_in(services.auth, "anna")
 
 
+@pytest.mark.asvs("6.5.6")
 async def test_when_it_is_removed_a_password_is_enough_and_old_codes_are_gone(
     services: Services, time: Time, owner: Actor, app: App
 ) -> None:
@@ -158,6 +159,7 @@ async def test_removing_forgets_what_was_begun(services: Services, time: Time, o
         await services.factors.confirm_totp(owner, ConfirmTotp(App(time, begun.secret, []).code()))
 
 
+@pytest.mark.asvs("6.5.2", "13.3.1")
 async def test_secrets_and_codes_are_not_readable_in_the_database_file(tmp_path: Path, time: Time) -> None:
     async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}", clock=time) as services:
         owner = actor_of(await set_up(services.auth))
@@ -176,6 +178,7 @@ async def test_secrets_and_codes_are_not_readable_in_the_database_file(tmp_path:
 # Signing in
 
 
+@pytest.mark.asvs("6.3.3")
 async def test_the_right_password_opens_nothing_and_asks_for_a_code(services: Services, app: App) -> None:
     before = await sessions_count(services)
 
@@ -206,12 +209,14 @@ async def test_a_code_is_taken_as_apps_show_it(services: Services, app: App) -> 
     assert await sign_in(services, f" {code[:3]} {code[3:]} ")
 
 
+@pytest.mark.asvs("6.5.8")
 @pytest.mark.parametrize("late_s", [-60, 60])
 async def test_a_code_of_another_time_is_refused(services: Services, app: App, late_s: int) -> None:
     with pytest.raises(InvalidCode):
         await sign_in(services, app.code(late_s))
 
 
+@pytest.mark.asvs("6.5.1")
 async def test_a_code_is_good_once(services: Services, app: App) -> None:
     code = app.code()
     await sign_in(services, code)
@@ -232,6 +237,7 @@ async def test_a_code_older_than_one_that_was_used_is_spent(services: Services, 
         await sign_in(services, app.code())
 
 
+@pytest.mark.asvs("6.5.1")
 async def test_of_a_code_given_by_ten_at_once_one_gets_in(services: Services, app: App) -> None:
     challenges = [await challenge(services) for _ in range(10)]
 
@@ -300,6 +306,7 @@ async def test_a_challenges_tries_are_counted_for_recovery_codes_too(services: S
 # Guessing
 
 
+@pytest.mark.asvs("6.3.1")
 async def test_an_account_bears_ten_guesses_in_an_hour_whatever_challenge_they_come_by(
     services: Services, time: Time, app: App
 ) -> None:
@@ -350,6 +357,7 @@ async def test_whoever_guesses_keeps_the_owner_of_a_recovery_code_not_out(servic
 # Recovery codes
 
 
+@pytest.mark.asvs("6.5.1")
 async def test_a_recovery_code_opens_one_session(services: Services, owner: Actor, app: App) -> None:
     code = app.recovery_codes[3]
     assert await sign_in(services, code.upper().replace("-", " "))
@@ -360,6 +368,7 @@ async def test_a_recovery_code_opens_one_session(services: Services, owner: Acto
     assert await sign_in(services, app.recovery_codes[4])
 
 
+@pytest.mark.asvs("6.5.1")
 async def test_of_a_recovery_code_given_by_ten_at_once_one_gets_in(services: Services, app: App) -> None:
     challenges = [await challenge(services) for _ in range(10)]
 
@@ -379,6 +388,7 @@ async def test_when_the_last_one_is_used_only_the_app_is_offered(services: Servi
     assert required.value.details["methods"] == ["totp"]
 
 
+@pytest.mark.asvs("6.5.6")
 async def test_new_recovery_codes_replace_all_of_the_old_ones(services: Services, owner: Actor, app: App) -> None:
     await sign_in(services, app.recovery_codes[0])
 

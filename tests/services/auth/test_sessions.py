@@ -1,6 +1,8 @@
 """Sessions: refreshed by tokens that are good once, ended for everyone at once."""
 
 import asyncio
+import random
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from tests.harness import Services
 from tests.services.auth.accounts import actor_of, log_in, refresh, session_of, set_up
 
 from kaif.app import compose
+from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache.memory import MemoryCache
 from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
@@ -70,6 +73,21 @@ async def test_a_token_that_never_was_is_refused(services: Services, token: str)
         await services.auth.refresh(NOBODY, Refresh(token))
 
 
+@pytest.mark.asvs("7.2.3")
+async def test_a_refresh_token_holds_256_bits_that_nobody_foretells(services: Services) -> None:
+    await set_up(services.auth)
+    state = random.getstate()
+
+    secrets = []
+    for _ in range(3):
+        random.setstate(state)
+        secrets.append((await log_in(services.auth, "owner")).refresh_token.split(".")[1])
+
+    assert len(set(secrets)) == 3
+    assert {len(urlsafe_b64decode(secret + "=")) for secret in secrets} == {32}
+
+
+@pytest.mark.asvs("7.2.2", "7.2.4")
 async def test_each_device_has_its_own_session(services: Services) -> None:
     phone = await set_up(services.auth)
     laptop = await log_in(services.auth, "owner")
@@ -130,7 +148,7 @@ class TestTime:
         self.signer = Signer(new_signing_key())
         settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
         passwords = Passwords()
-        async with compose.database_of(settings) as database, compose.auth_services(settings, database, MemoryCache()):
+        async with compose.database_of(settings) as database, auth_services(settings, database, MemoryCache()):
             audit = AuditLog("a key of the audit log", lambda: self.now_us)
             cache = MemoryCache()
             captcha = Captcha(wanted=False, key=b"", cache=cache)
@@ -142,6 +160,7 @@ class TestTime:
             yield
         passwords.close()
 
+    @pytest.mark.asvs("7.3.1")
     async def test_an_idle_session_lapses_after_thirty_days_and_a_used_one_lives_on(self) -> None:
         idle = await set_up(self.auth)
         used = await log_in(self.auth, "owner")
@@ -154,6 +173,7 @@ class TestTime:
             await refresh(self.auth, idle)
         assert await refresh(self.auth, used)
 
+    @pytest.mark.asvs("7.3.2")
     async def test_a_session_that_is_used_every_day_ends_after_half_a_year(self) -> None:
         tokens = await set_up(self.auth)
         for _ in range(179):
@@ -204,6 +224,7 @@ class TestTime:
         self.now_us += 1
         assert not await is_new()
 
+    @pytest.mark.asvs("7.2.2")
     async def test_an_access_token_is_good_for_ten_minutes(self) -> None:
         tokens = await set_up(self.auth)
         verifier = Verifier((await self.auth.get_keys(NOBODY, Nothing())).keys)

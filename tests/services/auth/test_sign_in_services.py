@@ -220,6 +220,7 @@ async def test_a_ticket_runs_out(home: Home, issuer: Issuer, provider: Provider)
         await home.identities.register_by_service(NOBODY, wanted(asked))
 
 
+@pytest.mark.asvs("6.8.1", "10.5.2")
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "not verified"])
 async def test_an_address_takes_nobodys_account_over(
     home: Home, issuer: Issuer, provider: Provider, verified: bool
@@ -256,6 +257,7 @@ async def test_a_letter_gives_the_account_a_password(home: Home, issuer: Issuer,
     assert (await sign_in(home, provider, issuer.visit)).user.username == "anna"
 
 
+@pytest.mark.asvs("6.3.4", "6.8.4")
 async def test_a_second_factor_is_asked_for_all_the_same(home: Home, issuer: Issuer, provider: Provider) -> None:
     anna = actor_of(await sign_up(home, provider, issuer.visit))
     app = await turn_on(home, anna)
@@ -284,6 +286,7 @@ async def test_who_left_and_comes_again_is_a_stranger(home: Home, issuer: Issuer
     await needed(home, provider, issuer.visit)
 
 
+@pytest.mark.asvs("6.8.1", "10.5.2")
 async def test_a_service_knows_people_by_its_own_names_alone(
     home: Home, owner: Actor, issuer: Issuer, provider: Provider
 ) -> None:
@@ -345,6 +348,7 @@ async def test_an_answer_comes_in_time_or_not_at_all(home: Home, issuer: Issuer,
         await home.identities.sign_in_by_service(NOBODY, answer)
 
 
+@pytest.mark.asvs("7.6.2", "10.1.2", "10.2.1")
 async def test_another_browser_finishes_nothing(home: Home, issuer: Issuer, provider: Provider) -> None:
     """Somebody who is led to an attacker's answer must not land in the attacker's account."""
     await sign_up(home, provider, issuer.visit)
@@ -358,6 +362,7 @@ async def test_another_browser_finishes_nothing(home: Home, issuer: Issuer, prov
     assert (await home.identities.sign_in_by_service(NOBODY, answer)).user.username == "anna"
 
 
+@pytest.mark.asvs("10.1.2", "10.2.1")
 async def test_a_code_of_another_sign_in_is_refused(home: Home, issuer: Issuer, provider: Provider) -> None:
     """Injected into the victim's own flow, a code does not fit its verifier."""
     stolen = await issuer.visit(await begin(home, provider))
@@ -421,6 +426,7 @@ async def test_a_service_that_was_linked_signs_in_to_that_account(
     assert "Elsewhere now signs in" in (await home.letter("owner@example.org", 2)).text
 
 
+@pytest.mark.asvs("6.5.6")
 async def test_what_was_unlinked_signs_in_no_more(home: Home, owner: Actor, issuer: Issuer, provider: Provider) -> None:
     linked = await link(home, owner, provider, issuer.visit)
 
@@ -467,6 +473,7 @@ async def test_one_account_has_one_link_at_a_service(
         await link(home, owner, provider, issuer.visit)
 
 
+@pytest.mark.asvs("7.5.1")
 async def test_links_are_made_and_undone_by_somebody_who_is_there(
     home: Home, owner: Actor, issuer: Issuer, provider: Provider
 ) -> None:
@@ -495,6 +502,7 @@ async def test_a_link_waits_for_who_must_prove_themselves_meanwhile(
     assert await home.identities.link_identity(owner, answer)
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_unlinks_what_is_anothers(home: Home, owner: Actor, issuer: Issuer, provider: Provider) -> None:
     await sign_up(home, provider, issuer.visit)
     rows: list[tuple[str]] = await home.database.fetch(tuple, "SELECT id FROM auth_identities")
@@ -604,6 +612,7 @@ async def test_a_proof_is_good_for_its_account_alone(
             await home.factors.step_up(owner, StepUp(challenge=challenge))
 
 
+@pytest.mark.asvs("6.8.4")
 async def test_a_proof_wants_the_code_where_there_is_a_second_factor(
     home: Home, issuer: Issuer, provider: Provider
 ) -> None:

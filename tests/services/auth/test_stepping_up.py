@@ -60,6 +60,7 @@ async def renew_codes(services: Services, tokens: Tokens) -> None:
     await services.factors.renew_recovery_codes(actor_of(tokens), Nothing())
 
 
+@pytest.mark.asvs("7.5.1", "7.5.3", "10.3.4")
 @pytest.mark.parametrize("act", DANGEROUS.values(), ids=DANGEROUS)
 async def test_what_is_dangerous_wants_the_person_again_after_fifteen_minutes(
     services: Services, time: Time, tokens: Tokens, act: Act
@@ -78,6 +79,7 @@ async def test_within_fifteen_minutes_nobody_is_asked(services: Services, time: 
     assert await services.factors.begin_totp(actor_of(tokens), Nothing())
 
 
+@pytest.mark.asvs("7.5.3", "10.3.4")
 async def test_refreshing_proves_nothing(services: Services, time: Time, tokens: Tokens) -> None:
     time.passes(16 * MINUTE_S)
     tokens = await refresh(services.auth, tokens)
@@ -96,6 +98,7 @@ async def test_the_password_renews_a_session_without_a_second_factor(
     assert await services.factors.begin_totp(actor_of(tokens), Nothing())
 
 
+@pytest.mark.asvs("7.5.3")
 async def test_with_a_second_factor_a_code_is_needed_too_and_spent(
     services: Services, time: Time, tokens: Tokens
 ) -> None:

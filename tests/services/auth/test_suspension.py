@@ -41,6 +41,7 @@ async def test_an_owner_who_is_suspended_is_none_to_remain(services: Services) -
     assert (await services.roles.revoke_role(actor_of(owner), Grant(second.user.id, "owner"))).roles == []
 
 
+@pytest.mark.asvs("7.4.2")
 async def test_all_sessions_of_a_suspended_account_end_at_once(services: Services) -> None:
     owner, anna = await set_up(services.auth), await register(services.auth, "anna")
     phone = await log_in(services.auth, "anna")
@@ -90,6 +91,7 @@ async def test_suspending_and_restoring_may_be_repeated(services: Services) -> N
     assert await log_in(services.auth, "anna")
 
 
+@pytest.mark.asvs("7.4.2")
 async def test_sign_ins_that_race_with_a_suspension_leave_no_session_behind(services: Services) -> None:
     owner, anna = await set_up(services.auth), await register(services.auth, "anna")
     signing_in = [asyncio.ensure_future(log_in(services.auth, "anna")) for _ in range(10)]

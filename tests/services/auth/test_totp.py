@@ -1,6 +1,8 @@
 """Codes of apps as RFC 6238 has them, recovery codes as people type them, and seals."""
 
 import base64
+import random
+from collections.abc import Callable
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -30,6 +32,7 @@ def test_codes_are_those_of_the_rfc(at_s: int, code: str) -> None:
     assert totp.step_of(SECRET, code, at_s * 1_000_000) == at_s // 30
 
 
+@pytest.mark.asvs("6.5.5")
 @pytest.mark.parametrize(
     ("late_s", "good"), [(-60, False), (-31, False), (-30, True), (0, True), (30, True), (59, True), (60, False)]
 )
@@ -40,6 +43,7 @@ def test_a_code_is_good_one_step_before_and_after_its_own(late_s: int, good: boo
     assert totp.step_of(SECRET, code, (1111111110 + late_s) * 1_000_000) == (own_step if good else None)
 
 
+@pytest.mark.asvs("6.5.4")
 @pytest.mark.parametrize("code", ["", "05047", "0504710", "٠٥٠٤٧١", "05 047", "abcdef", "-50471"])
 def test_what_is_not_six_digits_is_no_code(code: str) -> None:
     assert not totp.has_form(code)
@@ -53,12 +57,23 @@ def test_secrets_have_160_bits_and_none_is_made_twice() -> None:
     assert {len(base64.b32decode(secret)) for secret in secrets} == {20}
 
 
+@pytest.mark.asvs("6.5.3")
+@pytest.mark.parametrize("make", [totp.new_secret, recovery_codes.new_codes], ids=["app", "recovery codes"])
+def test_who_knows_the_state_of_the_common_generator_foretells_nothing(make: Callable[[], object]) -> None:
+    state = random.getstate()
+    first = make()
+    random.setstate(state)
+
+    assert make() != first
+
+
 def test_the_uri_is_one_that_apps_read() -> None:
     assert totp.uri(SECRET, "anna") == (
         "otpauth://totp/Kaif%20Ozero:anna?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Kaif%20Ozero"
     )
 
 
+@pytest.mark.asvs("6.5.4")
 def test_recovery_codes_are_ten_of_80_bits_each() -> None:
     codes = recovery_codes.new_codes()
 
@@ -76,6 +91,7 @@ def test_a_recovery_code_is_the_same_however_it_is_typed(typed: str) -> None:
     assert recovery_codes.hash_of(KEY, ANNA, typed) == kept
 
 
+@pytest.mark.asvs("6.5.2")
 def test_a_recovery_codes_hash_is_of_one_account_and_one_key() -> None:
     code = "abcd-efgh-lmno-pqrs"
     hashes = {recovery_codes.hash_of(key, person, code) for key in (KEY, bytes([1] * 32)) for person in (ANNA, BORIS)}
@@ -105,5 +121,6 @@ def test_a_seal_is_broken_by_another_owner_another_key_or_a_change() -> None:
             sealer.unseal(text, owner)
 
 
+@pytest.mark.asvs("11.3.4")
 def test_equal_secrets_have_different_seals() -> None:
     assert Sealer(KEY).seal("secret", ANNA) != Sealer(KEY).seal("secret", ANNA)

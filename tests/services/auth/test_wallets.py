@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, register, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, register, set_up
 from tests.services.auth.home import PUBLIC_URL, Home
 from tests.services.auth.second_factors import App
 from tests.softwallets import EthereumWallet, TonWallet, changed
@@ -107,7 +107,7 @@ async def wallets_of(home: Home, tokens: Tokens) -> list[Wallet]:
 
 
 async def told(home: Home, *actions: str) -> list[Audited]:
-    page = await home.audit.list_audit(NOBODY, ListAudit(limit=200))
+    page = await home.audit.list_audit(AUDITOR, ListAudit(limit=200))
     return [entry for entry in page.entries[::-1] if entry.action in actions]
 
 
@@ -130,6 +130,7 @@ async def test_a_linked_wallet_signs_its_owner_in(home: Home, wallet: AnyWallet)
     assert listed.last_used_at == as_datetime(home.now_us)
 
 
+@pytest.mark.asvs("6.3.4")
 async def test_a_second_factor_is_still_asked_for(home: Home, wallet: AnyWallet) -> None:
     owner = await set_up(home.auth)
     await link(home, owner, wallet)
@@ -563,9 +564,22 @@ async def test_a_wallet_registers_by_an_invitation_where_one_is_needed(home: Hom
     assert (await home.wallets.register_by_wallet(NOBODY, request)).user.username == "vera"
 
 
+async def test_who_comes_by_a_wallet_and_an_invited_address_is_not_told_of_a_service(home: Home) -> None:
+    owner = await set_up(home.auth)
+    await home.invitations.invite(actor_of(owner), Invite(email="vera@example.org"))
+    given = wanted(await ticket(home, EthereumWallet()))
+    invitation = await home.token("vera@example.org")
+
+    tokens = await home.wallets.register_by_wallet(NOBODY, msgspec.structs.replace(given, invitation=invitation))
+
+    assert tokens.user.email_confirmed
+    assert "By an invitation" in (await home.letter("vera@example.org", 2)).text
+
+
 # Linking
 
 
+@pytest.mark.asvs("6.3.7")
 async def test_linking_and_unlinking_are_told_by_letter_and_in_the_audit_log(home: Home, wallet: AnyWallet) -> None:
     await set_up(home.auth)
     anna = await home.register_in("ru", "anna")
@@ -584,6 +598,7 @@ async def test_linking_and_unlinking_are_told_by_letter_and_in_the_audit_log(hom
     await ticket(home, wallet)
 
 
+@pytest.mark.asvs("7.5.1")
 async def test_linking_and_unlinking_need_the_person_again_after_fifteen_minutes(home: Home, wallet: AnyWallet) -> None:
     owner = await set_up(home.auth)
     linked = await link(home, owner, wallet)
@@ -629,6 +644,7 @@ async def test_a_wallet_that_many_link_at_once_has_one_account(home: Home, walle
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Wallet"] + ["WalletTaken"] * 4
 
 
+@pytest.mark.asvs("2.3.2")
 async def test_an_account_has_at_most_ten_however_many_are_linked_at_once(home: Home) -> None:
     owner = await set_up(home.auth)
     wallets = [EthereumWallet() for _ in range(WALLETS_MAX + 5)]
@@ -644,6 +660,7 @@ async def test_an_account_has_at_most_ten_however_many_are_linked_at_once(home: 
         await link_proof(home, owner, EthereumWallet())
 
 
+@pytest.mark.asvs("8.2.2")
 async def test_nobody_sees_or_unlinks_anothers_wallet(home: Home, wallet: AnyWallet) -> None:
     owner, anna = await home.owner_and("anna")
     linked = await link(home, owner, wallet)

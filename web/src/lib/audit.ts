@@ -121,15 +121,21 @@ interface Details {
   name?: string
   invitation?: string
   second_factor?: boolean
+  passkey?: string
+  wallet?: string
+  provider?: string
 }
 
 /** Some actions are told in another way when their details say more. */
 function variantOf({ action, subject_id, details }: Audited): string {
-  const { role, device, invitation, second_factor } = details as Details
+  const { role, device, invitation, second_factor, passkey, wallet, provider } = details as Details
   if (action === 'account_created' && invitation) return '_invited'
   if (action === 'signed_in' && !device) return '_somewhere'
-  if (action === 'sign_in_failed' && !subject_id) return '_nobody'
+  if (action === 'sign_in_failed' && passkey) return '_passkey'
+  if (action === 'sign_in_failed' && wallet) return '_wallet'
+  if (action === 'sign_in_failed' && provider) return '_service'
   if (action === 'sign_in_failed' && second_factor) return '_code'
+  if (action === 'sign_in_failed' && !subject_id) return '_nobody'
   if (action === 'invitation_made' && role) return '_role'
   return ''
 }

@@ -36,18 +36,14 @@ Email = Annotated[
 # 15 characters at least, or 8 where a second factor is on: auth checks which.
 Password = Annotated[str, Meta(min_length=8, max_length=1024)]
 # PostgreSQL stores no NUL.
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
+# Printable ASCII without spaces: what programs give each other.
+VISIBLE = r"^[\x21-\x7e]*$(?!\n)"
 DisplayName = Annotated[str, Meta(min_length=1, max_length=64)]
 # Everybody is a member; further roles add permissions.
-RoleName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z][a-z0-9_]{1,31}$(?!\
-)"
-    ),
-]
+RoleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,31}$(?!\n)")]
 # What was after the # of an invitation's link; empty for whoever comes without one.
-GivenInvitation = Annotated[str, Meta(max_length=256, pattern=_NO_NUL)]
+GivenInvitation = Annotated[str, Meta(max_length=256, pattern=NO_NUL)]
 # Of letters; the client has its own choice for what it shows.
 Language = Literal["ru", "en"]
 
@@ -130,7 +126,7 @@ class SetUp(NewAccount, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`login` is a username or an e-mail address."""
 
-    login: Annotated[str, Meta(min_length=1, max_length=254, pattern=_NO_NUL)]
+    login: Annotated[str, Meta(min_length=1, max_length=254, pattern=NO_NUL)]
     password: Annotated[str, Meta(min_length=1, max_length=1024)]
     captcha: CaptchaAnswer = ""
 
@@ -138,11 +134,11 @@ class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Browsers leave the token out: their cookie has it."""
 
-    refresh_token: Annotated[str, Meta(max_length=256, pattern=_NO_NUL)] = ""
+    refresh_token: Annotated[str, Meta(max_length=256, pattern=NO_NUL)] = ""
 
 
 class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    query: Annotated[str, Meta(max_length=64, pattern=_NO_NUL)] = ""
+    query: Annotated[str, Meta(max_length=64, pattern=NO_NUL)] = ""
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
 
 
@@ -286,7 +282,10 @@ class Auth(Protocol):
 
     @repeatable
     async def get_person(self, actor: Actor, request: GetPerson) -> Person:
-        """Raises PersonNotFound."""
+        """What anyone here may know of someone; of whoever has left, the name that stands for them.
+
+        Raises PersonNotFound.
+        """
         ...
 
     @repeatable

@@ -5,7 +5,17 @@ from typing import Annotated, ClassVar, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import AvatarColour, CaptchaAnswer, DisplayName, Email, Language, Nothing, Password, User
+from kaif.interfaces.auth import (
+    NO_NUL,
+    AvatarColour,
+    CaptchaAnswer,
+    DisplayName,
+    Email,
+    Language,
+    Nothing,
+    Password,
+    User,
+)
 from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
@@ -42,7 +52,7 @@ LetterKind = Literal[
     "wallet_unlinked",
 ]
 # What was after the # of a letter's link.
-LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+LinkToken = Annotated[str, Meta(min_length=1, max_length=256, pattern=NO_NUL)]
 GivenPassword = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 

@@ -117,5 +117,8 @@ class AuditPage(msgspec.Struct, frozen=True):
 class Audit(Protocol):
     @repeatable
     async def list_audit(self, actor: Actor, request: ListAudit) -> AuditPage:
-        """A page of the log; `next_before` is null on the last one. Needs READ_AUDIT."""
+        """A page of the log; `next_before` is null on the last one. Needs READ_AUDIT.
+
+        Raises MissingPermission.
+        """
         ...

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import GivenUserId, Language, Nothing, RoleName
+from kaif.interfaces.auth import NO_NUL, GivenUserId, Language, Nothing, RoleName
 from kaif.interfaces.auth.audit import AuditPage
 from kaif.interfaces.auth.sessions import Session
 from kaif.kernel.actor import Actor, Permission, UserId
@@ -36,7 +36,7 @@ class FindAccounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     they hold beside that of a member.
     """
 
-    query: Annotated[str, Meta(max_length=254, pattern=r"^[^\x00]*$")] = ""
+    query: Annotated[str, Meta(max_length=254, pattern=NO_NUL)] = ""
     suspended: bool | None = None
     email_confirmed: bool | None = None
     role: RoleName | None = None

@@ -26,9 +26,9 @@ REGISTRATION_SECONDS = 15 * 60
 IdentityId = NewType("IdentityId", str)
 GivenIdentityId = Annotated[IdentityId, Meta(pattern=PATTERN)]
 
-_VISIBLE = r"^[\x20-\x7e]*$(?!\n)"
-_Ours = Annotated[str, Meta(min_length=1, max_length=128, pattern=_VISIBLE)]
-_Theirs = Annotated[str, Meta(max_length=4096, pattern=_VISIBLE)]
+_PRINTABLE = r"^[\x20-\x7e]*$(?!\n)"
+_Ours = Annotated[str, Meta(min_length=1, max_length=128, pattern=_PRINTABLE)]
+_Theirs = Annotated[str, Meta(max_length=4096, pattern=_PRINTABLE)]
 
 
 class SignInService(msgspec.Struct, frozen=True):
@@ -188,7 +188,9 @@ class Identities(Protocol):
         ...
 
     @repeatable
-    async def begin_service_sign_in(self, actor: Actor, request: BeginAtService) -> Authorization: ...
+    async def begin_service_sign_in(self, actor: Actor, request: BeginAtService) -> Authorization:
+        """Where to send the browser of someone who has not said who they are."""
+        ...
 
     async def sign_in_by_service(self, actor: Actor, request: ServiceAnswer) -> Tokens:
         """Open a session for the account that is linked.
@@ -215,7 +217,7 @@ class Identities(Protocol):
 
     @repeatable
     async def begin_link(self, actor: Actor, request: BeginAtService) -> Authorization:
-        """Raises StepUpRequired, ServiceAlreadyLinked."""
+        """Where to send the browser of someone who wants to link. Raises StepUpRequired, ServiceAlreadyLinked."""
         ...
 
     async def link_identity(self, actor: Actor, request: ServiceAnswer) -> Identity:
@@ -231,9 +233,12 @@ class Identities(Protocol):
 
     @repeatable
     async def begin_service_step_up(self, actor: Actor, request: BeginAtService) -> Authorization:
-        """For an account without a password. Raises IdentityNotFound when it is not linked to this service."""
+        """Where to send the browser of someone whose account has no password, so that they can prove who they are.
+
+        Raises IdentityNotFound when the account is not linked to this service.
+        """
         ...
 
     async def prove_by_service(self, actor: Actor, request: ServiceAnswer) -> ServiceProof:
-        """Raises IdentityNotYours."""
+        """What `step_up` takes in place of the password, good for 5 minutes and 5 tries. Raises IdentityNotYours."""
         ...

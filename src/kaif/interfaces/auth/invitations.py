@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import Email, GivenInvitation, Language, Nothing, Person, RoleName
+from kaif.interfaces.auth import NO_NUL, Email, GivenInvitation, Language, Nothing, Person, RoleName
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -37,7 +37,7 @@ class Invite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `role` is what those who come hold beside that of a member. `note` is for operators alone.
     """
 
-    note: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    note: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = ""
     uses: Annotated[int, Meta(ge=1, le=USES_MAX)] = 1
     days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 7
     email: Email | None = None
@@ -154,7 +154,7 @@ class Invitations(Protocol):
         ...
 
     async def invite(self, actor: Actor, request: Invite) -> Invited:
-        """Needs MANAGE_INVITATIONS; with a role MANAGE_ROLES and all that it permits as well.
+        """Make an invitation. Needs MANAGE_INVITATIONS; with a role MANAGE_ROLES and all that it permits as well.
 
         Raises MissingPermission, BeyondYourOwn and RoleNotFound (in `roles`), OneAddressOneUse, EmailTaken, and
         StepUpRequired (in `factors`) for one with a role.

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import GivenUserId, Jwks, Nothing
+from kaif.interfaces.auth import VISIBLE, GivenUserId, Jwks, Nothing
 from kaif.interfaces.auth.applications import ApplicationId, GivenApplicationId, Scope
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
@@ -24,7 +24,7 @@ ID_TOKEN_SECONDS = 600
 AUTHORIZATION_SECONDS = 30 * 60
 
 # What stood after the ? of /oauth/authorize: percent-encoded, so that nothing else can be in it.
-Query = Annotated[str, Meta(max_length=8192, pattern=r"^[\x21-\x7e]*$(?!\n)")]
+Query = Annotated[str, Meta(max_length=8192, pattern=VISIBLE)]
 Begun = Annotated[str, Meta(max_length=128)]
 
 # What a person has to do next: sign in, prove that it is them, decide, or nothing but go back.
@@ -315,7 +315,10 @@ class OpenId(Protocol):
 
     @repeatable
     async def get_claims(self, actor: Actor, request: GetClaims) -> UserClaims:
-        """Raises InvalidToken; at once when access was ended or the account is suspended or gone."""
+        """Who gave the access token, as far as its scopes go.
+
+        Raises InvalidToken; at once when access was ended or the account is suspended or gone.
+        """
         ...
 
     @repeatable

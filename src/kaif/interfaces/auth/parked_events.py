@@ -47,7 +47,9 @@ class ParkedEvents(Protocol):
     """Those of every service that keeps its events in auth's database. All of it needs MANAGE_EVENTS."""
 
     @repeatable
-    async def list_parked_events(self, actor: Actor, request: Nothing) -> ParkedEventList: ...
+    async def list_parked_events(self, actor: Actor, request: Nothing) -> ParkedEventList:
+        """What waits for a decision, at most 200 of them."""
+        ...
 
     @repeatable
     async def retry_parked_event(self, actor: Actor, request: ThatEvent) -> Nothing:

@@ -236,7 +236,7 @@ class Passkeys(Protocol):
 
     @repeatable
     async def rename_passkey(self, actor: Actor, request: RenamePasskey) -> Passkey:
-        """Raises PasskeyNotFound, BadPasskeyName."""
+        """Call it something else. Raises PasskeyNotFound, BadPasskeyName."""
         ...
 
     async def remove_passkey(self, actor: Actor, request: RemovePasskey) -> Nothing:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth import VISIBLE, Nothing
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -20,12 +20,10 @@ GivenProviderId = Annotated[ProviderId, Meta(pattern=PATTERN)]
 # "oidc" is any OpenID Connect issuer; the others are known by name.
 ProviderKind = Literal["oidc", "google", "github", "vk"]
 
-# Printable ASCII without spaces: what a provider gives out, and what a URL is made of.
-_VISIBLE = r"^[\x21-\x7e]*$(?!\n)"
 ProviderName = Annotated[str, Meta(max_length=40)]
-IssuerUrl = Annotated[str, Meta(max_length=512, pattern=_VISIBLE)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=256, pattern=_VISIBLE)]
-ClientSecret = Annotated[str, Meta(max_length=512, pattern=_VISIBLE)]
+IssuerUrl = Annotated[str, Meta(max_length=512, pattern=VISIBLE)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=256, pattern=VISIBLE)]
+ClientSecret = Annotated[str, Meta(max_length=512, pattern=VISIBLE)]
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -111,10 +109,15 @@ class IssuerUnfit(Invalid):
 
 
 class Providers(Protocol):
-    """All of it needs MANAGE_PROVIDERS, and changes a fresh sign-in: they raise StepUpRequired (in `factors`)."""
+    """All of it needs MANAGE_PROVIDERS, and changes a fresh sign-in.
+
+    Raises MissingPermission, and StepUpRequired (in `factors`).
+    """
 
     @repeatable
-    async def list_providers(self, actor: Actor, request: Nothing) -> ProviderList: ...
+    async def list_providers(self, actor: Actor, request: Nothing) -> ProviderList:
+        """All of them, also those that are switched off; there are at most 20."""
+        ...
 
     async def add_provider(self, actor: Actor, request: AddProvider) -> Provider:
         """Take the service's word from now on, if it is enabled.

@@ -91,7 +91,10 @@ class LastOwner(Conflict):
 
 
 class Roles(Protocol):
-    """All of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they may not do."""
+    """All of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they may not do.
+
+    Raises MissingPermission.
+    """
 
     @repeatable
     async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
@@ -112,10 +115,13 @@ class Roles(Protocol):
 
     @repeatable
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
-        """Raises RoleNotFound, PersonNotFound, BeyondYourOwn, StepUpRequired; granting twice is no error."""
+        """Let somebody hold the role; granting twice is no error.
+
+        Raises RoleNotFound, PersonNotFound, BeyondYourOwn, StepUpRequired (in `factors`).
+        """
         ...
 
     @repeatable
     async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
-        """Raises PersonNotFound, BeyondYourOwn, LastOwner; revoking twice is no error."""
+        """Take the role from somebody; revoking twice is no error. Raises PersonNotFound, BeyondYourOwn, LastOwner."""
         ...

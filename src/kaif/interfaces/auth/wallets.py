@@ -10,7 +10,17 @@ from typing import Annotated, Literal, NewType, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import CaptchaAnswer, DisplayName, Email, GivenInvitation, Language, Nothing, Tokens, Username
+from kaif.interfaces.auth import (
+    VISIBLE,
+    CaptchaAnswer,
+    DisplayName,
+    Email,
+    GivenInvitation,
+    Language,
+    Nothing,
+    Tokens,
+    Username,
+)
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -26,8 +36,7 @@ Chain = Literal["ethereum", "ton"]
 WalletId = NewType("WalletId", str)
 GivenWalletId = Annotated[WalletId, Meta(pattern=PATTERN)]
 
-_VISIBLE = r"^[\x21-\x7e]*$(?!\n)"
-_Nonce = Annotated[str, Meta(min_length=1, max_length=128, pattern=_VISIBLE)]
+_Nonce = Annotated[str, Meta(min_length=1, max_length=128, pattern=VISIBLE)]
 _HEX = r"^(?:0x)?[0-9a-fA-F]*$(?!\n)"
 _BASE64 = r"^[A-Za-z0-9+/=_-]*$(?!\n)"
 
@@ -52,7 +61,7 @@ class BeginWallet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`address` and `chain_id` (EIP-155) are for Ethereum, where the message names them; a TON wallet names its own."""
 
     chain: Chain
-    address: Annotated[str, Meta(max_length=64, pattern=_VISIBLE)] = ""
+    address: Annotated[str, Meta(max_length=64, pattern=VISIBLE)] = ""
     chain_id: Annotated[int, Meta(ge=1, le=2**53)] = 1
 
 
@@ -77,11 +86,11 @@ class TonProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     hexadecimal, the state init and the signature in base64, the time in seconds. `nonce` was the payload."""
 
     nonce: _Nonce
-    address: Annotated[str, Meta(max_length=80, pattern=_VISIBLE)]
+    address: Annotated[str, Meta(max_length=80, pattern=VISIBLE)]
     public_key: Annotated[str, Meta(max_length=66, pattern=_HEX)]
     state_init: Annotated[str, Meta(max_length=8192, pattern=_BASE64)]
     timestamp: Annotated[int, Meta(ge=0, le=2**53)]
-    domain: Annotated[str, Meta(max_length=253, pattern=_VISIBLE)]
+    domain: Annotated[str, Meta(max_length=253, pattern=VISIBLE)]
     signature: Annotated[str, Meta(max_length=128, pattern=_BASE64)]
 
 
@@ -92,7 +101,7 @@ class GivenProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RegisterByWallet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ticket` comes with WalletUnknown."""
 
-    ticket: Annotated[str, Meta(min_length=1, max_length=128, pattern=_VISIBLE)]
+    ticket: Annotated[str, Meta(min_length=1, max_length=128, pattern=VISIBLE)]
     username: Username
     email: Email
     display_name: DisplayName | None = None
@@ -186,7 +195,7 @@ class Wallets(Protocol):
         ...
 
     async def begin_wallet_link(self, actor: Actor, request: BeginWallet) -> WalletChallenge:
-        """Raises StepUpRequired, TooManyWallets, BadWalletAddress."""
+        """What a wallet has to sign before it is linked. Raises StepUpRequired, TooManyWallets, BadWalletAddress."""
         ...
 
     async def link_wallet(self, actor: Actor, request: GivenProof) -> Wallet:

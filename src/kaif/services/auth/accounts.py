@@ -46,7 +46,7 @@ from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
-from kaif.services.auth.model import Account, NewPassword, letter_due
+from kaif.services.auth.model import Account, NewPassword, letter_due, present
 from kaif.services.auth.passwords import Passwords, normalised
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.tokens import Signer
@@ -95,7 +95,7 @@ class AccountsService:
         await tx.publish(letter_due(before, "email_changed"))
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
-        account = await self._me(actor)
+        account = present(await self._accounts(actor.user_id))
         if account.email_confirmed_at_us is None:
             async with self._database.transaction() as tx:
                 await self._count_letter(tx, account)
@@ -194,7 +194,7 @@ class AccountsService:
     # Name, colour and language
 
     async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
-        account = await self._me(actor)
+        account = present(await self._accounts(actor.user_id))
         renamed = msgspec.structs.replace(
             account, display_name=model.display_name_of(request.display_name, account.username)
         )
@@ -205,14 +205,15 @@ class AccountsService:
         return renamed.user(actor.permissions)
 
     async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
-        account = msgspec.structs.replace(await self._me(actor), avatar_colour=request.avatar_colour)
+        account = present(await self._accounts(actor.user_id))
+        account = msgspec.structs.replace(account, avatar_colour=request.avatar_colour)
         async with self._database.transaction() as tx:
             await people.change_avatar_colour(tx, account.id, request.avatar_colour)
             await tx.publish(PersonChanged(person=account.person))
         return account.user(actor.permissions)
 
     async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
-        account = await self._me(actor)
+        account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await people.change_language(tx, account.id, request.language)
         return msgspec.structs.replace(account, language=request.language).user(actor.permissions)
@@ -256,15 +257,9 @@ class AccountsService:
             raise LinkSpent
         return link_id
 
-    async def _me(self, actor: Actor) -> Account:
-        account = await self._accounts(actor.user_id)
-        if account is None or account.deleted_at_us is not None:
-            raise Unauthenticated
-        return account
-
     async def _seen(self, actor: Actor, password: str) -> Account:
         """The actor's account, proved by its password, or by a recent sign-in if it has none."""
-        account = await self._me(actor)
+        account = present(await self._accounts(actor.user_id))
         if account.password_hash:
             return await self._proved(actor, password)
         await require_recent_authentication(self._database, actor, self._clock())
@@ -272,7 +267,7 @@ class AccountsService:
 
     async def _proved(self, actor: Actor, password: str) -> Account:
         """The actor's account. Raises WrongPassword, TooManyTries, StepUpRequired."""
-        account = await self._me(actor)
+        account = present(await self._accounts(actor.user_id))
         if await ways_in.second_steps(self._database, account.id):
             # Here the password is half of a proof: whoever has it and a session that was left open is not the owner.
             await require_recent_authentication(self._database, actor, self._clock())

@@ -25,7 +25,7 @@ from kaif.kernel.api_keys import new_api_key
 from kaif.kernel.clock import DAY_US, Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
-from kaif.kernel.text import clean_name
+from kaif.kernel.text import name_of
 from kaif.services.auth import grants, model, store, stored_keys
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
@@ -68,7 +68,7 @@ class ApiKeysService:
             id=SessionId(new_id()),
             user_id=actor.user_id,
             ending=secret[-ENDING_CHARS:],
-            name=_name_of(request.name),
+            name=name_of(request.name, BadApiKeyName),
             scopes=" ".join(self._checked(actor, request.scopes)),
             created_at_us=now_us,
             expires_at_us=now_us + request.days * DAY_US,
@@ -148,10 +148,3 @@ class ApiKeysService:
             raise ApiKeyRefused
         if is_new:
             await self._audit.record(tx, actor, "api_key_used", key.user_id, key=key.id)
-
-
-def _name_of(given: str) -> str:
-    name = clean_name(given)
-    if name is None:
-        raise BadApiKeyName(path="$.name")
-    return name

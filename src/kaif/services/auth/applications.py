@@ -28,17 +28,15 @@ from kaif.interfaces.auth.applications import (
     TooManyApplications,
 )
 from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
-from kaif.kernel.text import clean_name
+from kaif.kernel.text import name_of
 from kaif.services.auth import applications_store, openid_store
-from kaif.services.auth.application_tokens import new_secret
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.authority import require_permission
 from kaif.services.auth.authorization_requests import as_scopes
-from kaif.services.auth.model import hash_of
+from kaif.services.auth.model import hash_of, new_secret
 from kaif.services.auth.redirects import is_allowed
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.stepping_up import require_recent_authentication
@@ -58,7 +56,7 @@ class ApplicationsService:
 
     async def add_application(self, actor: Actor, request: AddApplication) -> ApplicationWithSecret:
         require_permission(actor, MANAGE_APPLICATIONS)
-        name, homepage = _name_of(request.name), _homepage_of(request.homepage)
+        name, homepage = name_of(request.name, BadApplicationName), _homepage_of(request.homepage)
         redirect_uris, now_us = _redirect_uris_of(request.kind, request.redirect_uris), self._clock()
         secret = new_secret() if request.kind == "web" else ""
         application = StoredApplication(
@@ -87,7 +85,7 @@ class ApplicationsService:
 
     async def change_application(self, actor: Actor, request: ChangeApplication) -> Application:
         require_permission(actor, MANAGE_APPLICATIONS)
-        name, homepage, now_us = _name_of(request.name), _homepage_of(request.homepage), self._clock()
+        name, homepage = name_of(request.name, BadApplicationName), _homepage_of(request.homepage)
         await self._keys.prepare(request.id_token_algorithm)
         async with self._database.transaction() as tx:
             before = await self._locked(tx, actor, request.application_id)
@@ -98,7 +96,7 @@ class ApplicationsService:
                 scopes=_scopes_of(request.scopes),
                 id_token_algorithm=request.id_token_algorithm,
                 homepage=homepage,
-                changed_at_us=now_us,
+                changed_at_us=self._clock(),
             )
             await applications_store.change(tx, application)
             await self._audit.record(
@@ -159,13 +157,6 @@ class ApplicationsService:
     async def _shown(self, application: StoredApplication) -> Application:
         usage = await applications_store.usage(self._database)
         return application.used_by(*usage.get(application.id, (0, None)))
-
-
-def _name_of(given: str) -> str:
-    name = clean_name(given)
-    if name is None:
-        raise BadApplicationName(path="$.name")
-    return name
 
 
 def _homepage_of(given: str) -> str:

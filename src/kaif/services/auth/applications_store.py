@@ -8,12 +8,7 @@ from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.authorization_requests import as_scopes
-from kaif.services.auth.store import Reads
-
-_COLUMNS = (
-    "id, name, kind, redirect_uris, scopes, id_token_algorithm, homepage, secret_hash, created_at_us, changed_at_us,"
-    " secret_renewed_at_us"
-)
+from kaif.services.auth.store import Reads, columns_of, insert
 
 
 class StoredApplication(msgspec.Struct, frozen=True):
@@ -46,10 +41,13 @@ class StoredApplication(msgspec.Struct, frozen=True):
             homepage=self.homepage,
             created_at=as_datetime(self.created_at_us),
             changed_at=as_datetime(self.changed_at_us),
-            secret_renewed_at=None if self.secret_renewed_at_us is None else as_datetime(self.secret_renewed_at_us),
+            secret_renewed_at=as_datetime(self.secret_renewed_at_us),
             people=people,
-            used_at=None if used_at_us is None else as_datetime(used_at_us),
+            used_at=as_datetime(used_at_us),
         )
+
+
+_COLUMNS = columns_of(StoredApplication)
 
 
 class Consent(msgspec.Struct, frozen=True):
@@ -109,9 +107,7 @@ async def count(tx: Transaction) -> int:
 
 
 async def add(tx: Transaction, application: StoredApplication) -> None:
-    await tx.insert(
-        "auth_applications", tuple(_COLUMNS.replace(" ", "").split(",")), [msgspec.structs.astuple(application)]
-    )
+    await insert(tx, "auth_applications", application)
 
 
 async def change(tx: Transaction, application: StoredApplication) -> None:
@@ -135,11 +131,10 @@ async def change(tx: Transaction, application: StoredApplication) -> None:
     )
 
 
-async def remove(tx: Transaction, application_id: ApplicationId) -> bool:
-    """With everything that people have allowed it; False when there is no such application."""
-    removed = await tx.execute("DELETE FROM auth_applications WHERE id = :id", id=application_id)
+async def remove(tx: Transaction, application_id: ApplicationId) -> None:
+    """With everything that people have allowed it."""
+    await tx.execute("DELETE FROM auth_applications WHERE id = :id", id=application_id)
     await tx.execute("DELETE FROM auth_consents WHERE application_id = :id", id=application_id)
-    return removed == 1
 
 
 # Consents

@@ -6,7 +6,8 @@ import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action, AuditPage, ListAudit, SecurityEvent
-from kaif.kernel.actor import Actor, UserId
+from kaif.interfaces.auth.roles import READ_AUDIT
+from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
 from kaif.services.auth import audit_store, store
 from kaif.services.auth.chain import Link, hash_of
@@ -39,6 +40,7 @@ class AuditService:
         self._database = database
 
     async def list_audit(self, actor: Actor, request: ListAudit) -> AuditPage:
+        require_permission(actor, READ_AUDIT)
         return await page_of(self._database, request)
 
 

@@ -6,9 +6,9 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.kernel.clock import as_us
 from kaif.services.auth.chain import Head, Link
-from kaif.services.auth.store import Reads
+from kaif.services.auth.store import Reads, columns_of, insert
 
-_LINK = "seq, at_us, action, actor_id, subject_id, details, hash"
+_LINK = columns_of(Link)
 PAGE = 1000
 
 
@@ -22,11 +22,7 @@ async def head(reads: Reads) -> Head:
 
 
 async def append(tx: Transaction, link: Link) -> None:
-    await tx.insert(
-        "auth_audit",
-        ("seq", "at_us", "action", "actor_id", "subject_id", "details", "hash"),
-        [(link.seq, link.at_us, link.action, link.actor_id, link.subject_id, link.details, link.hash)],
-    )
+    await insert(tx, "auth_audit", link)
     await tx.execute("UPDATE auth_audit_head SET seq = :seq, hash = :hash WHERE id = 1", seq=link.seq, hash=link.hash)
 
 

@@ -2,16 +2,10 @@
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE
-from kaif.kernel.actor import Actor, Permission, UserId
-from kaif.kernel.errors import Forbidden, MissingPermission
+from kaif.kernel.actor import Actor, UserId, require_permission
+from kaif.kernel.errors import Forbidden
 from kaif.services.auth import grants, store
 from kaif.services.auth.permissions import must_hold, permitted
-
-
-def require_permission(actor: Actor, permission: Permission) -> None:
-    """Raises MissingPermission."""
-    if permission not in actor.permissions:
-        raise MissingPermission(permission=permission)
 
 
 async def require_authority(tx: Transaction, actor: Actor, user_id: UserId) -> None:

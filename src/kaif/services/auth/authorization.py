@@ -1,8 +1,6 @@
 """A sign-in elsewhere as both sides see it: what is asked, what comes back, and what is made of it. Free of I/O."""
 
-import base64
 import contextlib
-import hashlib
 import hmac
 import re
 from ipaddress import ip_address
@@ -13,7 +11,9 @@ import msgspec
 from kaif.interfaces.auth import Email, Username
 from kaif.interfaces.auth.identities import ServiceAnswerInvalid, ServiceRefused
 from kaif.interfaces.auth.providers import Preset, ProviderId, ProviderKind
+from kaif.kernel.base64url import base64url
 from kaif.kernel.text import clean_name
+from kaif.services.auth.pkce import challenge_of
 
 SUBJECT_CHARS_MAX = 255
 LABEL_CHARS_MAX = 254
@@ -53,8 +53,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     @property
     def code_challenge(self) -> str:
-        """RFC 7636, 4.2, by S256."""
-        return _base64url(hashlib.sha256(self.verifier.encode()).digest())
+        return challenge_of(self.verifier)
 
     def url(self, endpoint: str, client_id: str, scope: str, **more: str) -> str:
         """RFC 6749, 4.1.1. What the endpoint's own query says stays."""
@@ -191,8 +190,4 @@ def _is_here(host: str) -> bool:
 
 
 def _derived(key: bytes, purpose: str, state: str) -> str:
-    return _base64url(hmac.digest(key, f"{purpose} of {state}".encode(), "sha256"))
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url(hmac.digest(key, f"{purpose} of {state}".encode(), "sha256"))

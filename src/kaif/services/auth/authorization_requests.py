@@ -1,14 +1,12 @@
 """An application's request to know somebody, read by the rules of OpenID Connect Core 1.0, 3.1.2.1, and RFC 7636."""
 
-import hashlib
-import hmac
 import re
-from base64 import urlsafe_b64encode
 from typing import NamedTuple, get_args
 from urllib.parse import parse_qsl
 
 from kaif.interfaces.auth.applications import Scope
 from kaif.interfaces.auth.openid import SCOPES, AuthorizationMalformed
+from kaif.services.auth import pkce
 
 PARAMETERS_MAX = 50
 NONCE_CHARS_MAX = 512
@@ -16,8 +14,6 @@ HINT_CHARS_MAX = 254
 ID_TOKEN_CHARS_MAX = 4096
 
 _PROMPTS = {"none", "login", "consent", "select_account"}
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}")
 
 
@@ -126,21 +122,13 @@ def _without_proof(values: dict[str, str]) -> Refusal | None:
         return Refusal("invalid_request", "code_challenge is missing: PKCE is required")
     if values.get("code_challenge_method") != "S256":
         return Refusal("invalid_request", "code_challenge_method must be S256")
-    if not _CHALLENGE.fullmatch(values["code_challenge"]):
+    if not pkce.CHALLENGE.fullmatch(values["code_challenge"]):
         return Refusal("invalid_request", "code_challenge is not one of S256")
     return None
 
 
 def _shown(hint: str) -> str:
     return hint[:HINT_CHARS_MAX] if hint.isprintable() else ""
-
-
-def proves(verifier: str, challenge: str) -> bool:
-    """RFC 7636, 4.6, for S256."""
-    if not _VERIFIER.fullmatch(verifier):
-        return False
-    digest = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-    return hmac.compare_digest(digest, challenge.encode())
 
 
 def as_scopes(text: str) -> list[Scope]:

@@ -27,13 +27,13 @@ from kaif.interfaces.auth.openid import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import ID_FORM, new_id
-from kaif.services.auth import applications_store, model, openid_store, redirects, store, ways_in
-from kaif.services.auth.application_tokens import Stamps, new_secret
+from kaif.services.auth import applications_store, model, openid_store, redirects, store, stored_sessions, ways_in
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authorization_requests import AuthorizationRequest, Refusal, parameters_of, read
 from kaif.services.auth.openid_store import Code
 from kaif.services.auth.signing_keys import SigningKeys
+from kaif.services.auth.stamps import Stamps
 from kaif.services.auth.tokens import Signer
 
 
@@ -65,12 +65,9 @@ class AuthorizationsService:
 
     async def consider_authorization(self, actor: Actor, request: ConsiderAuthorization) -> Considered:
         asked, now_us = await self._asked(request.query), self._clock()
-        begun_at_us, begun = now_us, request.begun
-        known_us = self._stamps.begun_at_us(request.begun, request.query, now_us) if request.begun else None
-        if known_us is None:
-            begun = self._stamps.new(request.query, now_us)
-        else:
-            begun_at_us = known_us
+        begun, begun_at_us = request.begun, self._stamps.begun_at_us(request.begun, request.query, now_us)
+        if begun_at_us is None:
+            begun, begun_at_us = self._stamps.new(request.query, now_us), now_us
         if isinstance(asked.wanted, Refusal):
             return self._considered(asked, begun, redirect_to=self._refused(asked, asked.wanted))
         present = await self._present(actor)
@@ -151,7 +148,7 @@ class AuthorizationsService:
         account = await self._accounts(actor.user_id) if actor.user_id else None
         if account is None or account.deleted_at_us is not None:
             return None
-        authenticated_at_us = await store.find_authentication(self._database, actor.user_id, actor.session_id)
+        authenticated_at_us = await stored_sessions.find_authentication(self._database, actor.user_id, actor.session_id)
         if authenticated_at_us is None:
             return None
         shown = Account(account.id, account.username, account.display_name, account.email)
@@ -183,14 +180,14 @@ class AuthorizationsService:
         """What the person has allowed so far; None when they are no longer signed in. Both hold until the commit."""
         if not await openid_store.is_alive(tx, actor.user_id):
             return None
-        if await store.find_authentication(tx, actor.user_id, actor.session_id) is None:
+        if await stored_sessions.find_authentication(tx, actor.user_id, actor.session_id) is None:
             return None
         if await applications_store.locked(tx, asked.application.id) is None:
             raise ApplicationUnknown
         return await applications_store.allowed(tx, present.account.id, asked.application.id)
 
     async def _new_code(self, tx: Transaction, asked: Asked, wanted: AuthorizationRequest, present: Present) -> str:
-        code, now_us = new_secret(), self._clock()
+        code, now_us = model.new_secret(), self._clock()
         stored = Code(
             code_hash=model.hash_of(code),
             grant_id=new_id(),

@@ -9,14 +9,9 @@ from kaif.interfaces.auth.passkeys import CredentialDescriptor, Passkey, Passkey
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.relying_party import Attested, Used
-from kaif.services.auth.store import Reads
+from kaif.services.auth.store import Reads, columns_of, insert
 
 Purpose = Literal["registration", "sign_in", "second_step", "step_up"]
-
-_COLUMNS = (
-    "id, user_id, credential_id, public_key, sign_count, transports, backup_eligible, backed_up, aaguid, name,"
-    " created_at_us, last_used_at_us, cloned_at_us"
-)
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -38,13 +33,17 @@ class Credential(msgspec.Struct, frozen=True):
 
     @property
     def passkey(self) -> Passkey:
-        used_at = None if self.last_used_at_us is None else as_datetime(self.last_used_at_us)
-        created_at, cloned = as_datetime(self.created_at_us), self.cloned_at_us is not None
-        return Passkey(self.id, self.name, created_at, used_at, bool(self.backed_up), cloned)
+        created_at, used_at = as_datetime(self.created_at_us), as_datetime(self.last_used_at_us)
+        return Passkey(
+            self.id, self.name, created_at, used_at, bool(self.backed_up), cloned=self.cloned_at_us is not None
+        )
 
     @property
     def descriptor(self) -> CredentialDescriptor:
         return CredentialDescriptor("public-key", self.credential_id, self.transports.split())
+
+
+_COLUMNS = columns_of(Credential)
 
 
 # Handles
@@ -125,27 +124,7 @@ def new_credential(
 
 async def add(tx: Transaction, credential: Credential) -> None:
     """Raises AlreadyExists for a credential that some account has."""
-    await tx.execute(
-        """
-        INSERT INTO auth_passkeys
-          (id, user_id, credential_id, public_key, sign_count, transports, backup_eligible, backed_up, aaguid, name,
-           created_at_us)
-        VALUES
-          (:id, :user_id, :credential_id, :public_key, :sign_count, :transports, :backup_eligible, :backed_up, :aaguid,
-           :name, :created_at_us)
-        """,
-        id=credential.id,
-        user_id=credential.user_id,
-        credential_id=credential.credential_id,
-        public_key=credential.public_key,
-        sign_count=credential.sign_count,
-        transports=credential.transports,
-        backup_eligible=credential.backup_eligible,
-        backed_up=credential.backed_up,
-        aaguid=credential.aaguid,
-        name=credential.name,
-        created_at_us=credential.created_at_us,
-    )
+    await insert(tx, "auth_passkeys", credential)
 
 
 async def of_account(reads: Reads, user_id: UserId) -> list[Credential]:

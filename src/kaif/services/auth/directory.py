@@ -1,7 +1,5 @@
 """What operators do about people: find them, see how they stand, help or stop them; each method is one transaction."""
 
-from datetime import datetime
-
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing, PersonNotFound
@@ -20,7 +18,7 @@ from kaif.interfaces.auth.directory import (
 )
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.auth.sessions import OwnAccount
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, SessionId, UserId, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.auth import (
     challenges,
@@ -37,7 +35,7 @@ from kaif.services.auth import (
 )
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog, page_of
-from kaif.services.auth.authority import require_authority, require_permission
+from kaif.services.auth.authority import require_authority
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
 from kaif.services.auth.model import Account, letter_due
 from kaif.services.auth.permissions import permitted
@@ -70,8 +68,8 @@ class DirectoryService:
             account=_summary(account),
             permissions=sorted(permissions),
             language=account.language,
-            suspended_since=_moment(account.suspended_at_us),
-            left_at=_moment(account.deleted_at_us),
+            suspended_since=as_datetime(account.suspended_at_us),
+            left_at=as_datetime(account.deleted_at_us),
             security=await self._security(actor, account) if in_authority else None,
             audit=await page_of(self._database, about) if READ_AUDIT in actor.permissions else None,
         )
@@ -87,11 +85,11 @@ class DirectoryService:
             sessions=[session.seen_from(actor.session_id, now_us) for session in sessions],
             has_password=bool(account.password_hash),
             password_changed_at=as_datetime(account.password_changed_at_us or account.created_at_us),
-            reset_required_since=_moment(account.reset_required_at_us),
-            totp_since=_moment(totp.since_us if totp else None),
+            reset_required_since=as_datetime(account.reset_required_at_us),
+            totp_since=as_datetime(totp.since_us if totp else None),
             recovery_codes_left=await enrolments.recovery_codes_left(self._database, account.id),
             passkeys=[PasskeySeen(one.name, one.created_at, one.last_used_at) for one in passkeys],
-            last_sign_in_at=_moment(await directory_store.last_sign_in(self._database, account.id)),
+            last_sign_in_at=as_datetime(await directory_store.last_sign_in(self._database, account.id)),
         )
 
     # To do
@@ -182,7 +180,3 @@ def _summary(account: Account) -> AccountSummary:
         suspended=account.suspended_at_us is not None,
         created_at=as_datetime(account.created_at_us),
     )
-
-
-def _moment(at_us: int | None) -> datetime | None:
-    return None if at_us is None else as_datetime(at_us)

@@ -14,9 +14,9 @@ class Totp(msgspec.Struct, frozen=True):
     since_us: int
 
 
-async def find_totp(readable: Reads, user_id: UserId) -> Totp | None:
+async def find_totp(reads: Reads, user_id: UserId) -> Totp | None:
     sql = "SELECT sealed_secret, since_us FROM auth_totp WHERE user_id = :user_id"
-    found = await readable.fetch(Totp, sql, user_id=user_id)
+    found = await reads.fetch(Totp, sql, user_id=user_id)
     return found[0] if found else None
 
 
@@ -75,15 +75,15 @@ async def spend_recovery_code(tx: Transaction, user_id: UserId, code_hash: str) 
     return await tx.execute(sql, user_id=user_id, code_hash=code_hash) == 1
 
 
-async def recovery_codes_left(readable: Reads, user_id: UserId) -> int:
-    rows: list[tuple[int]] = await readable.fetch(
+async def recovery_codes_left(reads: Reads, user_id: UserId) -> int:
+    rows: list[tuple[int]] = await reads.fetch(
         tuple, "SELECT count(*) FROM auth_recovery_codes WHERE user_id = :user_id", user_id=user_id
     )
     return rows[0][0]
 
 
-async def methods(readable: Reads, user_id: UserId) -> list[str]:
+async def methods(reads: Reads, user_id: UserId) -> list[str]:
     """What proves a person beside the password; nothing for who has no second factor."""
-    if await find_totp(readable, user_id) is None:
+    if await find_totp(reads, user_id) is None:
         return []
-    return ["totp", "recovery_code"] if await recovery_codes_left(readable, user_id) else ["totp"]
+    return ["totp", "recovery_code"] if await recovery_codes_left(reads, user_id) else ["totp"]

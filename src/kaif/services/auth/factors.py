@@ -1,7 +1,5 @@
 """What one can do with second factors; each method is one transaction, but stepping up counts its guess first."""
 
-from collections.abc import Awaitable, Callable
-
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.factors import (
@@ -23,19 +21,18 @@ from kaif.interfaces.auth.passkeys import Assertion
 from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.kernel.errors import KaifError, Unauthenticated
-from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, totp, wallet_store
+from kaif.kernel.errors import KaifError
+from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, stored_sessions, totp, wallet_store
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.challenges import Purpose
-from kaif.services.auth.model import Account
+from kaif.services.auth.entering import OpenSession
+from kaif.services.auth.model import present
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.wallet_proofs import WalletProofs
-
-OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
 
 
 class SecondFactorsService:
@@ -62,7 +59,7 @@ class SecondFactorsService:
         return SecondFactorState(as_datetime(found.since_us) if found else None, left)
 
     async def begin_totp(self, actor: Actor, request: Nothing) -> TotpBegun:
-        account, secret = await self._account(actor.user_id), totp.new_secret()
+        account, secret = present(await self._accounts(actor.user_id)), totp.new_secret()
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             if await enrolments.find_totp(tx, account.id):
@@ -78,7 +75,7 @@ class SecondFactorsService:
                 await self._turn_on(tx, actor.user_id, _digits(request.code), now_us)
                 await self._keep_recovery_codes(tx, actor.user_id, codes)
                 # They were opened by a password alone, which no longer proves a person.
-                await store.age_other_authentications(tx, actor.user_id, actor.session_id)
+                await stored_sessions.age_other_authentications(tx, actor.user_id, actor.session_id)
                 await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
         except AlreadyExists:
             # It was begun while another window confirmed.
@@ -135,7 +132,7 @@ class SecondFactorsService:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         if refusal:
             raise refusal
-        return await self._open_session(actor, await self._account(user_id))
+        return await self._open_session(actor, present(await self._accounts(user_id)))
 
     async def _refusal(
         self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int
@@ -169,7 +166,7 @@ class SecondFactorsService:
         now_us = self._clock()
         async with self._database.transaction() as tx:
             proved = await self._assertions.accept(tx, actor, credential, "step_up", now_us, actor.user_id)
-            renewed = not isinstance(proved, KaifError) and await store.renew_authentication(
+            renewed = not isinstance(proved, KaifError) and await stored_sessions.renew_authentication(
                 tx, actor.user_id, actor.session_id, now_us
             )
         if isinstance(proved, KaifError):
@@ -222,11 +219,11 @@ class SecondFactorsService:
     async def _renew(self, tx: Transaction, actor: Actor, now_us: int) -> None:
         """The person has just been seen in this session. Raises SessionEnded."""
         await challenges.forget_guesses(tx, actor.user_id, "step_up")
-        if not await store.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
+        if not await stored_sessions.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
             raise SessionEnded
 
     async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
         await count_guess(self._database, account.id, now_us)
         if not await self._passwords.verify(account.password_hash, request.password):
             raise WrongPassword(path="$.password")
@@ -245,12 +242,6 @@ class SecondFactorsService:
         found = await enrolments.find_totp(tx, user_id)
         step = totp.step_of(self._sealer.unseal(found.sealed_secret, user_id), digits, now_us) if found else None
         return step is not None and await enrolments.spend_step(tx, user_id, step)
-
-    async def _account(self, user_id: UserId) -> Account:
-        account = await self._accounts(user_id)
-        if account is None:
-            raise Unauthenticated
-        return account
 
 
 def _digits(code: str) -> str:

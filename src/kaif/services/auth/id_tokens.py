@@ -1,6 +1,5 @@
 """When an ID token says who somebody is (OpenID Connect Core 1.0, 3.1.3.7), judged without I/O."""
 
-import base64
 import hashlib
 import hmac
 import warnings
@@ -12,6 +11,7 @@ from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 from kaif.interfaces.auth.identities import ServiceAnswerInvalid
+from kaif.kernel.base64url import base64url
 
 Key = RSAKey | ECKey | OKPKey
 
@@ -139,14 +139,14 @@ def _fault(claims: Claims, head: Head, expected: Expected) -> str:
         "issued_at": not expected.now_s - AGE_S_MAX <= claims.iat <= expected.now_s + LEEWAY_S,
         "not_before": claims.nbf is not None and claims.nbf > expected.now_s + LEEWAY_S,
         "nonce": not hmac.compare_digest(claims.nonce.encode(), expected.nonce.encode()),
-        "at_hash": claims.at_hash is not None and claims.at_hash != _half_hash(head.alg, expected.access_token),
+        "at_hash": claims.at_hash is not None and claims.at_hash != half_hash(head.alg, expected.access_token),
     }
     return next((name for name, found in faults.items() if found), "")
 
 
-def _half_hash(alg: str, access_token: str) -> str:
-    """OpenID Connect Core 1.0, 3.1.3.6: by the hash that the signature uses."""
-    # Ed25519 hashes with SHA-512.
+def half_hash(alg: str, access_token: str) -> str:
+    """Ties an ID token to the access token beside it: `at_hash` (OpenID Connect Core 1.0, 3.1.3.6)."""
+    # The hash is that of the signature; Ed25519 hashes with SHA-512.
     by = {"256": hashlib.sha256, "384": hashlib.sha384}.get(alg[-3:], hashlib.sha512)
     digest = by(access_token.encode()).digest()
-    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    return base64url(digest[: len(digest) // 2])

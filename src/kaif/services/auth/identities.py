@@ -1,8 +1,7 @@
 """Signing in, linking and proving oneself by a service elsewhere; a transaction before it is asked, one after."""
 
 import asyncio
-import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
@@ -37,21 +36,19 @@ from kaif.interfaces.auth.identities import (
 from kaif.interfaces.auth.providers import ProviderId, ProviderKind
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import KaifError, Unauthenticated
+from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.auth import authorization, challenges, enrolments, identity_store, model, store, ways_in
 from kaif.services.auth.asking import RETRY_AFTER_MS, SignInClient
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import Profile, Returned, StoredProvider
+from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
 from kaif.services.auth.identity_store import Newcomer, Purpose, StoredIdentity
-from kaif.services.auth.model import Account, letter_due
+from kaif.services.auth.model import Account, letter_due, present
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
-from kaif.services.auth.store import Claim
 
 T = TypeVar("T")
-Enter = Callable[[Actor, Account], Awaitable[Tokens]]
-Register = Callable[[Actor, RegisterByService, Claim], Awaitable[Tokens]]
 
 # All that is asked of a provider for one sign-in; a call between our processes waits for 15 s.
 REDEEMED_WITHIN_S = 10
@@ -68,7 +65,7 @@ class IdentitiesService:
         clock: Clock,
         redirect_uri: str,
         enter: Enter,
-        register: Register,
+        register: RegisterOnClaim,
     ) -> None:
         """`key` is what verifiers and nonces are derived by; `enter` and `register` are those of accounts."""
         self._database, self._clients, self._sealer, self._key = database, clients, sealer, key
@@ -103,7 +100,7 @@ class IdentitiesService:
         return any(identity.provider_id == provider_id for identity in found)
 
     async def _begin(self, provider: StoredProvider, purpose: Purpose, user_id: UserId) -> Authorization:
-        state, secret, now_us = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self._clock()
+        state, secret, now_us = model.new_secret(), model.new_secret(), self._clock()
         asked = authorization.asked(self._key, state, self._redirect_uri)
         url = await self._patiently(self._clients[provider.kind].authorization_url(provider, asked))
         expires_at_us = now_us + AUTHORIZATION_SECONDS * SECOND_US
@@ -165,13 +162,13 @@ class IdentitiesService:
                 known = None
         if known is None:
             raise await self._newcomer(provider_id, profile)
-        return await self._enter(actor, await self._account(known.user_id))
+        return await self._enter(actor, present(await self._accounts(known.user_id)))
 
     async def _newcomer(self, provider_id: ProviderId, profile: Profile) -> KaifError:
         """What somebody is told whom nobody here knows."""
         if profile.email and (await store.taken(self._database, "", profile.email))[1]:
             return LinkInSettings()
-        ticket, now_us = secrets.token_urlsafe(32), self._clock()
+        ticket, now_us = model.new_secret(), self._clock()
         verified_email = profile.email if profile.email_verified else ""
         newcomer = Newcomer(provider_id, profile.subject, profile.label, verified_email)
         expires_at_us = now_us + REGISTRATION_SECONDS * SECOND_US
@@ -216,7 +213,7 @@ class IdentitiesService:
         return IdentityList([identity.identity for identity in found])
 
     async def link_identity(self, actor: Actor, request: ServiceAnswer) -> Identity:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
         # Before the state is spent, so that whoever proves themselves now can go on.
         await require_recent_authentication(self._database, actor, now_us)
         provider_id, profile = await self._identified(actor, request, "link")
@@ -224,8 +221,7 @@ class IdentitiesService:
         try:
             async with self._database.transaction() as tx:
                 # Whoever leaves or ends the session at this moment holds the row: nothing slips in behind them.
-                if not await store.locked_account(tx, account.id):
-                    raise Unauthenticated
+                present(await store.locked_account(tx, account.id))
                 await require_recent_authentication(tx, actor, now_us)
                 linked = await self._link(tx, account, newcomer)
                 await tx.publish(letter_due(account, "service_linked", details={"service": linked.name}))
@@ -248,7 +244,7 @@ class IdentitiesService:
         return linked
 
     async def unlink_identity(self, actor: Actor, request: GivenIdentity) -> Nothing:
-        account = await self._account(actor.user_id)
+        account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             await ways_in.require_another(tx, actor.user_id, request.identity_id)
@@ -265,7 +261,7 @@ class IdentitiesService:
 
     async def prove_by_service(self, actor: Actor, request: ServiceAnswer) -> ServiceProof:
         provider_id, profile = await self._identified(actor, request, "step_up")
-        challenge, now_us = secrets.token_urlsafe(32), self._clock()
+        challenge, now_us = model.new_secret(), self._clock()
         async with self._database.transaction() as tx:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
             if known is None or known.user_id != actor.user_id:
@@ -283,9 +279,3 @@ class IdentitiesService:
         if provider is None or not provider.enabled:
             raise ServiceNotFound
         return provider
-
-    async def _account(self, user_id: UserId) -> Account:
-        account = await self._accounts(user_id)
-        if account is None or account.deleted_at_us is not None:
-            raise Unauthenticated
-        return account

@@ -10,11 +10,11 @@ from kaif.interfaces.auth.providers import ProviderId, ProviderKind
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.authorization import StoredProvider
-from kaif.services.auth.store import Reads
+from kaif.services.auth.store import Reads, columns_of, insert
 
 Purpose = Literal["sign_in", "link", "step_up"]
 
-_PROVIDER = "id, kind, name, issuer, client_id, sealed_secret, enabled, created_at_us"
+_PROVIDER = columns_of(StoredProvider)
 _IDENTITY = (
     "auth_identities.id, user_id, provider_id, kind, name, label, enabled, linked_at_us, last_used_at_us"
     " FROM auth_identities JOIN auth_providers ON auth_providers.id = provider_id"
@@ -36,8 +36,7 @@ class StoredIdentity(msgspec.Struct, frozen=True):
 
     @property
     def identity(self) -> Identity:
-        used_at = None if self.last_used_at_us is None else as_datetime(self.last_used_at_us)
-        linked_at = as_datetime(self.linked_at_us)
+        linked_at, used_at = as_datetime(self.linked_at_us), as_datetime(self.last_used_at_us)
         return Identity(
             self.id, self.provider_id, self.kind, self.name, self.label, bool(self.enabled), linked_at, used_at
         )
@@ -71,20 +70,7 @@ async def find_provider(reads: Reads, provider_id: ProviderId) -> StoredProvider
 
 async def add_provider(tx: Transaction, provider: StoredProvider) -> None:
     """Raises AlreadyExists for an issuer and client id that are there."""
-    await tx.execute(
-        """
-        INSERT INTO auth_providers (id, kind, name, issuer, client_id, sealed_secret, enabled, created_at_us)
-        VALUES (:id, :kind, :name, :issuer, :client_id, :sealed_secret, :enabled, :created_at_us)
-        """,
-        id=provider.id,
-        kind=provider.kind,
-        name=provider.name,
-        issuer=provider.issuer,
-        client_id=provider.client_id,
-        sealed_secret=provider.sealed_secret,
-        enabled=provider.enabled,
-        created_at_us=provider.created_at_us,
-    )
+    await insert(tx, "auth_providers", provider)
 
 
 async def change_provider(tx: Transaction, provider: StoredProvider) -> bool:

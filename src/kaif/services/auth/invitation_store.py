@@ -7,9 +7,7 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.invitations import InvitationState, RegistrationMode
 from kaif.kernel.actor import UserId
-from kaif.services.auth.store import AFTER_ALL_IDS, Reads
-
-_COLUMNS = "id, made_by, note, email, role, uses, uses_max, made_at_us, expires_at_us, revoked_at_us"
+from kaif.services.auth.store import AFTER_ALL_IDS, Reads, columns_of, insert
 
 # In the place of an address that was forgotten: no address, and not nothing, which would mean anybody's.
 ERASED = "erased"
@@ -38,6 +36,9 @@ class StoredInvitation(msgspec.Struct, frozen=True):
         return "good" if now_us < self.expires_at_us else "expired"
 
 
+_COLUMNS = columns_of(StoredInvitation)
+
+
 async def mode(reads: Reads) -> RegistrationMode:
     rows: list[tuple[str]] = await reads.fetch(tuple, "SELECT mode FROM auth_registration WHERE id = 1")
     return cast(RegistrationMode, rows[0][0])
@@ -50,7 +51,7 @@ async def set_mode(tx: Transaction, mode: RegistrationMode) -> bool:
 
 
 async def add(tx: Transaction, invitation: StoredInvitation) -> None:
-    await tx.insert("auth_invitations", tuple(_COLUMNS.split(", ")), [msgspec.structs.astuple(invitation)])
+    await insert(tx, "auth_invitations", invitation)
 
 
 async def find(reads: Reads, invitation_id: str) -> StoredInvitation | None:

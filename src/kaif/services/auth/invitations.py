@@ -18,14 +18,13 @@ from kaif.interfaces.auth.invitations import (
     SetRegistration,
 )
 from kaif.interfaces.auth.roles import MANAGE_INVITATIONS, MANAGE_ROLES, RoleNotFound
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import DAY_US, Clock, as_datetime
 from kaif.kernel.errors import Forbidden
 from kaif.kernel.ids import new_id
 from kaif.services.auth import grants, invitation_store, store
 from kaif.services.auth.admission import Admission, may_invite
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.authority import require_permission
 from kaif.services.auth.invitation_store import ERASED, StoredInvitation
 from kaif.services.auth.permissions import BUILT_IN, must_hold, permitted
 from kaif.services.auth.stepping_up import require_recent_authentication

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 
 import msgspec
 
@@ -10,6 +11,7 @@ from kaif.interfaces.auth.accounts import LetterDue, LetterKind
 from kaif.interfaces.auth.sessions import DeviceKind, Session
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
+from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.text import clean_name
 from kaif.services.auth.devices import device_of, network_of
 
@@ -136,6 +138,13 @@ def nameless(account: Account) -> Account:
     return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us)
 
 
+def present(account: Account | None) -> Account:
+    """Raises Unauthenticated for nobody, and for whoever has left."""
+    if account is None or account.deleted_at_us is not None:
+        raise Unauthenticated
+    return account
+
+
 def letter_due(
     account: Account, kind: LetterKind, link_id: str = "", *, address: str = "", details: dict[str, str] | None = None
 ) -> LetterDue:
@@ -166,9 +175,14 @@ def session_of(refresh_token: str) -> SessionId:
     return SessionId(refresh_token.partition(".")[0])
 
 
-def hash_of(token: str) -> str:
-    """Of a refresh token or a challenge: 256 random bits need no slow hash."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def new_secret() -> str:
+    """A text of 256 random bits: whoever has it was given it."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_of(secret: str) -> str:
+    """All that the database keeps of such a text: what can't be guessed needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def same_code(given: str, expected: str) -> bool:

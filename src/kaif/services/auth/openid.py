@@ -30,12 +30,14 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import ID_FORM
 from kaif.services.auth import applications_store, openid_store, store
-from kaif.services.auth.application_tokens import RefreshTokens, at_hash, new_secret
 from kaif.services.auth.applications_store import StoredApplication
 from kaif.services.auth.audit import AuditLog
-from kaif.services.auth.authorization_requests import as_scopes, proves
-from kaif.services.auth.model import SESSION_IDLE_US, SESSION_LIFETIME_US, Account, hash_of
+from kaif.services.auth.authorization_requests import as_scopes
+from kaif.services.auth.id_tokens import half_hash
+from kaif.services.auth.model import SESSION_IDLE_US, SESSION_LIFETIME_US, Account, hash_of, new_secret
 from kaif.services.auth.openid_store import Code, Grant
+from kaif.services.auth.pkce import proves
+from kaif.services.auth.refresh_tokens import RefreshTokens
 from kaif.services.auth.signing_keys import ALGORITHMS, SigningKeys
 from kaif.services.auth.tokens import Signer
 
@@ -188,7 +190,7 @@ class OpenIdService:
     async def _refresh(self, actor: Actor, application: StoredApplication, request: TokenRequest) -> IssuedTokens:
         if not request.refresh_token:
             raise InvalidRequest("refresh_token is missing.")
-        grant_id = self._refresh_tokens.grant_of(request.refresh_token)
+        grant_id = self._refresh_tokens.renewed_by(request.refresh_token)
         if grant_id is None:
             raise InvalidGrant
         async with self._database.transaction() as tx:
@@ -243,7 +245,7 @@ class OpenIdService:
             "exp": now_s + ID_TOKEN_SECONDS,
             "iat": now_s,
             "auth_time": given.authenticated_at_us // SECOND_US,
-            "at_hash": at_hash(given.access_token),
+            "at_hash": half_hash(application.id_token_algorithm, given.access_token),
         }
         if given.nonce:
             claims["nonce"] = given.nonce
@@ -269,7 +271,7 @@ class OpenIdService:
         application = await self._proved(request.client)
         if not request.token:
             raise InvalidRequest("token is missing.")
-        grant_id = self._refresh_tokens.grant_of(request.token)
+        grant_id = self._refresh_tokens.renewed_by(request.token)
         async with self._database.transaction() as tx:
             if grant_id is None:
                 await openid_store.revoke_token(tx, hash_of(request.token), application.id)
@@ -287,7 +289,7 @@ class OpenIdService:
             raise InvalidClient
         if not request.token:
             raise InvalidRequest("token is missing.")
-        grant_id = self._refresh_tokens.grant_of(request.token)
+        grant_id = self._refresh_tokens.renewed_by(request.token)
         if grant_id is not None:
             return await self._introspect_refresh_token(application, grant_id, request.token)
         token = await openid_store.find_token(self._database, hash_of(request.token), self._clock())

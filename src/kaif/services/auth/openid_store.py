@@ -6,19 +6,10 @@ from kaif.engines.database import Transaction
 from kaif.interfaces.auth.applications import ApplicationId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US
-from kaif.services.auth.store import Reads
+from kaif.services.auth.store import Reads, columns_of, insert
 
 # So long the second use of a code is told from a made-up one.
 SPENT_KEPT_US = DAY_US
-
-_CODE = (
-    "code_hash, grant_id, application_id, user_id, redirect_uri, scopes, nonce, code_challenge, authenticated_at_us,"
-    " expires_at_us, spent_at_us"
-)
-_GRANT = (
-    "id, application_id, user_id, scopes, refresh_hash, authenticated_at_us, created_at_us, refreshed_at_us,"
-    " expires_at_us"
-)
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -37,6 +28,9 @@ class Code(msgspec.Struct, frozen=True):
     spent_at_us: int | None = None
 
 
+_CODE = columns_of(Code)
+
+
 class Grant(msgspec.Struct, frozen=True):
     """A row of auth_application_grants: what one code gave."""
 
@@ -49,6 +43,9 @@ class Grant(msgspec.Struct, frozen=True):
     created_at_us: int
     refreshed_at_us: int
     expires_at_us: int
+
+
+_GRANT = columns_of(Grant)
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -68,7 +65,7 @@ class Token(msgspec.Struct, frozen=True):
 
 async def add_code(tx: Transaction, code: Code, now_us: int) -> None:
     await tx.execute("DELETE FROM auth_codes WHERE expires_at_us <= :before_us", before_us=now_us - SPENT_KEPT_US)
-    await tx.insert("auth_codes", tuple(_CODE.replace(" ", "").split(",")), [msgspec.structs.astuple(code)])
+    await insert(tx, "auth_codes", code)
 
 
 async def find_code(reads: Reads, code_hash: str) -> Code | None:
@@ -95,9 +92,7 @@ async def spend_code(tx: Transaction, code_hash: str, now_us: int) -> bool:
 
 async def add_grant(tx: Transaction, grant: Grant) -> None:
     await tx.execute("DELETE FROM auth_application_grants WHERE expires_at_us <= :now_us", now_us=grant.created_at_us)
-    await tx.insert(
-        "auth_application_grants", tuple(_GRANT.replace(" ", "").split(",")), [msgspec.structs.astuple(grant)]
-    )
+    await insert(tx, "auth_application_grants", grant)
 
 
 async def find_grant(reads: Reads, grant_id: str) -> Grant | None:
@@ -207,9 +202,9 @@ async def find_token(reads: Reads, token_hash: str, now_us: int) -> Token | None
     return found[0] if found else None
 
 
-async def revoke_token(tx: Transaction, token_hash: str, application_id: ApplicationId) -> bool:
-    """False when the application has no such token."""
-    revoked = await tx.execute(
+async def revoke_token(tx: Transaction, token_hash: str, application_id: ApplicationId) -> None:
+    """If it is one of this application's."""
+    await tx.execute(
         """
         DELETE FROM auth_application_tokens WHERE token_hash = :token_hash
           AND grant_id IN (SELECT id FROM auth_application_grants WHERE application_id = :application_id)
@@ -217,7 +212,6 @@ async def revoke_token(tx: Transaction, token_hash: str, application_id: Applica
         token_hash=token_hash,
         application_id=application_id,
     )
-    return revoked == 1
 
 
 async def is_alive(tx: Transaction, user_id: UserId) -> bool:

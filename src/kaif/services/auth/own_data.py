@@ -9,7 +9,6 @@ from kaif.interfaces.auth.factors import SecondFactorState
 from kaif.interfaces.auth.own_data import Erasure, ErasureNotFound, GetErasure, OwnAuthData
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import (
     applications_store,
     audit_store,
@@ -23,6 +22,7 @@ from kaif.services.auth import (
     stored_sessions,
     wallet_store,
 )
+from kaif.services.auth.model import present
 from kaif.services.auth.stepping_up import require_recent_authentication
 
 SESSIONS_MAX = 1000
@@ -37,9 +37,7 @@ class OwnDataService:
     async def export_own_data(self, actor: Actor, request: Nothing) -> OwnAuthData:
         database, now_us = self._database, self._clock()
         await require_recent_authentication(database, actor, now_us)
-        account = await self._accounts(actor.user_id)
-        if account is None:
-            raise Unauthenticated
+        account = present(await self._accounts(actor.user_id))
         sessions = await stored_sessions.newest(database, account.id, actor.session_id, now_us, SESSIONS_MAX)
         codes = await enrolments.find_totp(database, account.id)
         codes_left = await enrolments.recovery_codes_left(database, account.id)

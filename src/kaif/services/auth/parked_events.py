@@ -13,10 +13,9 @@ from kaif.interfaces.auth.parked_events import (
     ThatEvent,
 )
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.authority import require_permission
 
 
 class ParkedEventsService:

@@ -1,9 +1,6 @@
 """What one can do with passkeys; each method is one transaction, and a sign-in opens its session in another."""
 
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
-
-from webauthn.helpers import bytes_to_base64url
+from collections.abc import Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
@@ -35,20 +32,18 @@ from kaif.interfaces.auth.passkeys import (
 )
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import KaifError, Unauthenticated
+from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.kernel.text import clean_name
+from kaif.kernel.text import name_of
 from kaif.services.auth import challenges, credentials, model, relying_party, store, ways_in
 from kaif.services.auth.assertions import Assertions, answered
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.credentials import Credential, Purpose
-from kaif.services.auth.model import Account
+from kaif.services.auth.entering import OpenSession
+from kaif.services.auth.model import present
 from kaif.services.auth.relying_party import Attested, RelyingParty
 from kaif.services.auth.stepping_up import require_recent_authentication
 
-OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
-
-RANDOM_BYTES = 32
 TIMEOUT_MS = CEREMONY_SECONDS * 1000
 KEY_PARAMETERS = [KeyParameters("public-key", int(algorithm)) for algorithm in relying_party.ALGORITHMS]
 SELECTION = AuthenticatorSelection("required", require_resident_key=True, user_verification="required")
@@ -76,11 +71,11 @@ class PasskeysService:
 
     async def begin_passkey(self, actor: Actor, request: Nothing) -> CreationOptions:
         self._require_name()
-        account = await self._account(actor.user_id)
+        account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             known = await _not_too_many(tx, account.id)
-            handle = await credentials.user_handle(tx, account.id, _random())
+            handle = await credentials.user_handle(tx, account.id, model.new_secret())
             challenge = await self._begin(tx, "registration", account.id)
         return CreationOptions(
             challenge=challenge,
@@ -94,13 +89,12 @@ class PasskeysService:
         )
 
     async def add_passkey(self, actor: Actor, request: AddPasskey) -> Passkey:
-        name, now_us = _name_of(request.name), self._clock()
+        name, now_us = name_of(request.name, BadPasskeyName), self._clock()
         try:
             async with self._database.transaction() as tx:
                 # Of two that are added at once the second one counts the first; and whoever ends the session holds this
                 # row, so that nothing slips in behind them.
-                if await store.locked_account(tx, actor.user_id) is None:
-                    raise Unauthenticated
+                present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
                 added = await self._add(tx, actor, name, request.credential, now_us)
         except AlreadyExists:
@@ -133,7 +127,7 @@ class PasskeysService:
         return self._party.attested(credential, client_data) or PasskeyRefused()
 
     async def rename_passkey(self, actor: Actor, request: RenamePasskey) -> Passkey:
-        name = _name_of(request.name)
+        name = name_of(request.name, BadPasskeyName)
         async with self._database.transaction() as tx:
             renamed = await credentials.rename(tx, actor.user_id, request.passkey_id, name)
         if renamed is None:
@@ -164,7 +158,7 @@ class PasskeysService:
                 await self._audit.record(tx, actor, "sign_in_failed", NO_ONE, passkey=proved.code)
         if isinstance(proved, KaifError):
             raise proved
-        return await self._open_session(actor, await self._account(proved))
+        return await self._open_session(actor, present(await self._accounts(proved)))
 
     async def begin_passkey_second_step(self, actor: Actor, request: BeginSecondStep) -> RequestOptions:
         async with self._database.transaction() as tx:
@@ -190,7 +184,7 @@ class PasskeysService:
 
     async def _begin(self, tx: Transaction, purpose: Purpose, user_id: UserId) -> str:
         """The challenge."""
-        challenge, now_us = _random(), self._clock()
+        challenge, now_us = model.new_secret(), self._clock()
         expires_at_us = now_us + CEREMONY_SECONDS * SECOND_US
         await credentials.begin_ceremony(tx, model.hash_of(challenge), purpose, user_id, now_us, expires_at_us)
         return challenge
@@ -199,12 +193,6 @@ class PasskeysService:
         if not self._party.id:
             raise PasskeysNeedAName
 
-    async def _account(self, user_id: UserId) -> Account:
-        account = await self._accounts(user_id)
-        if account is None:
-            raise Unauthenticated
-        return account
-
 
 async def _not_too_many(tx: Transaction, user_id: UserId) -> list[Credential]:
     """Those there are, of which one more is allowed. Raises TooManyPasskeys."""
@@ -212,14 +200,3 @@ async def _not_too_many(tx: Transaction, user_id: UserId) -> list[Credential]:
     if len(known) >= PASSKEYS_MAX:
         raise TooManyPasskeys
     return known
-
-
-def _name_of(given: str) -> str:
-    name = clean_name(given)
-    if name is None:
-        raise BadPasskeyName(path="$.name")
-    return name
-
-
-def _random() -> str:
-    return bytes_to_base64url(secrets.token_bytes(RANDOM_BYTES))

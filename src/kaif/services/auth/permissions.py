@@ -1,4 +1,7 @@
-"""The built-in roles, free of storage. What a later service permits joins the roles that are meant to do it."""
+"""The built-in roles and what they permit, free of storage.
+
+What a later service permits joins the roles that are meant to do it.
+"""
 
 from collections.abc import Iterable, Mapping
 

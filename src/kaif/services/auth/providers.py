@@ -19,10 +19,11 @@ from kaif.interfaces.auth.providers import (
     ProviderNotFound,
     TooManyProviders,
 )
-from kaif.kernel.actor import Actor
+from kaif.interfaces.auth.roles import MANAGE_PROVIDERS
+from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.kernel.text import clean_name
+from kaif.kernel.text import name_of
 from kaif.services.auth import authorization, identity_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import PRESETS, StoredProvider
@@ -48,11 +49,13 @@ class ProvidersService:
         self._audit, self._clock, self._redirect_uri = audit, clock, redirect_uri
 
     async def list_providers(self, actor: Actor, request: Nothing) -> ProviderList:
+        require_permission(actor, MANAGE_PROVIDERS)
         linked = await identity_store.linked_counts(self._database)
         found = await identity_store.providers(self._database)
         return ProviderList([_shown(each, linked.get(each.id, 0)) for each in found], PRESETS, self._redirect_uri)
 
     async def add_provider(self, actor: Actor, request: AddProvider) -> Provider:
+        require_permission(actor, MANAGE_PROVIDERS)
         provider = self._new(request)
         # Before anything is fetched in the actor's name.
         await require_recent_authentication(self._database, actor, self._clock())
@@ -80,7 +83,7 @@ class ProvidersService:
         return StoredProvider(
             provider_id,
             request.kind,
-            _name_of(request.name or preset.name),
+            name_of(request.name or preset.name, BadProviderName),
             issuer,
             request.client_id,
             self._sealed(request.client_secret, provider_id),
@@ -89,6 +92,7 @@ class ProvidersService:
         )
 
     async def change_provider(self, actor: Actor, request: ChangeProvider) -> Provider:
+        require_permission(actor, MANAGE_PROVIDERS)
         try:
             async with self._database.transaction() as tx:
                 await require_recent_authentication(tx, actor, self._clock())
@@ -108,7 +112,7 @@ class ProvidersService:
     def _changed(self, before: StoredProvider, request: ChangeProvider) -> StoredProvider:
         changes: dict[str, object] = {}
         if request.name is not None:
-            changes["name"] = _name_of(request.name or authorization.preset(before.kind).name)
+            changes["name"] = name_of(request.name or authorization.preset(before.kind).name, BadProviderName)
         if request.client_id is not None:
             changes["client_id"] = request.client_id
         if request.client_secret is not None:
@@ -118,6 +122,7 @@ class ProvidersService:
         return msgspec.structs.replace(before, **changes)
 
     async def check_provider(self, actor: Actor, request: GivenProvider) -> Nothing:
+        require_permission(actor, MANAGE_PROVIDERS)
         provider = await identity_store.find_provider(self._database, request.provider_id)
         if provider is None:
             raise ProviderNotFound
@@ -126,6 +131,7 @@ class ProvidersService:
         return Nothing()
 
     async def remove_provider(self, actor: Actor, request: GivenProvider) -> Nothing:
+        require_permission(actor, MANAGE_PROVIDERS)
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             provider = await self._get(tx, request.provider_id)
@@ -168,10 +174,3 @@ def _told(provider: StoredProvider) -> dict[str, object]:
         "client_id": provider.client_id,
         "enabled": bool(provider.enabled),
     }
-
-
-def _name_of(given: str) -> str:
-    name = clean_name(given)
-    if name is None:
-        raise BadProviderName(path="$.name")
-    return name

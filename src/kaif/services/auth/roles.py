@@ -6,6 +6,7 @@ from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound
 from kaif.interfaces.auth.roles import (
+    MANAGE_ROLES,
     PERMISSIONS,
     DefineRole,
     DropRole,
@@ -18,12 +19,19 @@ from kaif.interfaces.auth.roles import (
     RoleOf,
     UnknownPermission,
 )
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unavailable
 from kaif.services.auth import grants, invitation_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.permissions import BUILT_IN, OWNER, must_hold, permitted, with_role, without_role
+from kaif.services.auth.permissions import (
+    BUILT_IN,
+    OWNER,
+    must_hold,
+    permitted,
+    with_role,
+    without_role,
+)
 from kaif.services.auth.stepping_up import require_recent_authentication
 
 
@@ -32,11 +40,13 @@ class RolesService:
         self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
 
     async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
+        require_permission(actor, MANAGE_ROLES)
         own = await grants.own_roles(self._database)
         built_in = [RoleOf(name, sorted(permissions), True) for name, permissions in BUILT_IN.items()]
         return RoleList(built_in + [RoleOf(name, sorted(permissions), False) for name, permissions in own.items()])
 
     async def define_role(self, actor: Actor, request: DefineRole) -> RoleOf:
+        require_permission(actor, MANAGE_ROLES)
         if request.name in BUILT_IN:
             raise RoleBuiltIn
         for permission in request.permissions:
@@ -54,6 +64,7 @@ class RolesService:
         return RoleOf(request.name, permissions, False)
 
     async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
+        require_permission(actor, MANAGE_ROLES)
         if request.name in BUILT_IN:
             raise RoleBuiltIn
         async with self._database.transaction() as tx:
@@ -82,6 +93,7 @@ class RolesService:
         return PermissionChange(user_id, now_us)
 
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
+        require_permission(actor, MANAGE_ROLES)
         async with self._database.transaction() as tx:
             own = await grants.own_roles(tx)
             if request.role not in BUILT_IN and request.role not in own:
@@ -101,6 +113,7 @@ class RolesService:
         return Granted(roles.split())
 
     async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
+        require_permission(actor, MANAGE_ROLES)
         async with self._database.transaction() as tx:
             must_hold(actor.permissions, permitted([request.role], await grants.own_roles(tx)))
             # All of them are locked, so that two owners can't dismiss each other at once.

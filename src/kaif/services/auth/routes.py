@@ -10,7 +10,7 @@ from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
 from kaif.interfaces.auth.invitations import Invitations
-from kaif.interfaces.auth.openid import Authorizations
+from kaif.interfaces.auth.openid import Authorizations, OpenId
 from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -28,7 +28,7 @@ from kaif.interfaces.auth.roles import (
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import Scope
-from kaif.kernel.http import delete, get, post
+from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
 # Making accounts by the thousand is what this stops, as SIGN_IN stops guessing.
@@ -293,4 +293,28 @@ IDENTITIES_ROUTES = [
     delete("/v1/auth/identities/{identity_id}", Identities.unlink_identity),
     post("/v1/auth/services/step-up/begin", Identities.begin_service_step_up, limit=SERVICE),
     post("/v1/auth/services/step-up", Identities.prove_by_service, limit=SIGN_IN, wants_origin=True),
+]
+
+# The interfaces of auth, and the routes on which the world reaches them.
+SURFACE: list[tuple[type, list[Route]]] = [
+    (Auth, ROUTES),
+    (Accounts, ACCOUNTS_ROUTES),
+    (OwnData, OWN_DATA_ROUTES),
+    (Captchas, CAPTCHA_ROUTES),
+    (Sessions, SESSIONS_ROUTES),
+    (SecondFactors, SECOND_FACTOR_ROUTES),
+    (Passkeys, PASSKEYS_ROUTES),
+    (Providers, PROVIDERS_ROUTES),
+    (Identities, IDENTITIES_ROUTES),
+    (Roles, ROLES_ROUTES),
+    (Audit, AUDIT_ROUTES),
+    (Invitations, INVITATIONS_ROUTES),
+    (Directory, DIRECTORY_ROUTES),
+    (ParkedEvents, PARKED_EVENTS_ROUTES),
+    (Applications, APPLICATIONS_ROUTES),
+    (Authorizations, AUTHORIZATIONS_ROUTES),
+    # The gateway has pages for it: it speaks another wire than routes do.
+    (OpenId, []),
+    (ApiKeys, API_KEYS_ROUTES),
+    (Wallets, WALLETS_ROUTES),
 ]

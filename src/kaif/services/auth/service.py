@@ -1,7 +1,5 @@
 """What one can do with accounts and sessions; each method is one transaction."""
 
-import secrets
-
 import msgspec
 
 from kaif.engines.cache import Cache
@@ -36,27 +34,22 @@ from kaif.interfaces.auth import (
 )
 from kaif.interfaces.auth.accounts import LetterKind
 from kaif.interfaces.auth.factors import CHALLENGE_SECONDS, SecondFactorRequired
-from kaif.interfaces.auth.identities import RegisterByService
 from kaif.interfaces.auth.sessions import AccountSuspended
-from kaif.interfaces.auth.wallets import RegisterByWallet
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
 from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.admission import Admission, Admitted
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.entering import Claim, Claimant
 from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
+from kaif.services.auth.refresh_tokens import RefreshTokens
 from kaif.services.auth.sign_in_guard import SignInGuard
-from kaif.services.auth.store import Claim
 from kaif.services.auth.tokens import Signer
-
-# Whoever has no password, but a claim.
-Claimant = RegisterByWallet | RegisterByService
 
 # An account without a password has none that is right.
 NO_PASSWORD = ""
@@ -79,6 +72,7 @@ class AuthService:
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
         self._captcha, self._admission, self._setup_code = captcha, admission, setup_code
         self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
+        self._refresh_tokens = RefreshTokens(signer.key_for("refresh tokens"))
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -90,17 +84,16 @@ class AuthService:
         return await self._create_account(actor, request, is_first=True)
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
-        if not await store.is_set_up(self._database):
-            raise SetupRequired
-        # Before anything is told of the names that are taken, or hashed.
-        await self._admission.refuse_uninvited(request.invitation, request.email.lower())
-        await self._captcha.require(request.captcha)
-        return await self._create_account(actor, request, request.invitation)
+        return await self._register(actor, request)
 
     async def register_on_claim(self, actor: Actor, wanted: Claimant, claim: Claim) -> Tokens:
         """For somebody who has proved who they are, but has no account here."""
+        return await self._register(actor, wanted, claim)
+
+    async def _register(self, actor: Actor, wanted: Register | Claimant, claim: Claim | None = None) -> Tokens:
         if not await store.is_set_up(self._database):
             raise SetupRequired
+        # Before anything is told of the names that are taken, or hashed.
         await self._admission.refuse_uninvited(wanted.invitation, wanted.email.lower())
         await self._captcha.require(wanted.captcha)
         return await self._create_account(actor, wanted, wanted.invitation, claim=claim)
@@ -115,37 +108,47 @@ class AuthService:
         is_first: bool = False,
     ) -> Tokens:
         """The one place where accounts are made: by a password, or on a claim."""
-        username, email = wanted.username.lower(), wanted.email.lower()
-        display_name = model.display_name_of(wanted.display_name, wanted.username)
-        if isinstance(wanted, NewAccount):
-            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
-        await self._refuse_taken(username, email)
-        password_hash = await self._passwords.hash(wanted.password) if isinstance(wanted, NewAccount) else NO_PASSWORD
-        now_us = self._clock()
-        account = Account(
-            UserId(new_id()), username, email, display_name, password_hash, now_us, language=wanted.language
-        )
+        account = await self._new_account(wanted)
         try:
             async with self._database.transaction() as tx:
                 if is_first:
                     await store.claim_setup(tx, account.id)
                     admitted = Admitted(OWNER)
                 else:
-                    admitted = await self._admission.admit(tx, invitation, email)
+                    admitted = await self._admission.admit(tx, invitation, account.email)
                 account = _admitted_as(account, admitted, claim)
-                if claim:
-                    await claim.link(tx, account.id)
-                await store.add_account(tx, account)
-                await tx.publish(PersonChanged(person=account.person))
-                await self._welcome(tx, account, "welcome_confirmed" if claim else "welcome_invited")
-                person = msgspec.structs.replace(actor, user_id=account.id)
-                by = {**(claim.by if claim else {}), **admitted.by}
-                await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
+                await self._add_account(tx, actor, account, admitted, claim)
         except AlreadyExists:
             # Somebody was faster while the password was being hashed.
-            await self._refuse_taken(username, email)
+            await self._refuse_taken(account.username, account.email)
             raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
+
+    async def _new_account(self, wanted: NewAccount | Claimant) -> Account:
+        """As it is wanted, with a name and an address that were free just now, and a password that is not weak."""
+        username, email, password_hash = wanted.username.lower(), wanted.email.lower(), NO_PASSWORD
+        display_name = model.display_name_of(wanted.display_name, wanted.username)
+        if isinstance(wanted, NewAccount):
+            await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
+        await self._refuse_taken(username, email)
+        if isinstance(wanted, NewAccount):
+            password_hash = await self._passwords.hash(wanted.password)
+        user_id, now_us = UserId(new_id()), self._clock()
+        return Account(user_id, username, email, display_name, password_hash, now_us, language=wanted.language)
+
+    async def _add_account(
+        self, tx: Transaction, actor: Actor, account: Account, admitted: Admitted, claim: Claim | None
+    ) -> None:
+        if claim:
+            await claim.link(tx, account.id)
+        await store.add_account(tx, account)
+        await tx.publish(PersonChanged(person=account.person))
+        # What vouches for the address, if anything does: the service by which somebody came, or their invitation.
+        by_service = claim is not None and claim.email_confirmed
+        await self._welcome(tx, account, "welcome_confirmed" if by_service else "welcome_invited")
+        person = msgspec.structs.replace(actor, user_id=account.id)
+        by = {**(claim.by if claim else {}), **admitted.by}
+        await self._audit.record(tx, person, "account_created", account.id, roles=account.roles, **by)
 
     async def _welcome(self, tx: Transaction, account: Account, confirmed: LetterKind) -> None:
         """With a link that confirms the address, unless it is confirmed already."""
@@ -183,7 +186,7 @@ class AuthService:
         return await self.open_session(actor, account)
 
     async def _new_challenge(self, account: Account) -> str:
-        challenge, now_us = secrets.token_urlsafe(32), self._clock()
+        challenge, now_us = model.new_secret(), self._clock()
         expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
         async with self._database.transaction() as tx:
             # As for a session: whoever changes the password ends the challenges that are there.
@@ -208,7 +211,7 @@ class AuthService:
 
     async def open_session(self, actor: Actor, account: Account, *, is_first: bool = False) -> Tokens:
         """For someone who has proved who they are."""
-        refresh_token, now_us = self._signer.new_refresh_token(SessionId(new_id())), self._clock()
+        refresh_token, now_us = self._refresh_tokens.new(new_id()), self._clock()
         session = model.new_session(actor, account.id, refresh_token, now_us)
         async with self._database.transaction() as tx:
             # First of all, as a suspension does: whichever of the two comes second sees what the other did.
@@ -220,11 +223,11 @@ class AuthService:
                 raise InvalidCredentials
             if now.reset_required_at_us is not None:
                 raise PasswordResetRequired
-            await store.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
+            await stored_sessions.forget_expired(tx, now_us, now_us - ACCESS_TOKEN_SECONDS * SECOND_US)
             unseen = await stored_sessions.remember_device(tx, session)
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
-            await store.add_session(tx, session, device_was_new=was_new)
+            await stored_sessions.add(tx, session, device_was_new=was_new)
             # An address that nobody has proved may be a stranger's, who has no part in this.
             if was_new and now.email_confirmed_at_us:
                 await tx.publish(model.letter_due(now, "new_device", details=session.details))
@@ -235,9 +238,9 @@ class AuthService:
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
-        refresh_token = self._signer.new_refresh_token(session_id)
+        refresh_token = self._refresh_tokens.new(session_id)
         async with self._database.transaction() as tx:
-            user_id = await store.rotate_session(
+            user_id = await stored_sessions.rotate(
                 tx,
                 session_id,
                 model.hash_of(request.refresh_token),
@@ -247,8 +250,8 @@ class AuthService:
                 model.SESSION_LIFETIME_US,
             )
             # A token that was good once and comes again is in two hands: neither keeps the session.
-            was_good = user_id is None and self._signer.has_made(request.refresh_token)
-            stolen_from = await store.end_session(tx, session_id, now_us) if was_good else None
+            was_good = user_id is None and self._refresh_tokens.renewed_by(request.refresh_token) is not None
+            stolen_from = await stored_sessions.end(tx, session_id, now_us) if was_good else None
             if stolen_from:
                 await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)
         if stolen_from:
@@ -263,7 +266,7 @@ class AuthService:
         if session_id is None:
             return Nothing()
         async with self._database.transaction() as tx:
-            user_id = await store.end_session(tx, session_id, self._clock())
+            user_id = await stored_sessions.end(tx, session_id, self._clock())
             if user_id:
                 await self._audit.record(tx, actor, "signed_out", user_id, session=session_id)
         if user_id:
@@ -274,7 +277,7 @@ class AuthService:
         """The actor's, or the one whose current refresh token was given: a session's id alone ends nothing."""
         if actor.session_id:
             return actor.session_id
-        return await store.find_session(self._database, model.hash_of(request.refresh_token))
+        return await stored_sessions.find(self._database, model.hash_of(request.refresh_token))
 
     async def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         permissions = permitted(account.roles.split(), await grants.own_roles(self._database) if account.roles else {})
@@ -283,10 +286,7 @@ class AuthService:
         return Tokens(account.user(permissions), access_token, refresh_token, ACCESS_TOKEN_SECONDS)
 
     async def get_me(self, actor: Actor, request: Nothing) -> User:
-        account = await self._accounts(actor.user_id)
-        if account is None:
-            raise Unauthenticated
-        return account.user(actor.permissions)
+        return model.present(await self._accounts(actor.user_id)).user(actor.permissions)
 
     async def find_people(self, actor: Actor, request: FindPeople) -> People:
         prefix = request.query.strip().casefold()[: model.WORD_CHARS_MAX]
@@ -308,7 +308,7 @@ class AuthService:
 
     async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
         since_us = self._clock() - ACCESS_TOKEN_SECONDS * SECOND_US
-        ended = await store.ended_since(self._database, since_us)
+        ended = await stored_sessions.ended_since(self._database, since_us)
         return Withdrawn(ended, await grants.changed_since(self._database, since_us))
 
 

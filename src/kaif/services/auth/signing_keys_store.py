@@ -4,9 +4,7 @@ import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.applications import IdTokenAlgorithm
-from kaif.services.auth.store import Reads
-
-_COLUMNS = "algorithm, number, kid, public_key, sealed_key, created_at_us, signs_from_us"
+from kaif.services.auth.store import Reads, columns_of, insert
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -21,6 +19,9 @@ class StoredKey(msgspec.Struct, frozen=True):
     signs_from_us: int
 
 
+_COLUMNS = columns_of(StoredKey)
+
+
 async def all_keys(reads: Reads) -> list[StoredKey]:
     """The oldest first."""
     return await reads.fetch(StoredKey, f"SELECT {_COLUMNS} FROM auth_id_token_keys ORDER BY number, algorithm")
@@ -28,7 +29,7 @@ async def all_keys(reads: Reads) -> list[StoredKey]:
 
 async def add(tx: Transaction, key: StoredKey) -> None:
     """Raises AlreadyExists when another process has made the next one."""
-    await tx.insert("auth_id_token_keys", tuple(_COLUMNS.replace(" ", "").split(",")), [msgspec.structs.astuple(key)])
+    await insert(tx, "auth_id_token_keys", key)
 
 
 async def forget(tx: Transaction, kids: list[str]) -> None:

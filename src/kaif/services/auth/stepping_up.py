@@ -5,17 +5,17 @@ from kaif.interfaces.auth import SessionEnded
 from kaif.interfaces.auth.factors import AUTHENTICATION_FRESH_SECONDS, StepUpRequired, TooManyTries
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US
-from kaif.services.auth import challenges, store, ways_in
+from kaif.services.auth import challenges, stored_sessions, ways_in
 from kaif.services.auth.store import Reads
 
 
-async def require_recent_authentication(readable: Reads, actor: Actor, now_us: int) -> None:
+async def require_recent_authentication(reads: Reads, actor: Actor, now_us: int) -> None:
     """Raises StepUpRequired when that was more than 15 minutes ago, SessionEnded when there is no such session."""
-    authenticated_at_us = await store.find_authentication(readable, actor.user_id, actor.session_id)
+    authenticated_at_us = await stored_sessions.find_authentication(reads, actor.user_id, actor.session_id)
     if authenticated_at_us is None:
         raise SessionEnded
     if now_us - authenticated_at_us > AUTHENTICATION_FRESH_SECONDS * SECOND_US:
-        raise StepUpRequired(methods=await ways_in.proofs(readable, actor.user_id))
+        raise StepUpRequired(methods=await ways_in.proofs(reads, actor.user_id))
 
 
 async def count_guess(database: Database, user_id: UserId, now_us: int) -> None:

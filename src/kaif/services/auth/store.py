@@ -1,22 +1,15 @@
-"""Every question that auth asks its database."""
+"""What auth's database keeps of accounts, and of who set the server up."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from kaif.engines.database import Database, Lookup, Row, Transaction
 from kaif.interfaces.auth import Person
-from kaif.kernel.actor import SessionId, UserId
-from kaif.kernel.errors import KaifError
-from kaif.services.auth.model import Account, NewSession, search_words
+from kaif.kernel.actor import UserId
+from kaif.services.auth.model import Account, search_words
 
-ACCOUNT = (
-    "id, username, email, display_name, password_hash, created_at_us, roles, permitted_at_us,"
-    " email_confirmed_at_us, language, password_changed_at_us, deleted_at_us, suspended_at_us, reset_required_at_us,"
-    " short_password, avatar_colour"
-)
-_PERSON = "id, username, display_name, avatar_colour"
 LAST_LETTER = "\U0010ffff"
 # For pages that have no cursor yet: greater than every id.
 AFTER_ALL_IDS = "z" * 27
@@ -28,16 +21,17 @@ class Reads(Protocol):
     async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """On what an account without a password is made: `link` adds its way in, in the transaction, or raises.
+def columns_of(row: type[msgspec.Struct]) -> str:
+    """Of a struct whose fields are called as the columns of its table, in their order: for a SELECT."""
+    return ", ".join(row.__struct_fields__)
 
-    `by` is told in the audit log; `taken` is raised when somebody else was faster.
-    """
 
-    link: Callable[[Transaction, UserId], Awaitable[None]]
-    by: dict[str, str]
-    taken: type[KaifError]
-    email_confirmed: bool = False
+async def insert(tx: Transaction, table: str, row: msgspec.Struct) -> None:
+    """A row whose fields are called as its columns. Raises AlreadyExists."""
+    await tx.insert(table, row.__struct_fields__, [msgspec.structs.astuple(row)])
+
+
+ACCOUNT, _PERSON = columns_of(Account), columns_of(Person)
 
 
 def accounts(database: Database) -> Lookup[Account]:
@@ -89,24 +83,7 @@ async def taken(database: Database, username: str, email: str) -> tuple[bool, bo
 
 async def add_account(tx: Transaction, account: Account) -> None:
     """Raises AlreadyExists when the username or the address was taken meanwhile."""
-    await tx.execute(
-        """
-        INSERT INTO auth_users
-          (id, username, email, display_name, password_hash, created_at_us, roles, language, email_confirmed_at_us)
-        VALUES
-          (:id, :username, :email, :display_name, :password_hash, :created_at_us, :roles, :language,
-           :email_confirmed_at_us)
-        """,
-        id=account.id,
-        username=account.username,
-        email=account.email,
-        display_name=account.display_name,
-        password_hash=account.password_hash,
-        created_at_us=account.created_at_us,
-        roles=account.roles,
-        language=account.language,
-        email_confirmed_at_us=account.email_confirmed_at_us,
-    )
+    await insert(tx, "auth_users", account)
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])
 
@@ -166,113 +143,3 @@ async def suspend_account(tx: Transaction, user_id: UserId, now_us: int) -> bool
 async def restore_account(tx: Transaction, user_id: UserId) -> bool:
     """False when there is no such account."""
     return bool(await tx.execute("UPDATE auth_users SET suspended_at_us = NULL WHERE id = :user_id", user_id=user_id))
-
-
-async def add_session(tx: Transaction, session: NewSession, *, device_was_new: bool) -> None:
-    await tx.execute(
-        """
-        INSERT INTO auth_sessions (
-          id, user_id, refresh_hash, device, device_kind, address, device_was_new,
-          created_at_us, refreshed_at_us, authenticated_at_us, expires_at_us
-        )
-        VALUES (
-          :id, :user_id, :refresh_hash, :device, :device_kind, :address, :device_was_new,
-          :now_us, :now_us, :now_us, :expires_at_us
-        )
-        """,
-        id=session.id,
-        user_id=session.user_id,
-        refresh_hash=session.refresh_hash,
-        device=session.device,
-        device_kind=session.device_kind,
-        address=session.address,
-        device_was_new=int(device_was_new),
-        now_us=session.opened_at_us,
-        expires_at_us=session.expires_at_us,
-    )
-
-
-async def rotate_session(
-    tx: Transaction,
-    session_id: SessionId,
-    old_hash: str,
-    new_hash: str,
-    now_us: int,
-    idle_until_us: int,
-    lifetime_us: int,
-) -> UserId | None:
-    """Consume the old token and put the new one in its place, in one statement; None when it was not current."""
-    found: list[tuple[UserId]] = await tx.fetch(
-        tuple,
-        """
-        UPDATE auth_sessions
-        SET refresh_hash = :new_hash, refreshed_at_us = :now_us, expires_at_us =
-          CASE WHEN created_at_us + :lifetime_us < :idle_until_us
-          THEN created_at_us + :lifetime_us ELSE :idle_until_us END
-        WHERE id = :session_id AND refresh_hash = :old_hash AND expires_at_us > :now_us
-        RETURNING user_id
-        """,
-        session_id=session_id,
-        old_hash=old_hash,
-        new_hash=new_hash,
-        now_us=now_us,
-        idle_until_us=idle_until_us,
-        lifetime_us=lifetime_us,
-    )
-    return found[0][0] if found else None
-
-
-async def find_session(database: Database, refresh_hash: str) -> SessionId | None:
-    rows: list[tuple[SessionId]] = await database.fetch(
-        tuple, "SELECT id FROM auth_sessions WHERE refresh_hash = :refresh_hash", refresh_hash=refresh_hash
-    )
-    return rows[0][0] if rows else None
-
-
-async def find_authentication(readable: Reads, user_id: UserId, session_id: SessionId) -> int | None:
-    """When the person was last seen in this session; None when it has ended."""
-    rows: list[tuple[int]] = await readable.fetch(
-        tuple,
-        "SELECT authenticated_at_us FROM auth_sessions WHERE id = :session_id AND user_id = :user_id",
-        session_id=session_id,
-        user_id=user_id,
-    )
-    return rows[0][0] if rows else None
-
-
-async def renew_authentication(tx: Transaction, user_id: UserId, session_id: SessionId, now_us: int) -> bool:
-    """False when there is no such session."""
-    sql = "UPDATE auth_sessions SET authenticated_at_us = :now_us WHERE id = :session_id AND user_id = :user_id"
-    return await tx.execute(sql, now_us=now_us, session_id=session_id, user_id=user_id) == 1
-
-
-async def age_other_authentications(tx: Transaction, user_id: UserId, session_id: SessionId) -> None:
-    sql = "UPDATE auth_sessions SET authenticated_at_us = 0 WHERE user_id = :user_id AND id <> :session_id"
-    await tx.execute(sql, user_id=user_id, session_id=session_id)
-
-
-async def end_session(tx: Transaction, session_id: SessionId, now_us: int) -> UserId | None:
-    """Whose it was; None when there was no such session."""
-    rows: list[tuple[UserId]] = await tx.fetch(
-        tuple, "DELETE FROM auth_sessions WHERE id = :session_id RETURNING user_id", session_id=session_id
-    )
-    if not rows:
-        return None
-    await tx.execute(
-        "INSERT INTO auth_ended_sessions (session_id, ended_at_us) VALUES (:session_id, :now_us)",
-        session_id=session_id,
-        now_us=now_us,
-    )
-    return rows[0][0]
-
-
-async def forget_expired(tx: Transaction, now_us: int, ended_before_us: int) -> None:
-    await tx.execute("DELETE FROM auth_sessions WHERE expires_at_us <= :now_us", now_us=now_us)
-    await tx.execute("DELETE FROM auth_ended_sessions WHERE ended_at_us < :before_us", before_us=ended_before_us)
-
-
-async def ended_since(database: Database, since_us: int) -> list[SessionId]:
-    rows: list[tuple[SessionId]] = await database.fetch(
-        tuple, "SELECT session_id FROM auth_ended_sessions WHERE ended_at_us >= :since_us", since_us=since_us
-    )
-    return [row[0] for row in rows]

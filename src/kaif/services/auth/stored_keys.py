@@ -7,6 +7,7 @@ from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.kernel.actor import Scope, SessionId, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.store import Reads
+from kaif.services.auth.stored_sessions import note_ends
 
 _COLUMNS = "id, user_id, ending, name, scopes, created_at_us, expires_at_us, used_at_us, used_from, networks"
 
@@ -34,7 +35,7 @@ class StoredKey(msgspec.Struct, frozen=True):
             scopes=[Scope(scope) for scope in self.scopes.split()],
             created_at=as_datetime(self.created_at_us),
             expires_at=as_datetime(self.expires_at_us),
-            last_used_at=None if self.used_at_us is None else as_datetime(self.used_at_us),
+            last_used_at=as_datetime(self.used_at_us),
             last_used_from=self.used_from,
         )
 
@@ -87,7 +88,7 @@ async def revoke(tx: Transaction, user_id: UserId, key_id: SessionId, now_us: in
     """What it was; None when the person has no such key."""
     sql = f"DELETE FROM auth_api_keys WHERE id = :id AND user_id = :user_id RETURNING {_COLUMNS}"
     found = await tx.fetch(StoredKey, sql, id=key_id, user_id=user_id)
-    await _note_ends(tx, [key.id for key in found], now_us)
+    await note_ends(tx, [key.id for key in found], now_us)
     return found[0] if found else None
 
 
@@ -96,25 +97,11 @@ async def revoke_all(tx: Transaction, user_id: UserId, now_us: int) -> list[Sess
     rows: list[tuple[SessionId]] = await tx.fetch(
         tuple, "DELETE FROM auth_api_keys WHERE user_id = :user_id RETURNING id", user_id=user_id
     )
-    return await _note_ends(tx, [row[0] for row in rows], now_us)
+    return await note_ends(tx, [row[0] for row in rows], now_us)
 
 
 async def interrupt_all(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
     """Those whose access tokens are good no more, though the keys are."""
     sql = "SELECT id FROM auth_api_keys WHERE user_id = :user_id AND expires_at_us > :now_us"
     rows: list[tuple[SessionId]] = await tx.fetch(tuple, sql, user_id=user_id, now_us=now_us)
-    return await _note_ends(tx, [row[0] for row in rows], now_us)
-
-
-async def _note_ends(tx: Transaction, ended: list[SessionId], now_us: int) -> list[SessionId]:
-    for key_id in ended:
-        # Unlike a session, a key is interrupted each time that its owner is suspended.
-        await tx.execute(
-            """
-            INSERT INTO auth_ended_sessions (session_id, ended_at_us) VALUES (:key_id, :now_us)
-            ON CONFLICT (session_id) DO UPDATE SET ended_at_us = excluded.ended_at_us
-            """,
-            key_id=key_id,
-            now_us=now_us,
-        )
-    return ended
+    return await note_ends(tx, [row[0] for row in rows], now_us)

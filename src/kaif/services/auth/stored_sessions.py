@@ -1,6 +1,4 @@
-"""Every question about sessions and the devices they were opened on."""
-
-from collections.abc import Sequence
+"""What auth's database keeps of sessions, of those that have ended, and of the devices they were opened on."""
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.own_data import KnownDevice
@@ -8,6 +6,69 @@ from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.model import KNOWN_DEVICES_MAX, NewSession, OpenSession
 from kaif.services.auth.store import Reads
+
+# Sessions
+
+
+async def add(tx: Transaction, session: NewSession, *, device_was_new: bool) -> None:
+    await tx.execute(
+        """
+        INSERT INTO auth_sessions (
+          id, user_id, refresh_hash, device, device_kind, address, device_was_new,
+          created_at_us, refreshed_at_us, authenticated_at_us, expires_at_us
+        )
+        VALUES (
+          :id, :user_id, :refresh_hash, :device, :device_kind, :address, :device_was_new,
+          :now_us, :now_us, :now_us, :expires_at_us
+        )
+        """,
+        id=session.id,
+        user_id=session.user_id,
+        refresh_hash=session.refresh_hash,
+        device=session.device,
+        device_kind=session.device_kind,
+        address=session.address,
+        device_was_new=int(device_was_new),
+        now_us=session.opened_at_us,
+        expires_at_us=session.expires_at_us,
+    )
+
+
+async def rotate(
+    tx: Transaction,
+    session_id: SessionId,
+    old_hash: str,
+    new_hash: str,
+    now_us: int,
+    idle_until_us: int,
+    lifetime_us: int,
+) -> UserId | None:
+    """Consume the old token and put the new one in its place, in one statement; None when it was not current."""
+    found: list[tuple[UserId]] = await tx.fetch(
+        tuple,
+        """
+        UPDATE auth_sessions
+        SET refresh_hash = :new_hash, refreshed_at_us = :now_us, expires_at_us =
+          CASE WHEN created_at_us + :lifetime_us < :idle_until_us
+          THEN created_at_us + :lifetime_us ELSE :idle_until_us END
+        WHERE id = :session_id AND refresh_hash = :old_hash AND expires_at_us > :now_us
+        RETURNING user_id
+        """,
+        session_id=session_id,
+        old_hash=old_hash,
+        new_hash=new_hash,
+        now_us=now_us,
+        idle_until_us=idle_until_us,
+        lifetime_us=lifetime_us,
+    )
+    return found[0][0] if found else None
+
+
+async def find(database: Database, refresh_hash: str) -> SessionId | None:
+    rows: list[tuple[SessionId]] = await database.fetch(
+        tuple, "SELECT id FROM auth_sessions WHERE refresh_hash = :refresh_hash", refresh_hash=refresh_hash
+    )
+    return rows[0][0] if rows else None
 
 
 async def newest(database: Database, user_id: UserId, first: SessionId, now_us: int, limit: int) -> list[OpenSession]:
@@ -26,6 +87,50 @@ async def newest(database: Database, user_id: UserId, first: SessionId, now_us: 
     )
 
 
+async def forget_expired(tx: Transaction, now_us: int, ended_before_us: int) -> None:
+    await tx.execute("DELETE FROM auth_sessions WHERE expires_at_us <= :now_us", now_us=now_us)
+    await tx.execute("DELETE FROM auth_ended_sessions WHERE ended_at_us < :before_us", before_us=ended_before_us)
+
+
+# When the person was last seen in them
+
+
+async def find_authentication(reads: Reads, user_id: UserId, session_id: SessionId) -> int | None:
+    """When the person was last seen in this session; None when it has ended."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        "SELECT authenticated_at_us FROM auth_sessions WHERE id = :session_id AND user_id = :user_id",
+        session_id=session_id,
+        user_id=user_id,
+    )
+    return rows[0][0] if rows else None
+
+
+async def renew_authentication(tx: Transaction, user_id: UserId, session_id: SessionId, now_us: int) -> bool:
+    """False when there is no such session."""
+    sql = "UPDATE auth_sessions SET authenticated_at_us = :now_us WHERE id = :session_id AND user_id = :user_id"
+    return await tx.execute(sql, now_us=now_us, session_id=session_id, user_id=user_id) == 1
+
+
+async def age_other_authentications(tx: Transaction, user_id: UserId, session_id: SessionId) -> None:
+    sql = "UPDATE auth_sessions SET authenticated_at_us = 0 WHERE user_id = :user_id AND id <> :session_id"
+    await tx.execute(sql, user_id=user_id, session_id=session_id)
+
+
+# Their ends
+
+
+async def end(tx: Transaction, session_id: SessionId, now_us: int) -> UserId | None:
+    """Whose it was; None when there was no such session."""
+    rows: list[tuple[UserId]] = await tx.fetch(
+        tuple, "DELETE FROM auth_sessions WHERE id = :session_id RETURNING user_id", session_id=session_id
+    )
+    if not rows:
+        return None
+    await note_ends(tx, [session_id], now_us)
+    return rows[0][0]
+
+
 async def end_one(tx: Transaction, user_id: UserId, session_id: SessionId, now_us: int) -> list[SessionId]:
     """Those that ended: none when the person has no such session."""
     rows: list[tuple[SessionId]] = await tx.fetch(
@@ -38,7 +143,7 @@ async def end_one(tx: Transaction, user_id: UserId, session_id: SessionId, now_u
         user_id=user_id,
         now_us=now_us,
     )
-    return await _note_end(tx, rows, now_us)
+    return await note_ends(tx, [row[0] for row in rows], now_us)
 
 
 async def end_all(tx: Transaction, user_id: UserId, now_us: int, kept: str = "") -> list[SessionId]:
@@ -53,14 +158,30 @@ async def end_all(tx: Transaction, user_id: UserId, now_us: int, kept: str = "")
         kept=kept,
         now_us=now_us,
     )
-    return await _note_end(tx, rows, now_us)
+    return await note_ends(tx, [row[0] for row in rows], now_us)
 
 
-async def _note_end(tx: Transaction, rows: Sequence[tuple[SessionId]], now_us: int) -> list[SessionId]:
-    ended = [row[0] for row in rows]
+async def note_ends(tx: Transaction, ended: list[SessionId], now_us: int) -> list[SessionId]:
+    """Access tokens of these are good no more. Those of an API key can end several times, and the last time counts."""
     if ended:
-        await tx.insert("auth_ended_sessions", ("session_id", "ended_at_us"), [(one, now_us) for one in ended])
+        await tx.execute_many(
+            """
+            INSERT INTO auth_ended_sessions (session_id, ended_at_us) VALUES (:session_id, :now_us)
+            ON CONFLICT (session_id) DO UPDATE SET ended_at_us = excluded.ended_at_us
+            """,
+            [(one, now_us) for one in ended],
+        )
     return ended
+
+
+async def ended_since(database: Database, since_us: int) -> list[SessionId]:
+    rows: list[tuple[SessionId]] = await database.fetch(
+        tuple, "SELECT session_id FROM auth_ended_sessions WHERE ended_at_us >= :since_us", since_us=since_us
+    )
+    return [row[0] for row in rows]
+
+
+# Devices
 
 
 async def known_devices(reads: Reads, user_id: UserId) -> list[KnownDevice]:

@@ -1,16 +1,16 @@
-"""Access tokens: JWTs in the profile of RFC 9068, signed with Ed25519 (RFC 8037)."""
+"""The key of this server: it signs access tokens (JWTs in the profile of RFC 9068, by Ed25519, RFC 8037), and all other
+keys follow from it."""
 
 import hashlib
 import hmac
 import json
-import secrets
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, Jwks
-from kaif.kernel.actor import Actor, SessionId
+from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.ids import new_id
 from kaif.kernel.tokens import ALGORITHM, AUDIENCE, ISSUER, TYPE
@@ -29,7 +29,6 @@ class Signer:
             self._key = OKPKey.import_key(json.loads(signing_key))
         except JoseError as error:
             raise ValueError(str(error)) from error
-        self._sealing_key = self.key_for("refresh tokens")
         self._link_key = self.key_for("links")
 
     def key_for(self, purpose: str) -> bytes:
@@ -58,15 +57,6 @@ class Signer:
         header = {"typ": TYPE, "alg": ALGORITHM, "kid": self._key.kid}
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 
-    def new_refresh_token(self, session_id: SessionId) -> str:
-        token = f"{session_id}.{secrets.token_urlsafe(32)}"
-        return f"{token}.{self._seal(token)}"
-
-    def has_made(self, refresh_token: str) -> bool:
-        """Was it ever good? A session's id, which its access tokens tell, is not enough to make one."""
-        token, _, seal = refresh_token.rpartition(".")
-        return hmac.compare_digest(seal.encode(), self._seal(token).encode())
-
     def link_token(self, link_id: str) -> str:
         """What stands in a letter: neither the database nor the outbox holds the key of its seal."""
         return f"{link_id}.{hmac.digest(self._link_key, link_id.encode(), 'sha256').hex()}"
@@ -77,9 +67,6 @@ class Signer:
         if not token.isascii():
             return None
         return link_id if hmac.compare_digest(token, self.link_token(link_id)) else None
-
-    def _seal(self, token: str) -> str:
-        return hmac.digest(self._sealing_key, token.encode(), "sha256").hex()
 
     @property
     def public_keys(self) -> Jwks:

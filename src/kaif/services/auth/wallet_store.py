@@ -9,11 +9,9 @@ from kaif.interfaces.auth.wallets import Chain, Wallet, WalletId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth import ton
-from kaif.services.auth.store import Reads
+from kaif.services.auth.store import Reads, columns_of, insert
 
 Purpose = Literal["sign_in", "link", "step_up"]
-
-_WALLET = "id, user_id, chain, address, linked_at_us, used_at_us"
 
 
 class StoredWallet(msgspec.Struct, frozen=True):
@@ -28,8 +26,11 @@ class StoredWallet(msgspec.Struct, frozen=True):
 
     @property
     def wallet(self) -> Wallet:
-        used_at = None if self.used_at_us is None else as_datetime(self.used_at_us)
-        return Wallet(self.id, self.chain, shown(self.chain, self.address), as_datetime(self.linked_at_us), used_at)
+        linked_at, used_at = as_datetime(self.linked_at_us), as_datetime(self.used_at_us)
+        return Wallet(self.id, self.chain, shown(self.chain, self.address), linked_at, used_at)
+
+
+_WALLET = columns_of(StoredWallet)
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -117,18 +118,7 @@ async def find(reads: Reads, proved: Proved) -> StoredWallet | None:
 
 async def add(tx: Transaction, wallet: StoredWallet) -> None:
     """Raises AlreadyExists for a wallet that some account has."""
-    await tx.execute(
-        """
-        INSERT INTO auth_wallets (id, user_id, chain, address, linked_at_us, used_at_us)
-        VALUES (:id, :user_id, :chain, :address, :linked_at_us, :used_at_us)
-        """,
-        id=wallet.id,
-        user_id=wallet.user_id,
-        chain=wallet.chain,
-        address=wallet.address,
-        linked_at_us=wallet.linked_at_us,
-        used_at_us=wallet.used_at_us,
-    )
+    await insert(tx, "auth_wallets", wallet)
 
 
 async def note_use(tx: Transaction, wallet_id: WalletId, now_us: int) -> None:

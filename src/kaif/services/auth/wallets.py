@@ -1,8 +1,5 @@
 """What one can do with wallets; each method is one transaction, and a sign-in opens its session in another."""
 
-import secrets
-from collections.abc import Awaitable, Callable
-
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.wallets import (
@@ -25,18 +22,15 @@ from kaif.interfaces.auth.wallets import (
 )
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import KaifError, Unauthenticated
+from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.auth import model, store, wallet_store, ways_in
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.model import Account, letter_due
+from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
+from kaif.services.auth.model import Account, letter_due, present
 from kaif.services.auth.stepping_up import require_recent_authentication
-from kaif.services.auth.store import Claim
 from kaif.services.auth.wallet_proofs import WalletProofs
 from kaif.services.auth.wallet_store import Proved, StoredWallet, shown
-
-Enter = Callable[[Actor, Account], Awaitable[Tokens]]
-RegisterOnClaim = Callable[[Actor, RegisterByWallet, Claim], Awaitable[Tokens]]
 
 SIGN_IN = "Sign in to Kaif Ozero."
 
@@ -76,7 +70,7 @@ class WalletsService:
             raise proved
         if linked is None:
             raise WalletUnknown(ticket=ticket, address=shown(proved.chain, proved.address))
-        return await self._enter(actor, await self._account(linked.user_id))
+        return await self._enter(actor, present(await self._accounts(linked.user_id)))
 
     async def register_by_wallet(self, actor: Actor, request: RegisterByWallet) -> Tokens:
         ticket_hash, now_us = model.hash_of(request.ticket), self._clock()
@@ -99,7 +93,7 @@ class WalletsService:
         return WalletList([each.wallet for each in found])
 
     async def begin_wallet_link(self, actor: Actor, request: BeginWallet) -> WalletChallenge:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
         statement = f"Let this wallet sign in to the account {account.username} at Kaif Ozero."
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, now_us)
@@ -113,7 +107,7 @@ class WalletsService:
             async with self._database.transaction() as tx:
                 # Of two that are linked at once the second one counts the first; and whoever ends the session holds
                 # this row, so that nothing slips in behind them.
-                account = await self._locked(tx, actor)
+                account = present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
                 proved = await self._proofs.accept(tx, request.proof, "link", account.id, now_us)
                 linked = (
@@ -125,12 +119,6 @@ class WalletsService:
         if isinstance(linked, KaifError):
             raise linked
         return linked.wallet
-
-    async def _locked(self, tx: Transaction, actor: Actor) -> Account:
-        account = await store.locked_account(tx, actor.user_id)
-        if account is None:
-            raise Unauthenticated
-        return account
 
     async def _link(
         self, tx: Transaction, actor: Actor, account: Account, proved: Proved, now_us: int
@@ -147,7 +135,7 @@ class WalletsService:
         return wallet
 
     async def unlink_wallet(self, actor: Actor, request: UnlinkWallet) -> Nothing:
-        account = await self._account(actor.user_id)
+        account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             await ways_in.require_another(tx, actor.user_id, request.wallet_id)
@@ -161,22 +149,16 @@ class WalletsService:
     # Stepping up
 
     async def begin_wallet_step_up(self, actor: Actor, request: BeginWallet) -> WalletChallenge:
-        account, now_us = await self._account(actor.user_id), self._clock()
+        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
         statement = f"Confirm that you are {account.username} at Kaif Ozero."
         async with self._database.transaction() as tx:
             if not await wallet_store.of_account(tx, account.id):
                 raise WalletNotFound
             return await self._proofs.begin(tx, "step_up", account.id, request, statement, now_us)
 
-    async def _account(self, user_id: UserId) -> Account:
-        account = await self._accounts(user_id)
-        if account is None or account.deleted_at_us is not None:
-            raise Unauthenticated
-        return account
-
 
 async def _new_ticket(tx: Transaction, proved: Proved, now_us: int) -> str:
-    ticket = secrets.token_urlsafe(32)
+    ticket = model.new_secret()
     expires_at_us = now_us + WALLET_REGISTRATION_SECONDS * SECOND_US
     await wallet_store.keep_ticket(tx, model.hash_of(ticket), proved, now_us, expires_at_us)
     return ticket

@@ -1,7 +1,7 @@
 """The HTTP surface of messaging."""
 
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
-from kaif.kernel.http import delete, get, post
+from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
 CREATE = Limit("create_chat", per_minute=60, burst=60)
@@ -17,3 +17,6 @@ ROUTES = [
     post("/v1/messaging/chats/{chat_id}/members", Messaging.add_members, limit=CREATE, scope=WRITE_SCOPE),
     delete("/v1/messaging/chats/{chat_id}/members/{user_id}", Messaging.remove_member, scope=WRITE_SCOPE),
 ]
+
+# The interfaces of messaging, and the routes on which the world reaches them.
+SURFACE: list[tuple[type, list[Route]]] = [(Messaging, ROUTES)]

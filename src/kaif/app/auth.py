@@ -1,0 +1,215 @@
+"""Auth, wired top to bottom: what its services share, the services, and the reactions beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from kaif.app.anchors import Anchors, anchoring
+from kaif.app.settings import Misconfigured, Settings
+from kaif.app.surface import SCOPES, Services
+from kaif.engines.bus import Bus
+from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database
+from kaif.engines.mail import open_mail
+from kaif.engines.web import Web
+from kaif.engines.web.client import HttpxWeb
+from kaif.interfaces.auth import Auth
+from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, PasswordForgotten
+from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.applications import Applications
+from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.directory import Directory
+from kaif.interfaces.auth.factors import SecondFactors
+from kaif.interfaces.auth.identities import Identities
+from kaif.interfaces.auth.invitations import Invitations
+from kaif.interfaces.auth.openid import Authorizations, OpenId
+from kaif.interfaces.auth.own_data import OwnData
+from kaif.interfaces.auth.parked_events import ParkedEvents
+from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.providers import ProviderKind, Providers
+from kaif.interfaces.auth.roles import Roles
+from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.wallets import Wallets
+from kaif.interfaces.personal_data import DataErased
+from kaif.kernel.clock import Clock, now_us
+from kaif.services import auth
+from kaif.services.auth.accounts import AccountsService
+from kaif.services.auth.admission import Admission
+from kaif.services.auth.api_keys import ApiKeysService
+from kaif.services.auth.applications import ApplicationsService
+from kaif.services.auth.asking import SignInClient
+from kaif.services.auth.assertions import Assertions
+from kaif.services.auth.audit import AuditLog, AuditService
+from kaif.services.auth.authorizations import AuthorizationsService
+from kaif.services.auth.breached import BreachedPasswords
+from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.directory import DirectoryService
+from kaif.services.auth.factors import SecondFactorsService
+from kaif.services.auth.github import GitHub
+from kaif.services.auth.identities import IdentitiesService
+from kaif.services.auth.invitations import InvitationsService
+from kaif.services.auth.issuers import Issuers
+from kaif.services.auth.letters import Letters
+from kaif.services.auth.openid import OpenIdService
+from kaif.services.auth.own_data import OwnDataService
+from kaif.services.auth.parked_events import ParkedEventsService
+from kaif.services.auth.passkeys import PasskeysService
+from kaif.services.auth.passwords import Passwords
+from kaif.services.auth.providers import ProvidersService
+from kaif.services.auth.reactions import LETTERS, POSTPONED, Reactions
+from kaif.services.auth.relying_party import relying_party_at
+from kaif.services.auth.roles import RolesService
+from kaif.services.auth.sealing import Sealer
+from kaif.services.auth.service import AuthService
+from kaif.services.auth.sessions import SessionsService
+from kaif.services.auth.signing_keys import SigningKeys
+from kaif.services.auth.tokens import Signer
+from kaif.services.auth.vk import VkId
+from kaif.services.auth.wallet_proofs import WalletProofs
+from kaif.services.auth.wallets import WalletsService
+
+MIGRATIONS = Path(auth.__file__).parent / "migrations"
+# The page of the client to which sign-in services send people back.
+SIGN_IN_CALLBACK = "/sign-in/callback"
+
+
+@asynccontextmanager
+async def auth_services(
+    settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
+) -> AsyncIterator[Services]:
+    await database.migrate("auth", MIGRATIONS)
+    passwords, signer, web = Passwords(_breached_passwords(settings)), _signer(settings), HttpxWeb()
+    audit = AuditLog(settings.audit_key, clock)
+    try:
+        async with (
+            _reacting(settings, database, signer, clock),
+            anchoring(database, Anchors(settings.audit_anchors)),
+        ):
+            people = _people(settings, database, cache, passwords, signer, audit, clock)
+            yield (
+                people
+                | _sign_in_services(settings, database, web, signer, audit, clock, people[Auth])
+                | _openid_provider(settings, database, signer, audit, clock)
+                | _operating(database, cache, audit, clock)
+            )
+    finally:
+        await web.close()
+        passwords.close()
+
+
+def _people(
+    settings: Settings,
+    database: Database,
+    cache: Cache,
+    passwords: Passwords,
+    signer: Signer,
+    audit: AuditLog,
+    clock: Clock,
+) -> Services:
+    """Their accounts, the ways in that are our own, and what they do with both."""
+    captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
+    admission = Admission(database, signer, clock)
+    accounts = AuthService(database, cache, passwords, signer, captcha, audit, admission, clock, settings.setup_code)
+    party, enter, open_session = relying_party_at(settings.public_url), accounts.enter, accounts.open_session
+    assertions, proofs = Assertions(party, audit), WalletProofs(settings.public_url)
+    return {
+        Auth: accounts,
+        Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
+        OwnData: OwnDataService(database, clock),
+        Captchas: captcha,
+        Sessions: SessionsService(database, cache, audit, clock),
+        SecondFactors: SecondFactorsService(
+            database, passwords, signer, assertions, proofs, audit, clock, open_session
+        ),
+        Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
+        Wallets: WalletsService(database, proofs, audit, clock, enter, accounts.register_on_claim),
+        ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
+        Invitations: InvitationsService(database, signer, admission, audit, clock),
+    }
+
+
+def _sign_in_services(
+    settings: Settings,
+    database: Database,
+    web: Web,
+    signer: Signer,
+    audit: AuditLog,
+    clock: Clock,
+    accounts: AuthService,
+) -> Services:
+    """Other people's services, by which ours sign in."""
+    redirect_uri = f"{settings.public_url}{SIGN_IN_CALLBACK}"
+    issuers, sealer = Issuers(web, clock), Sealer(signer.key_for("secrets of sign-in services"))
+    clients: dict[ProviderKind, SignInClient] = {
+        "oidc": issuers,
+        "google": issuers,
+        "github": GitHub(web),
+        "vk": VkId(web),
+    }
+    return {
+        Providers: ProvidersService(database, issuers, sealer, audit, clock, redirect_uri),
+        Identities: IdentitiesService(
+            database,
+            clients,
+            sealer,
+            signer.key_for("sign-ins elsewhere"),
+            audit,
+            clock,
+            redirect_uri,
+            accounts.enter,
+            accounts.register_on_claim,
+        ),
+    }
+
+
+def _openid_provider(settings: Settings, database: Database, signer: Signer, audit: AuditLog, clock: Clock) -> Services:
+    """Ours, by which people sign in to other people's applications."""
+    keys, issuer = SigningKeys(database, Sealer(signer.key_for("keys of ID tokens")), clock), settings.public_url
+    return {
+        Applications: ApplicationsService(database, keys, audit, clock),
+        Authorizations: AuthorizationsService(database, signer, keys, audit, clock, issuer),
+        OpenId: OpenIdService(database, signer, keys, audit, clock, issuer),
+    }
+
+
+def _operating(database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> Services:
+    return {
+        Roles: RolesService(database, cache, audit, clock),
+        Audit: AuditService(database),
+        Directory: DirectoryService(database, cache, audit, clock),
+        ParkedEvents: ParkedEventsService(database, audit),
+    }
+
+
+@asynccontextmanager
+async def _reacting(settings: Settings, database: Database, signer: Signer, clock: Clock) -> AsyncIterator[None]:
+    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
+    reactions = Reactions(database, mail, letters, clock)
+    bus: Bus = OutboxBus(database)
+    bus.subscribe("auth.letters", LetterDue, reactions.send_letter, LETTERS)
+    bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, POSTPONED)
+    bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
+    bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
+    await bus.start()
+    try:
+        yield
+    finally:
+        await bus.close()
+
+
+def _breached_passwords(settings: Settings) -> BreachedPasswords | None:
+    path = settings.breached_passwords
+    try:
+        return BreachedPasswords(path) if path else None
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"KAIF_BREACHED_PASSWORDS: {path} is no list of breached passwords ({error}).") from error
+
+
+def _signer(settings: Settings) -> Signer:
+    try:
+        return Signer(settings.signing_key)
+    except ValueError:
+        # What was read may be a secret in the wrong place, so it is not repeated.
+        raise Misconfigured("The signing key is not one that `kaif keys` prints.") from None

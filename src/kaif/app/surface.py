@@ -1,0 +1,21 @@
+"""What the world can reach: the interfaces of each process's services, and their routes."""
+
+from typing import Any
+
+import kaif
+from kaif.kernel.http import Route
+from kaif.kernel.http.openapi import openapi_document
+from kaif.services.auth import routes as auth
+from kaif.services.messaging import routes as messaging
+
+AUTH, MESSAGING = auth.SURFACE, messaging.SURFACE
+ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
+# What API keys can be made for: no more than some route asks for.
+SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
+# Who serves an interface: the service itself, or a proxy of it.
+Services = dict[type, Any]
+
+
+def document() -> dict[str, Any]:
+    """The public HTTP interface as OpenAPI 3.1."""
+    return openapi_document(ROUTES, "Kaif Ozero", kaif.__version__, "The public HTTP interface of Kaif Ozero.")
