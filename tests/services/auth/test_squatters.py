@@ -10,7 +10,7 @@ from tests.waiting import eventually
 
 from kaif.engines.mail import Letter
 from kaif.interfaces.auth import SESSIONS_ENDED, InvalidCredentials, Nothing, SessionEnded, Tokens
-from kaif.interfaces.auth.accounts import ConfirmEmail, ForgetPassword, PasswordTooShort, ResetPassword
+from kaif.interfaces.auth.accounts import ConfirmEmail, ForgetPassword, ResetPassword
 from kaif.interfaces.auth.api_keys import READ_PROFILE, ApiKeyRefused, ExchangeApiKey, MakeApiKey, NewApiKey
 from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.factors import ChallengeEnded, ConfirmTotp, LogInWithSecondFactor, SecondFactorRequired
@@ -99,8 +99,9 @@ async def test_a_reset_leaves_whoever_made_the_account_with_a_strangers_address_
     with pytest.raises(InvalidCredentials):
         await log_in(home.auth, "anna", PASSWORD)
     assert api_key.key.id.encode() in heard
-    # And its true owner comes in by the password alone.
-    assert (await log_in(home.auth, ANNA, NEW_PASSWORD)).user.email_confirmed
+    # Codes alone open nothing; no reset takes a second factor away.
+    with pytest.raises(SecondFactorRequired):
+        await log_in(home.auth, ANNA, NEW_PASSWORD)
 
 
 async def test_who_claims_an_account_so_is_told_what_was_removed(home: Home) -> None:
@@ -110,17 +111,10 @@ async def test_who_claims_an_account_so_is_told_what_was_removed(home: Home) -> 
 
     letter = await home.letter(ANNA, 3)
     assert letter.subject == "Your password was set, and the account is yours alone"
-    assert "passkeys, codes from an app, wallets" in letter.text
+    assert "passkeys, wallets" in letter.text
+    assert (await log_in(home.auth, ANNA, NEW_PASSWORD)).user.email_confirmed
     [entry] = await home.audited("password_reset")
     assert entry.details == {"first_proof": True}
-
-
-async def test_a_strangers_second_factor_lets_nobody_choose_a_password_too_short_to_stand_alone(home: Home) -> None:
-    _, squatter = await home.owner_and("anna")
-    await turn_on(home, squatter)
-
-    with pytest.raises(PasswordTooShort):
-        await reset(home, "pier-42-tea")
 
 
 async def test_whose_address_was_confirmed_keeps_all_but_sessions(home: Home) -> None:

@@ -203,8 +203,8 @@ class Accounts(Protocol):
         """Set the password and end all sessions; the owner is told by letter. Raises LinkSpent, Busy.
 
         Where nobody had confirmed the address before, somebody else may have made the account with it: everything else
-        that opens it or acts for it ends too (passkeys, codes from an app, wallets, sign-in services, API keys,
-        applications), unless an operator has given it a role. The letter says so.
+        that opens it or acts for it ends too (passkeys, wallets, sign-in services, API keys, applications), unless an
+        operator has given it a role. The letter says so. Codes from an app are never taken away.
         """
         ...
 

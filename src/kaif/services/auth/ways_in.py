@@ -64,9 +64,11 @@ async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId |
 
 
 async def end_all_but_password(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
-    """Leave nothing else that opens the account, asks for more than its password or acts for it; what ended has to be
-    announced. Its row must be locked, so that nothing new slips in."""
-    await enrolments.remove_totp(tx, user_id)
+    """Leave nothing else that opens the account or acts for it; what ended has to be announced. Its row must be locked,
+    so that nothing new slips in.
+
+    Codes from an app stay: alone they open nothing, and no reset takes a second factor away (ASVS 6.4.3).
+    """
     await credentials.remove_all(tx, user_id)
     await wallet_store.remove_all(tx, user_id)
     await identity_store.remove_all(tx, user_id)
