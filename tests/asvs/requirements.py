@@ -125,8 +125,7 @@ CHAPTERS = [
         R("7.4.3", 2, "Whoever changes a way to sign in can end all other sessions"),
         R("7.4.4", 2, "Signing out is easy to find"),
         R("7.4.5", 2, "Operators can end somebody's sessions"),
-        R("7.5.1", 2, "Changing what signs people in asks again who is there", lacking=
-          "Changing the address or the password asks for the password alone, also where there is a second step."),
+        R("7.5.1", 2, "Changing what signs people in asks again who is there"),
         R("7.5.2", 2, "People see their sessions and end them", lacking=
           "Ending one asks for nothing more: whoever sees a stranger's session should be quick."),
         R("7.5.3", 3, "What is dangerous asks again who is there"),

@@ -74,6 +74,7 @@ async def turn_on(home: Home, tokens: Tokens) -> pyotp.TOTP:
     return app
 
 
+@pytest.mark.asvs("6.4.3")
 async def test_a_reset_leaves_whoever_made_the_account_with_a_strangers_address_no_way_in(home: Home) -> None:
     _, squatter = await home.owner_and("anna")
     passkey, wallet = await add_passkey(home, squatter), await add_wallet(home, squatter)

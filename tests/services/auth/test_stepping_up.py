@@ -122,6 +122,7 @@ async def test_with_a_second_factor_a_code_is_needed_too_and_spent(
 
 
 @pytest.mark.parametrize("act", PROVED_BY_PASSWORD.values(), ids=PROVED_BY_PASSWORD)
+@pytest.mark.asvs("7.5.1")
 async def test_with_a_second_factor_the_password_alone_takes_nothing_from_a_session_that_was_left_open(
     services: Services, time: Time, tokens: Tokens, act: Act
 ) -> None:
