@@ -123,7 +123,6 @@ async def test_no_challenge_or_credential_reaches_the_access_log(
     last = await browser.ask("POST", SIGN_IN, {"credential": given})
     await until(lambda: any(line["request_id"] == last.headers["x-request-id"] for line in server.access_log()))
 
-    lines = [str(line) for line in server.access_log()]
+    lines = [*map(str, server.access_log()), *server.complaints().splitlines()]
     assert [line for line in lines if SIGN_IN in line]
     assert not [line for line in lines if encoded(key.id) in line or given["response"]["signature"] in line]
-    assert server.complaints() == ""
