@@ -3,5 +3,5 @@ import { api, ok } from './api'
 import { session } from './session.svelte'
 
 export async function refreshUser(): Promise<void> {
-  session.rename(await ok(api.GET('/v1/auth/me')))
+  session.keep(await ok(api.GET('/v1/auth/me')))
 }

@@ -32,7 +32,8 @@ class Session {
     this.#save({ user: tokens.user, expires_at: Date.now() + tokens.expires_in * 1000 })
   }
 
-  rename(user: User): void {
+  /** What has become of the person: a name, a colour, an address. */
+  keep(user: User): void {
     this.#save({ user, expires_at: this.#expiresAt })
   }
 
