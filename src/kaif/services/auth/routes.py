@@ -47,6 +47,8 @@ AUTHORIZATION = Limit("authorization", per_minute=60, burst=60)
 SERVICE = Limit("sign_in_service", per_minute=20, burst=20)
 # Each asks a server elsewhere.
 PROVIDERS = Limit("providers", per_minute=30, burst=30)
+# All that there is of somebody, up to ten thousand entries of the log.
+OWN_DATA = Limit("own_data", per_minute=1, burst=5)
 SEARCH = Limit("search", per_minute=120, burst=60)
 # A page asks for one each time that somebody chooses a wallet.
 WALLET = Limit("wallet", per_minute=60, burst=60)
@@ -82,7 +84,7 @@ ACCOUNTS_ROUTES = [
 CAPTCHA_ROUTES = [get("/v1/auth/captcha", Captchas.get_captcha, public=True)]
 
 OWN_DATA_ROUTES = [
-    get("/v1/auth/own-data", OwnData.export_own_data, limit=LETTERS),
+    get("/v1/auth/own-data", OwnData.export_own_data, limit=OWN_DATA),
     get("/v1/auth/erasures/{erasure_id}", OwnData.get_erasure, public=True),
 ]
 
