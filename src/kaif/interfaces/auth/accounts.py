@@ -38,6 +38,7 @@ LetterKind = Literal[
     "new_email",
     "email_change_asked",
     "email_changed",
+    "address_named",
     "reset",
     "reset_forced",
     "password_changed",
@@ -179,8 +180,8 @@ class Accounts(Protocol):
     """
 
     async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
-        """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when a new
-        address was registered by somebody else meanwhile."""
+        """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when
+        somebody else has confirmed the address meanwhile."""
         ...
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
@@ -191,14 +192,18 @@ class Accounts(Protocol):
         ...
 
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
-        """Send a link to the new address, and word of it to the old one; until it is opened nothing changes.
+        """Send a link to the new address, and word of it to the old one; until it is opened nothing changes. If the
+        address is somebody else's, they are told instead, and the actor is not.
 
-        Raises WrongPassword, StepUpRequired (in `factors`), EmailTaken, Busy; TooManyTries as `resend_confirmation`.
+        Raises WrongPassword, StepUpRequired (in `factors`), Busy; TooManyTries as `resend_confirmation`.
         """
         ...
 
     async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
         """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address.
+
+        It is for the account that has confirmed the address. Where none has, a letter goes for each of the five oldest
+        accounts that name it.
 
         Raises CaptchaRequired (in `captcha`).
         """
