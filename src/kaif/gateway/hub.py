@@ -256,8 +256,10 @@ class Hub:
             return RETRY_S
         if not page.entries:
             return RETRY_S
+        missing_seq = room.next_seq
         room.accept(page.entries[0].seq, [_encode(entry) for entry in page.entries])
-        return 0
+        # A page that does not continue what there is would be asked for again and again.
+        return 0 if room.next_seq > missing_seq else RETRY_S
 
     def _hear_signal(self, payload: bytes) -> None:
         signal = _signal.decode(payload)
