@@ -85,7 +85,9 @@ def test_a_frequent_password_is_breached_with_whatever_stands_around_it(password
 
 
 @pytest.mark.asvs("6.2.5")
-@pytest.mark.parametrize("password", ["steelers and cabbage", "guitar violin drum", "cabbage under snow", "8x steel doors"])
+@pytest.mark.parametrize(
+    "password", ["steelers and cabbage", "guitar violin drum", "cabbage under snow", "8x steel doors"]
+)
 def test_frequent_words_among_others_are_taken(password: str) -> None:
     refuse_guessable(password, [], alone=False)
 

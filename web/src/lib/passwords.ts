@@ -57,7 +57,9 @@ export function bytesOf(password: string): number {
 function isObvious(chars: string[], about: string[]): boolean {
   const period = periodOf(chars)
   const repeats = period < chars.length && period <= REPEATED_MAX
-  return repeats || new Set(chars).size < DISTINCT_MIN || followsATrack(chars) || isKnown(chars.join(''), about)
+  return (
+    repeats || new Set(chars).size < DISTINCT_MIN || followsATrack(chars) || isKnown(chars.join(''), about)
+  )
 }
 
 /** A walk on a keyboard or in an alphabet. */

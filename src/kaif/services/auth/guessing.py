@@ -1,7 +1,8 @@
 """Which passwords are guessed first, told without a network (NIST SP 800-63B-4, 3.1.1.2).
 
-No rule asks for kinds of characters. What is refused is what attackers try before anything else: frequent passwords
-and pairs of common words, with digits around, what is near on a keyboard, what repeats, and what others know of the person.
+No rule asks for kinds of characters. What is refused is what attackers try before anything else: frequent
+passwords and pairs of common words with digits around, what is near on a keyboard, what repeats, and what others know
+of the person.
 """
 
 import re
