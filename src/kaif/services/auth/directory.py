@@ -2,6 +2,7 @@
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
+from kaif.engines.places import Places
 from kaif.interfaces.auth import Nothing, PersonNotFound
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.directory import (
@@ -40,13 +41,15 @@ from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
 from kaif.services.auth.model import Account, letter_due
 from kaif.services.auth.permissions import permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.whereabouts import place_of
 
 SESSIONS_SHOWN_MAX = 100
 
 
 class DirectoryService:
-    def __init__(self, database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> None:
         self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
+        self._places = places
 
     # To see
 
@@ -82,7 +85,7 @@ class DirectoryService:
         totp = await enrolments.find_totp(self._database, account.id)
         passkeys = [one.passkey for one in await credentials.of_account(self._database, account.id)]
         return AccountSecurity(
-            sessions=[session.seen_from(actor.session_id, now_us) for session in sessions],
+            sessions=[one.seen_from(actor.session_id, now_us, place_of(self._places, one.address)) for one in sessions],
             has_password=bool(account.password_hash),
             password_changed_at=as_datetime(account.password_changed_at_us or account.created_at_us),
             reset_required_since=as_datetime(account.reset_required_at_us),

@@ -8,7 +8,7 @@ import msgspec
 
 from kaif.interfaces.auth import BadDisplayName, Language, Person, User
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind
-from kaif.interfaces.auth.sessions import DeviceKind, Session
+from kaif.interfaces.auth.sessions import DeviceKind, Session, SessionPlace
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.errors import Unauthenticated
@@ -95,11 +95,11 @@ class NewSession(msgspec.Struct, frozen=True):
     def expires_at_us(self) -> int:
         return self.opened_at_us + SESSION_IDLE_US
 
-    @property
-    def details(self) -> dict[str, str]:
+    def details(self, place: str) -> dict[str, str]:
         """For a letter about it."""
         opened_at = as_datetime(self.opened_at_us)
-        return {"device": self.device, "address": self.address, "time": f"{opened_at:%Y-%m-%d %H:%M} UTC"}
+        address = f"{self.address} ({place})" if place else self.address
+        return {"device": self.device, "address": address, "time": f"{opened_at:%Y-%m-%d %H:%M} UTC"}
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ class OpenSession(msgspec.Struct, frozen=True):
     opened_at_us: int
     refreshed_at_us: int
 
-    def seen_from(self, current: SessionId, now_us: int) -> Session:
+    def seen_from(self, current: SessionId, now_us: int, place: SessionPlace | None = None) -> Session:
         return Session(
             id=self.id,
             device=self.device,
@@ -123,6 +123,7 @@ class OpenSession(msgspec.Struct, frozen=True):
             used_at=as_datetime(self.refreshed_at_us),
             current=self.id == current,
             is_new=bool(self.device_was_new) and now_us < self.opened_at_us + NEW_DEVICE_SHOWN_US,
+            place=place,
         )
 
 

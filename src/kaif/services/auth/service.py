@@ -4,6 +4,7 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.engines.places import Places
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     EmailTaken,
@@ -50,6 +51,7 @@ from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.refresh_tokens import RefreshTokens
 from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.whereabouts import place_in
 
 # An account without a password has none that is right.
 NO_PASSWORD = ""
@@ -63,6 +65,7 @@ class AuthService:
         passwords: Passwords,
         signer: Signer,
         captcha: Captcha,
+        places: Places,
         audit: AuditLog,
         admission: Admission,
         clock: Clock,
@@ -70,7 +73,7 @@ class AuthService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha, self._admission, self._setup_code = captcha, admission, setup_code
+        self._captcha, self._places, self._admission, self._setup_code = captcha, places, admission, setup_code
         self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._refresh_tokens = RefreshTokens(signer.key_for("refresh tokens"))
         self._accounts = store.accounts(database)
@@ -230,7 +233,8 @@ class AuthService:
             await stored_sessions.add(tx, session, device_was_new=was_new)
             # An address that nobody has proved may be a stranger's, who has no part in this.
             if was_new and now.email_confirmed_at_us:
-                await tx.publish(model.letter_due(now, "new_device", details=session.details))
+                place = place_in(self._places, session.address, now.language)
+                await tx.publish(model.letter_due(now, "new_device", details=session.details(place)))
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
             details = {"session": session.id, "device": session.device, "new_device": was_new}
             await self._audit.record(tx, person, "signed_in", account.id, **details)
