@@ -113,7 +113,7 @@ class Directory(Protocol):
 
     @repeatable
     async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
-        """End all sessions of an account; it may sign in again."""
+        """End all sessions of an account; it may sign in again. Takes no step-up: it is what stops a thief at once."""
         ...
 
     async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:

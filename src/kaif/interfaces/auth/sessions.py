@@ -90,8 +90,8 @@ class Sessions(Protocol):
         """Take an account's access away: its sessions end and it opens no more. Doing it twice is no error.
 
         Needs MANAGE_PEOPLE, and every permission that the account has; nobody suspends themselves, so that an owner
-        always remains. Raises MissingPermission, BeyondYourOwn (in `roles`), OwnAccount, PersonNotFound, and
-        Forbidden when the actor has been suspended meanwhile.
+        always remains. Raises MissingPermission, BeyondYourOwn (in `roles`), OwnAccount, PersonNotFound,
+        StepUpRequired (in `factors`), and Forbidden when the actor has been suspended meanwhile.
         """
         ...
 
@@ -99,6 +99,6 @@ class Sessions(Protocol):
     async def restore(self, actor: Actor, request: Restore) -> Nothing:
         """Give a suspended account its access back; doing it twice is no error.
 
-        Needs what `suspend` needs. Raises MissingPermission, BeyondYourOwn, PersonNotFound, Forbidden.
+        Needs what `suspend` needs. Raises MissingPermission, BeyondYourOwn, PersonNotFound, StepUpRequired, Forbidden.
         """
         ...

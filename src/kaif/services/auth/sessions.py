@@ -11,6 +11,7 @@ from kaif.services.auth import openid_store, store, stored_keys, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authority import require_authority
+from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.whereabouts import place_of
 
 # Nobody reads further; ending all others reaches the rest.
@@ -53,6 +54,7 @@ class SessionsService:
             if request.user_id == actor.user_id:
                 raise OwnAccount
             now_us = self._clock()
+            await require_recent_authentication(tx, actor, now_us)
             if not await store.suspend_account(tx, request.user_id, now_us):
                 raise PersonNotFound
             ended = await stored_sessions.end_all(tx, request.user_id, now_us)
@@ -66,6 +68,7 @@ class SessionsService:
     async def restore(self, actor: Actor, request: Restore) -> Nothing:
         async with self._database.transaction() as tx:
             await require_authority(tx, actor, request.user_id)
+            await require_recent_authentication(tx, actor, self._clock())
             if not await store.restore_account(tx, request.user_id):
                 raise PersonNotFound
             await self._audit.record(tx, actor, "account_restored", request.user_id)
