@@ -18,6 +18,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   account_deleted: 'action.account_deleted',
   session_ended: 'action.session_ended',
   other_sessions_ended: 'action.other_sessions_ended',
+  sessions_displaced: 'action.sessions_displaced',
   account_suspended: 'action.account_suspended',
   account_restored: 'action.account_restored',
   role_defined: 'action.role_defined',

@@ -249,7 +249,7 @@ class Auth(Protocol):
         ...
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        """Open a session on the device from which the actor asks.
+        """Open a session on the device from which the actor asks. Of more than 100 the least recently used one ends.
 
         Raises InvalidCredentials, after the same time whether or not the account exists; AccountSuspended,
         only to who knows the password; Busy; TooManyTries (in `factors`) after many failures, see docs/sessions.md, or

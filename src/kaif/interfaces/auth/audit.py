@@ -24,6 +24,7 @@ Action = Literal[
     "account_deleted",
     "session_ended",
     "other_sessions_ended",
+    "sessions_displaced",
     "account_suspended",
     "account_restored",
     "role_defined",

@@ -19,6 +19,8 @@ from kaif.services.auth.devices import device_of, network_of
 SESSION_IDLE_US = 30 * DAY_US
 # However often it is used: a session that was stolen unnoticed ends too (ASVS 7.3.2).
 SESSION_LIFETIME_US = 180 * DAY_US
+# More than anyone has devices; programs that sign in for each call would fill the table.
+SESSIONS_MAX = 100
 # Long enough that whoever looks once a week sees it.
 NEW_DEVICE_SHOWN_US = 7 * DAY_US
 # An account that is used from more places than these is told of some of them again.

@@ -231,6 +231,7 @@ class AuthService:
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
             await stored_sessions.add(tx, session, device_was_new=was_new)
+            displaced = await stored_sessions.end_beyond(tx, session, model.SESSIONS_MAX)
             # An address that nobody has proved may be a stranger's, who has no part in this.
             if was_new and now.email_confirmed_at_us:
                 place = place_in(self._places, session.address, now.language)
@@ -238,6 +239,9 @@ class AuthService:
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
             details = {"session": session.id, "device": session.device, "new_device": was_new}
             await self._audit.record(tx, person, "signed_in", account.id, **details)
+            if displaced:
+                await self._audit.record(tx, person, "sessions_displaced", account.id, count=len(displaced))
+        await announce_ends(self._cache, displaced)
         return await self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:

@@ -7,15 +7,12 @@ from kaif.interfaces.auth import Nothing, PersonNotFound
 from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, SessionList, SessionNotFound, Suspend
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.auth import openid_store, store, stored_keys, stored_sessions
+from kaif.services.auth import model, openid_store, store, stored_keys, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authority import require_authority
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.whereabouts import place_of
-
-# Nobody reads further; ending all others reaches the rest.
-LISTED_MAX = 100
 
 
 class SessionsService:
@@ -25,7 +22,9 @@ class SessionsService:
 
     async def list_sessions(self, actor: Actor, request: Nothing) -> SessionList:
         now_us = self._clock()
-        found = await stored_sessions.newest(self._database, actor.user_id, actor.session_id, now_us, LISTED_MAX)
+        found = await stored_sessions.newest(
+            self._database, actor.user_id, actor.session_id, now_us, model.SESSIONS_MAX
+        )
         return SessionList(
             [one.seen_from(actor.session_id, now_us, place_of(self._places, one.address)) for one in found]
         )

@@ -161,6 +161,27 @@ async def end_all(tx: Transaction, user_id: UserId, now_us: int, kept: str = "")
     return await note_ends(tx, [row[0] for row in rows], now_us)
 
 
+async def end_beyond(tx: Transaction, newest: NewSession, limit: int) -> list[SessionId]:
+    """Those that ended: of the person's, the least recently used ones beyond so many. The newest stays in any case.
+
+    One at a time for each account: its row must be locked.
+    """
+    rows: list[tuple[SessionId]] = await tx.fetch(
+        tuple,
+        """
+        DELETE FROM auth_sessions WHERE user_id = :user_id AND id <> :newest AND id NOT IN (
+          SELECT id FROM auth_sessions WHERE user_id = :user_id AND id <> :newest
+          ORDER BY refreshed_at_us DESC, id DESC LIMIT :others
+        )
+        RETURNING id
+        """,
+        user_id=newest.user_id,
+        newest=newest.id,
+        others=limit - 1,
+    )
+    return await note_ends(tx, [row[0] for row in rows], newest.opened_at_us)
+
+
 async def note_ends(tx: Transaction, ended: list[SessionId], now_us: int) -> list[SessionId]:
     """Access tokens of these are good no more. Those of an API key can end several times, and the last time counts."""
     if ended:
