@@ -59,6 +59,7 @@ Action = Literal[
     "api_key_made",
     "api_key_revoked",
     "api_key_used",
+    "api_key_taken",
     "wallet_linked",
     "wallet_unlinked",
     "provider_added",

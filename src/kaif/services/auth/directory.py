@@ -4,6 +4,7 @@ from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
 from kaif.engines.places import Places
 from kaif.interfaces.auth import Nothing, PersonNotFound
+from kaif.interfaces.auth.api_keys import ApiKeyNotFound
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.directory import (
     RECENT_ENTRIES,
@@ -16,6 +17,7 @@ from kaif.interfaces.auth.directory import (
     NothingToConfirm,
     OfAccount,
     PasskeySeen,
+    TakeApiKey,
 )
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.auth.sessions import OwnAccount
@@ -92,6 +94,7 @@ class DirectoryService:
             totp_since=as_datetime(totp.since_us if totp else None),
             recovery_codes_left=await enrolments.recovery_codes_left(self._database, account.id),
             passkeys=[PasskeySeen(one.name, one.created_at, one.last_used_at) for one in passkeys],
+            api_keys=[one.api_key for one in await stored_keys.of_account(self._database, account.id, now_us)],
             last_sign_in_at=as_datetime(await directory_store.last_sign_in(self._database, account.id)),
         )
 
@@ -104,6 +107,18 @@ class DirectoryService:
             if ended:
                 await self._audit.record(tx, actor, "sessions_taken", account.id, count=len(ended))
         await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
+        async with self._database.transaction() as tx:
+            account = await _target(tx, actor, request.user_id)
+            key = await stored_keys.revoke(tx, account.id, request.key_id, self._clock())
+            if key is None:
+                raise ApiKeyNotFound
+            # By its ending alone: its name is the owner's to choose, and the address may be a stranger's.
+            await tx.publish(letter_due(account, "api_key_taken", details={"ending": key.ending}))
+            await self._audit.record(tx, actor, "api_key_taken", account.id, key=key.id)
+        await announce_ends(self._cache, [key.id])
         return Nothing()
 
     async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:
