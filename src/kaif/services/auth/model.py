@@ -10,7 +10,7 @@ from kaif.interfaces.auth import BadDisplayName, Language, Person, User
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind
 from kaif.interfaces.auth.sessions import DeviceKind, Session, SessionPlace
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
-from kaif.kernel.clock import DAY_US, as_datetime
+from kaif.kernel.clock import DAY_US, SECOND_US, as_datetime
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.text import clean_name
 from kaif.services.auth.devices import device_of, network_of
@@ -19,6 +19,8 @@ from kaif.services.auth.devices import device_of, network_of
 SESSION_IDLE_US = 30 * DAY_US
 # However often it is used: a session that was stolen unnoticed ends too (ASVS 7.3.2).
 SESSION_LIFETIME_US = 180 * DAY_US
+# Long enough for a page that comes back, or for a phone that leaves a lift.
+REFRESH_REPEATED_US = 60 * SECOND_US
 # More than anyone has devices; programs that sign in for each call would fill the table.
 SESSIONS_MAX = 100
 # Long enough that whoever looks once a week sees it.

@@ -246,7 +246,7 @@ class AuthService:
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
-        refresh_token = self._refresh_tokens.new(session_id)
+        refresh_token = self._refresh_tokens.after(request.refresh_token, session_id, request.attempt)
         async with self._database.transaction() as tx:
             user_id = await stored_sessions.rotate(
                 tx,
@@ -257,6 +257,12 @@ class AuthService:
                 now_us + model.SESSION_IDLE_US,
                 model.SESSION_LIFETIME_US,
             )
+            if user_id is None and request.attempt:
+                # By the one who spent it, as only they know the attempt: their answer was lost.
+                since_us = now_us - model.REFRESH_REPEATED_US
+                user_id = await stored_sessions.find_rotated(
+                    tx, session_id, model.hash_of(refresh_token), since_us, now_us
+                )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._refresh_tokens.renewed_by(request.refresh_token) is not None
             stolen_from = await stored_sessions.end(tx, session_id, now_us) if was_good else None

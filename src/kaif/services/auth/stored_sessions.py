@@ -64,6 +64,25 @@ async def rotate(
     return found[0][0] if found else None
 
 
+async def find_rotated(
+    tx: Transaction, session_id: SessionId, current_hash: str, since_us: int, now_us: int
+) -> UserId | None:
+    """Whose session it is, if that token became its current one since then, and still is."""
+    rows: list[tuple[UserId]] = await tx.fetch(
+        tuple,
+        """
+        SELECT user_id FROM auth_sessions
+        WHERE id = :session_id AND refresh_hash = :current_hash AND refreshed_at_us >= :since_us
+          AND expires_at_us > :now_us
+        """,
+        session_id=session_id,
+        current_hash=current_hash,
+        since_us=since_us,
+        now_us=now_us,
+    )
+    return rows[0][0] if rows else None
+
+
 async def find(database: Database, refresh_hash: str) -> SessionId | None:
     rows: list[tuple[SessionId]] = await database.fetch(
         tuple, "SELECT id FROM auth_sessions WHERE refresh_hash = :refresh_hash", refresh_hash=refresh_hash
