@@ -54,6 +54,7 @@ LetterKind = Literal[
     "second_factor_removed",
     "recovery_codes_renewed",
     "api_key_made",
+    "api_key_taken",
     "wallet_linked",
     "wallet_unlinked",
 ]
