@@ -44,6 +44,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       n: 3,
       name: 'Лена',
       emoji: '👍',
+      text: 'Привет',
       title: 'Причал',
       people: 'Лена',
       host: 'ozero.club',
@@ -61,7 +62,6 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       username: 'lena',
       what: 'имя и почту',
       ending: 'aB3d',
-      emoji: '👍',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))
