@@ -43,6 +43,8 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
     const values = {
       n: 3,
       name: 'Лена',
+      emoji: '👍',
+      text: 'Привет',
       title: 'Причал',
       people: 'Лена',
       host: 'ozero.club',
@@ -60,8 +62,6 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       username: 'lena',
       what: 'имя и почту',
       ending: 'aB3d',
-      emoji: '👍',
-      text: 'Доброе утро',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))
