@@ -55,6 +55,13 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
 
 
+class Words(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The Body of most messages, with nothing else to look at."""
+
+    text: str = ""
+    reply_to: int = 0
+
+
 class StoredEntry(msgspec.Struct, frozen=True):
     """A row of messaging_entries."""
 
@@ -144,6 +151,8 @@ def encoded(body: Body) -> str:
 
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
+    if entry.kind == "message" and not (entry.entities or entry.quote or entry.forward or entry.silent):
+        return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
             entry.text,
