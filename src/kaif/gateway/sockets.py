@@ -28,7 +28,7 @@ from kaif.gateway.api_keys import KeyRing, given_key
 from kaif.gateway.crowd import Crowd
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
-from kaif.gateway.identity import Identity, bearer_token
+from kaif.gateway.identity import EVERYBODY, Identity, bearer_token, require_factor
 from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, ChatId, MarkRead, Messaging
@@ -86,6 +86,7 @@ class Sockets:
         self.open: Crowd[Socket] = Crowd()
         self.draining = False
         identity.on_end = hub.end_session
+        identity.on_change = self._outdate
 
     def start(self) -> None:
         self.background.run(self._run_clock())
@@ -99,6 +100,12 @@ class Sockets:
                 self._attend(one, now_s)
                 if number % ATTENDED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+
+    def _outdate(self, user_id: UserId) -> None:
+        """What a socket's token said is no longer so: it comes again with another. Programs' keys are as they were."""
+        for one in self.open:
+            if one.actor.scopes is None and user_id in (EVERYBODY, one.actor.user_id):
+                one.expire()
 
     def _attend(self, one: "Socket", now_s: float) -> None:
         try:
@@ -204,6 +211,7 @@ class Handshake:
         if isinstance(verified, KaifError):
             raise verified
         require_scope(verified.actor, READ_SCOPE)
+        require_factor(verified.actor)
         return Socket(sockets, verified.actor, verified.expires_at_s)
 
     def _token(self, request: WSUpgradeRequest) -> bytes:
@@ -292,6 +300,11 @@ class Socket(WSListener):
             self._transport.send_ping()
         next_s = self._pinged_at_s + PONG_WITHIN_S if self._pinged_at_s else self._heard_at_s + PING_AFTER_S
         self.due_at_s = NEVER if self._closed else min(next_s, self._expires_at_s)
+
+    def expire(self) -> None:
+        """As its token does by itself; the clock closes it within a second, however many there are."""
+        self._expires_at_s = 0.0
+        self.due_at_s = NEVER if self._closed else 0.0
 
     def close(self, code: int) -> None:
         if self._closed:
