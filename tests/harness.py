@@ -36,6 +36,8 @@ from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -573,6 +575,8 @@ class Services(NamedTuple):
     roles: Roles
     audit: Audit
     messaging: Messaging
+    administration: Administration
+    invitations: ChatInvitations
     sessions: Sessions
     passkeys: Passkeys
     accounts: Accounts
@@ -605,7 +609,7 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_service(database, cache, auths[Auth]) as messaging,
+        compose.messaging_services(database, cache, auths[Auth], clock) as messagings,
     ):
         yield Services(
             database,
@@ -614,7 +618,9 @@ async def wired_services(
             auths[SecondFactors],
             auths[Roles],
             auths[Audit],
-            messaging,
+            messagings[Messaging],
+            messagings[Administration],
+            messagings[ChatInvitations],
             auths[Sessions],
             auths[Passkeys],
             auths[Accounts],

@@ -18,12 +18,14 @@ from kaif.gateway.reader import Reader
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    PERSONAL,
     SIGNALS,
     ChatId,
     ChatKind,
     Delivery,
     ListEntries,
     Messaging,
+    PersonalSignal,
     Signal,
     Standing,
 )
@@ -41,6 +43,7 @@ log = logging.getLogger("kaif.hub")
 _encode = msgspec.json.Encoder().encode
 _deliveries = msgspec.msgpack.Decoder(list[Delivery])
 _signal = msgspec.msgpack.Decoder(Signal)
+_personal = msgspec.msgpack.Decoder(PersonalSignal)
 
 
 class Room:
@@ -58,6 +61,8 @@ class Room:
     def accept(self, first_seq: int, entries: list[bytes]) -> None:
         """Deliver what is next, hold what is early, drop what came before."""
         self.newest = max(self.newest, first_seq + len(entries) - 1)
+        if not entries:
+            return
         if first_seq > self.next_seq:
             self.held[first_seq] = entries
             return
@@ -95,6 +100,7 @@ class Hub:
         await self._presence.start(self._hear_presence)
         await self._cache.subscribe(ENTRIES, self._hear_entries, self._greet_everyone)
         await self._cache.subscribe(SIGNALS, self._hear_signal)
+        await self._cache.subscribe(PERSONAL, self._hear_personal)
 
     async def close(self) -> None:
         await self._background.close()
@@ -263,6 +269,16 @@ class Hub:
         signal = _signal.decode(payload)
         if room := self._rooms.get(signal.chat_id):
             room.write(frames.text_frame(signal.event))
+            if signal.closes:
+                for reader in tuple(room.readers):
+                    self._leave(reader, room)
+
+    def _hear_personal(self, payload: bytes) -> None:
+        signal = _personal.decode(payload)
+        if readers := self._readers.get(signal.user_id):
+            frame = frames.text_frame(signal.event)
+            for reader in tuple(readers):
+                reader.write(frame)
 
     def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:
         frame = frames.text_frame(frames.encode(frames.Presence(user_id, online)))

@@ -33,3 +33,8 @@ async def log_of(services: Services, actor: Actor, chat_id: ChatId) -> list[Entr
     while page := (await services.messaging.list_entries(actor, ListEntries(chat_id, len(entries), limit=200))).entries:
         entries += page
     return entries
+
+
+async def channel(services: Services, owner: Actor, *readers: Actor, title: str = "Новости") -> ChatId:
+    wanted = CreateChat("channel", [reader.user_id for reader in readers], title)
+    return (await services.messaging.create_chat(owner, wanted)).id

@@ -3,7 +3,11 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
-from kaif.services.messaging import store
+from kaif.services.messaging import administration_store, store
+from kaif.services.messaging.events import ChatDeleted
+
+# Of what was in a deleted chat: a transaction must not keep others waiting.
+SWEPT_AT_ONCE = 1000
 
 
 class Reactions:
@@ -19,3 +23,14 @@ class Reactions:
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased={"name": 1}))
+
+    async def sweep_chat(self, event: ChatDeleted) -> None:
+        """What was in a deleted chat goes, in portions."""
+        if not await administration_store.is_deleted(self._database, event.chat_id):
+            return
+        deleted = SWEPT_AT_ONCE
+        while deleted:
+            async with self._database.transaction() as tx:
+                deleted = await administration_store.sweep(tx, event.chat_id, SWEPT_AT_ONCE)
+                if not deleted:
+                    await administration_store.forget_chat(tx, event.chat_id)

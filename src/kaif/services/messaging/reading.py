@@ -1,0 +1,29 @@
+"""Chats as one of their members sees them, for every use case that answers with one."""
+
+from collections.abc import Iterable
+
+from kaif.engines.database import Database
+from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import Clock
+from kaif.services.messaging import model, store
+from kaif.services.messaging.model import StoredChat
+
+
+class Reading:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def get_chat(self, chat_id: ChatId, user_id: UserId) -> Chat:
+        """Raises ChatNotFound."""
+        row = await store.find_chat(self._database, chat_id, user_id)
+        if row is None:
+            raise ChatNotFound
+        return (await self.described([row]))[0]
+
+    async def described(self, rows: Iterable[StoredChat]) -> list[Chat]:
+        ids = [row.id for row in rows]
+        people = await store.people_shown(self._database, ids)
+        last = {row.chat_id: model.entry_of(row) for row in await store.last_entries(self._database, ids)}
+        now_us = self._clock()
+        return [model.chat_of(row, people.get(row.id, []), last.get(row.id), now_us) for row in rows]
