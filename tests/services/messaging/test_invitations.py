@@ -255,4 +255,4 @@ async def test_the_secret_of_a_link_is_not_stored(services: Services) -> None:
 
     rows: list[tuple[object, ...]] = await services.database.fetch(tuple, "SELECT * FROM messaging_links")
 
-    assert door.secret not in str(rows)
+    assert str(door.secret) not in str(rows)

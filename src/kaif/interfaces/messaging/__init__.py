@@ -177,7 +177,7 @@ class ChatMember(Person, frozen=True):
 
 
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everybody, or only the owner and the admins."""
+    """Everybody, or only the owner and the admins, who come as one page."""
 
     chat_id: GivenChatId
     limit: Annotated[int, Meta(ge=1, le=200)] = 100

@@ -7,6 +7,7 @@ from kaif.interfaces.auth import Auth, FindPeople, Nothing, Person
 from kaif.interfaces.messaging import (
     Chat,
     ChatMember,
+    Entry,
     EntryKind,
     GetChat,
     OwnersOnly,
@@ -37,7 +38,7 @@ from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
 from kaif.services.messaging.reading import Reading
-from kaif.services.messaging.rights import EVERY, OF_MEMBERS, Member, Right, may_act_on, may_appoint, named
+from kaif.services.messaging.rights import EVERY, NONE, OF_MEMBERS, Member, Right, may_act_on, may_appoint, named
 
 
 class AdministrationService:
@@ -49,27 +50,28 @@ class AdministrationService:
     async def change_chat(self, actor: Actor, request: ChangeChat) -> Chat:
         if request.name:
             await self._must_be_nobodys(actor, request.name)
-        entry = None
-        async with self._database.transaction() as tx:
-            place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
-            require(rights, _needed(request))
-            if Right.OWN not in rights and _for_owner(request):
-                raise OwnersOnly
-            old = await administration_store.settings(tx, place.chat_id)
-            new = _changed(old, request)
-            if new != old:
-                try:
-                    await administration_store.change(tx, place.chat_id, new)
-                except AlreadyExists:
-                    raise NameTaken(path="$.name") from None
-                renamed = new.title != old.title
-                kind: EntryKind = "renamed" if renamed else "changed"
-                entry = await self._membership.record(
-                    tx, place, kind, actor.user_id, title=new.title if renamed else ""
-                )
+        try:
+            async with self._database.transaction() as tx:
+                place, entry = await self._change(tx, actor, request)
+        except AlreadyExists:
+            raise NameTaken(path="$.name") from None
         if entry:
             await self._announcer.announce_change(place, entry)
         return await self._reading.get_chat(request.chat_id, actor.user_id)
+
+    async def _change(self, tx: Transaction, actor: Actor, request: ChangeChat) -> tuple[Place, Entry | None]:
+        place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
+        require(rights, _needed(request))
+        if Right.OWN not in rights and _for_owner(request):
+            raise OwnersOnly
+        old = await administration_store.settings(tx, place.chat_id)
+        new = _changed(old, request)
+        if new == old:
+            return place, None
+        await administration_store.change(tx, place.chat_id, new)
+        title = new.title if new.title != old.title else ""
+        kind: EntryKind = "renamed" if title else "changed"
+        return place, await self._membership.record(tx, place, kind, actor.user_id, title=title)
 
     async def _must_be_nobodys(self, actor: Actor, name: str) -> None:
         """A chat does not take the name of somebody who is here. Raises NameTaken."""
@@ -204,7 +206,7 @@ class AdministrationService:
 
 
 def _needed(request: ChangeChat) -> Right:
-    needed = Right.STAFF & Right(0)
+    needed = NONE
     if request.title is not None or request.description is not None:
         needed |= Right.INFO
     if request.default_rights is not None or request.slow_mode_s is not None:

@@ -143,10 +143,12 @@ class MessagingService:
         rights = await self._membership.get_rights(self._database, request.chat_id, actor.user_id)
         if Right.STAFF not in rights and await store.are_hidden(self._database, request.chat_id):
             raise MembersHidden
-        rows = await store.members_of(
-            self._database, request.chat_id, request.cursor, request.limit + 1, staff=request.who == "staff"
-        )
-        page, now_us = rows[: request.limit], self._clock()
+        now_us = self._clock()
+        if request.who == "staff":
+            staff = await store.staff_of(self._database, request.chat_id)
+            return Members([model.member_of(row, now_us) for row in staff], None)
+        rows = await store.members_of(self._database, request.chat_id, request.cursor, request.limit + 1)
+        page = rows[: request.limit]
         next_cursor = page[-1].id if len(rows) > request.limit else None
         return Members([model.member_of(row, now_us) for row in page], next_cursor)
 

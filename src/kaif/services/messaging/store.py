@@ -38,6 +38,16 @@ WHERE m.chat_id = :chat_id AND m.user_id = :user_id
 """
 
 
+# Said twice: as what the planner finds the few by, and as what it knows their index by.
+_STAFF = "role IN ('owner', 'admin') AND role <> 'member'"
+
+
+_LISTED = """
+SELECT p.id, p.username, p.display_name, p.avatar_colour, m.role, m.rights, m.taken, m.taken_until_us
+FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
+"""
+
+
 class Reads(Protocol):
     """A database, or a transaction of it: both read alike."""
 
@@ -246,9 +256,9 @@ async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bo
 async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
     """The owner left: an admin takes over, or else a member, each time the one with the oldest account."""
     await tx.execute(
-        """
+        f"""
         UPDATE messaging_members SET role = 'owner', rights = 0, taken = 0 WHERE chat_id = :chat_id AND user_id =
-          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND role <> 'member'),
+          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}),
             (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id))
         """,
         chat_id=chat_id,
@@ -257,7 +267,7 @@ async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
 
 async def count_staff(reads: Reads, chat_id: ChatId) -> int:
     rows: list[tuple[int]] = await reads.fetch(
-        tuple, "SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND role <> 'member'", chat_id=chat_id
+        tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}", chat_id=chat_id
     )
     return rows[0][0]
 
@@ -269,20 +279,26 @@ async def count_members(reads: Reads, chat_id: ChatId) -> int:
     return rows[0][0]
 
 
-async def members_of(
-    reads: Reads, chat_id: ChatId, after: str, limit: int, *, staff: bool = False
-) -> list[StoredMember]:
-    among = "AND m.role <> 'member'" if staff else ""
+async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> list[StoredMember]:
     return await reads.fetch(
         StoredMember,
-        f"""
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, m.role, m.rights, m.taken, m.taken_until_us
-        FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
-        WHERE m.chat_id = :chat_id AND m.user_id > :after {among} ORDER BY m.user_id LIMIT :limit
-        """,
+        f"{_LISTED} WHERE m.chat_id = :chat_id AND m.user_id > :after ORDER BY m.user_id LIMIT :limit",
         chat_id=chat_id,
         after=after,
         limit=limit,
+    )
+
+
+async def staff_of(reads: Reads, chat_id: ChatId) -> list[StoredMember]:
+    """The owner and the admins, found by an index of their own: a planner would rather go through all members."""
+    return await reads.fetch(
+        StoredMember,
+        f"""
+        {_LISTED} WHERE m.chat_id = :chat_id AND m.user_id IN
+          (SELECT user_id FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF})
+        ORDER BY m.user_id
+        """,
+        chat_id=chat_id,
     )
 
 

@@ -16,7 +16,7 @@ ALTER TABLE messaging_members ADD COLUMN taken_until_us BIGINT NOT NULL DEFAULT 
 -- When the person last wrote there, for slow mode.
 ALTER TABLE messaging_members ADD COLUMN sent_at_us BIGINT NOT NULL DEFAULT 0;
 -- A few among perhaps many thousands: the owner and the admins.
-CREATE INDEX messaging_members_staff ON messaging_members (chat_id, user_id) WHERE role <> 'member';
+CREATE INDEX messaging_members_staff ON messaging_members (chat_id, role) WHERE role <> 'member';
 
 CREATE TABLE messaging_bans (
   chat_id TEXT NOT NULL,
