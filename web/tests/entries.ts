@@ -23,6 +23,15 @@ export function messages(first: number, last: number): Entry[] {
 export function chat(fields: Partial<Chat> = {}): Chat {
   return {
     id: 'lake',
+    description: '',
+    name: '',
+    role: 'member',
+    rights: ['send'],
+    default_rights: ['send'],
+    restricted_until: null,
+    slow_mode_s: 0,
+    members_hidden: false,
+    signed: false,
     kind: 'group',
     title: 'Озеро',
     created_at: '2026-11-23T09:00:00Z',

@@ -8,7 +8,7 @@ import { drafts } from './drafts.svelte'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { Realtime } from './realtime.svelte'
-import { activityOf, merged } from './summary'
+import { activityOf, changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
 
 const LIST_PAGE = 100
@@ -153,6 +153,9 @@ export class Messenger {
 
   #put(fetched: Chat): ChatModel {
     meet(fetched.people)
+    // What is posted in a channel is the channel's own word.
+    if (fetched.kind === 'channel')
+      meet([{ id: fetched.id, username: fetched.name, display_name: fetched.title, avatar_colour: null }])
     let chat = this.chats.get(fetched.id)
     if (chat) {
       chat.summary = merged(chat.summary, fetched)
@@ -185,7 +188,7 @@ export class Messenger {
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
     if (chat.loaded) await chat.fill()
     else await chat.load()
-    if (chat.summary.kind === 'group') void this.#meetMembers(chat)
+    if (chat.summary.kind === 'group' || chat.summary.signed) void this.#meetMembers(chat)
   }
 
   close(chatId: string): void {
@@ -210,8 +213,25 @@ export class Messenger {
   }
 
   async createGroup(title: string, userIds: string[], ref: string): Promise<ChatModel> {
-    const body = { kind: 'group' as const, title, members: userIds, ref }
-    return this.#put(await ok(api.POST('/v1/messaging/chats', { body })))
+    return this.#create('group', title, userIds, ref)
+  }
+
+  async createChannel(title: string, ref: string): Promise<ChatModel> {
+    return this.#create('channel', title, [], ref)
+  }
+
+  /** The chat with oneself. */
+  async openSaved(): Promise<ChatModel> {
+    return this.#put(await ok(api.POST('/v1/messaging/chats', { body: { kind: 'saved', members: [] } })))
+  }
+
+  async #create(
+    kind: 'group' | 'channel',
+    title: string,
+    members: string[],
+    ref: string,
+  ): Promise<ChatModel> {
+    return this.#put(await ok(api.POST('/v1/messaging/chats', { body: { kind, title, members, ref } })))
   }
 
   async addMembers(chatId: string, userIds: string[]): Promise<void> {
@@ -228,7 +248,9 @@ export class Messenger {
   }
 
   async #meetMembers(chat: ChatModel): Promise<void> {
-    if (chat.summary.members_count > chat.summary.people.length) await this.members(chat.id).catch(() => [])
+    const { members_count, people } = chat.summary
+    // Large and hidden ones name nobody: whoever speaks is met then.
+    if (people.length && members_count > people.length) await this.members(chat.id).catch(() => [])
     await this.#meetAll(this.#strangers(chat.entries))
   }
 
@@ -239,6 +261,11 @@ export class Messenger {
     )
     for (const answer of await Promise.allSettled(answers))
       if (answer.status === 'fulfilled') meet([answer.value])
+  }
+
+  /** The chat is gone by our own doing. */
+  forget(chatId: string): void {
+    this.#remove(chatId)
   }
 
   async members(chatId: string): Promise<Person[]> {
@@ -349,6 +376,10 @@ export class Messenger {
         return this.#refused(event)
       case 'read':
         return this.#read(event)
+      case 'chat':
+        if (event.gone) this.#remove(event.chat_id)
+        else void this.refreshChat(event.chat_id).catch(() => {})
+        return
       case 'typing':
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
@@ -362,11 +393,16 @@ export class Messenger {
     for (const [chatId, own] of Map.groupBy(entries, (entry) => entry.chat_id)) {
       this.#acknowledge(own)
       const chat = this.chats.get(chatId)
-      const iLeft = own.some((entry) => entry.kind === 'left' && entry.user_ids?.includes(this.me))
+      const iLeft = own.some((entry) => takesOut(entry) && entry.user_ids?.includes(this.me))
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
       if (iLeft && !iCameBack) this.#remove(chatId)
       else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
-      else void this.#meetAll(this.#strangers(own))
+      else {
+        void this.#meetAll(this.#strangers(own))
+        const open = this.openId === chatId
+        if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
+          void this.refreshChat(chatId).catch(() => {})
+      }
     }
   }
 

@@ -99,15 +99,15 @@ class Chat(msgspec.Struct, frozen=True):
     members_count: int
     people: list[Person]
     last_entry: Entry | None
-    description: str = ""
-    name: str = ""
-    role: Role = "member"
-    rights: list[RightName] = []
-    default_rights: list[RightName] = []
-    restricted_until: datetime | None = None
-    slow_mode_s: int = 0
-    members_hidden: bool = False
-    signed: bool = False
+    description: str
+    name: str
+    role: Role
+    rights: list[RightName]
+    default_rights: list[RightName]
+    restricted_until: datetime | None
+    slow_mode_s: int
+    members_hidden: bool
+    signed: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,13 +167,13 @@ class ReadMark(msgspec.Struct, frozen=True):
     unread: int
 
 
-class ChatMember(Person, frozen=True):
+class ChatMember(Person, frozen=True, kw_only=True):
     """Somebody in a chat: an admin's chosen rights, or what a restriction takes from a member, null being for ever."""
 
-    role: Role = "member"
-    rights: list[RightName] = msgspec.field(default_factory=list)
-    taken: list[RightName] = msgspec.field(default_factory=list)
-    restricted_until: datetime | None = None
+    role: Role
+    rights: list[RightName]
+    taken: list[RightName]
+    restricted_until: datetime | None
 
 
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -205,10 +205,10 @@ def member_of(row: StoredMember, now_us: int) -> ChatMember:
         row.username,
         row.display_name,
         row.avatar_colour,
-        row.role,
-        names_of(row.rights) if row.role == "admin" else [],
-        names_of(row.taken) if restricted else [],
-        as_datetime(row.taken_until_us) if restricted and row.taken_until_us else None,
+        role=row.role,
+        rights=names_of(row.rights) if row.role == "admin" else [],
+        taken=names_of(row.taken) if restricted else [],
+        restricted_until=as_datetime(row.taken_until_us) if restricted and row.taken_until_us else None,
     )
 
 
