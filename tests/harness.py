@@ -38,6 +38,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -577,6 +578,7 @@ class Services(NamedTuple):
     messaging: Messaging
     administration: Administration
     invitations: ChatInvitations
+    order: OwnOrder
     sessions: Sessions
     passkeys: Passkeys
     accounts: Accounts
@@ -621,6 +623,7 @@ async def wired_services(
             messagings[Messaging],
             messagings[Administration],
             messagings[ChatInvitations],
+            messagings[OwnOrder],
             auths[Sessions],
             auths[Passkeys],
             auths[Accounts],

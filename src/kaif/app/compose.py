@@ -39,6 +39,7 @@ from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -49,6 +50,7 @@ from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
@@ -104,6 +106,7 @@ async def messaging_services(
             Messaging: MessagingService(database, auth, announcer, sender, clock),
             Administration: AdministrationService(database, auth, announcer, clock),
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
+            OwnOrder: OwnOrderService(database, announcer, clock),
         }
     finally:
         await bus.close()

@@ -108,6 +108,11 @@ class Chat(msgspec.Struct, frozen=True):
     slow_mode_s: int
     members_hidden: bool
     signed: bool
+    # How the actor alone has arranged it.
+    archived: bool
+    muted_until: datetime | None
+    pinned_at: datetime | None
+    marked_unread: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

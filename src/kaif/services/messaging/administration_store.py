@@ -160,6 +160,7 @@ _SWEPT = {
     "messaging_bans": "user_id",
     "messaging_join_requests": "user_id",
     "messaging_links": "id",
+    "messaging_drafts": "user_id",
     "messaging_entries": "seq",
 }
 

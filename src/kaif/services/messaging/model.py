@@ -82,6 +82,10 @@ class StoredChat(msgspec.Struct, frozen=True):
     rights: int
     taken: int
     taken_until_us: int
+    archived: int
+    muted_until_us: int
+    pinned_at_us: int
+    marked_unread: int
 
     @property
     def member(self) -> Member:
@@ -195,6 +199,10 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         row.slow_mode_s,
         bool(row.members_hidden),
         bool(row.signed),
+        bool(row.archived),
+        as_datetime(row.muted_until_us) if row.muted_until_us > now_us else None,
+        as_datetime(row.pinned_at_us) if row.pinned_at_us else None,
+        bool(row.marked_unread),
     )
 
 

@@ -3,7 +3,7 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
-from kaif.services.messaging import administration_store, store
+from kaif.services.messaging import administration_store, order_store, store
 from kaif.services.messaging.events import ChatDeleted
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
@@ -22,7 +22,8 @@ class Reactions:
         """What they wrote stays with those whom they wrote to; the name they wrote under goes."""
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
-            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased={"name": 1}))
+            erased = await order_store.forget(tx, event.remains.id)
+            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased={"name": 1, **erased}))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:
         """What was in a deleted chat goes, in portions."""

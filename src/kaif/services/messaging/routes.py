@@ -3,6 +3,7 @@
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -47,9 +48,21 @@ INVITATIONS_ROUTES = [
     post(f"{_CHAT}/join-requests", ChatInvitations.answer_request, status=204, scope=WRITE_SCOPE),
 ]
 
+# A draft goes on its way every few seconds while somebody writes.
+DRAFT = Limit("draft", per_minute=240, burst=60)
+
+ORDER_ROUTES = [
+    post(f"{_CHAT}/order", OwnOrder.arrange_chat, scope=WRITE_SCOPE),
+    post(f"{_CHAT}/draft", OwnOrder.keep_draft, limit=DRAFT, scope=WRITE_SCOPE),
+    get("/v1/messaging/drafts", OwnOrder.list_drafts, scope=READ_SCOPE),
+    get("/v1/messaging/folders", OwnOrder.list_folders, scope=READ_SCOPE),
+    post("/v1/messaging/folders", OwnOrder.arrange_folders, scope=WRITE_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
+    (OwnOrder, ORDER_ROUTES),
 ]

@@ -27,7 +27,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   m.read_messages, CASE WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} THEN 0 ELSE COALESCE(
     (SELECT MAX(o.read_seq) FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), 0) END,
   c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed,
-  m.role, m.rights, m.taken, m.taken_until_us
+  m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -313,7 +313,7 @@ async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId,
     """Each mark is (chat, person, seq, messages so far); marks only move forward."""
     await tx.execute_many(
         """
-        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages
+        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages, marked_unread = 0
         WHERE chat_id = :chat_id AND user_id = :user_id AND read_seq < :seq
         """,
         [(seq, messages, chat_id, user_id) for chat_id, user_id, seq, messages in marks],
