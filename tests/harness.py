@@ -36,6 +36,7 @@ from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
@@ -583,6 +584,7 @@ class Services(NamedTuple):
     passkeys: Passkeys
     accounts: Accounts
     api_keys: ApiKeys
+    actions: MessageActions
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -628,4 +630,5 @@ async def wired_services(
             auths[Passkeys],
             auths[Accounts],
             auths[ApiKeys],
+            messagings[MessageActions],
         )

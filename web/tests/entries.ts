@@ -32,6 +32,10 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     slow_mode_s: 0,
     members_hidden: false,
     signed: false,
+    archived: false,
+    muted_until: null,
+    pinned_at: null,
+    marked_unread: false,
     kind: 'group',
     title: 'Озеро',
     created_at: '2026-11-23T09:00:00Z',
@@ -42,6 +46,7 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     members_count: 3,
     people: [],
     last_entry: message(10),
+    hidden: 0,
     ...fields,
   }
 }

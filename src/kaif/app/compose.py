@@ -37,6 +37,7 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
@@ -46,6 +47,7 @@ from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
+from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
@@ -104,6 +106,7 @@ async def messaging_services(
     try:
         yield {
             Messaging: MessagingService(database, auth, announcer, sender, clock),
+            MessageActions: MessageActionsService(database, announcer, sender, clock),
             Administration: AdministrationService(database, auth, announcer, clock),
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),

@@ -32,6 +32,15 @@ from kaif.interfaces.messaging import (
     Role,
     SlowMode,
 )
+from kaif.interfaces.messaging.actions import (
+    DeleteMessages,
+    EditMessage,
+    ListReactions,
+    MayNotPin,
+    NotYourMessage,
+    OfMessage,
+    React,
+)
 from kaif.interfaces.messaging.administration import (
     Appoint,
     BadUntil,
@@ -477,3 +486,41 @@ async def test_ones_saved_messages_exist_once_and_belong_to_nobody_else(services
         await say(services, boris, chats[0].id)
     with pytest.raises(NotAGroup):
         await services.messaging.add_members(anna, AddMembers(chats[0].id, [boris.user_id]))
+
+
+async def test_what_is_done_with_posts_names_nobody_in_a_channel(services: Services) -> None:
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
+    chat_id = await channel(services, anna, boris, clara)
+    seq = (await say(services, anna, chat_id, "Открыто")).seq
+    actions = services.actions
+
+    await actions.add_reaction(boris, React(chat_id, seq, "👍"))
+    await actions.edit_message(anna, EditMessage(chat_id, seq, "Закрыто"))
+    await actions.pin_message(anna, OfMessage(chat_id, seq))
+    await actions.delete_messages(anna, DeleteMessages(chat_id, [seq], for_everyone=True))
+
+    log = await log_of(services, clara, chat_id)
+    assert [entry.kind for entry in log] == ["created", "message", "reacted", "edited", "pinned", "deleted"]
+    assert {str(entry.sender_id) for entry in log} == {str(chat_id)}
+    assert {str(entry.message.sender_id) for entry in log if entry.message} == {str(chat_id)}
+    for hidden in (
+        actions.list_reactions(clara, ListReactions(chat_id, seq)),
+        actions.list_readers(clara, OfMessage(chat_id, seq)),
+    ):
+        with pytest.raises(MembersHidden):
+            await hidden
+
+
+async def test_only_who_may_pins_and_deletes_what_others_wrote(services: Services) -> None:
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
+    chat_id = await group(services, anna, boris, clara)
+    seq = (await say(services, clara, chat_id)).seq
+    await change(services, anna, chat_id, default_rights=["send"])
+
+    with pytest.raises(MayNotPin):
+        await services.actions.pin_message(boris, OfMessage(chat_id, seq))
+    with pytest.raises(NotYourMessage):
+        await services.actions.delete_messages(boris, DeleteMessages(chat_id, [seq], for_everyone=True))
+    await appoint(services, anna, chat_id, boris, "pin", "delete")
+    await services.actions.pin_message(boris, OfMessage(chat_id, seq))
+    await services.actions.delete_messages(boris, DeleteMessages(chat_id, [seq], for_everyone=True))

@@ -5,10 +5,12 @@ import { backoffMs } from './backoff'
 import { Cache } from './cache'
 import { ChatModel } from './chat.svelte'
 import { drafts } from './drafts.svelte'
+import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { Realtime } from './realtime.svelte'
-import { activityOf, changesChat, merged, takesOut } from './summary'
+import { before, isMuted, isUnread, type Arrangement } from './order'
+import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
 
 const LIST_PAGE = 100
@@ -34,10 +36,10 @@ export class Messenger {
   cursor = $state<string | null>(null)
   openId = $state<string>()
   chats = new SvelteMap<string, ChatModel>()
-  sorted = $derived(
-    [...this.chats.values()].sort((a, b) => activityOf(b.summary).localeCompare(activityOf(a.summary))),
+  sorted = $derived([...this.chats.values()].sort((a, b) => before(a.summary, b.summary)))
+  unreadChats = $derived(
+    this.sorted.filter(({ summary }) => isUnread(summary) && !summary.archived && !isMuted(summary)).length,
   )
-  unreadChats = $derived(this.sorted.filter((chat) => chat.summary.unread > 0).length)
   readonly #outbox: Outbox
   readonly #cache: Cache
   #rememberTimer: ReturnType<typeof setInterval> | undefined
@@ -158,6 +160,7 @@ export class Messenger {
       meet([{ id: fetched.id, username: fetched.name, display_name: fetched.title, avatar_colour: null }])
     let chat = this.chats.get(fetched.id)
     if (chat) {
+      if (chat.loaded && fetched.hidden !== chat.summary.hidden) void this.#forgetHidden(chat)
       chat.summary = merged(chat.summary, fetched)
       chat.newest = Math.max(chat.newest, fetched.seq)
     } else {
@@ -168,6 +171,12 @@ export class Messenger {
     return chat
   }
 
+  /** Another device has deleted messages for oneself meanwhile: what is here of the log may still hold them. */
+  async #forgetHidden(chat: ChatModel): Promise<void> {
+    chat.unload()
+    if (this.openId === chat.id) await chat.load()
+  }
+
   async refreshChat(chatId: string): Promise<ChatModel> {
     return this.#put(
       await ok(api.GET('/v1/messaging/chats/{chat_id}', { params: { path: { chat_id: chatId } } })),
@@ -176,17 +185,21 @@ export class Messenger {
 
   #remove(chatId: string): void {
     this.chats.delete(chatId)
-    drafts.keep(chatId, '')
+    drafts.drop(chatId)
   }
 
   // ---- Opening ---------------------------------------------------------
 
-  async open(chatId: string): Promise<void> {
+  /** With `seq` at that message. */
+  async open(chatId: string, seq?: number): Promise<void> {
     this.openId = chatId
     const chat = this.chats.get(chatId) ?? (await this.refreshChat(chatId))
     this.#evict(chatId)
+    if (chat.summary.marked_unread) void this.arrange(chatId, { marked_unread: false }).catch(() => {})
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
-    if (chat.loaded) await chat.fill()
+    void chat.loadPins()
+    if (seq !== undefined) await chat.goTo(seq)
+    else if (chat.loaded) await chat.fill()
     else await chat.load()
     if (chat.summary.kind === 'group' || chat.summary.signed) void this.#meetMembers(chat)
   }
@@ -263,6 +276,12 @@ export class Messenger {
       if (answer.status === 'fulfilled') meet([answer.value])
   }
 
+  /** Keep it so for oneself, on all devices. */
+  async arrange(chatId: string, change: Arrangement): Promise<void> {
+    const params = { path: { chat_id: chatId } }
+    this.#put(await ok(api.POST('/v1/messaging/chats/{chat_id}/order', { params, body: change })))
+  }
+
   /** The chat is gone by our own doing. */
   forget(chatId: string): void {
     this.#remove(chatId)
@@ -283,10 +302,29 @@ export class Messenger {
     return members
   }
 
+  // ---- What is done with messages --------------------------------------
+
+  /** It shows at once; should the server refuse, what it says counts. */
+  async react(chat: ChatModel, seq: number, emoji: string, mine: boolean): Promise<void> {
+    const entry = chat.at(seq)
+    if (!entry) return
+    chat.react(seq, emoji, mine)
+    try {
+      await react(entry, emoji, mine)
+    } catch (error) {
+      chat.react(seq, emoji, !mine)
+      throw error
+    }
+  }
+
+  async edit(chat: ChatModel, entry: Entry, text: string): Promise<void> {
+    chat.know(await edit(entry, text))
+  }
+
   // ---- Sending ---------------------------------------------------------
 
   /** The bubble is there at once; the message stays in the outbox until its own entry arrives. */
-  send(chatId: string, text: string, replyTo?: number): void {
+  send(chatId: string, text: string, how: { replyTo?: number; quote?: string; silent?: boolean } = {}): void {
     const message: Unsent = {
       chat_id: chatId,
       ref: newRef(),
@@ -294,7 +332,9 @@ export class Messenger {
       at: new Date().toISOString(),
       state: 'pending',
       refusals: 0,
-      ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+      ...(how.replyTo === undefined ? {} : { reply_to: how.replyTo }),
+      ...(how.quote ? { quote: how.quote } : {}),
+      ...(how.silent ? { silent: true } : {}),
     }
     this.#keep(message)
     this.#transmit([message])
@@ -376,6 +416,10 @@ export class Messenger {
         return this.#refused(event)
       case 'read':
         return this.#read(event)
+      case 'draft':
+        return drafts.hear(event)
+      case 'folders':
+        return
       case 'chat':
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
@@ -383,6 +427,8 @@ export class Messenger {
       case 'typing':
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
+      case 'hidden':
+        return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
       case 'presence':
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
@@ -407,7 +453,13 @@ export class Messenger {
   }
 
   #strangers(entries: readonly Entry[]): string[] {
-    const ids = new Set(entries.flatMap((entry) => [entry.sender_id, ...(entry.user_ids ?? [])]))
+    const ids = new Set(
+      entries.flatMap((entry) => [
+        entry.sender_id,
+        ...(entry.user_ids ?? []),
+        ...(entry.forward ? [entry.forward.sender_id] : []),
+      ]),
+    )
     const strangers = [...ids].filter((id) => !knows(id) && !this.#asked.has(id)).slice(0, STRANGERS_MAX)
     for (const id of strangers) this.#asked.add(id)
     return strangers
@@ -428,6 +480,7 @@ export class Messenger {
     this.online.clear()
     for (const id of hello.online) this.online.add(id)
     this.#resend()
+    void drafts.sync().catch(() => {})
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)
@@ -489,6 +542,14 @@ export class Messenger {
   }
 }
 
-function sendEvent({ chat_id, ref, text, reply_to }: Unsent): ClientEvent {
-  return { type: 'send', chat_id, ref, text, ...(reply_to === undefined ? {} : { reply_to }) }
+function sendEvent({ chat_id, ref, text, reply_to, quote, silent }: Unsent): ClientEvent {
+  return {
+    type: 'send',
+    chat_id,
+    ref,
+    text,
+    ...(reply_to === undefined ? {} : { reply_to }),
+    ...(quote ? { quote } : {}),
+    ...(silent ? { silent } : {}),
+  }
 }

@@ -25,6 +25,8 @@ export function systemText(entry: Entry, me: string): string {
     case 'banned':
     case 'transferred':
       return changedText(entry.kind, entry, ids, me)
+    case 'pinned':
+      return t(byMe ? 'system.pinned_you' : 'system.pinned', { name: nameOf(entry.sender_id) })
     default:
       return ''
   }

@@ -61,6 +61,14 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
+export type TextEntity = NonNullable<Entry['entities']>[number]
+export type Reaction = NonNullable<Entry['reactions']>[number]
+/** What a message said before it was edited. */
+export type Version = Ok<
+  '/v1/messaging/chats/{chat_id}/messages/{seq}/versions',
+  'get',
+  200
+>['versions'][number]
 export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_entry'> & {
   last_entry?: Entry | null | undefined
 }
@@ -70,6 +78,7 @@ export type ChatMember = Ok<'/v1/messaging/chats/{chat_id}/members', 'get', 200>
 export type ChatBan = Ok<'/v1/messaging/chats/{chat_id}/bans', 'get', 200>['bans'][number]
 export type ChatLink = Ok<'/v1/messaging/chats/{chat_id}/links', 'get', 200>['links'][number]
 export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get', 200>['requests'][number]
+export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
 export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
 
 /** A message that the server has not acknowledged yet. */
@@ -78,6 +87,8 @@ export interface Unsent {
   ref: string
   text: string
   reply_to?: number
+  quote?: string
+  silent?: boolean
   at: string
   state: 'pending' | 'failed'
   refusals: number
@@ -90,11 +101,22 @@ export type ServerEvent =
   | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
   | { type: 'read'; chat_id: string; user_id: string; seq: number }
   | { type: 'typing'; chat_id: string; user_id: string }
+  | ({ type: 'draft' } & Draft)
+  | { type: 'folders' }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
+  | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
 
 /** Events of docs/realtime.md, client to server. */
 export type ClientEvent =
-  | { type: 'send'; chat_id: string; ref: string; text: string; reply_to?: number }
+  | {
+      type: 'send'
+      chat_id: string
+      ref: string
+      text: string
+      reply_to?: number
+      quote?: string
+      silent?: boolean
+    }
   | { type: 'read'; chat_id: string; seq: number }
   | { type: 'typing'; chat_id: string }

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
+from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -22,6 +23,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group", "channel", "saved"]
+Quote = Annotated[str, Meta(max_length=1024)]
 EntryKind = Literal[
     "message",
     "created",
@@ -35,6 +37,12 @@ EntryKind = Literal[
     "unrestricted",
     "banned",
     "transferred",
+    "edited",
+    "deleted",
+    "reacted",
+    "unreacted",
+    "pinned",
+    "unpinned",
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
@@ -44,8 +52,6 @@ RightNames = Annotated[list[RightName], Meta(max_length=10)]
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"
 SIGNALS = "messaging.signals"
-# For all devices of one person, whatever chats they are in.
-PERSONAL = "messaging.personal"
 
 # One person's messages, by whichever way they come.
 SEND = Limit("send", per_minute=600, burst=100)
@@ -63,6 +69,9 @@ PEOPLE_SHOWN_MEMBERS_MAX = 200
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="entry"):
     """One line of a chat's log: the same JSON over HTTP and on the socket (docs/realtime.md).
 
+    A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
+    names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
+    and `hidden`, is said only in answers to one person.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`.
     """
 
@@ -76,8 +85,19 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     reply_to: int = 0
     user_ids: list[UserId] = []
     title: str = ""
-    # How many subscribers of a channel have seen the post, roughly; only in pages of entries.
-    views: int = 0
+    entities: list[TextEntity] = []
+    quote: str = ""
+    forward: Origin | None = None
+    silent: bool = False
+    edited_at: datetime | None = None
+    deleted: bool = False
+    hidden: bool = False
+    pinned: bool = False
+    reactions: list[Reaction] = []
+    version: int = 0
+    target: int = 0
+    emoji: str = ""
+    message: "Entry | None" = None
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -85,7 +105,8 @@ class Chat(msgspec.Struct, frozen=True):
 
     `people` are the first ten; of channels, of chats whose members are hidden and of those with more than
     PEOPLE_SHOWN_MEMBERS_MAX there are none. `rights` is what the actor may do here, `default_rights` what members may.
-    `name` is the chat's public one, or empty; `slow_mode_s` how long a member waits between messages.
+    `name` is the chat's public one, or empty; `slow_mode_s` how long a member waits between messages. `hidden` counts
+    the messages that the actor has deleted for themselves.
     """
 
     id: ChatId
@@ -99,6 +120,7 @@ class Chat(msgspec.Struct, frozen=True):
     members_count: int
     people: list[Person]
     last_entry: Entry | None
+    hidden: int
     description: str
     name: str
     role: Role
@@ -141,10 +163,17 @@ class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
+
+    A `silent` message is not to make a sound.
+    """
+
     chat_id: GivenChatId
     ref: Ref
     text: Text
     reply_to: Seq | None = None
+    quote: Quote = ""
+    silent: bool = False
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,6 +242,11 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     ref: str
     text: str
     reply_to: int | None = None
+    quote: str = ""
+    silent: bool = False
+    # What is forwarded has been read once already: its text holds no marks.
+    forward: Origin | None = None
+    entities: list[TextEntity] = []
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -253,19 +287,13 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Signal(msgspec.Struct, frozen=True, array_like=True):
-    """An event beside the log for everyone in a chat, as JSON; losing it harms nothing."""
+    """An event beside the log for everyone in a chat, or for one of them, as JSON; losing it harms nothing."""
 
     chat_id: ChatId
     event: bytes
+    user_id: UserId = UserId("")
     # Nobody is in the chat any more.
     closes: bool = False
-
-
-class PersonalSignal(msgspec.Struct, frozen=True, array_like=True):
-    """An event for all devices of one person, as JSON; a device that misses it learns the same after its next hello."""
-
-    user_id: UserId
-    event: bytes
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True):
@@ -299,6 +327,10 @@ class BadText(Invalid):
 
 class BadReply(Invalid):
     code, detail = "bad_reply", "There is no such message to reply to."
+
+
+class BadQuote(Invalid):
+    code, detail = "bad_quote", "The message replied to does not say this."
 
 
 class BadCursor(Invalid):
@@ -373,7 +405,7 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, MayNotSend, LinksNotAllowed, SlowMode, Busy, StorageFull.
+        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, Busy, StorageFull.
         """
         ...
 
@@ -411,6 +443,11 @@ class Messaging(Protocol):
     @repeatable
     async def send_batch(self, actor: Actor, request: SendBatch) -> Outcomes:
         """For gateways: append many people's messages in one commit, in the given order. Raises Busy, StorageFull."""
+        ...
+
+    @repeatable
+    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
+        """For gateways: as `list_entries`, but the same for everyone in the chat."""
         ...
 
     @repeatable

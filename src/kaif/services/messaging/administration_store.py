@@ -162,6 +162,12 @@ _SWEPT = {
     "messaging_links": "id",
     "messaging_drafts": "user_id",
     "messaging_entries": "seq",
+    # What is kept beside messages.
+    "messaging_hidden": "seq",
+    "messaging_quotes": "seq",
+    "messaging_versions": "seq",
+    "messaging_reactions": "seq",
+    "messaging_pins": "seq",
 }
 
 

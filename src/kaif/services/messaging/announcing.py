@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from kaif.engines.cache import Cache
-from kaif.interfaces.messaging import ENTRIES, PERSONAL, SIGNALS, ChatId, Delivery, Entry, PersonalSignal, Signal
+from kaif.interfaces.messaging import ENTRIES, SIGNALS, ChatId, Delivery, Entry, Signal
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Unavailable
 from kaif.services.messaging.model import Place
@@ -53,20 +53,20 @@ class Announcer:
         await self._publish_entries([Delivery(place.chat_id, place.kind, first_seq, entries, [*joined], [*left])])
         if entry is None:
             for user_id in joined:
-                await self.announce_to(user_id, ChatEvent(place.chat_id))
+                await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id))
             for user_id in left:
-                await self.announce_to(user_id, ChatEvent(place.chat_id, gone=True))
+                await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id, gone=True))
 
     async def announce_rights(self, place: Place, entry: Entry | None, *concerned: UserId) -> None:
         """What these people may do has changed."""
         await self.announce_change(place, entry)
         if entry is None:
             for user_id in concerned:
-                await self.announce_to(user_id, ChatEvent(place.chat_id))
+                await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id))
 
-    async def announce_to(self, user_id: UserId, event: msgspec.Struct) -> None:
-        """To all devices of one person."""
-        await self._publish(PERSONAL, _msgpack(PersonalSignal(user_id, _json(event))))
+    async def tell(self, user_id: UserId, chat_id: ChatId, event: msgspec.Struct) -> None:
+        """Something that concerns one person alone, for all of their devices."""
+        await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event), user_id)))
 
     async def announce_end(self, chat_id: ChatId) -> None:
         """The chat has been deleted."""
@@ -78,7 +78,7 @@ class Announcer:
         if to_everyone:
             await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event))))
         else:
-            await self.announce_to(user_id, event)
+            await self.tell(user_id, chat_id, event)
 
     async def _publish_entries(self, deliveries: Iterable[Delivery]) -> None:
         if new := list(deliveries):

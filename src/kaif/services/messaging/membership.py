@@ -113,6 +113,7 @@ class Membership:
             await store.advance_members(tx, place)
             return None
         place.seq += 1
+        place.shown_seq = place.seq
         now_us = self._clock()
         shown = model.shown_sender(place, by)
         named = [] if place.kind == "channel" else list(whom)

@@ -62,7 +62,7 @@ class OwnOrderService:
                 raise TooManyPinned
         chat = await self._reading.get_chat(request.chat_id, actor.user_id)
         if changes:
-            await self._announcer.announce_to(actor.user_id, ChatEvent(chat.id))
+            await self._announcer.tell(actor.user_id, chat.id, ChatEvent(chat.id))
         return chat
 
     async def list_folders(self, actor: Actor, request: Nothing) -> Folders:
@@ -73,7 +73,7 @@ class OwnOrderService:
         folders = [msgspec.structs.replace(folder, name=_cleaned_name(folder.name)) for folder in request.folders]
         async with self._database.transaction() as tx:
             await order_store.keep_folders(tx, actor.user_id, msgspec.json.encode(folders).decode())
-        await self._announcer.announce_to(actor.user_id, FoldersEvent(folders))
+        await self._announcer.tell(actor.user_id, ChatId(""), FoldersEvent(folders))
         return Folders(folders)
 
     async def keep_draft(self, actor: Actor, request: KeepDraft) -> Draft:
@@ -90,7 +90,7 @@ class OwnOrderService:
         draft = _draft_of(kept)
         if kept == wanted:
             event = DraftEvent(draft.chat_id, draft.text, draft.written_at, draft.reply_to)
-            await self._announcer.announce_to(actor.user_id, event)
+            await self._announcer.tell(actor.user_id, draft.chat_id, event)
         return draft
 
     async def list_drafts(self, actor: Actor, request: Nothing) -> Drafts:

@@ -3,7 +3,7 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
-from kaif.services.messaging import administration_store, order_store, store
+from kaif.services.messaging import administration_store, message_store, order_store, store
 from kaif.services.messaging.events import ChatDeleted
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
@@ -19,11 +19,16 @@ class Reactions:
             await store.remember_people(tx, [event.person])
 
     async def forget_person(self, event: PersonErased) -> None:
-        """What they wrote stays with those whom they wrote to; the name they wrote under goes."""
+        """What they wrote and how they reacted stays with those whom they wrote to; the name they did it under goes.
+
+        What they had deleted for themselves alone was nobody else's to know.
+        """
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
-            erased = await order_store.forget(tx, event.remains.id)
-            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased={"name": 1, **erased}))
+            hidden = await message_store.forget_hidden(tx, event.remains.id)
+            kept = await order_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, **kept}
+            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:
         """What was in a deleted chat goes, in portions."""

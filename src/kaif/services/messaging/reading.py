@@ -1,12 +1,12 @@
 """Chats as one of their members sees them, for every use case that answers with one."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import model, store
+from kaif.services.messaging import message_store, model, store, viewing
 from kaif.services.messaging.model import StoredChat
 
 
@@ -19,11 +19,14 @@ class Reading:
         row = await store.find_chat(self._database, chat_id, user_id)
         if row is None:
             raise ChatNotFound
-        return (await self.described([row]))[0]
+        return (await self.described(user_id, [row]))[0]
 
-    async def described(self, rows: Iterable[StoredChat]) -> list[Chat]:
+    async def described(self, user_id: UserId, rows: Sequence[StoredChat]) -> list[Chat]:
         ids = [row.id for row in rows]
         people = await store.people_shown(self._database, ids)
         last = {row.chat_id: model.entry_of(row) for row in await store.last_entries(self._database, ids)}
+        if hiding := [row.id for row in rows if row.hidden]:
+            for chat_id in await message_store.chats_with_last_hidden(self._database, user_id, hiding):
+                last[chat_id] = viewing.without_content(last[chat_id])
         now_us = self._clock()
         return [model.chat_of(row, people.get(row.id, []), last.get(row.id), now_us) for row in rows]

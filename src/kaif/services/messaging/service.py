@@ -33,10 +33,10 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.membership import Membership, require
-from kaif.services.messaging.model import OWNER, Place
+from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import Right, may_act_on
 from kaif.services.messaging.sending import Sender, Sent
@@ -91,7 +91,7 @@ class MessagingService:
         rows = await store.chats_of(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
         next_cursor = model.chat_cursor(page[-1]) if len(rows) > request.limit else None
-        return Chats(await self._reading.described(page), next_cursor)
+        return Chats(await self._reading.described(actor.user_id, page), next_cursor)
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
         return await self._reading.get_chat(request.chat_id, actor.user_id)
@@ -102,7 +102,15 @@ class MessagingService:
     # Messages
 
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
-        message = Outgoing(actor.user_id, request.chat_id, request.ref, request.text, request.reply_to)
+        message = Outgoing(
+            actor.user_id,
+            request.chat_id,
+            request.ref,
+            request.text,
+            request.reply_to,
+            request.quote,
+            request.silent,
+        )
         (sent,) = await self._sender.send([message])
         if isinstance(sent, KaifError):
             raise sent
@@ -112,15 +120,21 @@ class MessagingService:
         return Outcomes([_outcome(sent) for sent in await self._sender.send(request.messages)])
 
     async def list_entries(self, actor: Actor, request: ListEntries) -> Entries:
+        rows = await self._rows(actor, request)
+        return Entries(await viewing.shown_to(self._database, actor.user_id, request.chat_id, rows))
+
+    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
+        rows = await self._rows(actor, request)
+        return Entries(await viewing.shown(self._database, request.chat_id, rows))
+
+    async def _rows(self, actor: Actor, request: ListEntries) -> list[StoredEntry]:
         if request.after is not None and request.before is not None:
             raise Invalid("Give either after or before.", path="$.before")
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
         if request.after is not None:
-            rows = await store.entries_after(self._database, request.chat_id, request.after, request.limit)
-        else:
-            before = request.before or 2**53 + 1
-            rows = await store.entries_before(self._database, request.chat_id, before, request.limit)
-        return Entries([model.entry_of(row) for row in rows])
+            return await store.entries_after(self._database, request.chat_id, request.after, request.limit)
+        before = request.before or 2**53 + 1
+        return await store.entries_before(self._database, request.chat_id, before, request.limit)
 
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)

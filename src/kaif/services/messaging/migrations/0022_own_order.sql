@@ -21,3 +21,6 @@ CREATE TABLE messaging_folders (
   user_id TEXT PRIMARY KEY,
   folders TEXT NOT NULL
 );
+
+-- What is kept of a chat goes with it.
+CREATE INDEX messaging_hidden_chat ON messaging_hidden (chat_id, seq);
