@@ -126,3 +126,38 @@ async def test_axe_finds_nothing_grave_where_chats_are_looked_after(
     await look("join")
 
     assert not found, "\n".join(found)
+
+
+@embedded
+async def test_ones_own_order_and_drafts_are_on_all_devices(place: Place, windows: Windows) -> None:
+    desk, phone = await windows.open(), await windows.open(size=NARROW)
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    for window in (desk, phone):
+        await window.sign_in(ANNA.username)
+    await desk.start_chat(BORIS)
+    await desk.say("Привет")
+    await desk.start_group("Рыбаки", [BORIS])
+    await desk.composer.fill("Завтра в шесть")
+    await desk.open_chat(BORIS.name)
+
+    await expect(phone.row("Рыбаки")).to_contain_text("Черновик: Завтра в шесть")
+    await phone.open_chat("Рыбаки")
+    await expect(phone.composer).to_have_value("Завтра в шесть")
+    await phone.composer.fill("")
+    await expect(desk.row("Рыбаки")).not_to_contain_text("Черновик")
+    await phone.leave_chat()
+
+    await arrange(desk, "Закрепить в списке")
+    await expect(phone.page.locator("a.crow").first).to_contain_text(BORIS.name)
+    await expect(phone.row(BORIS.name).get_by_role("img", name="Закреплён")).to_be_visible()
+    await arrange(desk, "Без звука на день")
+    await expect(phone.row(BORIS.name).get_by_role("img", name="Без звука")).to_be_visible()
+    await arrange(desk, "В архив")
+    await expect(phone.row(BORIS.name)).to_have_count(0)
+    await phone.page.get_by_role("tab", name="Архив").click()
+    await expect(phone.row(BORIS.name)).to_be_visible()
+
+
+async def arrange(window: Window, choice: str) -> None:
+    await window.page.get_by_role("button", name="Ещё о чате").click()
+    await window.page.get_by_role("menuitem", name=choice).click()
