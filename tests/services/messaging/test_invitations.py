@@ -256,3 +256,19 @@ async def test_the_secret_of_a_link_is_not_stored(services: Services) -> None:
     rows: list[tuple[object, ...]] = await services.database.fetch(tuple, "SELECT * FROM messaging_links")
 
     assert str(door.secret) not in str(rows)
+
+
+async def test_the_links_of_an_admin_end_with_their_office(services: Services) -> None:
+    anna, boris, clara, dina = await services.newcomers("anna", "boris", "clara", "dina")
+    chat_id = await group(services, anna, boris, clara)
+    for admin in (boris, clara):
+        await services.administration.appoint_admin(anna, Appoint(chat_id, admin.user_id, ["invite"]))
+    doors = [await link(services, admin, chat_id) for admin in (boris, clara, anna)]
+
+    await services.administration.dismiss_admin(anna, OfMember(chat_id, boris.user_id))
+    await services.messaging.remove_member(clara, RemoveMember(chat_id, clara.user_id))
+
+    for door in doors[:2]:
+        with pytest.raises(InvitationGone):
+            await services.invitations.join_chat(dina, door)
+    await services.invitations.join_chat(dina, doors[2])

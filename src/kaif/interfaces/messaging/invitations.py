@@ -128,7 +128,10 @@ class TooManyRequests(Conflict):
 
 
 class ChatInvitations(Protocol):
-    """Links need `invite` as an admin; members may invite only whom they name. Raises ChatNotFound, NotAGroup."""
+    """Links need `invite` as an admin; members may invite only whom they name. Raises ChatNotFound, NotAGroup.
+
+    The links of an admin end when they are dismissed, or leave.
+    """
 
     async def make_link(self, actor: Actor, request: MakeLink) -> NewLink:
         """Raises RightMissing, TooManyLinks."""

@@ -104,6 +104,7 @@ class AdministrationService:
             if target.role == MEMBER:
                 return Nothing()
             await administration_store.set_role(tx, place.chat_id, request.user_id, MEMBER, 0)
+            await invitation_store.revoke_links_of(tx, place.chat_id, request.user_id, self._clock())
             entry = await self._membership.record(tx, place, "demoted", actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
         return Nothing()

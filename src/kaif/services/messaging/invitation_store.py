@@ -114,6 +114,19 @@ async def revoke_link(tx: Transaction, chat_id: ChatId, link_id: str, now_us: in
     )
 
 
+async def revoke_links_of(tx: Transaction, chat_id: ChatId, made_by: UserId, now_us: int) -> None:
+    """Whoever looks after the chat no longer leaves no door of theirs open."""
+    await tx.execute(
+        """
+        UPDATE messaging_links SET revoked_at_us = :now_us
+        WHERE chat_id = :chat_id AND made_by = :made_by AND revoked_at_us = 0
+        """,
+        chat_id=chat_id,
+        made_by=made_by,
+        now_us=now_us,
+    )
+
+
 async def use_link(tx: Transaction, link_id: str, now_us: int) -> bool:
     """Take one of its uses, in one statement: of those who come at once for the last one, one gets it."""
     used = await tx.execute(
