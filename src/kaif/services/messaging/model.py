@@ -1,5 +1,6 @@
 """The rules of chats, free of storage."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -16,6 +17,7 @@ from kaif.interfaces.messaging import (
     EntryKind,
     Outgoing,
 )
+from kaif.interfaces.messaging.appended import Range
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
@@ -115,6 +117,15 @@ def message_at(place: Place, message: Outgoing, at: datetime) -> Entry:
         text,
         message.reply_to or 0,
     )
+
+
+def ranges_of(entries: Iterable[Entry]) -> list[Range]:
+    """Of entries in the order of their places."""
+    ends: dict[ChatId, tuple[int, int]] = {}
+    for entry in entries:
+        first_seq, _ = ends.get(entry.chat_id, (entry.seq, 0))
+        ends[entry.chat_id] = first_seq, entry.seq
+    return [Range(chat_id, first_seq, last_seq) for chat_id, (first_seq, last_seq) in ends.items()]
 
 
 def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None) -> Chat:

@@ -8,8 +8,9 @@ import msgspec
 from kaif.engines.database import Database, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Standing
+from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, body_of
+from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, body_of, ranges_of
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 
@@ -252,7 +253,8 @@ async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId,
 async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[int], now_us: int) -> None:
     """All were made now; `messages` gives each the number of messages up to and with it.
 
-    Raises AlreadyExists when a message's reference has been used.
+    Here, so that no log grows in silence, other readers are told. Raises AlreadyExists when a message's reference
+    has been used.
     """
     await tx.insert(
         "messaging_entries",
@@ -262,6 +264,7 @@ async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[i
             for e, count in zip(entries, messages, strict=True)
         ],
     )
+    await tx.publish(EntriesAppended(ranges=ranges_of(entries)))
 
 
 async def find_repeated(tx: Transaction, messages: Sequence[Outgoing]) -> list[StoredEntry]:
