@@ -119,6 +119,9 @@ class OutboxBus:
             async with self._database.transaction() as tx:
                 await store.let_go(tx, self._holder)
 
+    def holds(self, consumer: str) -> bool:
+        return self._consumers[consumer].held_until_us >= now_us()
+
     async def parked(self, consumer: str | None = None) -> list[Parked]:
         """Events set aside for the operator, the oldest first, at most PARKED_LISTED_MAX."""
         return await store.list_parked(self._database, consumer, PARKED_LISTED_MAX)
@@ -127,7 +130,7 @@ class OutboxBus:
         """What an operator wants tried again, be it in another process that they said so."""
         failing = False
         while not self._closing.is_set():
-            held = [name for name, consumer in self._consumers.items() if consumer.held_until_us >= now_us()]
+            held = [name for name in self._consumers if self.holds(name)]
             try:
                 asked = await store.retries_asked(self._database, held, BATCH_EVENTS_MAX) if held else []
                 for parked in asked:

@@ -1,6 +1,7 @@
 """The HTTP surface of messaging."""
 
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
+from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -18,5 +19,10 @@ ROUTES = [
     delete("/v1/messaging/chats/{chat_id}/members/{user_id}", Messaging.remove_member, scope=WRITE_SCOPE),
 ]
 
+SEARCH_ROUTES = [
+    # What people look for is as much theirs as what they write: it goes in the body, and into no log.
+    post("/v1/messaging/search", Search.search_messages, limit=SEARCH, scope=READ_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Messaging, ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [(Messaging, ROUTES), (Search, SEARCH_ROUTES)]
