@@ -37,6 +37,8 @@ export class ChatModel {
   generation = $state(0)
   /** The read mark when the chat was opened: the divider stands after it. 0 shows none. */
   unreadAfter = $state(0)
+  /** The message to which the log is to go as soon as it is loaded. */
+  wanted = $state<number>()
   typing = new SvelteMap<string, ReturnType<typeof setTimeout>>()
   /** The newest seq we have heard of, be its entry here or not. */
   newest = 0
@@ -125,6 +127,22 @@ export class ChatModel {
       // The next scroll asks again.
     } finally {
       this.loadingNewer = false
+    }
+  }
+
+  /** Have this message in the window, with what was said around it. */
+  async loadAround(seq: number): Promise<void> {
+    if (this.loaded && firstSeq(this.entries) <= seq && seq <= lastSeq(this.entries)) return
+    try {
+      const window = await this.#fetch({ before: seq + PAGE / 2 + 1, limit: PAGE })
+      this.entries = window
+      this.newest = Math.max(this.newest, lastSeq(window))
+      this.detached = lastSeq(window) < this.newest
+      this.loaded = true
+      this.failed = false
+      this.generation += 1
+    } catch {
+      this.failed = true
     }
   }
 

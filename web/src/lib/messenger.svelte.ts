@@ -183,9 +183,22 @@ export class Messenger {
     const chat = this.chats.get(chatId) ?? (await this.refreshChat(chatId))
     this.#evict(chatId)
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
-    if (chat.loaded) await chat.fill()
+    if (chat.wanted !== undefined) await chat.loadAround(chat.wanted)
+    else if (chat.loaded) await chat.fill()
     else await chat.load()
     if (chat.summary.kind === 'group') void this.#meetMembers(chat)
+  }
+
+  /** Where the chat's log is to go: at once when it is open, else when it will be. */
+  show(chatId: string, seq: number): void {
+    const chat = this.chats.get(chatId)
+    if (!chat)
+      return void this.refreshChat(chatId).then(
+        () => this.show(chatId, seq),
+        () => {},
+      )
+    chat.wanted = seq
+    if (this.openId === chatId) void chat.loadAround(seq)
   }
 
   close(chatId: string): void {

@@ -65,6 +65,10 @@ export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_e
   last_entry?: Entry | null | undefined
 }
 
+/** A message and the part of it for which it was found. */
+export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
+export type FoundMessage = FoundMessages['messages'][number]
+
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
   chat_id: string

@@ -1,10 +1,12 @@
 """The HTTP surface of messaging."""
 
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
+from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
+OWN_DATA = Limit("own_messaging_data", per_minute=1, burst=5)
 CREATE = Limit("create_chat", per_minute=60, burst=60)
 
 ROUTES = [
@@ -24,5 +26,10 @@ SEARCH_ROUTES = [
     post("/v1/messaging/search", Search.search_messages, limit=SEARCH, scope=READ_SCOPE),
 ]
 
+HISTORY_ROUTES = [
+    get("/v1/messaging/history", History.export_history, limit=EXPORT, scope=READ_SCOPE),
+    get("/v1/messaging/own-data", History.export_own_data, limit=OWN_DATA),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Messaging, ROUTES), (Search, SEARCH_ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [(Messaging, ROUTES), (Search, SEARCH_ROUTES), (History, HISTORY_ROUTES)]
