@@ -1,9 +1,10 @@
 """The hub: whatever way news comes, every reader gets each entry once and in order."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,13 +16,17 @@ from kaif.engines.cache.memory import MemoryCache
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
 from kaif.gateway.presence import PresenceBoard
+from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    AddMembers,
     ChatId,
     CreateChat,
     Delivery,
+    Messaging,
     RemoveMember,
     SendMessage,
+    Standings,
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
@@ -186,6 +191,34 @@ async def test_who_leaves_while_coming_in_is_not_let_in(stage: Stage) -> None:
     await stage.deliver(stage.held[-1])
 
     assert not any(event.get("text") == "без него" for event in device.heard)
+
+
+async def test_who_is_let_in_while_coming_in_stays_in(stage: Stage) -> None:
+    """What messaging said of the reader's chats is older than the news that overtook it."""
+
+    class Slow:
+        """Says what it knew when it was asked."""
+
+        async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
+            standings = await stage.services.messaging.get_standings(actor, request)
+            await asked.wait()
+            return standings
+
+    asked = asyncio.Event()
+    group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [stage.anna.user_id], "A"))
+    stage.hub._messaging = cast(Messaging, Slow())
+    device = Device(stage.boris)
+    stage.hub.connect(device)
+    await asyncio.sleep(0)
+    await stage.services.messaging.add_members(stage.anna, AddMembers(group.id, [stage.boris.user_id]))
+    await stage.deliver(stage.held[-1])
+    asked.set()
+    await until(lambda: bool(device.hellos))
+
+    assert device.hellos[0]["chats"][group.id] == 2
+    await stage.services.messaging.send_message(stage.anna, SendMessage(group.id, new_id(), "Слышно?"))
+    await stage.deliver(stage.held[-1])
+    assert device.heard[-1]["text"] == "Слышно?"
 
 
 async def test_who_was_removed_unheard_learns_nothing_from_the_gap(stage: Stage) -> None:

@@ -11,6 +11,8 @@ class Cable:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._whole = True
+        # How long what is sent is on its way.
+        self.delay_s = 0.0
         self._transports: set[asyncio.WriteTransport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,19 +54,20 @@ class Cable:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
         try:
-            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
         finally:
             far_writer.close()
 
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    """Until one side is gone, and then the other side goes too."""
-    try:
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
-    finally:
-        target.close()
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        """Until one side is gone, and then the other side goes too."""
+        try:
+            while data := await source.read(65536):
+                if self.delay_s:
+                    await asyncio.sleep(self.delay_s)
+                target.write(data)
+                await target.drain()
+        finally:
+            target.close()
 
 
 @contextlib.asynccontextmanager

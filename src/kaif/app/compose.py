@@ -38,14 +38,18 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging.actions import MessageActions
+from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.search import Search
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
+from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.searching import NoSearch, SearchService
@@ -89,17 +93,24 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def messaging_service(database: Database, cache: Cache, auth: Auth) -> AsyncIterator[MessagingService]:
+async def messaging_services(
+    database: Database, cache: Cache, auth: Auth, clock: Clock = now_us
+) -> AsyncIterator[Services]:
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
-    sender = Sender(database, announcer, now_us)
+    sender = Sender(database, announcer, clock)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     await bus.start()
     try:
-        yield MessagingService(database, auth, announcer, sender, now_us)
+        chats = MessagingService(database, auth, announcer, sender, clock)
+        yield {
+            Messaging: chats,
+            History: HistoryService(database, chats, clock),
+            MessageActions: MessageActionsService(database, announcer, sender, clock),
+        }
     finally:
         await bus.close()
 
@@ -195,11 +206,11 @@ async def run_everything(
         database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        messaging_service(database, cache, auths[Auth]) as messaging,
+        messaging_services(database, cache, auths[Auth]) as messagings,
         search_service(settings, database) as search,
         edge(
             settings,
-            {**auths, Messaging: messaging, Search: search},
+            {**auths, **messagings, Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -254,9 +265,9 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        messaging_service(database, cache, auths.remote(Auth)) as messaging,
+        messaging_services(database, cache, auths.remote(Auth)) as services,
     ):
-        await _expose(settings, {Messaging: messaging}, stop, lambda: started(False))
+        await _expose(settings, services, stop, lambda: started(False))
 
 
 async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

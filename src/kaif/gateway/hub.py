@@ -85,9 +85,10 @@ class Hub:
         self._messaging, self._cache, self._presence = messaging, cache, presence
         self._rooms: dict[ChatId, Room] = {}
         self._readers: dict[UserId, set[Reader]] = {}
-        # While someone enters: how far chats without a room have come, and who left what.
+        # While someone enters: how far chats without a room have come, and who came to or left what.
         self._entering = 0
         self._passed: dict[ChatId, int] = {}
+        self._joined: set[tuple[ChatId, UserId]] = set()
         self._left: set[tuple[ChatId, UserId]] = set()
         self._background = Background()
 
@@ -140,6 +141,7 @@ class Hub:
             self._entering -= 1
             if not self._entering:
                 self._passed.clear()
+                self._joined.clear()
                 self._left.clear()
         newest = {room.chat_id: room.next_seq - 1 for room in reader.rooms}
         reader.greet(frames.encode(frames.Hello(reader.actor.user_id, newest, sorted(online))))
@@ -148,7 +150,9 @@ class Hub:
         user_id = reader.actor.user_id
         if reader not in self._readers.get(user_id, ()):
             return
+        # What was asked for may be older than the news that let someone in meanwhile.
         there = {standing.chat_id for standing in standings}
+        there |= {chat_id for chat_id, joined_id in self._joined if joined_id == user_id}
         for room in [room for room in reader.rooms if room.chat_id not in there]:
             self._leave(reader, room)
         for standing in standings:
@@ -206,6 +210,8 @@ class Hub:
         if self._entering:
             if room is None:
                 self._passed[chat_id] = delivery.first_seq + len(delivery.entries) - 1
+            self._joined.update((chat_id, user_id) for user_id in delivery.joined)
+            self._joined.difference_update((chat_id, user_id) for user_id in delivery.left)
             self._left.update((chat_id, user_id) for user_id in delivery.left)
         if room is not None:
             for user_id in delivery.left:
@@ -248,7 +254,7 @@ class Hub:
         reader = next(iter(room.readers))
         wanted = ListEntries(room.chat_id, after=room.next_seq - 1, limit=FILL_PAGE)
         try:
-            page = await self._messaging.list_entries(reader.actor, wanted)
+            page = await self._messaging.list_log(reader.actor, wanted)
         except NotFound:
             self._leave(reader, room)
             return 0
@@ -256,12 +262,17 @@ class Hub:
             return RETRY_S
         if not page.entries:
             return RETRY_S
+        missing_seq = room.next_seq
         room.accept(page.entries[0].seq, [_encode(entry) for entry in page.entries])
-        return 0
+        # A page that does not continue what there is would be asked for again and again.
+        return 0 if room.next_seq > missing_seq else RETRY_S
 
     def _hear_signal(self, payload: bytes) -> None:
         signal = _signal.decode(payload)
-        if room := self._rooms.get(signal.chat_id):
+        if signal.user_id:
+            for reader in tuple(self._readers.get(signal.user_id, ())):
+                reader.write(frames.text_frame(signal.event))
+        elif room := self._rooms.get(signal.chat_id):
             room.write(frames.text_frame(signal.event))
 
     def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:

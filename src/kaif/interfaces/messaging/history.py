@@ -1,10 +1,9 @@
 """What messaging promises about taking one's history along: all of it, in a form that people or programs can read."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
-from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, Cursor, GivenChatId

@@ -8,7 +8,7 @@ from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Cha
 from kaif.interfaces.messaging.history import ExportHistory, HistoryPart, Membership, OwnMessagingData
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import history_store, model, store
+from kaif.services.messaging import history_store, store, viewing
 from kaif.services.messaging.history_pages import Pages, People, pages_of
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
@@ -47,7 +47,7 @@ class HistoryService:
         rows = await history_store.readable_entries_after(
             self._database, actor.user_id, chat_id, after, ENTRIES_MAX + 1
         )
-        entries = [model.entry_of(row) for row in rows[:ENTRIES_MAX]]
+        entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
         concerned = {user_id for entry in entries for user_id in (entry.sender_id, *entry.user_ids)}
         content += pages.entries(entries, await self._people(concerned), first=after == 0)
         if len(rows) > ENTRIES_MAX:
@@ -77,7 +77,7 @@ class HistoryService:
             chats += page.chats
             cursor = page.next_cursor
         roles = await history_store.roles_of(self._database, actor.user_id, [chat.id for chat in chats])
-        (person,) = await store.known_people(self._database, [actor.user_id]) or [None]
+        person = next(iter(await store.known_people(self._database, [actor.user_id])), None)
         return OwnMessagingData(
             exported_at=as_datetime(self._clock()),
             username=person.username if person else "",

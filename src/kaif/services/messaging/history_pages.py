@@ -49,8 +49,9 @@ class JsonPages:
     def entries(self, entries: Sequence[Entry], people: People, *, first: bool) -> str:
         lines = []
         for entry in entries:
-            author = people.get(entry.sender_id)
-            lines.append(_json({**msgspec.to_builtins(entry), "sender": author}).decode())
+            # What an action changed stands in its own place.
+            alone = msgspec.structs.replace(entry, message=None)
+            lines.append(_json({**msgspec.to_builtins(alone), "sender": people.get(entry.sender_id)}).decode())
         return ("" if first or not lines else ",") + ",".join(f"\n{line}" for line in lines)
 
     def end_chat(self) -> str:
@@ -59,6 +60,9 @@ class JsonPages:
     def end(self) -> str:
         return "\n]}\n"
 
+
+# What was done with messages shows in the messages.
+_ACTIONS = ("edited", "deleted", "reacted", "unreacted", "pinned", "unpinned")
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--in:#8881}
@@ -80,6 +84,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "answers": "Ответ на сообщение",
         "someone": "Участник",
         "other": "действие",
+        "deleted": "Сообщение удалено",
+        "edited": "изменено",
     },
     "en": {
         "title": "History of messages",
@@ -90,6 +96,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "answers": "In reply to message",
         "someone": "Member",
         "other": "action",
+        "deleted": "Message deleted",
+        "edited": "edited",
     },
 }
 
@@ -117,6 +125,8 @@ class HtmlPages:
         return "".join(self._entry(entry, people) for entry in entries)
 
     def _entry(self, entry: Entry, people: People) -> str:
+        if entry.hidden or entry.kind in _ACTIONS:
+            return ""
         author = self._name(entry.sender_id, people)
         at = f'<time datetime="{entry.at.isoformat()}">{entry.at:%Y-%m-%d %H:%M} UTC</time>'
         if entry.kind != "message":
@@ -125,9 +135,14 @@ class HtmlPages:
         if entry.reply_to:
             place = f"{entry.chat_id}-{entry.reply_to}"
             answer = f'<blockquote><a href="#{place}">{self._words["answers"]} {entry.reply_to}</a></blockquote>'
-        return (
-            f'<li id="{entry.chat_id}-{entry.seq}"><b>{author}</b> {at}{answer}<p>{escape(entry.text)}</p></li>\n'
-        )
+        return f'<li id="{entry.chat_id}-{entry.seq}"><b>{author}</b> {at}{answer}<p>{self._text(entry)}</p></li>\n'
+
+    def _text(self, entry: Entry) -> str:
+        if entry.deleted:
+            return f"<i>{self._words['deleted']}</i>"
+        edited = f" <i>({self._words['edited']})</i>" if entry.edited_at else ""
+        reactions = " ".join(f"{escape(each.emoji)} {each.count}" for each in entry.reactions)
+        return f"{escape(entry.text)}{edited}{f'<br><small>{reactions}</small>' if reactions else ''}"
 
     def _deed(self, entry: Entry, people: People) -> str:
         whom = ", ".join(self._name(user_id, people) for user_id in entry.user_ids)

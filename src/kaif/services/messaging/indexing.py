@@ -27,6 +27,8 @@ log = logging.getLogger("kaif.messaging")
 CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
 FORM = "messages1"
+# Actions that leave their message's text as it is. Whatever else has a target may have changed it.
+LEAVING_TEXTS = ("reacted", "unreacted", "pinned", "unpinned")
 # One change of an index: some hundredths of a second of work.
 DOCUMENTS_MAX = 500
 LOGS_PAGE = 200
@@ -107,8 +109,8 @@ class Follower:
 
     async def _targets(self, chat_id: ChatId, page: Sequence[StoredEntry]) -> list[StoredEntry]:
         """What the page's entries have changed, as it is now."""
-        seqs = {found.searchable(row).target for row in page} - {0}
-        return await search_store.entries_at(self._database, chat_id, seqs) if seqs else []
+        seqs = {found.searchable(row).target for row in page if row.kind not in LEAVING_TEXTS} - {0}
+        return await store.entries_at(self._database, chat_id, seqs) if seqs else []
 
     async def _make(self, change: "Change") -> None:
         if change.size:

@@ -1,6 +1,6 @@
 """The questions of search: what indexes there are and how far they are, and what of their answers somebody may read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -80,18 +80,6 @@ async def mark(tx: Transaction, name: str, marks: Mapping[ChatId, int]) -> None:
     )
 
 
-async def entries_at(reads: Reads, chat_id: ChatId, seqs: Iterable[int]) -> list[StoredEntry]:
-    return await reads.fetch(
-        StoredEntry,
-        """
-        SELECT chat_id, seq, kind, sender_id, at_us, messages, ref, body FROM messaging_entries
-        WHERE chat_id = :chat_id AND seq IN :seqs
-        """,
-        chat_id=chat_id,
-        seqs=list(seqs),
-    )
-
-
 # People
 
 
@@ -110,23 +98,22 @@ async def newest_chats_of(reads: Reads, user_id: UserId, limit: int) -> list[Cha
 
 
 async def readable_entries(
-    database: Database, user_id: UserId, places: Mapping[ChatId, Sequence[int]]
+    database: Database, user_id: UserId, chat_id: ChatId, seqs: Sequence[int]
 ) -> list[StoredEntry]:
-    """Those of the entries that the person may read, as they are at this moment.
+    """Those of the entries that the person may read, as they are now, but for what they have deleted for themselves.
 
     This, and never an index, decides what a search shows.
     """
-    found: list[StoredEntry] = []
-    for chat_id, seqs in places.items():
-        found += await database.fetch(
-            StoredEntry,
-            """
-            SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.messages, e.ref, e.body
-            FROM messaging_members m JOIN messaging_entries e ON e.chat_id = m.chat_id
-            WHERE m.chat_id = :chat_id AND m.user_id = :user_id AND e.seq IN :seqs
-            """,
-            chat_id=chat_id,
-            user_id=user_id,
-            seqs=list(seqs),
-        )
-    return found
+    return await database.fetch(
+        StoredEntry,
+        """
+        SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.messages, e.ref, e.body
+        FROM messaging_members m JOIN messaging_entries e ON e.chat_id = m.chat_id
+        WHERE m.chat_id = :chat_id AND m.user_id = :user_id AND e.seq IN :seqs
+          AND NOT EXISTS (SELECT 1 FROM messaging_hidden h
+            WHERE h.user_id = m.user_id AND h.chat_id = e.chat_id AND h.seq = e.seq)
+        """,
+        chat_id=chat_id,
+        user_id=user_id,
+        seqs=list(seqs),
+    )

@@ -12,7 +12,7 @@ from kaif.interfaces.messaging.search import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
-from kaif.services.messaging import found, model, search_store, store
+from kaif.services.messaging import found, search_store, store, viewing
 from kaif.services.messaging.indexing import Indexer
 
 # Whoever is in more chats searches those in which something was said last.
@@ -50,13 +50,14 @@ class SearchService:
         for chat_id, seq in map(found.place_of, hits):
             places.setdefault(chat_id, []).append(seq)
         messages = {}
-        for row in await search_store.readable_entries(self._database, user_id, places):
-            body = found.searchable(row)
-            # Edited since it was indexed, it may say something else by now.
-            marks = self._indexer.index.marked(words, body.text)
-            if marks is not None and found.document_of(row) is not None:
-                id = found.document_id(row.chat_id, row.seq)
-                messages[id] = FoundMessage(model.entry_of(row), found.fragment_of(body.text, marks))
+        for chat_id, seqs in places.items():
+            rows = await search_store.readable_entries(self._database, user_id, chat_id, seqs)
+            for entry in await viewing.shown_to(self._database, user_id, chat_id, rows):
+                # Edited since it was indexed, it may say something else by now, or nothing.
+                marks = self._indexer.index.marked(words, entry.text)
+                if marks is not None and entry.text and not entry.deleted:
+                    id = found.document_id(chat_id, entry.seq)
+                    messages[id] = FoundMessage(entry, found.fragment_of(entry.text, marks))
         return messages
 
 

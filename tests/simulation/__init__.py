@@ -1,0 +1,10 @@
+"""The promise of messaging under a clock, a network and crashes that a seed decides.
+
+In one process, without connections or threads, our own code runs: the messaging service on SQLite, gateways' hubs,
+outboxes and sockets, and the client. What stands between them is simulated: the wires between clients and gateways,
+calls between gateways and messaging, the news of the cache, the disk's answer to a commit, and time itself.
+
+    python -m tests.simulation --seeds 10000
+
+A seed that fails is run again by `--seed N --verbose`, and does the same again.
+"""

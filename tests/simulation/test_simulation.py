@@ -1,0 +1,54 @@
+"""The promise under many seeds; and that a broken one is noticed."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.simulation.faults import FAULTS
+from tests.simulation.world import Broken, prepared, simulate
+
+SEEDS = 250
+# Each fault is noticed in every second to tenth.
+SEEDS_FOR_A_FAULT = 60
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Everything that breaks here breaks on purpose."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_under_many_seeds() -> None:
+    with prepared() as folder:
+        for seed in range(SEEDS):
+            try:
+                simulate(seed, folder)
+            except Broken as broken:
+                pytest.fail(f"seed {seed}: {broken}", pytrace=False)
+
+
+def test_a_seed_does_the_same_again() -> None:
+    with prepared() as folder:
+        for seed in range(10):
+            assert simulate(seed, folder).digest == simulate(seed, folder).digest, seed
+
+
+def test_a_seed_does_the_same_in_another_process() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", "2"]
+    run = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+
+    with prepared() as folder:
+        assert simulate(2, folder).digest[:16] in run.stdout
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_noticed(fault: str) -> None:
+    parts = FAULTS[fault]
+    with prepared(parts) as folder, pytest.raises(Broken):
+        for seed in range(SEEDS_FOR_A_FAULT):
+            simulate(seed, folder, parts)
