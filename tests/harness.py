@@ -37,6 +37,7 @@ from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
+from kaif.interfaces.messaging.history import History
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -581,6 +582,7 @@ class Services(NamedTuple):
     accounts: Accounts
     api_keys: ApiKeys
     actions: MessageActions
+    history: History
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -624,4 +626,5 @@ async def wired_services(
             auths[Accounts],
             auths[ApiKeys],
             messagings[MessageActions],
+            messagings[History],
         )

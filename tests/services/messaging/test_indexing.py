@@ -14,8 +14,9 @@ from tests.waiting import eventually, until
 from kaif.app.compose import FOLLOWING
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.index import Document, Index, Wanted, open_indexes
-from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.appended import EntriesAppended, Range
+from kaif.interfaces.messaging import Entry
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
+from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.interfaces.messaging.search import Search, SearchUnavailable
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import now_us
@@ -24,23 +25,12 @@ from kaif.services.messaging import search_store
 from kaif.services.messaging.indexing import Follower, new_name
 
 
-async def change(services: Services, chat_id: ChatId, target: int, body: str) -> None:
-    """What editing and deleting do: change the row of the message, and append an entry that names it."""
-    async with services.database.transaction() as tx:
-        await tx.execute(
-            "UPDATE messaging_entries SET body = :body WHERE chat_id = :chat_id AND seq = :seq",
-            body=body,
-            chat_id=chat_id,
-            seq=target,
-        )
-        rows: list[tuple[int]] = await tx.fetch(
-            tuple, "UPDATE messaging_chats SET seq = seq + 1 WHERE id = :id RETURNING seq", id=chat_id
-        )
-        seq = rows[0][0]
-        columns = ("chat_id", "seq", "kind", "sender_id", "at_us", "messages", "ref", "body")
-        row = (chat_id, seq, "edited", "a1", now_us(), 1, None, f'{{"target":{target}}}')
-        await tx.insert("messaging_entries", columns, [row])
-        await tx.publish(EntriesAppended(ranges=[Range(chat_id, seq, seq)]))
+async def edit(services: Services, actor: Actor, entry: Entry, text: str) -> None:
+    await services.actions.edit_message(actor, EditMessage(entry.chat_id, entry.seq, text))
+
+
+async def delete(services: Services, actor: Actor, entry: Entry, *, for_everyone: bool) -> None:
+    await services.actions.delete_messages(actor, DeleteMessages(entry.chat_id, [entry.seq], for_everyone))
 
 
 async def test_an_edited_message_is_found_by_what_it_says_now(services: Services, tmp_path: Path) -> None:
@@ -50,7 +40,7 @@ async def test_an_edited_message_is_found_by_what_it_says_now(services: Services
         entry = await say(services, anna, chat_id, "встреча в среду")
         await finds(search, boris, "среда", "встреча в среду")
 
-        await change(services, chat_id, entry.seq, '{"text":"встреча в пятницу"}')
+        await edit(services, anna, entry, "встреча в пятницу")
 
         # The log decides: not even for the moment until the index has heard of it.
         assert await found(search, boris, "среда") == []
@@ -64,10 +54,23 @@ async def test_a_deleted_message_is_not_found_from_that_moment_on(services: Serv
         entry = await say(services, anna, chat_id, "не то окно")
         await finds(search, boris, "окно", "не то окно")
 
-        await change(services, chat_id, entry.seq, '{"deleted":true}')
+        await delete(services, anna, entry, for_everyone=True)
 
         assert await found(search, boris, "окно") == []
         assert await found(search, boris, sender_id=anna.user_id) == []
+
+
+async def test_what_somebody_deleted_for_themselves_others_find_still(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with searching(tmp_path, services) as search:
+        entry = await say(services, anna, chat_id, "не то окно")
+        await finds(search, boris, "окно", "не то окно")
+
+        await delete(services, boris, entry, for_everyone=False)
+
+        assert await found(search, boris, "окно") == []
+        assert await found(search, anna, "окно") == ["не то окно"]
 
 
 async def test_what_is_deleted_leaves_the_index_itself(embedded: Services, tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ async def test_what_is_deleted_leaves_the_index_itself(embedded: Services, tmp_p
     follower.hear([chat_id])
     await eventually(lambda: _holds(index, "окно"))
 
-    await change(embedded, chat_id, entry.seq, '{"deleted":true}')
+    await delete(embedded, anna, entry, for_everyone=True)
     follower.hear([chat_id])
 
     await eventually(lambda: _lacks(index, "окно"), timeout_s=2)
