@@ -54,6 +54,6 @@ class History(Protocol):
         ...
 
     @repeatable
-    async def export_own_data(self, actor: Actor, request: Nothing) -> OwnMessagingData:
+    async def export_own_messaging_data(self, actor: Actor, request: Nothing) -> OwnMessagingData:
         """What is held about the actor."""
         ...

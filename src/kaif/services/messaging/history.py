@@ -69,7 +69,7 @@ class HistoryService:
     async def _people(self, ids: set[UserId]) -> People:
         return {person.id: person for person in await store.known_people(self._database, sorted(ids))}
 
-    async def export_own_data(self, actor: Actor, request: Nothing) -> OwnMessagingData:
+    async def export_own_messaging_data(self, actor: Actor, request: Nothing) -> OwnMessagingData:
         chats: list[Chat] = []
         cursor: str | None = ""
         while cursor is not None:

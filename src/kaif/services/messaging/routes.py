@@ -31,7 +31,7 @@ SEARCH_ROUTES = [
 
 HISTORY_ROUTES = [
     get("/v1/messaging/history", History.export_history, limit=EXPORT, scope=READ_SCOPE),
-    get("/v1/messaging/own-data", History.export_own_data, limit=OWN_DATA),
+    get("/v1/messaging/own-data", History.export_own_messaging_data, limit=OWN_DATA),
 ]
 
 _CHAT = "/v1/messaging/chats/{chat_id}"
