@@ -43,6 +43,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
     const values = {
       n: 3,
       name: 'Лена',
+      emoji: '👍',
       title: 'Причал',
       people: 'Лена',
       host: 'ozero.club',
@@ -60,6 +61,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       username: 'lena',
       what: 'имя и почту',
       ending: 'aB3d',
+      emoji: '👍',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))
