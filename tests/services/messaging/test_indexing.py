@@ -145,21 +145,23 @@ async def test_an_event_that_was_lost_after_it_was_heard_leaves_nothing_behind(
 
 
 class DyingIndex:
-    """Does its work, and the process is gone before anybody can take note of it."""
+    """The process is gone before its work is done, or before anybody can take note of it."""
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self.deaths = 3
+    def __init__(self, index: Index, deaths: list[str]) -> None:
+        self._index, self._deaths = index, deaths
 
     async def change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+        death = self._deaths.pop() if self._deaths else ""
+        if death == "before":
+            raise StorageFull
         await self._index.change(documents, removed)
-        if self.deaths:
-            self.deaths -= 1
+        if death == "after":
             raise StorageFull
 
 
-async def test_a_change_whose_mark_was_not_saved_is_repeated_and_found_once(
-    embedded: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("deaths", [["before"], ["after"], ["before", "after", "before"]])
+async def test_a_change_is_found_once_wherever_the_process_died(
+    embedded: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: list[str]
 ) -> None:
     monkeypatch.setattr("kaif.services.messaging.indexing.RETRY_S", 0.01)
     anna, boris = await embedded.newcomers("anna", "boris")
@@ -168,7 +170,7 @@ async def test_a_change_whose_mark_was_not_saved_is_repeated_and_found_once(
         await say(embedded, anna, chat_id, f"эхо {number}")
     indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
     index = await indexes.open("one")
-    follower = Follower(embedded.database, "one", DyingIndex(index))  # type: ignore[arg-type]
+    follower = Follower(embedded.database, "one", DyingIndex(index, deaths))  # type: ignore[arg-type]
     task = asyncio.ensure_future(follower.run())
     await follower.complete.wait()
     task.cancel()

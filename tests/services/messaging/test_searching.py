@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.harness import Services
@@ -11,9 +12,11 @@ from tests.services.messaging.chats import direct, group, log_of, say
 from tests.services.messaging.searches import finds, found, found_messages, page_of, searching
 from tests.waiting import eventually
 
+from kaif.engines.index import Hit, Wanted
 from kaif.interfaces.messaging import AddMembers, BadCursor, ChatId, ChatNotFound, RemoveMember
 from kaif.interfaces.messaging.search import NothingToFind, Piece, Search
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.searching import SearchService
 
 
 @pytest.fixture
@@ -213,3 +216,37 @@ async def test_no_word_is_a_command(embedded: Services, tmp_path: Path, words: s
 
         if any(letter.isalnum() for letter in words):
             assert await found(search, anna, words) == []
+
+
+class LyingIndex:
+    """Proposes everything to everybody, in whatever words."""
+
+    def __init__(self, hits: list[Hit]) -> None:
+        self._hits = hits
+
+    async def search(self, wanted: Wanted) -> list[Hit]:
+        return self._hits[wanted.offset :][: wanted.limit]
+
+    def has_words(self, text: str) -> bool:
+        return True
+
+    def marked(self, words: str, text: str) -> list[tuple[int, int]] | None:
+        return []
+
+
+class Lying(NamedTuple):
+    index: LyingIndex
+    is_complete: bool = True
+
+
+async def test_whatever_an_index_proposes_nobody_reads_what_is_not_theirs(services: Services) -> None:
+    anna, boris, eve = await services.newcomers("anna", "boris", "eve")
+    secret, own = await direct(services, anna, boris), await direct(services, eve, anna)
+    for chat_id in (secret, own):
+        await say(services, anna, chat_id, "видно не всем")
+    hits = [Hit(f"{chat_id}-{seq}", 1) for chat_id in (secret, own, new_id()) for seq in range(1, 4)]
+    search = SearchService(services.database, Lying(LyingIndex(hits)))  # type: ignore[arg-type]
+
+    page = await page_of(search, eve, "видно", order="best")
+
+    assert [message.entry.chat_id for message in page.messages] == [own]

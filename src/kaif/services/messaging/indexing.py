@@ -29,8 +29,10 @@ CONSUMER = "messaging.index"
 FORM = "messages1"
 # Actions that leave their message's text as it is. Whatever else has a target may have changed it.
 LEAVING_TEXTS = ("reacted", "unreacted", "pinned", "unpinned")
-# One change of an index: some hundredths of a second of work.
-DOCUMENTS_MAX = 500
+# What is read of a log at once, inline on an embedded database.
+ENTRIES_PAGE = 500
+# One change of an index. Each is a commit of its own, which is most of the work when everything is indexed anew.
+DOCUMENTS_MAX = 2000
 LOGS_PAGE = 200
 # How long a change waits for company: a commit of the index takes about as long.
 GATHER_S = 0.1
@@ -96,7 +98,7 @@ class Follower:
         for each in logs:
             at = each.indexed_seq
             while at < each.seq:
-                page = await store.entries_after(self._database, each.chat_id, at, DOCUMENTS_MAX)
+                page = await store.entries_after(self._database, each.chat_id, at, ENTRIES_PAGE)
                 if not page:
                     break
                 at = page[-1].seq
