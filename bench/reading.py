@@ -130,7 +130,7 @@ async def searches(
     """One or two words, frequent and rare, whole and begun, in all of one's chats."""
     started = time.perf_counter()
     async with compose.search_service(settings, database) as search:
-        while not (await search.search_messages(Actor(ME), SearchMessages(words[0]))).complete:
+        while not (await search.search_messages(Actor(ME), SearchMessages(words[0]))).complete:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         indexed_s = time.perf_counter() - started
         ranks = [min(len(words) - 1, int(choose.paretovariate(0.5))) for _ in range(10_000)]

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from tests.harness import Services
@@ -234,9 +233,11 @@ class LyingIndex:
         return []
 
 
-class Lying(NamedTuple):
-    index: LyingIndex
-    is_complete: bool = True
+class Lying:
+    is_complete = True
+
+    def __init__(self, hits: list[Hit]) -> None:
+        self.index = LyingIndex(hits)
 
 
 async def test_whatever_an_index_proposes_nobody_reads_what_is_not_theirs(services: Services) -> None:
@@ -245,7 +246,7 @@ async def test_whatever_an_index_proposes_nobody_reads_what_is_not_theirs(servic
     for chat_id in (secret, own):
         await say(services, anna, chat_id, "видно не всем")
     hits = [Hit(f"{chat_id}-{seq}", 1) for chat_id in (secret, own, new_id()) for seq in range(1, 4)]
-    search = SearchService(services.database, Lying(LyingIndex(hits)))  # type: ignore[arg-type]
+    search = SearchService(services.database, Lying(hits))  # type: ignore[arg-type]
 
     page = await page_of(search, eve, "видно", order="best")
 
