@@ -1,11 +1,15 @@
 """Looking for what was said, in all chats and in one, and going to where it stands."""
 
+import asyncio
+from pathlib import Path
+
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from tests.harness import Person
+from tests.harness import Person, people, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place
 from tests.journeys.test_first_chat import GRAVE
+from tests.waiting import eventually
 
 
 async def talk(place: Place) -> None:
@@ -75,3 +79,34 @@ async def assert_accessible(window: Window) -> None:
     results = await Axe().run(window.page)
     violations = [v for v in results.response["violations"] if v["impact"] in GRAVE]
     assert not violations, violations
+
+
+async def test_what_was_acknowledged_before_a_kill_is_found_afterwards(tmp_path: Path) -> None:
+    """Wherever the process was with its index when it died."""
+    async with running_server(tmp_path) as server, people(server, "anna", "boris") as (anna, boris):
+        chat_id = await anna.direct_chat(boris)
+        said: set[str] = set()
+
+        async def say(text: str) -> None:
+            await anna.post_message(chat_id, text)
+            said.add(text)
+
+        for number in range(4):
+            sends = [asyncio.create_task(say(f"волна {number} гребень {each}")) for each in range(60)]
+            await asyncio.wait(sends, timeout=0.1 + 0.1 * number)
+            server.kill()
+            await asyncio.wait(sends)
+            for send in sends:
+                send.exception()
+            await server.restart()
+
+        async def all_found() -> bool:
+            found, cursor = set[str](), ""
+            while cursor is not None:
+                page = await boris.post("/v1/messaging/search", words="волна гребень", limit=50, cursor=cursor)
+                found |= {message["entry"]["text"] for message in page["messages"]}
+                cursor = page["next_cursor"]
+            return found >= said
+
+        assert said
+        await eventually(all_found)
