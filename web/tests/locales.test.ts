@@ -44,6 +44,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       n: 3,
       name: 'Лена',
       emoji: '👍',
+      text: 'Привет',
       title: 'Причал',
       people: 'Лена',
       host: 'ozero.club',
