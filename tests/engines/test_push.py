@@ -208,6 +208,15 @@ async def test_keys_that_are_none_are_refused(push: WebPush, public_key: bytes, 
         await push.send(Subscription("http://localhost:1/x", public_key, auth), b"hi", ttl_s=60)
 
 
+async def test_nobody_is_sent_elsewhere(service: PushService, push: WebPush) -> None:
+    service.answer, service.more_headers = "307 Temporary Redirect", f"location: {service.origin}/within\r\n"
+
+    with pytest.raises(Refused):
+        await push.send(service.subscription, b"hi", ttl_s=60)
+
+    assert service.messages == [b"hi"]
+
+
 async def test_a_push_service_that_is_away_is_unreachable(service: PushService, push: WebPush) -> None:
     nowhere = Subscription("http://localhost:1/x", service.subscription.public_key, service.auth)
 

@@ -93,7 +93,8 @@ async def test_what_was_acknowledged_before_a_kill_is_found_afterwards(tmp_path:
 
         for number in range(4):
             sends = [asyncio.create_task(say(f"волна {number} гребень {each}")) for each in range(60)]
-            await asyncio.wait(sends, timeout=0.1 + 0.1 * number)
+            await asyncio.wait(sends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0.1 * number)
             server.kill()
             await asyncio.wait(sends)
             for send in sends:
