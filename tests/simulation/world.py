@@ -90,6 +90,7 @@ class MessagingHost:
         self.database = world.parts.database(str(world.path))
         self.cache = world.news.end(self.process)
         announcer = Announcer(self.cache)
+        announcer.start()
         sender = world.parts.sender(self.database, announcer, world.clock)
         self.service = MessagingService(self.database, cast(Auth, None), announcer, sender, world.clock)
 

@@ -95,9 +95,11 @@ async def messaging_service(database: Database, cache: Cache, auth: Auth) -> Asy
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     await bus.start()
+    announcer.start()
     try:
         yield MessagingService(database, auth, announcer, sender, now_us)
     finally:
+        await announcer.close()
         await bus.close()
 
 
