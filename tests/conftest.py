@@ -1,11 +1,13 @@
 """Real servers for the tests that need them. A missing one is a failure with the command that mends it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from tests.disks import SmallDisk, mounted_small_disk
+from tests.migrated import migrate_all
 from tests.servers import MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
@@ -26,11 +28,44 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A test that asks for it runs on each database engine."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path / 'kaif.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """As the one above, with every table: most of a test's time would go into their making."""
+    return str(request.getfixturevalue(f"migrated_{request.param}_url"))
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("migrated") / "kaif.db"
+    migrate_all(f"sqlite:{file}")
+    return file
+
+
+@pytest.fixture
+def migrated_sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    return f"sqlite:{shutil.copy(migrated_file, tmp_path)}"
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_server: PostgresServer) -> str:
+    """Its name."""
+    url = postgres_server.create_database()
+    migrate_all(url)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: PostgresServer, migrated_database: str) -> Iterator[str]:
+    url = postgres_server.create_database(migrated_database)
+    yield url
+    postgres_server.drop_database(url)
 
 
 @pytest.fixture(scope="session")

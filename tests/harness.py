@@ -36,6 +36,7 @@ from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging.actions import MessageActions
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -577,6 +578,7 @@ class Services(NamedTuple):
     passkeys: Passkeys
     accounts: Accounts
     api_keys: ApiKeys
+    actions: MessageActions
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -605,7 +607,7 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_service(database, cache, auths[Auth]) as messaging,
+        compose.messaging_services(database, cache, auths[Auth], clock) as messagings,
     ):
         yield Services(
             database,
@@ -614,9 +616,10 @@ async def wired_services(
             auths[SecondFactors],
             auths[Roles],
             auths[Audit],
-            messaging,
+            messagings[Messaging],
             auths[Sessions],
             auths[Passkeys],
             auths[Accounts],
             auths[ApiKeys],
+            messagings[MessageActions],
         )

@@ -1,5 +1,6 @@
 """Private PostgreSQL and Redis servers for the tests: real ones, on loopback, gone when the run ends."""
 
+import asyncio
 import ctypes
 import os
 import pwd
@@ -10,8 +11,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 INSTALL = "Run: apt-get install -y postgresql redis-server chromium"
 
@@ -100,24 +104,33 @@ class Server:
 class PostgresServer(Server):
     def __init__(self) -> None:
         super().__init__("postgres", _find_postgres())
+        self._thread = ThreadPoolExecutor(1, "postgres")
         self._databases = 0
         self._run(
             "initdb", "--username=kaif", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "data"
         )
         self.start()
 
-    def create_database(self) -> str:
-        """The URL of a fresh one."""
+    def create_database(self, template: str = "template0") -> str:
+        """The URL of a fresh one, or of a copy."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"postgresql://kaif@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, url: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
     def execute(self, sql: str) -> None:
-        self._run("psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--command", sql, self._url("postgres"))
+        # In a thread, for the caller may run in a loop; not by psql, for a fork of a large process takes its time.
+        self._thread.submit(asyncio.run, self._execute(sql)).result()
+
+    async def _execute(self, sql: str) -> None:
+        connection = await asyncpg.connect(self._url("postgres"))
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
 
     def _url(self, database: str) -> str:
         return f"postgresql://kaif@127.0.0.1:{self.port}/{database}"

@@ -40,13 +40,14 @@ class SoftKey:
         self.cross_origin = False
         self.counts, self.count = counts, 0
         self.user_handle = ""
+        self.aaguid = bytes(16)
         self.format: tuple[str, dict[str, Any]] = ("none", {})
         self._key = ec.generate_private_key(ec.SECP256R1())
 
     def create(self, options: CreationOptions) -> NewCredential:
         """As navigator.credentials.create does."""
         self.user_handle = options.user.id
-        data = self._data(self.flags | ATTESTED) + bytes(16) + len(self.id).to_bytes(2, "big") + self.id
+        data = self._data(self.flags | ATTESTED) + self.aaguid + len(self.id).to_bytes(2, "big") + self.id
         fmt, statement = self.format
         data += cbor2.dumps(self._public_key())
         client_data = self._client_data("webauthn.create", options.challenge)

@@ -12,9 +12,9 @@ OUTBOX = Path(databases.__file__).parent / "migrations"
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(empty_database_url: str) -> AsyncIterator[Database]:
     """With the tables of the outbox."""
-    database = await open_database(database_url)
+    database = await open_database(empty_database_url)
     await database.migrate("outbox", OUTBOX)
     yield database
     await database.close()

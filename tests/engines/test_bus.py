@@ -74,12 +74,12 @@ async def running(
 
 
 @pytest.fixture
-async def elsewhere(database: Database, database_url: str) -> AsyncIterator[Database]:
+async def elsewhere(database: Database, empty_database_url: str) -> AsyncIterator[Database]:
     """The database as another process sees it; an embedded one belongs to a single process."""
     if database.dialect == "sqlite":
         yield database
         return
-    other = await open_database(database_url)
+    other = await open_database(empty_database_url)
     yield other
     await other.close()
 

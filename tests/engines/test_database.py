@@ -37,9 +37,9 @@ async def notes(database: Database, tmp_path: Path) -> Database:
 
 
 @pytest.fixture
-async def elsewhere(notes: Database, database_url: str) -> AsyncIterator[Database]:
+async def elsewhere(notes: Database, empty_database_url: str) -> AsyncIterator[Database]:
     """Another process on the same data."""
-    other = await open_database(database_url)
+    other = await open_database(empty_database_url)
     yield other
     await other.close()
 

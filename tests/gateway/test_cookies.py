@@ -119,6 +119,21 @@ async def test_a_browser_refreshes_by_its_cookie(signed_in: Browser) -> None:
     assert (await signed_in.ask("GET", "/v1/auth/me")).status_code == 200
 
 
+async def test_a_browser_that_lost_the_answer_of_its_refresh_asks_again_by_its_attempt(signed_in: Browser) -> None:
+    attempt = {"attempt": "an-attempt-of-this-browser"}
+    before = dict(signed_in.cookies)
+    await signed_in.ask("POST", "/v1/auth/refresh", attempt)
+    after = dict(signed_in.cookies)
+    signed_in.cookies.update(before)
+
+    again = await signed_in.ask("POST", "/v1/auth/refresh", attempt)
+
+    assert again.status_code == 200
+    assert signed_in.cookies["__Host-kaif_refresh"] == after["__Host-kaif_refresh"]
+    signed_in.cookies.update(before)
+    assert (await signed_in.ask("POST", "/v1/auth/refresh", {})).json()["code"] == "session_ended"
+
+
 async def test_a_browser_refreshes_after_its_access_cookie_has_lapsed(signed_in: Browser) -> None:
     del signed_in.cookies["__Host-kaif_access"]
 

@@ -100,9 +100,9 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path, migrated_sqlite_url: str) -> AsyncIterator[Stage]:
     """Messaging announces on its cache; the hub listens to another, which the test plays."""
-    async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as services:
+    async with wired_services(tmp_path, migrated_sqlite_url) as services:
         cache = News()
         hub = Hub(services.messaging, cache, PresenceBoard(cache))
         await hub.start()

@@ -13,8 +13,10 @@ from kaif.interfaces.auth.roles import READ_AUDIT, Grant
 from kaif.kernel.tokens import TokenExpired
 
 
-async def test_news_of_an_earlier_change_that_comes_late_revives_no_token(tmp_path: Path) -> None:
-    async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as services:
+async def test_news_of_an_earlier_change_that_comes_late_revives_no_token(
+    tmp_path: Path, migrated_sqlite_url: str
+) -> None:
+    async with wired_services(tmp_path, migrated_sqlite_url) as services:
         owner, anna = actor_of(await set_up(services.auth)), await register(services.auth, "anna")
         identity = Identity(services.auth, services.cache)
         await identity.start()

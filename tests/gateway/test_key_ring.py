@@ -78,8 +78,8 @@ class Gate:
 
 
 @pytest.fixture
-async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
-    async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as services:
+async def gate(tmp_path: Path, migrated_sqlite_url: str) -> AsyncIterator[Gate]:
+    async with wired_services(tmp_path, migrated_sqlite_url) as services:
         identity = Identity(services.auth, services.cache)
         await identity.start()
         yield Gate(services, identity)

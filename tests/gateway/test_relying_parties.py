@@ -68,9 +68,9 @@ async def test_a_stock_client_signs_a_person_in(
 
 
 async def test_a_stock_client_signs_a_person_in_where_auth_is_another_process(
-    tmp_path: Path, postgres_url: str, redis_url: str
+    tmp_path: Path, migrated_postgres_url: str, redis_url: str
 ) -> None:
-    async with running_split(tmp_path, postgres_url, redis_url) as split:
+    async with running_split(tmp_path, migrated_postgres_url, redis_url) as split:
         owner = await Person(split.url, "owner").set_up(split.setup_code)
         settings = await settings_of(owner, owner, APPLICATIONS["confidential, basic"])
 

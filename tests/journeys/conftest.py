@@ -21,7 +21,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with running_server(tmp_path) as server:
             yield server
     else:
-        urls = request.getfixturevalue("postgres_url"), request.getfixturevalue("redis_url")
+        urls = request.getfixturevalue("migrated_postgres_url"), request.getfixturevalue("redis_url")
         async with running_split(tmp_path, *urls) as split:
             yield split
 

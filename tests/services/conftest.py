@@ -14,7 +14,7 @@ async def services(database_url: str, tmp_path: Path) -> AsyncIterator[Services]
 
 
 @pytest.fixture
-async def embedded(tmp_path: Path) -> AsyncIterator[Services]:
+async def embedded(tmp_path: Path, migrated_sqlite_url: str) -> AsyncIterator[Services]:
     """On SQLite alone, for what the database has no part in."""
-    async with wired_services(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as services:
+    async with wired_services(tmp_path, migrated_sqlite_url) as services:
         yield services

@@ -66,6 +66,7 @@ export const { p, navigate, route, isActive } = createRouter({
   '/': {
     '/': Chats,
     '/chat/:id': Chats,
+    '/chat/:id/:seq': Chats,
     '/settings': Settings,
     '/settings/security': Security,
     layout: Shell,

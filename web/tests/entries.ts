@@ -33,6 +33,7 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     members_count: 3,
     people: [],
     last_entry: message(10),
+    hidden: 0,
     ...fields,
   }
 }

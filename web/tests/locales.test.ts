@@ -43,6 +43,8 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
     const values = {
       n: 3,
       name: 'Лена',
+      emoji: '👍',
+      text: 'Привет',
       title: 'Причал',
       people: 'Лена',
       host: 'ozero.club',

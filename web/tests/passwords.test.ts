@@ -14,8 +14,11 @@ describe('the strength of a password', () => {
     ['Анна Ветрова 2026', 'obvious'],
     ['anna@example.org!', 'obvious'],
     ['КайфОзеро КайфОзеро', 'obvious'],
+    ['йцукенгшщзхъфывапр', 'obvious'],
+    ['zyxwvutsrqponmlk', 'obvious'],
+    ['1qaz2wsx3edc4rfv', 'obvious'],
     ['anna sleeps by the lake', 'strong'],
-    ['abcdeabcdfabcdeabcdfabcded', 'fair'],
+    ['xkvqpxkvqtxkvqpxkvqtxkvqpt', 'fair'],
   ])('of %j is %s', (password, strength) => {
     expect(strengthOf(password, ABOUT)).toBe(strength)
   })

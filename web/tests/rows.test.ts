@@ -72,3 +72,14 @@ test('a run ends with its author, with its day and after a long pause', () => {
   ]
   expect(rowsOf(entries).map(({ startsRun }) => startsRun)).toEqual([true, false, true, true])
 })
+
+test('actions on messages and what one has deleted for oneself have no row', () => {
+  const entries = [
+    message(1),
+    message(2, { kind: 'reacted' }),
+    message(3, { hidden: true }),
+    message(4, { kind: 'pinned' }),
+    message(5, { deleted: true }),
+  ]
+  expect(rowsOf(entries).map(({ key }) => key)).toEqual(['seq:1', 'seq:4', 'seq:5'])
+})

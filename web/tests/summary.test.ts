@@ -45,3 +45,10 @@ describe('an answer that was overtaken', () => {
     expect(merged(chat(), chat({ seq: 20, unread: 9 }))).toMatchObject({ seq: 20, unread: 9 })
   })
 })
+
+test('what is done with the newest message changes its line in the list and counts as nothing new', () => {
+  const state = { ...message(10, { text: 'новое', version: 11 }), type: 'entry' as const }
+  const entry = message(11, { kind: 'edited', target: 10, message: state })
+  const after = withEntry(chat({ unread: 2 }), entry, ME)!
+  expect([after.seq, after.unread, after.last_entry?.text]).toEqual([11, 2, 'новое'])
+})

@@ -12,6 +12,7 @@ from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.engines.mail import open_mail
+from kaif.engines.places import Places, open_places
 from kaif.engines.web import Web
 from kaif.engines.web.client import HttpxWeb
 from kaif.interfaces.auth import Auth
@@ -81,21 +82,23 @@ async def auth_services(
 ) -> AsyncIterator[Services]:
     await database.migrate("auth", MIGRATIONS)
     passwords, signer, web = Passwords(_breached_passwords(settings)), _signer(settings), HttpxWeb()
+    places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
     try:
         async with (
             _reacting(settings, database, signer, clock),
             anchoring(database, Anchors(settings.audit_anchors)),
         ):
-            people = _people(settings, database, cache, passwords, signer, audit, clock)
+            people = _people(settings, database, cache, passwords, signer, places, audit, clock)
             yield (
                 people
                 | _sign_in_services(settings, database, web, signer, audit, clock, people[Auth])
                 | _openid_provider(settings, database, signer, audit, clock)
-                | _operating(database, cache, audit, clock)
+                | _operating(database, cache, places, audit, clock)
             )
     finally:
         await web.close()
+        places.close()
         passwords.close()
 
 
@@ -105,13 +108,16 @@ def _people(
     cache: Cache,
     passwords: Passwords,
     signer: Signer,
+    places: Places,
     audit: AuditLog,
     clock: Clock,
 ) -> Services:
     """Their accounts, the ways in that are our own, and what they do with both."""
     captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
     admission = Admission(database, signer, clock)
-    accounts = AuthService(database, cache, passwords, signer, captcha, audit, admission, clock, settings.setup_code)
+    accounts = AuthService(
+        database, cache, passwords, signer, captcha, places, audit, admission, clock, settings.setup_code
+    )
     party, enter, open_session = relying_party_at(settings.public_url), accounts.enter, accounts.open_session
     assertions, proofs = Assertions(party, audit), WalletProofs(settings.public_url)
     return {
@@ -119,7 +125,7 @@ def _people(
         Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
         OwnData: OwnDataService(database, clock),
         Captchas: captcha,
-        Sessions: SessionsService(database, cache, audit, clock),
+        Sessions: SessionsService(database, cache, places, audit, clock),
         SecondFactors: SecondFactorsService(
             database, passwords, signer, assertions, proofs, audit, clock, open_session
         ),
@@ -174,11 +180,11 @@ def _openid_provider(settings: Settings, database: Database, signer: Signer, aud
     }
 
 
-def _operating(database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> Services:
+def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> Services:
     return {
         Roles: RolesService(database, cache, audit, clock),
         Audit: AuditService(database),
-        Directory: DirectoryService(database, cache, audit, clock),
+        Directory: DirectoryService(database, cache, places, audit, clock),
         ParkedEvents: ParkedEventsService(database, audit),
     }
 
@@ -205,6 +211,13 @@ def _breached_passwords(settings: Settings) -> BreachedPasswords | None:
         return BreachedPasswords(path) if path else None
     except (OSError, ValueError) as error:
         raise Misconfigured(f"KAIF_BREACHED_PASSWORDS: {path} is no list of breached passwords ({error}).") from error
+
+
+def _places(settings: Settings) -> Places:
+    try:
+        return open_places(settings.geoip)
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"KAIF_GEOIP: {settings.geoip} is no database of places ({error}).") from error
 
 
 def _signer(settings: Settings) -> Signer:

@@ -38,12 +38,14 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
+from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.sending import Sender
@@ -86,10 +88,12 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 
 @asynccontextmanager
-async def messaging_service(database: Database, cache: Cache, auth: Auth) -> AsyncIterator[MessagingService]:
+async def messaging_services(
+    database: Database, cache: Cache, auth: Auth, clock: Clock = now_us
+) -> AsyncIterator[Services]:
     await database.migrate("messaging", _migrations(messaging))
     announcer = Announcer(cache)
-    sender = Sender(database, announcer, now_us)
+    sender = Sender(database, announcer, clock)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
@@ -97,7 +101,10 @@ async def messaging_service(database: Database, cache: Cache, auth: Auth) -> Asy
     await bus.start()
     announcer.start()
     try:
-        yield MessagingService(database, auth, announcer, sender, now_us)
+        yield {
+            Messaging: MessagingService(database, auth, announcer, sender, clock),
+            MessageActions: MessageActionsService(database, announcer, sender, clock),
+        }
     finally:
         await announcer.close()
         await bus.close()
@@ -183,8 +190,8 @@ async def run_everything(
         database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        messaging_service(database, cache, auths[Auth]) as messaging,
-        edge(settings, {**auths, Messaging: messaging}, cache, await open_mail(settings.mail_url), access_log) as (
+        messaging_services(database, cache, auths[Auth]) as messagings,
+        edge(settings, {**auths, **messagings}, cache, await open_mail(settings.mail_url), access_log) as (
             gateway,
             sockets,
         ),
@@ -236,9 +243,9 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        messaging_service(database, cache, auths.remote(Auth)) as messaging,
+        messaging_services(database, cache, auths.remote(Auth)) as services,
     ):
-        await _expose(settings, {Messaging: messaging}, stop, lambda: started(False))
+        await _expose(settings, services, stop, lambda: started(False))
 
 
 async def _expose(settings: Settings, services: Services, stop: asyncio.Event, started: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from kaif.app.folder import is_private, running
 from kaif.app.settings import Settings
 from kaif.engines.cache import open_cache
 from kaif.engines.database import is_sound
+from kaif.engines.places import open_places
 from kaif.kernel.errors import KaifError
 
 FREE_BYTES_MIN = 500_000_000
@@ -34,6 +35,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _secrets(settings.data)
     yield _database(settings)
     yield asyncio.run(_cache(settings))
+    if settings.geoip:
+        yield _places(settings.geoip)
     yield _server(settings.data)
 
 
@@ -102,6 +105,16 @@ async def _cache(settings: Settings) -> Finding:
     except KaifError as error:
         return Finding("Cache", f"{kind}: {error}", "Start Redis, or check KAIF_CACHE_URL.")
     return Finding("Cache", kind)
+
+
+def _places(path: Path) -> Finding:
+    try:
+        places = open_places(path)
+    except (OSError, ValueError) as error:
+        return Finding("Places", f"{path}: {error}", "Put a database of MaxMind's format there, or unset KAIF_GEOIP.")
+    state = places.description
+    places.close()
+    return Finding("Places", state)
 
 
 def _server(data: Path) -> Finding:

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_url: str
     public_url_given: str
     breached_passwords: Path | None
+    geoip: Path | None
     captcha: bool
     setup_code: str
     limits_scale: float
@@ -63,6 +64,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         mail_url=_url(env, "KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}", "mailbox smtp smtps"),
         public_url_given=_origin(env, "KAIF_PUBLIC_URL"),
         breached_passwords=_file(env, "KAIF_BREACHED_PASSWORDS"),
+        geoip=_file(env, "KAIF_GEOIP"),
         captcha=_choice(env, "KAIF_CAPTCHA", ["off", "altcha"]) == "altcha",
         setup_code=env.get("KAIF_SETUP_CODE") or secrets.token_urlsafe(18),
         limits_scale=_number(env, "KAIF_LIMITS_SCALE", "1"),

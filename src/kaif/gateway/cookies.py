@@ -4,6 +4,8 @@ A page of ours says `Kaif-Session: cookie` with each request. Other sites can't 
 without our leave, their requests carry a foreign Origin, and SameSite=Strict keeps the cookies home.
 """
 
+import msgspec
+
 from kaif.gateway.answers import Headers, lines
 from kaif.interfaces.auth import Refresh, Tokens
 from kaif.kernel.errors import Forbidden
@@ -38,7 +40,7 @@ def require_own_origin(origin: bytes, host: bytes) -> None:
 def with_refresh_token(request: object, cookie: bytes) -> object:
     """A browser leaves the refresh token out of the body: it is in its cookie."""
     if isinstance(request, Refresh) and not request.refresh_token:
-        return Refresh(read(cookie, REFRESH).decode("latin-1"))
+        return msgspec.structs.replace(request, refresh_token=read(cookie, REFRESH).decode("latin-1"))
     return request
 
 

@@ -258,7 +258,7 @@ class Hub:
         reader = next(iter(room.readers))
         wanted = ListEntries(room.chat_id, after=room.next_seq - 1, limit=FILL_PAGE)
         try:
-            page = await self._messaging.list_entries(reader.actor, wanted)
+            page = await self._messaging.list_log(reader.actor, wanted)
         except NotFound:
             self._leave(reader, room)
             return 0
@@ -273,7 +273,10 @@ class Hub:
 
     def _hear_signal(self, payload: bytes) -> None:
         signal = _signal.decode(payload)
-        if room := self._rooms.get(signal.chat_id):
+        if signal.user_id:
+            for reader in tuple(self._readers.get(signal.user_id, ())):
+                reader.write(frames.text_frame(signal.event))
+        elif room := self._rooms.get(signal.chat_id):
             room.write(frames.text_frame(signal.event))
 
     def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:

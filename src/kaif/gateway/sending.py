@@ -43,7 +43,17 @@ class Outbox:
             sender.refuse(event.ref, Busy.code, Busy.detail, 1000)
             return
         self._senders.append(sender)
-        self._messages.append(Outgoing(sender.actor.user_id, event.chat_id, event.ref, event.text, event.reply_to))
+        self._messages.append(
+            Outgoing(
+                sender.actor.user_id,
+                event.chat_id,
+                event.ref,
+                event.text,
+                event.reply_to,
+                event.quote,
+                event.silent,
+            )
+        )
         if self._running is None:
             self._running = asyncio.get_running_loop().create_task(self._run())
 
@@ -63,7 +73,7 @@ class Outbox:
 
     def _fitting(self) -> int:
         """How many of the waiting messages make a batch."""
-        sizes = itertools.accumulate(len(message.text) for message in self._messages[:BATCH_MAX])
+        sizes = itertools.accumulate(len(message.text) + len(message.quote) for message in self._messages[:BATCH_MAX])
         return max(1, sum(1 for size in sizes if size <= BATCH_CHARS_MAX))
 
     def _refuse_all(self, senders: list[Sending], messages: list[Outgoing], error: Exception) -> None:

@@ -14,7 +14,7 @@ async def home(database_url: str, tmp_path: Path) -> AsyncIterator[Home]:
 
 
 @pytest.fixture
-async def embedded_home(tmp_path: Path) -> AsyncIterator[Home]:
+async def embedded_home(tmp_path: Path, migrated_sqlite_url: str) -> AsyncIterator[Home]:
     """On SQLite alone, for what the database has no part in."""
-    async with at_home(tmp_path, f"sqlite:{tmp_path / 'kaif.db'}") as home:
+    async with at_home(tmp_path, migrated_sqlite_url) as home:
         yield home

@@ -340,6 +340,8 @@ async def test_people_see_what_they_have_allowed_and_end_it(home: Home, party: P
     assert (await home.authorizations.list_allowed_applications(actor_of(anna), Nothing())).applications == []
     assert await step(party, anna, scope="openid") == "consent"
     assert [entry.details["application"] for entry in await audited(home, "application_access_ended")] == [party.id]
+    for action in ("application_allowed", "application_access_ended"):
+        assert [entry.details["name"] for entry in await audited(home, action)] == ["Wiki"]
     with pytest.raises(AccessNotFound):
         await home.authorizations.end_access(actor_of(anna), EndAccess(party.id))
 

@@ -14,6 +14,7 @@ from kaif.app.auth import auth_services
 from kaif.app.settings import Misconfigured, read_settings
 from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
 from kaif.kernel.errors import KaifError
+from kaif.services.auth import guessing
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.guessing import refuse_guessable
 from kaif.services.auth.passwords import Passwords, normalised
@@ -48,6 +49,47 @@ def test_common_passwords_are_breached_however_they_are_dressed(password: str) -
         refuse_guessable(password, ANNA)
 
     assert refused.value.details == {"path": "$.password"}
+
+
+FREQUENT = [
+    word
+    for line in Path(guessing.__file__).with_name("frequent_passwords.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+    for word in line.split()
+]
+
+
+@pytest.mark.asvs("6.2.4")
+def test_each_of_the_many_thousand_frequent_passwords_that_are_long_enough_is_refused() -> None:
+    long_enough = [word for word in FREQUENT if len(word) >= 8]
+
+    assert len(long_enough) > 3000 * 5
+    for password in long_enough:
+        for typed in (password, password.upper()):
+            with pytest.raises((PasswordBreached, PasswordTooObvious)):
+                refuse_guessable(typed, [], alone=False)
+    for password in (password for password in long_enough if len(password) >= 15):
+        with pytest.raises((PasswordBreached, PasswordTooObvious)):
+            refuse_guessable(password, [])
+
+
+@pytest.mark.asvs("6.2.4")
+@pytest.mark.parametrize(
+    "password",
+    ["trustno1", "TrustNo1!", "q1w2e3r4t5", "Steelers", "mailcreated5240", "polniypizdec0211", "ｓｔｅｅｌｅｒｓ",
+     "steelers-1998!!", "st33lers 12.12.98", "  STEELERS 2024  ", "corvette99999!", "!!!maverick1!?!"],
+)  # fmt: skip
+def test_a_frequent_password_is_breached_with_whatever_stands_around_it(password: str) -> None:
+    with pytest.raises(PasswordBreached):
+        refuse_guessable(normalised(password), [], alone=False)
+
+
+@pytest.mark.asvs("6.2.5")
+@pytest.mark.parametrize(
+    "password", ["steelers and cabbage", "guitar violin drum", "cabbage under snow", "8x steel doors"]
+)
+def test_frequent_words_among_others_are_taken(password: str) -> None:
+    refuse_guessable(password, [], alone=False)
 
 
 @pytest.mark.asvs("6.2.11")

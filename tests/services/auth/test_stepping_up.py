@@ -5,17 +5,24 @@ from pathlib import Path
 
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh, set_up
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, set_up
+from tests.services.auth.home import Home
 from tests.services.auth.second_factors import Time, guess, sign_in, step_up, turn_on
 
 from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword, DeleteAccount
+from kaif.interfaces.auth.audit import ListAudit
+from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.factors import (
     ConfirmTotp,
     InvalidCode,
     StepUpRequired,
     TooManyTries,
 )
+from kaif.interfaces.auth.roles import READ_AUDIT, DefineRole, DropRole, Grant
+from kaif.interfaces.auth.sessions import Restore, Suspend
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError
 
 MINUTE_S = 60
@@ -26,6 +33,19 @@ DANGEROUS: dict[str, Act] = {
     "confirming": lambda services, tokens: services.factors.confirm_totp(actor_of(tokens), ConfirmTotp("000000")),
     "removing": lambda services, tokens: services.factors.remove_totp(actor_of(tokens), Nothing()),
     "renewing": lambda services, tokens: services.factors.renew_recovery_codes(actor_of(tokens), Nothing()),
+}
+
+
+# By an operator, to somebody else's account or to what roles permit.
+OPERATORS: dict[str, Callable[[Home, Actor, UserId], Awaitable[object]]] = {
+    "suspending": lambda home, owner, other: home.sessions.suspend(owner, Suspend(other)),
+    "restoring": lambda home, owner, other: home.sessions.restore(owner, Restore(other)),
+    "granting": lambda home, owner, other: home.roles.grant_role(owner, Grant(other, "admin")),
+    "revoking": lambda home, owner, other: home.roles.revoke_role(owner, Grant(other, "clerk")),
+    "defining": lambda home, owner, _: home.roles.define_role(owner, DefineRole("clerk", [])),
+    "dropping": lambda home, owner, _: home.roles.drop_role(owner, DropRole("clerk")),
+    "a forced reset": lambda home, owner, other: home.directory.force_reset(owner, OfAccount(other)),
+    "taking factors": lambda home, owner, other: home.directory.take_second_factors(owner, OfAccount(other)),
 }
 
 
@@ -71,6 +91,25 @@ async def test_what_is_dangerous_wants_the_person_again_after_fifteen_minutes(
         await act(services, tokens)
 
     assert required.value.details == {"methods": ["password"]}
+
+
+@pytest.mark.asvs("7.5.3")
+@pytest.mark.parametrize("act", OPERATORS.values(), ids=OPERATORS)
+async def test_what_an_operator_does_to_others_wants_them_again_and_changes_nothing_before(
+    home: Home, act: Callable[[Home, Actor, UserId], Awaitable[object]]
+) -> None:
+    owner, boris = await home.owner_and("boris")
+    operator = actor_of(owner)
+    await home.roles.define_role(operator, DefineRole("clerk", [READ_AUDIT]))
+    await home.roles.grant_role(operator, Grant(boris.user.id, "clerk"))
+    home.now_us += (15 * MINUTE_S + 1) * SECOND_US
+    before = await home.audit.list_audit(AUDITOR, ListAudit())
+
+    with pytest.raises(StepUpRequired):
+        await act(home, operator, boris.user.id)
+
+    assert (await home.audit.list_audit(AUDITOR, ListAudit())).entries == before.entries
+    assert (await refresh(home.auth, boris)).user.roles == ["clerk"]
 
 
 async def test_within_fifteen_minutes_nobody_is_asked(services: Services, time: Time, tokens: Tokens) -> None:

@@ -3,6 +3,7 @@
 from tests.harness import Services
 
 from kaif.interfaces.messaging import Chat, ChatId, CreateChat, Entry, GetChat, ListEntries, SendMessage
+from kaif.interfaces.messaging.actions import OfMessage
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
 
@@ -17,9 +18,15 @@ async def group(services: Services, owner: Actor, *others: Actor, title: str = "
 
 
 async def say(
-    services: Services, actor: Actor, chat_id: ChatId, text: str = "Привет", ref: str = "", reply_to: int | None = None
+    services: Services,
+    actor: Actor,
+    chat_id: ChatId,
+    text: str = "Привет",
+    ref: str = "",
+    reply_to: int | None = None,
+    quote: str = "",
 ) -> Entry:
-    return await services.messaging.send_message(actor, SendMessage(chat_id, ref or new_id(), text, reply_to))
+    return await services.messaging.send_message(actor, SendMessage(chat_id, ref or new_id(), text, reply_to, quote))
 
 
 async def chat_of(services: Services, actor: Actor, chat_id: ChatId) -> Chat:
@@ -33,3 +40,8 @@ async def log_of(services: Services, actor: Actor, chat_id: ChatId) -> list[Entr
     while page := (await services.messaging.list_entries(actor, ListEntries(chat_id, len(entries), limit=200))).entries:
         entries += page
     return entries
+
+
+async def message_of(services: Services, actor: Actor, entry: Entry) -> Entry:
+    """As the actor sees it now."""
+    return await services.actions.get_message(actor, OfMessage(entry.chat_id, entry.seq))

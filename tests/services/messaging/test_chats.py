@@ -149,8 +149,11 @@ async def test_news_of_a_person_reaches_messaging_by_itself(services: Services) 
     await eventually(is_known)
 
 
-async def test_two_processes_make_a_direct_chat_once(postgres_url: str, tmp_path: Path) -> None:
-    async with wired_services(tmp_path, postgres_url) as one, wired_services(tmp_path, postgres_url) as two:
+async def test_two_processes_make_a_direct_chat_once(migrated_postgres_url: str, tmp_path: Path) -> None:
+    async with (
+        wired_services(tmp_path, migrated_postgres_url) as one,
+        wired_services(tmp_path, migrated_postgres_url) as two,
+    ):
         anna, boris = await one.newcomers("anna", "boris")
 
         made = await asyncio.gather(

@@ -17,12 +17,12 @@ VALUES (:id, 'group', 'Друзья', 'anna', :id, 1, 9, 3, 2, 2)
 """
 
 
-async def test_the_log_of_the_first_version_is_kept(database_url: str, tmp_path: Path) -> None:
+async def test_the_log_of_the_first_version_is_kept(empty_database_url: str, tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
     for path in MIGRATIONS.glob("0001_*"):
         shutil.copy(path, first)
-    database = await open_database(database_url)
+    database = await open_database(empty_database_url)
     await database.migrate("messaging", first)
     entries = [
         (chat, seq, kind, "anna", 10 - seq, max(seq - 1, 0), ref, '{"text":"Привет"}')

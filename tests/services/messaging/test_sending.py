@@ -98,10 +98,10 @@ async def test_five_hundred_sends_at_once_leave_no_gap_and_nothing_twice(service
         assert {places[entry.sender_id, chat, entry.ref].pop() for entry in log[1:]} == set(range(2, 122))
 
 
-async def test_two_processes_share_one_gapless_order(postgres_url: str, tmp_path: Path) -> None:
+async def test_two_processes_share_one_gapless_order(migrated_postgres_url: str, tmp_path: Path) -> None:
     async with (
-        wired_services(tmp_path / "one", postgres_url) as one,
-        wired_services(tmp_path / "two", postgres_url) as two,
+        wired_services(tmp_path / "one", migrated_postgres_url) as one,
+        wired_services(tmp_path / "two", migrated_postgres_url) as two,
     ):
         anna, boris = await one.newcomers("anna", "boris")
         chat_id = await direct(one, anna, boris)

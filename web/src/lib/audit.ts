@@ -18,6 +18,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   account_deleted: 'action.account_deleted',
   session_ended: 'action.session_ended',
   other_sessions_ended: 'action.other_sessions_ended',
+  sessions_displaced: 'action.sessions_displaced',
   account_suspended: 'action.account_suspended',
   account_restored: 'action.account_restored',
   role_defined: 'action.role_defined',
@@ -48,6 +49,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   wallet_linked: 'action.wallet_linked',
   api_key_used: 'action.api_key_used',
   api_key_revoked: 'action.api_key_revoked',
+  api_key_taken: 'action.api_key_taken',
   api_key_made: 'action.api_key_made',
   signing_keys_rotated: 'action.signing_keys_rotated',
   application_token_stolen: 'action.application_token_stolen',
@@ -128,7 +130,7 @@ interface Details {
 
 /** Some actions are told in another way when their details say more. */
 function variantOf({ action, subject_id, details }: Audited): string {
-  const { role, device, invitation, second_factor, passkey, wallet, provider } = details as Details
+  const { role, device, invitation, second_factor, passkey, wallet, provider, name } = details as Details
   if (action === 'account_created' && invitation) return '_invited'
   if (action === 'signed_in' && !device) return '_somewhere'
   if (action === 'sign_in_failed' && passkey) return '_passkey'
@@ -137,6 +139,8 @@ function variantOf({ action, subject_id, details }: Audited): string {
   if (action === 'sign_in_failed' && second_factor) return '_code'
   if (action === 'sign_in_failed' && !subject_id) return '_nobody'
   if (action === 'invitation_made' && role) return '_role'
+  // Entries of an earlier version name no application.
+  if (action.startsWith('application_') && action !== 'application_removed' && name) return '_named'
   return ''
 }
 

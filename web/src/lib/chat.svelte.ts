@@ -13,6 +13,8 @@ import {
   WINDOW_MAX,
 } from './log'
 import { Problem } from './problems'
+import { pinsOf } from './messages'
+import { withActions, withoutContent, withReaction, withState } from './states'
 import { withEntry } from './summary'
 import type { Chat, Entry, Unsent } from './types'
 
@@ -20,6 +22,10 @@ const PAGE = 50
 const PAGE_MAX = 200
 const TYPING_MS = 5000
 const FILL_AGAIN_MS = 2000
+/** How much is fetched on either side of a message that one goes to. */
+const AROUND = 40
+/** What may change a pinned message, or which ones there are. */
+const CHANGES_PINS = new Set<string>(['pinned', 'unpinned', 'edited', 'deleted'])
 
 export class ChatModel {
   readonly id: string
@@ -37,6 +43,10 @@ export class ChatModel {
   generation = $state(0)
   /** The read mark when the chat was opened: the divider stands after it. 0 shows none. */
   unreadAfter = $state(0)
+  /** The message to which the reader wants to go, once the window has it. */
+  aim = $state<number>()
+  /** Pinned messages, the last one pinned first; known once the chat has been opened. */
+  pins = $state.raw<readonly Entry[]>()
   typing = new SvelteMap<string, ReturnType<typeof setTimeout>>()
   /** The newest seq we have heard of, be its entry here or not. */
   newest = 0
@@ -65,8 +75,9 @@ export class ChatModel {
       else whole = false
       if (entry.kind === 'message') this.stopTyping(entry.sender_id)
     }
-    if (this.loaded && !this.detached) {
-      this.entries = append(this.entries, entries)
+    if (this.loaded) {
+      if (!this.detached) this.entries = append(this.entries, entries)
+      this.#hear(entries, false)
       void this.fill()
     }
     return whole
@@ -102,7 +113,10 @@ export class ChatModel {
     this.loadingOlder = true
     try {
       const older = await this.#fetch({ before: firstSeq(this.entries), limit: PAGE_MAX })
-      this.entries = prepend(this.entries, older)
+      const known = this.entries
+      this.entries = prepend(known, older)
+      // The page may be older than what has been heard meanwhile.
+      this.#hear(known, false)
       this.failed = false
     } catch {
       this.failed = true
@@ -116,10 +130,9 @@ export class ChatModel {
     if (!this.detached || this.loadingNewer) return
     this.loadingNewer = true
     try {
-      this.entries = append(
-        this.entries,
-        await this.#fetch({ after: lastSeq(this.entries), limit: PAGE_MAX }),
-      )
+      const newer = await this.#fetch({ after: lastSeq(this.entries), limit: PAGE_MAX })
+      this.entries = append(this.entries, newer)
+      this.#hear(newer, true)
       this.detached = lastSeq(this.entries) < this.newest
     } catch {
       // The next scroll asks again.
@@ -141,6 +154,71 @@ export class ChatModel {
       this.entries = dropNewest(this.entries, max)
       this.detached = true
     }
+  }
+
+  // ---- What is done with messages --------------------------------------
+
+  at(seq: number): Entry | undefined {
+    return this.entries[seq - firstSeq(this.entries)]
+  }
+
+  /** Messages take on what was done to them, be they in the window for long or since now. */
+  #hear(heard: readonly Entry[], personal: boolean): void {
+    this.entries = withActions(this.entries, heard, { me: this.#me, personal })
+    if (this.pins && heard.some(({ kind }) => CHANGES_PINS.has(kind))) void this.loadPins()
+  }
+
+  /** What the server answers about one message. */
+  know(state: Entry): void {
+    this.#change(state.seq, (known) => withState(known, state, { me: this.#me, personal: true }))
+  }
+
+  /** A reaction of one's own shows at once. */
+  react(seq: number, emoji: string, mine: boolean): void {
+    this.#change(seq, (known) => withReaction(known, emoji, mine))
+  }
+
+  /** Deleted for oneself, here or on another device; `hidden` counts all of them. */
+  hide(seqs: readonly number[], hidden: number): void {
+    for (const seq of seqs) this.#change(seq, withoutContent)
+    const last = this.summary.last_entry
+    const last_entry = last && seqs.includes(last.seq) ? withoutContent(last) : last
+    this.summary = { ...this.summary, hidden, last_entry }
+    if (this.pins) this.pins = this.pins.filter(({ seq }) => !seqs.includes(seq))
+  }
+
+  #change(seq: number, change: (known: Entry) => Entry): void {
+    const known = this.at(seq)
+    const changed = known && change(known)
+    if (changed && changed !== known)
+      this.entries = this.entries.map((entry) => (entry === known ? changed : entry))
+  }
+
+  async loadPins(): Promise<void> {
+    try {
+      this.pins = await pinsOf(this.id)
+    } catch {
+      this.pins ??= []
+    }
+  }
+
+  /** Make the window hold a message, wherever it stands, and send the reader there. */
+  async goTo(seq: number): Promise<void> {
+    if (!this.loaded || !this.at(seq)) await this.#loadAround(seq)
+    this.aim = seq
+  }
+
+  async #loadAround(seq: number): Promise<void> {
+    const [before, after] = await Promise.all([
+      this.#fetch({ before: seq + 1, limit: AROUND }),
+      this.#fetch({ after: seq, limit: AROUND }),
+    ])
+    this.entries = [...before, ...after]
+    this.newest = Math.max(this.newest, lastSeq(this.entries))
+    this.detached = lastSeq(this.entries) < this.newest
+    this.loaded = true
+    this.failed = false
+    this.generation += 1
   }
 
   rewind(summary: Chat): void {
@@ -213,6 +291,7 @@ export class ChatModel {
         if (this.newest - have > GAP_MAX) return await this.#loadNewest()
         const page = await this.#fetch({ after: have, limit: PAGE_MAX })
         this.entries = append(this.entries, page)
+        this.#hear(page, true)
         if (lastSeq(this.entries) === have) return
       }
     } catch (error) {

@@ -5,6 +5,7 @@ import { backoffMs } from './backoff'
 import { Cache } from './cache'
 import { ChatModel } from './chat.svelte'
 import { drafts } from './drafts.svelte'
+import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { Realtime } from './realtime.svelte'
@@ -155,6 +156,7 @@ export class Messenger {
     meet(fetched.people)
     let chat = this.chats.get(fetched.id)
     if (chat) {
+      if (chat.loaded && fetched.hidden !== chat.summary.hidden) void this.#forgetHidden(chat)
       chat.summary = merged(chat.summary, fetched)
       chat.newest = Math.max(chat.newest, fetched.seq)
     } else {
@@ -163,6 +165,12 @@ export class Messenger {
       this.chats.set(fetched.id, chat)
     }
     return chat
+  }
+
+  /** Another device has deleted messages for oneself meanwhile: what is here of the log may still hold them. */
+  async #forgetHidden(chat: ChatModel): Promise<void> {
+    chat.unload()
+    if (this.openId === chat.id) await chat.load()
   }
 
   async refreshChat(chatId: string): Promise<ChatModel> {
@@ -178,12 +186,15 @@ export class Messenger {
 
   // ---- Opening ---------------------------------------------------------
 
-  async open(chatId: string): Promise<void> {
+  /** With `seq` at that message. */
+  async open(chatId: string, seq?: number): Promise<void> {
     this.openId = chatId
     const chat = this.chats.get(chatId) ?? (await this.refreshChat(chatId))
     this.#evict(chatId)
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
-    if (chat.loaded) await chat.fill()
+    void chat.loadPins()
+    if (seq !== undefined) await chat.goTo(seq)
+    else if (chat.loaded) await chat.fill()
     else await chat.load()
     if (chat.summary.kind === 'group') void this.#meetMembers(chat)
   }
@@ -256,10 +267,29 @@ export class Messenger {
     return members
   }
 
+  // ---- What is done with messages --------------------------------------
+
+  /** It shows at once; should the server refuse, what it says counts. */
+  async react(chat: ChatModel, seq: number, emoji: string, mine: boolean): Promise<void> {
+    const entry = chat.at(seq)
+    if (!entry) return
+    chat.react(seq, emoji, mine)
+    try {
+      await react(entry, emoji, mine)
+    } catch (error) {
+      chat.react(seq, emoji, !mine)
+      throw error
+    }
+  }
+
+  async edit(chat: ChatModel, entry: Entry, text: string): Promise<void> {
+    chat.know(await edit(entry, text))
+  }
+
   // ---- Sending ---------------------------------------------------------
 
   /** The bubble is there at once; the message stays in the outbox until its own entry arrives. */
-  send(chatId: string, text: string, replyTo?: number): void {
+  send(chatId: string, text: string, how: { replyTo?: number; quote?: string; silent?: boolean } = {}): void {
     const message: Unsent = {
       chat_id: chatId,
       ref: newRef(),
@@ -267,7 +297,9 @@ export class Messenger {
       at: new Date().toISOString(),
       state: 'pending',
       refusals: 0,
-      ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+      ...(how.replyTo === undefined ? {} : { reply_to: how.replyTo }),
+      ...(how.quote ? { quote: how.quote } : {}),
+      ...(how.silent ? { silent: true } : {}),
     }
     this.#keep(message)
     this.#transmit([message])
@@ -352,6 +384,8 @@ export class Messenger {
       case 'typing':
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
+      case 'hidden':
+        return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
       case 'presence':
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
@@ -371,7 +405,13 @@ export class Messenger {
   }
 
   #strangers(entries: readonly Entry[]): string[] {
-    const ids = new Set(entries.flatMap((entry) => [entry.sender_id, ...(entry.user_ids ?? [])]))
+    const ids = new Set(
+      entries.flatMap((entry) => [
+        entry.sender_id,
+        ...(entry.user_ids ?? []),
+        ...(entry.forward ? [entry.forward.sender_id] : []),
+      ]),
+    )
     const strangers = [...ids].filter((id) => !knows(id) && !this.#asked.has(id)).slice(0, STRANGERS_MAX)
     for (const id of strangers) this.#asked.add(id)
     return strangers
@@ -453,6 +493,14 @@ export class Messenger {
   }
 }
 
-function sendEvent({ chat_id, ref, text, reply_to }: Unsent): ClientEvent {
-  return { type: 'send', chat_id, ref, text, ...(reply_to === undefined ? {} : { reply_to }) }
+function sendEvent({ chat_id, ref, text, reply_to, quote, silent }: Unsent): ClientEvent {
+  return {
+    type: 'send',
+    chat_id,
+    ref,
+    text,
+    ...(reply_to === undefined ? {} : { reply_to }),
+    ...(quote ? { quote } : {}),
+    ...(silent ? { silent } : {}),
+  }
 }

@@ -12,6 +12,21 @@ const STRONG_DISTINCT_MIN = 9
 const REPEATED_MAX = 8
 const OWN_LETTERS_MIN = 4
 const KNOWN_WORD_MIN = 3
+/** Of neighbouring characters, in a hundred: as the server's. */
+const NEIGHBOURS_PERCENT_MAX = 70
+const TRACKS = [
+  '12345678901234567890',
+  'qwertyuiop',
+  'asdfghjkl',
+  'zxcvbnm',
+  '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/',
+  'abcdefghijklmnopqrstuvwxyz',
+  'йцукенгшщзхъ',
+  'фывапролджэ',
+  'ячсмитьбю',
+  '1йфя2цыч3увс4кам5епи6нрт7гоь',
+  'абвгдежзийклмнопрстуфхцчшщъыьэюя',
+]
 const PRODUCT_WORDS = 'kaif ozero кайф озеро'
 
 export type Strength = 'none' | 'short' | 'obvious' | 'fair' | 'strong'
@@ -42,7 +57,19 @@ export function bytesOf(password: string): number {
 function isObvious(chars: string[], about: string[]): boolean {
   const period = periodOf(chars)
   const repeats = period < chars.length && period <= REPEATED_MAX
-  return repeats || new Set(chars).size < DISTINCT_MIN || isKnown(chars.join(''), about)
+  return (
+    repeats || new Set(chars).size < DISTINCT_MIN || followsATrack(chars) || isKnown(chars.join(''), about)
+  )
+}
+
+/** A walk on a keyboard or in an alphabet. */
+function followsATrack(chars: string[]): boolean {
+  const near = chars.slice(1).filter((char, at) => areNeighbours(chars[at] ?? '', char))
+  return near.length * 100 > (chars.length - 1) * NEIGHBOURS_PERCENT_MAX
+}
+
+function areNeighbours(one: string, next: string): boolean {
+  return one === next || TRACKS.some((track) => track.includes(one + next) || track.includes(next + one))
 }
 
 /** After how many characters it begins anew. */

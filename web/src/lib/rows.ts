@@ -1,4 +1,4 @@
-// What the log shows: one row per entry and per unsent message, so that rows keep their place.
+// What the log shows: one row per entry that is something to see, and per unsent message, so that rows keep their place.
 import type { Entry, Unsent } from './types'
 
 export interface Row {
@@ -30,7 +30,7 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
     entries.filter((entry) => entry.sender_id === me && entry.ref).map((entry) => entry.ref),
   )
   const rows = [
-    ...entries.map((entry) => entryRow(entry, me)),
+    ...entries.filter(isShown).map((entry) => entryRow(entry, me)),
     // An unsent message whose entry is here already is the same message, not a second one.
     ...unsent.filter(({ ref }) => !known.has(ref)).map(unsentRow),
   ]
@@ -46,6 +46,13 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
     row.startsRun = row.newDay || row.firstUnread || !continuesRun(previous, row)
   })
   return rows
+}
+
+/** Of the actions on messages only a pin is announced; what one has deleted for oneself is nowhere. */
+const UNSEEN_KINDS = new Set<string>(['edited', 'deleted', 'reacted', 'unreacted', 'unpinned'])
+
+function isShown(entry: Entry): boolean {
+  return !entry.hidden && !UNSEEN_KINDS.has(entry.kind)
 }
 
 /** The same key before and after the acknowledgement, so that the bubble stays the same element. */

@@ -5,9 +5,8 @@ import type { Tokens, User } from './types'
 
 const STORAGE_KEY = 'kaif.session'
 const FRESH_MS = 30_000
-const REFRESHING_KEY = 'kaif.refreshing'
-/** By then the server has answered, or never will. */
-const REFRESHED_WITHIN_MS = 2_000
+const ATTEMPT_KEY = 'kaif.refreshing'
+const ATTEMPT = /^[0-9a-f]{32}$/
 
 interface Stored {
   user: User
@@ -61,20 +60,17 @@ class Session {
   }
 
   async #refresh(): Promise<void> {
-    await letAnotherEnd()
-    localStorage.setItem(REFRESHING_KEY, String(Date.now()))
+    const attempt = begunAttempt()
     const response = await fetch('/v1/auth/refresh', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'Kaif-Session': 'cookie' },
-      body: '{}',
-      // The token is spent once the server has it: the answer with the next one must reach the browser
-      // even when the page does not live to see it.
+      body: JSON.stringify({ attempt }),
+      // The answer with the next token should reach the browser even when the page does not live to see it.
       keepalive: true,
+    }).catch(() => {
+      throw new Problem('offline')
     })
-      .catch(() => {
-        throw new Problem('offline')
-      })
-      .finally(() => localStorage.removeItem(REFRESHING_KEY))
+    if (response.ok || response.status === 401) localStorage.removeItem(ATTEMPT_KEY)
     const body: unknown = await response.json().catch(() => undefined)
     if (response.ok) return this.start(body as Tokens)
     if (response.status === 401) this.end(true)
@@ -95,12 +91,17 @@ class Session {
   }
 }
 
-/** Only one page refreshes at a time, so a mark that is found is of one that went away while it did. */
-async function letAnotherEnd(): Promise<void> {
-  const age = Date.now() - Number(localStorage.getItem(REFRESHING_KEY) ?? 0)
-  if (age >= 0 && age < REFRESHED_WITHIN_MS) {
-    await new Promise((done) => setTimeout(done, REFRESHED_WITHIN_MS - age))
-  }
+/**
+ * The token is spent once the server has it, and the answer may be lost on its way. So the attempt is written down
+ * before it is made: by the same name the server answers it again.
+ */
+function begunAttempt(): string {
+  const kept = localStorage.getItem(ATTEMPT_KEY)
+  if (kept && ATTEMPT.test(kept)) return kept
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  const attempt = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  localStorage.setItem(ATTEMPT_KEY, attempt)
+  return attempt
 }
 
 function parse(json: string | null): Stored | undefined {

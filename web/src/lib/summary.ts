@@ -1,4 +1,5 @@
 // The pure rules of a chat's line in the list.
+import { withAction } from './states'
 import type { Chat, Entry } from './types'
 
 const SHOWN_KINDS = new Set<string>(['message', 'created', 'joined', 'left'])
@@ -14,8 +15,13 @@ export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefine
     unread: chat.unread + (entry.kind === 'message' && entry.sender_id !== me ? 1 : 0),
     members_count:
       chat.members_count + (entry.kind === 'joined' ? people : entry.kind === 'left' ? -people : 0),
-    last_entry: SHOWN_KINDS.has(entry.kind) ? entry : chat.last_entry,
+    last_entry: SHOWN_KINDS.has(entry.kind) ? entry : changed(chat.last_entry, entry, me),
   }
+}
+
+/** What is done with the newest message changes how it reads in the list. */
+function changed(last: Chat['last_entry'], action: Entry, me: string): Chat['last_entry'] {
+  return last && last.seq === action.target ? withAction(last, action, { me, personal: false }) : last
 }
 
 /** What the server says, except where we already know better: an answer may be older than an event. */

@@ -16,6 +16,8 @@ export function systemText(entry: Entry, me: string): string {
       return joinedText(entry.sender_id, ids, me)
     case 'left':
       return leftText(entry.sender_id, ids, me)
+    case 'pinned':
+      return t(byMe ? 'system.pinned_you' : 'system.pinned', { name: nameOf(entry.sender_id) })
     default:
       return ''
   }

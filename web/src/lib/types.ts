@@ -61,6 +61,14 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
+export type TextEntity = NonNullable<Entry['entities']>[number]
+export type Reaction = NonNullable<Entry['reactions']>[number]
+/** What a message said before it was edited. */
+export type Version = Ok<
+  '/v1/messaging/chats/{chat_id}/messages/{seq}/versions',
+  'get',
+  200
+>['versions'][number]
 export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_entry'> & {
   last_entry?: Entry | null | undefined
 }
@@ -71,6 +79,8 @@ export interface Unsent {
   ref: string
   text: string
   reply_to?: number
+  quote?: string
+  silent?: boolean
   at: string
   state: 'pending' | 'failed'
   refusals: number
@@ -84,9 +94,18 @@ export type ServerEvent =
   | { type: 'read'; chat_id: string; user_id: string; seq: number }
   | { type: 'typing'; chat_id: string; user_id: string }
   | { type: 'presence'; user_id: string; online: boolean }
+  | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
 
 /** Events of docs/realtime.md, client to server. */
 export type ClientEvent =
-  | { type: 'send'; chat_id: string; ref: string; text: string; reply_to?: number }
+  | {
+      type: 'send'
+      chat_id: string
+      ref: string
+      text: string
+      reply_to?: number
+      quote?: string
+      silent?: boolean
+    }
   | { type: 'read'; chat_id: string; seq: number }
   | { type: 'typing'; chat_id: string }

@@ -131,10 +131,15 @@ class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     captcha: CaptchaAnswer = ""
 
 
+# Random, of 128 bits or more: what a client has written down before it asks, so that it can ask again.
+Attempt = Annotated[str, Meta(pattern=r"^(|[A-Za-z0-9_-]{22,64})$(?!\n)")]
+
+
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Browsers leave the token out: their cookie has it."""
 
     refresh_token: Annotated[str, Meta(max_length=256, pattern=NO_NUL)] = ""
+    attempt: Attempt = ""
 
 
 class FindPeople(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -249,7 +254,7 @@ class Auth(Protocol):
         ...
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        """Open a session on the device from which the actor asks.
+        """Open a session on the device from which the actor asks. Of more than 100 the least recently used one ends.
 
         Raises InvalidCredentials, after the same time whether or not the account exists; AccountSuspended,
         only to who knows the password; Busy; TooManyTries (in `factors`) after many failures, see docs/sessions.md, or
@@ -261,6 +266,9 @@ class Auth(Protocol):
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         """Exchange a refresh token, once. Raises SessionEnded; a second use ends the session for whoever holds it.
+
+        Whoever named an `attempt` and has lost the answer asks again with the same token and the same attempt: for a
+        minute, and until the new token is used, they get the same refresh token again.
 
         A session that is not refreshed for 30 days ends, and so does one that was opened 180 days ago.
         """

@@ -48,6 +48,7 @@ LetterKind = Literal[
     "new_device",
     "passkey_cloned",
     "api_key_made",
+    "api_key_taken",
     "wallet_linked",
     "wallet_unlinked",
 ]

@@ -7,8 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import NO_NUL, GivenUserId, Language, Nothing, RoleName
+from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import AuditPage
-from kaif.interfaces.auth.sessions import Session
+from kaif.interfaces.auth.sessions import GivenSessionId, Session
 from kaif.kernel.actor import Actor, Permission, UserId
 from kaif.kernel.errors import Conflict
 from kaif.kernel.remote import repeatable
@@ -71,6 +72,7 @@ class AccountSecurity(msgspec.Struct, frozen=True):
     totp_since: datetime | None
     recovery_codes_left: int
     passkeys: list[PasskeySeen]
+    api_keys: list[ApiKey]
     last_sign_in_at: datetime | None
 
 
@@ -84,6 +86,11 @@ class AccountDetails(msgspec.Struct, frozen=True):
     left_at: datetime | None
     security: AccountSecurity | None
     audit: AuditPage | None
+
+
+class TakeApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    user_id: GivenUserId
+    key_id: GivenSessionId
 
 
 class NothingToConfirm(Conflict):
@@ -113,7 +120,15 @@ class Directory(Protocol):
 
     @repeatable
     async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
-        """End all sessions of an account; it may sign in again."""
+        """End all sessions of an account; it may sign in again. Takes no step-up: it is what stops a thief at once."""
+        ...
+
+    @repeatable
+    async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
+        """Revoke a key of somebody's, for its sockets too, and write to them. Takes no step-up, as `take_sessions`.
+
+        Raises ApiKeyNotFound (in `api_keys`).
+        """
         ...
 
     async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:

@@ -136,8 +136,11 @@ class Assertion(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AddPasskey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name is `suggested` when the person has not chosen it: that of the passkey's provider is better, if known."""
+
     name: PasskeyName
     credential: NewCredential
+    suggested: bool = False
 
 
 class RenamePasskey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -110,7 +110,10 @@ class Roles(Protocol):
         ...
 
     async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
-        """Take it from everyone, and from invitations. Raises RoleBuiltIn, RoleNotFound, BeyondYourOwn."""
+        """Take it from everyone, and from invitations.
+
+        Raises RoleBuiltIn, RoleNotFound, BeyondYourOwn, StepUpRequired (in `factors`).
+        """
         ...
 
     @repeatable
@@ -123,5 +126,8 @@ class Roles(Protocol):
 
     @repeatable
     async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
-        """Take the role from somebody; revoking twice is no error. Raises PersonNotFound, BeyondYourOwn, LastOwner."""
+        """Take the role from somebody; revoking twice is no error.
+
+        Raises PersonNotFound, BeyondYourOwn, LastOwner, StepUpRequired (in `factors`).
+        """
         ...

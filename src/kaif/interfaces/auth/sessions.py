@@ -16,11 +16,19 @@ GivenSessionId = Annotated[SessionId, Meta(pattern=PATTERN)]
 DeviceKind = Literal["laptop", "mobile", "tablet", "other"]
 
 
+class SessionPlace(msgspec.Struct, frozen=True):
+    """ "Kazan, Russia", in each of our languages."""
+
+    ru: str
+    en: str
+
+
 class Session(msgspec.Struct, frozen=True):
     """A sign-in on a device. `device` is such as "Firefox, Linux", and empty when it can't be told.
 
     `address` is the one it was opened from, `used_at` the time of its last refresh. It is `is_new` for a
-    week when the account had not been seen on such a device in that network before.
+    week when the account had not been seen on such a device in that network before. `place` is where the operator's
+    database of places has the address now; null where it does not, or there is no database.
     """
 
     id: SessionId
@@ -31,6 +39,7 @@ class Session(msgspec.Struct, frozen=True):
     used_at: datetime
     current: bool
     is_new: bool
+    place: SessionPlace | None = None
 
 
 class SessionList(msgspec.Struct, frozen=True):
@@ -81,8 +90,8 @@ class Sessions(Protocol):
         """Take an account's access away: its sessions end and it opens no more. Doing it twice is no error.
 
         Needs MANAGE_PEOPLE, and every permission that the account has; nobody suspends themselves, so that an owner
-        always remains. Raises MissingPermission, BeyondYourOwn (in `roles`), OwnAccount, PersonNotFound, and
-        Forbidden when the actor has been suspended meanwhile.
+        always remains. Raises MissingPermission, BeyondYourOwn (in `roles`), OwnAccount, PersonNotFound,
+        StepUpRequired (in `factors`), and Forbidden when the actor has been suspended meanwhile.
         """
         ...
 
@@ -90,6 +99,6 @@ class Sessions(Protocol):
     async def restore(self, actor: Actor, request: Restore) -> Nothing:
         """Give a suspended account its access back; doing it twice is no error.
 
-        Needs what `suspend` needs. Raises MissingPermission, BeyondYourOwn, PersonNotFound, Forbidden.
+        Needs what `suspend` needs. Raises MissingPermission, BeyondYourOwn, PersonNotFound, StepUpRequired, Forbidden.
         """
         ...

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
+from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -22,7 +23,19 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group"]
-EntryKind = Literal["message", "created", "joined", "left"]
+Quote = Annotated[str, Meta(max_length=1024)]
+EntryKind = Literal[
+    "message",
+    "created",
+    "joined",
+    "left",
+    "edited",
+    "deleted",
+    "reacted",
+    "unreacted",
+    "pinned",
+    "unpinned",
+]
 
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"
@@ -40,7 +53,12 @@ READ_MARKS_SHOWN_MEMBERS_MAX = 100
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="entry"):
-    """One line of a chat's log: the same JSON over HTTP and on the socket (docs/realtime.md)."""
+    """One line of a chat's log: the same JSON over HTTP and on the socket (docs/realtime.md).
+
+    A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
+    names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
+    and `hidden`, is said only in answers to one person.
+    """
 
     chat_id: ChatId
     seq: int
@@ -52,10 +70,23 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     reply_to: int = 0
     user_ids: list[UserId] = []
     title: str = ""
+    entities: list[TextEntity] = []
+    quote: str = ""
+    forward: Origin | None = None
+    silent: bool = False
+    edited_at: datetime | None = None
+    deleted: bool = False
+    hidden: bool = False
+    pinned: bool = False
+    reactions: list[Reaction] = []
+    version: int = 0
+    target: int = 0
+    emoji: str = ""
+    message: "Entry | None" = None
 
 
 class Chat(msgspec.Struct, frozen=True):
-    """A chat as one member sees it."""
+    """A chat as one member sees it; `hidden` counts the messages that they have deleted for themselves."""
 
     id: ChatId
     kind: ChatKind
@@ -68,6 +99,7 @@ class Chat(msgspec.Struct, frozen=True):
     members_count: int
     people: list[Person]
     last_entry: Entry | None
+    hidden: int
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,10 +128,17 @@ class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
+
+    A `silent` message is not to make a sound.
+    """
+
     chat_id: GivenChatId
     ref: Ref
     text: Text
     reply_to: Seq | None = None
+    quote: Quote = ""
+    silent: bool = False
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,6 +195,11 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     ref: str
     text: str
     reply_to: int | None = None
+    quote: str = ""
+    silent: bool = False
+    # What is forwarded has been read once already: its text holds no marks.
+    forward: Origin | None = None
+    entities: list[TextEntity] = []
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -197,10 +241,11 @@ NEWS_LOST: list[Delivery] = []
 
 
 class Signal(msgspec.Struct, frozen=True, array_like=True):
-    """An event beside the log for everyone in a chat, as JSON; losing it harms nothing."""
+    """An event beside the log for everyone in a chat, or for one of them, as JSON; losing it harms nothing."""
 
     chat_id: ChatId
     event: bytes
+    user_id: UserId = UserId("")
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True):
@@ -234,6 +279,10 @@ class BadText(Invalid):
 
 class BadReply(Invalid):
     code, detail = "bad_reply", "There is no such message to reply to."
+
+
+class BadQuote(Invalid):
+    code, detail = "bad_quote", "The message replied to does not say this."
 
 
 class BadCursor(Invalid):
@@ -276,7 +325,7 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, Busy, StorageFull.
+        Raises BadText, BadReply, BadQuote, Busy, StorageFull.
         """
         ...
 
@@ -311,6 +360,11 @@ class Messaging(Protocol):
     @repeatable
     async def send_batch(self, actor: Actor, request: SendBatch) -> Outcomes:
         """For gateways: append many people's messages in one commit, in the given order. Raises Busy, StorageFull."""
+        ...
+
+    @repeatable
+    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
+        """For gateways: as `list_entries`, but the same for everyone in the chat."""
         ...
 
     @repeatable

@@ -84,14 +84,23 @@ def _from_body(wanted: type) -> Decode:
 
 def _from_body_and_path(wanted: type) -> Decode:
     fields_of = msgspec.json.Decoder(dict[str, Any]).decode
+    types = get_type_hints(wanted, include_extras=True)
 
     def decode(path: dict[str, str], _query: bytes, body: bytes) -> Any:
         fields = fields_of(body)
         if not path.keys().isdisjoint(fields):
             raise Invalid("The body repeats what the path says.", path="$")
-        return msgspec.convert({**fields, **path}, wanted)
+        return msgspec.convert({**fields, **{name: _of_path(text, types[name]) for name, text in path.items()}}, wanted)
 
     return decode
+
+
+def _of_path(text: str, wanted: Any) -> Any:
+    """A path is all text: a number in it is read as one, and what is none is refused with the rest."""
+    try:
+        return msgspec.convert(text, wanted, strict=False)
+    except msgspec.ValidationError:
+        return text
 
 
 def _from_query(wanted: type) -> Decode:

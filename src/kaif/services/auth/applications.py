@@ -79,7 +79,13 @@ class ApplicationsService:
                 raise TooManyApplications
             await applications_store.add(tx, application)
             await self._audit.record(
-                tx, actor, "application_added", NO_ONE, application=application.id, redirect_uris=redirect_uris
+                tx,
+                actor,
+                "application_added",
+                NO_ONE,
+                application=application.id,
+                name=application.name,
+                redirect_uris=redirect_uris,
             )
         return ApplicationWithSecret(application.used_by(0, None), secret)
 
@@ -105,6 +111,7 @@ class ApplicationsService:
                 "application_changed",
                 NO_ONE,
                 application=application.id,
+                name=application.name,
                 redirect_uris=application.redirect_uris,
             )
         return await self._shown(application)
@@ -118,7 +125,9 @@ class ApplicationsService:
                 raise NoSecret
             application = msgspec.structs.replace(before, secret_hash=hash_of(secret), secret_renewed_at_us=now_us)
             await applications_store.change(tx, application)
-            await self._audit.record(tx, actor, "application_secret_renewed", NO_ONE, application=application.id)
+            await self._audit.record(
+                tx, actor, "application_secret_renewed", NO_ONE, application=application.id, name=application.name
+            )
         return ApplicationWithSecret(await self._shown(application), secret)
 
     async def remove_application(self, actor: Actor, request: RemoveApplication) -> Nothing:

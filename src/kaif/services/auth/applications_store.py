@@ -88,6 +88,12 @@ async def locked(tx: Transaction, application_id: str) -> StoredApplication | No
     return found[0] if found else None
 
 
+async def naming(reads: Reads, application_id: ApplicationId) -> dict[str, str]:
+    """As entries of the audit log name it: its name may change, or be all that is left of it."""
+    application = await find(reads, application_id)
+    return {"application": application_id, "name": application.name if application else ""}
+
+
 async def by_name(database: Database, limit: int) -> list[StoredApplication]:
     sql = f"SELECT {_COLUMNS} FROM auth_applications ORDER BY name, id LIMIT :limit"
     return await database.fetch(StoredApplication, sql, limit=limit)

@@ -90,7 +90,12 @@ class AuthorizationsService:
             if allowed is not None and set(wanted.scopes) <= set(allowed):
                 code = await self._new_code(tx, asked, wanted, present)
                 await self._audit.record(
-                    tx, actor, "application_signed_in", actor.user_id, application=asked.application.id
+                    tx,
+                    actor,
+                    "application_signed_in",
+                    actor.user_id,
+                    application=asked.application.id,
+                    name=asked.application.name,
                 )
         if not code:
             return self._asked_for(asked, wanted, begun, "login_required" if allowed is None else "consent_required")
@@ -121,6 +126,7 @@ class AuthorizationsService:
                 "application_allowed",
                 actor.user_id,
                 application=asked.application.id,
+                name=asked.application.name,
                 scopes=" ".join(asked.wanted.scopes),
             )
         return Returned(self._answer(asked, code=code))
@@ -251,9 +257,8 @@ class AuthorizationsService:
             await store.locked_account(tx, actor.user_id)
             ended = await self._end_access(tx, actor.user_id, request.application_id)
             if ended:
-                await self._audit.record(
-                    tx, actor, "application_access_ended", actor.user_id, application=request.application_id
-                )
+                named = await applications_store.naming(tx, request.application_id)
+                await self._audit.record(tx, actor, "application_access_ended", actor.user_id, **named)
         if not ended:
             raise AccessNotFound
         return Nothing()

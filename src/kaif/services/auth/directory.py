@@ -2,7 +2,9 @@
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
+from kaif.engines.places import Places
 from kaif.interfaces.auth import Nothing, PersonNotFound
+from kaif.interfaces.auth.api_keys import ApiKeyNotFound
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.directory import (
     RECENT_ENTRIES,
@@ -15,6 +17,7 @@ from kaif.interfaces.auth.directory import (
     NothingToConfirm,
     OfAccount,
     PasskeySeen,
+    TakeApiKey,
 )
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.auth.sessions import OwnAccount
@@ -40,13 +43,15 @@ from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
 from kaif.services.auth.model import Account, letter_due
 from kaif.services.auth.permissions import permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.whereabouts import place_of
 
 SESSIONS_SHOWN_MAX = 100
 
 
 class DirectoryService:
-    def __init__(self, database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> None:
         self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
+        self._places = places
 
     # To see
 
@@ -82,13 +87,14 @@ class DirectoryService:
         totp = await enrolments.find_totp(self._database, account.id)
         passkeys = [one.passkey for one in await credentials.of_account(self._database, account.id)]
         return AccountSecurity(
-            sessions=[session.seen_from(actor.session_id, now_us) for session in sessions],
+            sessions=[one.seen_from(actor.session_id, now_us, place_of(self._places, one.address)) for one in sessions],
             has_password=bool(account.password_hash),
             password_changed_at=as_datetime(account.password_changed_at_us or account.created_at_us),
             reset_required_since=as_datetime(account.reset_required_at_us),
             totp_since=as_datetime(totp.since_us if totp else None),
             recovery_codes_left=await enrolments.recovery_codes_left(self._database, account.id),
             passkeys=[PasskeySeen(one.name, one.created_at, one.last_used_at) for one in passkeys],
+            api_keys=[one.api_key for one in await stored_keys.of_account(self._database, account.id, now_us)],
             last_sign_in_at=as_datetime(await directory_store.last_sign_in(self._database, account.id)),
         )
 
@@ -101,6 +107,18 @@ class DirectoryService:
             if ended:
                 await self._audit.record(tx, actor, "sessions_taken", account.id, count=len(ended))
         await announce_ends(self._cache, ended)
+        return Nothing()
+
+    async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
+        async with self._database.transaction() as tx:
+            account = await _target(tx, actor, request.user_id)
+            key = await stored_keys.revoke(tx, account.id, request.key_id, self._clock())
+            if key is None:
+                raise ApiKeyNotFound
+            # By its ending alone: its name is the owner's to choose, and the address may be a stranger's.
+            await tx.publish(letter_due(account, "api_key_taken", details={"ending": key.ending}))
+            await self._audit.record(tx, actor, "api_key_taken", account.id, key=key.id)
+        await announce_ends(self._cache, [key.id])
         return Nothing()
 
     async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:

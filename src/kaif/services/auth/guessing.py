@@ -1,7 +1,8 @@
 """Which passwords are guessed first, told without a network (NIST SP 800-63B-4, 3.1.1.2).
 
-No rule asks for kinds of characters. What is refused is what attackers try before anything else: common passwords
-and pairs of them with digits around, what is near on a keyboard, what repeats, and what others know of the person.
+No rule asks for kinds of characters. What is refused is what attackers try before anything else: frequent
+passwords and pairs of common words with digits around, what is near on a keyboard, what repeats, and what others know
+of the person.
 """
 
 import re
@@ -102,19 +103,32 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _is_common(folded: str) -> bool:
-    # Digits and signs at the ends are what people add to a word; inside they stand for letters.
+    # Digits and signs at the ends are what people add to a password; inside they stand for letters.
+    unsigned = re.sub(r"^[\W_]+|[\W_]+$", "", folded)
     inside = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", folded)
-    return any(_is_of_common_words(_letters(form)) for form in (folded, inside.translate(_LEET)))
+    words = (_letters(folded), _letters(inside.translate(_LEET)))
+    return not _frequent_passwords().isdisjoint({folded, unsigned, inside, *words}) or any(map(_is_of_words, words))
 
 
-def _is_of_common_words(letters: str) -> bool:
-    common = _common_passwords()
+def _is_of_words(letters: str) -> bool:
+    """One or two of them. Of frequent passwords only each alone is refused: any two words at all would be pairs."""
+    common = _common_words()
     if letters[: _period(letters)] in common:
         return True
     return any(letters[:at] in common and letters[at:] in common for at in range(1, len(letters) + 1))
 
 
 @cache
-def _common_passwords() -> frozenset[str]:
-    lines = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").splitlines()
+def _common_words() -> frozenset[str]:
+    return _listed("common_words.txt")
+
+
+@cache
+def _frequent_passwords() -> frozenset[str]:
+    """Read at the first question: some four megabytes."""
+    return _listed("frequent_passwords.txt")
+
+
+def _listed(name: str) -> frozenset[str]:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())

@@ -8,9 +8,9 @@ import msgspec
 
 from kaif.interfaces.auth import BadDisplayName, Language, Person, User
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind
-from kaif.interfaces.auth.sessions import DeviceKind, Session
+from kaif.interfaces.auth.sessions import DeviceKind, Session, SessionPlace
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
-from kaif.kernel.clock import DAY_US, as_datetime
+from kaif.kernel.clock import DAY_US, SECOND_US, as_datetime
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.text import clean_name
 from kaif.services.auth.devices import device_of, network_of
@@ -19,6 +19,10 @@ from kaif.services.auth.devices import device_of, network_of
 SESSION_IDLE_US = 30 * DAY_US
 # However often it is used: a session that was stolen unnoticed ends too (ASVS 7.3.2).
 SESSION_LIFETIME_US = 180 * DAY_US
+# Long enough for a page that comes back, or for a phone that leaves a lift.
+REFRESH_REPEATED_US = 60 * SECOND_US
+# More than anyone has devices; programs that sign in for each call would fill the table.
+SESSIONS_MAX = 100
 # Long enough that whoever looks once a week sees it.
 NEW_DEVICE_SHOWN_US = 7 * DAY_US
 # An account that is used from more places than these is told of some of them again.
@@ -95,11 +99,11 @@ class NewSession(msgspec.Struct, frozen=True):
     def expires_at_us(self) -> int:
         return self.opened_at_us + SESSION_IDLE_US
 
-    @property
-    def details(self) -> dict[str, str]:
+    def details(self, place: str) -> dict[str, str]:
         """For a letter about it."""
         opened_at = as_datetime(self.opened_at_us)
-        return {"device": self.device, "address": self.address, "time": f"{opened_at:%Y-%m-%d %H:%M} UTC"}
+        address = f"{self.address} ({place})" if place else self.address
+        return {"device": self.device, "address": address, "time": f"{opened_at:%Y-%m-%d %H:%M} UTC"}
 
 
 class OpenSession(msgspec.Struct, frozen=True):
@@ -113,7 +117,7 @@ class OpenSession(msgspec.Struct, frozen=True):
     opened_at_us: int
     refreshed_at_us: int
 
-    def seen_from(self, current: SessionId, now_us: int) -> Session:
+    def seen_from(self, current: SessionId, now_us: int, place: SessionPlace | None = None) -> Session:
         return Session(
             id=self.id,
             device=self.device,
@@ -123,6 +127,7 @@ class OpenSession(msgspec.Struct, frozen=True):
             used_at=as_datetime(self.refreshed_at_us),
             current=self.id == current,
             is_new=bool(self.device_was_new) and now_us < self.opened_at_us + NEW_DEVICE_SHOWN_US,
+            place=place,
         )
 
 

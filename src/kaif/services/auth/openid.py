@@ -154,9 +154,8 @@ class OpenIdService:
     async def _notice_reuse(self, tx: Transaction, actor: Actor, code: Code) -> None:
         """Two have had the code, and we can't tell which of them should: neither keeps what it gave."""
         if await openid_store.end_grant(tx, code.grant_id):
-            await self._audit.record(
-                tx, actor, "application_code_reused", code.user_id, application=code.application_id
-            )
+            named = await applications_store.naming(tx, code.application_id)
+            await self._audit.record(tx, actor, "application_code_reused", code.user_id, **named)
 
     async def _begin_grant(
         self, tx: Transaction, application: StoredApplication, code: Code, now_us: int
@@ -232,9 +231,8 @@ class OpenIdService:
     async def _notice_theft(self, tx: Transaction, actor: Actor, grant: Grant) -> None:
         """It was good once, as its seal says: so it is in two hands, and neither keeps anything."""
         if await openid_store.end_grant(tx, grant.id):
-            await self._audit.record(
-                tx, actor, "application_token_stolen", grant.user_id, application=grant.application_id
-            )
+            named = await applications_store.naming(tx, grant.application_id)
+            await self._audit.record(tx, actor, "application_token_stolen", grant.user_id, **named)
 
     async def _answer(self, application: StoredApplication, given: Given) -> IssuedTokens:
         now_s = self._clock() // SECOND_US

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.factors import ChallengeEnded
@@ -38,6 +40,7 @@ from kaif.kernel.text import name_of
 from kaif.services.auth import challenges, credentials, model, relying_party, store, ways_in
 from kaif.services.auth.assertions import Assertions, answered
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.authenticators import distinguished, provider_of
 from kaif.services.auth.credentials import Credential, Purpose
 from kaif.services.auth.entering import OpenSession
 from kaif.services.auth.model import present
@@ -96,21 +99,19 @@ class PasskeysService:
                 # row, so that nothing slips in behind them.
                 present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
-                added = await self._add(tx, actor, name, request.credential, now_us)
+                added = await self._add(tx, actor, msgspec.structs.replace(request, name=name), now_us)
         except AlreadyExists:
             raise PasskeyAlreadyAdded from None
         if isinstance(added, KaifError):
             raise added
         return added.passkey
 
-    async def _add(
-        self, tx: Transaction, actor: Actor, name: str, given: NewCredential, now_us: int
-    ) -> Credential | KaifError:
-        attested = await self._attest(tx, actor.user_id, given, now_us)
+    async def _add(self, tx: Transaction, actor: Actor, wanted: AddPasskey, now_us: int) -> Credential | KaifError:
+        attested = await self._attest(tx, actor.user_id, wanted.credential, now_us)
         if isinstance(attested, KaifError):
             return attested
-        await _not_too_many(tx, actor.user_id)
-        transports = relying_party.known_transports(given.response.transports)
+        name = _name_of(wanted, attested, await _not_too_many(tx, actor.user_id))
+        transports = relying_party.known_transports(wanted.credential.response.transports)
         credential = credentials.new_credential(PasskeyId(new_id()), actor.user_id, name, transports, attested, now_us)
         await credentials.add(tx, credential)
         await self._audit.record(tx, actor, "passkey_added", actor.user_id, passkey=credential.id)
@@ -200,3 +201,8 @@ async def _not_too_many(tx: Transaction, user_id: UserId) -> list[Credential]:
     if len(known) >= PASSKEYS_MAX:
         raise TooManyPasskeys
     return known
+
+
+def _name_of(wanted: AddPasskey, attested: Attested, known: Sequence[Credential]) -> str:
+    provider = provider_of(attested.aaguid) if wanted.suggested else ""
+    return distinguished(provider, [one.name for one in known]) if provider else wanted.name

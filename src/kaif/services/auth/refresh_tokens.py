@@ -1,5 +1,6 @@
 """Refresh tokens, of sessions and of applications: each names what it renews, and bears our seal."""
 
+import base64
 import hmac
 
 from kaif.services.auth.model import new_secret
@@ -16,7 +17,20 @@ class RefreshTokens:
 
     def new(self, renews: str) -> str:
         """For a session or a grant of that id."""
-        token = f"{renews}.{new_secret()}"
+        return self._sealed(renews, new_secret())
+
+    def after(self, spent: str, renews: str, attempt: str) -> str:
+        """The next one: another each time without an attempt, the same whenever that token is spent by that attempt.
+
+        As unguessable as a random one, for it takes our key; and nothing of it need be kept to give it twice.
+        """
+        if not attempt:
+            return self.new(renews)
+        secret = hmac.digest(self._key, f"after {attempt} {spent}".encode(), "sha256")
+        return self._sealed(renews, base64.urlsafe_b64encode(secret).decode().rstrip("="))
+
+    def _sealed(self, renews: str, secret: str) -> str:
+        token = f"{renews}.{secret}"
         return f"{token}.{self._seal(token)}"
 
     def renewed_by(self, refresh_token: str) -> str | None:

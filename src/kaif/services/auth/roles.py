@@ -72,6 +72,7 @@ class RolesService:
             if permissions is None:
                 raise RoleNotFound
             must_hold(actor.permissions, permissions)
+            await require_recent_authentication(tx, actor, self._clock())
             await grants.drop(tx, request.name)
             await invitation_store.revoke_into(tx, request.name, self._clock())
             changes = await self._rewrite_holders(tx, request.name, keep=False)
@@ -116,6 +117,7 @@ class RolesService:
         require_permission(actor, MANAGE_ROLES)
         async with self._database.transaction() as tx:
             must_hold(actor.permissions, permitted([request.role], await grants.own_roles(tx)))
+            await require_recent_authentication(tx, actor, self._clock())
             # All of them are locked, so that two owners can't dismiss each other at once.
             privileged = await grants.lock_privileged(tx)
             roles = privileged.get(request.user_id)

@@ -145,6 +145,9 @@ DIRECTORY_ROUTES = [
     get("/v1/auth/accounts", Directory.find_accounts, needs=MANAGE_PEOPLE, limit=SEARCH),
     get("/v1/auth/accounts/{user_id}", Directory.get_account, needs=MANAGE_PEOPLE),
     delete("/v1/auth/accounts/{user_id}/sessions", Directory.take_sessions, needs=MANAGE_PEOPLE, wants_origin=True),
+    delete(
+        "/v1/auth/accounts/{user_id}/api-keys/{key_id}", Directory.take_api_key, needs=MANAGE_PEOPLE, wants_origin=True
+    ),
     post(
         "/v1/auth/accounts/{user_id}/reset",
         Directory.force_reset,

@@ -4,6 +4,7 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.engines.places import Places
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     EmailTaken,
@@ -50,6 +51,7 @@ from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.refresh_tokens import RefreshTokens
 from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.tokens import Signer
+from kaif.services.auth.whereabouts import place_in
 
 # An account without a password has none that is right.
 NO_PASSWORD = ""
@@ -63,6 +65,7 @@ class AuthService:
         passwords: Passwords,
         signer: Signer,
         captcha: Captcha,
+        places: Places,
         audit: AuditLog,
         admission: Admission,
         clock: Clock,
@@ -70,7 +73,7 @@ class AuthService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha, self._admission, self._setup_code = captcha, admission, setup_code
+        self._captcha, self._places, self._admission, self._setup_code = captcha, places, admission, setup_code
         self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._refresh_tokens = RefreshTokens(signer.key_for("refresh tokens"))
         self._accounts = store.accounts(database)
@@ -228,17 +231,22 @@ class AuthService:
             # Whoever has just made the account knows where they did it.
             was_new = unseen and not is_first
             await stored_sessions.add(tx, session, device_was_new=was_new)
+            displaced = await stored_sessions.end_beyond(tx, session, model.SESSIONS_MAX)
             # An address that nobody has proved may be a stranger's, who has no part in this.
             if was_new and now.email_confirmed_at_us:
-                await tx.publish(model.letter_due(now, "new_device", details=session.details))
+                place = place_in(self._places, session.address, now.language)
+                await tx.publish(model.letter_due(now, "new_device", details=session.details(place)))
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
             details = {"session": session.id, "device": session.device, "new_device": was_new}
             await self._audit.record(tx, person, "signed_in", account.id, **details)
+            if displaced:
+                await self._audit.record(tx, person, "sessions_displaced", account.id, count=len(displaced))
+        await announce_ends(self._cache, displaced)
         return await self._tokens(account, session.id, refresh_token, now_us)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
         session_id, now_us = model.session_of(request.refresh_token), self._clock()
-        refresh_token = self._refresh_tokens.new(session_id)
+        refresh_token = self._refresh_tokens.after(request.refresh_token, session_id, request.attempt)
         async with self._database.transaction() as tx:
             user_id = await stored_sessions.rotate(
                 tx,
@@ -249,6 +257,12 @@ class AuthService:
                 now_us + model.SESSION_IDLE_US,
                 model.SESSION_LIFETIME_US,
             )
+            if user_id is None and request.attempt:
+                # By the one who spent it, as only they know the attempt: their answer was lost.
+                since_us = now_us - model.REFRESH_REPEATED_US
+                user_id = await stored_sessions.find_rotated(
+                    tx, session_id, model.hash_of(refresh_token), since_us, now_us
+                )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._refresh_tokens.renewed_by(request.refresh_token) is not None
             stolen_from = await stored_sessions.end(tx, session_id, now_us) if was_good else None

@@ -2,27 +2,32 @@
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
+from kaif.engines.places import Places
 from kaif.interfaces.auth import Nothing, PersonNotFound
 from kaif.interfaces.auth.sessions import EndSession, OwnAccount, Restore, SessionList, SessionNotFound, Suspend
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.auth import openid_store, store, stored_keys, stored_sessions
+from kaif.services.auth import model, openid_store, store, stored_keys, stored_sessions
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.authority import require_authority
-
-# Nobody reads further; ending all others reaches the rest.
-LISTED_MAX = 100
+from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.whereabouts import place_of
 
 
 class SessionsService:
-    def __init__(self, database: Database, cache: Cache, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> None:
         self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
+        self._places = places
 
     async def list_sessions(self, actor: Actor, request: Nothing) -> SessionList:
         now_us = self._clock()
-        found = await stored_sessions.newest(self._database, actor.user_id, actor.session_id, now_us, LISTED_MAX)
-        return SessionList([session.seen_from(actor.session_id, now_us) for session in found])
+        found = await stored_sessions.newest(
+            self._database, actor.user_id, actor.session_id, now_us, model.SESSIONS_MAX
+        )
+        return SessionList(
+            [one.seen_from(actor.session_id, now_us, place_of(self._places, one.address)) for one in found]
+        )
 
     async def end_session(self, actor: Actor, request: EndSession) -> Nothing:
         async with self._database.transaction() as tx:
@@ -48,6 +53,7 @@ class SessionsService:
             if request.user_id == actor.user_id:
                 raise OwnAccount
             now_us = self._clock()
+            await require_recent_authentication(tx, actor, now_us)
             if not await store.suspend_account(tx, request.user_id, now_us):
                 raise PersonNotFound
             ended = await stored_sessions.end_all(tx, request.user_id, now_us)
@@ -61,6 +67,7 @@ class SessionsService:
     async def restore(self, actor: Actor, request: Restore) -> Nothing:
         async with self._database.transaction() as tx:
             await require_authority(tx, actor, request.user_id)
+            await require_recent_authentication(tx, actor, self._clock())
             if not await store.restore_account(tx, request.user_id):
                 raise PersonNotFound
             await self._audit.record(tx, actor, "account_restored", request.user_id)

@@ -64,6 +64,25 @@ async def rotate(
     return found[0][0] if found else None
 
 
+async def find_rotated(
+    tx: Transaction, session_id: SessionId, current_hash: str, since_us: int, now_us: int
+) -> UserId | None:
+    """Whose session it is, if that token became its current one since then, and still is."""
+    rows: list[tuple[UserId]] = await tx.fetch(
+        tuple,
+        """
+        SELECT user_id FROM auth_sessions
+        WHERE id = :session_id AND refresh_hash = :current_hash AND refreshed_at_us >= :since_us
+          AND expires_at_us > :now_us
+        """,
+        session_id=session_id,
+        current_hash=current_hash,
+        since_us=since_us,
+        now_us=now_us,
+    )
+    return rows[0][0] if rows else None
+
+
 async def find(database: Database, refresh_hash: str) -> SessionId | None:
     rows: list[tuple[SessionId]] = await database.fetch(
         tuple, "SELECT id FROM auth_sessions WHERE refresh_hash = :refresh_hash", refresh_hash=refresh_hash
@@ -159,6 +178,27 @@ async def end_all(tx: Transaction, user_id: UserId, now_us: int, kept: str = "")
         now_us=now_us,
     )
     return await note_ends(tx, [row[0] for row in rows], now_us)
+
+
+async def end_beyond(tx: Transaction, newest: NewSession, limit: int) -> list[SessionId]:
+    """Those that ended: of the person's, the least recently used ones beyond so many. The newest stays in any case.
+
+    One at a time for each account: its row must be locked.
+    """
+    rows: list[tuple[SessionId]] = await tx.fetch(
+        tuple,
+        """
+        DELETE FROM auth_sessions WHERE user_id = :user_id AND id <> :newest AND id NOT IN (
+          SELECT id FROM auth_sessions WHERE user_id = :user_id AND id <> :newest
+          ORDER BY refreshed_at_us DESC, id DESC LIMIT :others
+        )
+        RETURNING id
+        """,
+        user_id=newest.user_id,
+        newest=newest.id,
+        others=limit - 1,
+    )
+    return await note_ends(tx, [row[0] for row in rows], newest.opened_at_us)
 
 
 async def note_ends(tx: Transaction, ended: list[SessionId], now_us: int) -> list[SessionId]:

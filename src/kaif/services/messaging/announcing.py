@@ -82,6 +82,10 @@ class Announcer:
         signal = Signal(chat_id, _json(ReadEvent(chat_id, user_id, seq)))
         await self._publish(SIGNALS, _msgpack(signal))
 
+    async def tell(self, user_id: UserId, chat_id: ChatId, event: msgspec.Struct) -> None:
+        """Something that concerns one person of a chat alone, for all of their devices."""
+        await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event), user_id)))
+
     async def _publish_entries(self, deliveries: Iterable[Delivery]) -> None:
         if new := list(deliveries):
             await self._publish(ENTRIES, _msgpack(new))

@@ -1,5 +1,6 @@
 """The rules of chats, free of storage."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -16,10 +17,12 @@ from kaif.interfaces.messaging import (
     EntryKind,
     Outgoing,
 )
+from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
+from kaif.services.messaging import markup
 
 GROUP_MEMBERS_MAX = 5000
 PEOPLE_SHOWN = 10
@@ -29,12 +32,27 @@ OWNER, MEMBER = "owner", "member"
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is stored of an entry beside its columns."""
+    """What is stored of an entry beside its columns: of a message all that it is now, of an action its target.
+
+    Texts of quotes stand apart (`quoted`), so that they go with the message that they are from.
+    """
 
     text: str = ""
     reply_to: int = 0
     user_ids: list[UserId] = []
     title: str = ""
+    entities: list[TextEntity] = []
+    quoted: bool = False
+    forward: Origin | None = None
+    silent: bool = False
+    edited_at_us: int = 0
+    edits: int = 0
+    deleted: bool = False
+    pinned: bool = False
+    reactions: dict[str, int] = {}
+    version: int = 0
+    target: int = 0
+    emoji: str = ""
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
@@ -64,24 +82,32 @@ class StoredChat(msgspec.Struct, frozen=True):
     read_seq: int
     read_messages: int
     others_read_seq: int
+    hidden: int
 
 
 class Place(msgspec.Struct):
-    """Where a chat's log ends, advanced while a batch is appended; `members_seq` last changed who is in the chat."""
+    """Where a chat's log ends, advanced while a batch is appended; `members_seq` last changed who is in the chat.
+
+    `shown_seq` is the last entry that is something to see by itself: a message, or who came and went.
+    """
 
     chat_id: ChatId
     kind: ChatKind
     seq: int = 0
     messages: int = 0
     members_seq: int = 0
+    shown_seq: int = 0
 
 
 _body = msgspec.json.Decoder(Body)
 _encode = msgspec.json.Encoder().encode
 
 
-def entry_of(row: StoredEntry) -> Entry:
-    body = _body.decode(row.body)
+def entry_of(row: StoredEntry, quote: str = "") -> Entry:
+    return entry_with(row, body_of(row), quote)
+
+
+def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
     return Entry(
         row.chat_id,
         row.seq,
@@ -93,18 +119,55 @@ def entry_of(row: StoredEntry) -> Entry:
         body.reply_to,
         body.user_ids,
         body.title,
+        body.entities,
+        quote,
+        body.forward,
+        body.silent,
+        as_datetime(body.edited_at_us) if body.edited_at_us else None,
+        body.deleted,
+        False,
+        body.pinned,
+        [Reaction(emoji, count) for emoji, count in body.reactions.items()] if body.reactions else [],
+        body.version,
+        body.target,
+        body.emoji,
     )
 
 
-def body_of(entry: Entry) -> str:
-    return _encode(Body(entry.text, entry.reply_to, entry.user_ids, entry.title)).decode()
+def body_of(row: StoredEntry) -> Body:
+    return _body.decode(row.body)
 
 
-def message_at(place: Place, message: Outgoing, at: datetime) -> Entry:
-    """The message as the chat's next entry. Raises BadText."""
-    text = cleaned_text(message.text)
+def encoded(body: Body) -> str:
+    return _encode(body).decode()
+
+
+def encoded_body_of(entry: Entry) -> str:
+    """Of an entry that is new: nothing has been done to it yet."""
+    return encoded(
+        Body(
+            entry.text,
+            entry.reply_to,
+            entry.user_ids,
+            entry.title,
+            entry.entities,
+            bool(entry.quote),
+            entry.forward,
+            entry.silent,
+            target=entry.target,
+            emoji=entry.emoji,
+        )
+    )
+
+
+def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
+    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText."""
+    text, entities = cleaned_text(message.text), message.entities
+    if message.forward is None:
+        text, entities = markup.parse(text, people)
     place.seq += 1
     place.messages += 1
+    place.shown_seq = place.seq
     return Entry(
         message.chat_id,
         place.seq,
@@ -114,6 +177,10 @@ def message_at(place: Place, message: Outgoing, at: datetime) -> Entry:
         message.ref,
         text,
         message.reply_to or 0,
+        entities=entities,
+        quote=message.quote,
+        forward=message.forward,
+        silent=message.silent,
     )
 
 
@@ -130,6 +197,7 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None) -> 
         row.members,
         people,
         last_entry,
+        row.hidden,
     )
 
 

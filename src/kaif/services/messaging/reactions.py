@@ -3,7 +3,7 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
-from kaif.services.messaging import store
+from kaif.services.messaging import message_store, store
 
 
 class Reactions:
@@ -15,7 +15,12 @@ class Reactions:
             await store.remember_people(tx, [event.person])
 
     async def forget_person(self, event: PersonErased) -> None:
-        """What they wrote stays with those whom they wrote to; the name they wrote under goes."""
+        """What they wrote and how they reacted stays with those whom they wrote to; the name they did it under goes.
+
+        What they had deleted for themselves alone was nobody else's to know.
+        """
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
-            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased={"name": 1}))
+            hidden = await message_store.forget_hidden(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden}
+            await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))

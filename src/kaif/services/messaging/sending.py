@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.messaging import BadReply, ChatId, ChatNotFound, Entry, Outgoing
+from kaif.interfaces.messaging import BadQuote, BadReply, ChatId, ChatNotFound, Entry, Outgoing
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import model, store
+from kaif.services.messaging import markup, message_store, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.model import Place, StoredEntry
 
 # Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
 BATCH_MESSAGES_MAX = 1000
@@ -140,6 +140,8 @@ class Sender:
             await batch.read_members(tx, messages, self._writers)
             if look_up:
                 await batch.read_repeated(tx, messages)
+            await batch.read_mentioned(tx, messages)
+            await batch.read_quoted(tx, messages)
             for message in messages:
                 batch.place(message)
             await batch.write(tx)
@@ -159,6 +161,8 @@ class Batch:
         self.found: set[tuple[ChatId, UserId]] = set()
         self._writers: dict[ChatId, set[UserId]] = {}
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
+        self._people: dict[str, UserId] = {}
+        self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
 
     async def read_members(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered that they are in the chat."""
@@ -169,8 +173,24 @@ class Batch:
 
     async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         for row in await store.find_repeated(tx, messages):
-            entry = model.entry_of(row)
+            (entry,) = await viewing.shown(tx, row.chat_id, [row])
             self._under_ref[entry.chat_id, entry.sender_id, entry.ref] = entry
+
+    async def read_mentioned(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """The people whom the messages may mention: most mention nobody."""
+        names = {name for message in messages if "@" in message.text for name in markup.mentioned(message.text)}
+        if names:
+            self._people = await store.ids_by_username(tx, names)
+
+    async def read_quoted(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """The messages that are answered by a part of them: few are."""
+        wanted: dict[ChatId, set[int]] = {}
+        for message in messages:
+            if message.quote and message.reply_to:
+                wanted.setdefault(message.chat_id, set()).add(message.reply_to)
+        for chat_id, seqs in wanted.items():
+            for row in await store.entries_at(tx, chat_id, seqs):
+                self._quoted[chat_id, row.seq] = row
 
     def place(self, message: Outgoing) -> None:
         """Give the message its place, or find out why it has none."""
@@ -188,11 +208,19 @@ class Batch:
         place = self.places[message.chat_id]
         if message.reply_to and message.reply_to > place.seq:
             raise BadReply
-        entry = model.message_at(place, message, self._at)
+        if message.quote:
+            self._check_quote(message)
+        entry = model.message_at(place, message, self._at, self._people)
         self._under_ref[reference] = entry
         self.entries.append(entry)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
+
+    def _check_quote(self, message: Outgoing) -> None:
+        """Nobody is made to have said what they have not said. Raises BadQuote."""
+        row = self._quoted.get((message.chat_id, message.reply_to or 0))
+        if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
+            raise BadQuote(path="$.quote")
 
     def _may_write(self, message: Outgoing) -> bool:
         writers = self._writers.get(message.chat_id, ())
@@ -202,6 +230,8 @@ class Batch:
         if not self.entries:
             return
         await store.append(tx, self.entries, self._counts, self._now_us)
+        if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
+            await message_store.add_quotes(tx, quoting)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
         # Whoever writes has read what stands above.

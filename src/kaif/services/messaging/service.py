@@ -1,6 +1,6 @@
 """What one can do with chats; each method is one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing, Person
@@ -38,9 +38,9 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import message_store, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.model import OWNER, Place, StoredChat
+from kaif.services.messaging.model import OWNER, Place, StoredChat, StoredEntry
 from kaif.services.messaging.sending import Sender, Sent
 
 
@@ -87,7 +87,7 @@ class MessagingService:
     ) -> Entry:
         """Append an entry that changes who is in the chat."""
         place.seq += 1
-        place.members_seq = place.seq
+        place.members_seq = place.shown_seq = place.seq
         now_us = self._clock()
         entry = Entry(place.chat_id, place.seq, kind, by, as_datetime(now_us), user_ids=whom, title=title)
         await store.append(tx, [entry], [place.messages], now_us)
@@ -110,18 +110,21 @@ class MessagingService:
         rows = await store.chats_of(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
         next_cursor = model.chat_cursor(page[-1]) if len(rows) > request.limit else None
-        return Chats(await self._described(page), next_cursor)
+        return Chats(await self._described(actor, page), next_cursor)
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
         row = await store.find_chat(self._database, request.chat_id, actor.user_id)
         if row is None:
             raise ChatNotFound
-        return (await self._described([row]))[0]
+        return (await self._described(actor, [row]))[0]
 
-    async def _described(self, rows: Iterable[StoredChat]) -> list[Chat]:
+    async def _described(self, actor: Actor, rows: Sequence[StoredChat]) -> list[Chat]:
         ids = [row.id for row in rows]
         people = await store.people_shown(self._database, ids)
         last = {row.chat_id: model.entry_of(row) for row in await store.last_entries(self._database, ids)}
+        if hiding := [row.id for row in rows if row.hidden]:
+            for chat_id in await message_store.chats_with_last_hidden(self._database, actor.user_id, hiding):
+                last[chat_id] = viewing.without_content(last[chat_id])
         return [model.chat_of(row, people.get(row.id, []), last.get(row.id)) for row in rows]
 
     async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
@@ -130,7 +133,15 @@ class MessagingService:
     # Messages
 
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
-        message = Outgoing(actor.user_id, request.chat_id, request.ref, request.text, request.reply_to)
+        message = Outgoing(
+            actor.user_id,
+            request.chat_id,
+            request.ref,
+            request.text,
+            request.reply_to,
+            request.quote,
+            request.silent,
+        )
         (sent,) = await self._sender.send([message])
         if isinstance(sent, KaifError):
             raise sent
@@ -140,15 +151,21 @@ class MessagingService:
         return Outcomes([_outcome(sent) for sent in await self._sender.send(request.messages)])
 
     async def list_entries(self, actor: Actor, request: ListEntries) -> Entries:
+        rows = await self._rows(actor, request)
+        return Entries(await viewing.shown_to(self._database, actor.user_id, request.chat_id, rows))
+
+    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
+        rows = await self._rows(actor, request)
+        return Entries(await viewing.shown(self._database, request.chat_id, rows))
+
+    async def _rows(self, actor: Actor, request: ListEntries) -> list[StoredEntry]:
         if request.after is not None and request.before is not None:
             raise Invalid("Give either after or before.", path="$.before")
         await self._must_be_in(request.chat_id, actor.user_id)
         if request.after is not None:
-            rows = await store.entries_after(self._database, request.chat_id, request.after, request.limit)
-        else:
-            before = request.before or 2**53 + 1
-            rows = await store.entries_before(self._database, request.chat_id, before, request.limit)
-        return Entries([model.entry_of(row) for row in rows])
+            return await store.entries_after(self._database, request.chat_id, request.after, request.limit)
+        before = request.before or 2**53 + 1
+        return await store.entries_before(self._database, request.chat_id, before, request.limit)
 
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
         await self._must_be_in(request.chat_id, actor.user_id)

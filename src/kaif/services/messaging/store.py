@@ -1,6 +1,6 @@
 """Every question that messaging asks its database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,14 +9,15 @@ from kaif.engines.database import Database, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Standing
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, body_of
+from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, encoded_body_of
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 
 _CHAT = f"""
 SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages, c.members, m.read_seq,
   m.read_messages, CASE WHEN c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} THEN 0 ELSE COALESCE(
-    (SELECT MAX(o.read_seq) FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), 0) END
+    (SELECT MAX(o.read_seq) FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), 0) END,
+  (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id)
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
 """
 
@@ -66,6 +67,13 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
     for chat_id, user_id, username, display_name, colour in rows:
         shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour))
     return shown
+
+
+async def ids_by_username(reads: Reads, usernames: Iterable[str]) -> dict[str, UserId]:
+    rows: list[tuple[str, UserId]] = await reads.fetch(
+        tuple, "SELECT username, id FROM messaging_people WHERE username IN :names", names=sorted(usernames)
+    )
+    return dict(rows)
 
 
 # Chats
@@ -136,7 +144,10 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     """The ends of the logs, held until the commit; always taken in one order, so that nobody waits in a circle."""
     places = await tx.fetch(
         Place,
-        "SELECT id, kind, seq, messages, members_seq FROM messaging_chats WHERE id IN :ids ORDER BY id FOR UPDATE",
+        """
+        SELECT id, kind, seq, messages, members_seq, shown_seq FROM messaging_chats WHERE id IN :ids
+        ORDER BY id FOR UPDATE
+        """,
         ids=sorted(set(chat_ids)),
     )
     return {place.chat_id: place for place in places}
@@ -145,10 +156,11 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
 async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
     await tx.execute_many(
         """
-        UPDATE messaging_chats SET seq = :seq, messages = :messages, members_seq = :members_seq, active_at_us = :now_us
+        UPDATE messaging_chats SET seq = :seq, messages = :messages, members_seq = :members_seq,
+          shown_seq = :shown_seq, active_at_us = :now_us
         WHERE id = :id
         """,
-        [(place.seq, place.messages, place.members_seq, now_us, place.chat_id) for place in places],
+        [(place.seq, place.messages, place.members_seq, place.shown_seq, now_us, place.chat_id) for place in places],
     )
 
 
@@ -258,7 +270,7 @@ async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[i
         "messaging_entries",
         ("chat_id", "seq", "kind", "sender_id", "at_us", "messages", "ref", "body"),
         [
-            (e.chat_id, e.seq, e.kind, e.sender_id, now_us, count, e.ref or None, body_of(e))
+            (e.chat_id, e.seq, e.kind, e.sender_id, now_us, count, e.ref or None, encoded_body_of(e))
             for e, count in zip(entries, messages, strict=True)
         ],
     )
@@ -281,6 +293,15 @@ async def find_entry(reads: Reads, chat_id: ChatId, seq: int) -> StoredEntry | N
         seq=seq,
     )
     return rows[0] if rows else None
+
+
+async def entries_at(reads: Reads, chat_id: ChatId, seqs: Collection[int]) -> list[StoredEntry]:
+    return await reads.fetch(
+        StoredEntry,
+        f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq IN :seqs",
+        chat_id=chat_id,
+        seqs=list(seqs),
+    )
 
 
 async def entries_after(reads: Reads, chat_id: ChatId, after: int, limit: int) -> list[StoredEntry]:
@@ -309,12 +330,13 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
 
 
 async def last_entries(reads: Reads, chat_ids: Sequence[ChatId]) -> list[StoredEntry]:
-    """The newest entry of each chat, for the previews of a list."""
+    """The newest entry of each chat that is something to see, for the previews of a list."""
     columns = ", ".join(f"e.{column}" for column in _ENTRY.split(", "))
     return await reads.fetch(
         StoredEntry,
         f"""
-        SELECT {columns} FROM messaging_chats c JOIN messaging_entries e ON e.chat_id = c.id AND e.seq = c.seq
+        SELECT {columns} FROM messaging_chats c
+        JOIN messaging_entries e ON e.chat_id = c.id AND e.seq = c.shown_seq
         WHERE c.id IN :ids
         """,
         ids=chat_ids,

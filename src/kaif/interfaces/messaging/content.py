@@ -1,0 +1,57 @@
+"""What a message holds beside its text: the parts of it that are more than letters, reactions, where it came from.
+
+Offsets and lengths count UTF-16 code units, as strings do in JavaScript, Java and Swift: an emoji outside the basic
+plane is two.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from kaif.kernel.actor import UserId
+
+EntityKind = Literal[
+    "bold",
+    "italic",
+    "strike",
+    "code",
+    "pre",
+    "spoiler",
+    "quote",
+    "link",
+    "url",
+    "email",
+    "mention",
+    "hashtag",
+]
+
+
+class TextEntity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of the text. Entities nest or lie apart, they never cross; outer ones come first.
+
+    `url` is where a `link` leads, always by http, https or mailto; `user_id` is whom a `mention` names;
+    `language` is what a `pre` (a block of code) is written in.
+    """
+
+    kind: EntityKind
+    offset: int
+    length: int
+    url: str = ""
+    user_id: str = ""
+    language: str = ""
+
+
+class Reaction(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many reacted with an emoji, and whether one did so oneself: what goes to everybody doesn't say the latter."""
+
+    emoji: str
+    count: int
+    mine: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Who wrote first what was forwarded, and when."""
+
+    sender_id: UserId
+    at: datetime

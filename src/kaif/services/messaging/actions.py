@@ -1,0 +1,354 @@
+"""What one can do with messages that stand in a log; each method is one transaction.
+
+An action holds the chat's lock, changes the message's own row, and appends an entry that names it: whoever reads
+the entry gets the message as it is by then. Nothing of a message is copied, so nothing outlives its deletion.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import Nothing, Person
+from kaif.interfaces.messaging import (
+    READ_MARKS_SHOWN_MEMBERS_MAX,
+    BadCursor,
+    ChatId,
+    ChatNotFound,
+    Entry,
+    EntryKind,
+    Outgoing,
+)
+from kaif.interfaces.messaging.actions import (
+    EDIT_WITHIN_S,
+    EDITS_MAX,
+    HIDDEN_MAX,
+    PINS_MAX,
+    REACTIONS_DISTINCT_MAX,
+    DeleteMessages,
+    EditMessage,
+    EditTooLate,
+    Forwarded,
+    ForwardMessages,
+    HiddenEvent,
+    ListReactions,
+    MayNotPin,
+    MessageNotFound,
+    NotEditable,
+    NotYourMessage,
+    OfChat,
+    OfMessage,
+    Pins,
+    React,
+    Reacted,
+    Reactors,
+    Readers,
+    ReadersNotShown,
+    TooManyEdits,
+    TooManyHidden,
+    TooManyPins,
+    TooManyReactions,
+    Version,
+    Versions,
+)
+from kaif.interfaces.messaging.content import Origin
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import SECOND_US, Clock, as_datetime
+from kaif.kernel.errors import KaifError
+from kaif.services.messaging import emojis, markup, message_rights, message_store, model, store, viewing
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.model import Body, Place, StoredEntry
+from kaif.services.messaging.sending import Sender, Sent
+
+_changed = msgspec.structs.replace
+
+
+class Change:
+    """An action under way: the chat's lock is held, the actor is in the chat, and entries are gathered."""
+
+    def __init__(self, tx: Transaction, place: Place, role: str, actor: Actor, now_us: int) -> None:
+        self.tx, self.place, self.role, self._actor, self._now_us = tx, place, role, actor, now_us
+        self._rows: dict[int, StoredEntry] = {}
+        self._new: list[Entry] = []
+
+    async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
+        """Raises MessageNotFound for what is no message; one that was deleted is still one."""
+        rows = {row.seq: row for row in await store.entries_at(self.tx, self.place.chat_id, set(seqs))}
+        if len(rows) < len(set(seqs)) or any(row.kind != "message" for row in rows.values()):
+            raise MessageNotFound
+        return [rows[seq] for seq in dict.fromkeys(seqs)]
+
+    async def message(self, seq: int) -> tuple[StoredEntry, Body]:
+        """Raises MessageNotFound, also when it was deleted."""
+        (row,) = await self.messages([seq])
+        body = model.body_of(row)
+        if body.deleted:
+            raise MessageNotFound
+        return row, body
+
+    async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
+        """The message becomes this, and the log says so."""
+        self.place.seq += 1
+        body = _changed(body, version=self.place.seq)
+        await message_store.change_body(self.tx, row, body)
+        self._rows[row.seq] = _changed(row, body=model.encoded(body))
+        self._new.append(
+            Entry(
+                row.chat_id,
+                self.place.seq,
+                kind,
+                self._actor.user_id,
+                as_datetime(self._now_us),
+                target=row.seq,
+                emoji=emoji,
+            )
+        )
+
+    async def write(self) -> list[Entry]:
+        """The new entries, each with its message."""
+        if not self._new:
+            return []
+        await store.append(self.tx, self._new, [self.place.messages] * len(self._new), self._now_us)
+        await message_store.advance_by_actions(self.tx, self.place)
+        rows = list(self._rows.values())
+        messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
+        return [_changed(entry, message=messages[entry.target]) for entry in self._new]
+
+
+class MessageActionsService:
+    def __init__(self, database: Database, announcer: Announcer, sender: Sender, clock: Clock) -> None:
+        self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
+
+    async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
+        """Take the chat's lock. Raises ChatNotFound."""
+        places = await store.lock_places(tx, [chat_id])
+        role = await store.role_of(tx, chat_id, actor.user_id)
+        if not places or role is None:
+            raise ChatNotFound
+        return Change(tx, places[chat_id], role, actor, self._clock())
+
+    async def _announce(self, change: Change, entries: Sequence[Entry]) -> None:
+        if entries:
+            await self._announcer.announce(entries, {change.place.chat_id: change.place})
+
+    async def _role_in(self, actor: Actor, chat_id: ChatId) -> str:
+        role = await store.role_of(self._database, chat_id, actor.user_id)
+        if role is None:
+            raise ChatNotFound
+        return role
+
+    async def _find(self, actor: Actor, chat_id: ChatId, seq: int) -> StoredEntry:
+        """Raises ChatNotFound, MessageNotFound."""
+        await self._role_in(actor, chat_id)
+        row = await store.find_entry(self._database, chat_id, seq)
+        if row is None or row.kind != "message":
+            raise MessageNotFound
+        return row
+
+    async def get_message(self, actor: Actor, request: OfMessage) -> Entry:
+        row = await self._find(actor, request.chat_id, request.seq)
+        return await self._shown_to(actor, row)
+
+    async def _shown_to(self, actor: Actor, row: StoredEntry) -> Entry:
+        (entry,) = await viewing.shown_to(self._database, actor.user_id, row.chat_id, [row])
+        return entry
+
+    # Editing
+
+    async def edit_message(self, actor: Actor, request: EditMessage) -> Entry:
+        cleaned = model.cleaned_text(request.text)
+        async with self._database.transaction() as tx:
+            change = await self._begin(tx, actor, request.chat_id)
+            row, body = await change.message(request.seq)
+            if row.sender_id != actor.user_id:
+                raise NotYourMessage
+            people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
+            text, entities = markup.parse(cleaned, people)
+            if (text, entities) != (body.text, body.entities):
+                await self._edit(change, row, body, _changed(body, text=text, entities=entities))
+            entries = await change.write()
+        await self._announce(change, entries)
+        return await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
+
+    async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
+        now_us = self._clock()
+        if before.forward:
+            raise NotEditable
+        if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
+            raise EditTooLate
+        if before.edits >= EDITS_MAX:
+            raise TooManyEdits
+        await message_store.add_version(change.tx, row, before)
+        await change.act("edited", row, _changed(after, edited_at_us=now_us, edits=before.edits + 1))
+
+    async def list_versions(self, actor: Actor, request: OfMessage) -> Versions:
+        entry = await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
+        if entry.deleted or entry.hidden:
+            raise MessageNotFound
+        rows = await message_store.versions_of(self._database, request.chat_id, request.seq)
+        return Versions([Version(as_datetime(row.at_us), row.text, row.entities) for row in rows])
+
+    # Deleting
+
+    async def delete_messages(self, actor: Actor, request: DeleteMessages) -> Nothing:
+        if request.for_everyone:
+            await self._delete_for_everyone(actor, request)
+        else:
+            await self._hide(actor, request)
+        return Nothing()
+
+    async def _delete_for_everyone(self, actor: Actor, request: DeleteMessages) -> None:
+        async with self._database.transaction() as tx:
+            change = await self._begin(tx, actor, request.chat_id)
+            rows = await change.messages(request.seqs)
+            others = any(row.sender_id != actor.user_id for row in rows)
+            if others and not message_rights.may_delete_of_others(change.place.kind, change.role):
+                raise NotYourMessage
+            there = [row for row in rows if not model.body_of(row).deleted]
+            for row in there:
+                await change.act("deleted", row, Body(deleted=True, reply_to=model.body_of(row).reply_to))
+            await message_store.erase_traces(tx, request.chat_id, [row.seq for row in there])
+            entries = await change.write()
+        await self._announce(change, entries)
+
+    async def _hide(self, actor: Actor, request: DeleteMessages) -> None:
+        async with self._database.transaction() as tx:
+            change = await self._begin(tx, actor, request.chat_id)
+            await change.messages(request.seqs)
+            await message_store.hide(tx, actor.user_id, request.chat_id, set(request.seqs))
+            hidden = await message_store.count_hidden(tx, actor.user_id, request.chat_id)
+            if hidden > HIDDEN_MAX:
+                raise TooManyHidden
+        event = HiddenEvent(request.chat_id, sorted(set(request.seqs)), hidden)
+        await self._announcer.tell(actor.user_id, request.chat_id, event)
+
+    # Reactions
+
+    async def add_reaction(self, actor: Actor, request: React) -> Nothing:
+        emoji = emojis.normalised(request.emoji)
+        async with self._database.transaction() as tx:
+            change = await self._begin(tx, actor, request.chat_id)
+            row, body = await change.message(request.seq)
+            if await message_store.add_reaction(tx, row.chat_id, row.seq, actor.user_id, emoji, self._clock()):
+                counts = {**body.reactions, emoji: body.reactions.get(emoji, 0) + 1}
+                if len(counts) > REACTIONS_DISTINCT_MAX:
+                    raise TooManyReactions
+                await change.act("reacted", row, _changed(body, reactions=counts), emoji)
+            entries = await change.write()
+        await self._announce(change, entries)
+        return Nothing()
+
+    async def remove_reaction(self, actor: Actor, request: React) -> Nothing:
+        emoji = emojis.normalised(request.emoji)
+        async with self._database.transaction() as tx:
+            change = await self._begin(tx, actor, request.chat_id)
+            row, body = await change.message(request.seq)
+            if await message_store.remove_reaction(tx, row.chat_id, row.seq, actor.user_id, emoji):
+                counts = {one: count - (one == emoji) for one, count in body.reactions.items()}
+                left = {one: count for one, count in counts.items() if count}
+                await change.act("unreacted", row, _changed(body, reactions=left), emoji)
+            entries = await change.write()
+        await self._announce(change, entries)
+        return Nothing()
+
+    async def list_reactions(self, actor: Actor, request: ListReactions) -> Reactors:
+        await self._find(actor, request.chat_id, request.seq)
+        before = _parse_cursor(request.cursor) if request.cursor else (2**62, "")
+        # One more, to know whether there is another page.
+        rows = await message_store.reactions_to(self._database, request.chat_id, request.seq, before, request.limit + 1)
+        page = rows[: request.limit]
+        more = len(rows) > request.limit
+        return Reactors(
+            [
+                Reacted(
+                    Person(row.user_id, row.username, row.display_name, row.avatar_colour),
+                    row.emoji,
+                    as_datetime(row.at_us),
+                )
+                for row in page
+            ],
+            f"{page[-1].at_us}-{page[-1].user_id}" if more else None,
+        )
+
+    # Pins
+
+    async def pin_message(self, actor: Actor, request: OfMessage) -> Nothing:
+        await self._pin(actor, request, pinned=True)
+        return Nothing()
+
+    async def unpin_message(self, actor: Actor, request: OfMessage) -> Nothing:
+        await self._pin(actor, request, pinned=False)
+        return Nothing()
+
+    async def _pin(self, actor: Actor, request: OfMessage, *, pinned: bool) -> None:
+        async with self._database.transaction() as tx:
+            change = await self._begin(tx, actor, request.chat_id)
+            if not message_rights.may_pin(change.place.kind, change.role):
+                raise MayNotPin
+            row, body = await change.message(request.seq)
+            if body.pinned != pinned:
+                await change.act("pinned" if pinned else "unpinned", row, _changed(body, pinned=pinned))
+                if pinned:
+                    if await message_store.count_pins(tx, row.chat_id) >= PINS_MAX:
+                        raise TooManyPins
+                    await message_store.add_pin(tx, row.chat_id, row.seq, change.place.seq)
+                else:
+                    await message_store.remove_pin(tx, row.chat_id, row.seq)
+            entries = await change.write()
+        await self._announce(change, entries)
+
+    async def list_pins(self, actor: Actor, request: OfChat) -> Pins:
+        await self._role_in(actor, request.chat_id)
+        rows = await message_store.pins_of(self._database, request.chat_id, PINS_MAX)
+        entries = await viewing.shown_to(self._database, actor.user_id, request.chat_id, rows)
+        return Pins([entry for entry in entries if not entry.hidden])
+
+    # Reading
+
+    async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
+        row = await self._find(actor, request.chat_id, request.seq)
+        if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
+            raise ReadersNotShown
+        return Readers(await message_store.readers_of(self._database, row, READ_MARKS_SHOWN_MEMBERS_MAX))
+
+    # Forwarding
+
+    async def forward_messages(self, actor: Actor, request: ForwardMessages) -> Forwarded:
+        await self._role_in(actor, request.chat_id)
+        await self._role_in(actor, request.from_chat_id)
+        rows = await store.entries_at(self._database, request.from_chat_id, {one.seq for one in request.messages})
+        seen = await viewing.shown_to(self._database, actor.user_id, request.from_chat_id, rows)
+        there = {entry.seq: entry for entry in seen if _has_content(entry)}
+        if any(one.seq not in there for one in request.messages):
+            raise MessageNotFound
+        outgoing = [
+            _forward_of(there[one.seq], actor, request.chat_id, one.ref, silent=request.silent)
+            for one in request.messages
+        ]
+        return Forwarded(_all_sent(await self._sender.send(outgoing)))
+
+
+def _all_sent(results: Iterable[Sent | KaifError]) -> list[Entry]:
+    entries = []
+    for result in results:
+        if isinstance(result, KaifError):
+            raise result
+        entries.append(result.entry)
+    return entries
+
+
+def _has_content(entry: Entry) -> bool:
+    return entry.kind == "message" and not entry.deleted and not entry.hidden
+
+
+def _forward_of(entry: Entry, actor: Actor, chat_id: ChatId, ref: str, *, silent: bool) -> Outgoing:
+    """What was forwarded already keeps its first author."""
+    origin = entry.forward or Origin(entry.sender_id, entry.at)
+    return Outgoing(actor.user_id, chat_id, ref, entry.text, silent=silent, forward=origin, entities=entry.entities)
+
+
+def _parse_cursor(cursor: str) -> tuple[int, str]:
+    at_us, _, user_id = cursor.partition("-")
+    if not at_us.isdigit() or len(at_us) > 18:
+        raise BadCursor(path="$.cursor")
+    return int(at_us), user_id

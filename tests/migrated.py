@@ -1,0 +1,23 @@
+"""Databases with every table in them: made once for a test process and copied for each test."""
+
+import asyncio
+from pathlib import Path
+
+from kaif.engines import database as outbox
+from kaif.engines.database import open_database
+from kaif.services import auth, messaging
+
+OWNERS = {"outbox": outbox, "auth": auth, "messaging": messaging}
+
+
+def migrate_all(url: str) -> None:
+    """What the system does at its start; whatever is forgotten here it still does then."""
+    asyncio.run(_migrate_all(url))
+
+
+async def _migrate_all(url: str) -> None:
+    database = await open_database(url)
+    for name, owner in OWNERS.items():
+        assert owner.__file__
+        await database.migrate(name, Path(owner.__file__).parent / "migrations")
+    await database.close()

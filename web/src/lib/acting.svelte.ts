@@ -1,0 +1,66 @@
+// What the person is about to do with messages: the menu that is open, the message being edited, those selected.
+import { SvelteSet } from 'svelte/reactivity'
+import { isReadable } from './states'
+import type { Entry } from './types'
+
+export const EDIT_WITHIN_MS = 48 * 3600_000
+export const SELECTED_MAX = 100
+
+export interface MenuPlace {
+  entry: Entry
+  x: number
+  y: number
+  /** A part of the message's text that is selected. */
+  quote: string
+}
+
+export type MessageDialog =
+  | { kind: 'delete'; entries: Entry[] }
+  | { kind: 'forward'; entries: Entry[] }
+  | { kind: 'reactors' | 'readers' | 'versions' | 'emoji'; entry: Entry }
+
+class Acting {
+  menu = $state.raw<MenuPlace>()
+  dialog = $state.raw<MessageDialog>()
+  /** The message whose text is in the composer. */
+  editing = $state.raw<Entry>()
+  /** The part that the composer's reply quotes. */
+  quote = $state('')
+  selecting = $state<string>()
+  selected = new SvelteSet<number>()
+
+  select(entry: Entry): void {
+    if (this.selecting !== entry.chat_id) this.selected.clear()
+    this.selecting = entry.chat_id
+    if (!this.selected.delete(entry.seq) && this.selected.size < SELECTED_MAX) this.selected.add(entry.seq)
+    if (!this.selected.size) this.selecting = undefined
+  }
+
+  /** Back to reading; false when there was nothing to leave. */
+  leave(): boolean {
+    if (this.selecting) {
+      this.selecting = undefined
+      this.selected.clear()
+      return true
+    }
+    if (this.editing) {
+      this.editing = undefined
+      return true
+    }
+    return false
+  }
+
+  reset(): void {
+    while (this.leave());
+    this.menu = undefined
+    this.dialog = undefined
+    this.quote = ''
+  }
+}
+
+export const acting = new Acting()
+
+export function mayEdit(entry: Entry, me: string, now = Date.now()): boolean {
+  const inTime = now - Date.parse(entry.at) < EDIT_WITHIN_MS
+  return isReadable(entry) && entry.sender_id === me && !entry.forward && inTime
+}

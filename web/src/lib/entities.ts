@@ -1,0 +1,46 @@
+// A message's text as a tree of its entities: text nodes and kinds alone, never HTML.
+import { pieces } from './text'
+import type { TextEntity } from './types'
+
+export interface Leaf {
+  text: string
+  href?: string
+}
+
+export interface Branch {
+  entity: TextEntity
+  children: Node[]
+}
+
+export type Node = Leaf | Branch
+
+/** Offsets count UTF-16 units, as strings do. What does not nest or lies outside is passed over. */
+export function tree(text: string, entities: readonly TextEntity[] = []): Node[] {
+  // Messages of before there were entities hold addresses all the same.
+  if (!entities.length) return pieces(text)
+  return branch(text, 0, text.length, [...entities])
+}
+
+function branch(text: string, start: number, end: number, rest: TextEntity[]): Node[] {
+  const nodes: Node[] = []
+  let at = start
+  while (rest.length && rest[0]!.offset < end) {
+    const entity = rest.shift()!
+    const stop = entity.offset + entity.length
+    if (entity.offset < at || stop > end || entity.length <= 0) continue
+    if (entity.offset > at) nodes.push({ text: text.slice(at, entity.offset) })
+    nodes.push({ entity, children: branch(text, entity.offset, stop, rest) })
+    at = stop
+  }
+  if (at < end) nodes.push({ text: text.slice(at, end) })
+  return nodes
+}
+
+const SAFE = /^(https?:\/\/|mailto:)/i
+
+/** Where an entity leads, if anywhere safe: the server checks too. */
+export function hrefOf(entity: TextEntity, text: string): string | undefined {
+  const covered = text.slice(entity.offset, entity.offset + entity.length)
+  const href = { link: entity.url ?? '', url: covered, email: `mailto:${covered}` }[entity.kind as string]
+  return href && SAFE.test(href) && URL.canParse(href) ? href : undefined
+}

@@ -1,0 +1,84 @@
+// What a message is now: of all that we hear of it, in whatever order, the state with the highest version counts
+// (docs/realtime.md). What goes to everybody doesn't say which reactions are one's own: that is kept here.
+import type { Entry, Reaction } from './types'
+
+export interface Heard {
+  me: string
+  /** Of an answer to oneself, in which `mine` and `hidden` are right. */
+  personal: boolean
+}
+
+/** The window after these entries were heard; entries that are themselves new to it are not added. */
+export function withActions(window: readonly Entry[], heard: readonly Entry[], how: Heard): readonly Entry[] {
+  const first = window[0]?.seq ?? 0
+  let next: Entry[] | undefined
+  const put = (entry: Entry): void => {
+    next ??= [...window]
+    next[entry.seq - first] = entry
+  }
+  for (const action of heard) {
+    if (!action.target || !action.message) continue
+    const known = (next ?? window)[action.target - first]
+    const state = known && withAction(known, action, how)
+    if (state && state !== known) put(state)
+    if (action.kind !== 'deleted') continue
+    // A quote goes with the message that it is from.
+    for (const entry of next ?? window)
+      if (entry.quote && entry.reply_to === action.target) put({ ...entry, quote: '' })
+  }
+  return next ?? window
+}
+
+/** The message after one action on it. */
+export function withAction(known: Entry, action: Entry, how: Heard): Entry {
+  const state = action.message as Entry | null | undefined
+  return state ? withState(known, state, how, action) : known
+}
+
+export function withState(known: Entry, state: Entry, how: Heard, action?: Entry): Entry {
+  if (known.seq !== state.seq || versionOf(state) < versionOf(known)) return known
+  if (known.hidden || state.hidden) return known.hidden ? known : state
+  return how.personal ? state : { ...state, reactions: marked(known, state, how.me, action) }
+}
+
+function marked(known: Entry, state: Entry, me: string, action?: Entry): Reaction[] {
+  const mine = new Set(known.reactions?.flatMap((one) => (one.mine ? [one.emoji] : [])))
+  if (action?.sender_id === me && action.kind === 'reacted') mine.add(action.emoji!)
+  if (action?.sender_id === me && action.kind === 'unreacted') mine.delete(action.emoji!)
+  return (state.reactions ?? []).map((one) => ({ ...one, mine: mine.has(one.emoji) }))
+}
+
+function versionOf(entry: Entry): number {
+  return entry.version ?? 0
+}
+
+/** At once, before the server has said anything: the next state that is heard replaces it. */
+export function withReaction(entry: Entry, emoji: string, mine: boolean): Entry {
+  const reactions = entry.reactions ?? []
+  const known = reactions.find((one) => one.emoji === emoji)
+  if ((known?.mine ?? false) === mine) return entry
+  const count = (known?.count ?? 0) + (mine ? 1 : -1)
+  const changed = { emoji, count, mine }
+  const next = known ? reactions.map((one) => (one === known ? changed : one)) : [...reactions, changed]
+  return { ...entry, reactions: next.filter((one) => one.count > 0) }
+}
+
+/** What is left of a message that one has deleted for oneself. */
+export function withoutContent(entry: Entry): Entry {
+  const { chat_id, seq, kind, sender_id, at, ref, version } = entry
+  return {
+    chat_id,
+    seq,
+    kind,
+    sender_id,
+    at,
+    hidden: true,
+    ...(ref === undefined ? {} : { ref }),
+    ...(version === undefined ? {} : { version }),
+  }
+}
+
+/** Whether this shows a message that can be read. */
+export function isReadable(entry: Entry | undefined): entry is Entry {
+  return entry?.kind === 'message' && !entry.deleted && !entry.hidden
+}
