@@ -60,7 +60,7 @@ async def test_what_waits_for_a_poll_goes_over_the_websocket_that_replaces_it(pa
         polling = asyncio.create_task(http.get(path))
         await asyncio.sleep(0.1)
         address = boris.url.replace("http", "ws", 1) + path.replace("polling", "websocket")
-        async with connect(address, proxy=None, compression=None) as socket:
+        async with asyncio.timeout(20), connect(address, proxy=None, compression=None) as socket:
             await socket.send("2probe")
             assert await socket.recv() == "3probe"
             assert (await polling).text == "6"
@@ -259,15 +259,15 @@ async def test_a_client_that_does_not_read_costs_nothing_and_gets_all_when_it_do
     async with stock_client(cable.url, boris.access_token, transports=["websocket"]) as client:
         await client.hears("connect")
         await client.ask("join", chat_id=chat_id)
-        cable.delay_s = 0.02
-
-        for _ in range(2000):
-            await anna.send(chat_id, "x" * 2000)
+        # More than all the buffers on the way hold.
+        cable.delay_s = 0.5
+        for _ in range(3000):
+            await anna.send(chat_id, "x" * 4000)
         await anna.everything_is_acknowledged()
         cable.delay_s = 0
-        await until(lambda: len(client.messages(chat_id)) == 2000, 60)
+        await until(lambda: len(client.messages(chat_id)) == 3000, 60)
 
-    assert client.messages(chat_id) == list(range(2, 2002))
+    assert client.messages(chat_id) == list(range(2, 3002))
 
 
 # Clients that lie
