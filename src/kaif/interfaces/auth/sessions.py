@@ -91,7 +91,7 @@ class Sessions(Protocol):
 
         Needs MANAGE_PEOPLE, and every permission that the account has; nobody suspends themselves, so that an owner
         always remains. Raises MissingPermission, BeyondYourOwn (in `roles`), OwnAccount, PersonNotFound,
-        StepUpRequired (in `factors`), and Forbidden when the actor has been suspended meanwhile.
+        StepUpRequired (in `factors`; not of API keys), and Forbidden when the actor has been suspended meanwhile.
         """
         ...
 
