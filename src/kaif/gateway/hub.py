@@ -18,6 +18,7 @@ from kaif.gateway.reader import Reader
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    NEWS_LOST,
     SIGNALS,
     ChatId,
     ChatKind,
@@ -194,7 +195,10 @@ class Hub:
     # What is said
 
     def _hear_entries(self, payload: bytes) -> None:
-        for delivery in _deliveries.decode(payload):
+        deliveries = _deliveries.decode(payload)
+        if deliveries == NEWS_LOST:
+            self._greet_everyone()
+        for delivery in deliveries:
             self._deliver(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
