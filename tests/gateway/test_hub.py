@@ -19,6 +19,7 @@ from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    NEWS_LOST,
     AddMembers,
     ChatId,
     CreateChat,
@@ -52,6 +53,9 @@ class Device:
 
     def greet(self, hello: bytes) -> None:
         self.hellos.append(msgspec.json.decode(hello))
+
+    def expire(self) -> None:
+        self.close(4001)
 
     def close(self, code: int) -> None:
         self.closed_with = code
@@ -276,6 +280,16 @@ async def test_news_that_was_interrupted_greets_everyone_anew(stage: Stage) -> N
     await stage.say()
 
     stage.news.interrupt()
+    await until(lambda: len(device.hellos) == 2)
+
+    await until(lambda: device.seqs == [2])
+
+
+async def test_news_that_the_publisher_lost_greets_everyone_anew(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    await stage.say()
+
+    await stage.deliver(*NEWS_LOST)
     await until(lambda: len(device.hellos) == 2)
 
     await until(lambda: device.seqs == [2])

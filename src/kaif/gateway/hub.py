@@ -15,9 +15,10 @@ from kaif.engines.cache import Cache
 from kaif.gateway import frames
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.reader import Reader
-from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth import EVERYBODY, Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    NEWS_LOST,
     SIGNALS,
     ChatId,
     ChatKind,
@@ -58,6 +59,8 @@ class Room:
     def accept(self, first_seq: int, entries: list[bytes]) -> None:
         """Deliver what is next, hold what is early, drop what came before."""
         self.newest = max(self.newest, first_seq + len(entries) - 1)
+        if not entries:
+            return
         if first_seq > self.next_seq:
             self.held[first_seq] = entries
             return
@@ -189,10 +192,21 @@ class Hub:
                 if reader.actor.session_id == session_id:
                     reader.close(frames.CloseCode.UNAUTHENTICATED)
 
+    def expire(self, user_id: UserId) -> None:
+        """What tokens of theirs said, or of everybody's, is no longer so. Programs' keys are as they were."""
+        those = list(self._readers.values()) if user_id == EVERYBODY else [self._readers.get(user_id, set())]
+        for readers in those:
+            for reader in readers:
+                if reader.actor.scopes is None:
+                    reader.expire()
+
     # What is said
 
     def _hear_entries(self, payload: bytes) -> None:
-        for delivery in _deliveries.decode(payload):
+        deliveries = _deliveries.decode(payload)
+        if deliveries == NEWS_LOST:
+            self._greet_everyone()
+        for delivery in deliveries:
             self._deliver(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
@@ -274,6 +288,9 @@ class Hub:
                 reader.write(frames.text_frame(signal.event))
         elif room := self._rooms.get(signal.chat_id):
             room.write(frames.text_frame(signal.event))
+            if signal.closes:
+                for reader in tuple(room.readers):
+                    self._leave(reader, room)
 
     def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:
         frame = frames.text_frame(frames.encode(frames.Presence(user_id, online)))

@@ -9,6 +9,7 @@ import msgspec
 from kaif.engines.cache import Cache
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
+    EVERYBODY,
     PERMISSIONS_CHANGED,
     SESSIONS_ENDED,
     Auth,
@@ -27,10 +28,6 @@ from kaif.kernel.tokens import TokenExpired, Verified, Verifier
 REMEMBERED_TOKENS_MAX = 100_000
 
 _change = msgspec.msgpack.Decoder(PermissionChange)
-
-
-# As a change names it.
-EVERYBODY = UserId("")
 
 
 class ApiKeyGiven(Unauthenticated):

@@ -6,6 +6,7 @@ Nothing here waits: a frame is decoded, checked and put in line; the line is dra
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -28,7 +29,7 @@ from kaif.gateway.api_keys import KeyRing, given_key
 from kaif.gateway.crowd import Crowd
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
-from kaif.gateway.identity import EVERYBODY, Identity, bearer_token, require_factor
+from kaif.gateway.identity import Identity, bearer_token, require_factor
 from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, ChatId, MarkRead, Messaging
@@ -85,8 +86,11 @@ class Sockets:
         self.background = Background()
         self.open: Crowd[Socket] = Crowd()
         self.draining = False
+        # Other protocols on WebSocket, by their paths: each is given the request's target and the client's address.
+        self.others: dict[bytes, Callable[[bytes, str], WSListener]] = {}
+        self.on_drain: Callable[[], None] = lambda: None
         identity.on_end = hub.end_session
-        identity.on_change = self._outdate
+        identity.on_change = hub.expire
 
     def start(self) -> None:
         self.background.run(self._run_clock())
@@ -100,12 +104,6 @@ class Sockets:
                 self._attend(one, now_s)
                 if number % ATTENDED_AT_ONCE == 0:
                     await asyncio.sleep(0)
-
-    def _outdate(self, user_id: UserId) -> None:
-        """What a socket's token said is no longer so: it comes again with another. Programs' keys are as they were."""
-        for one in self.open:
-            if one.actor.scopes is None and user_id in (EVERYBODY, one.actor.user_id):
-                one.expire()
 
     def _attend(self, one: "Socket", now_s: float) -> None:
         try:
@@ -172,6 +170,7 @@ class Sockets:
     def drain(self) -> None:
         """Take no more, and ask everyone to come again elsewhere."""
         self.draining = True
+        self.on_drain()
         for one in self.open:
             one.close(CloseCode.GOING_AWAY)
 
@@ -198,14 +197,17 @@ class Handshake:
                 WSUpgradeResponse.create_error_response(problem.status, problem.body, headers), None
             )
 
-    def _accept(self, request: WSUpgradeRequest) -> "Socket":
+    def _accept(self, request: WSUpgradeRequest) -> WSListener:
         sockets = self._sockets
         if sockets.draining:
             raise Draining(retry_after_ms=1000)
-        if request.path.partition(b"?")[0] != PATH.encode():
-            raise NotFound
+        path = request.path.partition(b"?")[0]
         forwarded_for = ", ".join(request.headers.getall("x-forwarded-for", [])).encode("latin-1")
         address = client_address(self._peer, forwarded_for, sockets.trusted_proxies)
+        if other := sockets.others.get(path):
+            return other(request.path, address)
+        if path != PATH.encode():
+            raise NotFound
         sockets.limits.take(CONNECT, limit_subject(address)).require()
         verified = self._known or sockets.identity.verify(self._token(request))
         if isinstance(verified, KaifError):
@@ -302,7 +304,6 @@ class Socket(WSListener):
         self.due_at_s = NEVER if self._closed else min(next_s, self._expires_at_s)
 
     def expire(self) -> None:
-        """As its token does by itself; the clock closes it within a second, however many there are."""
         self._expires_at_s = 0.0
         self.due_at_s = NEVER if self._closed else 0.0
 

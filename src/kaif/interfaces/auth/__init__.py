@@ -17,6 +17,8 @@ from kaif.kernel.remote import repeatable
 SESSIONS_ENDED = "auth.sessions_ended"
 # Whose permissions changed is named on this one, so that their tokens of before are refreshed.
 PERMISSIONS_CHANGED = "auth.permissions_changed"
+# In the place of whose: everybody's tokens are to be refreshed.
+EVERYBODY = UserId("")
 
 ACCESS_TOKEN_SECONDS = 600
 

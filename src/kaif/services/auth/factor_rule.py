@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth import PermissionChange
+from kaif.interfaces.auth import EVERYBODY, PermissionChange
 from kaif.interfaces.auth.passkeys import PasskeyId
 from kaif.interfaces.auth.required_factors import LastSecondFactor, RequiredOf
 from kaif.kernel.actor import UserId
@@ -13,9 +13,6 @@ from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import credentials, enrolments, grants
 from kaif.services.auth.permissions import Permissions, permitted
 from kaif.services.auth.store import Reads
-
-# In the place of a person whose tokens are outdated: everybody's are.
-EVERYBODY = UserId("")
 
 
 class Standing(msgspec.Struct, frozen=True):
