@@ -55,7 +55,7 @@ async def enrol(window: Window, locale: str = "ru-RU") -> None:
 
 async def require(window: Window, mode: str) -> None:
     await window.page.goto("/operator/signing-in")
-    await window.page.get_by_role("radio", name=mode).check()
+    await window.page.get_by_role("radio", name=re.compile(f"^{mode}")).click()
 
 
 @pytest.mark.asvs("6.3.3")
@@ -81,11 +81,12 @@ async def test_whoever_has_none_sets_it_up_and_goes_on_where_they_were(place: Se
     await expect(boris.page.get_by_text("а этот у вас последний")).to_be_visible()
 
     await enrol(anna)
-    await expect(anna.page.get_by_role("radio", name="Всем")).to_be_checked()
+    await expect(anna.page.get_by_role("radio", name=re.compile("^Всем"))).to_be_checked()
     await require(anna, "По желанию")
     await expect(anna.page.get_by_role("status").filter(has_text="По желанию")).to_be_visible()
     forgive_refusals(anna)
     forgive_refusals(boris)
+    boris.complaints[:] = [one for one in boris.complaints if "status of 409" not in one]
 
 
 @embedded
@@ -133,7 +134,7 @@ async def test_axe_finds_nothing_grave(place: Server, windows: Windows, size: tu
     await anna.page.goto("/operator/signing-in")
     await expect(anna.page.get_by_role("radio", checked=True)).to_have_count(1)
     await look("the rule")
-    await anna.page.get_by_role("radio").last.check()
+    await anna.page.get_by_role("radio").last.click()
     await expect(title(anna, locale)).to_be_visible()
     await look("setting up")
     assert await anna.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
