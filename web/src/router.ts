@@ -14,6 +14,7 @@ import OperatorParkedEvents from './screens/operator/ParkedEvents.svelte'
 import OperatorPeople from './screens/operator/People.svelte'
 import OperatorPerson from './screens/operator/Person.svelte'
 import OperatorProviders from './screens/operator/Providers.svelte'
+import OperatorSigningIn from './screens/operator/SigningIn.svelte'
 import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
@@ -61,6 +62,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/applications': OperatorApplications,
     '/applications/:id': OperatorApplication,
     '/services': OperatorProviders,
+    '/signing-in': OperatorSigningIn,
     '/audit': OperatorAudit,
     '/audit/:id': OperatorAudit,
     '/events': OperatorParkedEvents,

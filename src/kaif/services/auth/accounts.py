@@ -211,7 +211,7 @@ class AccountsService:
             if not await people.rename(tx, renamed):
                 raise Unauthenticated
             await tx.publish(PersonChanged(person=renamed.person))
-        return renamed.user(actor.permissions)
+        return renamed.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
         account = present(await self._accounts(actor.user_id))
@@ -219,13 +219,15 @@ class AccountsService:
         async with self._database.transaction() as tx:
             await people.change_avatar_colour(tx, account.id, request.avatar_colour)
             await tx.publish(PersonChanged(person=account.person))
-        return account.user(actor.permissions)
+        return account.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
         account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await people.change_language(tx, account.id, request.language)
-        return msgspec.structs.replace(account, language=request.language).user(actor.permissions)
+        return msgspec.structs.replace(account, language=request.language).user(
+            actor.permissions, must_enrol=actor.must_enrol
+        )
 
     # Leaving
 
@@ -279,7 +281,7 @@ class AccountsService:
     async def _proved(self, actor: Actor, password: str) -> Account:
         """The actor's account. Raises WrongPassword, TooManyTries, StepUpRequired."""
         account = present(await self._accounts(actor.user_id))
-        if await ways_in.second_steps(self._database, account.id):
+        if await ways_in.steps_after_one(self._database, account.id):
             # Here the password is half of a proof: whoever has it and a session that was left open is not the owner.
             await require_recent_authentication(self._database, actor, self._clock())
         await count_guess(self._database, account.id, self._clock())
