@@ -19,6 +19,7 @@ from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    NEWS_LOST,
     AddMembers,
     ChatId,
     CreateChat,
@@ -28,6 +29,7 @@ from kaif.interfaces.messaging import (
     SendMessage,
     Standings,
 )
+from kaif.interfaces.messaging.actions import DeleteMessages, OfMessage, React
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
 
@@ -168,6 +170,23 @@ async def test_an_entry_known_to_be_durable_is_fetched_when_its_news_does_not_co
     assert device.seqs == [2]
 
 
+async def test_a_gap_is_filled_with_what_is_for_everyone_whoever_asks_for_it(stage: Stage) -> None:
+    """One reader's own marks and hidden messages are no other reader's."""
+    await stage.say()
+    of = (stage.chat_id, 2)
+    await stage.services.actions.add_reaction(stage.anna, React(*of, "👍"))
+    await stage.services.actions.delete_messages(stage.boris, DeleteMessages(stage.chat_id, [2], False))
+    devices = [await stage.enter(stage.boris), await stage.enter(stage.anna)]
+    await stage.services.actions.pin_message(stage.anna, OfMessage(*of))
+
+    stage.hub.expect(stage.chat_id, 4)
+    await until(lambda: all(device.seqs == [4] for device in devices))
+
+    for device in devices:
+        message = device.heard[-1]["message"]
+        assert (message["text"], message["reactions"]) == ("x", [{"emoji": "👍", "count": 1}])
+
+
 async def test_hello_counts_what_came_before_it(stage: Stage) -> None:
     for _ in range(3):
         await stage.say()
@@ -258,6 +277,16 @@ async def test_news_that_was_interrupted_greets_everyone_anew(stage: Stage) -> N
     await stage.say()
 
     stage.news.interrupt()
+    await until(lambda: len(device.hellos) == 2)
+
+    await until(lambda: device.seqs == [2])
+
+
+async def test_news_that_the_publisher_lost_greets_everyone_anew(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    await stage.say()
+
+    await stage.deliver(*NEWS_LOST)
     await until(lambda: len(device.hellos) == 2)
 
     await until(lambda: device.seqs == [2])

@@ -14,9 +14,10 @@ from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MESSAGING, Services, document
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
-from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.bus.outbox import OutboxBus, Timing
 from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
+from kaif.engines.index import IndexTaken, open_indexes
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.gateway import openid, pages
@@ -30,6 +31,7 @@ from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
 from kaif.gateway.server import serve
+from kaif.gateway.socketio.device import Facade
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
@@ -38,6 +40,11 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
+from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.history import History
+from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.search import Search
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -45,15 +52,28 @@ from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
+from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.history import HistoryService
+from kaif.services.messaging.indexing import Indexer
+from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 CLIENT = Path(kaif.__file__).parent / "web"
 
+# Where its clients look for it unless they are told otherwise.
+SOCKET_IO = "/socket.io/"
+
 # Processes are started in any order: whoever needs another one waits so long for it.
 PATIENCE_S = 30
+
+# Of whoever follows the logs: they are read a few times a second, however much is said, within a second in any case.
+FOLLOWING = Timing(poll_max_ms=250, gather_ms=100)
 
 log = logging.getLogger("kaif")
 
@@ -65,7 +85,7 @@ log = logging.getLogger("kaif")
 async def database_of(settings: Settings) -> AsyncIterator[Database]:
     database = await open_database(settings.database_url)
     try:
-        await database.migrate("outbox", _migrations(engines_database))
+        await database.migrate("outbox", migrations(engines_database))
         yield database
     finally:
         await database.close()
@@ -87,24 +107,49 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 async def messaging_services(
     database: Database, cache: Cache, auth: Auth, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
-    await database.migrate("messaging", _migrations(messaging))
+    await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
     sender = Sender(database, announcer, clock)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
+    bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     await bus.start()
+    announcer.start()
     try:
+        chats = MessagingService(database, auth, announcer, sender, clock)
         yield {
-            Messaging: MessagingService(database, auth, announcer, sender, clock),
+            Messaging: chats,
+            History: HistoryService(database, chats, clock),
             MessageActions: MessageActionsService(database, announcer, sender, clock),
+            Administration: AdministrationService(database, auth, announcer, clock),
+            ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
+            OwnOrder: OwnOrderService(database, announcer, clock),
         }
     finally:
+        await announcer.close()
         await bus.close()
 
 
-def _migrations(owner: Any) -> Path:
+@asynccontextmanager
+async def search_service(settings: Settings, database: Database) -> AsyncIterator[SearchService]:
+    """In one process alone: the one that holds the index."""
+    await database.migrate("messaging", migrations(messaging))
+    try:
+        indexes = open_indexes(settings.index_url)
+    except IndexTaken:
+        raise Misconfigured("Another process holds the index of messages: one is enough.") from None
+    indexer = Indexer(database, indexes, OutboxBus(database, FOLLOWING), now_us)
+    await indexer.start()
+    try:
+        yield SearchService(database, indexer)
+    finally:
+        await indexer.close()
+        indexes.close()
+
+
+def migrations(owner: Any) -> Path:
     return Path(owner.__file__).parent / "migrations"
 
 
@@ -122,6 +167,9 @@ async def edge(
     metrics = Metrics()
     hub = Hub(messaging, cache, PresenceBoard(cache))
     sockets = Sockets(identity, key_ring, hub, messaging, limits, settings.trusted_proxies)
+    facade = Facade(identity, key_ring, hub, messaging, limits, sockets.outbox)
+    sockets.others[SOCKET_IO.encode()] = facade.engine.accept
+    sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
     table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
     own: dict[str, Page] = {}
@@ -131,12 +179,15 @@ async def edge(
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
+    own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
     sockets.start()
+    facade.start()
     try:
         yield gateway, sockets
     finally:
+        await facade.close()
         await sockets.close()
         await hub.close()
         await identity.close()
@@ -179,10 +230,14 @@ async def run_everything(
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
         messaging_services(database, cache, auths[Auth]) as messagings,
-        edge(settings, {**auths, **messagings}, cache, await open_mail(settings.mail_url), access_log) as (
-            gateway,
-            sockets,
-        ),
+        search_service(settings, database) as search,
+        edge(
+            settings,
+            {**auths, **messagings, Search: search},
+            cache,
+            await open_mail(settings.mail_url),
+            access_log,
+        ) as (gateway, sockets),
     ):
         setup = await auths[Auth].get_setup(NOBODY, Nothing())
         await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
@@ -201,10 +256,12 @@ async def run_gateway(
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
+        _searching(settings, secret) as search,
         edge(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
-            | {interface: messagings.remote(interface) for interface, _ in MESSAGING},
+            | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
+            | {Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -234,6 +291,24 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         messaging_services(database, cache, auths.remote(Auth)) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
+
+
+async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:
+    """`kaif serve search`: the process that holds the index of messages, behind an internal port."""
+    async with (
+        database_of(settings) as database,
+        search_service(settings, database) as search,
+    ):
+        await _expose(settings, {Search: search}, stop, lambda: started(False))
+
+
+@asynccontextmanager
+async def _searching(settings: Settings, secret: bytes) -> AsyncIterator[Search]:
+    if not settings.search_addresses:
+        yield NoSearch()
+        return
+    async with _calling(settings.search_addresses, "KAIF_SEARCH", secret) as caller:
+        yield caller.remote(Search)
 
 
 async def _expose(settings: Settings, services: Services, stop: asyncio.Event, started: Callable[[], None]) -> None:
