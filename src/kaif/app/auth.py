@@ -195,7 +195,7 @@ def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog
 @asynccontextmanager
 async def _reacting(settings: Settings, database: Database, signer: Signer, clock: Clock) -> AsyncIterator[None]:
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
-    reactions = Reactions(database, mail, letters, clock)
+    reactions = Reactions(database, mail, letters, signer.key_for("claims of addresses"), clock)
     bus: Bus = OutboxBus(database)
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, LETTERS)
     bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, POSTPONED)
