@@ -173,3 +173,28 @@ async def test_what_one_reads_does_not_move_when_things_happen_above_it(server: 
     await boris.post_message(chat_id, "Новое внизу")
     await window.page.wait_for_timeout(500)
     assert abs(await top_of(window, read) - before) <= STEADY_PX, "a new message"
+
+
+async def test_a_jump_is_taken_back_and_new_messages_are_a_press_away(server: Server, windows: Windows) -> None:
+    boris, chat_id = await long_chat(server)
+    answer = await boris.http.post(
+        f"/v1/messaging/chats/{chat_id}/messages", json={"ref": boris.new_ref(), "text": "Помнишь?", "reply_to": 777}
+    )
+    assert answer.is_success, answer.text
+    window = await windows.open()
+    await window.sign_in(ANNA.username)
+    await window.open_chat(BORIS.name)
+    await window.message("Помнишь?").locator(".q").click()
+    await expect(window.message("№777.").or_(window.log.locator('[data-seq="777"]')).first).to_be_visible()
+
+    await window.page.get_by_role("button", name="Вернуться").click()
+    await window.see_message("Помнишь?")
+    await expect(window.page.get_by_role("button", name="Вернуться")).to_have_count(0)
+
+    await travel(window, -3000, 4)
+    for number in range(30):
+        await boris.post_message(chat_id, f"Новость {number}")
+    await window.page.get_by_role("button", name="30 новых").click()
+    await expect(window.message("Новость 0")).to_be_visible()
+    await window.page.locator("button.down").click()
+    await expect(window.message("Новость 29")).to_be_visible()
