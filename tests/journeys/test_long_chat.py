@@ -189,8 +189,8 @@ async def test_what_one_reads_does_not_move_when_things_happen_above_it(server: 
     read = seqs[len(seqs) // 2]
     before = await top_of(window, read)
 
-    # Above the window's edge, out of sight: a message of theirs goes, for oneself alone and for all; others gain reactions.
-    above = [seq for seq in range(seqs[0] - 12, seqs[0])]
+    # Above the edge, out of sight: some are deleted for oneself, others gain reactions.
+    above = list(range(seqs[0] - 12, seqs[0]))
     anna = await Person(server.url, ANNA.username).log_in()
     hidden = await anna.http.post(
         f"/v1/messaging/chats/{chat_id}/messages/delete", json={"seqs": above[:3], "for_everyone": False}
