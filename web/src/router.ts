@@ -1,30 +1,32 @@
 import { createRouter } from 'sv-router'
 import { session } from './lib/session.svelte'
-import Authorize from './screens/Authorize.svelte'
 import Chats from './screens/Chats.svelte'
-import Confirm from './screens/Confirm.svelte'
-import Erased from './screens/Erased.svelte'
-import Forgot from './screens/Forgot.svelte'
-import OperatorApplication from './screens/operator/Application.svelte'
-import OperatorApplications from './screens/operator/Applications.svelte'
-import OperatorAudit from './screens/operator/AuditLog.svelte'
-import OperatorHome from './screens/operator/OperatorHome.svelte'
-import OperatorInvitations from './screens/operator/Invitations.svelte'
-import OperatorParkedEvents from './screens/operator/ParkedEvents.svelte'
-import OperatorPeople from './screens/operator/People.svelte'
-import OperatorPerson from './screens/operator/Person.svelte'
-import OperatorProviders from './screens/operator/Providers.svelte'
-import OperatorSigningIn from './screens/operator/SigningIn.svelte'
-import OperatorShell from './screens/operator/OperatorShell.svelte'
-import Reset from './screens/Reset.svelte'
-import Settings from './screens/Settings.svelte'
-import Security from './screens/Security.svelte'
-import Join from './screens/Join.svelte'
-import SetUp from './screens/SetUp.svelte'
 import Shell from './screens/Shell.svelte'
 import SignIn from './screens/SignIn.svelte'
-import SignInCallback from './screens/SignInCallback.svelte'
-import SignUp from './screens/SignUp.svelte'
+
+// What is not needed to sign in and to chat is fetched when somebody goes there.
+const Authorize = () => import('./screens/Authorize.svelte')
+const Confirm = () => import('./screens/Confirm.svelte')
+const Erased = () => import('./screens/Erased.svelte')
+const Forgot = () => import('./screens/Forgot.svelte')
+const OperatorApplication = () => import('./screens/operator/Application.svelte')
+const OperatorApplications = () => import('./screens/operator/Applications.svelte')
+const OperatorAudit = () => import('./screens/operator/AuditLog.svelte')
+const OperatorHome = () => import('./screens/operator/OperatorHome.svelte')
+const OperatorInvitations = () => import('./screens/operator/Invitations.svelte')
+const OperatorParkedEvents = () => import('./screens/operator/ParkedEvents.svelte')
+const OperatorPeople = () => import('./screens/operator/People.svelte')
+const OperatorPerson = () => import('./screens/operator/Person.svelte')
+const OperatorProviders = () => import('./screens/operator/Providers.svelte')
+const OperatorShell = () => import('./screens/operator/OperatorShell.svelte')
+const OperatorSigningIn = () => import('./screens/operator/SigningIn.svelte')
+const Reset = () => import('./screens/Reset.svelte')
+const Settings = () => import('./screens/Settings.svelte')
+const Security = () => import('./screens/Security.svelte')
+const Join = () => import('./screens/Join.svelte')
+const SetUp = () => import('./screens/SetUp.svelte')
+const SignInCallback = () => import('./screens/SignInCallback.svelte')
+const SignUp = () => import('./screens/SignUp.svelte')
 
 const guests = {
   beforeLoad() {

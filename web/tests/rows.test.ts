@@ -73,11 +73,18 @@ test('a run ends with its author, with its day and after a long pause', () => {
   expect(rowsOf(entries).map(({ startsRun }) => startsRun)).toEqual([true, false, true, true])
 })
 
-test('actions on messages and what one has deleted for oneself have no row', () => {
+test('what one has deleted for oneself keeps an empty row, and the next one begins what it would have begun', () => {
+  const rows = rowsOf([message(1, { hidden: true }), message(2), message(3, { hidden: true }), message(4)])
+  expect(rows.map(({ gone }) => gone)).toEqual([true, false, true, false])
+  expect(rows.map(({ newDay }) => newDay)).toEqual([false, true, false, false])
+  expect(rows[3]!.startsRun).toBe(rowsOf([message(2), message(4)])[1]!.startsRun)
+})
+
+test('actions on messages have no row', () => {
   const entries = [
     message(1),
     message(2, { kind: 'reacted' }),
-    message(3, { hidden: true }),
+    message(3, { kind: 'edited' }),
     message(4, { kind: 'pinned' }),
     message(5, { deleted: true }),
   ]

@@ -1,11 +1,14 @@
 // Keyboard shortcuts, by what was pressed. Single letters work only outside fields.
 export interface Shortcuts {
   search(): void
+  palette(): void
   neighbour(step: 1 | -1): void
   newChat(): void
   showKeys(): void
   goChats(): void
   goSettings(): void
+  /** J and K walk the messages, wherever the focus is. */
+  walk(event: KeyboardEvent): void
   escape(): void
 }
 
@@ -25,6 +28,7 @@ export function shortcuts(act: Shortcuts, singleKeysAllowed: () => boolean): (ev
       goPressedAt = Date.now()
       return undefined
     }
+    if (!event.shiftKey && (event.code === 'KeyJ' || event.code === 'KeyK')) return () => act.walk(event)
     if (event.key === '?' || (event.shiftKey && event.code === 'Slash')) return act.showKeys
     if (event.key === '/' || event.code === 'Slash') return act.search
     return undefined
@@ -32,7 +36,7 @@ export function shortcuts(act: Shortcuts, singleKeysAllowed: () => boolean): (ev
 
   function chord(event: KeyboardEvent): (() => void) | undefined {
     const control = event.ctrlKey || event.metaKey
-    if (control && !event.altKey && event.code === 'KeyK') return act.search
+    if (control && !event.altKey && event.code === 'KeyK') return act.palette
     if (control && event.altKey && event.code === 'KeyN') return act.newChat
     if (event.altKey && !control && event.key === 'ArrowUp') return () => act.neighbour(-1)
     if (event.altKey && !control && event.key === 'ArrowDown') return () => act.neighbour(1)

@@ -7,6 +7,8 @@ export interface Row {
   unsent?: Unsent
   at: string
   mine: boolean
+  /** Deleted for oneself: nothing is to be seen, but the rows around it keep their places and so does the reader. */
+  gone: boolean
   /** Set on the first row of a day: its local date as a day number. */
   newDay: boolean
   /** The first message that was unread when the chat was opened. */
@@ -35,8 +37,9 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
     ...unsent.filter(({ ref }) => !known.has(ref)).map(unsentRow),
   ]
   let dividerPlaced = unreadAfter === 0
-  rows.forEach((row, index) => {
-    const previous = rows[index - 1]
+  let previous: Row | undefined
+  for (const row of rows) {
+    if (row.gone) continue
     row.newDay = !previous || dayOf(previous.at) !== dayOf(row.at)
     if (!dividerPlaced && row.entry?.kind === 'message' && row.entry.seq > unreadAfter && !row.mine) {
       // Without the entry before it we cannot know that this one is the first.
@@ -44,22 +47,24 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
       dividerPlaced = true
     }
     row.startsRun = row.newDay || row.firstUnread || !continuesRun(previous, row)
-  })
+    previous = row
+  }
   return rows
 }
 
-/** Of the actions on messages only a pin is announced; what one has deleted for oneself is nowhere. */
+/** Of the actions on messages only a pin is announced. */
 const UNSEEN_KINDS = new Set<string>(['edited', 'deleted', 'reacted', 'unreacted', 'unpinned'])
 
 function isShown(entry: Entry): boolean {
-  return !entry.hidden && !UNSEEN_KINDS.has(entry.kind)
+  return !UNSEEN_KINDS.has(entry.kind)
 }
 
 /** The same key before and after the acknowledgement, so that the bubble stays the same element. */
 function entryRow(entry: Entry, me: string): Row {
   const mine = entry.sender_id === me
   const key = mine && entry.ref ? `ref:${entry.ref}` : `seq:${entry.seq}`
-  return { key, entry, at: entry.at, mine, newDay: false, firstUnread: false, startsRun: true }
+  const gone = entry.hidden === true
+  return { key, entry, at: entry.at, mine, gone, newDay: false, firstUnread: false, startsRun: true }
 }
 
 function unsentRow(unsent: Unsent): Row {
@@ -68,6 +73,7 @@ function unsentRow(unsent: Unsent): Row {
     unsent,
     at: unsent.at,
     mine: true,
+    gone: false,
     newDay: false,
     firstUnread: false,
     startsRun: true,

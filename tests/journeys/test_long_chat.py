@@ -1,0 +1,200 @@
+"""A chat of a hundred thousand messages in a browser: it opens at once, stays small and never jumps."""
+
+import json
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+from tests.harness import Person, Server, running_server
+from tests.journeys.browser import ANNA, BORIS, Window, Windows, make_accounts
+from tests.journeys.conftest import complaints_of
+
+MESSAGES = 100_000
+MIDDLE = 50_000
+HEAP_BYTES_MAX = 150_000_000
+ROWS_MAX = 120
+# A pixel may be lost where heights are rounded.
+STEADY_PX = 2
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with running_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def windows(browser: Browser, server: Server) -> AsyncIterator[Windows]:
+    windows = Windows(browser, server.url)
+    yield windows
+    windows.assert_no_complaints()
+    await windows.close()
+    assert not complaints_of(server)
+
+
+async def long_chat(server: Server) -> tuple[Person, str]:
+    """Boris, and his chat with Anna, filled in the database as if they had talked for two years."""
+    await make_accounts(server.url, server.setup_code, ANNA, BORIS)
+    anna = await Person(server.url, ANNA.username).log_in()
+    boris = await Person(server.url, BORIS.username).log_in()
+    chat_id = await anna.direct_chat(boris)
+    await server.stop()
+    fill(server.data / "kaif.db", chat_id, (anna.id, boris.id))
+    await server.restart()
+    return boris, chat_id
+
+
+def fill(path: Path, chat_id: str, senders: tuple[str, str]) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        seq, now_us = database.execute(
+            "SELECT seq, active_at_us FROM messaging_chats WHERE id = ?", (chat_id,)
+        ).fetchone()
+        last = seq + MESSAGES
+        database.executemany(
+            "INSERT INTO messaging_entries VALUES (?, ?, 'message', ?, ?, ?, ?, ?)",
+            (
+                (chat_id, at, senders[at % 7 % 2], now_us - (last - at) * 600_000_000, at - seq, f"r{at}", body(at))
+                for at in range(seq + 1, last + 1)
+            ),
+        )
+        database.execute(
+            "UPDATE messaging_chats SET seq = ?, shown_seq = ?, messages = ? WHERE id = ?",
+            (last, last, MESSAGES, chat_id),
+        )
+        database.execute(
+            "UPDATE messaging_members SET read_seq = ?, read_messages = ? WHERE chat_id = ?", (last, MESSAGES, chat_id)
+        )
+
+
+def body(seq: int) -> str:
+    return json.dumps({"text": f"Сообщение №{seq}. " + "Ветер с озера, вода прозрачная. " * (seq % 5)})
+
+
+async def heap_bytes(window: Window) -> float:
+    """What is alive: after a collection."""
+    session = await window.context.new_cdp_session(window.page)
+    await session.send("HeapProfiler.collectGarbage")
+    usage: dict[str, Any] = await session.send("Runtime.getHeapUsage")
+    return float(usage["usedSize"])
+
+
+async def rendered_rows(window: Window) -> int:
+    return await window.log.locator("[data-index]").count()
+
+
+async def seqs_in_view(window: Window) -> list[int]:
+    found: list[int] = await window.log.evaluate(
+        """(log) => { const box = log.getBoundingClientRect()
+          return [...log.querySelectorAll('[data-seq]')].filter((row) => {
+            const { top, bottom } = row.getBoundingClientRect()
+            return bottom > box.top && top < box.bottom
+          }).map((row) => Number(row.dataset.seq)) }"""
+    )
+    return found
+
+
+async def top_of(window: Window, seq: int) -> float:
+    """Where the message stands on the screen."""
+    top: float = await window.log.locator(f'[data-seq="{seq}"]').evaluate("(row) => row.getBoundingClientRect().top")
+    return top
+
+
+async def travel(window: Window, by_px: int, turns: int) -> int:
+    """Turn the wheel; returns the most rows that were ever rendered."""
+    await window.log.hover()
+    most = 0
+    for _ in range(turns):
+        await window.page.mouse.wheel(0, by_px)
+        await window.page.wait_for_timeout(30)
+        most = max(most, await rendered_rows(window))
+    return most
+
+
+async def test_a_long_chat_stays_small_wherever_one_reads(server: Server, windows: Windows) -> None:
+    _, chat_id = await long_chat(server)
+    window = await windows.open()
+    await window.sign_in(ANNA.username)
+    await window.open_chat(BORIS.name)
+    await expect(window.message(f"№{MESSAGES}.")).to_be_visible()
+    at_first = await heap_bytes(window)
+
+    most = await travel(window, -6000, 80)
+    high = min(await seqs_in_view(window))
+    assert high < MESSAGES - 3000, "the way up must lead through more than a window holds"
+    most = max(most, await travel(window, 6000, 110))
+
+    await expect(window.message(f"№{MESSAGES}.")).to_be_visible()
+    await window.page.goto(f"/chat/{chat_id}/{MIDDLE}")
+    await expect(window.log.locator(f'[data-seq="{MIDDLE}"]')).to_be_visible()
+    most = max(most, await travel(window, 6000, 40), await travel(window, -6000, 60))
+    assert max(await seqs_in_view(window)) < MIDDLE
+    assert most <= ROWS_MAX
+    after = await heap_bytes(window)
+    print(f"heap {at_first / 1e6:.1f} MB at first, {after / 1e6:.1f} MB after, {most} rows at most")
+    assert after < HEAP_BYTES_MAX
+    await window.page.get_by_role("button", name=re.compile("К последним")).click()
+    await expect(window.message(f"№{MESSAGES}.")).to_be_visible()
+
+
+async def test_what_one_reads_does_not_move_when_things_happen_above_it(server: Server, windows: Windows) -> None:
+    boris, chat_id = await long_chat(server)
+    window = await windows.open()
+    await window.sign_in(ANNA.username)
+    await window.page.goto(f"/chat/{chat_id}/{MIDDLE}")
+    await expect(window.log.locator(f'[data-seq="{MIDDLE}"]')).to_be_visible()
+    await window.page.wait_for_timeout(600)
+    await travel(window, -150, 3)
+    await window.page.wait_for_timeout(600)
+    seqs = await seqs_in_view(window)
+    read = seqs[len(seqs) // 2]
+    before = await top_of(window, read)
+
+    # Above the edge, out of sight: some are deleted for oneself, others gain reactions.
+    above = list(range(seqs[0] - 12, seqs[0]))
+    anna = await Person(server.url, ANNA.username).log_in()
+    hidden = await anna.http.post(
+        f"/v1/messaging/chats/{chat_id}/messages/delete", json={"seqs": above[:3], "for_everyone": False}
+    )
+    assert hidden.is_success, hidden.text
+    await window.page.wait_for_timeout(500)
+    assert abs(await top_of(window, read) - before) <= STEADY_PX, "deleted for oneself"
+
+    for seq in above[4:8]:
+        reacted = await boris.http.post(f"/v1/messaging/chats/{chat_id}/messages/{seq}/reactions", json={"emoji": "👍"})
+        assert reacted.is_success, reacted.text
+    await window.page.wait_for_timeout(500)
+    assert abs(await top_of(window, read) - before) <= STEADY_PX, "reactions"
+
+    await boris.post_message(chat_id, "Новое внизу")
+    await window.page.wait_for_timeout(500)
+    assert abs(await top_of(window, read) - before) <= STEADY_PX, "a new message"
+
+
+async def test_a_jump_is_taken_back_and_new_messages_are_a_press_away(server: Server, windows: Windows) -> None:
+    boris, chat_id = await long_chat(server)
+    answer = await boris.http.post(
+        f"/v1/messaging/chats/{chat_id}/messages", json={"ref": boris.new_ref(), "text": "Помнишь?", "reply_to": 777}
+    )
+    assert answer.is_success, answer.text
+    window = await windows.open()
+    await window.sign_in(ANNA.username)
+    await window.open_chat(BORIS.name)
+    await window.message("Помнишь?").locator(".q").click()
+    await expect(window.message("№777.").or_(window.log.locator('[data-seq="777"]')).first).to_be_visible()
+
+    await window.page.get_by_role("button", name="Вернуться").click()
+    await window.see_message("Помнишь?")
+    await expect(window.page.get_by_role("button", name="Вернуться")).to_have_count(0)
+
+    await travel(window, -3000, 4)
+    for number in range(30):
+        await boris.post_message(chat_id, f"Новость {number}")
+    await window.page.get_by_role("button", name="30 новых").click()
+    await expect(window.message("Новость 0")).to_be_visible()
+    await window.page.locator("button.down").click()
+    await expect(window.message("Новость 29")).to_be_visible()
