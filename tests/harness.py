@@ -207,6 +207,7 @@ class Split:
             "KAIF_INTERNAL_SECRET": secrets.token_hex(32),
             "KAIF_SIGNING_KEY": new_signing_key(),
             "KAIF_AUDIT_KEY": secrets.token_hex(32),
+            "KAIF_PUSH_KEY": secrets.token_hex(32),
             "KAIF_SETUP_CODE": self.setup_code,
             "KAIF_LIMITS_SCALE": "1000",
             "KAIF_PUBLIC_URL": self.url,

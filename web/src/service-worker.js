@@ -39,3 +39,43 @@ async function page(request) {
 async function file(request) {
   return (await caches.match(request)) ?? fetch(request)
 }
+
+// ---- Notifications: one for each chat, the newest message of it ----
+
+const WORDS = {
+  ru: { message: 'Новое сообщение', deleted: 'Сообщение удалено', app: 'Кайф Озеро' },
+  en: { message: 'New message', deleted: 'Message deleted', app: 'Kaif Ozero' },
+}
+
+addEventListener('push', (event) => event.waitUntil(show(event.data)))
+addEventListener('notificationclick', (event) => {
+  event.notification.close()
+  event.waitUntil(open(event.notification.data))
+})
+
+async function show(data) {
+  const shown = data.json()
+  const words = WORDS[shown.language] ?? WORDS.ru
+  await navigator.setAppBadge?.(shown.badge).catch(() => {})
+  const tag = `chat:${shown.chat_id}`
+  const text = shown.deleted ? words.deleted : shown.text || words.message
+  const named = shown.author && shown.author !== shown.title && !shown.deleted
+  await registration.showNotification(shown.title || words.app, {
+    body: named ? `${shown.author}: ${text}` : text,
+    tag,
+    renotify: !shown.silent,
+    silent: Boolean(shown.silent),
+    icon: '/icon-192.png',
+    lang: shown.language,
+    data: { chat_id: shown.chat_id, seq: shown.seq },
+  })
+}
+
+// The window that is open already goes there; otherwise a new one.
+async function open({ chat_id, seq }) {
+  const path = `/chat/${encodeURIComponent(chat_id)}/${Number(seq)}`
+  const [window] = await clients.matchAll({ type: 'window' })
+  if (!window) return clients.openWindow(path)
+  window.postMessage({ type: 'open', chat_id, seq })
+  return window.focus()
+}

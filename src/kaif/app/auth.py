@@ -36,6 +36,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
+from kaif.kernel.sealing import Sealer
 from kaif.services import auth
 from kaif.services.auth.accounts import AccountsService
 from kaif.services.auth.admission import Admission
@@ -64,7 +65,6 @@ from kaif.services.auth.reactions import LETTERS, POSTPONED, Reactions
 from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.required_factors import FactorRequirementService
 from kaif.services.auth.roles import RolesService
-from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.signing_keys import SigningKeys

@@ -10,6 +10,7 @@ from typing import Any
 
 import kaif
 from kaif.app.auth import auth_services
+from kaif.app.notifying import notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MESSAGING, Services, document
 from kaif.engines import database as engines_database
@@ -230,10 +231,11 @@ async def run_everything(
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
         messaging_services(database, cache, auths[Auth]) as messagings,
+        notifications(settings, database, cache, auths[Auth]) as notified,
         search_service(settings, database) as search,
         edge(
             settings,
-            {**auths, **messagings, Search: search},
+            {**auths, **messagings, **notified, Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -289,8 +291,9 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         messaging_services(database, cache, auths.remote(Auth)) as services,
+        notifications(settings, database, cache, auths.remote(Auth)) as notified,
     ):
-        await _expose(settings, services, stop, lambda: started(False))
+        await _expose(settings, {**services, **notified}, stop, lambda: started(False))
 
 
 async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

@@ -53,6 +53,10 @@ class DataFolder:
         """What the audit log's chain is sealed with; it never changes."""
         return secret_file(self.path / "secrets" / AUDIT_KEY, partial(secrets.token_hex, 32))
 
+    def push_key(self) -> str:
+        """What our pushes are signed by and devices' addresses sealed with: another one would end all subscriptions."""
+        return secret_file(self.path / "secrets" / "push-key", partial(secrets.token_hex, 32))
+
     def release(self) -> None:
         os.ftruncate(self._lock, 0)
         os.close(self._lock)

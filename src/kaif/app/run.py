@@ -48,6 +48,7 @@ def _up(settings: Settings, say: Say) -> bool:
         port=port,
         signing_key=settings.signing_key or folder.signing_key(),
         audit_key=settings.audit_key or folder.audit_key(),
+        push_key=settings.push_key or folder.push_key(),
     )
     folder.announce(settings.listening_url)
     again = False

@@ -39,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_key: str
     audit_anchors: Path
     internal_secret: str
+    push_key: str
+    push_contact: str
+    push_anywhere: bool
     auth_addresses: Addresses
     messaging_addresses: Addresses
     search_addresses: Addresses
@@ -77,6 +80,9 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         audit_key=_secret(env, "KAIF_AUDIT_KEY"),
         audit_anchors=Path(env.get("KAIF_AUDIT_ANCHORS") or data / "audit" / "anchors.jsonl"),
         internal_secret=_secret(env, "KAIF_INTERNAL_SECRET"),
+        push_key=_secret(env, "KAIF_PUSH_KEY"),
+        push_contact=_contact(env, "KAIF_PUSH_CONTACT"),
+        push_anywhere=_choice(env, "KAIF_PUSH_ADDRESSES", ["public", "any"]) == "any",
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
         search_addresses=_addresses(env, "KAIF_SEARCH"),
@@ -96,6 +102,14 @@ def _origin(env: Mapping[str, str], name: str) -> str:
     text = env.get(name, "").rstrip("/")
     if text and not _ORIGIN.fullmatch(text):
         raise Misconfigured(f"{name} must be an address such as https://ozero.example, without a path.")
+    return text
+
+
+def _contact(env: Mapping[str, str], name: str) -> str:
+    """Where the makers of push services reach the operator (RFC 8292, 2.1)."""
+    text = env.get(name, "")
+    if text and not text.startswith(("mailto:", "https://")):
+        raise Misconfigured(f"{name} must be an address such as mailto:operator@ozero.example.")
     return text
 
 

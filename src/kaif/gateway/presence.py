@@ -7,12 +7,12 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.gateway.reader import Reader
+from kaif.interfaces.messaging import PRESENCE
 from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 
-GROUP = "presence"
 CHANNEL = "gateway.presence"
 NOTE_TTL_MS = 60_000
 RENEW_S = 20
@@ -45,7 +45,7 @@ class PresenceBoard:
         await self._background.close()
         try:
             for user_id in self._here:
-                await self._cache.leave(GROUP, user_id, self._gateway)
+                await self._cache.leave(PRESENCE, user_id, self._gateway)
         except KaifError:
             return  # The notes lapse by themselves.
 
@@ -54,7 +54,7 @@ class PresenceBoard:
             await asyncio.sleep(RENEW_S)
             try:
                 if self._here:
-                    await self._cache.touch(GROUP, list(self._here), self._gateway, NOTE_TTL_MS)
+                    await self._cache.touch(PRESENCE, list(self._here), self._gateway, NOTE_TTL_MS)
             except KaifError:
                 continue
 
@@ -62,7 +62,7 @@ class PresenceBoard:
         known = user_id in self._here
         self._here.add(user_id)
         try:
-            await self._cache.touch(GROUP, [user_id], self._gateway, NOTE_TTL_MS)
+            await self._cache.touch(PRESENCE, [user_id], self._gateway, NOTE_TTL_MS)
             if not known:
                 await self._announce(user_id, True)
         except KaifError:
@@ -77,8 +77,8 @@ class PresenceBoard:
             return
         self._here.discard(user_id)
         try:
-            await self._cache.leave(GROUP, user_id, self._gateway)
-            if not await self._cache.present(GROUP, [user_id]):
+            await self._cache.leave(PRESENCE, user_id, self._gateway)
+            if not await self._cache.present(PRESENCE, [user_id]):
                 await self._announce(user_id, False)
         except KaifError:
             return
@@ -93,7 +93,7 @@ class PresenceBoard:
     async def online(self, user_ids: Iterable[UserId]) -> set[UserId]:
         """Those of the people who are here; nobody while the cache is down."""
         try:
-            return {UserId(member) for member in await self._cache.present(GROUP, list(set(user_ids)))}
+            return {UserId(member) for member in await self._cache.present(PRESENCE, list(set(user_ids)))}
         except KaifError:
             return set()
 

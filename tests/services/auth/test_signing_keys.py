@@ -13,7 +13,7 @@ from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.applications import RotateSigningKeys
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US, MINUTE_US
-from kaif.services.auth.sealing import Sealer
+from kaif.kernel.sealing import Sealer
 from kaif.services.auth.signing_keys import SigningKeys
 
 

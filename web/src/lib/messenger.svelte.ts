@@ -8,6 +8,7 @@ import { drafts } from './drafts.svelte'
 import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
+import { clearRead } from './notifications'
 import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
@@ -39,6 +40,9 @@ export class Messenger {
   sorted = $derived([...this.chats.values()].sort((a, b) => before(a.summary, b.summary)))
   unreadChats = $derived(
     this.sorted.filter(({ summary }) => isUnread(summary) && !summary.archived && !isMuted(summary)).length,
+  )
+  unreadMessages = $derived(
+    this.sorted.reduce((sum, { summary }) => sum + (isMuted(summary) ? 0 : summary.unread), 0),
   )
   readonly #outbox: Outbox
   readonly #cache: Cache
@@ -539,6 +543,7 @@ export class Messenger {
     if (user_id !== this.me) return chat?.markReadByOthers(seq)
     if ((this.#marks.get(chat_id) ?? 0) <= seq) this.#marks.delete(chat_id)
     chat?.markRead(seq)
+    void clearRead(chat_id, seq).catch(() => {})
   }
 }
 

@@ -185,6 +185,14 @@ class Withdrawn(msgspec.Struct, frozen=True):
     permissions: list[PermissionChange]
 
 
+class GetOpenSessions(msgspec.Struct, frozen=True):
+    session_ids: Annotated[list[SessionId], Meta(max_length=1000)]
+
+
+class OpenSessions(msgspec.Struct, frozen=True):
+    session_ids: list[SessionId]
+
+
 class PersonChanged(Event, frozen=True, kw_only=True):
     """Someone registered, or what others know of them changed."""
 
@@ -318,4 +326,9 @@ class Auth(Protocol):
     @repeatable
     async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
         """For gateways that start or missed news."""
+        ...
+
+    @repeatable
+    async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
+        """For services that keep something as long as a session lasts: those of them that have not ended."""
         ...

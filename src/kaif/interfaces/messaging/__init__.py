@@ -52,6 +52,8 @@ RightNames = Annotated[list[RightName], Meta(max_length=10)]
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"
 SIGNALS = "messaging.signals"
+# The group of the cache in which gateways note who is connected.
+PRESENCE = "presence"
 
 # One person's messages, by whichever way they come.
 SEND = Limit("send", per_minute=600, burst=100)

@@ -24,6 +24,7 @@ from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import KaifError
+from kaif.kernel.sealing import Sealer
 from kaif.services.auth import (
     challenges,
     enrolments,
@@ -43,7 +44,6 @@ from kaif.services.auth.challenges import Purpose
 from kaif.services.auth.entering import OpenSession
 from kaif.services.auth.model import present
 from kaif.services.auth.passwords import Passwords
-from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
 from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer

@@ -38,6 +38,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
+from kaif.kernel.sealing import Sealer
 from kaif.services.auth import authorization, challenges, enrolments, identity_store, model, store, ways_in
 from kaif.services.auth.asking import RETRY_AFTER_MS, SignInClient
 from kaif.services.auth.audit import NO_ONE, AuditLog
@@ -45,7 +46,6 @@ from kaif.services.auth.authorization import Profile, Returned, StoredProvider
 from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
 from kaif.services.auth.identity_store import Newcomer, Purpose, StoredIdentity
 from kaif.services.auth.model import Account, present
-from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.telling import tell
 

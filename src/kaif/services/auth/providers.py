@@ -23,12 +23,12 @@ from kaif.interfaces.auth.roles import MANAGE_PROVIDERS
 from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.ids import new_id
+from kaif.kernel.sealing import Sealer
 from kaif.kernel.text import name_of
 from kaif.services.auth import authorization, identity_store
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import PRESETS, StoredProvider
 from kaif.services.auth.issuers import Issuers
-from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
 
 # Those that have a document to read.

@@ -11,6 +11,7 @@ from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     EmailTaken,
     FindPeople,
+    GetOpenSessions,
     GetPeople,
     GetPerson,
     InvalidCredentials,
@@ -18,6 +19,7 @@ from kaif.interfaces.auth import (
     LogIn,
     NewAccount,
     Nothing,
+    OpenSessions,
     PasswordResetRequired,
     People,
     Person,
@@ -350,6 +352,9 @@ class AuthService:
         ended = await stored_sessions.ended_since(self._database, since_us)
         changes = await grants.changed_since(self._database, since_us)
         return Withdrawn(ended, changes + await factor_rule.changed_since(self._database, since_us))
+
+    async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
+        return OpenSessions(await stored_sessions.open_among(self._database, request.session_ids, self._clock()))
 
 
 def _admitted_as(account: Account, admitted: Admitted, claim: Claim | None) -> Account:

@@ -13,8 +13,8 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth.applications import IdTokenAlgorithm, SigningKey
 from kaif.interfaces.auth.openid import ID_TOKEN_SECONDS
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, Clock, as_datetime
+from kaif.kernel.sealing import Sealer
 from kaif.services.auth import signing_keys_store
-from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.signing_keys_store import StoredKey
 
 ALGORITHMS: tuple[IdTokenAlgorithm, ...] = ("ES256", "RS256")

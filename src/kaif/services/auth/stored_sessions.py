@@ -221,6 +221,16 @@ async def ended_since(database: Database, since_us: int) -> list[SessionId]:
     return [row[0] for row in rows]
 
 
+async def open_among(reads: Reads, session_ids: list[SessionId], now_us: int) -> list[SessionId]:
+    rows: list[tuple[SessionId]] = await reads.fetch(
+        tuple,
+        "SELECT id FROM auth_sessions WHERE id IN :ids AND expires_at_us > :now_us",
+        ids=session_ids,
+        now_us=now_us,
+    )
+    return [row[0] for row in rows]
+
+
 # Devices
 
 

@@ -5,6 +5,7 @@ from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
@@ -91,6 +92,19 @@ ORDER_ROUTES = [
     post("/v1/messaging/folders", OwnOrder.arrange_folders, scope=WRITE_SCOPE),
 ]
 
+# Devices are people's, not programs': none of it is for API keys but what is chosen for a chat.
+SUBSCRIBE = Limit("push_subscription", per_minute=10, burst=10)
+
+NOTIFICATIONS_ROUTES = [
+    get("/v1/messaging/push-key", Notifications.get_push_key),
+    post("/v1/messaging/push-subscriptions", Notifications.subscribe, status=204, limit=SUBSCRIBE),
+    delete("/v1/messaging/push-subscriptions", Notifications.unsubscribe),
+    get("/v1/messaging/notifications", Notifications.get_settings, scope=READ_SCOPE),
+    post("/v1/messaging/notifications", Notifications.keep_settings, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/notifications", Notifications.get_chat_notifications, scope=READ_SCOPE),
+    post(f"{_CHAT}/notifications", Notifications.choose_notifications, scope=WRITE_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -98,6 +112,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
+    (Notifications, NOTIFICATIONS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
 ]

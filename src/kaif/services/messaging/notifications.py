@@ -1,0 +1,127 @@
+"""What people do about notifications; each method is one transaction."""
+
+import base64
+import binascii
+import hashlib
+
+import msgspec
+
+from kaif.engines.database import AlreadyExists, Database
+from kaif.engines.push import Subscription
+from kaif.engines.push.addresses import host_of
+from kaif.engines.push.encryption import encrypt
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.messaging import ChatNotFound, GetChat
+from kaif.interfaces.messaging.notifications import (
+    SUBSCRIPTIONS_MAX,
+    BadSubscription,
+    ChatNotifications,
+    ChooseNotifications,
+    NotificationSettings,
+    PushKey,
+    PushUnavailable,
+    Subscribe,
+    UnknownTimeZone,
+)
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Busy
+from kaif.kernel.ids import new_id
+from kaif.kernel.sealing import Sealer
+from kaif.services.messaging import notifications_store as store
+from kaif.services.messaging.notifications_store import StoredSettings, StoredSubscription
+from kaif.services.messaging.telling import zone_of
+
+TRIES_MAX = 3
+
+
+class NotificationsService:
+    """Without a public key there is no push here; what people choose is kept all the same."""
+
+    def __init__(
+        self, database: Database, sealer: Sealer | None, public_key: str, clock: Clock, *, private_too: bool
+    ) -> None:
+        self._database, self._sealer, self._public_key, self._clock = database, sealer, public_key, clock
+        self._private_too = private_too
+
+    async def get_push_key(self, actor: Actor, request: Nothing) -> PushKey:
+        return PushKey(self._public_key)
+
+    async def subscribe(self, actor: Actor, request: Subscribe) -> Nothing:
+        if self._sealer is None:
+            raise PushUnavailable
+        host_of(request.endpoint, private_too=self._private_too)
+        subscription = _checked(request)
+        id, endpoint_hash = new_id(), hashlib.sha256(request.endpoint.encode()).hexdigest()
+        sealed = self._sealer.seal(msgspec.json.encode(subscription).decode(), id)
+        stored = StoredSubscription(
+            id, actor.user_id, actor.session_id, endpoint_hash, sealed, request.language, self._clock()
+        )
+        for _ in range(TRIES_MAX):
+            try:
+                async with self._database.transaction() as tx:
+                    await store.lock_person(tx, actor.user_id)
+                    await store.add_subscription(tx, stored)
+                    await store.forget_beyond(tx, actor.user_id, SUBSCRIPTIONS_MAX)
+                return Nothing()
+            except AlreadyExists:
+                # Somebody else subscribes with this browser at the same moment: the last one has it.
+                continue
+        raise Busy
+
+    async def unsubscribe(self, actor: Actor, request: Nothing) -> Nothing:
+        async with self._database.transaction() as tx:
+            await store.forget_sessions(tx, [actor.session_id])
+        return Nothing()
+
+    async def get_settings(self, actor: Actor, request: Nothing) -> NotificationSettings:
+        kept = await store.settings_of(self._database, actor.user_id)
+        return _settings_of(kept) if kept else NotificationSettings()
+
+    async def keep_settings(self, actor: Actor, request: NotificationSettings) -> NotificationSettings:
+        if zone_of(request.time_zone) is None:
+            raise UnknownTimeZone(path="$.time_zone")
+        settings = StoredSettings(
+            int(request.preview),
+            int(request.mentions_only),
+            request.quiet_from,
+            request.quiet_until,
+            request.time_zone,
+        )
+        async with self._database.transaction() as tx:
+            await store.keep_settings(tx, actor.user_id, settings)
+        return request
+
+    async def get_chat_notifications(self, actor: Actor, request: GetChat) -> ChatNotifications:
+        notify = await store.choice_of(self._database, actor.user_id, request.chat_id)
+        if notify is None:
+            raise ChatNotFound
+        return ChatNotifications(notify)
+
+    async def choose_notifications(self, actor: Actor, request: ChooseNotifications) -> ChatNotifications:
+        async with self._database.transaction() as tx:
+            if await store.choice_of(tx, actor.user_id, request.chat_id) is None:
+                raise ChatNotFound
+            await store.choose(tx, actor.user_id, request.chat_id, request.notify)
+        return ChatNotifications(request.notify)
+
+
+def _checked(request: Subscribe) -> Subscription:
+    """Raises BadSubscription for keys by which nothing can be encrypted."""
+    try:
+        subscription = Subscription(request.endpoint, _decoded(request.p256dh), _decoded(request.auth))
+        encrypt(b"", subscription.public_key, subscription.auth)
+    except (ValueError, binascii.Error):
+        raise BadSubscription from None
+    return subscription
+
+
+def _decoded(text: str) -> bytes:
+    text = text.rstrip("=")
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _settings_of(kept: StoredSettings) -> NotificationSettings:
+    return NotificationSettings(
+        bool(kept.preview), bool(kept.mentions_only), kept.quiet_from, kept.quiet_until, kept.time_zone
+    )

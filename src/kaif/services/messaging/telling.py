@@ -1,0 +1,165 @@
+"""Who is told of a message, and what is shown of it: rules without storage."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from kaif.engines.push import MESSAGE_BYTES_MAX, Urgency
+from kaif.interfaces.messaging import ChatId, ChatKind
+from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, Notify
+from kaif.kernel.actor import UserId
+from kaif.kernel.base64url import base64url
+from kaif.kernel.clock import MINUTE_US
+from kaif.services.messaging import model
+from kaif.services.messaging.model import StoredEntry
+
+TOLD_WITHIN_US = 60 * MINUTE_US
+# More does not fit on a lock screen.
+TEXT_CHARACTERS_MAX = 200
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message of the log that can be told of; `addressed` are those whom it mentions or answers."""
+
+    seq: int
+    sender_id: UserId
+    shown_sender_id: UserId
+    at_us: int
+    text: str
+    silent: bool
+    addressed: frozenset[UserId]
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """One device of somebody in a chat, as the store has it."""
+
+    subscription_id: str
+    user_id: UserId
+    language: str
+    kind: ChatKind
+    title: str
+    members: int
+    read_seq: int
+    muted_until_us: int
+    notify: Notify
+    preview: int
+    mentions_only: int
+    quiet_from: int
+    quiet_until: int
+    time_zone: str
+
+    @property
+    def only_addressed(self) -> bool:
+        if self.notify == "mentions":
+            return True
+        if self.kind != "group":
+            return False
+        return bool(self.mentions_only) or self.members > EVERYTHING_TOLD_MEMBERS_MAX
+
+
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the browser's worker reads (web/src/service-worker.js). `badge` counts all that is unread."""
+
+    chat_id: ChatId
+    seq: int
+    title: str
+    author: str
+    text: str
+    badge: int
+    language: str
+    silent: bool = False
+    deleted: bool = False
+
+
+def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], after_us: int) -> list[Message]:
+    """Those of the entries that are messages, still there, and not older; `authors` wrote what is answered."""
+    messages = []
+    for row in rows:
+        if row.kind != "message" or row.at_us < after_us:
+            continue
+        body = model.body_of(row)
+        if body.deleted:
+            continue
+        addressed = {UserId(part.user_id) for part in body.entities if part.kind == "mention"}
+        if body.reply_to in authors:
+            addressed.add(authors[body.reply_to])
+        shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
+        text = _spoilers_hidden(body)
+        messages.append(
+            Message(row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed))
+        )
+    return messages
+
+
+def newest_told(messages: Sequence[Message], listener: Listener, now_us: int) -> Message | None:
+    """The last of the messages that the device is to be told of, if there is one."""
+    if listener.notify == "none" or listener.muted_until_us > now_us:
+        return None
+    for message in reversed(messages):
+        unread = message.seq > listener.read_seq and message.sender_id != listener.user_id
+        if unread and (not listener.only_addressed or listener.user_id in message.addressed):
+            return message
+    return None
+
+
+def is_quiet(listener: Listener, now_us: int) -> bool:
+    if listener.quiet_from == listener.quiet_until:
+        return False
+    zone = zone_of(listener.time_zone) or ZoneInfo("UTC")
+    now = datetime.fromtimestamp(now_us / 1_000_000, UTC).astimezone(zone)
+    minute = now.hour * 60 + now.minute
+    if listener.quiet_from < listener.quiet_until:
+        return listener.quiet_from <= minute < listener.quiet_until
+    return minute >= listener.quiet_from or minute < listener.quiet_until
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def urgency_of(message: Message, listener: Listener) -> Urgency:
+    if message.silent:
+        return "low"
+    return "high" if listener.kind == "direct" or listener.user_id in message.addressed else "normal"
+
+
+def topic_of(chat_id: ChatId) -> str:
+    """One for each chat, in the 32 signs that RFC 8030, 5.4 allows."""
+    return base64url(hashlib.sha256(chat_id.encode()).digest())[:32]
+
+
+def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int) -> bytes:
+    title = author if listener.kind == "direct" else listener.title
+    text = shortened(message.text) if listener.preview else ""
+    payload = msgspec.json.encode(
+        Shown(chat_id, message.seq, title, author, text, badge, listener.language, message.silent)
+    )
+    assert len(payload) <= MESSAGE_BYTES_MAX, "every part of it is bounded"
+    return payload
+
+
+def shown_deleted(chat_id: ChatId, seq: int, listener: Listener, badge: int) -> bytes:
+    title = "" if listener.kind == "direct" else listener.title
+    return msgspec.json.encode(Shown(chat_id, seq, title, "", "", badge, listener.language, silent=True, deleted=True))
+
+
+def shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= TEXT_CHARACTERS_MAX else line[: TEXT_CHARACTERS_MAX - 1].rstrip() + "…"
+
+
+def _spoilers_hidden(body: model.Body) -> str:
+    """What its writer has covered is not to be read on a lock screen."""
+    spoilers = [part for part in body.entities if part.kind == "spoiler"]
+    if not spoilers:
+        return body.text
+    units = bytearray(body.text.encode("utf-16-le"))
+    for part in spoilers:
+        units[2 * part.offset : 2 * (part.offset + part.length)] = "▒".encode("utf-16-le") * part.length
+    return units.decode("utf-16-le")

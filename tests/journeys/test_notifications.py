@@ -1,0 +1,62 @@
+"""Notifications in a real browser: what is pushed is shown, one for each chat, and where people choose."""
+
+import json
+
+from playwright.async_api import expect
+from tests.journeys.browser import ANNA, BORIS, Windows, make_accounts
+from tests.journeys.conftest import Place
+from tests.journeys.test_search import assert_accessible
+from tests.waiting import eventually
+
+SHOWN = """
+async () => {
+  const registration = await navigator.serviceWorker.ready
+  const shown = await registration.getNotifications()
+  return shown.map(({ title, body }) => `${title}: ${body}`)
+}
+"""
+
+
+async def test_what_is_pushed_is_shown_once_for_each_chat_and_choices_are_kept(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    anna = await windows.open()
+    await anna.context.grant_permissions(["notifications"], origin=place.url)
+    await anna.sign_in(ANNA.username)
+    await anna.page.evaluate("async () => { await navigator.serviceWorker.ready }")
+    devtools = await anna.context.new_cdp_session(anna.page)
+    versions: list[dict[str, str]] = []
+    devtools.on("ServiceWorker.workerRegistrationUpdated", lambda event: versions.extend(event["registrations"]))
+    await devtools.send("ServiceWorker.enable")
+    await eventually(lambda: known(versions))
+
+    async def push(chat_id: str, seq: int, text: str) -> None:
+        shown = {"chat_id": chat_id, "seq": seq, "title": "Лодка", "author": "Борис", "text": text, "badge": seq}
+        message = {"origin": place.url, "registrationId": versions[0]["registrationId"]}
+        data = json.dumps({**shown, "language": "ru"})
+        await devtools.send("ServiceWorker.deliverPushMessage", {**message, "data": data})
+
+    async def shows(*lines: str) -> None:
+        async def so() -> bool:
+            return sorted(await anna.page.evaluate(SHOWN)) == sorted(lines)
+
+        await eventually(so)
+
+    await push("one", 1, "Раз")
+    await shows("Лодка: Борис: Раз")
+    await push("one", 2, "Два")
+    await push("two", 3, "")
+    await shows("Лодка: Борис: Два", "Лодка: Борис: Новое сообщение")
+
+    await anna.page.goto("/settings")
+    await expect(anna.page.get_by_role("switch", name="Уведомления на этом устройстве")).to_be_enabled()
+    await assert_accessible(anna)
+    await anna.page.goto("/")
+    await anna.start_chat(BORIS)
+    await anna.page.get_by_role("button", name="Ещё о чате").click()
+    await anna.page.get_by_role("menuitemradio", name="Не уведомлять").click()
+    await anna.page.get_by_role("button", name="Ещё о чате").click()
+    await expect(anna.page.get_by_role("menuitemradio", name="Не уведомлять")).to_be_checked()
+
+
+async def known(registrations: list[dict[str, str]]) -> bool:
+    return bool(registrations)

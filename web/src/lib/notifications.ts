@@ -1,0 +1,92 @@
+// Notifications of this browser: asking for them, ending them, and what is left to show.
+import { api, ok } from './api'
+import type { Locale } from './i18n.svelte'
+
+export type Notify = 'all' | 'mentions' | 'none'
+
+/** What stands in the way: "denied" by the person in the browser, "unsupported" by the browser, "off" on the server. */
+export type Availability = 'on' | 'off' | 'denied' | 'unsupported' | 'unavailable'
+
+export function isSupported(): boolean {
+  return 'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window
+}
+
+export async function availability(): Promise<Availability> {
+  if (!isSupported()) return 'unsupported'
+  if (Notification.permission === 'denied') return 'denied'
+  if (!(await publicKey())) return 'unavailable'
+  return (await ownSubscription()) ? 'on' : 'off'
+}
+
+/** Only on a click: browsers ask the person. Throws when they refuse, or the browser's maker can't be reached. */
+export async function turnOn(language: Locale): Promise<void> {
+  if ((await Notification.requestPermission()) !== 'granted') throw new DOMException('', 'NotAllowedError')
+  const registration = await navigator.serviceWorker.ready
+  const subscription = await registration.pushManager.subscribe({
+    userVisibleOnly: true,
+    applicationServerKey: await publicKey(),
+  })
+  await tell(subscription, language)
+}
+
+export async function turnOff(): Promise<void> {
+  await ok(api.DELETE('/v1/messaging/push-subscriptions'))
+  await (await ownSubscription())?.unsubscribe()
+}
+
+/** A new session of the same browser goes on being told, in the language that is spoken now. */
+export async function renew(language: Locale): Promise<void> {
+  if (!isSupported() || Notification.permission !== 'granted') return
+  const subscription = await ownSubscription()
+  if (subscription) await tell(subscription, language)
+}
+
+/** The browser forgets who was told here, whether or not the server hears it. */
+export async function forget(): Promise<void> {
+  if (!isSupported()) return
+  await (await ownSubscription())?.unsubscribe()
+  await clearShown(() => true)
+  await setBadge(0)
+}
+
+/** What was read, here or elsewhere, is shown no longer. */
+export async function clearRead(chatId: string, seq: number): Promise<void> {
+  await clearShown((data) => data.chat_id === chatId && data.seq <= seq)
+}
+
+export async function setBadge(unread: number): Promise<void> {
+  const badged = navigator as { setAppBadge?(n: number): Promise<void>; clearAppBadge?(): Promise<void> }
+  await (unread ? badged.setAppBadge?.(unread) : badged.clearAppBadge?.())?.catch(() => {})
+}
+
+async function clearShown(matches: (data: { chat_id: string; seq: number }) => boolean): Promise<void> {
+  if (!isSupported()) return
+  const registration = await navigator.serviceWorker.getRegistration()
+  for (const shown of (await registration?.getNotifications()) ?? [])
+    if (shown.data && matches(shown.data)) shown.close()
+}
+
+export async function chatChoice(chatId: string): Promise<Notify> {
+  const params = { path: { chat_id: chatId } }
+  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/notifications', { params }))).notify
+}
+
+export async function choose(chatId: string, notify: Notify): Promise<void> {
+  const params = { path: { chat_id: chatId } }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/notifications', { params, body: { notify } }))
+}
+
+async function publicKey(): Promise<string> {
+  return (await ok(api.GET('/v1/messaging/push-key'))).public_key
+}
+
+async function ownSubscription(): Promise<PushSubscription | null> {
+  const registration = await navigator.serviceWorker.getRegistration()
+  return (await registration?.pushManager.getSubscription()) ?? null
+}
+
+async function tell(subscription: PushSubscription, language: Locale): Promise<void> {
+  const { endpoint, keys } = subscription.toJSON()
+  const body = { endpoint: endpoint!, p256dh: keys!.p256dh!, auth: keys!.auth!, language }
+  await ok(api.POST('/v1/messaging/push-subscriptions', { body }))
+}
