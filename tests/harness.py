@@ -37,6 +37,9 @@ from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
+from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -574,6 +577,9 @@ class Services(NamedTuple):
     roles: Roles
     audit: Audit
     messaging: Messaging
+    administration: Administration
+    invitations: ChatInvitations
+    order: OwnOrder
     sessions: Sessions
     passkeys: Passkeys
     accounts: Accounts
@@ -617,6 +623,9 @@ async def wired_services(
             auths[Roles],
             auths[Audit],
             messagings[Messaging],
+            messagings[Administration],
+            messagings[ChatInvitations],
+            messagings[OwnOrder],
             auths[Sessions],
             auths[Passkeys],
             auths[Accounts],

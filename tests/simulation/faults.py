@@ -49,7 +49,7 @@ class CountsOutsideTheTransaction(Sender):
             for chat_id, place in places.items():
                 places[chat_id] = ends.setdefault(chat_id, place)
             batch = Batch(places, self._clock())
-            await batch.read_members(tx, messages, self._writers)
+            await batch.read_rights(tx, messages, self._writers)
             if look_up:
                 await batch.read_repeated(tx, messages)
             for message in messages:

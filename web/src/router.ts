@@ -18,6 +18,7 @@ import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
 import Settings from './screens/Settings.svelte'
 import Security from './screens/Security.svelte'
+import Join from './screens/Join.svelte'
 import SetUp from './screens/SetUp.svelte'
 import Shell from './screens/Shell.svelte'
 import SignIn from './screens/SignIn.svelte'
@@ -44,6 +45,9 @@ export const { p, navigate, route, isActive } = createRouter({
   // Other applications send people here, signed in or not.
   '/oauth/authorize': Authorize,
   '/erased/:id': Erased,
+  // Invitations to chats: by a secret after #, or by a public name.
+  '/join': Join,
+  '/join/:name': Join,
   '/sign-in': { '/': SignIn, hooks: guests },
   // For guests who sign in, and for members who link a service.
   '/sign-in/callback': SignInCallback,

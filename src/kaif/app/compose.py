@@ -38,6 +38,9 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
+from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -45,7 +48,11 @@ from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
+from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
@@ -94,11 +101,15 @@ async def messaging_services(
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
+    bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     await bus.start()
     try:
         yield {
             Messaging: MessagingService(database, auth, announcer, sender, clock),
             MessageActions: MessageActionsService(database, announcer, sender, clock),
+            Administration: AdministrationService(database, auth, announcer, clock),
+            ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
+            OwnOrder: OwnOrderService(database, announcer, clock),
         }
     finally:
         await bus.close()

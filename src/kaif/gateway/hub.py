@@ -58,6 +58,8 @@ class Room:
     def accept(self, first_seq: int, entries: list[bytes]) -> None:
         """Deliver what is next, hold what is early, drop what came before."""
         self.newest = max(self.newest, first_seq + len(entries) - 1)
+        if not entries:
+            return
         if first_seq > self.next_seq:
             self.held[first_seq] = entries
             return
@@ -274,6 +276,9 @@ class Hub:
                 reader.write(frames.text_frame(signal.event))
         elif room := self._rooms.get(signal.chat_id):
             room.write(frames.text_frame(signal.event))
+            if signal.closes:
+                for reader in tuple(room.readers):
+                    self._leave(reader, room)
 
     def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:
         frame = frames.text_frame(frames.encode(frames.Presence(user_id, online)))

@@ -42,6 +42,11 @@ async def log_of(services: Services, actor: Actor, chat_id: ChatId) -> list[Entr
     return entries
 
 
+async def channel(services: Services, owner: Actor, *readers: Actor, title: str = "Новости") -> ChatId:
+    wanted = CreateChat("channel", [reader.user_id for reader in readers], title)
+    return (await services.messaging.create_chat(owner, wanted)).id
+
+
 async def message_of(services: Services, actor: Actor, entry: Entry) -> Entry:
     """As the actor sees it now."""
     return await services.actions.get_message(actor, OfMessage(entry.chat_id, entry.seq))

@@ -19,8 +19,8 @@ from kaif.interfaces.messaging import (
     CreateChat,
     MarkRead,
     Outgoing,
-    OwnersOnly,
     RemoveMember,
+    RightMissing,
     SendBatch,
     SendMessage,
 )
@@ -136,7 +136,7 @@ class ChatMachine(RuleBasedStateMachine):
         if actor not in self.model.read:
             assert done is ChatNotFound
         elif actor not in (other, self.model.owner):
-            assert done is OwnersOnly
+            assert done is RightMissing
         elif other in self.model.read:
             self.model.leave(other)
             self.model.append("left", actor)

@@ -6,7 +6,11 @@ const CHATS_MAX = 50
 const LOGS_MAX = 12
 const ENTRIES_MAX = 50
 
+/** Of what is remembered: other versions of this client may have remembered less of a chat. */
+const VERSION = 2
+
 export interface Remembered {
+  version?: number
   chats: Chat[]
   /** The newest entries of a chat, without a hole, ending with the chat's newest. */
   logs: Record<string, readonly Entry[]>
@@ -25,7 +29,8 @@ export class Cache {
   load(): Remembered | undefined {
     try {
       const json = this.#storage.getItem(this.#key)
-      return json ? (JSON.parse(json) as Remembered) : undefined
+      const remembered = json ? (JSON.parse(json) as Remembered) : undefined
+      return remembered?.version === VERSION ? remembered : undefined
     } catch {
       return undefined
     }
@@ -33,6 +38,7 @@ export class Cache {
 
   save({ chats, logs, people }: Remembered): void {
     const kept: Remembered = {
+      version: VERSION,
       chats: chats.slice(0, CHATS_MAX),
       logs: Object.fromEntries(
         chats

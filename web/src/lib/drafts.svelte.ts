@@ -1,10 +1,19 @@
-// What people began to write, per chat, kept in this browser.
+// What people began to write, per chat: kept in this browser at once, and on their other devices a moment later.
+// The one written last stays, wherever it was written; an empty one too, so that what was sent does not come back.
 import { SvelteMap } from 'svelte/reactivity'
+import { api, ok } from './api'
+import type { Draft } from './types'
 
 const PREFIX = 'kaif.draft.'
+const AT_PREFIX = 'kaif.draft-at.'
+const PUSH_AFTER_MS = 800
+const NEVER = new Date(0).toISOString()
 
 class Drafts {
+  /** Where a draft came from another device: the composer shows it. */
+  arrived = $state.raw<{ chatId: string }>()
   #texts = new SvelteMap<string, string>()
+  #timers = new Map<string, ReturnType<typeof setTimeout>>()
 
   constructor() {
     for (const key of Object.keys(localStorage)) {
@@ -16,7 +25,53 @@ class Drafts {
     return this.#texts.get(chatId) ?? ''
   }
 
+  /** Written here. */
   keep(chatId: string, text: string): void {
+    if (!text.trim() && !this.#texts.has(chatId)) return
+    this.#set(chatId, text, new Date().toISOString())
+    clearTimeout(this.#timers.get(chatId))
+    this.#timers.set(
+      chatId,
+      setTimeout(() => void this.#push(chatId), PUSH_AFTER_MS),
+    )
+  }
+
+  /** Written elsewhere, or here and come back. */
+  hear(draft: Draft): void {
+    if (Date.parse(draft.written_at) <= Date.parse(this.#at(draft.chat_id))) return
+    if (draft.text === this.of(draft.chat_id)) return
+    clearTimeout(this.#timers.get(draft.chat_id))
+    this.#set(draft.chat_id, draft.text, draft.written_at)
+    this.arrived = { chatId: draft.chat_id }
+  }
+
+  /** Bring this browser and the server together. */
+  async sync(): Promise<void> {
+    const { drafts } = await ok(api.GET('/v1/messaging/drafts'))
+    for (const draft of drafts) this.hear(draft)
+    const known = new Set(drafts.map(({ chat_id }) => chat_id))
+    for (const chatId of [...this.#texts.keys()]) if (!known.has(chatId)) await this.#push(chatId)
+  }
+
+  /** Forget it here alone. */
+  drop(chatId: string): void {
+    clearTimeout(this.#timers.get(chatId))
+    this.#texts.delete(chatId)
+    localStorage.removeItem(PREFIX + chatId)
+    localStorage.removeItem(AT_PREFIX + chatId)
+  }
+
+  clear(): void {
+    for (const chatId of [...this.#texts.keys()]) this.drop(chatId)
+    for (const key of Object.keys(localStorage)) if (key.startsWith(AT_PREFIX)) localStorage.removeItem(key)
+  }
+
+  #at(chatId: string): string {
+    return localStorage.getItem(AT_PREFIX + chatId) ?? NEVER
+  }
+
+  #set(chatId: string, text: string, at: string): void {
+    localStorage.setItem(AT_PREFIX + chatId, at)
     if (text.trim()) {
       this.#texts.set(chatId, text)
       localStorage.setItem(PREFIX + chatId, text)
@@ -26,8 +81,15 @@ class Drafts {
     }
   }
 
-  clear(): void {
-    for (const chatId of [...this.#texts.keys()]) this.keep(chatId, '')
+  /** Without a network, or out of the chat: the next greeting tries again. */
+  async #push(chatId: string): Promise<void> {
+    const body = { text: this.of(chatId), written_at: this.#at(chatId) }
+    const params = { path: { chat_id: chatId } }
+    try {
+      this.hear(await ok(api.POST('/v1/messaging/chats/{chat_id}/draft', { params, body })))
+    } catch {
+      return
+    }
   }
 }
 

@@ -9,7 +9,8 @@ import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { Realtime } from './realtime.svelte'
-import { activityOf, merged } from './summary'
+import { before, isMuted, isUnread, type Arrangement } from './order'
+import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
 
 const LIST_PAGE = 100
@@ -35,10 +36,10 @@ export class Messenger {
   cursor = $state<string | null>(null)
   openId = $state<string>()
   chats = new SvelteMap<string, ChatModel>()
-  sorted = $derived(
-    [...this.chats.values()].sort((a, b) => activityOf(b.summary).localeCompare(activityOf(a.summary))),
+  sorted = $derived([...this.chats.values()].sort((a, b) => before(a.summary, b.summary)))
+  unreadChats = $derived(
+    this.sorted.filter(({ summary }) => isUnread(summary) && !summary.archived && !isMuted(summary)).length,
   )
-  unreadChats = $derived(this.sorted.filter((chat) => chat.summary.unread > 0).length)
   readonly #outbox: Outbox
   readonly #cache: Cache
   #rememberTimer: ReturnType<typeof setInterval> | undefined
@@ -154,6 +155,9 @@ export class Messenger {
 
   #put(fetched: Chat): ChatModel {
     meet(fetched.people)
+    // What is posted in a channel is the channel's own word.
+    if (fetched.kind === 'channel')
+      meet([{ id: fetched.id, username: fetched.name, display_name: fetched.title, avatar_colour: null }])
     let chat = this.chats.get(fetched.id)
     if (chat) {
       if (chat.loaded && fetched.hidden !== chat.summary.hidden) void this.#forgetHidden(chat)
@@ -181,7 +185,7 @@ export class Messenger {
 
   #remove(chatId: string): void {
     this.chats.delete(chatId)
-    drafts.keep(chatId, '')
+    drafts.drop(chatId)
   }
 
   // ---- Opening ---------------------------------------------------------
@@ -191,12 +195,13 @@ export class Messenger {
     this.openId = chatId
     const chat = this.chats.get(chatId) ?? (await this.refreshChat(chatId))
     this.#evict(chatId)
+    if (chat.summary.marked_unread) void this.arrange(chatId, { marked_unread: false }).catch(() => {})
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
     void chat.loadPins()
     if (seq !== undefined) await chat.goTo(seq)
     else if (chat.loaded) await chat.fill()
     else await chat.load()
-    if (chat.summary.kind === 'group') void this.#meetMembers(chat)
+    if (chat.summary.kind === 'group' || chat.summary.signed) void this.#meetMembers(chat)
   }
 
   close(chatId: string): void {
@@ -221,8 +226,25 @@ export class Messenger {
   }
 
   async createGroup(title: string, userIds: string[], ref: string): Promise<ChatModel> {
-    const body = { kind: 'group' as const, title, members: userIds, ref }
-    return this.#put(await ok(api.POST('/v1/messaging/chats', { body })))
+    return this.#create('group', title, userIds, ref)
+  }
+
+  async createChannel(title: string, ref: string): Promise<ChatModel> {
+    return this.#create('channel', title, [], ref)
+  }
+
+  /** The chat with oneself. */
+  async openSaved(): Promise<ChatModel> {
+    return this.#put(await ok(api.POST('/v1/messaging/chats', { body: { kind: 'saved', members: [] } })))
+  }
+
+  async #create(
+    kind: 'group' | 'channel',
+    title: string,
+    members: string[],
+    ref: string,
+  ): Promise<ChatModel> {
+    return this.#put(await ok(api.POST('/v1/messaging/chats', { body: { kind, title, members, ref } })))
   }
 
   async addMembers(chatId: string, userIds: string[]): Promise<void> {
@@ -239,7 +261,9 @@ export class Messenger {
   }
 
   async #meetMembers(chat: ChatModel): Promise<void> {
-    if (chat.summary.members_count > chat.summary.people.length) await this.members(chat.id).catch(() => [])
+    const { members_count, people } = chat.summary
+    // Large and hidden ones name nobody: whoever speaks is met then.
+    if (people.length && members_count > people.length) await this.members(chat.id).catch(() => [])
     await this.#meetAll(this.#strangers(chat.entries))
   }
 
@@ -250,6 +274,17 @@ export class Messenger {
     )
     for (const answer of await Promise.allSettled(answers))
       if (answer.status === 'fulfilled') meet([answer.value])
+  }
+
+  /** Keep it so for oneself, on all devices. */
+  async arrange(chatId: string, change: Arrangement): Promise<void> {
+    const params = { path: { chat_id: chatId } }
+    this.#put(await ok(api.POST('/v1/messaging/chats/{chat_id}/order', { params, body: change })))
+  }
+
+  /** The chat is gone by our own doing. */
+  forget(chatId: string): void {
+    this.#remove(chatId)
   }
 
   async members(chatId: string): Promise<Person[]> {
@@ -381,6 +416,14 @@ export class Messenger {
         return this.#refused(event)
       case 'read':
         return this.#read(event)
+      case 'draft':
+        return drafts.hear(event)
+      case 'folders':
+        return
+      case 'chat':
+        if (event.gone) this.#remove(event.chat_id)
+        else void this.refreshChat(event.chat_id).catch(() => {})
+        return
       case 'typing':
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
@@ -396,11 +439,16 @@ export class Messenger {
     for (const [chatId, own] of Map.groupBy(entries, (entry) => entry.chat_id)) {
       this.#acknowledge(own)
       const chat = this.chats.get(chatId)
-      const iLeft = own.some((entry) => entry.kind === 'left' && entry.user_ids?.includes(this.me))
+      const iLeft = own.some((entry) => takesOut(entry) && entry.user_ids?.includes(this.me))
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
       if (iLeft && !iCameBack) this.#remove(chatId)
       else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
-      else void this.#meetAll(this.#strangers(own))
+      else {
+        void this.#meetAll(this.#strangers(own))
+        const open = this.openId === chatId
+        if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
+          void this.refreshChat(chatId).catch(() => {})
+      }
     }
   }
 
@@ -432,6 +480,7 @@ export class Messenger {
     this.online.clear()
     for (const id of hello.online) this.online.add(id)
     this.#resend()
+    void drafts.sync().catch(() => {})
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)

@@ -2,7 +2,44 @@
 import { withAction } from './states'
 import type { Chat, Entry } from './types'
 
-const SHOWN_KINDS = new Set<string>(['message', 'created', 'joined', 'left'])
+const SHOWN_KINDS = new Set<string>([
+  'message',
+  'created',
+  'joined',
+  'left',
+  'renamed',
+  'changed',
+  'promoted',
+  'demoted',
+  'restricted',
+  'unrestricted',
+  'banned',
+  'transferred',
+])
+/** What these say is not only about the log: the chat itself is different. */
+const CHANGING_KINDS = new Set<string>([
+  'renamed',
+  'changed',
+  'promoted',
+  'demoted',
+  'restricted',
+  'unrestricted',
+  'transferred',
+])
+/** In larger chats only the one who looks at the chat asks at once what has changed: all of them would be a crowd. */
+const CROWD = 200
+
+/** Whether the chat must be fetched anew because of this entry. */
+export function changesChat(entry: Entry, chat: Chat, me: string, open: boolean): boolean {
+  if (!CHANGING_KINDS.has(entry.kind)) return false
+  if (entry.user_ids?.length) return entry.user_ids.includes(me)
+  return open || chat.members_count <= CROWD
+}
+
+/** Whether the entry takes these people out of the chat. */
+export function takesOut(entry: Entry): boolean {
+  return entry.kind === 'left' || entry.kind === 'banned'
+}
 
 /** The chat after one more entry, or undefined when entries before it are missing. */
 export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefined {
@@ -13,8 +50,8 @@ export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefine
     ...chat,
     seq: entry.seq,
     unread: chat.unread + (entry.kind === 'message' && entry.sender_id !== me ? 1 : 0),
-    members_count:
-      chat.members_count + (entry.kind === 'joined' ? people : entry.kind === 'left' ? -people : 0),
+    members_count: chat.members_count + (entry.kind === 'joined' ? people : takesOut(entry) ? -people : 0),
+    title: entry.kind === 'renamed' && entry.title ? entry.title : chat.title,
     last_entry: SHOWN_KINDS.has(entry.kind) ? entry : changed(chat.last_entry, entry, me),
   }
 }

@@ -16,6 +16,15 @@ export function systemText(entry: Entry, me: string): string {
       return joinedText(entry.sender_id, ids, me)
     case 'left':
       return leftText(entry.sender_id, ids, me)
+    case 'renamed':
+    case 'changed':
+    case 'promoted':
+    case 'demoted':
+    case 'restricted':
+    case 'unrestricted':
+    case 'banned':
+    case 'transferred':
+      return changedText(entry.kind, entry, ids, me)
     case 'pinned':
       return t(byMe ? 'system.pinned_you' : 'system.pinned', { name: nameOf(entry.sender_id) })
     default:
@@ -23,10 +32,24 @@ export function systemText(entry: Entry, me: string): string {
   }
 }
 
-function createdText({ title, sender_id }: Entry, byMe: boolean): string {
+function createdText({ title, sender_id, chat_id }: Entry, byMe: boolean): string {
+  if (sender_id === chat_id) return t('system.created_channel')
   if (!title) return t('system.created_direct')
   const values = { title: inQuotes(title), name: nameOf(sender_id) }
   return t(byMe ? 'system.created_group_you' : 'system.created_group', values)
+}
+
+type Change =
+  'renamed' | 'changed' | 'promoted' | 'demoted' | 'restricted' | 'unrestricted' | 'banned' | 'transferred'
+
+function changedText(kind: Change, { sender_id, title }: Entry, ids: string[], me: string): string {
+  if (ids.length === 1 && ids[0] === me && kind !== 'renamed' && kind !== 'changed')
+    return t(`system.${kind}_me`)
+  return t(`system.${kind}`, {
+    name: sender_id === me ? t('chat.you') : nameOf(sender_id),
+    people: people(ids, me),
+    title: inQuotes(title ?? ''),
+  })
 }
 
 function joinedText(by: string, ids: string[], me: string): string {

@@ -1,4 +1,5 @@
 // What a chat is called by the person who looks at it.
+import { t } from './i18n.svelte'
 import { nameOf } from './people.svelte'
 import type { Chat, Person } from './types'
 
@@ -9,7 +10,8 @@ export function companion(chat: Chat, me: string): Person | undefined {
 }
 
 export function titleOf(chat: Chat, me: string): string {
-  if (chat.kind === 'group') return chat.title
+  if (chat.kind === 'saved') return t('chats.saved')
+  if (chat.kind !== 'direct') return chat.title
   const other = companion(chat, me)
   return other ? nameOf(other.id) : ''
 }

@@ -73,6 +73,14 @@ export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_e
   last_entry?: Entry | null | undefined
 }
 
+export type RightName = Chat['rights'][number]
+export type ChatMember = Ok<'/v1/messaging/chats/{chat_id}/members', 'get', 200>['members'][number]
+export type ChatBan = Ok<'/v1/messaging/chats/{chat_id}/bans', 'get', 200>['bans'][number]
+export type ChatLink = Ok<'/v1/messaging/chats/{chat_id}/links', 'get', 200>['links'][number]
+export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get', 200>['requests'][number]
+export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
+export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
+
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
   chat_id: string
@@ -93,6 +101,9 @@ export type ServerEvent =
   | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
   | { type: 'read'; chat_id: string; user_id: string; seq: number }
   | { type: 'typing'; chat_id: string; user_id: string }
+  | ({ type: 'draft' } & Draft)
+  | { type: 'folders' }
+  | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
 

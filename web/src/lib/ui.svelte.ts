@@ -1,5 +1,5 @@
 // What floats above the screens: one dialog and one toast at a time.
-export type DialogName = 'new-chat' | 'new-group' | 'members' | 'keys'
+export type DialogName = 'new-chat' | 'new-group' | 'new-channel' | 'members' | 'keys'
 
 class Ui {
   dialog = $state<DialogName>()

@@ -9,7 +9,7 @@ from msgspec import Meta
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
 from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
-from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
@@ -22,13 +22,21 @@ Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
-ChatKind = Literal["direct", "group"]
+ChatKind = Literal["direct", "group", "channel", "saved"]
 Quote = Annotated[str, Meta(max_length=1024)]
 EntryKind = Literal[
     "message",
     "created",
     "joined",
     "left",
+    "renamed",
+    "changed",
+    "promoted",
+    "demoted",
+    "restricted",
+    "unrestricted",
+    "banned",
+    "transferred",
     "edited",
     "deleted",
     "reacted",
@@ -36,6 +44,10 @@ EntryKind = Literal[
     "pinned",
     "unpinned",
 ]
+Role = Literal["owner", "admin", "member"]
+# What one may do in a chat. The last four are for admins alone.
+RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics"]
+RightNames = Annotated[list[RightName], Meta(max_length=10)]
 
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"
@@ -50,6 +62,8 @@ WRITE_SCOPE = Scope("messaging.write")
 
 # In larger groups read marks are not shown to others: each one would have to go to everybody.
 READ_MARKS_SHOWN_MEMBERS_MAX = 100
+# Larger chats are listed without the first of their members: nobody is known by them.
+PEOPLE_SHOWN_MEMBERS_MAX = 200
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="entry"):
@@ -58,6 +72,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
+    What is posted in a channel that does not sign has the chat's own id as `sender_id`.
     """
 
     chat_id: ChatId
@@ -86,7 +101,13 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
 
 
 class Chat(msgspec.Struct, frozen=True):
-    """A chat as one member sees it; `hidden` counts the messages that they have deleted for themselves."""
+    """A chat as one member sees it.
+
+    `people` are the first ten; of channels, of chats whose members are hidden and of those with more than
+    PEOPLE_SHOWN_MEMBERS_MAX there are none. `rights` is what the actor may do here, `default_rights` what members may.
+    `name` is the chat's public one, or empty; `slow_mode_s` how long a member waits between messages. `hidden` counts
+    the messages that the actor has deleted for themselves.
+    """
 
     id: ChatId
     kind: ChatKind
@@ -100,13 +121,27 @@ class Chat(msgspec.Struct, frozen=True):
     people: list[Person]
     last_entry: Entry | None
     hidden: int
+    description: str
+    name: str
+    role: Role
+    rights: list[RightName]
+    default_rights: list[RightName]
+    restricted_until: datetime | None
+    slow_mode_s: int
+    members_hidden: bool
+    signed: bool
+    # How the actor alone has arranged it.
+    archived: bool
+    muted_until: datetime | None
+    pinned_at: datetime | None
+    marked_unread: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`ref` makes a group's creation safe to repeat; a direct chat is safe by nature."""
+    """`ref` makes a group's or channel's creation safe to repeat; a direct chat and `saved` exist once."""
 
     kind: ChatKind
-    members: Annotated[list[GivenUserId], Meta(min_length=1, max_length=200)]
+    members: Annotated[list[GivenUserId], Meta(max_length=200)] = []
     title: Title | None = None
     ref: Ref | None = None
 
@@ -166,14 +201,26 @@ class ReadMark(msgspec.Struct, frozen=True):
     unread: int
 
 
+class ChatMember(Person, frozen=True, kw_only=True):
+    """Somebody in a chat: an admin's chosen rights, or what a restriction takes from a member, null being for ever."""
+
+    role: Role
+    rights: list[RightName]
+    taken: list[RightName]
+    restricted_until: datetime | None
+
+
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everybody, or only the owner and the admins, who come as one page."""
+
     chat_id: GivenChatId
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
     cursor: Cursor = ""
+    who: Literal["all", "staff"] = "all"
 
 
 class Members(msgspec.Struct, frozen=True):
-    members: list[Person]
+    members: list[ChatMember]
     next_cursor: str | None
 
 
@@ -226,7 +273,10 @@ class Outcomes(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True):
-    """New entries of one chat, as JSON, for everyone in it; `joined` and `left` change who that is."""
+    """New entries of one chat, as JSON, for everyone in it; `joined` and `left` change who that is.
+
+    Without entries it says only that, and `first_seq` is the place of the next one.
+    """
 
     chat_id: ChatId
     kind: ChatKind
@@ -242,6 +292,8 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
     chat_id: ChatId
     event: bytes
     user_id: UserId = UserId("")
+    # Nobody is in the chat any more.
+    closes: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True):
@@ -286,22 +338,54 @@ class BadCursor(Invalid):
 
 
 class NotAGroup(Conflict):
-    code, detail = "not_a_group", "Only a group's members can change."
+    code, detail = "not_a_group", "Only groups and channels have members that change."
 
 
 class TooManyMembers(Conflict):
-    code, detail = "too_many_members", "The group has no room for so many."
+    code, detail = "too_many_members", "The chat has no room for so many."
 
 
 class OwnersOnly(Forbidden):
-    code, detail = "owners_only", "Only the group's owner may do this."
+    code, detail = "owners_only", "Only the chat's owner may do this."
+
+
+class RightMissing(Forbidden):
+    """Details carry right, the one that is missing."""
+
+    code, detail = "right_missing", "You may not do this here."
+
+
+class MayNotSend(Forbidden):
+    code, detail = "may_not_send", "You may not write here."
+
+
+class LinksNotAllowed(Forbidden):
+    code, detail = "links_not_allowed", "You may not send links here."
+
+
+class SlowMode(Limited):
+    """Details carry retry_after_ms."""
+
+    code, detail = "slow_mode", "This group is slow: wait before you write again."
+
+
+class MembersHidden(Forbidden):
+    code, detail = "members_hidden", "Only admins see who is here."
+
+
+class MemberBanned(Forbidden):
+    code, detail = "member_banned", "Who is banned here can't come in."
+
+
+class OwnerMustStay(Conflict):
+    code, detail = "owner_must_stay", "Give the channel to somebody else first, or delete it."
 
 
 class Messaging(Protocol):
     """Whoever names a chat must be in it: otherwise ChatNotFound is raised, or in a batch is that message's outcome."""
 
     async def create_chat(self, actor: Actor, request: CreateChat) -> Chat:
-        """A new group, or the direct chat with one person, which exists once.
+        """A new group or channel, or the direct chat with one person or oneself (`saved`), which exists once.
 
         Raises UnknownMember, BadTitle; Invalid when a direct chat is not with one other person.
         """
@@ -321,7 +405,7 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, BadQuote, Busy, StorageFull.
+        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, Busy, StorageFull.
         """
         ...
 
@@ -337,20 +421,23 @@ class Messaging(Protocol):
 
     @repeatable
     async def list_members(self, actor: Actor, request: ListMembers) -> Members:
-        """A page of the people in the chat, the oldest accounts first."""
+        """A page of the people in the chat, the oldest accounts first. Raises MembersHidden, BadCursor."""
         ...
 
     @repeatable
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
-        """Let people into a group; those who are in already are passed over.
+        """Let people in; those who are in already are passed over. In a channel only admins may.
 
-        Raises NotAGroup, UnknownMember, TooManyMembers.
+        Raises NotAGroup, RightMissing, UnknownMember, MemberBanned, TooManyMembers.
         """
         ...
 
     @repeatable
     async def remove_member(self, actor: Actor, request: RemoveMember) -> Nothing:
-        """Leave, or as the owner remove someone. Raises NotAGroup, OwnersOnly."""
+        """Leave, or remove someone; they may come back. Raises NotAGroup, RightMissing, OwnerMustStay.
+
+        When the owner of a group leaves, an admin takes over, or else whoever has the oldest account.
+        """
         ...
 
     @repeatable

@@ -246,7 +246,7 @@ class MessageActions(Protocol):
 
     @repeatable
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
-        """Whose read mark has passed a message. Raises ReadersNotShown in groups too large for read marks."""
+        """Whose read mark has passed a message. Raises MembersHidden; ReadersNotShown in large groups."""
         ...
 
     @repeatable

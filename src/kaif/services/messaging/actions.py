@@ -17,6 +17,7 @@ from kaif.interfaces.messaging import (
     ChatNotFound,
     Entry,
     EntryKind,
+    MembersHidden,
     Outgoing,
 )
 from kaif.interfaces.messaging.actions import (
@@ -52,12 +53,13 @@ from kaif.interfaces.messaging.actions import (
     Versions,
 )
 from kaif.interfaces.messaging.content import Origin
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import emojis, markup, message_rights, message_store, model, store, viewing
+from kaif.services.messaging import emojis, markup, message_store, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Body, Place, StoredEntry
+from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
 
 _changed = msgspec.structs.replace
@@ -66,8 +68,8 @@ _changed = msgspec.structs.replace
 class Change:
     """An action under way: the chat's lock is held, the actor is in the chat, and entries are gathered."""
 
-    def __init__(self, tx: Transaction, place: Place, role: str, actor: Actor, now_us: int) -> None:
-        self.tx, self.place, self.role, self._actor, self._now_us = tx, place, role, actor, now_us
+    def __init__(self, tx: Transaction, place: Place, rights: Right, actor: Actor, now_us: int) -> None:
+        self.tx, self.place, self.rights, self._actor, self._now_us = tx, place, rights, actor, now_us
         self._rows: dict[int, StoredEntry] = {}
         self._new: list[Entry] = []
 
@@ -97,7 +99,8 @@ class Change:
                 row.chat_id,
                 self.place.seq,
                 kind,
-                self._actor.user_id,
+                # Who reads a channel sees nobody else who does, nor which of its admins did what.
+                UserId(row.chat_id) if self.place.kind == "channel" else self._actor.user_id,
                 as_datetime(self._now_us),
                 target=row.seq,
                 emoji=emoji,
@@ -108,7 +111,8 @@ class Change:
         """The new entries, each with its message."""
         if not self._new:
             return []
-        await store.append(self.tx, self._new, [self.place.messages] * len(self._new), self._now_us)
+        senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
+        await store.append(self.tx, self._new, senders, counts, self._now_us)
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
@@ -122,24 +126,30 @@ class MessageActionsService:
     async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
         """Take the chat's lock. Raises ChatNotFound."""
         places = await store.lock_places(tx, [chat_id])
-        role = await store.role_of(tx, chat_id, actor.user_id)
-        if not places or role is None:
+        member = await store.find_member(tx, chat_id, actor.user_id)
+        if not places or member is None:
             raise ChatNotFound
-        return Change(tx, places[chat_id], role, actor, self._clock())
+        now_us = self._clock()
+        return Change(tx, places[chat_id], rights_of(member, now_us), actor, now_us)
 
     async def _announce(self, change: Change, entries: Sequence[Entry]) -> None:
         if entries:
             await self._announcer.announce(entries, {change.place.chat_id: change.place})
 
-    async def _role_in(self, actor: Actor, chat_id: ChatId) -> str:
-        role = await store.role_of(self._database, chat_id, actor.user_id)
-        if role is None:
+    async def _must_be_in(self, actor: Actor, chat_id: ChatId) -> Member:
+        member = await store.find_member(self._database, chat_id, actor.user_id)
+        if member is None:
             raise ChatNotFound
-        return role
+        return member
+
+    def _must_see_people(self, member: Member) -> None:
+        """Who reads a channel sees nobody else who does."""
+        if member.kind == "channel" and Right.STAFF not in rights_of(member, self._clock()):
+            raise MembersHidden
 
     async def _find(self, actor: Actor, chat_id: ChatId, seq: int) -> StoredEntry:
         """Raises ChatNotFound, MessageNotFound."""
-        await self._role_in(actor, chat_id)
+        await self._must_be_in(actor, chat_id)
         row = await store.find_entry(self._database, chat_id, seq)
         if row is None or row.kind != "message":
             raise MessageNotFound
@@ -202,11 +212,11 @@ class MessageActionsService:
             change = await self._begin(tx, actor, request.chat_id)
             rows = await change.messages(request.seqs)
             others = any(row.sender_id != actor.user_id for row in rows)
-            if others and not message_rights.may_delete_of_others(change.place.kind, change.role):
+            if others and Right.DELETE not in change.rights:
                 raise NotYourMessage
             there = [row for row in rows if not model.body_of(row).deleted]
             for row in there:
-                await change.act("deleted", row, Body(deleted=True, reply_to=model.body_of(row).reply_to))
+                await change.act("deleted", row, model.without_words(model.body_of(row)))
             await message_store.erase_traces(tx, request.chat_id, [row.seq for row in there])
             entries = await change.write()
         await self._announce(change, entries)
@@ -252,6 +262,7 @@ class MessageActionsService:
         return Nothing()
 
     async def list_reactions(self, actor: Actor, request: ListReactions) -> Reactors:
+        self._must_see_people(await self._must_be_in(actor, request.chat_id))
         await self._find(actor, request.chat_id, request.seq)
         before = _parse_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
@@ -283,7 +294,7 @@ class MessageActionsService:
     async def _pin(self, actor: Actor, request: OfMessage, *, pinned: bool) -> None:
         async with self._database.transaction() as tx:
             change = await self._begin(tx, actor, request.chat_id)
-            if not message_rights.may_pin(change.place.kind, change.role):
+            if Right.PIN not in change.rights:
                 raise MayNotPin
             row, body = await change.message(request.seq)
             if body.pinned != pinned:
@@ -298,7 +309,7 @@ class MessageActionsService:
         await self._announce(change, entries)
 
     async def list_pins(self, actor: Actor, request: OfChat) -> Pins:
-        await self._role_in(actor, request.chat_id)
+        await self._must_be_in(actor, request.chat_id)
         rows = await message_store.pins_of(self._database, request.chat_id, PINS_MAX)
         entries = await viewing.shown_to(self._database, actor.user_id, request.chat_id, rows)
         return Pins([entry for entry in entries if not entry.hidden])
@@ -306,6 +317,7 @@ class MessageActionsService:
     # Reading
 
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
+        self._must_see_people(await self._must_be_in(actor, request.chat_id))
         row = await self._find(actor, request.chat_id, request.seq)
         if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
             raise ReadersNotShown
@@ -314,8 +326,8 @@ class MessageActionsService:
     # Forwarding
 
     async def forward_messages(self, actor: Actor, request: ForwardMessages) -> Forwarded:
-        await self._role_in(actor, request.chat_id)
-        await self._role_in(actor, request.from_chat_id)
+        await self._must_be_in(actor, request.chat_id)
+        await self._must_be_in(actor, request.from_chat_id)
         rows = await store.entries_at(self._database, request.from_chat_id, {one.seq for one in request.messages})
         seen = await viewing.shown_to(self._database, actor.user_id, request.from_chat_id, rows)
         there = {entry.seq: entry for entry in seen if _has_content(entry)}

@@ -23,6 +23,13 @@ class ReadEvent(msgspec.Struct, frozen=True, tag_field="type", tag="read"):
     seq: int
 
 
+class ChatEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="chat"):
+    """Something about the chat is different for whoever hears this: it is to be fetched anew, or has gone."""
+
+    chat_id: ChatId
+    gone: bool = False
+
+
 class Announcer:
     """News is at most once: a gateway that missed some sees the gap in `seq`, or asks after an interruption."""
 
@@ -38,18 +45,40 @@ class Announcer:
             for chat_id, new in by_chat.items()
         )
 
-    async def announce_membership(self, entry: Entry, place: Place) -> None:
-        joined = [] if entry.kind == "left" else entry.user_ids
-        left = entry.user_ids if entry.kind == "left" else []
-        await self._publish_entries([Delivery(entry.chat_id, place.kind, entry.seq, [_json(entry)], joined, left)])
+    async def announce_change(
+        self, place: Place, entry: Entry | None, joined: Sequence[UserId] = (), left: Sequence[UserId] = ()
+    ) -> None:
+        """What has changed about a chat; where its log does not say it, those concerned are told by themselves."""
+        first_seq, entries = (entry.seq, [_json(entry)]) if entry else (place.seq + 1, [])
+        await self._publish_entries([Delivery(place.chat_id, place.kind, first_seq, entries, [*joined], [*left])])
+        if entry is None:
+            for user_id in joined:
+                await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id))
+            for user_id in left:
+                await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id, gone=True))
 
-    async def announce_read(self, chat_id: ChatId, user_id: UserId, seq: int) -> None:
-        signal = Signal(chat_id, _json(ReadEvent(chat_id, user_id, seq)))
-        await self._publish(SIGNALS, _msgpack(signal))
+    async def announce_rights(self, place: Place, entry: Entry | None, *concerned: UserId) -> None:
+        """What these people may do has changed."""
+        await self.announce_change(place, entry)
+        if entry is None:
+            for user_id in concerned:
+                await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id))
 
     async def tell(self, user_id: UserId, chat_id: ChatId, event: msgspec.Struct) -> None:
-        """Something that concerns one person of a chat alone, for all of their devices."""
+        """Something that concerns one person alone, for all of their devices."""
         await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event), user_id)))
+
+    async def announce_end(self, chat_id: ChatId) -> None:
+        """The chat has been deleted."""
+        await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(ChatEvent(chat_id, gone=True)), closes=True)))
+
+    async def announce_read(self, chat_id: ChatId, user_id: UserId, seq: int, *, to_everyone: bool) -> None:
+        """To the reader's own devices at least."""
+        event = ReadEvent(chat_id, user_id, seq)
+        if to_everyone:
+            await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event))))
+        else:
+            await self.tell(user_id, chat_id, event)
 
     async def _publish_entries(self, deliveries: Iterable[Delivery]) -> None:
         if new := list(deliveries):

@@ -1,5 +1,6 @@
 """The rules of chats, free of storage."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -13,9 +14,11 @@ from kaif.interfaces.messaging import (
     Chat,
     ChatId,
     ChatKind,
+    ChatMember,
     Entry,
     EntryKind,
     Outgoing,
+    Role,
 )
 from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
@@ -23,12 +26,15 @@ from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
 from kaif.services.messaging import markup
+from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
-GROUP_MEMBERS_MAX = 5000
+MEMBERS_MAX = 200_000
 PEOPLE_SHOWN = 10
 TEXT_CHARS_MAX = 4096
 
-OWNER, MEMBER = "owner", "member"
+OWNER: Role = "owner"
+ADMIN: Role = "admin"
+MEMBER: Role = "member"
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,6 +59,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = 0
     target: int = 0
     emoji: str = ""
+    # A channel speaks for whoever wrote it.
+    as_chat: bool = False
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
@@ -83,12 +91,44 @@ class StoredChat(msgspec.Struct, frozen=True):
     read_messages: int
     others_read_seq: int
     hidden: int
+    description: str
+    name: str | None
+    default_rights: int
+    slow_mode_s: int
+    members_hidden: int
+    signed: int
+    role: Role
+    rights: int
+    taken: int
+    taken_until_us: int
+    archived: int
+    muted_until_us: int
+    pinned_at_us: int
+    marked_unread: int
+
+    @property
+    def member(self) -> Member:
+        return Member(self.kind, self.default_rights, self.role, self.rights, self.taken, self.taken_until_us)
+
+
+class StoredMember(msgspec.Struct, frozen=True):
+    """Somebody in a chat, as its lists need it."""
+
+    id: UserId
+    username: str
+    display_name: str
+    avatar_colour: int | None
+    role: Role
+    rights: int
+    taken: int
+    taken_until_us: int
 
 
 class Place(msgspec.Struct):
-    """Where a chat's log ends, advanced while a batch is appended; `members_seq` last changed who is in the chat.
+    """Where a chat's log ends, advanced while a batch is appended, and what bears on appending to it.
 
-    `shown_seq` is the last entry that is something to see by itself: a message, or who came and went.
+    `members_seq` grows with every change of who is in the chat and of what they may do there; `shown_seq` is the last
+    entry that is something to see by itself: a message, or who came and went.
     """
 
     chat_id: ChatId
@@ -97,7 +137,18 @@ class Place(msgspec.Struct):
     messages: int = 0
     members_seq: int = 0
     shown_seq: int = 0
+    default_rights: int = int(USUAL)
+    slow_mode_s: int = 0
+    signed: int = 0
 
+    @property
+    def speaks(self) -> bool:
+        """Whether what is written here is shown as the chat's own word."""
+        return self.kind == "channel" and not self.signed
+
+
+# What people take for a link, whether or not a client makes it one.
+_LINK = re.compile(r"(?i)\b(?:https?://|www\.)\S|\b(?:[a-z0-9-]{1,63}\.)+(?:com|org|net|info|io|me|ru|su|рф|ton)\b")
 
 _body = msgspec.json.Decoder(Body)
 _encode = msgspec.json.Encoder().encode
@@ -112,7 +163,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         row.chat_id,
         row.seq,
         row.kind,
-        row.sender_id,
+        UserId(row.chat_id) if body.as_chat else row.sender_id,
         as_datetime(row.at_us),
         row.ref or "",
         body.text,
@@ -138,6 +189,16 @@ def body_of(row: StoredEntry) -> Body:
     return _body.decode(row.body)
 
 
+def shown_sender(place: Place, sender_id: UserId) -> UserId:
+    """As whom the entry is shown to everyone."""
+    return UserId(place.chat_id) if place.speaks else sender_id
+
+
+def without_words(body: Body) -> Body:
+    """What is left of a message that was deleted."""
+    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat)
+
+
 def encoded(body: Body) -> str:
     return _encode(body).decode()
 
@@ -156,6 +217,7 @@ def encoded_body_of(entry: Entry) -> str:
             entry.silent,
             target=entry.target,
             emoji=entry.emoji,
+            as_chat=str(entry.sender_id) == entry.chat_id,
         )
     )
 
@@ -172,7 +234,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         message.chat_id,
         place.seq,
         "message",
-        message.sender_id,
+        shown_sender(place, message.sender_id),
         at,
         message.ref,
         text,
@@ -184,7 +246,8 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
     )
 
 
-def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None) -> Chat:
+def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int) -> Chat:
+    restricted = is_restricted(row.member, now_us)
     return Chat(
         row.id,
         row.kind,
@@ -198,6 +261,33 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None) -> 
         people,
         last_entry,
         row.hidden,
+        row.description,
+        row.name or "",
+        row.role,
+        names_of(rights_of(row.member, now_us)),
+        names_of(row.default_rights) if row.kind == "group" else [],
+        as_datetime(row.taken_until_us) if restricted and row.taken_until_us else None,
+        row.slow_mode_s,
+        bool(row.members_hidden),
+        bool(row.signed),
+        bool(row.archived),
+        as_datetime(row.muted_until_us) if row.muted_until_us > now_us else None,
+        as_datetime(row.pinned_at_us) if row.pinned_at_us else None,
+        bool(row.marked_unread),
+    )
+
+
+def member_of(row: StoredMember, now_us: int) -> ChatMember:
+    restricted = is_restricted(Member("group", 0, row.role, row.rights, row.taken, row.taken_until_us), now_us)
+    return ChatMember(
+        row.id,
+        row.username,
+        row.display_name,
+        row.avatar_colour,
+        role=row.role,
+        rights=names_of(row.rights) if row.role == "admin" else [],
+        taken=names_of(row.taken) if restricted else [],
+        restricted_until=as_datetime(row.taken_until_us) if restricted and row.taken_until_us else None,
     )
 
 
@@ -219,8 +309,16 @@ def once_direct(one: UserId, other: UserId) -> str:
     return "direct:" + ":".join(sorted((one, other)))
 
 
-def once_group(creator: UserId, ref: str) -> str:
-    return f"group:{creator}:{ref}"
+def once_made(kind: ChatKind, creator: UserId, ref: str) -> str:
+    return f"{kind}:{creator}:{ref}"
+
+
+def once_saved(owner: UserId) -> str:
+    return f"saved:{owner}"
+
+
+def has_link(text: str) -> bool:
+    return _LINK.search(text) is not None
 
 
 def only_other(actor_id: UserId, members: list[UserId]) -> UserId:

@@ -3,7 +3,11 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
-from kaif.services.messaging import message_store, store
+from kaif.services.messaging import administration_store, message_store, order_store, store
+from kaif.services.messaging.events import ChatDeleted
+
+# Of what was in a deleted chat: a transaction must not keep others waiting.
+SWEPT_AT_ONCE = 1000
 
 
 class Reactions:
@@ -22,5 +26,17 @@ class Reactions:
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
             hidden = await message_store.forget_hidden(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden}
+            kept = await order_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, **kept}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
+
+    async def sweep_chat(self, event: ChatDeleted) -> None:
+        """What was in a deleted chat goes, in portions."""
+        if not await administration_store.is_deleted(self._database, event.chat_id):
+            return
+        deleted = SWEPT_AT_ONCE
+        while deleted:
+            async with self._database.transaction() as tx:
+                deleted = await administration_store.sweep(tx, event.chat_id, SWEPT_AT_ONCE)
+                if not deleted:
+                    await administration_store.forget_chat(tx, event.chat_id)

@@ -2,6 +2,9 @@
 
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
+from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.order import OwnOrder
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -39,5 +42,47 @@ ACTIONS = [
     delete(_MESSAGE + "/pin", MessageActions.unpin_message, limit=ACT, scope=WRITE_SCOPE),
 ]
 
+ADMINISTRATION_ROUTES = [
+    post(f"{_CHAT}/settings", Administration.change_chat, limit=CREATE, scope=WRITE_SCOPE),
+    post(f"{_CHAT}/admins", Administration.appoint_admin, scope=WRITE_SCOPE),
+    delete(f"{_CHAT}/admins/{{user_id}}", Administration.dismiss_admin, scope=WRITE_SCOPE),
+    post(f"{_CHAT}/restrictions", Administration.restrict_member, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/bans", Administration.list_bans, scope=READ_SCOPE),
+    post(f"{_CHAT}/bans", Administration.ban_person, status=204, scope=WRITE_SCOPE),
+    delete(f"{_CHAT}/bans/{{user_id}}", Administration.unban_person, scope=WRITE_SCOPE),
+    post(f"{_CHAT}/owner", Administration.transfer_chat),
+    delete(_CHAT, Administration.delete_chat),
+]
+
+# By whoever is outside: secrets can't be guessed, but names can.
+LOOK = Limit("preview_chat", per_minute=60, burst=30)
+
+INVITATIONS_ROUTES = [
+    post(f"{_CHAT}/links", ChatInvitations.make_link, status=201, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/links", ChatInvitations.list_links, scope=READ_SCOPE),
+    delete(f"{_CHAT}/links/{{link_id}}", ChatInvitations.revoke_link, scope=WRITE_SCOPE),
+    post("/v1/messaging/invitations/preview", ChatInvitations.preview_chat, public=True, limit=LOOK),
+    post("/v1/messaging/invitations/join", ChatInvitations.join_chat, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/join-requests", ChatInvitations.list_requests, scope=READ_SCOPE),
+    post(f"{_CHAT}/join-requests", ChatInvitations.answer_request, status=204, scope=WRITE_SCOPE),
+]
+
+# A draft goes on its way every few seconds while somebody writes.
+DRAFT = Limit("draft", per_minute=240, burst=60)
+
+ORDER_ROUTES = [
+    post(f"{_CHAT}/order", OwnOrder.arrange_chat, scope=WRITE_SCOPE),
+    post(f"{_CHAT}/draft", OwnOrder.keep_draft, limit=DRAFT, scope=WRITE_SCOPE),
+    get("/v1/messaging/drafts", OwnOrder.list_drafts, scope=READ_SCOPE),
+    get("/v1/messaging/folders", OwnOrder.list_folders, scope=READ_SCOPE),
+    post("/v1/messaging/folders", OwnOrder.arrange_folders, scope=WRITE_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Messaging, ROUTES), (MessageActions, ACTIONS)]
+SURFACE: list[tuple[type, list[Route]]] = [
+    (Messaging, ROUTES),
+    (MessageActions, ACTIONS),
+    (Administration, ADMINISTRATION_ROUTES),
+    (ChatInvitations, INVITATIONS_ROUTES),
+    (OwnOrder, ORDER_ROUTES),
+]

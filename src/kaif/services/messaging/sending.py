@@ -5,21 +5,34 @@ Places in the logs are given inside the transaction that makes the entries durab
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.messaging import BadQuote, BadReply, ChatId, ChatNotFound, Entry, Outgoing
+from kaif.interfaces.messaging import (
+    BadQuote,
+    BadReply,
+    ChatId,
+    ChatNotFound,
+    Entry,
+    LinksNotAllowed,
+    MayNotSend,
+    Outgoing,
+    SlowMode,
+)
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
 from kaif.services.messaging import markup, message_store, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place, StoredEntry
+from kaif.services.messaging.rights import Right, is_restricted, rights_of
 
 # Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
 BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
+SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
+_NOBODYS: Mapping[UserId, Right] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
 WRITERS_MAX = 200_000
 
@@ -46,28 +59,29 @@ class Waiting:
 
 
 class Writers:
-    """Who was found to be in which chat: those who have written there, not all members.
+    """What those who have written in a chat may do there; not of all its members.
 
-    The entry that last changed a chat's members is read with its place, under the chat's lock: what was found while
-    it was the same one still holds.
+    `members_seq` is read with a chat's place, under its lock, and grows with every change of who is in the chat and of
+    what they may do: what was found while it was the same still holds. A restriction that ends by itself is no change,
+    so whoever is under one is looked up each time.
     """
 
     def __init__(self) -> None:
-        self._found: dict[ChatId, tuple[int, set[UserId]]] = {}
+        self._found: dict[ChatId, tuple[int, dict[UserId, Right]]] = {}
         self._count = 0
 
-    def of(self, place: Place) -> set[UserId]:
-        members_seq, user_ids = self._found.get(place.chat_id, (0, set()))
-        return user_ids if members_seq == place.members_seq else set()
+    def of(self, place: Place) -> dict[UserId, Right]:
+        members_seq, rights = self._found.get(place.chat_id, (0, {}))
+        return rights if members_seq == place.members_seq else {}
 
-    def remember(self, places: Mapping[ChatId, Place], found: Iterable[tuple[ChatId, UserId]]) -> None:
+    def remember(self, places: Mapping[ChatId, Place], found: Mapping[tuple[ChatId, UserId], Right]) -> None:
         """Only what has been committed: a transaction that is undone may have seen members who never came."""
-        for chat_id, user_id in found:
+        for (chat_id, user_id), rights in found.items():
             if self._count >= WRITERS_MAX:
                 self._found, self._count = {}, 0
             place = places[chat_id]
             writers = self.of(place)
-            writers.add(user_id)
+            writers[user_id] = rights
             self._found[chat_id] = place.members_seq, writers
             self._count += 1
 
@@ -137,7 +151,7 @@ class Sender:
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
         async with self._database.transaction() as tx:
             batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}), self._clock())
-            await batch.read_members(tx, messages, self._writers)
+            await batch.read_rights(tx, messages, self._writers)
             if look_up:
                 await batch.read_repeated(tx, messages)
             await batch.read_mentioned(tx, messages)
@@ -145,7 +159,7 @@ class Sender:
             for message in messages:
                 batch.place(message)
             await batch.write(tx)
-        self._writers.remember(batch.places, batch.found)
+        self._writers.remember(batch.places, batch.lasting)
         return batch
 
 
@@ -157,24 +171,44 @@ class Batch:
         self._now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
+        self._senders: list[UserId] = []
         self._counts: list[int] = []
-        self.found: set[tuple[ChatId, UserId]] = set()
-        self._writers: dict[ChatId, set[UserId]] = {}
+        # What was looked up, and the part of it that holds as long as the chat's members do.
+        self._found: dict[tuple[ChatId, UserId], Right] = {}
+        self.lasting: dict[tuple[ChatId, UserId], Right] = {}
+        self._writers: dict[ChatId, dict[UserId, Right]] = {}
+        self._sent_at_us: dict[tuple[ChatId, UserId], int] = {}
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
 
-    async def read_members(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
-        """Find out about those senders of whom it is not remembered that they are in the chat."""
+    async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
+        """Find out about those senders of whom it is not remembered what they may do."""
         self._writers = {chat_id: writers.of(place) for chat_id, place in self.places.items()}
-        unknown = {(message.chat_id, message.sender_id) for message in messages if not self._may_write(message)}
+        unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
-            self.found = await store.memberships(tx, unknown)
+            for pair, member in (await store.members_among(tx, unknown)).items():
+                self._found[pair] = rights_of(member, self._now_us)
+                if not (member.taken_until_us and is_restricted(member, self._now_us)):
+                    self.lasting[pair] = self._found[pair]
+        hurried = [message for message in messages if self._is_slowed(message)]
+        if hurried:
+            pairs = {(message.chat_id, message.sender_id) for message in hurried}
+            self._sent_at_us = await store.last_sent_us(tx, pairs)
+            # What has been sent already is answered with its entry, not with "wait".
+            await self.read_repeated(tx, hurried)
+
+    def _is_slowed(self, message: Outgoing) -> bool:
+        place = self.places.get(message.chat_id)
+        if place is None or not place.slow_mode_s:
+            return False
+        rights = self._rights(message)
+        return rights is not None and Right.STAFF not in rights
 
     async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         for row in await store.find_repeated(tx, messages):
             (entry,) = await viewing.shown(tx, row.chat_id, [row])
-            self._under_ref[entry.chat_id, entry.sender_id, entry.ref] = entry
+            self._under_ref[row.chat_id, row.sender_id, row.ref or ""] = entry
 
     async def read_mentioned(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """The people whom the messages may mention: most mention nobody."""
@@ -200,19 +234,24 @@ class Batch:
             self.results.append(error)
 
     def _placed(self, message: Outgoing) -> Sent:
-        if not self._may_write(message):
+        rights = self._rights(message)
+        if rights is None:
             raise ChatNotFound
         reference = message.chat_id, message.sender_id, message.ref
         if repeated := self._under_ref.get(reference):
             return Sent(repeated, repeated=True)
         place = self.places[message.chat_id]
+        self._must_be_allowed(message, rights, place)
         if message.reply_to and message.reply_to > place.seq:
             raise BadReply
         if message.quote:
             self._check_quote(message)
         entry = model.message_at(place, message, self._at, self._people)
         self._under_ref[reference] = entry
+        if place.slow_mode_s:
+            self._sent_at_us[message.chat_id, message.sender_id] = self._now_us
         self.entries.append(entry)
+        self._senders.append(message.sender_id)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
 
@@ -222,21 +261,34 @@ class Batch:
         if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
             raise BadQuote(path="$.quote")
 
-    def _may_write(self, message: Outgoing) -> bool:
-        writers = self._writers.get(message.chat_id, ())
-        return message.sender_id in writers or (message.chat_id, message.sender_id) in self.found
+    def _rights(self, message: Outgoing) -> Right | None:
+        """None for somebody who is not in the chat, or not yet looked up."""
+        remembered = self._writers.get(message.chat_id, _NOBODYS).get(message.sender_id)
+        return remembered if remembered is not None else self._found.get((message.chat_id, message.sender_id))
+
+    def _must_be_allowed(self, message: Outgoing, rights: Right, place: Place) -> None:
+        # Sets of bits are asked as numbers: this is the way of every message.
+        if not int(rights) & SEND:
+            raise MayNotSend
+        if not int(rights) & LINKS and model.has_link(message.text):
+            raise LinksNotAllowed
+        if place.slow_mode_s and not int(rights) & STAFF:
+            last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
+            next_at_us = last_us + place.slow_mode_s * 1_000_000
+            if self._now_us < next_at_us:
+                raise SlowMode(retry_after_ms=(next_at_us - self._now_us) // 1000 + 1)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._counts, self._now_us)
+        await store.append(tx, self.entries, self._senders, self._counts, self._now_us)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
         # Whoever writes has read what stands above.
         marks = {
-            (entry.chat_id, entry.sender_id): (entry.chat_id, entry.sender_id, entry.seq, count)
-            for entry, count in zip(self.entries, self._counts, strict=True)
+            (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
+            for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True)
         }
-        await store.move_read_marks(tx, [marks[key] for key in sorted(marks)])
+        await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)

@@ -1,24 +1,57 @@
 """Every question that messaging asks its database."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from kaif.engines.database import Database, Row, Transaction
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing, Standing
+from kaif.interfaces.messaging import (
+    PEOPLE_SHOWN_MEMBERS_MAX,
+    READ_MARKS_SHOWN_MEMBERS_MAX,
+    ChatId,
+    Entry,
+    Outgoing,
+    Role,
+    Standing,
+)
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import MEMBER, PEOPLE_SHOWN, Place, StoredChat, StoredEntry, encoded_body_of
+from kaif.services.messaging.model import (
+    MEMBER,
+    PEOPLE_SHOWN,
+    Place,
+    StoredChat,
+    StoredEntry,
+    StoredMember,
+    encoded_body_of,
+)
+from kaif.services.messaging.rights import Member
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 
 _CHAT = f"""
 SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages, c.members, m.read_seq,
-  m.read_messages, CASE WHEN c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} THEN 0 ELSE COALESCE(
+  m.read_messages, CASE WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} THEN 0 ELSE COALESCE(
     (SELECT MAX(o.read_seq) FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), 0) END,
-  (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id)
-FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
+  (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
+  c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed,
+  m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread
+FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
+"""
+
+_MEMBER = """
+SELECT c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us
+FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
+WHERE m.chat_id = :chat_id AND m.user_id = :user_id
+"""
+
+# Said twice: as what the planner finds the few by, and as what it knows their index by.
+_STAFF = "role IN ('owner', 'admin') AND role <> 'member'"
+
+_LISTED = """
+SELECT p.id, p.username, p.display_name, p.avatar_colour, m.role, m.rights, m.taken, m.taken_until_us
+FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
 """
 
 
@@ -51,17 +84,20 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
 
 
 async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, list[Person]]:
-    """The first few people of each chat."""
+    """The first few people of each chat that shows them: only small ones do, since all of a chat's are numbered."""
     rows: list[tuple[ChatId, UserId, str, str, int | None]] = await reads.fetch(
         tuple,
         """
         SELECT m.chat_id, p.id, p.username, p.display_name, p.avatar_colour FROM (
           SELECT chat_id, user_id, ROW_NUMBER() OVER (PARTITION BY chat_id ORDER BY user_id) AS place
-          FROM messaging_members WHERE chat_id IN :ids
+          FROM messaging_members WHERE chat_id IN (
+            SELECT id FROM messaging_chats
+            WHERE id IN :ids AND members <= :members_max AND members_hidden = 0 AND kind <> 'channel')
         ) m JOIN messaging_people p ON p.id = m.user_id WHERE m.place <= :shown ORDER BY m.chat_id, m.place
         """,
         ids=chat_ids,
         shown=PEOPLE_SHOWN,
+        members_max=PEOPLE_SHOWN_MEMBERS_MAX,
     )
     shown: dict[ChatId, list[Person]] = {}
     for chat_id, user_id, username, display_name, colour in rows:
@@ -84,8 +120,8 @@ async def add_chat(tx: Transaction, place: Place, title: str, creator_id: UserId
     await tx.execute(
         """
         INSERT INTO messaging_chats
-          (id, kind, title, creator_id, once, created_at_us, active_at_us, seq, messages, members)
-        VALUES (:id, :kind, :title, :creator_id, :once, :now_us, :now_us, 0, 0, 0)
+          (id, kind, title, creator_id, once, created_at_us, active_at_us, seq, messages, members, default_rights)
+        VALUES (:id, :kind, :title, :creator_id, :once, :now_us, :now_us, 0, 0, 0, :default_rights)
         """,
         id=place.chat_id,
         kind=place.kind,
@@ -93,6 +129,7 @@ async def add_chat(tx: Transaction, place: Place, title: str, creator_id: UserId
         creator_id=creator_id,
         once=once,
         now_us=now_us,
+        default_rights=place.default_rights,
     )
 
 
@@ -134,7 +171,8 @@ async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
         SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' THEN COALESCE(
           (SELECT o.user_id FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), '')
           ELSE '' END
-        FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id WHERE m.user_id = :user_id
+        FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
+        WHERE m.user_id = :user_id
         """,
         user_id=user_id,
     )
@@ -145,8 +183,8 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     places = await tx.fetch(
         Place,
         """
-        SELECT id, kind, seq, messages, members_seq, shown_seq FROM messaging_chats WHERE id IN :ids
-        ORDER BY id FOR UPDATE
+        SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed
+        FROM messaging_chats WHERE id IN :ids AND deleted_at_us = 0 ORDER BY id FOR UPDATE
         """,
         ids=sorted(set(chat_ids)),
     )
@@ -164,34 +202,49 @@ async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None
     )
 
 
+async def advance_members(tx: Transaction, place: Place) -> None:
+    """Who is in the chat, or what they may do, has changed without an entry."""
+    await tx.execute(
+        "UPDATE messaging_chats SET members_seq = :members_seq WHERE id = :id",
+        id=place.chat_id,
+        members_seq=place.members_seq,
+    )
+
+
 # Members
 
 
-async def is_member(reads: Reads, chat_id: ChatId, user_id: UserId) -> bool:
-    return await role_of(reads, chat_id, user_id) is not None
+async def find_member(reads: Reads, chat_id: ChatId, user_id: UserId) -> Member | None:
+    """None also where the chat has been deleted."""
+    rows: list[tuple[Any, ...]] = await reads.fetch(tuple, _MEMBER, chat_id=chat_id, user_id=user_id)
+    return Member(*rows[0]) if rows else None
 
 
-async def role_of(reads: Reads, chat_id: ChatId, user_id: UserId) -> str | None:
-    rows: list[tuple[str]] = await reads.fetch(
-        tuple,
-        "SELECT role FROM messaging_members WHERE chat_id = :chat_id AND user_id = :user_id",
-        chat_id=chat_id,
-        user_id=user_id,
-    )
-    return rows[0][0] if rows else None
-
-
-async def memberships(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]]) -> set[tuple[ChatId, UserId]]:
+async def members_among(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]]) -> dict[tuple[ChatId, UserId], Member]:
     """Those of the pairs in which the person is in the chat."""
-    rows: list[tuple[ChatId, UserId]] = await tx.fetch(
+    rows: list[tuple[Any, ...]] = await tx.fetch(
         tuple,
-        "SELECT chat_id, user_id FROM messaging_members WHERE (chat_id, user_id) IN :pairs",
+        """
+        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us
+        FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
+        WHERE (m.chat_id, m.user_id) IN :pairs
+        """,
         pairs=list(pairs),
     )
-    return set(rows)
+    return {(chat_id, user_id): Member(*rest) for chat_id, user_id, *rest in rows}
 
 
-async def add_members(tx: Transaction, place: Place, user_ids: Sequence[UserId], role: str = MEMBER) -> None:
+async def last_sent_us(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]]) -> dict[tuple[ChatId, UserId], int]:
+    """When each of these people last wrote in that chat; 0 for never."""
+    rows: list[tuple[ChatId, UserId, int]] = await tx.fetch(
+        tuple,
+        "SELECT chat_id, user_id, sent_at_us FROM messaging_members WHERE (chat_id, user_id) IN :pairs",
+        pairs=list(pairs),
+    )
+    return {(chat_id, user_id): sent_at_us for chat_id, user_id, sent_at_us in rows}
+
+
+async def add_members(tx: Transaction, place: Place, user_ids: Sequence[UserId], role: Role = MEMBER) -> None:
     """What was said before someone joined counts as read."""
     await tx.insert(
         "messaging_members",
@@ -216,14 +269,22 @@ async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bo
 
 
 async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
-    """The owner left: whoever has been there longest, by the age of the account, takes over."""
+    """The owner left: an admin takes over, or else a member, each time the one with the oldest account."""
     await tx.execute(
-        """
-        UPDATE messaging_members SET role = 'owner' WHERE chat_id = :chat_id AND user_id =
-          (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id)
+        f"""
+        UPDATE messaging_members SET role = 'owner', rights = 0, taken = 0 WHERE chat_id = :chat_id AND user_id =
+          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}),
+            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id))
         """,
         chat_id=chat_id,
     )
+
+
+async def count_staff(reads: Reads, chat_id: ChatId) -> int:
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}", chat_id=chat_id
+    )
+    return rows[0][0]
 
 
 async def count_members(reads: Reads, chat_id: ChatId) -> int:
@@ -233,36 +294,67 @@ async def count_members(reads: Reads, chat_id: ChatId) -> int:
     return rows[0][0]
 
 
-async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> list[Person]:
+async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> list[StoredMember]:
     return await reads.fetch(
-        Person,
-        """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour
-        FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
-        WHERE m.chat_id = :chat_id AND m.user_id > :after ORDER BY m.user_id LIMIT :limit
-        """,
+        StoredMember,
+        f"{_LISTED} WHERE m.chat_id = :chat_id AND m.user_id > :after ORDER BY m.user_id LIMIT :limit",
         chat_id=chat_id,
         after=after,
         limit=limit,
     )
 
 
+async def staff_of(reads: Reads, chat_id: ChatId) -> list[StoredMember]:
+    """The owner and the admins, found by an index of their own: a planner would rather go through all members."""
+    return await reads.fetch(
+        StoredMember,
+        f"""
+        {_LISTED} WHERE m.chat_id = :chat_id AND m.user_id IN
+          (SELECT user_id FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF})
+        ORDER BY m.user_id
+        """,
+        chat_id=chat_id,
+    )
+
+
+async def are_hidden(reads: Reads, chat_id: ChatId) -> bool:
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND (members_hidden = 1 OR kind = 'channel')", id=chat_id
+    )
+    return bool(rows)
+
+
 async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]]) -> None:
     """Each mark is (chat, person, seq, messages so far); marks only move forward."""
     await tx.execute_many(
         """
-        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages
+        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages, marked_unread = 0
         WHERE chat_id = :chat_id AND user_id = :user_id AND read_seq < :seq
         """,
         [(seq, messages, chat_id, user_id) for chat_id, user_id, seq, messages in marks],
     )
 
 
+async def move_senders_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]], now_us: int) -> None:
+    """The marks of those who have written just now."""
+    await tx.execute_many(
+        """
+        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages, sent_at_us = :now_us
+        WHERE chat_id = :chat_id AND user_id = :user_id AND read_seq < :seq
+        """,
+        [(seq, messages, now_us, chat_id, user_id) for chat_id, user_id, seq, messages in marks],
+    )
+
+
 # Entries
 
 
-async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[int], now_us: int) -> None:
-    """All were made now; `messages` gives each the number of messages up to and with it.
+async def append(
+    tx: Transaction, entries: Sequence[Entry], senders: Sequence[UserId], messages: Sequence[int], now_us: int
+) -> None:
+    """All were made now, each by its sender, be it shown as theirs or not.
+
+    `messages` gives each the number of messages up to and with it.
 
     Raises AlreadyExists when a message's reference has been used.
     """
@@ -270,8 +362,8 @@ async def append(tx: Transaction, entries: Sequence[Entry], messages: Sequence[i
         "messaging_entries",
         ("chat_id", "seq", "kind", "sender_id", "at_us", "messages", "ref", "body"),
         [
-            (e.chat_id, e.seq, e.kind, e.sender_id, now_us, count, e.ref or None, encoded_body_of(e))
-            for e, count in zip(entries, messages, strict=True)
+            (e.chat_id, e.seq, e.kind, sender_id, now_us, count, e.ref or None, encoded_body_of(e))
+            for e, sender_id, count in zip(entries, senders, messages, strict=True)
         ],
     )
 

@@ -1,0 +1,109 @@
+"""How people keep their own chats; each method is one transaction."""
+
+from datetime import datetime
+
+import msgspec
+
+from kaif.engines.database import Database
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.messaging import BadText, Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging.order import (
+    DRAFTS_MAX,
+    PINNED_MAX,
+    ArrangeChat,
+    BadFolder,
+    Draft,
+    Drafts,
+    Folder,
+    Folders,
+    KeepDraft,
+    TooManyPinned,
+)
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock, as_datetime, as_us
+from kaif.kernel.text import clean_name, clean_text
+from kaif.services.messaging import order_store, store
+from kaif.services.messaging.announcing import Announcer, ChatEvent
+from kaif.services.messaging.order_store import StoredDraft
+from kaif.services.messaging.reading import Reading
+
+_folders = msgspec.json.Decoder(list[Folder]).decode
+
+
+class DraftEvent(msgspec.Struct, frozen=True, tag_field="type", tag="draft"):
+    chat_id: ChatId
+    text: str
+    written_at: datetime
+    reply_to: int
+
+
+class FoldersEvent(msgspec.Struct, frozen=True, tag_field="type", tag="folders"):
+    folders: list[Folder]
+
+
+class OwnOrderService:
+    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
+        self._database, self._announcer, self._clock = database, announcer, clock
+        self._reading = Reading(database, clock)
+
+    async def arrange_chat(self, actor: Actor, request: ArrangeChat) -> Chat:
+        now_us = self._clock()
+        given = {
+            "archived": None if request.archived is None else int(request.archived),
+            "pinned_at_us": None if request.pinned is None else now_us if request.pinned else 0,
+            "marked_unread": None if request.marked_unread is None else int(request.marked_unread),
+            "muted_until_us": None if request.muted_until is None else max(as_us(request.muted_until), 0),
+        }
+        changes = {column: value for column, value in given.items() if value is not None}
+        async with self._database.transaction() as tx:
+            if changes and not await order_store.arrange(tx, request.chat_id, actor.user_id, changes):
+                raise ChatNotFound
+            if request.pinned and await order_store.count_pinned(tx, actor.user_id) > PINNED_MAX:
+                raise TooManyPinned
+        chat = await self._reading.get_chat(request.chat_id, actor.user_id)
+        if changes:
+            await self._announcer.tell(actor.user_id, chat.id, ChatEvent(chat.id))
+        return chat
+
+    async def list_folders(self, actor: Actor, request: Nothing) -> Folders:
+        kept = await order_store.folders_of(self._database, actor.user_id)
+        return Folders(_folders(kept) if kept else [])
+
+    async def arrange_folders(self, actor: Actor, request: Folders) -> Folders:
+        folders = [msgspec.structs.replace(folder, name=_cleaned_name(folder.name)) for folder in request.folders]
+        async with self._database.transaction() as tx:
+            await order_store.keep_folders(tx, actor.user_id, msgspec.json.encode(folders).decode())
+        await self._announcer.tell(actor.user_id, ChatId(""), FoldersEvent(folders))
+        return Folders(folders)
+
+    async def keep_draft(self, actor: Actor, request: KeepDraft) -> Draft:
+        text = request.text
+        if text.strip() and clean_text(text) is None:
+            raise BadText(path="$.text")
+        written_at_us = min(as_us(request.written_at), self._clock())
+        wanted = StoredDraft(request.chat_id, text if text.strip() else "", request.reply_to, written_at_us)
+        async with self._database.transaction() as tx:
+            if await store.find_member(tx, request.chat_id, actor.user_id) is None:
+                raise ChatNotFound
+            await order_store.keep_draft(tx, actor.user_id, wanted)
+            kept = await order_store.find_draft(tx, actor.user_id, request.chat_id)
+        draft = _draft_of(kept)
+        if kept == wanted:
+            event = DraftEvent(draft.chat_id, draft.text, draft.written_at, draft.reply_to)
+            await self._announcer.tell(actor.user_id, draft.chat_id, event)
+        return draft
+
+    async def list_drafts(self, actor: Actor, request: Nothing) -> Drafts:
+        rows = await order_store.drafts_of(self._database, actor.user_id, DRAFTS_MAX)
+        return Drafts([_draft_of(row) for row in rows])
+
+
+def _draft_of(row: StoredDraft) -> Draft:
+    return Draft(row.chat_id, row.text, as_datetime(row.written_at_us), row.reply_to)
+
+
+def _cleaned_name(name: str) -> str:
+    cleaned = clean_name(name)
+    if cleaned is None:
+        raise BadFolder(path="$.folders")
+    return cleaned

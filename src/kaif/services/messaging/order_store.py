@@ -1,0 +1,109 @@
+"""What is stored of how people keep their own chats."""
+
+from typing import Any
+
+import msgspec
+
+from kaif.engines.database import Transaction
+from kaif.interfaces.messaging import ChatId
+from kaif.kernel.actor import UserId
+from kaif.services.messaging.store import Reads
+
+
+class StoredDraft(msgspec.Struct, frozen=True):
+    chat_id: ChatId
+    text: str
+    reply_to: int
+    written_at_us: int
+
+
+async def arrange(tx: Transaction, chat_id: ChatId, user_id: UserId, changes: dict[str, int]) -> bool:
+    """`changes` are columns of ours, never of a request's. False when the person is not in the chat."""
+    columns = ", ".join(f"{column} = :{column}" for column in changes)
+    changed = await tx.execute(
+        f"UPDATE messaging_members SET {columns} WHERE chat_id = :chat_id AND user_id = :user_id",
+        chat_id=chat_id,
+        user_id=user_id,
+        **changes,
+    )
+    return changed == 1
+
+
+async def count_pinned(reads: Reads, user_id: UserId) -> int:
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, "SELECT COUNT(*) FROM messaging_members WHERE user_id = :user_id AND pinned_at_us > 0", user_id=user_id
+    )
+    return rows[0][0]
+
+
+async def keep_draft(tx: Transaction, user_id: UserId, draft: StoredDraft) -> None:
+    """In one statement: of those who write at once, the one who wrote last stays."""
+    await tx.execute(
+        """
+        INSERT INTO messaging_drafts (user_id, chat_id, text, reply_to, written_at_us)
+        VALUES (:user_id, :chat_id, :text, :reply_to, :written_at_us)
+        ON CONFLICT (user_id, chat_id) DO UPDATE
+        SET text = excluded.text, reply_to = excluded.reply_to, written_at_us = excluded.written_at_us
+        WHERE messaging_drafts.written_at_us < excluded.written_at_us
+        """,
+        user_id=user_id,
+        **msgspec.structs.asdict(draft),
+    )
+
+
+async def find_draft(reads: Reads, user_id: UserId, chat_id: ChatId) -> StoredDraft:
+    rows = await reads.fetch(
+        StoredDraft,
+        """
+        SELECT chat_id, text, reply_to, written_at_us FROM messaging_drafts
+        WHERE user_id = :user_id AND chat_id = :chat_id
+        """,
+        user_id=user_id,
+        chat_id=chat_id,
+    )
+    return rows[0]
+
+
+async def drafts_of(reads: Reads, user_id: UserId, limit: int) -> list[StoredDraft]:
+    return await reads.fetch(
+        StoredDraft,
+        """
+        SELECT d.chat_id, d.text, d.reply_to, d.written_at_us
+        FROM messaging_drafts d JOIN messaging_members m ON m.chat_id = d.chat_id AND m.user_id = d.user_id
+        WHERE d.user_id = :user_id AND d.text <> '' ORDER BY d.written_at_us DESC LIMIT :limit
+        """,
+        user_id=user_id,
+        limit=limit,
+    )
+
+
+async def folders_of(reads: Reads, user_id: UserId) -> str | None:
+    """As JSON."""
+    rows: list[tuple[Any, ...]] = await reads.fetch(
+        tuple, "SELECT folders FROM messaging_folders WHERE user_id = :user_id", user_id=user_id
+    )
+    return rows[0][0] if rows else None
+
+
+async def keep_folders(tx: Transaction, user_id: UserId, folders: str) -> None:
+    await tx.execute(
+        """
+        INSERT INTO messaging_folders (user_id, folders) VALUES (:user_id, :folders)
+        ON CONFLICT (user_id) DO UPDATE SET folders = excluded.folders
+        """,
+        user_id=user_id,
+        folders=folders,
+    )
+
+
+async def forget(tx: Transaction, user_id: UserId) -> dict[str, int]:
+    """All that a person kept for themselves, and what waits for them; how many of each."""
+    erased = {}
+    for name, table in (
+        ("drafts", "messaging_drafts"),
+        ("folders", "messaging_folders"),
+        ("join_requests", "messaging_join_requests"),
+        ("bans", "messaging_bans"),
+    ):
+        erased[name] = await tx.execute(f"DELETE FROM {table} WHERE user_id = :user_id", user_id=user_id)
+    return erased

@@ -1,0 +1,128 @@
+// Looking after a group or channel, and the ways into it.
+import type { paths } from '../api.gen'
+import { api, ok } from './api'
+import { shownName } from './people.svelte'
+import type { Chat, ChatBan, ChatLink, ChatMember, ChatPreview, JoinRequest, RightName } from './types'
+
+export type Change = Omit<BodyOf<'/v1/messaging/chats/{chat_id}/settings'>, 'chat_id'>
+export type LinkWanted = Omit<BodyOf<'/v1/messaging/chats/{chat_id}/links'>, 'chat_id'>
+export type Door = { secret: string } | { name: string }
+type BodyOf<Path extends keyof paths> = paths[Path] extends {
+  post: { requestBody: { content: { 'application/json': infer Body } } }
+}
+  ? Body
+  : never
+
+/** What can be left to all members of a group. */
+export const OF_MEMBERS: RightName[] = ['send', 'media', 'links', 'invite', 'pin', 'info']
+/** What is chosen for an admin: in a group they speak anyway. */
+export const OF_ADMINS: Record<'group' | 'channel', RightName[]> = {
+  group: ['info', 'delete', 'ban', 'invite', 'pin', 'admins'],
+  channel: ['send', 'media', 'links', 'info', 'delete', 'ban', 'invite', 'pin', 'admins'],
+}
+/** What a restriction takes. */
+export const TAKEABLE: RightName[] = ['send', 'media', 'links', 'invite', 'pin', 'info']
+const MEMBERS_PAGE = 200
+
+const of = (chat_id: string) => ({ params: { path: { chat_id } } })
+const ofMember = (chat_id: string, user_id: string) => ({ params: { path: { chat_id, user_id } } })
+
+export async function membersOf(
+  chat_id: string,
+  cursor: string,
+  who: 'all' | 'staff' = 'all',
+): Promise<{ members: ChatMember[]; next: string | null }> {
+  const params = { path: { chat_id }, query: { limit: MEMBERS_PAGE, who, ...(cursor ? { cursor } : {}) } }
+  const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params }))
+  return { members: page.members, next: page.next_cursor ?? null }
+}
+
+export async function changeChat(chat_id: string, change: Change): Promise<Chat> {
+  return ok(api.POST('/v1/messaging/chats/{chat_id}/settings', { ...of(chat_id), body: change }))
+}
+
+export async function appoint(chat_id: string, user_id: string, rights: RightName[]): Promise<void> {
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/admins', { ...of(chat_id), body: { user_id, rights } }))
+}
+
+export async function dismiss(chat_id: string, user_id: string): Promise<void> {
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}/admins/{user_id}', ofMember(chat_id, user_id)))
+}
+
+export async function restrict(
+  chat_id: string,
+  user_id: string,
+  taken: RightName[],
+  until: string | null,
+): Promise<void> {
+  const body = { user_id, taken, until }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/restrictions', { ...of(chat_id), body }))
+}
+
+export async function ban(chat_id: string, user_id: string): Promise<void> {
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/bans', { ...of(chat_id), body: { user_id } }))
+}
+
+export async function unban(chat_id: string, user_id: string): Promise<void> {
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}/bans/{user_id}', ofMember(chat_id, user_id)))
+}
+
+export async function bansOf(chat_id: string): Promise<ChatBan[]> {
+  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/bans', of(chat_id)))).bans
+}
+
+export async function removeMember(chat_id: string, user_id: string): Promise<void> {
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}/members/{user_id}', ofMember(chat_id, user_id)))
+}
+
+export async function transfer(chat_id: string, user_id: string): Promise<void> {
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/owner', { ...of(chat_id), body: { user_id } }))
+}
+
+export async function deleteChat(chat_id: string): Promise<void> {
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}', of(chat_id)))
+}
+
+// The ways in
+
+export async function linksOf(chat_id: string): Promise<ChatLink[]> {
+  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/links', of(chat_id)))).links
+}
+
+/** The address that leads in: it is known this once. */
+export async function makeLink(chat_id: string, wanted: LinkWanted): Promise<string> {
+  const made = await ok(api.POST('/v1/messaging/chats/{chat_id}/links', { ...of(chat_id), body: wanted }))
+  return `${location.origin}/join#${made.secret}`
+}
+
+export async function revokeLink(chat_id: string, link_id: string): Promise<void> {
+  const params = { path: { chat_id, link_id } }
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}/links/{link_id}', { params }))
+}
+
+export async function requestsOf(chat_id: string): Promise<JoinRequest[]> {
+  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/join-requests', of(chat_id)))).requests
+}
+
+export async function answer(chat_id: string, user_id: string, let_in: boolean): Promise<void> {
+  const body = { user_id, let_in }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/join-requests', { ...of(chat_id), body }))
+}
+
+export async function preview(door: Door): Promise<ChatPreview> {
+  return ok(api.POST('/v1/messaging/invitations/preview', { body: door }))
+}
+
+export async function join(door: Door): Promise<{ chat_id: string; asked: boolean }> {
+  return ok(api.POST('/v1/messaging/invitations/join', { body: door }))
+}
+
+export function addressOf(name: string): string {
+  return `${location.origin}/join/${name}`
+}
+
+/** Owner and admins first, then by name. */
+export function inOrder(members: ChatMember[]): ChatMember[] {
+  const rank = { owner: 0, admin: 1, member: 2 }
+  return [...members].sort((a, b) => rank[a.role] - rank[b.role] || shownName(a).localeCompare(shownName(b)))
+}

@@ -1,0 +1,24 @@
+// The pure rules of one's own order of chats.
+import { activityOf } from './summary'
+import type { Chat } from './types'
+
+export interface Arrangement {
+  archived?: boolean
+  pinned?: boolean
+  marked_unread?: boolean
+  muted_until?: string
+}
+
+export function isMuted(chat: Chat, now = Date.now()): boolean {
+  return Boolean(chat.muted_until) && Date.parse(chat.muted_until!) > now
+}
+
+/** Whether the chat asks for attention at all. */
+export function isUnread(chat: Chat): boolean {
+  return chat.unread > 0 || chat.marked_unread
+}
+
+/** Pinned ones first, the last pinned on top; then by what happened last. */
+export function before(a: Chat, b: Chat): number {
+  return (b.pinned_at ?? '').localeCompare(a.pinned_at ?? '') || activityOf(b).localeCompare(activityOf(a))
+}
