@@ -38,8 +38,10 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.privacy import Privacy
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -585,6 +587,8 @@ class Services(NamedTuple):
     accounts: Accounts
     api_keys: ApiKeys
     actions: MessageActions
+    privacy: Privacy
+    first_contacts: FirstContacts
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -631,4 +635,6 @@ async def wired_services(
             auths[Accounts],
             auths[ApiKeys],
             messagings[MessageActions],
+            messagings[Privacy],
+            messagings[FirstContacts],
         )

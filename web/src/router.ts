@@ -16,6 +16,7 @@ import OperatorPerson from './screens/operator/Person.svelte'
 import OperatorProviders from './screens/operator/Providers.svelte'
 import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
+import Privacy from './screens/Privacy.svelte'
 import Settings from './screens/Settings.svelte'
 import Security from './screens/Security.svelte'
 import Join from './screens/Join.svelte'
@@ -73,6 +74,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/chat/:id/:seq': Chats,
     '/settings': Settings,
     '/settings/security': Security,
+    '/settings/privacy': Privacy,
     layout: Shell,
     hooks: members,
   },

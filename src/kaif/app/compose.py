@@ -39,8 +39,10 @@ from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -51,8 +53,10 @@ from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
+from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
@@ -110,6 +114,8 @@ async def messaging_services(
             Administration: AdministrationService(database, auth, announcer, clock),
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
+            Privacy: PrivacyService(database, auth, announcer, clock),
+            FirstContacts: FirstContactsService(database, announcer, clock),
         }
     finally:
         await bus.close()

@@ -457,7 +457,7 @@ export class Messenger {
       entries.flatMap((entry) => [
         entry.sender_id,
         ...(entry.user_ids ?? []),
-        ...(entry.forward ? [entry.forward.sender_id] : []),
+        ...(entry.forward?.sender_id ? [entry.forward.sender_id] : []),
       ]),
     )
     const strangers = [...ids].filter((id) => !knows(id) && !this.#asked.has(id)).slice(0, STRANGERS_MAX)

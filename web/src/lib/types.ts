@@ -81,6 +81,10 @@ export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get
 export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
 export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
 
+export type PrivacySettings = Ok<'/v1/messaging/privacy', 'get', 200>
+export type PrivacyChange = components['schemas']['ChangePrivacy']
+export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
+
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
   chat_id: string

@@ -3,8 +3,10 @@
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -78,6 +80,20 @@ ORDER_ROUTES = [
     post("/v1/messaging/folders", OwnOrder.arrange_folders, scope=WRITE_SCOPE),
 ]
 
+# What a program may do with a key is to write and to read; whom its owner deals with is the owner's own choice.
+PRIVACY_ROUTES = [
+    get("/v1/messaging/privacy", Privacy.get_privacy),
+    post("/v1/messaging/privacy", Privacy.change_privacy, limit=CHANGE_PRIVACY),
+    get("/v1/messaging/blocked", Privacy.list_blocked),
+    post("/v1/messaging/blocked", Privacy.block_person, status=204, limit=CHANGE_PRIVACY),
+    delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
+]
+
+FIRST_CONTACT_ROUTES = [
+    get(f"{_CHAT}/first-contact", FirstContacts.get_first_contact, scope=READ_SCOPE),
+    post(f"{_CHAT}/first-contact/accept", FirstContacts.accept_contact, status=204, scope=WRITE_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -85,4 +101,6 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
+    (Privacy, PRIVACY_ROUTES),
+    (FirstContacts, FIRST_CONTACT_ROUTES),
 ]
