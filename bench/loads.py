@@ -157,6 +157,17 @@ def program(module: str, duration: Duration) -> Figures:
     return {"verified_per_s": float(done.stdout), "server_cpu": 1.0, "load_cpu": 0.0}
 
 
+def reading(what: str, stored: int, duration: Duration) -> Figures:
+    """Have a large store made and asked, on the core of the servers."""
+    arguments = [what, str(stored), str(duration.measure_s)]
+    command = pinned(server_core(), [sys.executable, "-m", "bench.reading", *arguments])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        raise BenchError(f"bench.reading: {done.stderr}")
+    figures: Figures = json.loads(done.stdout)
+    return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
+
+
 def _children_cpu_seconds() -> float:
     """Processor time of this process's children that have ended: between two calls, that of wrk."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -35,6 +35,7 @@ class Sizes:
     people: int
     http_connections: int
     idle_connections: int
+    messages: int
     rate_per_s: int
     duration: Duration
 
@@ -121,6 +122,15 @@ def _refreshes(server: Server, sizes: Sizes, directory: Path) -> Figures:
 def _verification(server: Server, sizes: Sizes, directory: Path) -> Figures:
     """Without the server: what a core verifies that does nothing else."""
     return loads.program("bench.verifying", sizes.duration)
+
+
+def _search(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    """Without the server: its services, in a process of their own."""
+    return loads.reading("search", sizes.messages, sizes.duration)
+
+
+def _history(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return loads.reading("history", sizes.messages * 10, sizes.duration)
 
 
 def _in_rooms(accounts: Sequence[Account]) -> list[tuple[Account, str]]:
@@ -246,6 +256,28 @@ SUITES = (
         (KAIF_SQLITE,),
         Target((KAIF_SQLITE,), at_least=100_000),
         _verification,
+    ),
+    Suite(
+        "search",
+        "Search in a million messages, p95",
+        "p95_ms",
+        "ms",
+        ("p50_ms", "indexed_s"),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_most=20),
+        _search,
+    ),
+    Suite(
+        "history",
+        "Fifty entries out of ten million, p95",
+        "p95_ms",
+        "ms",
+        ("p50_ms",),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_most=5),
+        _history,
     ),
 )
 

@@ -39,6 +39,7 @@ from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.first_contact import FirstContacts
+from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
@@ -191,17 +192,18 @@ async def running_server(folder: Path, host: str = "", **settings: str) -> Async
 
 
 class Split:
-    """The system as separate processes on PostgreSQL and Redis: one auth, two messagings, one gateway."""
+    """The system as separate processes on PostgreSQL and Redis: one auth, two messagings, one search, one gateway."""
 
     def __init__(self, folder: Path, postgres_url: str, redis_url: str, **settings: str) -> None:
         self.setup_code = "set-up-code"
-        self._addresses = {name: free_address() for name in ("auth", "messaging-1", "messaging-2", "gateway")}
+        self._addresses = {name: free_address() for name in ("auth", "messaging-1", "messaging-2", "search", "gateway")}
         messagings = [self._addresses["messaging-1"], self._addresses["messaging-2"]]
         shared = {
             "KAIF_DATABASE_URL": postgres_url,
             "KAIF_CACHE_URL": redis_url,
             "KAIF_AUTH": "{}:{}".format(*self._addresses["auth"]),
             "KAIF_MESSAGING": ",".join(f"{host}:{port}" for host, port in messagings),
+            "KAIF_SEARCH": "{}:{}".format(*self._addresses["search"]),
             "KAIF_INTERNAL_SECRET": secrets.token_hex(32),
             "KAIF_SIGNING_KEY": new_signing_key(),
             "KAIF_AUDIT_KEY": secrets.token_hex(32),
@@ -212,6 +214,7 @@ class Split:
         }
         self.auth = self._child(folder, "auth", shared)
         self.messagings = [self._child(folder, name, shared) for name in ("messaging-1", "messaging-2")]
+        self.search = self._child(folder, "search", shared)
         self.gateway = self._child(folder, "gateway", shared)
 
     def _child(self, folder: Path, name: str, settings: Mapping[str, str]) -> Child:
@@ -225,11 +228,11 @@ class Split:
 
     @property
     def children(self) -> list[Child]:
-        return [self.auth, *self.messagings, self.gateway]
+        return [self.auth, *self.messagings, self.search, self.gateway]
 
     async def start(self) -> None:
         await self.auth.start()
-        await asyncio.gather(*[child.start() for child in self.messagings])
+        await asyncio.gather(*[child.start() for child in (*self.messagings, self.search)])
         await self.gateway.start()
 
     async def close(self) -> None:
@@ -589,6 +592,7 @@ class Services(NamedTuple):
     actions: MessageActions
     privacy: Privacy
     first_contacts: FirstContacts
+    history: History
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -637,4 +641,5 @@ async def wired_services(
             messagings[MessageActions],
             messagings[Privacy],
             messagings[FirstContacts],
+            messagings[History],
         )

@@ -68,11 +68,10 @@ CHAPTERS = [
         R("6.3.6", 3, "Mail is no factor", lacking=
           "Nobody signs in by a letter, and it takes no second step away. But without a second step, whoever reads the "
           "person's mail may set a new password."),
-        R("6.3.7", 3, "People are told when a way into their account, or their address, changes", lacking=
-          "A person's own adding and removing of passkeys and of the app is in the audit log, but in no letter."),
+        R("6.3.7", 3, "People are told when a way into their account, or their address, changes"),
         R("6.3.8", 3, "Whether there is an account can't be told from a refusal, nor from how long it takes", lacking=
-          "Registering says that a name or an address is taken, and signing in by a service that an address is: "
-          "registration by invitation shows that to guests alone."),
+          "Of an address nothing is told. Usernames are public, people are found by them: registering says that one is "
+          "taken."),
         R("6.4.1", 1, "Secrets that the server makes for a beginning are random, short-lived and good once"),
         R("6.4.2", 1, "There are no hints and no secret questions", foreign="There are none."),
         R("6.4.3", 2, "A forgotten password is replaced safely, and the second step stays"),

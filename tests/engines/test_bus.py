@@ -124,6 +124,30 @@ async def test_an_event_of_this_process_comes_without_waiting_for_the_next_look(
         await until(lambda: shelf.numbers == [1], timeout_s=2)
 
 
+async def test_whoever_does_not_want_an_event_is_not_woken_by_it(database: Database) -> None:
+    """Consumers of rare things must not run with every message of a busy server."""
+    shelf, timing = Shelf(), msgspec.structs.replace(FAST, poll_min_ms=60_000, poll_max_ms=60_000)
+    async with running(database, shelf.take, timing):
+        await asyncio.sleep(0.05)
+        await publish(database, Cancelled(number=1))
+        await asyncio.sleep(0.1)
+
+        position: list[tuple[int]] = await database.fetch(tuple, "SELECT id FROM outbox_consumers")
+        assert position == [(0,)]
+
+        await orders(database, 2, 2)
+        await until(lambda: shelf.numbers == [2], timeout_s=2)
+
+
+async def test_a_consumer_that_gathers_gets_everything_though_it_looks_seldom(database: Database) -> None:
+    shelf, timing = Shelf(), msgspec.structs.replace(FAST, gather_ms=50)
+    async with running(database, shelf.take, timing):
+        for number in range(1, 21):
+            await orders(database, number, number)
+
+        await until(lambda: shelf.numbers == list(range(1, 21)))
+
+
 async def test_an_event_of_another_process_is_found(database: Database) -> None:
     shelf = Shelf()
     async with running(database, shelf.take):

@@ -30,6 +30,7 @@ from kaif.interfaces.messaging import (
     SendMessage,
     Standings,
 )
+from kaif.interfaces.messaging.actions import DeleteMessages, OfMessage, React
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
@@ -184,6 +185,23 @@ async def test_an_entry_known_to_be_durable_is_fetched_when_its_news_does_not_co
     assert device.seqs == [2]
 
 
+async def test_a_gap_is_filled_with_what_is_for_everyone_whoever_asks_for_it(stage: Stage) -> None:
+    """One reader's own marks and hidden messages are no other reader's."""
+    await stage.say()
+    of = (stage.chat_id, 2)
+    await stage.services.actions.add_reaction(stage.anna, React(*of, "👍"))
+    await stage.services.actions.delete_messages(stage.boris, DeleteMessages(stage.chat_id, [2], False))
+    devices = [await stage.enter(stage.boris), await stage.enter(stage.anna)]
+    await stage.services.actions.pin_message(stage.anna, OfMessage(*of))
+
+    stage.hub.expect(stage.chat_id, 4)
+    await until(lambda: all(device.seqs == [4] for device in devices))
+
+    for device in devices:
+        message = device.heard[-1]["message"]
+        assert (message["text"], message["reactions"]) == ("x", [{"emoji": "👍", "count": 1}])
+
+
 async def test_hello_counts_what_came_before_it(stage: Stage) -> None:
     for _ in range(3):
         await stage.say()
@@ -297,7 +315,7 @@ async def test_a_reader_that_leaves_while_it_is_written_to_takes_nothing_from_th
 
 async def test_who_is_blocked_sees_nobody_come_go_or_type(stage: Stage) -> None:
     anna, boris = await stage.enter(stage.anna), await stage.enter(stage.boris)
-    await until(lambda: boris.knows(stage.anna) and anna.knows(stage.boris))
+    await until(lambda: bool(boris.knows(stage.anna) and anna.knows(stage.boris)))
 
     await stage.services.privacy.block_person(stage.anna, OfPerson(stage.boris.user_id))
     await stage.reach(stage.chat_id)

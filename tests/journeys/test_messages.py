@@ -21,18 +21,24 @@ async def choose(window: Window, text: str, item: str) -> None:
     await expect(window.page.get_by_role("menu")).to_have_count(0)
 
 
-async def select_text(window: Window, text: str, part: str) -> None:
-    await window.message(text).evaluate(
+async def choose_for_part(window: Window, text: str, part: str, item: str) -> None:
+    """Select a part of the text and open the menu over it."""
+    x, y = await window.message(text).evaluate(
         """(row, part) => {
           const walker = document.createTreeWalker(row.querySelector('.text'), NodeFilter.SHOW_TEXT)
           for (let node = walker.nextNode(); node; node = walker.nextNode()) {
             const at = node.data.indexOf(part)
-            if (at >= 0) return getSelection().setBaseAndExtent(node, at, node, at + part.length)
+            if (at < 0) continue
+            getSelection().setBaseAndExtent(node, at, node, at + part.length)
+            const { left, top, width, height } = getSelection().getRangeAt(0).getBoundingClientRect()
+            return [left + width / 2, top + height / 2]
           }
           throw new Error('no such text')
         }""",
         part,
     )
+    await window.page.mouse.click(x, y, button="right")
+    await window.page.get_by_role("menuitem", name=item, exact=True).click()
 
 
 def bubble(window: Window, text: str) -> Locator:
@@ -77,8 +83,7 @@ async def test_two_windows_agree_about_all_that_is_done_with_messages(place: Pla
     await choose(anna, "Встречаемся", "Другие реакции")
     await anna.dialog.get_by_role("button", name="❤️").click()
 
-    await select_text(boris, "Встречаемся", "в девять")
-    await choose(boris, "Встречаемся", "Ответить с цитатой")
+    await choose_for_part(boris, "Встречаемся", "в девять", "Ответить с цитатой")
     await boris.say("А где?")
     await choose(boris, "Встречаемся", "Закрепить")
     await anna.say("Ой, не туда")

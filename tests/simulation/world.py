@@ -15,7 +15,7 @@ from tests.simulation.loop import Process, VirtualLoop
 from tests.simulation.network import Calls, News, Pipe, SimulatedWire, Weather, nobody
 
 import kaif.services.messaging
-from kaif.app.compose import _migrations
+from kaif.app.compose import migrations
 from kaif.client import Client, ClientError, Entry
 from kaif.client.inbox import Inbox
 from kaif.engines import database as engines_database
@@ -64,8 +64,8 @@ def prepared(parts: Parts | None = None) -> Iterator[Path]:
 
         async def migrate() -> None:
             database = Sqlite(str(folder / "template.db"))
-            await database.migrate("outbox", _migrations(engines_database))
-            await database.migrate("messaging", _migrations(kaif.services.messaging))
+            await database.migrate("outbox", migrations(engines_database))
+            await database.migrate("messaging", migrations(kaif.services.messaging))
             (parts or Parts()).spoil(database)
             await database.close()
 

@@ -31,6 +31,17 @@ test('what crosses or lies outside is passed over, and no letter is lost', () =>
   expect(shape(tree('abcdefgh', entities))).toEqual([['bold', 'abcd'], 'efgh'])
 })
 
+test('a block needs no line breaks at its edges', () => {
+  const entities = [entity('quote', 4, 3), entity('pre', 12, 1)]
+  expect(shape(tree('раз\nдва\nтри\nx\n', entities))).toEqual([
+    'раз',
+    ['quote', 'два'],
+    'три',
+    ['pre', 'x'],
+    '',
+  ])
+})
+
 test('links lead only where it is safe', () => {
   const to = (url: string) => hrefOf(entity('link', 0, 1, { url }), 'x')
   expect(to('https://a.org/')).toBe('https://a.org/')

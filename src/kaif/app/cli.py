@@ -75,7 +75,7 @@ def up(data: Path, host: str, port: int) -> None:
 
 
 @main.command()
-@click.argument("service", type=click.Choice(["gateway", "auth", "messaging"]))
+@click.argument("service", type=click.Choice(["gateway", "auth", "messaging", "search"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", required=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @data_option
@@ -172,6 +172,24 @@ def export_audit(file: Path, data: Path) -> None:
 
     count = auditing.export(read_settings(data, "127.0.0.1", 8080), file)
     click.echo(f"{file} holds {count} entries.")
+
+
+@main.group()
+def index() -> None:
+    """The index by which messages are found; it holds nothing that the logs do not."""
+
+
+@index.command("rebuild")
+@data_option
+def rebuild_index(data: Path) -> None:
+    """Have the index of messages made anew, from the logs.
+
+    The old one answers until the new one is complete. A server that is not running does it at its next start.
+    """
+    from kaif.app import indexing
+
+    asked = indexing.ask_for_rebuild(read_settings(data, "127.0.0.1", 8080))
+    click.echo("The index is being made anew." if asked else "The index is being made anew already.")
 
 
 @main.command()

@@ -14,9 +14,10 @@ from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MESSAGING, Services, document
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
-from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.bus.outbox import OutboxBus, Timing
 from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
+from kaif.engines.index import IndexTaken, open_indexes
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.gateway import openid, pages
@@ -40,9 +41,11 @@ from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.first_contact import FirstContacts
+from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.search import Search
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -54,10 +57,13 @@ from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
+from kaif.services.messaging.history import HistoryService
+from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
@@ -65,6 +71,9 @@ CLIENT = Path(kaif.__file__).parent / "web"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
 PATIENCE_S = 30
+
+# Of whoever follows the logs: they are read a few times a second, however much is said, within a second in any case.
+FOLLOWING = Timing(poll_max_ms=250, gather_ms=100)
 
 log = logging.getLogger("kaif")
 
@@ -76,7 +85,7 @@ log = logging.getLogger("kaif")
 async def database_of(settings: Settings) -> AsyncIterator[Database]:
     database = await open_database(settings.database_url)
     try:
-        await database.migrate("outbox", _migrations(engines_database))
+        await database.migrate("outbox", migrations(engines_database))
         yield database
     finally:
         await database.close()
@@ -98,7 +107,7 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 async def messaging_services(
     database: Database, cache: Cache, auth: Auth, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
-    await database.migrate("messaging", _migrations(messaging))
+    await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
     sender = Sender(database, announcer, clock)
     bus: Bus = OutboxBus(database)
@@ -108,8 +117,10 @@ async def messaging_services(
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     await bus.start()
     try:
+        chats = MessagingService(database, auth, announcer, sender, clock)
         yield {
-            Messaging: MessagingService(database, auth, announcer, sender, clock),
+            Messaging: chats,
+            History: HistoryService(database, chats, clock),
             MessageActions: MessageActionsService(database, announcer, sender, clock),
             Administration: AdministrationService(database, auth, announcer, clock),
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
@@ -121,7 +132,24 @@ async def messaging_services(
         await bus.close()
 
 
-def _migrations(owner: Any) -> Path:
+@asynccontextmanager
+async def search_service(settings: Settings, database: Database) -> AsyncIterator[SearchService]:
+    """In one process alone: the one that holds the index."""
+    await database.migrate("messaging", migrations(messaging))
+    try:
+        indexes = open_indexes(settings.index_url)
+    except IndexTaken:
+        raise Misconfigured("Another process holds the index of messages: one is enough.") from None
+    indexer = Indexer(database, indexes, OutboxBus(database, FOLLOWING), now_us)
+    await indexer.start()
+    try:
+        yield SearchService(database, indexer)
+    finally:
+        await indexer.close()
+        indexes.close()
+
+
+def migrations(owner: Any) -> Path:
     return Path(owner.__file__).parent / "migrations"
 
 
@@ -196,10 +224,14 @@ async def run_everything(
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
         messaging_services(database, cache, auths[Auth]) as messagings,
-        edge(settings, {**auths, **messagings}, cache, await open_mail(settings.mail_url), access_log) as (
-            gateway,
-            sockets,
-        ),
+        search_service(settings, database) as search,
+        edge(
+            settings,
+            {**auths, **messagings, Search: search},
+            cache,
+            await open_mail(settings.mail_url),
+            access_log,
+        ) as (gateway, sockets),
     ):
         setup = await auths[Auth].get_setup(NOBODY, Nothing())
         await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
@@ -218,10 +250,12 @@ async def run_gateway(
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
+        _searching(settings, secret) as search,
         edge(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
-            | {interface: messagings.remote(interface) for interface, _ in MESSAGING},
+            | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
+            | {Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -251,6 +285,24 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         messaging_services(database, cache, auths.remote(Auth)) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
+
+
+async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:
+    """`kaif serve search`: the process that holds the index of messages, behind an internal port."""
+    async with (
+        database_of(settings) as database,
+        search_service(settings, database) as search,
+    ):
+        await _expose(settings, {Search: search}, stop, lambda: started(False))
+
+
+@asynccontextmanager
+async def _searching(settings: Settings, secret: bytes) -> AsyncIterator[Search]:
+    if not settings.search_addresses:
+        yield NoSearch()
+        return
+    async with _calling(settings.search_addresses, "KAIF_SEARCH", secret) as caller:
+        yield caller.remote(Search)
 
 
 async def _expose(settings: Settings, services: Services, stop: asyncio.Event, started: Callable[[], None]) -> None:

@@ -91,6 +91,8 @@ async def _serve(role: str, settings: Settings, say: Say) -> None:
                 await compose.run_auth(settings, stop, started)
             case "messaging":
                 await compose.run_messaging(settings, stop, started)
+            case "search":
+                await compose.run_search(settings, stop, started)
 
 
 def _spare_the_collector() -> None:

@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     cache_url: str
     mail_url: str
+    index_url: str
     public_url_given: str
     breached_passwords: Path | None
     geoip: Path | None
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     internal_secret: str
     auth_addresses: Addresses
     messaging_addresses: Addresses
+    search_addresses: Addresses
 
     @property
     def public_url(self) -> str:
@@ -62,6 +64,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         database_url=_url(env, "KAIF_DATABASE_URL", f"sqlite:{data / 'kaif.db'}", "sqlite postgresql postgres"),
         cache_url=_url(env, "KAIF_CACHE_URL", "memory:", "memory redis rediss"),
         mail_url=_url(env, "KAIF_MAIL_URL", f"mailbox:{data / 'mailbox'}", "mailbox smtp smtps"),
+        index_url=_url(env, "KAIF_INDEX_URL", f"tantivy:{data / 'index'}", "tantivy"),
         public_url_given=_origin(env, "KAIF_PUBLIC_URL"),
         breached_passwords=_file(env, "KAIF_BREACHED_PASSWORDS"),
         geoip=_file(env, "KAIF_GEOIP"),
@@ -76,6 +79,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         internal_secret=_secret(env, "KAIF_INTERNAL_SECRET"),
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
+        search_addresses=_addresses(env, "KAIF_SEARCH"),
     )
 
 

@@ -13,7 +13,6 @@ from tests.services.auth.sign_in_services import REDIRECT_URI, begin, needed, si
 
 from kaif.interfaces.auth.identities import (
     Authorization,
-    LinkInSettings,
     RegistrationNeeded,
     ServiceAnswer,
     ServiceAnswerInvalid,
@@ -222,7 +221,8 @@ async def test_an_unverified_address_at_github_takes_nobodys_account_over(
     await register(home.auth, "victim")
     github.emails = (200, [{"email": "victim@example.org", "verified": False, "primary": True}])
 
-    with pytest.raises(LinkInSettings):
+    # Nor is it told whether anybody has it.
+    with pytest.raises(RegistrationNeeded):
         await sign_in(home, octo, github.visit)
 
 

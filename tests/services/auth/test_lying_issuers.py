@@ -16,6 +16,7 @@ from tests.services.auth.home import Home
 from tests.services.auth.sign_in_services import REDIRECT_URI, add_issuer, begin, link, needed, sign_up
 
 from kaif.interfaces.auth import Tokens
+from kaif.interfaces.auth.accounts import ConfirmEmail
 from kaif.interfaces.auth.identities import (
     Authorization,
     LinkInSettings,
@@ -505,6 +506,7 @@ async def test_only_true_is_verified(home: Home, provider: Provider, liar: Liar,
 @pytest.mark.parametrize("email", ["OWNER@example.org", "owner@Example.ORG"])
 async def test_capitals_take_nobodys_account_over(home: Home, provider: Provider, liar: Liar, email: str) -> None:
     liar.email = email
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("owner@example.org")))
 
     with pytest.raises(LinkInSettings):
         await give(home, liar.grant(await begin(home, provider)))

@@ -1,8 +1,11 @@
 """What messaging does with news of other services."""
 
 from tests.harness import Services
+from tests.services.messaging.chats import direct, say
 
 from kaif.interfaces.auth import Person, PersonChanged
+from kaif.interfaces.messaging.actions import DeleteMessages, ListReactions, React
+from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import store
 from kaif.services.messaging.reactions import Reactions
@@ -27,3 +30,21 @@ async def test_newer_news_takes_the_place_of_older(services: Services) -> None:
     await reactions.remember_person(PersonChanged(person=renamed))
 
     assert await store.known_people(services.database, [ANNA.id]) == [renamed]
+
+
+async def test_whoever_is_erased_leaves_reactions_under_no_name_and_what_they_had_hidden_nowhere(
+    services: Services,
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    sent = await say(services, anna, await direct(services, anna, boris))
+    of = (sent.chat_id, sent.seq)
+    await services.actions.add_reaction(boris, React(*of, "👍"))
+    await services.actions.delete_messages(boris, DeleteMessages(sent.chat_id, [sent.seq], False))
+    remains = Person(boris.user_id, "", "")
+
+    for _ in range(2):
+        await Reactions(services.database).forget_person(PersonErased(erasure_id="e", remains=remains))
+
+    (reaction,) = (await services.actions.list_reactions(anna, ListReactions(*of))).reactions
+    assert reaction.person == remains
+    assert await services.database.fetch(tuple, "SELECT * FROM messaging_hidden") == []

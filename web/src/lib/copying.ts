@@ -12,7 +12,11 @@ export async function copy(text: string, said: Key): Promise<void> {
 }
 
 export function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }))
+  downloadBlob(name, new Blob([text], { type: 'text/plain;charset=utf-8' }))
+}
+
+export function downloadBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob)
   const link = document.createElement('a')
   link.href = url
   link.download = name

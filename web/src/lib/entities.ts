@@ -33,7 +33,21 @@ function branch(text: string, start: number, end: number, rest: TextEntity[]): N
     at = stop
   }
   if (at < end) nodes.push({ text: text.slice(at, end) })
-  return nodes
+  return nodes.map((node, index) =>
+    'text' in node ? beside(node, nodes[index - 1], nodes[index + 1]) : node,
+  )
+}
+
+/** A block stands on lines of its own: the line break at its edge is the edge. */
+function beside(leaf: Leaf, before: Node | undefined, after: Node | undefined): Leaf {
+  let { text } = leaf
+  if (isBlock(before) && text.startsWith('\n')) text = text.slice(1)
+  if (isBlock(after) && text.endsWith('\n')) text = text.slice(0, -1)
+  return text === leaf.text ? leaf : { ...leaf, text }
+}
+
+function isBlock(node: Node | undefined): boolean {
+  return node !== undefined && 'entity' in node && ['quote', 'pre'].includes(node.entity.kind)
 }
 
 const SAFE = /^(https?:\/\/|mailto:)/i

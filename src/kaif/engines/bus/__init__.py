@@ -38,6 +38,10 @@ class Bus(Protocol):
 
     async def start(self) -> None: ...
 
+    def holds(self, consumer: str) -> bool:
+        """Whether it is this process that reads for the consumer now; another one takes over when it dies."""
+        ...
+
     async def close(self) -> None:
         """Let running reactions finish (within a bound), then stop."""
         ...

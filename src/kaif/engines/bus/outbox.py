@@ -35,6 +35,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     poll_min_ms: int = 50  # events of this process arrive at once, those of another at the next look
     poll_max_ms: int = 1000
+    # A wait for more when something has come: what comes a thousand times a second is then read a few times a second.
+    gather_ms: int = 0
     # A commit per event would be most of the work: a crash repeats what was handled in this time.
     save_ms: int = 50
     retry_parked_ms: int = 1000
@@ -94,7 +96,7 @@ class OutboxBus:
             for name in self._consumers:
                 await store.add_consumer(tx, name)
         await self._hold_leases()
-        self._database.on_published.append(self._wake)
+        self._database.on_published.append(self._hear)
         self._start_task(self._keep_leases())
         self._start_task(self._trim())
         self._start_task(self._retry())
@@ -105,7 +107,7 @@ class OutboxBus:
         self._closing.set()
         self._wake()
         with contextlib.suppress(ValueError):
-            self._database.on_published.remove(self._wake)
+            self._database.on_published.remove(self._hear)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self._timing.close_ms_max / 1000)
             for task in late:
@@ -117,6 +119,9 @@ class OutboxBus:
             async with self._database.transaction() as tx:
                 await store.let_go(tx, self._holder)
 
+    def holds(self, consumer: str) -> bool:
+        return self._consumers[consumer].held_until_us >= now_us()
+
     async def parked(self, consumer: str | None = None) -> list[Parked]:
         """Events set aside for the operator, the oldest first, at most PARKED_LISTED_MAX."""
         return await store.list_parked(self._database, consumer, PARKED_LISTED_MAX)
@@ -125,7 +130,7 @@ class OutboxBus:
         """What an operator wants tried again, be it in another process that they said so."""
         failing = False
         while not self._closing.is_set():
-            held = [name for name, consumer in self._consumers.items() if consumer.held_until_us >= now_us()]
+            held = [name for name in self._consumers if self.holds(name)]
             try:
                 asked = await store.retries_asked(self._database, held, BATCH_EVENTS_MAX) if held else []
                 for parked in asked:
@@ -153,6 +158,12 @@ class OutboxBus:
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def _hear(self, names: frozenset[str]) -> None:
+        """Whoever wants none of these passes them over when it next looks, a hundred at a time."""
+        for consumer in self._consumers.values():
+            if any(consumer.wants(name) for name in names):
+                consumer.woken.set()
 
     def _wake(self) -> None:
         for consumer in self._consumers.values():
@@ -184,6 +195,7 @@ class OutboxBus:
             try:
                 if await self._read_batch(consumer):
                     poll_ms, failing = self._timing.poll_min_ms, False
+                    await self._pause(self._timing.gather_ms)
                     continue
             except LeaseLost:
                 consumer.held_until_us = 0
@@ -194,25 +206,29 @@ class OutboxBus:
                 failing = True
             if await self._woken(consumer, poll_ms):
                 poll_ms = self._timing.poll_min_ms
+                await self._pause(self._timing.gather_ms)
             else:
                 poll_ms = min(poll_ms * 2, self._timing.poll_max_ms)
 
     async def _read_batch(self, consumer: Consumer) -> bool:
-        """Whether there was anything to read."""
+        """Whether to look again at once: there was something for this consumer, or more than one batch of anything."""
         if consumer.held_until_us < now_us():
             return False
         events = await store.next_events(self._database, consumer.name, BATCH_EVENTS_MAX)
         unsaved, save_at_us = None, now_us() + self._timing.save_ms * 1000
+        wanted = False
         for event in events:
-            if consumer.wants(event.name) and not await self._handle(consumer, event):
-                break
+            if consumer.wants(event.name):
+                wanted = True
+                if not await self._handle(consumer, event):
+                    break
             unsaved = event
             if now_us() >= save_at_us:
                 await self._move_past(consumer, event)
                 unsaved, save_at_us = None, now_us() + self._timing.save_ms * 1000
         if unsaved is not None:
             await self._move_past(consumer, unsaved)
-        return bool(events)
+        return wanted or len(events) == BATCH_EVENTS_MAX
 
     async def _handle(self, consumer: Consumer, event: Stored) -> bool:
         """True once the event needs no more from us; False when the bus closes first."""

@@ -17,6 +17,7 @@ from kaif.kernel.events import Event
 Row = TypeVar("Row")
 Found = TypeVar("Found", covariant=True)
 Values = tuple[Any, ...]
+Published = Callable[[frozenset[str]], None]
 Dialect = Literal["sqlite", "postgres"]
 
 
@@ -69,8 +70,8 @@ class Database(Protocol):
     """Raises StorageFull when the disk is full and Unavailable when it can't be reached."""
 
     dialect: Dialect
-    # Called on the event loop after a transaction of this process that published has become durable.
-    on_published: list[Callable[[], None]]
+    # Called on the event loop with the names of the events that a transaction of this process has made durable.
+    on_published: list[Published]
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import asyncpg
 
-from kaif.engines.database import AlreadyExists, Dialect, Lookup, Row, Values, outbox
+from kaif.engines.database import AlreadyExists, Dialect, Lookup, Published, Row, Values, outbox
 from kaif.engines.database.migrations import Applied, pending, read_migrations
 from kaif.engines.database.statements import for_postgres, update_for_postgres
 from kaif.kernel.clock import now_us
@@ -72,7 +72,7 @@ class Postgres:
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self.on_published: list[Callable[[], None]] = []
+        self.on_published: list[Published] = []
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
@@ -83,7 +83,7 @@ class Postgres:
                     yield tx
         if tx.published:
             for call in self.on_published:
-                call()
+                call(frozenset(tx.published))
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
         with _translated():
@@ -131,7 +131,7 @@ class PostgresTransaction:
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
-        self.published = False
+        self.published: set[str] = set()
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
         statement = for_postgres(sql)
@@ -162,7 +162,7 @@ class PostgresTransaction:
 
     async def publish(self, event: Event) -> None:
         await self.execute(outbox.PUBLISH, **outbox.row(event))
-        self.published = True
+        self.published.add(event.name)
 
     async def run_script(self, sql: str) -> None:
         await self._connection.execute(sql, timeout=MIGRATION_TIMEOUT_S)

@@ -7,7 +7,7 @@ savepoints of the next one and are acknowledged together after its fsync.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Generic
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Damaged, Dialect, Lookup, Row, Values, outbox
+from kaif.engines.database import AlreadyExists, Damaged, Dialect, Lookup, Published, Row, Values, outbox
 from kaif.engines.database.migrations import Applied, Migration, pending, read_migrations
 from kaif.engines.database.statements import for_sqlite, for_sqlite_rows, insert_for_sqlite
 from kaif.kernel.clock import now_us
@@ -47,7 +47,7 @@ class Sqlite:
             self._folder = TemporaryDirectory(prefix="kaif-")
             path = str(Path(self._folder.name, "kaif.db"))
         self._path = path
-        self.on_published: list[Callable[[], None]] = []
+        self.on_published: list[Published] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._turn = asyncio.Lock()
         # Taken until the commit, so that a group can't grow past its bound while it waits for its turn to commit.
@@ -118,7 +118,7 @@ class Sqlite:
                 group.committed.set_result(None)
                 if group.published:
                     for call in self.on_published:
-                        call()
+                        call(frozenset(group.published))
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
         with _translated():
@@ -223,7 +223,7 @@ class Group:
     def __init__(self, committed: asyncio.Future[None]) -> None:
         self.committed = committed
         self.transactions = 0
-        self.published = False
+        self.published: set[str] = set()
         self.commit: asyncio.Task[None] | None = None
 
     def fail(self, error: Exception) -> None:
@@ -253,7 +253,7 @@ class SqliteTransaction:
 
     async def publish(self, event: Event) -> None:
         self._connection.execute(outbox.PUBLISH, outbox.row(event))
-        self._group.published = True
+        self._group.published.add(event.name)
 
 
 class SqliteLookup(Generic[Row]):

@@ -124,7 +124,7 @@ class SetUp(NewAccount, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LogIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`login` is a username or an e-mail address."""
+    """`login` is a username, or an e-mail address that is confirmed."""
 
     login: Annotated[str, Meta(min_length=1, max_length=254, pattern=NO_NUL)]
     password: Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -244,7 +244,8 @@ class Auth(Protocol):
 
     async def register(self, actor: Actor, request: Register) -> Tokens:
         """Make an account and its first session; a letter with a link that confirms the address follows, unless an
-        invitation went to that address.
+        invitation went to that address. Whether somebody has the address already is told to them alone, by letter;
+        EmailTaken is for whoever comes by an invitation that went there.
 
         Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), Busy, as
         `Accounts` does for a weak password, and as `Invitations` (in `invitations`) for whoever is not admitted:

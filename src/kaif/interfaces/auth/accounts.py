@@ -38,6 +38,7 @@ LetterKind = Literal[
     "new_email",
     "email_change_asked",
     "email_changed",
+    "address_named",
     "reset",
     "reset_forced",
     "password_changed",
@@ -46,7 +47,12 @@ LetterKind = Literal[
     "service_linked",
     "service_unlinked",
     "new_device",
+    "passkey_added",
+    "passkey_removed",
     "passkey_cloned",
+    "second_factor_added",
+    "second_factor_removed",
+    "recovery_codes_renewed",
     "api_key_made",
     "api_key_taken",
     "wallet_linked",
@@ -175,8 +181,8 @@ class Accounts(Protocol):
     """
 
     async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
-        """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when a new
-        address was registered by somebody else meanwhile."""
+        """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when
+        somebody else has confirmed the address meanwhile."""
         ...
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
@@ -187,14 +193,18 @@ class Accounts(Protocol):
         ...
 
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
-        """Send a link to the new address, and word of it to the old one; until it is opened nothing changes.
+        """Send a link to the new address, and word of it to the old one; until it is opened nothing changes. If the
+        address is somebody else's, they are told instead, and the actor is not.
 
-        Raises WrongPassword, StepUpRequired (in `factors`), EmailTaken, Busy; TooManyTries as `resend_confirmation`.
+        Raises WrongPassword, StepUpRequired (in `factors`), Busy; TooManyTries as `resend_confirmation`.
         """
         ...
 
     async def forget_password(self, actor: Actor, request: ForgetPassword) -> Nothing:
         """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address.
+
+        It is for the account that has confirmed the address. Where none has, a letter goes for each of the five oldest
+        accounts that name it.
 
         Raises CaptchaRequired (in `captcha`).
         """

@@ -196,8 +196,8 @@ class Identities(Protocol):
         """Open a session for the account that is linked.
 
         Raises SecondFactorRequired (in `factors`) as `log_in` does, AccountSuspended, RegistrationNeeded, and
-        LinkInSettings when nobody has linked this but somebody here has its address: verified or not, an address
-        links nothing.
+        LinkInSettings when nobody has linked this but somebody here has confirmed the address that the service says is
+        verified: no address links anything.
         """
         ...
 
@@ -205,8 +205,8 @@ class Identities(Protocol):
         """Make an account that has no password and is linked, and its first session.
 
         The address is confirmed if it is the one of which the service says that it is verified; otherwise a letter
-        follows. Raises RegistrationEnded, UsernameTaken, EmailTaken, BadDisplayName, IdentityTaken; after all but the
-        first the ticket is still good.
+        follows. Raises RegistrationEnded, UsernameTaken, BadDisplayName, IdentityTaken, and EmailTaken for a verified
+        address that somebody has confirmed here; after all but the first the ticket is still good.
         """
         ...
 

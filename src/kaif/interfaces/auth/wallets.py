@@ -184,7 +184,7 @@ class Wallets(Protocol):
         """Make an account that has no password and is linked to the wallet, and its first session.
 
         A letter with a link that confirms the address follows. Raises WalletRegistrationEnded, SetupRequired,
-        UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), WalletTaken; after all but the first
+        UsernameTaken, BadDisplayName, CaptchaRequired (in `captcha`), WalletTaken; after all but the first
         the ticket is still good.
         """
         ...

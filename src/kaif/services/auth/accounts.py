@@ -105,9 +105,7 @@ class AccountsService:
 
     async def change_email(self, actor: Actor, request: ChangeEmail) -> Nothing:
         account, email = await self._seen(actor, request.password), request.email.lower()
-        _, taken = await store.taken(self._database, "", email)
-        if taken:
-            raise EmailTaken(path="$.email")
+        # Whose the address is decides, later, what the letter says: nobody can tell it here.
         async with self._database.transaction() as tx:
             await self._count_letter(tx, account)
             link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
@@ -136,21 +134,32 @@ class AccountsService:
         if account is None or account.deleted_at_us is not None:
             raise LinkSpent
         new, now_us = await self._new_password(account, request.password), self._clock()
-        async with self._database.transaction() as tx:
-            before = await store.locked_account(tx, account.id)
-            used = await links.use_up(tx, link_id, now_us)
-            # Who has opened the letter has the address; who has another one by now must not come in by the old.
-            if not (before and used and await people.confirm_email(tx, account.id, used.email, now_us)):
-                raise LinkSpent
-            first_proof = _is_unproved(before)
-            ended = await self._end_for_reset(tx, account.id, now_us, first_proof=first_proof)
-            if not await self._replace_password(tx, account, new, now_us):
-                raise LinkSpent
-            await links.withdraw(tx, account.id, [NEW_EMAIL])
-            await tx.publish(letter_due(before, "password_set_first" if first_proof else "password_changed"))
-            await self._audit.record(tx, actor, "password_reset", account.id, first_proof=first_proof)
+        try:
+            async with self._database.transaction() as tx:
+                ended = await self._reset(tx, actor, account, link_id, new, now_us)
+        except AlreadyExists:
+            # By another letter the address has become somebody else's since.
+            raise LinkSpent from None
         await announce_ends(self._cache, ended)
         return Nothing()
+
+    async def _reset(
+        self, tx: Transaction, actor: Actor, account: Account, link_id: str, new: NewPassword, now_us: int
+    ) -> list[SessionId]:
+        """What ended. Raises LinkSpent, and AlreadyExists when the address is somebody else's."""
+        before = await store.locked_account(tx, account.id)
+        used = await links.use_up(tx, link_id, now_us)
+        # Who has opened the letter has the address; who has another one by now must not come in by the old.
+        if not (before and used and await people.confirm_email(tx, account.id, used.email, now_us)):
+            raise LinkSpent
+        first_proof = _is_unproved(before)
+        ended = await self._end_for_reset(tx, account.id, now_us, first_proof=first_proof)
+        if not await self._replace_password(tx, account, new, now_us):
+            raise LinkSpent
+        await links.withdraw(tx, account.id, [NEW_EMAIL])
+        await tx.publish(letter_due(before, "password_set_first" if first_proof else "password_changed"))
+        await self._audit.record(tx, actor, "password_reset", account.id, first_proof=first_proof)
+        return ended
 
     async def _end_for_reset(
         self, tx: Transaction, user_id: UserId, now_us: int, *, first_proof: bool
@@ -231,7 +240,9 @@ class AccountsService:
                 raise WrongPassword
             ended = await stored_sessions.end_all(tx, account.id, now_us)
             keys = await stored_keys.interrupt_all(tx, account.id, now_us)
-            invited = await invitation_store.forget_address(tx, account.email)
+            # Of an address that they have only named, the invitations are somebody else's.
+            is_theirs = account.email_confirmed_at_us is not None
+            invited = await invitation_store.forget_address(tx, account.email) if is_theirs else 0
             erased = {
                 "sessions": len(ended),
                 "account": 1,

@@ -8,7 +8,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
 
-Purpose = Literal["sign_in", "step_up", "reset", "letters"]
+Purpose = Literal["sign_in", "step_up", "reset", "letters", "address_named"]
 
 # Ten in an hour: at three codes that fit of a million, a year of guessing finds one in four accounts whose
 # password is known already; people who mistype need fewer.
@@ -68,7 +68,9 @@ async def end_all(tx: Transaction, user_id: UserId) -> None:
     await tx.execute("DELETE FROM auth_challenges WHERE user_id = :user_id", user_id=user_id)
 
 
-async def count_guess(tx: Transaction, user_id: UserId, purpose: Purpose, now_us: int) -> int:
+async def count_guess(
+    tx: Transaction, user_id: UserId, purpose: Purpose, now_us: int, tries_max: int = TRIES_MAX
+) -> int:
     """Microseconds to wait, zero when this guess may be made. It counts only once the transaction commits."""
     rows: list[tuple[int, int]] = await tx.fetch(
         tuple,
@@ -85,7 +87,7 @@ async def count_guess(tx: Transaction, user_id: UserId, purpose: Purpose, now_us
         lapsed_us=now_us - TRIES_WINDOW_US,
     )
     tries, since_us = rows[0]
-    return 0 if tries <= TRIES_MAX else since_us + TRIES_WINDOW_US - now_us
+    return 0 if tries <= tries_max else since_us + TRIES_WINDOW_US - now_us
 
 
 async def had_all_tries(reads: Reads, user_id: UserId, purpose: Purpose, now_us: int) -> bool:

@@ -149,9 +149,10 @@ async def rename(tx: Transaction, user_id: UserId, passkey_id: PasskeyId, name: 
     return found[0] if found else None
 
 
-async def remove(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> bool:
-    sql = "DELETE FROM auth_passkeys WHERE id = :id AND user_id = :user_id"
-    return await tx.execute(sql, id=passkey_id, user_id=user_id) == 1
+async def remove(tx: Transaction, user_id: UserId, passkey_id: PasskeyId) -> Credential | None:
+    sql = f"DELETE FROM auth_passkeys WHERE id = :id AND user_id = :user_id RETURNING {_COLUMNS}"
+    found = await tx.fetch(Credential, sql, id=passkey_id, user_id=user_id)
+    return found[0] if found else None
 
 
 async def remove_all(tx: Transaction, user_id: UserId) -> None:

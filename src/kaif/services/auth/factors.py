@@ -31,6 +31,7 @@ from kaif.services.auth.model import present
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
+from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.wallet_proofs import WalletProofs
 
@@ -76,6 +77,7 @@ class SecondFactorsService:
                 await self._keep_recovery_codes(tx, actor.user_id, codes)
                 # They were opened by a password alone, which no longer proves a person.
                 await stored_sessions.age_other_authentications(tx, actor.user_id, actor.session_id)
+                await tell(tx, actor.user_id, "second_factor_added")
                 await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
         except AlreadyExists:
             # It was begun while another window confirmed.
@@ -98,6 +100,9 @@ class SecondFactorsService:
             account = await store.locked_account(tx, actor.user_id)
             if account and account.short_password:
                 raise PasswordTooShortAlone
+            # Removing what is not there is no error, and no news.
+            if await enrolments.find_totp(tx, actor.user_id):
+                await tell(tx, actor.user_id, "second_factor_removed")
             await enrolments.remove_totp(tx, actor.user_id)
             await challenges.end_all(tx, actor.user_id)
             await self._audit.record(tx, actor, "second_factor_removed", actor.user_id)
@@ -110,6 +115,7 @@ class SecondFactorsService:
             if await enrolments.find_totp(tx, actor.user_id) is None:
                 raise SecondFactorOff
             await self._keep_recovery_codes(tx, actor.user_id, codes)
+            await tell(tx, actor.user_id, "recovery_codes_renewed")
             await self._audit.record(tx, actor, "recovery_codes_renewed", actor.user_id)
         return RecoveryCodes(codes)
 

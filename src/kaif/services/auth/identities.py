@@ -166,10 +166,11 @@ class IdentitiesService:
 
     async def _newcomer(self, provider_id: ProviderId, profile: Profile) -> KaifError:
         """What somebody is told whom nobody here knows."""
-        if profile.email and (await store.taken(self._database, "", profile.email))[1]:
+        verified_email = profile.email if profile.email_verified else ""
+        # Told to nobody but whoever has proved there that the address is theirs.
+        if verified_email and await store.owner_of_address(self._database, verified_email):
             return LinkInSettings()
         ticket, now_us = model.new_secret(), self._clock()
-        verified_email = profile.email if profile.email_verified else ""
         newcomer = Newcomer(provider_id, profile.subject, profile.label, verified_email)
         expires_at_us = now_us + REGISTRATION_SECONDS * SECOND_US
         async with self._database.transaction() as tx:

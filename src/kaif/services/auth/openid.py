@@ -336,12 +336,14 @@ def _still_allowed(scopes: str, application: StoredApplication) -> list[Scope]:
 
 
 def _claims(account: Account, scopes: set[Scope]) -> UserClaims:
-    profile, email = "profile" in scopes, "email" in scopes
+    profile = "profile" in scopes
+    # An address that is not confirmed may be somebody else's, and not every application looks at `email_verified`.
+    email = "email" in scopes and account.email_confirmed_at_us is not None
     return UserClaims(
         sub=account.id,
         name=account.display_name if profile else None,
         preferred_username=account.username if profile else None,
         locale=account.language if profile else None,
         email=account.email if email else None,
-        email_verified=account.email_confirmed_at_us is not None if email else None,
+        email_verified=True if email else None,
     )

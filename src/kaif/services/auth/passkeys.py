@@ -46,6 +46,7 @@ from kaif.services.auth.entering import OpenSession
 from kaif.services.auth.model import present
 from kaif.services.auth.relying_party import Attested, RelyingParty
 from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.telling import tell
 
 TIMEOUT_MS = CEREMONY_SECONDS * 1000
 KEY_PARAMETERS = [KeyParameters("public-key", int(algorithm)) for algorithm in relying_party.ALGORITHMS]
@@ -114,6 +115,7 @@ class PasskeysService:
         transports = relying_party.known_transports(wanted.credential.response.transports)
         credential = credentials.new_credential(PasskeyId(new_id()), actor.user_id, name, transports, attested, now_us)
         await credentials.add(tx, credential)
+        await tell(tx, actor.user_id, "passkey_added", {"passkey": name})
         await self._audit.record(tx, actor, "passkey_added", actor.user_id, passkey=credential.id)
         return credential
 
@@ -139,8 +141,10 @@ class PasskeysService:
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             await ways_in.require_another(tx, actor.user_id, request.passkey_id)
-            if not await credentials.remove(tx, actor.user_id, request.passkey_id):
+            removed = await credentials.remove(tx, actor.user_id, request.passkey_id)
+            if removed is None:
                 raise PasskeyNotFound
+            await tell(tx, actor.user_id, "passkey_removed", {"passkey": removed.name})
             await self._audit.record(tx, actor, "passkey_removed", actor.user_id, passkey=request.passkey_id)
         return Nothing()
 

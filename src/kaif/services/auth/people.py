@@ -7,7 +7,7 @@ from kaif.services.auth.model import Account, NewPassword, search_words
 
 
 async def confirm_email(tx: Transaction, user_id: UserId, email: str, now_us: int) -> bool:
-    """False when that is no longer the person's address."""
+    """False when that is no longer the person's address. Raises AlreadyExists when somebody else has confirmed it."""
     changed = await tx.execute(
         """
         UPDATE auth_users SET email_confirmed_at_us = COALESCE(email_confirmed_at_us, :now_us)
@@ -21,7 +21,7 @@ async def confirm_email(tx: Transaction, user_id: UserId, email: str, now_us: in
 
 
 async def change_email(tx: Transaction, user_id: UserId, email: str, now_us: int) -> None:
-    """Raises AlreadyExists when somebody else has the address."""
+    """Raises AlreadyExists when somebody else has confirmed the address."""
     await tx.execute(
         """
         UPDATE auth_users SET email = :email, email_confirmed_at_us = :now_us

@@ -1,5 +1,7 @@
 """What one can do with accounts and sessions; each method is one transaction."""
 
+import hmac
+
 import msgspec
 
 from kaif.engines.cache import Cache
@@ -39,7 +41,7 @@ from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
-from kaif.services.auth import challenges, grants, links, model, store, stored_sessions, ways_in
+from kaif.services.auth import attempts, challenges, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.admission import Admission, Admitted
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
@@ -55,6 +57,8 @@ from kaif.services.auth.whereabouts import place_in
 
 # An account without a password has none that is right.
 NO_PASSWORD = ""
+# Letters of welcome to one address, until an hour has passed without one.
+WELCOMES_MAX = 5
 
 
 class AuthService:
@@ -76,6 +80,7 @@ class AuthService:
         self._captcha, self._places, self._admission, self._setup_code = captcha, places, admission, setup_code
         self._guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
         self._refresh_tokens = RefreshTokens(signer.key_for("refresh tokens"))
+        self._welcome_key = signer.key_for("welcomes")
         self._accounts = store.accounts(database)
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
@@ -122,18 +127,22 @@ class AuthService:
                 account = _admitted_as(account, admitted, claim)
                 await self._add_account(tx, actor, account, admitted, claim)
         except AlreadyExists:
-            # Somebody was faster while the password was being hashed.
-            await self._refuse_taken(account.username, account.email)
+            # Somebody was faster while the password was being hashed, or the address that this account would have
+            # confirmed is somebody's: whoever hears that has proved to read it.
+            await self._refuse_taken(account.username)
+            if account.email_confirmed_at_us and await store.owner_of_address(self._database, account.email):
+                raise EmailTaken(path="$.email") from None
             raise (claim.taken if claim else SetupCodeWrong) from None
         return await self.open_session(actor, account, is_first=True)
 
     async def _new_account(self, wanted: NewAccount | Claimant) -> Account:
-        """As it is wanted, with a name and an address that were free just now, and a password that is not weak."""
+        """As it is wanted, with a name that was free just now, and a password that is not weak. The address is looked
+        for nowhere: whether somebody has it shows neither here nor in the time that this takes."""
         username, email, password_hash = wanted.username.lower(), wanted.email.lower(), NO_PASSWORD
         display_name = model.display_name_of(wanted.display_name, wanted.username)
         if isinstance(wanted, NewAccount):
             await self._passwords.refuse_weak(wanted.password, [username, email, display_name])
-        await self._refuse_taken(username, email)
+        await self._refuse_taken(username)
         if isinstance(wanted, NewAccount):
             password_hash = await self._passwords.hash(wanted.password)
         user_id, now_us = UserId(new_id()), self._clock()
@@ -158,15 +167,23 @@ class AuthService:
         if account.email_confirmed_at_us is not None:
             await tx.publish(model.letter_due(account, confirmed))
             return
+        # The address may be a stranger's: however many accounts are made with it, its mailbox is not filled. Who gets
+        # no letter can still ask for one.
+        subject = self._welcomed(account.email)
+        sent = (await attempts.lock(tx, [subject], account.created_at_us))[subject][0]
+        if sent >= WELCOMES_MAX:
+            return
+        await attempts.count(tx, [subject], account.created_at_us)
         link_id = await links.issue(tx, account.id, links.CONFIRM, account.email, account.created_at_us)
         await tx.publish(model.letter_due(account, "welcome", link_id or ""))
 
-    async def _refuse_taken(self, username: str, email: str) -> None:
-        username_taken, email_taken = await store.taken(self._database, username, email)
-        if username_taken:
+    def _welcomed(self, email: str) -> str:
+        """Sealed: what is counted outlives the account that named the address."""
+        return f"welcome:{hmac.digest(self._welcome_key, email.encode(), 'sha256').hex()}"
+
+    async def _refuse_taken(self, username: str) -> None:
+        if await store.is_username_taken(self._database, username):
             raise UsernameTaken(path="$.username")
-        if email_taken:
-            raise EmailTaken(path="$.email")
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
         login = request.login.strip().lower()

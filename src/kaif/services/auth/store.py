@@ -39,9 +39,31 @@ def accounts(database: Database) -> Lookup[Account]:
 
 
 async def find_by_login(database: Database, login: str) -> Account | None:
-    sql = f"SELECT {ACCOUNT} FROM auth_users WHERE (username = :login OR email = :login) AND deleted_at_us IS NULL"
-    found = await database.fetch(Account, sql, login=login)
+    """By a username, or by an address that is confirmed: others may be anybody's."""
+    found = await database.fetch(
+        Account,
+        f"""
+        SELECT {ACCOUNT} FROM auth_users
+        WHERE (username = :login OR (email = :login AND email_confirmed_at_us IS NOT NULL)) AND deleted_at_us IS NULL
+        """,
+        login=login,
+    )
     return found[0] if found else None
+
+
+async def owner_of_address(reads: Reads, email: str) -> Account | None:
+    """Who has confirmed it: one at most."""
+    sql = f"SELECT {ACCOUNT} FROM auth_users WHERE email = :email AND email_confirmed_at_us IS NOT NULL"
+    found = await reads.fetch(Account, sql, email=email)
+    return found[0] if found else None
+
+
+async def claimants_of_address(reads: Reads, email: str, limit: int) -> list[Account]:
+    """Who names it and has not confirmed it, the oldest first: who comes later pushes nobody out."""
+    sql = f"""
+        SELECT {ACCOUNT} FROM auth_users WHERE email = :email AND email_confirmed_at_us IS NULL ORDER BY id LIMIT :limit
+    """
+    return await reads.fetch(Account, sql, email=email, limit=limit)
 
 
 async def find_account(reads: Reads, user_id: UserId) -> Account | None:
@@ -74,15 +96,12 @@ async def claim_setup(tx: Transaction, user_id: UserId) -> None:
     await tx.execute("INSERT INTO auth_setup (id, user_id) VALUES (1, :user_id)", user_id=user_id)
 
 
-async def taken(database: Database, username: str, email: str) -> tuple[bool, bool]:
-    """Whether the username is taken, and whether the address is."""
-    sql = "SELECT username, email FROM auth_users WHERE username = :username OR email = :email"
-    rows: list[tuple[str, str]] = await database.fetch(tuple, sql, username=username, email=email)
-    return any(row[0] == username for row in rows), any(row[1] == email for row in rows)
+async def is_username_taken(database: Database, username: str) -> bool:
+    return bool(await database.fetch(tuple, "SELECT 1 FROM auth_users WHERE username = :username", username=username))
 
 
 async def add_account(tx: Transaction, account: Account) -> None:
-    """Raises AlreadyExists when the username or the address was taken meanwhile."""
+    """Raises AlreadyExists when the username was taken meanwhile, or a confirmed address is somebody else's."""
     await insert(tx, "auth_users", account)
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])

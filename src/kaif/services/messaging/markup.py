@@ -28,7 +28,7 @@ _DELIMITERS: dict[str, EntityKind] = {
     "||": "spoiler",
 }
 # Without one of these there is nothing to read.
-_ANY = re.compile(r"[*_~|`\[@#\\]|://|^>", re.MULTILINE)
+_ANY = re.compile(r"[*_~|`\[@#\\>/]")
 _FENCE = re.compile(r"```(?:([A-Za-z0-9+#.-]{1,32})\n)?\n?(.*?)\n?```", re.DOTALL)
 _QUOTE = re.compile(r"^>[ \t]*(?=\S)")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{2,31}"

@@ -1,7 +1,7 @@
 """The rules of chats, free of storage."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -20,6 +20,7 @@ from kaif.interfaces.messaging import (
     Outgoing,
     Role,
 )
+from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
@@ -61,6 +62,13 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+
+
+class Words(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The Body of most messages, with nothing else to look at."""
+
+    text: str = ""
+    reply_to: int = 0
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
@@ -210,6 +218,8 @@ def encoded(body: Body) -> str:
 
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
+    if entry.kind == "message" and not (entry.entities or entry.quote or entry.forward or entry.silent):
+        return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
             entry.text,
@@ -249,6 +259,15 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         forward=message.forward,
         silent=message.silent,
     )
+
+
+def ranges_of(entries: Iterable[Entry]) -> list[Range]:
+    """Of entries in the order of their places."""
+    ends: dict[ChatId, tuple[int, int]] = {}
+    for entry in entries:
+        first_seq, _ = ends.get(entry.chat_id, (entry.seq, 0))
+        ends[entry.chat_id] = first_seq, entry.seq
+    return [Range(chat_id, first_seq, last_seq) for chat_id, (first_seq, last_seq) in ends.items()]
 
 
 def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int) -> Chat:

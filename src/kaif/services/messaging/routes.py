@@ -4,12 +4,15 @@ from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.first_contact import FirstContacts
+from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
+from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
+OWN_DATA = Limit("own_messaging_data", per_minute=1, burst=5)
 CREATE = Limit("create_chat", per_minute=60, burst=60)
 # Up to a hundred messages each.
 FORWARD = Limit("forward", per_minute=30, burst=10)
@@ -24,6 +27,16 @@ ROUTES = [
     get("/v1/messaging/chats/{chat_id}/members", Messaging.list_members, scope=READ_SCOPE),
     post("/v1/messaging/chats/{chat_id}/members", Messaging.add_members, limit=CREATE, scope=WRITE_SCOPE),
     delete("/v1/messaging/chats/{chat_id}/members/{user_id}", Messaging.remove_member, scope=WRITE_SCOPE),
+]
+
+SEARCH_ROUTES = [
+    # What people look for is as much theirs as what they write: it goes in the body, and into no log.
+    post("/v1/messaging/search", Search.search_messages, limit=SEARCH, scope=READ_SCOPE),
+]
+
+HISTORY_ROUTES = [
+    get("/v1/messaging/history", History.export_history, limit=EXPORT, scope=READ_SCOPE),
+    get("/v1/messaging/own-data", History.export_own_messaging_data, limit=OWN_DATA),
 ]
 
 _CHAT = "/v1/messaging/chats/{chat_id}"
@@ -103,4 +116,6 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (OwnOrder, ORDER_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
+    (Search, SEARCH_ROUTES),
+    (History, HISTORY_ROUTES),
 ]

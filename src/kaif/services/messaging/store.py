@@ -17,6 +17,7 @@ from kaif.interfaces.messaging import (
     Role,
     Standing,
 )
+from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import (
     MEMBER,
@@ -26,6 +27,7 @@ from kaif.services.messaging.model import (
     StoredEntry,
     StoredMember,
     encoded_body_of,
+    ranges_of,
 )
 from kaif.services.messaging.rights import Member
 
@@ -397,7 +399,8 @@ async def append(
 
     `messages` gives each the number of messages up to and with it.
 
-    Raises AlreadyExists when a message's reference has been used.
+    Here, so that no log grows in silence, other readers are told. Raises AlreadyExists when a message's reference
+    has been used.
     """
     await tx.insert(
         "messaging_entries",
@@ -407,6 +410,7 @@ async def append(
             for e, sender_id, count in zip(entries, senders, messages, strict=True)
         ],
     )
+    await tx.publish(EntriesAppended(ranges=ranges_of(entries)))
 
 
 async def find_repeated(tx: Transaction, messages: Sequence[Outgoing]) -> list[StoredEntry]:

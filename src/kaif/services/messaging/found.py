@@ -1,0 +1,123 @@
+"""The rules of search, free of storage: what of an entry is found by what, and which part of it is shown."""
+
+import re
+import zlib
+from collections.abc import Sequence
+
+import msgspec
+
+from kaif.engines.index import Document, Hit
+from kaif.interfaces.messaging import BadCursor, ChatId
+from kaif.interfaces.messaging.search import Piece
+from kaif.services.messaging.model import StoredEntry
+
+# Entries of one moment stand in one batch, of at most a thousand: these spread them, within a chat and among chats, so
+# that hardly two have the same order.
+ORDERS_PER_US = 1024
+FRAGMENT_CHARACTERS_MAX = 160
+# How much of the text before the first found word is shown.
+LEAD_CHARACTERS = 40
+
+_ADDRESS = re.compile(r"https?://\S", re.IGNORECASE)
+
+
+class Searchable(msgspec.Struct, frozen=True):
+    """What search looks at in an entry's body. `target` is the entry that this one has changed."""
+
+    text: str = ""
+    deleted: bool = False
+    target: int = 0
+
+
+_body = msgspec.json.Decoder(Searchable)
+
+
+def searchable(row: StoredEntry) -> Searchable:
+    return _body.decode(row.body)
+
+
+def document_of(row: StoredEntry) -> Document | None:
+    """What the entry is found by; None when there is nothing to find."""
+    body = searchable(row)
+    if not body.text or body.deleted:
+        return None
+    labels = [label_of_chat(row.chat_id), f"from:{row.sender_id}", f"kind:{row.kind}"]
+    if _ADDRESS.search(body.text):
+        labels.append("has:link")
+    return Document(document_id(row.chat_id, row.seq), body.text, labels, order_of(row))
+
+
+def document_id(chat_id: ChatId, seq: int) -> str:
+    return f"{chat_id}-{seq}"
+
+
+def place_of(hit: Hit) -> tuple[ChatId, int]:
+    chat_id, _, seq = hit.id.rpartition("-")
+    return ChatId(chat_id), int(seq)
+
+
+def label_of_chat(chat_id: ChatId) -> str:
+    return f"chat:{chat_id}"
+
+
+def order_of(row: StoredEntry) -> int:
+    return row.at_us * ORDERS_PER_US + (row.seq + zlib.crc32(row.chat_id.encode())) % ORDERS_PER_US
+
+
+def cursor_after(hit: Hit) -> str:
+    return f"{hit.order}-{hit.id}"
+
+
+def parse_cursor(cursor: str) -> Hit:
+    order, _, id = cursor.partition("-")
+    if not (order.isascii() and order.isdigit() and len(order) <= 19 and int(order) < 2**63 and id):
+        raise BadCursor(path="$.cursor")
+    return Hit(id, int(order))
+
+
+def parse_offset(cursor: str, offset_max: int) -> int:
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 6 and int(cursor) <= offset_max):
+        raise BadCursor(path="$.cursor")
+    return int(cursor)
+
+
+def comes_after(hit: Hit, last: Hit) -> bool:
+    """In the order of the newest first."""
+    return (-hit.order, hit.id) > (-last.order, last.id)
+
+
+def fragment_of(text: str, marks: Sequence[tuple[int, int]]) -> list[Piece]:
+    """The part of the text around its first mark, cut between words, on one line."""
+    start, end = _window(text, marks[0][0] if marks else 0)
+    pieces, at = [], start
+    for mark_start, mark_end in marks:
+        if mark_end > end:
+            break
+        if mark_start < at:
+            continue
+        pieces += [Piece(text[at:mark_start]), Piece(text[mark_start:mark_end], found=True)]
+        at = mark_end
+    pieces.append(Piece(text[at:end]))
+    shown = [Piece(_line(piece.text), piece.found) for piece in pieces if piece.text]
+    if start:
+        shown.insert(0, Piece("…"))
+    if end < len(text):
+        shown.append(Piece("…"))
+    return shown
+
+
+def _window(text: str, first: int) -> tuple[int, int]:
+    start = max(0, first - LEAD_CHARACTERS)
+    if start:
+        space = re.compile(r"\s").search(text, start, first)
+        start = space.end() if space else start
+    end = min(len(text), start + FRAGMENT_CHARACTERS_MAX)
+    if end < len(text):
+        cut = max(text.rfind(" ", first, end), text.rfind("\n", first, end))
+        # Between words only where that leaves most of the fragment.
+        end = cut if cut > start + FRAGMENT_CHARACTERS_MAX // 2 else end
+    return start, end
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " ").replace("\t", " ")

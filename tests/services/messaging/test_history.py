@@ -1,0 +1,162 @@
+"""Taking one's history along: all that one may read, in parts that make one whole file, and nothing of others."""
+
+import asyncio
+from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
+import pytest
+from tests.harness import Services
+from tests.services.messaging.chats import direct, group, log_of, say
+
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.messaging import BadCursor, ChatNotFound, RemoveMember
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
+from kaif.interfaces.messaging.history import ExportHistory
+from kaif.kernel.actor import Actor
+
+
+async def export(services: Services, actor: Actor, **wanted: Any) -> str:
+    content, cursor = "", ""
+    while True:
+        part = await services.history.export_history(actor, ExportHistory(cursor=cursor, **wanted))
+        assert len(part.content) < 2_000_000
+        content += part.content
+        if part.next_cursor is None:
+            return content
+        cursor = part.next_cursor
+
+
+async def export_json(services: Services, actor: Actor, **wanted: Any) -> Any:
+    return msgspec.json.decode((await export(services, actor, **wanted)).encode())
+
+
+async def test_a_history_of_several_parts_is_whole_and_in_order(services: Services) -> None:
+    anna, boris, vera = await services.newcomers("anna", "boris", "vera")
+    chats = [await direct(services, anna, boris), await group(services, anna, boris, vera, title="Поход")]
+    for chat_id in chats:
+        await asyncio.gather(*(say(services, anna, chat_id, f'строка «{n}» \n\t"\\') for n in range(450)))
+
+    exported = await export_json(services, anna)
+
+    assert exported["person_id"] == anna.user_id
+    assert sorted(each["chat"]["id"] for each in exported["chats"]) == sorted(chats)
+    for each in exported["chats"]:
+        log = await log_of(services, anna, each["chat"]["id"])
+        assert [entry["seq"] for entry in each["entries"]] == [entry.seq for entry in log]
+        assert [entry.get("text", "") for entry in each["entries"]] == [entry.text for entry in log]
+        assert {entry["sender"]["display_name"] for entry in each["entries"]} == {"anna"}
+
+
+async def test_without_chats_the_file_is_whole_too(services: Services) -> None:
+    anna = await services.newcomer("anna")
+
+    assert (await export_json(services, anna))["chats"] == []
+    assert (await export(services, anna, format="html")).endswith("</html>\n")
+
+
+async def test_nobody_takes_what_is_not_theirs(services: Services) -> None:
+    anna, boris, eve = await services.newcomers("anna", "boris", "eve")
+    chat_id = await direct(services, anna, boris)
+    own = await group(services, eve, anna)
+    await say(services, anna, chat_id, "секрет")
+
+    assert "секрет" not in await export(services, eve)
+    with pytest.raises(ChatNotFound):
+        await export(services, eve, chat_id=chat_id)
+    # A cursor is only a place: it opens nothing.
+    part = await services.history.export_history(eve, ExportHistory(cursor=f"{chat_id}-0"))
+    assert "секрет" not in part.content
+    with pytest.raises(BadCursor):
+        await services.history.export_history(eve, ExportHistory(chat_id=own, cursor=f"{chat_id}-0"))
+
+
+@pytest.mark.parametrize("cursor", ["x", "-", "a-", "a-²", "-1", "a-99999999999999999"])
+async def test_a_cursor_of_ones_own_making_is_refused(embedded: Services, cursor: str) -> None:
+    anna = await embedded.newcomer("anna")
+
+    with pytest.raises(BadCursor):
+        await embedded.history.export_history(anna, ExportHistory(cursor=cursor))
+
+
+async def test_whoever_is_taken_out_in_the_middle_gets_no_more_of_that_chat(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await asyncio.gather(*(say(services, anna, chat_id, f"строка {n}") for n in range(250)))
+    first = await services.history.export_history(boris, ExportHistory(chat_id=chat_id))
+    assert first.next_cursor
+
+    await services.messaging.remove_member(anna, RemoveMember(chat_id, boris.user_id))
+    rest = await services.history.export_history(boris, ExportHistory(chat_id=chat_id, cursor=first.next_cursor))
+
+    assert msgspec.json.decode((first.content + rest.content).encode())
+    assert "строка" not in rest.content
+
+
+async def test_what_was_deleted_or_said_otherwise_before_is_not_in_it(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    edited = await say(services, anna, chat_id, "первая мысль")
+    deleted = await say(services, anna, chat_id, "лишнее")
+    hidden = await say(services, anna, chat_id, "не для меня")
+    await services.actions.edit_message(anna, EditMessage(chat_id, edited.seq, "вторая мысль"))
+    await services.actions.delete_messages(anna, DeleteMessages(chat_id, [deleted.seq], for_everyone=True))
+    await services.actions.delete_messages(boris, DeleteMessages(chat_id, [hidden.seq], for_everyone=False))
+
+    for format in ("json", "html"):
+        his, hers = await export(services, boris, format=format), await export(services, anna, format=format)
+        assert "вторая мысль" in his
+        assert "первая мысль" not in his + hers
+        assert "лишнее" not in his + hers
+        assert "не для меня" in hers
+        assert "не для меня" not in his
+
+
+class Seen(HTMLParser):
+    """What a browser makes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+async def test_the_page_shows_texts_as_they_are_and_loads_nothing(services: Services) -> None:
+    nasty = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&amp; https://ozero.example"
+    anna = await services.newcomer("anna", display_name="<b>Анна</b>")
+    boris = await services.newcomer("boris", display_name="Борис")
+    chat_id = await group(services, anna, boris, title="<i>Поход</i>")
+    first = await say(services, anna, chat_id, nasty)
+    await say(services, boris, chat_id, "Ответ", reply_to=first.seq)
+
+    seen = Seen()
+    seen.feed(await export(services, boris, format="html", language="ru", chat_id=chat_id))
+
+    assert {tag for tag, _ in seen.tags} == {
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "time", "section", "ol", "li", "b",
+        "blockquote", "a",
+    }  # fmt: skip
+    for expected in (nasty, "<b>Анна</b>", "<i>Поход</i>"):
+        assert expected in seen.text
+    assert all(not name.startswith("on") for _, attributes in seen.tags for name in attributes)
+    assert [attributes["href"] for tag, attributes in seen.tags if tag == "a"] == [f"#{chat_id}-{first.seq}"]
+    policy = next(a["content"] for t, a in seen.tags if a.get("http-equiv") == "content-security-policy")
+    assert policy and policy.startswith("default-src 'none'; style-src 'sha256-")
+
+
+async def test_own_data_names_every_chat_and_what_one_is_there(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chats = {await direct(services, anna, boris): "member", await group(services, boris, anna): "member"}
+    own = await group(services, anna, boris)
+
+    data = await services.history.export_own_messaging_data(anna, Nothing())
+
+    assert {each.chat.id: each.role for each in data.memberships if each.chat.id == own} == {own: "owner"}
+    assert {each.chat.id for each in data.memberships} == {*chats, own}
+    assert (data.username, data.display_name) == ("anna", "anna")

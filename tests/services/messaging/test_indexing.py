@@ -1,0 +1,266 @@
+"""Indexes keep up with the logs through everything: changes, crashes, outages, rebuilds, other processes."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.harness import Services, wired_services
+from tests.services.messaging.chats import direct, say
+from tests.services.messaging.searches import finds, found, page_of, searching
+from tests.waiting import eventually, until
+
+from kaif.app.compose import FOLLOWING
+from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.index import Document, Index, Wanted, open_indexes
+from kaif.interfaces.messaging import Entry
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
+from kaif.interfaces.messaging.appended import EntriesAppended
+from kaif.interfaces.messaging.search import Search, SearchUnavailable
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import now_us
+from kaif.kernel.errors import StorageFull
+from kaif.services.messaging import search_store
+from kaif.services.messaging.indexing import Follower, new_name
+
+
+async def edit(services: Services, actor: Actor, entry: Entry, text: str) -> None:
+    await services.actions.edit_message(actor, EditMessage(entry.chat_id, entry.seq, text))
+
+
+async def delete(services: Services, actor: Actor, entry: Entry, *, for_everyone: bool) -> None:
+    await services.actions.delete_messages(actor, DeleteMessages(entry.chat_id, [entry.seq], for_everyone))
+
+
+async def test_an_edited_message_is_found_by_what_it_says_now(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with searching(tmp_path, services) as search:
+        entry = await say(services, anna, chat_id, "встреча в среду")
+        await finds(search, boris, "среда", "встреча в среду")
+
+        await edit(services, anna, entry, "встреча в пятницу")
+
+        # The log decides: not even for the moment until the index has heard of it.
+        assert await found(search, boris, "среда") == []
+        await finds(search, boris, "пятница", "встреча в пятницу", timeout_s=1)
+
+
+async def test_a_deleted_message_is_not_found_from_that_moment_on(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with searching(tmp_path, services) as search:
+        entry = await say(services, anna, chat_id, "не то окно")
+        await finds(search, boris, "окно", "не то окно")
+
+        await delete(services, anna, entry, for_everyone=True)
+
+        assert await found(search, boris, "окно") == []
+        assert await found(search, boris, sender_id=anna.user_id) == []
+
+
+async def test_what_somebody_deleted_for_themselves_others_find_still(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with searching(tmp_path, services) as search:
+        entry = await say(services, anna, chat_id, "не то окно")
+        await finds(search, boris, "окно", "не то окно")
+
+        await delete(services, boris, entry, for_everyone=False)
+
+        assert await found(search, boris, "окно") == []
+        assert await found(search, anna, "окно") == ["не то окно"]
+
+
+async def test_what_is_deleted_leaves_the_index_itself(embedded: Services, tmp_path: Path) -> None:
+    """Not only the answers: a deleted text has no business on a disk."""
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    follower = Follower(embedded.database, "one", index)
+    task = asyncio.ensure_future(follower.run())
+    entry = await say(embedded, anna, chat_id, "не то окно")
+    follower.hear([chat_id])
+    await eventually(lambda: _holds(index, "окно"))
+
+    await delete(embedded, anna, entry, for_everyone=True)
+    follower.hear([chat_id])
+
+    await eventually(lambda: _lacks(index, "окно"), timeout_s=2)
+    task.cancel()
+    await index.close()
+
+
+async def _holds(index: Index, words: str) -> bool:
+
+    return bool(await index.search(Wanted(words=words)))
+
+
+async def _lacks(index: Index, words: str) -> bool:
+    return not await _holds(index, words)
+
+
+async def test_what_was_said_while_no_index_listened_is_found_later(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    await say(services, anna, chat_id, "давно сказано")
+    async with searching(tmp_path, services) as search:
+        await finds(search, anna, "давно", "давно сказано")
+    await say(services, anna, chat_id, "сказано в тишине")
+
+    async with searching(tmp_path, services) as search:
+        await finds(search, anna, "сказано", "сказано в тишине", "давно сказано")
+        await eventually(lambda: _is_complete(search, anna))
+
+
+async def _is_complete(search: Search, actor: Actor) -> bool:
+    return (await page_of(search, actor, "сказано")).complete
+
+
+async def test_an_event_that_was_lost_after_it_was_heard_leaves_nothing_behind(
+    services: Services, tmp_path: Path
+) -> None:
+    """A process dies between hearing of a log's growth and indexing it: the bus will not repeat that event."""
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with searching(tmp_path, services) as search:
+        await say(services, anna, chat_id, "до сбоя")
+        await finds(search, anna, "сбой", "до сбоя")
+    bus = OutboxBus(services.database, FOLLOWING)
+    heard: list[EntriesAppended] = []
+
+    async def hear_and_die(event: EntriesAppended) -> None:
+        heard.append(event)
+
+    bus.subscribe("messaging.index", EntriesAppended, hear_and_die)
+    await bus.start()
+    await say(services, anna, chat_id, "во время сбоя")
+    await until(lambda: bool(heard))
+    await bus.close()
+
+    async with searching(tmp_path, services) as search:
+        await finds(search, anna, "сбой", "во время сбоя", "до сбоя")
+
+
+class DyingIndex:
+    """The process is gone before its work is done, or before anybody can take note of it."""
+
+    def __init__(self, index: Index, deaths: list[str]) -> None:
+        self._index, self._deaths = index, deaths
+
+    async def change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+        death = self._deaths.pop() if self._deaths else ""
+        if death == "before":
+            raise StorageFull
+        await self._index.change(documents, removed)
+        if death == "after":
+            raise StorageFull
+
+
+@pytest.mark.parametrize("deaths", [["before"], ["after"], ["before", "after", "before"]])
+async def test_a_change_is_found_once_wherever_the_process_died(
+    embedded: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: list[str]
+) -> None:
+    monkeypatch.setattr("kaif.services.messaging.indexing.RETRY_S", 0.01)
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    for number in range(5):
+        await say(embedded, anna, chat_id, f"эхо {number}")
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    follower = Follower(embedded.database, "one", DyingIndex(index, deaths))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(follower.run())
+    await follower.complete.wait()
+    task.cancel()
+
+    assert len(await index.search(Wanted(words="эхо"))) == 5
+    (progress,) = await search_store.progress(embedded.database, "one", [chat_id])
+    assert progress.indexed_seq == progress.seq == 6
+    await index.close()
+
+
+async def test_an_index_whose_files_are_gone_or_broken_is_made_anew(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    await say(services, anna, chat_id, "вечное слово")
+    async with searching(tmp_path, services) as search:
+        await finds(search, anna, "слово", "вечное слово")
+    shutil.rmtree(tmp_path / "index")
+
+    async with searching(tmp_path, services) as search:
+        await finds(search, anna, "слово", "вечное слово")
+
+
+async def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_complete(
+    services: Services, tmp_path: Path
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    texts = [f"страница {number}" for number in range(50)]
+    for text in texts:
+        await say(services, anna, chat_id, text)
+    async with searching(tmp_path, services) as search:
+        await finds(search, anna, "страница", *reversed(texts))
+        await eventually(lambda: _has_only_a_current_one(services))
+        before = await search_store.indexes(services.database)
+        async with services.database.transaction() as tx:
+            assert await search_store.add_index(tx, new_name(), now_us())
+
+        async def replaced() -> bool:
+            assert await found(search, anna, "страница") == [*reversed(texts)]
+            now = await search_store.indexes(services.database)
+            return "building" not in now and now["current"] != before["current"]
+
+        await eventually(replaced)
+        await say(services, anna, chat_id, "страница последняя")
+        await finds(search, anna, "последняя", "страница последняя")
+        assert len(await found(search, anna, "страница")) == 51
+    assert [path.name for path in (tmp_path / "index").iterdir() if path.is_dir()] == [
+        (await search_store.indexes(services.database))["current"]
+    ]
+
+
+async def _has_only_a_current_one(services: Services) -> bool:
+    return list(await search_store.indexes(services.database)) == ["current"]
+
+
+async def test_two_processes_never_work_on_the_index_and_the_second_takes_over(
+    postgres_url: str, tmp_path: Path
+) -> None:
+
+    async with wired_services(tmp_path, postgres_url) as services:
+        anna, boris = await services.newcomers("anna", "boris")
+        chat_id = await direct(services, anna, boris)
+        async with searching(tmp_path / "one", services) as first:
+            await say(services, anna, chat_id, "одна хозяйка")
+            await finds(first, anna, "хозяйка", "одна хозяйка")
+
+            waiting = searching(tmp_path / "two", services)
+            second = await waiting.__aenter__()
+            with pytest.raises(SearchUnavailable):
+                await found(second, anna, "хозяйка")
+            await asyncio.sleep(1.5)
+            await finds(first, anna, "хозяйка", "одна хозяйка")
+
+        async def second_answers() -> bool:
+            try:
+                return await found(second, anna, "хозяйка") == ["одна хозяйка"]
+            except SearchUnavailable:
+                return False
+
+        await eventually(second_answers)
+        await waiting.__aexit__(None, None, None)
+
+
+async def test_a_thousand_messages_in_many_chats_are_all_indexed(services: Services, tmp_path: Path) -> None:
+    anna, *others = await services.newcomers("anna", *(f"friend{number}" for number in range(10)))
+    chats = [await direct(services, anna, other) for other in others]
+    async with searching(tmp_path, services) as search:
+        await asyncio.gather(*(say(services, anna, chats[n % 10], f"слово номер{n}") for n in range(1000)))
+
+        async def all_there() -> bool:
+            return len(await found(search, anna, "слово", limit=50)) == 1000
+
+        await eventually(all_there, timeout_s=20)
