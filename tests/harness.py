@@ -43,6 +43,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reports import Reports
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -592,6 +593,7 @@ class Services(NamedTuple):
     actions: MessageActions
     privacy: Privacy
     first_contacts: FirstContacts
+    reports: Reports
     history: History
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
@@ -621,7 +623,7 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_services(database, cache, auths[Auth], clock) as messagings,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], clock) as messagings,
     ):
         yield Services(
             database,
@@ -641,5 +643,6 @@ async def wired_services(
             messagings[MessageActions],
             messagings[Privacy],
             messagings[FirstContacts],
+            messagings[Reports],
             messagings[History],
         )

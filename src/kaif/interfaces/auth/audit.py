@@ -67,6 +67,7 @@ Action = Literal[
     "provider_removed",
     "identity_linked",
     "identity_unlinked",
+    "report_decided",
 ]
 
 

@@ -222,11 +222,27 @@ class MessageActionsService:
             others = any(row.sender_id != actor.user_id for row in rows)
             if others and Right.DELETE not in change.rights:
                 raise NotYourMessage
-            there = [row for row in rows if not model.body_of(row).deleted]
-            for row in there:
-                await change.act("deleted", row, model.without_words(model.body_of(row)))
-            await message_store.erase_traces(tx, request.chat_id, [row.seq for row in there])
-            entries = await change.write()
+            entries = await self._erased(change, rows)
+        await self._announce(change, entries)
+
+    async def _erased(self, change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
+        there = [row for row in rows if not model.body_of(row).deleted]
+        for row in there:
+            await change.act("deleted", row, model.without_words(model.body_of(row)))
+        await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
+        return await change.write()
+
+    async def erase(self, chat_id: ChatId, seqs: Sequence[int]) -> None:
+        """For those who handle reports: delete messages for everyone, as the chat's own deed, which names nobody.
+
+        Raises ChatNotFound, MessageNotFound.
+        """
+        async with self._database.transaction() as tx:
+            places = await store.lock_places(tx, [chat_id])
+            if not places:
+                raise ChatNotFound
+            change = Change(tx, places[chat_id], Right.DELETE, Actor(UserId(chat_id)), self._clock())
+            entries = await self._erased(change, await change.messages(seqs))
         await self._announce(change, entries)
 
     async def _hide(self, actor: Actor, request: DeleteMessages) -> None:

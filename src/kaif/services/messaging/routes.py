@@ -1,5 +1,6 @@
 """The HTTP surface of messaging."""
 
+from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -8,6 +9,7 @@ from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
+from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -107,6 +109,17 @@ FIRST_CONTACT_ROUTES = [
     post(f"{_CHAT}/first-contact/accept", FirstContacts.accept_contact, status=204, scope=WRITE_SCOPE),
 ]
 
+_REPORT = "/v1/messaging/reports/{report_id}"
+
+REPORTS_ROUTES = [
+    post("/v1/messaging/reports", Reports.file_report, status=201, limit=REPORT),
+    get("/v1/messaging/own-reports", Reports.list_own_reports),
+    get("/v1/messaging/reports", Reports.list_reports, needs=HANDLE_REPORTS),
+    get(_REPORT, Reports.get_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/take", Reports.take_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -116,6 +129,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (OwnOrder, ORDER_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
+    (Reports, REPORTS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
 ]
