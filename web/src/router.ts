@@ -14,6 +14,8 @@ import OperatorParkedEvents from './screens/operator/ParkedEvents.svelte'
 import OperatorPeople from './screens/operator/People.svelte'
 import OperatorPerson from './screens/operator/Person.svelte'
 import OperatorProviders from './screens/operator/Providers.svelte'
+import OperatorReport from './screens/operator/Report.svelte'
+import OperatorReports from './screens/operator/Reports.svelte'
 import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
 import Privacy from './screens/Privacy.svelte'
@@ -62,6 +64,8 @@ export const { p, navigate, route, isActive } = createRouter({
     '/applications': OperatorApplications,
     '/applications/:id': OperatorApplication,
     '/services': OperatorProviders,
+    '/reports': OperatorReports,
+    '/reports/:id': OperatorReport,
     '/audit': OperatorAudit,
     '/audit/:id': OperatorAudit,
     '/events': OperatorParkedEvents,

@@ -5,6 +5,7 @@ import { backoffMs } from './backoff'
 import { Cache } from './cache'
 import { ChatModel } from './chat.svelte'
 import { drafts } from './drafts.svelte'
+import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
@@ -12,6 +13,7 @@ import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
+import { ui } from './ui.svelte'
 
 const LIST_PAGE = 100
 const LIST_PAGES_MAX = 20
@@ -424,6 +426,8 @@ export class Messenger {
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
         return
+      case 'report':
+        return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
