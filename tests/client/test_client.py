@@ -201,7 +201,8 @@ async def test_over_a_line_that_breaks_all_the_time_nothing_is_lost_or_doubled(
     breaking = asyncio.create_task(break_again_and_again(cable))
 
     taking = asyncio.create_task(take(other, count))
-    sent = await asyncio.gather(*[one.send(chat_id, f"{number}") for number in range(count)])
+    async with asyncio.timeout(60):
+        sent = await asyncio.gather(*[one.send(chat_id, f"{number}") for number in range(count)])
     taken = await taking
     breaking.cancel()
 

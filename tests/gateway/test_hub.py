@@ -19,6 +19,7 @@ from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    NEWS_LOST,
     REACH,
     AddMembers,
     ChatId,
@@ -292,6 +293,16 @@ async def test_news_that_was_interrupted_greets_everyone_anew(stage: Stage) -> N
     await stage.say()
 
     stage.news.interrupt()
+    await until(lambda: len(device.hellos) == 2)
+
+    await until(lambda: device.seqs == [2])
+
+
+async def test_news_that_the_publisher_lost_greets_everyone_anew(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    await stage.say()
+
+    await stage.deliver(*NEWS_LOST)
     await until(lambda: len(device.hellos) == 2)
 
     await until(lambda: device.seqs == [2])

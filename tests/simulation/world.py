@@ -90,6 +90,7 @@ class MessagingHost:
         self.database = world.parts.database(str(world.path))
         self.cache = world.news.end(self.process)
         announcer = Announcer(self.cache)
+        announcer.start()
         sender = world.parts.sender(self.database, announcer, world.clock)
         self.service = MessagingService(self.database, cast(Auth, None), announcer, sender, world.clock)
 
@@ -341,11 +342,11 @@ class World:
 
     async def _let_in_late(self) -> None:
         """Repeated until it is known to have been done."""
-        talker, self.late = self.late, None
+        talker = self.late
         if talker is None:
             return
         first = self.talkers[0]
-        for chat_id in first.chat_ids:
+        for chat_id in first.chat_ids[len(talker.chat_ids) :]:
             for _ in range(200):
                 try:
                     await self.gateways[0].messaging.add_members(
@@ -353,8 +354,9 @@ class World:
                     )
                     talker.chat_ids.append(chat_id)
                     break
-                except Exception:
+                except KaifError:
                     await asyncio.sleep(0.1)
+        self.late = None
 
     # Trouble
 

@@ -31,6 +31,7 @@ from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
 from kaif.gateway.server import serve
+from kaif.gateway.socketio.device import Facade
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
@@ -71,6 +72,9 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
 CLIENT = Path(kaif.__file__).parent / "web"
+
+# Where its clients look for it unless they are told otherwise.
+SOCKET_IO = "/socket.io/"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
 PATIENCE_S = 30
@@ -119,6 +123,7 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     await bus.start()
+    announcer.start()
     try:
         chats = MessagingService(database, auth, announcer, sender, clock)
         actions = MessageActionsService(database, announcer, sender, clock)
@@ -137,6 +142,7 @@ async def messaging_services(
             ),
         }
     finally:
+        await announcer.close()
         await bus.close()
 
 
@@ -175,6 +181,9 @@ async def edge(
     metrics = Metrics()
     hub = Hub(messaging, cache, PresenceBoard(cache))
     sockets = Sockets(identity, key_ring, hub, messaging, limits, settings.trusted_proxies)
+    facade = Facade(identity, key_ring, hub, messaging, limits, sockets.outbox)
+    sockets.others[SOCKET_IO.encode()] = facade.engine.accept
+    sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
     table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
     own: dict[str, Page] = {}
@@ -184,12 +193,15 @@ async def edge(
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
+    own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
     sockets.start()
+    facade.start()
     try:
         yield gateway, sockets
     finally:
+        await facade.close()
         await sockets.close()
         await hub.close()
         await identity.close()

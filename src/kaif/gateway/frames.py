@@ -88,3 +88,8 @@ def text_frame(payload: bytes) -> bytes:
     if length < 65536:
         return b"\x81\x7e" + length.to_bytes(2, "big") + payload
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+
+
+def payload_of(frame: bytes) -> bytes:
+    """What `text_frame` was given."""
+    return frame[2 if frame[1] < 126 else 4 if frame[1] == 126 else 10 :]

@@ -18,6 +18,7 @@ from kaif.gateway.reader import Reader
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
+    NEWS_LOST,
     REACH,
     SIGNALS,
     ChatId,
@@ -170,6 +171,8 @@ class Hub:
         there |= {chat_id for chat_id, joined_id in self._joined if joined_id == user_id}
         for room in [room for room in reader.rooms if room.chat_id not in there]:
             self._leave(reader, room)
+        # News of who sees whom may have been lost as well.
+        self._presence.unwatch(reader)
         for standing in standings:
             if (standing.chat_id, user_id) in self._left:
                 continue
@@ -208,7 +211,10 @@ class Hub:
     # What is said
 
     def _hear_entries(self, payload: bytes) -> None:
-        for delivery in _deliveries.decode(payload):
+        deliveries = _deliveries.decode(payload)
+        if deliveries == NEWS_LOST:
+            self._greet_everyone()
+        for delivery in deliveries:
             self._deliver(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:

@@ -6,6 +6,7 @@ Nothing here waits: a frame is decoded, checked and put in line; the line is dra
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -85,6 +86,9 @@ class Sockets:
         self.background = Background()
         self.open: Crowd[Socket] = Crowd()
         self.draining = False
+        # Other protocols on WebSocket, by their paths: each is given the request's target and the client's address.
+        self.others: dict[bytes, Callable[[bytes, str], WSListener]] = {}
+        self.on_drain: Callable[[], None] = lambda: None
         identity.on_end = hub.end_session
 
     def start(self) -> None:
@@ -165,6 +169,7 @@ class Sockets:
     def drain(self) -> None:
         """Take no more, and ask everyone to come again elsewhere."""
         self.draining = True
+        self.on_drain()
         for one in self.open:
             one.close(CloseCode.GOING_AWAY)
 
@@ -191,14 +196,17 @@ class Handshake:
                 WSUpgradeResponse.create_error_response(problem.status, problem.body, headers), None
             )
 
-    def _accept(self, request: WSUpgradeRequest) -> "Socket":
+    def _accept(self, request: WSUpgradeRequest) -> WSListener:
         sockets = self._sockets
         if sockets.draining:
             raise Draining(retry_after_ms=1000)
-        if request.path.partition(b"?")[0] != PATH.encode():
-            raise NotFound
+        path = request.path.partition(b"?")[0]
         forwarded_for = ", ".join(request.headers.getall("x-forwarded-for", [])).encode("latin-1")
         address = client_address(self._peer, forwarded_for, sockets.trusted_proxies)
+        if other := sockets.others.get(path):
+            return other(request.path, address)
+        if path != PATH.encode():
+            raise NotFound
         sockets.limits.take(CONNECT, limit_subject(address)).require()
         verified = self._known or sockets.identity.verify(self._token(request))
         if isinstance(verified, KaifError):

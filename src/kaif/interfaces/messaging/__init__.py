@@ -290,6 +290,10 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     left: list[UserId] = []
 
 
+# On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.
+NEWS_LOST: list[Delivery] = []
+
+
 class Signal(msgspec.Struct, frozen=True, array_like=True):
     """An event beside the log for everyone in a chat, or for one of them, as JSON; losing it harms nothing."""
 

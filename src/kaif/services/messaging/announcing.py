@@ -1,15 +1,19 @@
 """Tells every gateway what is new: one publish for each batch, after the commit."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from kaif.engines.cache import Cache
-from kaif.interfaces.messaging import ENTRIES, REACH, SIGNALS, ChatId, Delivery, Entry, Reach, Signal
+from kaif.interfaces.messaging import ENTRIES, NEWS_LOST, REACH, SIGNALS, ChatId, Delivery, Entry, Reach, Signal
 from kaif.kernel.actor import UserId
+from kaif.kernel.background import Background
 from kaif.kernel.errors import Unavailable
 from kaif.services.messaging.model import Place
+
+RETRY_S = 1.0
 
 log = logging.getLogger("kaif.messaging")
 
@@ -31,10 +35,41 @@ class ChatEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type
 
 
 class Announcer:
-    """News is at most once: a gateway that missed some sees the gap in `seq`, or asks after an interruption."""
+    """News is at most once: a gateway that missed some sees the gap in `seq`, or asks after an interruption.
+
+    An interruption of ours is none that gateways notice: they are told of it, and so they are when a process starts,
+    because the one before it may have died between a commit and its news.
+    """
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._background = Background()
+        self._lost = self._telling = False
+
+    def start(self) -> None:
+        self._note_loss()
+
+    async def close(self) -> None:
+        await self._background.close()
+
+    def _note_loss(self) -> None:
+        self._lost = True
+        if not self._telling:
+            self._telling = True
+            self._background.run(self._tell_of_loss())
+
+    async def _tell_of_loss(self) -> None:
+        """As soon as there is somebody to tell, and again for what was lost meanwhile."""
+        try:
+            while self._lost:
+                self._lost = False
+                try:
+                    await self._cache.publish(ENTRIES, _msgpack(NEWS_LOST))
+                except Unavailable:
+                    self._lost = True
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._telling = False
 
     async def announce(self, entries: Sequence[Entry], places: Mapping[ChatId, Place]) -> None:
         by_chat: dict[ChatId, list[Entry]] = {}
@@ -93,4 +128,6 @@ class Announcer:
         try:
             await self._cache.publish(channel, payload)
         except Unavailable:
-            log.warning("news on %s reached nobody: the cache is down; gateways will ask when it is back", channel)
+            log.warning("news on %s reached nobody: the cache is down; gateways will be told when it is back", channel)
+            if channel == ENTRIES:
+                self._note_loss()

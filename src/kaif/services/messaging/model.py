@@ -218,7 +218,8 @@ def encoded(body: Body) -> str:
 
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
-    if entry.kind == "message" and not (entry.entities or entry.quote or entry.forward or entry.silent):
+    as_chat = str(entry.sender_id) == entry.chat_id
+    if entry.kind == "message" and not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -232,7 +233,7 @@ def encoded_body_of(entry: Entry) -> str:
             entry.silent,
             target=entry.target,
             emoji=entry.emoji,
-            as_chat=str(entry.sender_id) == entry.chat_id,
+            as_chat=as_chat,
         )
     )
 

@@ -1,0 +1,68 @@
+"""News that reached nobody: gateways are told that there was some, whoever's connection it was that broke."""
+
+import msgspec
+from tests.waiting import until
+
+from kaif.engines.cache.memory import MemoryCache
+from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
+from kaif.kernel.errors import Unavailable
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.model import Place
+
+CHAT = ChatId("chat")
+
+
+class CutOff(MemoryCache):
+    """A publisher that is cut off while listeners hear well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_down = False
+        self.heard: list[list[Delivery]] = []
+
+    async def publish(self, channel: str, payload: bytes) -> None:
+        if self.is_down:
+            raise Unavailable
+        await super().publish(channel, payload)
+
+
+async def heard_by(cache: CutOff) -> list[list[Delivery]]:
+    decode = msgspec.msgpack.Decoder(list[Delivery]).decode
+    await cache.subscribe(ENTRIES, lambda payload: cache.heard.append(decode(payload)))
+    return cache.heard
+
+
+async def say(announcer: Announcer) -> None:
+    entry = Entry(CHAT, 1, "message", UserId("anna"), as_datetime(0), "m-1", "Привет")
+    await announcer.announce([entry], {CHAT: Place(CHAT, "group", 1)})
+
+
+async def test_a_process_that_starts_says_that_the_one_before_it_may_have_died_before_its_news() -> None:
+    cache = CutOff()
+    heard = await heard_by(cache)
+    announcer = Announcer(cache)
+
+    announcer.start()
+    await until(lambda: bool(heard))
+
+    assert heard == [[]]
+    await announcer.close()
+
+
+async def test_what_was_lost_is_told_of_once_the_way_is_open() -> None:
+    cache = CutOff()
+    heard = await heard_by(cache)
+    announcer = Announcer(cache)
+    cache.is_down = True
+    for _ in range(5):
+        await say(announcer)
+    assert heard == []
+
+    cache.is_down = False
+    await until(lambda: bool(heard))
+    await say(announcer)
+
+    assert [len(deliveries) for deliveries in heard] == [0, 1]
+    await announcer.close()
