@@ -37,6 +37,7 @@ from kaif.interfaces.messaging.reports import (
     NothingReported,
     OfReport,
     Report,
+    ReportDecided,
     ReportDecidedAlready,
     ReportNotFound,
     ReportNotTaken,
@@ -44,8 +45,11 @@ from kaif.interfaces.messaging.reports import (
     TooManyReports,
 )
 from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, MissingPermission
 from kaif.kernel.ids import new_id
+from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.audited_reports import AuditedReports
 
 
 async def operator(services: Services, name: str = "moderator") -> Actor:
@@ -272,6 +276,22 @@ async def test_each_decision_stands_in_the_audit_log_once(services: Services) ->
     (entry,) = await audited(services)
     assert (entry.actor_id, entry.subject_id) == (moderator.user_id, boris.user_id)
     assert entry.details == {"report": report_id, "decision": "dismiss", "reason": "fraud"}
+
+
+async def test_news_of_a_decision_that_comes_again_is_written_once(services: Services) -> None:
+    audit = AuditedReports(services.database, AuditLog("a key of the audit log", now_us))
+    event = ReportDecided(
+        report_id=new_id(),
+        decided_by=UserId("moderator"),
+        subject_id=UserId("boris"),
+        decision="dismiss",
+        reason="spam",
+    )
+
+    for _ in range(2):
+        await audit.record(event)
+
+    assert len(await audited(services)) == 1
 
 
 async def test_the_reporter_is_told_whether_something_was_done_and_not_what(services: Services) -> None:
