@@ -21,7 +21,7 @@ async def test_a_stranger_is_looked_at_blocked_and_let_in_again(place: Place, wi
     await anna.open_chat(BORIS.name)
     stranger = anna.page.get_by_role("region", name="Вам пишет незнакомый человек")
     await expect(stranger).to_contain_text(f"@{BORIS.username}")
-    await expect(stranger).to_contain_text("Общих групп нет.")
+    await expect(stranger).to_contain_text("Общих групп нет")
     await anna.see_message(ADDRESS)
     await expect(anna.message(ADDRESS).get_by_role("link")).to_have_count(0)
 
