@@ -31,8 +31,10 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
+from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
@@ -595,6 +597,8 @@ class Services(NamedTuple):
     first_contacts: FirstContacts
     reports: Reports
     history: History
+    requirement: FactorRequirement
+    directory: Directory
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -645,4 +649,6 @@ async def wired_services(
             messagings[FirstContacts],
             messagings[Reports],
             messagings[History],
+            auths[FactorRequirement],
+            auths[Directory],
         )

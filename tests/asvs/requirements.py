@@ -60,8 +60,8 @@ CHAPTERS = [
         R("6.3.1", 1, "Guessing and lists of leaked passwords are slowed, as it is written", (_GUESSING,)),
         R("6.3.2", 1, "No account is there by default"),
         R("6.3.3", 2, "Signing in takes two factors", lacking=
-          "It takes two where people have turned that on. Nobody must, and an operator can't ask for it; a password "
-          "alone has fifteen characters instead of eight."),
+          "It does where the operator requires it, of operators or of everyone, and where people have turned it on. "
+          "That is not so from the beginning; a password alone has fifteen characters instead of eight."),
         R("6.3.4", 2, "No way in is weaker than the others: the second step is asked on each"),
         R("6.3.5", 3, "People are told of attempts that look odd", lacking=
           "Of a new device or network, yes. Of wrong passwords and wrong codes only the audit log tells."),

@@ -1,5 +1,6 @@
 """Places of addresses: what the database on disk knows, and nothing where it knows nothing."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,20 @@ def test_the_doctor_says_whether_the_database_opens(tmp_path: Path) -> None:
 
     state, remedy = finding(tmp_path / "missing.mmdb")
     assert "missing.mmdb" in state and "KAIF_GEOIP" in remedy
+
+
+def test_whatever_is_damaged_in_a_database_is_refused_or_knows_nothing(tmp_path: Path) -> None:
+    sound = write_atlas(tmp_path / "sound.mmdb").read_bytes()
+    damaged, chance = tmp_path / "damaged.mmdb", random.Random(7)
+    for _ in range(400):
+        content = bytearray(sound)
+        for _ in range(chance.choice([1, 1, 2, 8])):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        damaged.write_bytes(content)
+        try:
+            places = open_places(damaged)
+        except (OSError, ValueError):
+            continue
+        for address in ("203.0.113.7", "2001:db8:7::1", "8.8.8.8"):
+            places.find(address)
+        places.close()

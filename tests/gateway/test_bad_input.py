@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -99,6 +100,11 @@ def path_of(route: Route, value: str = "01k9") -> str:
 
 def fields_of(route: Route) -> list[str]:
     return [name for name in get_type_hints(get_type_hints(route.use_case)["request"]) if name not in route.path_params]
+
+
+def required_fields_of(route: Route) -> list[str]:
+    fields = msgspec.structs.fields(get_type_hints(route.use_case)["request"])
+    return [field.name for field in fields if field.required and field.name not in route.path_params]
 
 
 @pytest.mark.parametrize("route", POSTS, ids=lambda route: route.path)
@@ -195,11 +201,29 @@ async def test_anothers_chat_is_no_chat_on_any_route(
     server: Server, anna: Person, boris: Person, owner: Person, route: Route
 ) -> None:
     chat_id = await anna.direct_chat(boris)
-    path = route.path.replace("{chat_id}", chat_id).replace("{user_id}", boris.id)
-    usual = {"ref": "r", "text": "t", "seq": 1, "user_ids": [boris.id]}
-    body = {name: usual[name] for name in fields_of(route) if name in usual}
+    path = route.path
+    for name, value in {"chat_id": chat_id, "user_id": boris.id, "seq": "1", "link_id": chat_id}.items():
+        path = path.replace(f"{{{name}}}", value)
+    usual = {
+        "ref": "r",
+        "text": "t",
+        "seq": 1,
+        "seqs": [1],
+        "user_id": boris.id,
+        "user_ids": [boris.id],
+        "rights": ["send"],
+        "taken": ["send"],
+        "emoji": "👍",
+        "for_everyone": True,
+        "from_chat_id": chat_id,
+        "messages": [{"seq": 1, "ref": "r"}],
+        "let_in": True,
+        "written_at": "2026-11-26T00:00:00Z",
+    }
+    request = {name: usual[name] for name in required_fields_of(route)}
+    sent: dict[str, Any] = {"json": request} if route.takes_body else {"params": request}
 
-    answer = await owner.http.request(route.method, path, json=body if route.takes_body else None)
+    answer = await owner.http.request(route.method, path, **sent)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "chat_not_found")
 

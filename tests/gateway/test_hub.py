@@ -57,6 +57,9 @@ class Device:
     def greet(self, hello: bytes) -> None:
         self.hellos.append(msgspec.json.decode(hello))
 
+    def expire(self) -> None:
+        self.close(4001)
+
     def close(self, code: int) -> None:
         self.closed_with = code
 

@@ -231,3 +231,28 @@ async def test_nothing_about_passkeys_shuts_anyone_out(
     await look("sign-in")
 
     assert not found, "\n".join(found)
+
+
+@pytest.mark.asvs("6.3.3")
+async def test_where_a_second_step_is_required_a_passkey_is_one(named: Server, windows: Windows) -> None:
+    anna = await windows.open()
+    await Authenticator.of(anna)
+    await anna.set_up(ANNA, named.setup_code)
+    await anna.page.goto("/operator/signing-in")
+    await anna.page.get_by_role("radio").last.click()
+    await expect(anna.page.get_by_role("heading", name="Настройте второй шаг")).to_be_visible()
+    await card(anna).get_by_role("button", name="Добавить ключ").click()
+    await anna.dialog.get_by_label("Название").fill("Ноутбук")
+    await anna.dialog.get_by_role("button", name="Продолжить").click()
+    await expect(card(anna).get_by_role("listitem").filter(has_text="Ноутбук")).to_be_visible()
+    await anna.page.get_by_role("button", name="Продолжить").click()
+    await expect(anna.page.get_by_role("radio").last).to_be_checked()
+    await sign_out(anna)
+
+    await give_password(anna)
+    await expect(anna.page.get_by_label("Код подтверждения")).to_have_count(0)
+    await expect(anna.page.get_by_role("button", name="ключ доступа")).to_be_focused()
+    await anna.page.keyboard.press("Enter")
+
+    await anna.see_chats()
+    forgive_refusals(anna)

@@ -16,6 +16,7 @@ import OperatorPerson from './screens/operator/Person.svelte'
 import OperatorProviders from './screens/operator/Providers.svelte'
 import OperatorReport from './screens/operator/Report.svelte'
 import OperatorReports from './screens/operator/Reports.svelte'
+import OperatorSigningIn from './screens/operator/SigningIn.svelte'
 import OperatorShell from './screens/operator/OperatorShell.svelte'
 import Reset from './screens/Reset.svelte'
 import Privacy from './screens/Privacy.svelte'
@@ -66,6 +67,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/services': OperatorProviders,
     '/reports': OperatorReports,
     '/reports/:id': OperatorReport,
+    '/signing-in': OperatorSigningIn,
     '/audit': OperatorAudit,
     '/audit/:id': OperatorAudit,
     '/events': OperatorParkedEvents,

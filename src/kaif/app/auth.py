@@ -30,6 +30,7 @@ from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.providers import ProviderKind, Providers
+from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
@@ -63,6 +64,7 @@ from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.providers import ProvidersService
 from kaif.services.auth.reactions import LETTERS, POSTPONED, Reactions
 from kaif.services.auth.relying_party import relying_party_at
+from kaif.services.auth.required_factors import FactorRequirementService
 from kaif.services.auth.roles import RolesService
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.service import AuthService
@@ -129,9 +131,9 @@ def _people(
         Captchas: captcha,
         Sessions: SessionsService(database, cache, places, audit, clock),
         SecondFactors: SecondFactorsService(
-            database, passwords, signer, assertions, proofs, audit, clock, open_session
+            database, cache, passwords, signer, assertions, proofs, audit, clock, open_session
         ),
-        Passkeys: PasskeysService(database, party, assertions, audit, clock, open_session),
+        Passkeys: PasskeysService(database, cache, party, assertions, audit, clock, open_session),
         Wallets: WalletsService(database, proofs, audit, clock, enter, accounts.register_on_claim),
         ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
         Invitations: InvitationsService(database, signer, admission, audit, clock),
@@ -185,6 +187,7 @@ def _openid_provider(settings: Settings, database: Database, signer: Signer, aud
 def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> Services:
     return {
         Roles: RolesService(database, cache, audit, clock),
+        FactorRequirement: FactorRequirementService(database, cache, audit, clock),
         Audit: AuditService(database),
         Directory: DirectoryService(database, cache, places, audit, clock),
         ParkedEvents: ParkedEventsService(database, audit),
@@ -194,7 +197,7 @@ def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog
 @asynccontextmanager
 async def _reacting(settings: Settings, database: Database, signer: Signer, clock: Clock) -> AsyncIterator[None]:
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
-    reactions = Reactions(database, mail, letters, clock)
+    reactions = Reactions(database, mail, letters, signer.key_for("claims of addresses"), clock)
     bus: Bus = OutboxBus(database)
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, LETTERS)
     bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, POSTPONED)

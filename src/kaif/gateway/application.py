@@ -14,7 +14,7 @@ from kaif.gateway.access_log import AccessLog
 from kaif.gateway.addresses import limit_subject
 from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer, lines
 from kaif.gateway.api_keys import KeyRing, given_key
-from kaif.gateway.identity import ApiKeyGiven, Identity, bearer_token
+from kaif.gateway.identity import ApiKeyGiven, Identity, bearer_token, require_factor
 from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.requests import Request
@@ -98,6 +98,8 @@ class Gateway:
         except ApiKeyGiven:
             await self._identify_by_key(request, route)
         self._limit(request, route.limit, public=route.public)
+        if not (route.public or route.before_enrolment):
+            require_factor(request.actor)
         if route.needs:
             require_permission(request.actor, route.needs)
         if route.wants_origin:
@@ -173,8 +175,9 @@ class Gateway:
         return answer
 
     def require(self, request: Request, permission: Permission) -> None:
-        """For pages of the operator's. Raises Unauthenticated, MissingPermission."""
+        """For pages of the operator's. Raises Unauthenticated, SecondFactorRequiredHere, MissingPermission."""
         self._identify(request, public=False)
+        require_factor(request.actor)
         require_permission(request.actor, permission)
 
 

@@ -15,7 +15,7 @@ from kaif.engines.cache import Cache
 from kaif.gateway import frames
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.reader import Reader
-from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth import EVERYBODY, Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
     NEWS_LOST,
@@ -207,6 +207,14 @@ class Hub:
             for reader in list(readers):
                 if reader.actor.session_id == session_id:
                     reader.close(frames.CloseCode.UNAUTHENTICATED)
+
+    def expire(self, user_id: UserId) -> None:
+        """What tokens of theirs said, or of everybody's, is no longer so. Programs' keys are as they were."""
+        those = list(self._readers.values()) if user_id == EVERYBODY else [self._readers.get(user_id, set())]
+        for readers in those:
+            for reader in readers:
+                if reader.actor.scopes is None:
+                    reader.expire()
 
     # What is said
 

@@ -9,6 +9,7 @@ import msgspec
 from kaif.engines.cache import Cache
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
+    EVERYBODY,
     PERMISSIONS_CHANGED,
     SESSIONS_ENDED,
     Auth,
@@ -16,7 +17,8 @@ from kaif.interfaces.auth import (
     PermissionChange,
     SessionEnded,
 )
-from kaif.kernel.actor import NOBODY, SessionId, UserId
+from kaif.interfaces.auth.required_factors import SecondFactorRequiredHere
+from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.api_keys import PREFIX
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US
@@ -43,6 +45,8 @@ class Identity:
         self._background = Background()
         # Whoever must know at once that a session ended: the sockets.
         self.on_end: Callable[[SessionId], None] = lambda _: None
+        # And whoever must know whose tokens are outdated, or that everybody's are.
+        self.on_change: Callable[[UserId], None] = lambda _: None
 
     async def start(self) -> None:
         await self._cache.subscribe(SESSIONS_ENDED, self._hear_end, self._catch_up_soon)
@@ -62,6 +66,7 @@ class Identity:
         # What is heard and what is asked for may overtake each other: an older change takes nothing back.
         known_us = self._permitted_at_us.get(change.user_id, 0)
         self._permitted_at_us[change.user_id] = max(known_us, change.at_us)
+        self.on_change(change.user_id)
 
     def _catch_up_soon(self) -> None:
         self._background.run(self._catch_up())
@@ -90,8 +95,8 @@ class Identity:
             if len(self._verified) >= REMEMBERED_TOKENS_MAX:
                 self._verified.clear()
             self._verified[token] = known
-        permitted_at_us = self._permitted_at_us.get(known.actor.user_id, 0)
-        if known.expires_at_s <= time.time() or known.permitted_at_us < permitted_at_us:
+        outdated = self.is_outdated(known) or known.permitted_at_us < self._permitted_at_us.get(EVERYBODY, 0)
+        if outdated or known.expires_at_s <= time.time():
             del self._verified[token]
             raise TokenExpired
         if known.actor.session_id in self._ended:
@@ -112,7 +117,7 @@ class Identity:
         return self._verifier.verify(token, time.time())
 
     def is_outdated(self, verified: Verified) -> bool:
-        """Whether its owner's permissions have changed since."""
+        """Whether its owner's permissions have changed since; what is everybody's does not concern API keys."""
         return verified.permitted_at_us < self._permitted_at_us.get(verified.actor.user_id, 0)
 
     def ended_at_s(self, session_id: SessionId) -> float:
@@ -129,3 +134,9 @@ def bearer_token(authorization: bytes) -> bytes:
     if scheme.lower() != b"bearer" or not token:
         raise Unauthenticated
     return token.strip()
+
+
+def require_factor(actor: Actor) -> None:
+    """Raises SecondFactorRequiredHere."""
+    if actor.must_enrol:
+        raise SecondFactorRequiredHere

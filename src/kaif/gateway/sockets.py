@@ -29,7 +29,7 @@ from kaif.gateway.api_keys import KeyRing, given_key
 from kaif.gateway.crowd import Crowd
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
-from kaif.gateway.identity import Identity, bearer_token
+from kaif.gateway.identity import Identity, bearer_token, require_factor
 from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, ChatId, MarkRead, Messaging
@@ -90,6 +90,7 @@ class Sockets:
         self.others: dict[bytes, Callable[[bytes, str], WSListener]] = {}
         self.on_drain: Callable[[], None] = lambda: None
         identity.on_end = hub.end_session
+        identity.on_change = hub.expire
 
     def start(self) -> None:
         self.background.run(self._run_clock())
@@ -212,6 +213,7 @@ class Handshake:
         if isinstance(verified, KaifError):
             raise verified
         require_scope(verified.actor, READ_SCOPE)
+        require_factor(verified.actor)
         return Socket(sockets, verified.actor, verified.expires_at_s)
 
     def _token(self, request: WSUpgradeRequest) -> bytes:
@@ -300,6 +302,10 @@ class Socket(WSListener):
             self._transport.send_ping()
         next_s = self._pinged_at_s + PONG_WITHIN_S if self._pinged_at_s else self._heard_at_s + PING_AFTER_S
         self.due_at_s = NEVER if self._closed else min(next_s, self._expires_at_s)
+
+    def expire(self) -> None:
+        self._expires_at_s = 0.0
+        self.due_at_s = NEVER if self._closed else 0.0
 
     def close(self, code: int) -> None:
         if self._closed:

@@ -18,6 +18,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person with a verified session, or nobody: then the ids are empty.
 
     `address` and `agent` say where the request came from, and are empty but for use cases that ask for it.
+    `must_enrol` is of a person who has to set up a second factor before anything else.
     `scopes` limit a program that acts by a person's API key, whose id stands for the session's; None is the person.
     """
 
@@ -27,6 +28,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     address: str = ""
     agent: str = ""
     scopes: frozenset[Scope] | None = None
+    must_enrol: bool = False
 
 
 NOBODY = Actor()

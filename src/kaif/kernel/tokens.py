@@ -33,11 +33,13 @@ class Claims(msgspec.Struct, frozen=True):
     exp: int
     # Of a token that an API key was exchanged for: separated by spaces (RFC 9068, 2.2.3).
     scope: str | None = None
+    # Of a person who has to set up a second factor before anything else.
+    enrol: bool = False
 
     @property
     def actor(self) -> Actor:
         scopes = None if self.scope is None else frozenset(map(Scope, self.scope.split()))
-        return Actor(self.sub, self.sid, self.perms, scopes=scopes)
+        return Actor(self.sub, self.sid, self.perms, scopes=scopes, must_enrol=self.enrol)
 
 
 class Verified(NamedTuple):

@@ -92,6 +92,7 @@ async def test_only_the_hash_of_a_key_is_kept(home: Home) -> None:
 async def test_its_owner_is_told_by_letter_in_their_language(home: Home) -> None:
     await set_up(home.auth)
     anna = await home.register_in("ru", "anna")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
 
     await make(home, anna, name="Отчёт")
 

@@ -285,7 +285,7 @@ async def test_after_a_forced_reset_only_the_letter_opens_the_account(home: Home
     details = await look(home, owner, anna)
     assert details.security and details.security.reset_required_since and not details.security.has_password
 
-    await home.accounts.reset_password(NOBODY, ResetPassword(await home.token("anna@example.org", 2), NEW_PASSWORD))
+    await home.accounts.reset_password(NOBODY, ResetPassword(await home.token("anna@example.org", 3), NEW_PASSWORD))
     assert await log_in(home.auth, "anna", NEW_PASSWORD)
     assert await sign_in_by(home, key)
     assert await told(home, "password_reset_forced") == [("password_reset_forced", owner.user.id, anna.user.id)]

@@ -166,7 +166,7 @@ async def test_who_has_confirmed_gets_no_link_again(home: Home) -> None:
 @pytest.mark.asvs("6.3.7")
 async def test_a_new_address_counts_when_its_link_is_opened_and_the_old_one_is_told(home: Home) -> None:
     tokens = await set_up(home.auth)
-    await home.letter(OWNER)
+    await confirm(home, await home.token(OWNER))
 
     await home.accounts.change_email(actor_of(tokens), ChangeEmail("New@Example.org", PASSWORD))
     token = await home.token("new@example.org")
@@ -398,6 +398,7 @@ async def test_a_weak_password_does_not_use_the_link_up(home: Home) -> None:
 @pytest.mark.asvs("6.2.2", "6.3.7", "7.4.3")
 async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home) -> None:
     phone = await set_up(home.auth)
+    await confirm(home, await home.token(OWNER))
     laptop = await log_in(home.auth, "owner")
     home.now_us += DAY_US
 

@@ -11,14 +11,21 @@ from tests.softkey import SoftKey
 from tests.softwallets import EthereumWallet
 
 from kaif.interfaces.auth import Nothing, SessionEnded, Tokens
-from kaif.interfaces.auth.accounts import ChangePassword, ForgetPassword, ResetPassword
+from kaif.interfaces.auth.accounts import (
+    ChangeEmail,
+    ChangePassword,
+    ConfirmEmail,
+    ForgetPassword,
+    LinkSpent,
+    ResetPassword,
+)
 from kaif.interfaces.auth.api_keys import READ_PROFILE, MakeApiKey
 from kaif.interfaces.auth.factors import ChallengeEnded, ConfirmTotp, LogInWithSecondFactor, SecondFactorRequired
 from kaif.interfaces.auth.passkeys import AddPasskey
 from kaif.interfaces.auth.roles import Grant
 from kaif.interfaces.auth.wallets import GivenProof
 from kaif.kernel.actor import NOBODY
-from kaif.services.auth import store, stored_sessions
+from kaif.services.auth import links, store, stored_sessions
 
 # Ready to be sent, when everything before it has been done.
 Act = Callable[[], Awaitable[object]]
@@ -91,3 +98,18 @@ async def test_a_sign_in_that_waits_for_its_second_step_ends_with_the_password_i
         await home.factors.log_in_with_second_factor(
             NOBODY, LogInWithSecondFactor(str(under_way.value.details["challenge"]), code)
         )
+
+
+async def test_who_confirms_an_address_and_who_withdraws_the_link_do_not_wait_for_each_other(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    await home.accounts.change_email(actor_of(anna), ChangeEmail("new@example.org", PASSWORD))
+    token = await home.token("new@example.org")
+
+    async with home.database.transaction() as tx:
+        await store.locked_account(tx, anna.user.id)
+        confirming = asyncio.create_task(home.accounts.confirm_email(NOBODY, ConfirmEmail(token)))
+        await asyncio.sleep(0.1)
+        await links.withdraw(tx, anna.user.id, [links.NEW_EMAIL])
+
+    [done] = await asyncio.gather(confirming, return_exceptions=True)
+    assert isinstance(done, LinkSpent)

@@ -580,6 +580,7 @@ async def test_who_comes_by_a_wallet_and_an_invited_address_is_not_told_of_a_ser
 async def test_linking_and_unlinking_are_told_by_letter_and_in_the_audit_log(home: Home, wallet: AnyWallet) -> None:
     await set_up(home.auth)
     anna = await home.register_in("ru", "anna")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
     linked = await link(home, anna, wallet)
     await unlink(home, anna, linked)
 

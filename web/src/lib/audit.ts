@@ -32,6 +32,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   passkey_removed: 'action.passkey_removed',
   passkey_cloned: 'action.passkey_cloned',
   registration_changed: 'action.registration_changed',
+  required_factors_changed: 'action.required_factors_changed',
   invitation_made: 'action.invitation_made',
   invitation_revoked: 'action.invitation_revoked',
   sessions_taken: 'action.sessions_taken',
@@ -155,6 +156,6 @@ function nameOf(id: string, people: ReadonlyMap<string, Person>): string {
 }
 
 export function modeName(mode: string): string {
-  const key = `registration.${mode}`
-  return isKey(key) ? t(key) : mode
+  const key = [`registration.${mode}`, `required.${mode}`].find(isKey)
+  return key ? t(key) : mode
 }

@@ -9,6 +9,7 @@ export interface Section {
     | '/operator/applications'
     | '/operator/services'
     | '/operator/reports'
+    | '/operator/signing-in'
     | '/operator/audit'
     | '/operator/events'
   icon: string
@@ -36,6 +37,12 @@ export const SECTIONS: Section[] = [
     icon: 'globe',
     label: 'operator.providers',
     needs: 'auth.manage_providers',
+  },
+  {
+    path: '/operator/signing-in',
+    icon: 'shield',
+    label: 'operator.signing_in',
+    needs: 'auth.manage_roles',
   },
   { path: '/operator/audit', icon: 'file', label: 'operator.audit', needs: 'auth.read_audit' },
   { path: '/operator/events', icon: 'layers', label: 'operator.events', needs: 'auth.manage_events' },

@@ -50,6 +50,7 @@ export type AuditAction = NonNullable<
 >
 export type Invitation = Ok<'/v1/auth/invitations', 'get', 200>['invitations'][number]
 export type RegistrationMode = Ok<'/v1/auth/registration', 'get', 200>['mode']
+export type RequiredOf = Ok<'/v1/auth/required-factors', 'get', 200>['required_of']
 export type Application = Ok<'/v1/auth/applications', 'get', 200>['applications'][number]
 export type ApplicationKind = Application['kind']
 export type ApplicationWithSecret = Ok<'/v1/auth/applications', 'post', 201>

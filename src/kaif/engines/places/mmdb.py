@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from maxminddb import MODE_FILE, InvalidDatabaseError, open_database
+from maxminddb import MODE_FILE, open_database
 
 from kaif.engines.places import Place
 
@@ -19,7 +19,10 @@ class MmdbPlaces:
         try:
             # Not mapped into memory: whoever writes a new month over the file would end the process (SIGBUS).
             self._reader = open_database(path, MODE_FILE)
-        except InvalidDatabaseError as error:
+        except OSError:
+            raise
+        # Of a damaged file the reader raises InvalidDatabaseError, or whatever comes of its trust in what is there.
+        except Exception as error:
             raise ValueError(str(error)) from error
         self._remembered = lru_cache(REMEMBERED_MAX)(self._find)
 
@@ -32,8 +35,9 @@ class MmdbPlaces:
         try:
             # As sockets of both kinds write those of IPv4 (RFC 4291, 2.5.5.2).
             return self._remembered(address.removeprefix("::ffff:"))
-        # No address, one of IPv6 in a database of IPv4, or a file that was written over while it is read.
-        except (ValueError, InvalidDatabaseError, OSError):
+        # No address, one of IPv6 in a database of IPv4, or a file that is damaged, or written over while it is read:
+        # nobody is kept from signing in by that.
+        except Exception:
             return None
 
     def _find(self, address: str) -> Place | None:

@@ -13,7 +13,7 @@ from kaif.gateway import frames
 from kaif.gateway.addresses import limit_subject
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.hub import Hub
-from kaif.gateway.identity import Identity
+from kaif.gateway.identity import Identity, require_factor
 from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
 from kaif.gateway.socketio import packets
@@ -101,10 +101,11 @@ class Facade:
         await self.background.close()
 
     async def verify(self, token: bytes, address: str) -> Verified:
-        """Raises what `KeyRing` and `Identity` do, InsufficientScope."""
+        """Raises what `KeyRing` and `Identity` do, InsufficientScope, SecondFactorRequiredHere."""
         by_key = token.startswith(PREFIX)
         verified = await self.key_ring.verify(token, address) if by_key else self.identity.verify(token)
         require_scope(verified.actor, READ_SCOPE)
+        require_factor(verified.actor)
         return verified
 
 
@@ -135,6 +136,9 @@ class Device:
                 self._conversation.close()
         elif time.time() > self._expires_at_s:
             self.close(frames.CloseCode.UNAUTHENTICATED)
+
+    def expire(self) -> None:
+        self._expires_at_s = 0.0
 
     def end(self) -> None:
         if self.actor.user_id:

@@ -17,6 +17,8 @@ from kaif.kernel.remote import repeatable
 SESSIONS_ENDED = "auth.sessions_ended"
 # Whose permissions changed is named on this one, so that their tokens of before are refreshed.
 PERMISSIONS_CHANGED = "auth.permissions_changed"
+# In the place of whose: everybody's tokens are to be refreshed.
+EVERYBODY = UserId("")
 
 ACCESS_TOKEN_SECONDS = 600
 
@@ -66,7 +68,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class User(msgspec.Struct, frozen=True):
-    """What people may know of themselves."""
+    """What people may know of themselves; with `must_enrol` they have to set up a second factor before all else."""
 
     id: UserId
     username: str
@@ -80,6 +82,7 @@ class User(msgspec.Struct, frozen=True):
     password_changed_at: datetime
     has_password: bool
     avatar_colour: int | None
+    must_enrol: bool = False
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -166,6 +169,11 @@ class Jwks(msgspec.Struct, frozen=True):
 
 
 class PermissionChange(msgspec.Struct, frozen=True, array_like=True):
+    """Tokens of this person, or of everybody where none is named, are outdated if they were made before.
+
+    Those of API keys are where their owner is named.
+    """
+
     user_id: UserId
     at_us: int
 

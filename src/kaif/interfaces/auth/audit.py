@@ -38,6 +38,7 @@ Action = Literal[
     "passkey_removed",
     "passkey_cloned",
     "registration_changed",
+    "required_factors_changed",
     "invitation_made",
     "invitation_revoked",
     "sessions_taken",

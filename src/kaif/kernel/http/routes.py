@@ -15,6 +15,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """`use_case` is a function of a service's interface: its annotations say what is read and what is answered.
 
     With `wants_origin` the use case is told where the request came from: the actor's address and agent.
+    With `before_enrolment` it is also for whoever has to set up a second factor before anything else; so is what is
+    public.
     An API key opens only a route that names a `scope`, and only when the key has it.
     """
 
@@ -27,6 +29,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     limit: Limit = USUAL
     wants_origin: bool = False
     scope: Scope | None = None
+    before_enrolment: bool = False
 
     @property
     def path_params(self) -> list[str]:
@@ -45,8 +48,18 @@ def get(
     needs: Permission | None = None,
     limit: Limit = USUAL,
     scope: Scope | None = None,
+    before_enrolment: bool = False,
 ) -> Route:
-    return Route(method="GET", path=path, use_case=use_case, public=public, needs=needs, limit=limit, scope=scope)
+    return Route(
+        method="GET",
+        path=path,
+        use_case=use_case,
+        public=public,
+        needs=needs,
+        limit=limit,
+        scope=scope,
+        before_enrolment=before_enrolment,
+    )
 
 
 def post(
@@ -59,6 +72,7 @@ def post(
     limit: Limit = USUAL,
     wants_origin: bool = False,
     scope: Scope | None = None,
+    before_enrolment: bool = False,
 ) -> Route:
     return Route(
         method="POST",
@@ -70,6 +84,7 @@ def post(
         limit=limit,
         wants_origin=wants_origin,
         scope=scope,
+        before_enrolment=before_enrolment,
     )
 
 
@@ -81,6 +96,7 @@ def delete(
     limit: Limit = USUAL,
     wants_origin: bool = False,
     scope: Scope | None = None,
+    before_enrolment: bool = False,
 ) -> Route:
     return Route(
         method="DELETE",
@@ -91,4 +107,5 @@ def delete(
         limit=limit,
         wants_origin=wants_origin,
         scope=scope,
+        before_enrolment=before_enrolment,
     )

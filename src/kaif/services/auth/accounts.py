@@ -49,6 +49,7 @@ from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due, present
 from kaif.services.auth.passwords import Passwords, normalised
 from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
+from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer
 
 
@@ -74,25 +75,32 @@ class AccountsService:
         link_id, now_us = self._link_id(request.token), self._clock()
         try:
             async with self._database.transaction() as tx:
-                link = await links.use_up(tx, link_id, now_us)
-                if link is None or link.purpose not in (CONFIRM, NEW_EMAIL):
-                    raise LinkSpent
-                await self._confirm(tx, link, now_us)
+                link = await self._confirm(tx, link_id, now_us)
                 await self._audit.record(tx, actor, "email_confirmed", link.user_id)
         except AlreadyExists:
             raise EmailTaken from None
         return ConfirmedEmail(link.email)
 
-    async def _confirm(self, tx: Transaction, link: Link, now_us: int) -> None:
-        if link.purpose == CONFIRM:
-            if not await people.confirm_email(tx, link.user_id, link.email, now_us):
-                raise LinkSpent
-            return
-        before = await store.locked_account(tx, link.user_id)
-        if before is None:
+    async def _confirm(self, tx: Transaction, link_id: str, now_us: int) -> Link:
+        """The link, used up. Raises LinkSpent, and AlreadyExists when the address is somebody else's."""
+        found = await links.find(tx, link_id, now_us)
+        if found is None or found.purpose not in (CONFIRM, NEW_EMAIL):
             raise LinkSpent
-        await people.change_email(tx, link.user_id, link.email, now_us)
-        await tx.publish(letter_due(before, "email_changed"))
+        # The account before the link, as whoever withdraws links does: neither waits for what the other holds.
+        before = await store.locked_account(tx, found.user_id)
+        link = await links.use_up(tx, link_id, now_us)
+        if before is None or link is None:
+            raise LinkSpent
+        if link.purpose == NEW_EMAIL:
+            await self._move(tx, before, link.email, now_us)
+        elif not await people.confirm_email(tx, link.user_id, link.email, now_us):
+            raise LinkSpent
+        return link
+
+    async def _move(self, tx: Transaction, before: Account, email: str, now_us: int) -> None:
+        await people.change_email(tx, before.id, email, now_us)
+        if before.email_confirmed_at_us is not None:
+            await tx.publish(letter_due(before, "email_changed"))
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:
         account = present(await self._accounts(actor.user_id))
@@ -110,7 +118,7 @@ class AccountsService:
             await self._count_letter(tx, account)
             link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
             await tx.publish(letter_due(account, "new_email", link_id or "", address=email))
-            await tx.publish(letter_due(account, "email_change_asked"))
+            await tell(tx, account.id, "email_change_asked")
         return Nothing()
 
     async def _count_letter(self, tx: Transaction, account: Account) -> None:
@@ -181,7 +189,7 @@ class AccountsService:
             await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])
             await challenges.end_all(tx, account.id)
             ended = await stored_sessions.end_all(tx, account.id, now_us, kept=actor.session_id)
-            await tx.publish(letter_due(account, "password_changed"))
+            await tell(tx, account.id, "password_changed")
             await self._audit.record(tx, actor, "password_changed", account.id)
         await announce_ends(self._cache, ended)
         return Nothing()
@@ -211,7 +219,7 @@ class AccountsService:
             if not await people.rename(tx, renamed):
                 raise Unauthenticated
             await tx.publish(PersonChanged(person=renamed.person))
-        return renamed.user(actor.permissions)
+        return renamed.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
         account = present(await self._accounts(actor.user_id))
@@ -219,13 +227,15 @@ class AccountsService:
         async with self._database.transaction() as tx:
             await people.change_avatar_colour(tx, account.id, request.avatar_colour)
             await tx.publish(PersonChanged(person=account.person))
-        return account.user(actor.permissions)
+        return account.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
         account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await people.change_language(tx, account.id, request.language)
-        return msgspec.structs.replace(account, language=request.language).user(actor.permissions)
+        return msgspec.structs.replace(account, language=request.language).user(
+            actor.permissions, must_enrol=actor.must_enrol
+        )
 
     # Leaving
 
@@ -279,7 +289,7 @@ class AccountsService:
     async def _proved(self, actor: Actor, password: str) -> Account:
         """The actor's account. Raises WrongPassword, TooManyTries, StepUpRequired."""
         account = present(await self._accounts(actor.user_id))
-        if await ways_in.second_steps(self._database, account.id):
+        if await ways_in.steps_after_one(self._database, account.id):
             # Here the password is half of a proof: whoever has it and a session that was left open is not the owner.
             await require_recent_authentication(self._database, actor, self._clock())
         await count_guess(self._database, account.id, self._clock())

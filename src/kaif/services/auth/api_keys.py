@@ -33,6 +33,7 @@ from kaif.services.auth.devices import network_of
 from kaif.services.auth.permissions import must_hold, permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.stored_keys import StoredKey
+from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer
 
 ENDING_CHARS = 4
@@ -81,7 +82,7 @@ class ApiKeysService:
             await require_recent_authentication(tx, actor, now_us)
             await self._make_room(tx, account.id, now_us)
             await stored_keys.add(tx, key, model.hash_of(secret))
-            await tx.publish(model.letter_due(account, "api_key_made"))
+            await tell(tx, account.id, "api_key_made")
             await self._audit.record(
                 tx, actor, "api_key_made", account.id, key=key.id, scopes=key.scopes.split(), days=request.days
             )

@@ -14,10 +14,11 @@ from kaif.interfaces.auth.passkeys import (
 )
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.errors import KaifError
-from kaif.services.auth import credentials, model, store
+from kaif.services.auth import credentials, model
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.credentials import Credential, Purpose
 from kaif.services.auth.relying_party import RelyingParty, client_data_of
+from kaif.services.auth.telling import tell
 
 
 class Assertions:
@@ -64,8 +65,7 @@ class Assertions:
         if await credentials.count_use(tx, found.id, used, now_us):
             return found.user_id
         if await credentials.mark_cloned(tx, found.id, now_us):
-            if owner := await store.locked_account(tx, found.user_id):
-                await tx.publish(model.letter_due(owner, "passkey_cloned"))
+            await tell(tx, found.user_id, "passkey_cloned")
             await self._audit.record(tx, actor, "passkey_cloned", found.user_id, passkey=found.id)
         return PasskeyCloned()
 

@@ -24,6 +24,7 @@ from kaif.interfaces.auth.openid import (
     Returned,
     Step,
 )
+from kaif.interfaces.auth.required_factors import SecondFactorRequiredHere
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import ID_FORM, new_id
@@ -70,6 +71,8 @@ class AuthorizationsService:
             begun, begun_at_us = self._stamps.new(request.query, now_us), now_us
         if isinstance(asked.wanted, Refusal):
             return self._considered(asked, begun, redirect_to=self._refused(asked, asked.wanted))
+        if actor.must_enrol and not asked.wanted.wants_silence:
+            raise SecondFactorRequiredHere
         present = await self._present(actor)
         if present is None or not await self._is_meant(asked, asked.wanted, present):
             return self._asked_for(asked, asked.wanted, begun, "login_required", present)
@@ -150,8 +153,9 @@ class AuthorizationsService:
         return Asked(application, redirect_uri, state, read(parameters, application.allowed_scopes))
 
     async def _present(self, actor: Actor) -> Present | None:
-        """None when nobody is, or the session has ended."""
-        account = await self._accounts(actor.user_id) if actor.user_id else None
+        """None when nobody is, or the session has ended, or is good for nothing yet."""
+        known = actor.user_id and not actor.must_enrol
+        account = await self._accounts(actor.user_id) if known else None
         if account is None or account.deleted_at_us is not None:
             return None
         authenticated_at_us = await stored_sessions.find_authentication(self._database, actor.user_id, actor.session_id)

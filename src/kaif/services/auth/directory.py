@@ -28,6 +28,7 @@ from kaif.services.auth import (
     credentials,
     directory_store,
     enrolments,
+    factor_rule,
     grants,
     links,
     openid_store,
@@ -36,7 +37,7 @@ from kaif.services.auth import (
     stored_keys,
     stored_sessions,
 )
-from kaif.services.auth.announcing import announce_ends
+from kaif.services.auth.announcing import announce_changes, announce_ends
 from kaif.services.auth.audit import AuditLog, page_of
 from kaif.services.auth.authority import require_authority
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
@@ -157,7 +158,9 @@ class DirectoryService:
             # A password that was short because a factor stood beside it must not open the account alone.
             ended = await _require_new_password(tx, account, now_us) if account.short_password else []
             await self._audit.record(tx, actor, "second_factors_taken", account.id, app=has_totp, passkeys=passkeys)
+            changes = await factor_rule.note_change(tx, account.id, now_us)
         await announce_ends(self._cache, ended)
+        await announce_changes(self._cache, changes)
         return Nothing()
 
 

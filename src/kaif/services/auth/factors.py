@@ -1,5 +1,6 @@
 """What one can do with second factors; each method is one transaction, but stepping up counts its guess first."""
 
+from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.factors import (
@@ -12,6 +13,7 @@ from kaif.interfaces.auth.factors import (
     SecondFactorOff,
     SecondFactorState,
     StepUp,
+    StepUpRequired,
     TotpAlreadyOn,
     TotpBegun,
     TotpNotBegun,
@@ -22,7 +24,19 @@ from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.auth import challenges, enrolments, model, recovery_codes, store, stored_sessions, totp, wallet_store
+from kaif.services.auth import (
+    challenges,
+    enrolments,
+    factor_rule,
+    model,
+    recovery_codes,
+    store,
+    stored_sessions,
+    totp,
+    wallet_store,
+    ways_in,
+)
+from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.challenges import Purpose
@@ -40,6 +54,7 @@ class SecondFactorsService:
     def __init__(
         self,
         database: Database,
+        cache: Cache,
         passwords: Passwords,
         signer: Signer,
         assertions: Assertions,
@@ -48,7 +63,8 @@ class SecondFactorsService:
         clock: Clock,
         open_session: OpenSession,
     ) -> None:
-        self._database, self._passwords, self._audit, self._clock = database, passwords, audit, clock
+        self._database, self._cache, self._passwords = database, cache, passwords
+        self._audit, self._clock = audit, clock
         self._assertions, self._wallet_proofs, self._open_session = assertions, wallet_proofs, open_session
         self._accounts = store.accounts(database)
         self._sealer = Sealer(signer.key_for("secrets of apps"))
@@ -72,6 +88,8 @@ class SecondFactorsService:
         now_us, codes = self._clock(), recovery_codes.new_codes()
         try:
             async with self._database.transaction() as tx:
+                # First of all, as whoever ends sessions does.
+                present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
                 await self._turn_on(tx, actor.user_id, _digits(request.code), now_us)
                 await self._keep_recovery_codes(tx, actor.user_id, codes)
@@ -79,9 +97,11 @@ class SecondFactorsService:
                 await stored_sessions.age_other_authentications(tx, actor.user_id, actor.session_id)
                 await tell(tx, actor.user_id, "second_factor_added")
                 await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
+                changes = await factor_rule.note_change(tx, actor.user_id, now_us)
         except AlreadyExists:
             # It was begun while another window confirmed.
             raise TotpAlreadyOn from None
+        await announce_changes(self._cache, changes)
         return RecoveryCodes(codes)
 
     async def _turn_on(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> None:
@@ -100,6 +120,7 @@ class SecondFactorsService:
             account = await store.locked_account(tx, actor.user_id)
             if account and account.short_password:
                 raise PasswordTooShortAlone
+            await factor_rule.refuse_last(tx, actor.user_id, "totp")
             # Removing what is not there is no error, and no news.
             if await enrolments.find_totp(tx, actor.user_id):
                 await tell(tx, actor.user_id, "second_factor_removed")
@@ -217,7 +238,7 @@ class SecondFactorsService:
     async def _code_refusal(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> KaifError | None:
         """Why the code is not what the account's second factor wants, if it has one."""
         if await enrolments.find_totp(tx, user_id) is None:
-            return None
+            return await _passkey_wanted(tx, user_id)
         if wait_us := await self._wait_us(tx, user_id, code, "step_up", now_us):
             return too_many_tries(wait_us)
         return None if await self._accept(tx, user_id, code, now_us) else InvalidCode(path="$.code")
@@ -237,6 +258,8 @@ class SecondFactorsService:
             has_factor = await enrolments.find_totp(tx, account.id) is not None
             if has_factor and not await self._accept(tx, account.id, request.code, now_us):
                 raise InvalidCode(path="$.code")
+            if not has_factor and (refusal := await _passkey_wanted(tx, account.id)):
+                raise refusal
             await self._renew(tx, actor, now_us)
 
     async def _accept(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> bool:
@@ -248,6 +271,11 @@ class SecondFactorsService:
         found = await enrolments.find_totp(tx, user_id)
         step = totp.step_of(self._sealer.unseal(found.sealed_secret, user_id), digits, now_us) if found else None
         return step is not None and await enrolments.spend_step(tx, user_id, step)
+
+
+async def _passkey_wanted(tx: Transaction, user_id: UserId) -> KaifError | None:
+    """Why nothing but a passkey will do, if so."""
+    return StepUpRequired(methods=["passkey"]) if await ways_in.only_passkeys_count(tx, user_id) else None
 
 
 def _digits(code: str) -> str:

@@ -44,9 +44,10 @@ from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authorization import Profile, Returned, StoredProvider
 from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
 from kaif.services.auth.identity_store import Newcomer, Purpose, StoredIdentity
-from kaif.services.auth.model import Account, letter_due, present
+from kaif.services.auth.model import Account, present
 from kaif.services.auth.sealing import Sealer
 from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.telling import tell
 
 T = TypeVar("T")
 
@@ -225,7 +226,7 @@ class IdentitiesService:
                 present(await store.locked_account(tx, account.id))
                 await require_recent_authentication(tx, actor, now_us)
                 linked = await self._link(tx, account, newcomer)
-                await tx.publish(letter_due(account, "service_linked", details={"service": linked.name}))
+                await tell(tx, account.id, "service_linked", {"service": linked.name})
                 await self._audit.record(tx, actor, "identity_linked", actor.user_id, provider=provider_id)
         except AlreadyExists:
             # Somebody links the same at this moment.
@@ -245,7 +246,6 @@ class IdentitiesService:
         return linked
 
     async def unlink_identity(self, actor: Actor, request: GivenIdentity) -> Nothing:
-        account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             await ways_in.require_another(tx, actor.user_id, request.identity_id)
@@ -254,7 +254,7 @@ class IdentitiesService:
             ]
             if not found or not await identity_store.remove_identity(tx, actor.user_id, request.identity_id):
                 raise IdentityNotFound
-            await tx.publish(letter_due(account, "service_unlinked", details={"service": found[0].name}))
+            await tell(tx, actor.user_id, "service_unlinked", {"service": found[0].name})
             await self._audit.record(tx, actor, "identity_unlinked", actor.user_id, provider=found[0].provider_id)
         return Nothing()
 

@@ -53,8 +53,8 @@ async def issue(tx: Transaction, user_id: UserId, purpose: str, email: str, now_
     return link_id if issued else None
 
 
-async def find(database: Database, link_id: str, now_us: int) -> Link | None:
-    found = await database.fetch(
+async def find(reads: Database | Transaction, link_id: str, now_us: int) -> Link | None:
+    found = await reads.fetch(
         Link,
         "SELECT user_id, purpose, email FROM auth_links WHERE id = :id AND expires_at_us > :now_us",
         id=link_id,

@@ -51,7 +51,7 @@ class Account(msgspec.Struct, frozen=True):
     short_password: int = 0
     avatar_colour: int | None = None
 
-    def user(self, permissions: frozenset[Permission]) -> User:
+    def user(self, permissions: frozenset[Permission], *, must_enrol: bool = False) -> User:
         """As the person sees themselves."""
         return User(
             self.id,
@@ -66,6 +66,7 @@ class Account(msgspec.Struct, frozen=True):
             password_changed_at=as_datetime(self.password_changed_at_us or self.created_at_us),
             has_password=bool(self.password_hash),
             avatar_colour=self.avatar_colour,
+            must_enrol=must_enrol,
         )
 
     @property

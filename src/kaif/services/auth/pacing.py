@@ -25,10 +25,10 @@ class Pace(NamedTuple):
         return max(0, last_us + wait_us - now_us)
 
 
-# Somebody at one account from one network: people who mistype need fewer.
+# Somebody at one name or address from one network: people who mistype need fewer.
 PAIR = Pace(10, 15 * MINUTE_US)
-# The other two say nothing of who is at fault, so they never keep anybody out for long. One account from all over the
-# world: NIST SP 800-63B-4, 3.2.2, allows 100 failures in a row.
-ACCOUNT = Pace(50, MINUTE_US)
+# The other two say nothing of who is at fault, so they never keep anybody out for long. One name or address from all
+# over the world: NIST SP 800-63B-4, 3.2.2, allows an account 100 failures in a row, and it has one of each.
+LOGIN = Pace(50, MINUTE_US)
 # One network at so many accounts: somebody tries a list of leaked passwords.
 NETWORK = Pace(30, MINUTE_US)

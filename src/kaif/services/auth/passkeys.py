@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.factors import ChallengeEnded
@@ -37,7 +38,8 @@ from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.auth import challenges, credentials, model, relying_party, store, ways_in
+from kaif.services.auth import challenges, credentials, factor_rule, model, relying_party, store, ways_in
+from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.assertions import Assertions, answered
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.authenticators import distinguished, provider_of
@@ -57,13 +59,14 @@ class PasskeysService:
     def __init__(
         self,
         database: Database,
+        cache: Cache,
         party: RelyingParty,
         assertions: Assertions,
         audit: AuditLog,
         clock: Clock,
         open_session: OpenSession,
     ) -> None:
-        self._database, self._party, self._assertions = database, party, assertions
+        self._database, self._cache, self._party, self._assertions = database, cache, party, assertions
         self._audit, self._clock, self._open_session = audit, clock, open_session
         self._accounts = store.accounts(database)
 
@@ -101,10 +104,13 @@ class PasskeysService:
                 present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
                 added = await self._add(tx, actor, msgspec.structs.replace(request, name=name), now_us)
+                failed = isinstance(added, KaifError)
+                changes = [] if failed else await factor_rule.note_change(tx, actor.user_id, now_us)
         except AlreadyExists:
             raise PasskeyAlreadyAdded from None
         if isinstance(added, KaifError):
             raise added
+        await announce_changes(self._cache, changes)
         return added.passkey
 
     async def _add(self, tx: Transaction, actor: Actor, wanted: AddPasskey, now_us: int) -> Credential | KaifError:
@@ -141,6 +147,7 @@ class PasskeysService:
         async with self._database.transaction() as tx:
             await require_recent_authentication(tx, actor, self._clock())
             await ways_in.require_another(tx, actor.user_id, request.passkey_id)
+            await factor_rule.refuse_last(tx, actor.user_id, request.passkey_id)
             removed = await credentials.remove(tx, actor.user_id, request.passkey_id)
             if removed is None:
                 raise PasskeyNotFound

@@ -1,5 +1,7 @@
 """What auth does by itself after it has answered: letters, which nobody waits for."""
 
+import hmac
+
 import msgspec
 
 from kaif.engines.bus import Retries
@@ -8,7 +10,7 @@ from kaif.engines.mail import Mail, Postponed
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind, LetterPostponed, PasswordForgotten
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock
-from kaif.services.auth import challenges, erasure_store, links, model, store
+from kaif.services.auth import attempts, challenges, erasure_store, links, model, store
 from kaif.services.auth.letters import Letters
 from kaif.services.auth.model import Account
 
@@ -20,6 +22,9 @@ POSTPONED = Retries(retry_min_ms=1000, retry_max_ms=600_000, attempts_max=2, out
 
 # Letters that would let their reader take the address for an account.
 CLAIMS: frozenset[LetterKind] = frozenset({"welcome", "confirm", "new_email"})
+# Of those, to an address that nobody has confirmed, until an hour has passed without one: however many accounts name
+# it, they do not fill a stranger's mailbox.
+CLAIMS_MAX = 20
 # Letters in an hour to the owner of an address that others name.
 TOLD_MAX = 3
 # Accounts with one address that nobody has confirmed, for which a new password is offered.
@@ -27,8 +32,10 @@ CLAIMANTS_MAX = 5
 
 
 class Reactions:
-    def __init__(self, database: Database, mail: Mail, letters: Letters, clock: Clock) -> None:
+    def __init__(self, database: Database, mail: Mail, letters: Letters, key: bytes, clock: Clock) -> None:
+        """`key` seals addresses to which letters are counted."""
         self._database, self._mail, self._letters, self._clock = database, mail, letters, clock
+        self._key = key
         self._accounts = store.accounts(database)
 
     async def send_letter(self, event: LetterDue) -> None:
@@ -50,8 +57,21 @@ class Reactions:
         owner = await store.owner_of_address(self._database, event.address)
         if owner is not None and owner.id != account.id:
             await self._tell_owner(event.kind, owner)
+        elif owner is None and event.kind in CLAIMS:
+            await self._send_claim(event, account)
         else:
             await self._mail.send(self._letters.write(event, account))
+
+    async def _send_claim(self, event: LetterDue, account: Account) -> None:
+        subject = f"claims:{hmac.digest(self._key, event.address.encode(), 'sha256').hex()}"
+        async with self._database.transaction() as tx:
+            sent = (await attempts.lock(tx, [subject], self._clock()))[subject][0]
+        if sent >= CLAIMS_MAX:
+            return
+        await self._mail.send(self._letters.write(event, account))
+        # Only now: while the mail server is down a letter is tried again and again, and counts once.
+        async with self._database.transaction() as tx:
+            await attempts.count(tx, [subject], self._clock())
 
     async def _tell_owner(self, kind: LetterKind, owner: Account) -> None:
         """Somebody else has named their address: what was to be sent there opens an account that is not theirs."""

@@ -1,10 +1,8 @@
 """Who may do what: roles, and who holds them."""
 
-import msgspec
-
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound
+from kaif.interfaces.auth import Nothing, PermissionChange, PersonNotFound
 from kaif.interfaces.auth.roles import (
     MANAGE_ROLES,
     PERMISSIONS,
@@ -21,8 +19,8 @@ from kaif.interfaces.auth.roles import (
 )
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
-from kaif.kernel.errors import Unavailable
 from kaif.services.auth import grants, invitation_store
+from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.permissions import (
     BUILT_IN,
@@ -60,7 +58,7 @@ class RolesService:
             await grants.define(tx, request.name, permissions)
             changes = await self._rewrite_holders(tx, request.name, keep=True)
             await self._audit.record(tx, actor, "role_defined", NO_ONE, role=request.name, permissions=permissions)
-        await self._announce(changes)
+        await announce_changes(self._cache, changes)
         return RoleOf(request.name, permissions, False)
 
     async def drop_role(self, actor: Actor, request: DropRole) -> Nothing:
@@ -77,7 +75,7 @@ class RolesService:
             await invitation_store.revoke_into(tx, request.name, self._clock())
             changes = await self._rewrite_holders(tx, request.name, keep=False)
             await self._audit.record(tx, actor, "role_dropped", NO_ONE, role=request.name)
-        await self._announce(changes)
+        await announce_changes(self._cache, changes)
         return Nothing()
 
     async def _rewrite_holders(self, tx: Transaction, role: str, *, keep: bool) -> list[PermissionChange]:
@@ -110,7 +108,7 @@ class RolesService:
                 roles = with_role(roles, request.role)
                 changes.append(await self._set_roles(tx, request.user_id, roles))
                 await self._audit.record(tx, actor, "role_granted", request.user_id, role=request.role)
-        await self._announce(changes)
+        await announce_changes(self._cache, changes)
         return Granted(roles.split())
 
     async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
@@ -132,13 +130,5 @@ class RolesService:
                 roles = without_role(roles, request.role)
                 changes.append(await self._set_roles(tx, request.user_id, roles))
                 await self._audit.record(tx, actor, "role_revoked", request.user_id, role=request.role)
-        await self._announce(changes)
+        await announce_changes(self._cache, changes)
         return Granted(roles.split())
-
-    async def _announce(self, changes: list[PermissionChange]) -> None:
-        try:
-            for change in changes:
-                await self._cache.publish(PERMISSIONS_CHANGED, msgspec.msgpack.encode(change))
-        except Unavailable:
-            # Gateways ask for what was withdrawn themselves when the cache is back.
-            return

@@ -15,6 +15,7 @@ from kaif.interfaces.auth.own_data import OwnData
 from kaif.interfaces.auth.parked_events import ParkedEvents
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.providers import Providers
+from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import (
     MANAGE_APPLICATIONS,
     MANAGE_EVENTS,
@@ -55,6 +56,7 @@ WALLET = Limit("wallet", per_minute=60, burst=60)
 # Each sends a letter.
 MAKE_KEY = Limit("make_api_key", per_minute=5, burst=20)
 
+# Those with `before_enrolment` are what it takes to set up a second factor, to say who one is, and to leave.
 ROUTES = [
     get("/v1/auth/setup", Auth.get_setup, public=True),
     post("/v1/auth/setup", Auth.set_up, status=201, public=True, limit=SIGN_IN, wants_origin=True),
@@ -62,7 +64,7 @@ ROUTES = [
     post("/v1/auth/login", Auth.log_in, public=True, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/refresh", Auth.refresh, public=True),
     post("/v1/auth/logout", Auth.log_out, status=204, public=True),
-    get("/v1/auth/me", Auth.get_me, scope=READ_PROFILE),
+    get("/v1/auth/me", Auth.get_me, scope=READ_PROFILE, before_enrolment=True),
     get("/v1/auth/people", Auth.find_people, limit=SEARCH, scope=READ_PEOPLE),
     get("/v1/auth/people/{user_id}", Auth.get_person, scope=READ_PEOPLE),
     get("/.well-known/jwks.json", Auth.get_keys, public=True),
@@ -77,8 +79,8 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/password", Accounts.change_password, status=204, limit=SIGN_IN),
     post("/v1/auth/display-name", Accounts.change_display_name),
     post("/v1/auth/avatar-colour", Accounts.change_avatar_colour),
-    post("/v1/auth/language", Accounts.change_language),
-    post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN),
+    post("/v1/auth/language", Accounts.change_language, before_enrolment=True),
+    post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN, before_enrolment=True),
 ]
 
 CAPTCHA_ROUTES = [get("/v1/auth/captcha", Captchas.get_captcha, public=True)]
@@ -89,9 +91,9 @@ OWN_DATA_ROUTES = [
 ]
 
 SESSIONS_ROUTES = [
-    get("/v1/auth/sessions", Sessions.list_sessions),
-    delete("/v1/auth/sessions", Sessions.end_other_sessions),
-    delete("/v1/auth/sessions/{session_id}", Sessions.end_session),
+    get("/v1/auth/sessions", Sessions.list_sessions, before_enrolment=True),
+    delete("/v1/auth/sessions", Sessions.end_other_sessions, before_enrolment=True),
+    delete("/v1/auth/sessions/{session_id}", Sessions.end_session, before_enrolment=True),
     post(
         "/v1/auth/people/{user_id}/suspend",
         Sessions.suspend,
@@ -116,6 +118,11 @@ ROLES_ROUTES = [
     delete("/v1/auth/roles/{name}", Roles.drop_role, needs=MANAGE_ROLES, wants_origin=True),
     post("/v1/auth/people/{user_id}/roles", Roles.grant_role, needs=MANAGE_ROLES, wants_origin=True),
     delete("/v1/auth/people/{user_id}/roles/{role}", Roles.revoke_role, needs=MANAGE_ROLES, wants_origin=True),
+]
+
+REQUIRED_FACTORS_ROUTES = [
+    get("/v1/auth/required-factors", FactorRequirement.get_required_factors, needs=MANAGE_ROLES),
+    post("/v1/auth/required-factors", FactorRequirement.require_factors, needs=MANAGE_ROLES, wants_origin=True),
 ]
 
 AUDIT_ROUTES = [get("/v1/auth/audit", Audit.list_audit, needs=READ_AUDIT, scope=Scope(READ_AUDIT))]
@@ -191,9 +198,9 @@ PARKED_EVENTS_ROUTES = [
 ]
 
 SECOND_FACTOR_ROUTES = [
-    get("/v1/auth/second-factors", SecondFactors.get_second_factors),
-    post("/v1/auth/totp", SecondFactors.begin_totp, limit=SIGN_IN),
-    post("/v1/auth/totp/confirm", SecondFactors.confirm_totp, limit=SIGN_IN),
+    get("/v1/auth/second-factors", SecondFactors.get_second_factors, before_enrolment=True),
+    post("/v1/auth/totp", SecondFactors.begin_totp, limit=SIGN_IN, before_enrolment=True),
+    post("/v1/auth/totp/confirm", SecondFactors.confirm_totp, limit=SIGN_IN, before_enrolment=True),
     post("/v1/auth/totp/remove", SecondFactors.remove_totp, status=204, limit=SIGN_IN),
     post("/v1/auth/recovery-codes", SecondFactors.renew_recovery_codes, limit=SIGN_IN),
     post(
@@ -203,13 +210,13 @@ SECOND_FACTOR_ROUTES = [
         limit=SIGN_IN,
         wants_origin=True,
     ),
-    post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN),
+    post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN, before_enrolment=True),
 ]
 
 PASSKEYS_ROUTES = [
-    get("/v1/auth/passkeys", Passkeys.get_passkeys),
-    post("/v1/auth/passkeys/begin", Passkeys.begin_passkey, limit=PASSKEY),
-    post("/v1/auth/passkeys", Passkeys.add_passkey, status=201, limit=PASSKEY),
+    get("/v1/auth/passkeys", Passkeys.get_passkeys, before_enrolment=True),
+    post("/v1/auth/passkeys/begin", Passkeys.begin_passkey, limit=PASSKEY, before_enrolment=True),
+    post("/v1/auth/passkeys", Passkeys.add_passkey, status=201, limit=PASSKEY, before_enrolment=True),
     post("/v1/auth/passkeys/{passkey_id}/name", Passkeys.rename_passkey),
     delete("/v1/auth/passkeys/{passkey_id}", Passkeys.remove_passkey),
     post("/v1/auth/passkeys/sign-in/begin", Passkeys.begin_passkey_sign_in, public=True, limit=PASSKEY),
@@ -262,7 +269,7 @@ WALLETS_ROUTES = [
     get("/v1/auth/wallets", Wallets.list_wallets),
     post("/v1/auth/wallets/link/begin", Wallets.begin_wallet_link, limit=WALLET),
     post("/v1/auth/wallets/link", Wallets.link_wallet, status=201, limit=WALLET, wants_origin=True),
-    post("/v1/auth/wallets/step-up/begin", Wallets.begin_wallet_step_up, limit=WALLET),
+    post("/v1/auth/wallets/step-up/begin", Wallets.begin_wallet_step_up, limit=WALLET, before_enrolment=True),
     delete("/v1/auth/wallets/{wallet_id}", Wallets.unlink_wallet),
 ]
 
@@ -292,12 +299,18 @@ IDENTITIES_ROUTES = [
         limit=SIGN_UP,
         wants_origin=True,
     ),
-    get("/v1/auth/identities", Identities.list_identities),
+    get("/v1/auth/identities", Identities.list_identities, before_enrolment=True),
     post("/v1/auth/identities/begin", Identities.begin_link, limit=SERVICE),
     post("/v1/auth/identities", Identities.link_identity, status=201, limit=SIGN_IN, wants_origin=True),
     delete("/v1/auth/identities/{identity_id}", Identities.unlink_identity),
-    post("/v1/auth/services/step-up/begin", Identities.begin_service_step_up, limit=SERVICE),
-    post("/v1/auth/services/step-up", Identities.prove_by_service, limit=SIGN_IN, wants_origin=True),
+    post("/v1/auth/services/step-up/begin", Identities.begin_service_step_up, limit=SERVICE, before_enrolment=True),
+    post(
+        "/v1/auth/services/step-up",
+        Identities.prove_by_service,
+        limit=SIGN_IN,
+        wants_origin=True,
+        before_enrolment=True,
+    ),
 ]
 
 # The interfaces of auth, and the routes on which the world reaches them.
@@ -312,6 +325,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Providers, PROVIDERS_ROUTES),
     (Identities, IDENTITIES_ROUTES),
     (Roles, ROLES_ROUTES),
+    (FactorRequirement, REQUIRED_FACTORS_ROUTES),
     (Audit, AUDIT_ROUTES),
     (Invitations, INVITATIONS_ROUTES),
     (Directory, DIRECTORY_ROUTES),

@@ -41,7 +41,7 @@ from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
-from kaif.services.auth import attempts, challenges, grants, links, model, store, stored_sessions, ways_in
+from kaif.services.auth import attempts, challenges, factor_rule, grants, links, model, store, stored_sessions, ways_in
 from kaif.services.auth.admission import Admission, Admitted
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import NO_ONE, AuditLog
@@ -200,7 +200,7 @@ class AuthService:
 
     async def enter(self, actor: Actor, account: Account) -> Tokens:
         """For someone who has proved who they are by one factor. Raises SecondFactorRequired where that is not all."""
-        if methods := await ways_in.second_steps(self._database, account.id):
+        if methods := await ways_in.steps_after_one(self._database, account.id):
             challenge = await self._new_challenge(account)
             raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
         return await self.open_session(actor, account)
@@ -311,13 +311,21 @@ class AuthService:
         return await stored_sessions.find(self._database, model.hash_of(request.refresh_token))
 
     async def _tokens(self, account: Account, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
-        permissions = permitted(account.roles.split(), await grants.own_roles(self._database) if account.roles else {})
-        actor = Actor(account.id, session_id, permissions)
-        access_token = self._signer.sign(actor, account.permitted_at_us, now_us)
-        return Tokens(account.user(permissions), access_token, refresh_token, ACCESS_TOKEN_SECONDS)
+        # What the token says is as old as this: whatever changes after it is announced, and outdates the token.
+        standing = await factor_rule.standing(self._database, account.id)
+        roles = standing.roles.split()
+        permissions = permitted(roles, await grants.own_roles(self._database) if roles else {})
+        required = standing.requires(permissions)
+        must_enrol = required and not await factor_rule.has_factor(self._database, account.id)
+        actor = Actor(account.id, session_id, permissions, must_enrol=must_enrol)
+        access_token = self._signer.sign(actor, standing.since_us, now_us)
+        account = msgspec.structs.replace(account, roles=standing.roles)
+        user = account.user(permissions, must_enrol=must_enrol)
+        return Tokens(user, access_token, refresh_token, ACCESS_TOKEN_SECONDS)
 
     async def get_me(self, actor: Actor, request: Nothing) -> User:
-        return model.present(await self._accounts(actor.user_id)).user(actor.permissions)
+        account = model.present(await self._accounts(actor.user_id))
+        return account.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def find_people(self, actor: Actor, request: FindPeople) -> People:
         prefix = request.query.strip().casefold()[: model.WORD_CHARS_MAX]
@@ -340,7 +348,8 @@ class AuthService:
     async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
         since_us = self._clock() - ACCESS_TOKEN_SECONDS * SECOND_US
         ended = await stored_sessions.ended_since(self._database, since_us)
-        return Withdrawn(ended, await grants.changed_since(self._database, since_us))
+        changes = await grants.changed_since(self._database, since_us)
+        return Withdrawn(ended, changes + await factor_rule.changed_since(self._database, since_us))
 
 
 def _admitted_as(account: Account, admitted: Admitted, claim: Claim | None) -> Account:

@@ -1,7 +1,7 @@
 """Guessed passwords: whoever fails often waits, and a network that tries many accounts is noticed.
 
-Failures count against an account in a network; against the account, wherever they come from; and, once for each
-account, against the network. The last two can be run up by a stranger, so they never delay a sign-in from a network
+Failures count against a name or an address in a network; against it, wherever they come from; and, once for each,
+against the network. The last two can be run up by a stranger, so they never delay a sign-in from a network
 that the account is known in, nor anyone for more than a minute.
 """
 
@@ -19,7 +19,7 @@ from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.devices import network_of
 from kaif.services.auth.model import Account
-from kaif.services.auth.pacing import ACCOUNT, NETWORK, PAIR
+from kaif.services.auth.pacing import LOGIN, NETWORK, PAIR
 from kaif.services.auth.stepping_up import too_many_tries
 
 FORGET_EVERY = 100
@@ -29,13 +29,13 @@ class Attempt(msgspec.Struct, frozen=True):
     """What a sign-in counts against; `foreign` when the account is not known in its network."""
 
     pair: str
-    account: str
+    login: str
     network: str
     foreign: bool
 
     @property
     def subjects(self) -> list[str]:
-        return [self.pair, self.account, self.network] if self.foreign else [self.pair]
+        return [self.pair, self.login, self.network] if self.foreign else [self.pair]
 
 
 class SignInGuard:
@@ -53,7 +53,9 @@ class SignInGuard:
         network = network_of(actor.address)
         # Asked for nobody as well: both take as long.
         known = await stored_sessions.is_known(self._database, account.id if account else NO_ONE, network)
-        attempt = self._attempt(account.id if account else login, network, foreign=not known)
+        # By what was typed: were an account's name and address counted as one, who has to wait at the one would learn
+        # by the other whose it is.
+        attempt = self._attempt(login, network, foreign=not known)
         own_us, strangers_us = await self._try(actor, attempt, self._clock(), vouched=False)
         if strangers_us and not own_us and await self._captcha.lifts_suspicion(captcha):
             own_us, strangers_us = await self._try(actor, attempt, self._clock(), vouched=True)
@@ -71,9 +73,9 @@ class SignInGuard:
                 await self._count(tx, actor, attempt, failures, now_us)
         return own_us, strangers_us
 
-    def _attempt(self, who: str, network: str, *, foreign: bool) -> Attempt:
+    def _attempt(self, login: str, network: str, *, foreign: bool) -> Attempt:
         # Sealed, for what somebody types as their name may be a password.
-        sealed = hmac.digest(self._key, who.encode("utf-8", "surrogatepass"), "sha256").hex()
+        sealed = hmac.digest(self._key, login.encode("utf-8", "surrogatepass"), "sha256").hex()
         return Attempt(f"{sealed}@{network}", sealed, f"@{network}", foreign)
 
     async def _count(self, tx: Transaction, actor: Actor, attempt: Attempt, failures: Failures, now_us: int) -> None:
@@ -89,7 +91,7 @@ class SignInGuard:
             await attempts.forget(tx, attempt.pair)
             tries = failures[attempt.pair][0]
             if attempt.foreign and tries:
-                await attempts.take_back(tx, attempt.account, tries)
+                await attempts.take_back(tx, attempt.login, tries)
                 await attempts.take_back(tx, attempt.network, 1)
 
     async def _forget_lapsed(self) -> None:
@@ -99,5 +101,5 @@ class SignInGuard:
 
 
 def _strangers_wait_us(attempt: Attempt, failures: Failures, now_us: int) -> int:
-    at_account = ACCOUNT.wait_us(*failures[attempt.account], now_us)
-    return max(at_account, NETWORK.wait_us(*failures[attempt.network], now_us))
+    at_login = LOGIN.wait_us(*failures[attempt.login], now_us)
+    return max(at_login, NETWORK.wait_us(*failures[attempt.network], now_us))

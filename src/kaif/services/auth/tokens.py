@@ -54,6 +54,8 @@ class Signer:
         }
         if actor.scopes is not None:
             claims["scope"] = " ".join(sorted(actor.scopes))
+        if actor.must_enrol:
+            claims["enrol"] = True
         header = {"typ": TYPE, "alg": ALGORITHM, "kid": self._key.kid}
         return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 

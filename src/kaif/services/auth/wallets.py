@@ -27,8 +27,9 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import model, store, wallet_store, ways_in
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
-from kaif.services.auth.model import Account, letter_due, present
+from kaif.services.auth.model import Account, present
 from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.telling import tell
 from kaif.services.auth.wallet_proofs import WalletProofs
 from kaif.services.auth.wallet_store import Proved, StoredWallet, shown
 
@@ -130,7 +131,7 @@ class WalletsService:
             return TooManyWallets()
         wallet = _new_wallet(account.id, proved, now_us)
         await wallet_store.add(tx, wallet)
-        await tx.publish(letter_due(account, "wallet_linked"))
+        await tell(tx, account.id, "wallet_linked")
         await self._audit.record(tx, actor, "wallet_linked", account.id, **_told(wallet))
         return wallet
 
@@ -142,7 +143,7 @@ class WalletsService:
             removed = await wallet_store.remove(tx, actor.user_id, request.wallet_id)
             if removed is None:
                 raise WalletNotFound
-            await tx.publish(letter_due(account, "wallet_unlinked"))
+            await tell(tx, account.id, "wallet_unlinked")
             await self._audit.record(tx, actor, "wallet_unlinked", account.id, **_told(removed))
         return Nothing()
 

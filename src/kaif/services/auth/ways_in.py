@@ -11,6 +11,7 @@ from kaif.services.auth import (
     challenges,
     credentials,
     enrolments,
+    factor_rule,
     identity_store,
     openid_store,
     store,
@@ -30,11 +31,30 @@ async def second_steps(reads: Reads, user_id: UserId) -> list[str]:
     return [*codes, *await _passkey(reads, user_id)] if codes else []
 
 
+async def steps_after_one(reads: Reads, user_id: UserId) -> list[str]:
+    """What somebody who has proved one thing has to add before a session opens.
+
+    Where a second factor is required a passkey is asked for even if it is all there is: it is what makes it two.
+    """
+    steps = await second_steps(reads, user_id)
+    return steps or (["passkey"] if await only_passkeys_count(reads, user_id) else [])
+
+
+async def only_passkeys_count(reads: Reads, user_id: UserId) -> bool:
+    """Whether the account needs a second factor and has no codes, but a passkey."""
+    if await enrolments.find_totp(reads, user_id) is not None or not await _passkey(reads, user_id):
+        return False
+    return await factor_rule.is_required(reads, user_id)
+
+
 async def proofs(reads: Reads, user_id: UserId) -> list[str]:
     """What renews a session: the password, with a code where there is a second factor; or a passkey alone.
 
-    A wallet stands in for the password, and so does a sign-in service where there is none.
+    A wallet stands in for the password, and so does a sign-in service where there is none. Where a second factor is
+    required and only passkeys are one, nothing else will do.
     """
+    if await only_passkeys_count(reads, user_id):
+        return ["passkey"]
     has_password = await store.has_password(reads, user_id)
     first = ["password"] if has_password else []
     first += ["wallet"] if await wallet_store.of_account(reads, user_id) else []
