@@ -40,9 +40,12 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reports import Reports
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -591,6 +594,9 @@ class Services(NamedTuple):
     accounts: Accounts
     api_keys: ApiKeys
     actions: MessageActions
+    privacy: Privacy
+    first_contacts: FirstContacts
+    reports: Reports
     history: History
     requirement: FactorRequirement
     directory: Directory
@@ -622,7 +628,7 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_services(database, cache, auths[Auth], clock) as messagings,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], clock) as messagings,
     ):
         yield Services(
             database,
@@ -640,6 +646,9 @@ async def wired_services(
             auths[Accounts],
             auths[ApiKeys],
             messagings[MessageActions],
+            messagings[Privacy],
+            messagings[FirstContacts],
+            messagings[Reports],
             messagings[History],
             auths[FactorRequirement],
             auths[Directory],

@@ -20,16 +20,19 @@ from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
     NEWS_LOST,
+    REACH,
     AddMembers,
     ChatId,
     CreateChat,
     Delivery,
     Messaging,
+    Reach,
     RemoveMember,
     SendMessage,
     Standings,
 )
 from kaif.interfaces.messaging.actions import DeleteMessages, OfMessage, React
+from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
 
@@ -59,6 +62,16 @@ class Device:
 
     def close(self, code: int) -> None:
         self.closed_with = code
+
+    def knows(self, person: Actor) -> bool | None:
+        """Whether they are here, by what was heard last; None when nothing was."""
+        heard = [
+            event["online"]
+            for event in self.heard
+            if event["type"] == "presence" and event["user_id"] == person.user_id
+        ]
+        greeted = [True] if self.hellos and person.user_id in self.hellos[-1]["online"] else []
+        return [*greeted, *heard][-1] if greeted or heard else None
 
     @property
     def seqs(self) -> list[int]:
@@ -98,6 +111,9 @@ class Stage:
     async def say(self) -> None:
         """Durable, and announced to nobody here: the hub hears only what `deliver` gives it."""
         await self.services.messaging.send_message(self.anna, SendMessage(self.chat_id, new_id(), "x"))
+
+    async def reach(self, chat_id: ChatId) -> None:
+        await self.news.publish(REACH, msgspec.msgpack.encode(Reach([chat_id])))
 
     async def deliver(self, *deliveries: Delivery) -> None:
         await self.news.publish(ENTRIES, msgspec.msgpack.encode(list(deliveries)))
@@ -309,3 +325,49 @@ async def test_a_reader_that_leaves_while_it_is_written_to_takes_nothing_from_th
     await stage.deliver(*stage.held)
 
     await until(lambda: all(2 in device.seqs for device in others), timeout_s=2)
+
+
+async def test_who_is_blocked_sees_nobody_come_go_or_type(stage: Stage) -> None:
+    anna, boris = await stage.enter(stage.anna), await stage.enter(stage.boris)
+    await until(lambda: bool(boris.knows(stage.anna) and anna.knows(stage.boris)))
+
+    await stage.services.privacy.block_person(stage.anna, OfPerson(stage.boris.user_id))
+    await stage.reach(stage.chat_id)
+    await until(lambda: boris.knows(stage.anna) is False and anna.knows(stage.boris) is False)
+    stage.hub.say_typing(anna, stage.chat_id)
+    stage.hub.say_typing(boris, stage.chat_id)
+    stage.hub.disconnect(anna)
+    await stage.enter(stage.anna)
+    await asyncio.sleep(0.05)
+
+    assert boris.knows(stage.anna) is False
+    assert not [event for event in anna.heard + boris.heard if event["type"] == "typing"]
+
+    await stage.services.privacy.unblock_person(stage.anna, OfPerson(stage.boris.user_id))
+    await stage.reach(stage.chat_id)
+    await until(lambda: bool(boris.knows(stage.anna)))
+    stage.hub.say_typing(boris, stage.chat_id)
+    await until(lambda: any(event["type"] == "typing" for event in boris.heard))
+
+
+async def test_who_is_blocked_while_coming_in_looks_anew(stage: Stage) -> None:
+    """What messaging said of who sees whom is older than the block."""
+
+    class Slow:
+        async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
+            standings = await messaging.get_standings(actor, request)
+            await asked.wait()
+            return standings
+
+    asked, messaging = asyncio.Event(), stage.services.messaging
+    await stage.enter(stage.anna)
+    stage.hub._messaging = cast(Messaging, Slow())
+    boris = Device(stage.boris)
+    stage.hub.connect(boris)
+    await asyncio.sleep(0)
+    await stage.services.privacy.block_person(stage.anna, OfPerson(stage.boris.user_id))
+    await stage.reach(stage.chat_id)
+    asked.set()
+
+    await until(lambda: boris.knows(stage.anna) is False)
+    assert boris.watched == set()

@@ -18,9 +18,12 @@ const OperatorParkedEvents = () => import('./screens/operator/ParkedEvents.svelt
 const OperatorPeople = () => import('./screens/operator/People.svelte')
 const OperatorPerson = () => import('./screens/operator/Person.svelte')
 const OperatorProviders = () => import('./screens/operator/Providers.svelte')
+const OperatorReport = () => import('./screens/operator/Report.svelte')
+const OperatorReports = () => import('./screens/operator/Reports.svelte')
 const OperatorShell = () => import('./screens/operator/OperatorShell.svelte')
 const OperatorSigningIn = () => import('./screens/operator/SigningIn.svelte')
 const Reset = () => import('./screens/Reset.svelte')
+const Privacy = () => import('./screens/Privacy.svelte')
 const Settings = () => import('./screens/Settings.svelte')
 const Security = () => import('./screens/Security.svelte')
 const Join = () => import('./screens/Join.svelte')
@@ -64,6 +67,8 @@ export const { p, navigate, route, isActive } = createRouter({
     '/applications': OperatorApplications,
     '/applications/:id': OperatorApplication,
     '/services': OperatorProviders,
+    '/reports': OperatorReports,
+    '/reports/:id': OperatorReport,
     '/signing-in': OperatorSigningIn,
     '/audit': OperatorAudit,
     '/audit/:id': OperatorAudit,
@@ -77,6 +82,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/chat/:id/:seq': Chats,
     '/settings': Settings,
     '/settings/security': Security,
+    '/settings/privacy': Privacy,
     layout: Shell,
     hooks: members,
   },

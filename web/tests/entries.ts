@@ -36,6 +36,8 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     muted_until: null,
     pinned_at: null,
     marked_unread: false,
+    blocked: false,
+    unanswered: false,
     kind: 'group',
     title: 'Озеро',
     created_at: '2026-11-23T09:00:00Z',

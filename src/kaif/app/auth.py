@@ -34,6 +34,7 @@ from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.wallets import Wallets
+from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.sealing import Sealer
@@ -45,6 +46,7 @@ from kaif.services.auth.applications import ApplicationsService
 from kaif.services.auth.asking import SignInClient
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
+from kaif.services.auth.audited_reports import AuditedReports
 from kaif.services.auth.authorizations import AuthorizationsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
@@ -201,6 +203,8 @@ async def _reacting(settings: Settings, database: Database, signer: Signer, cloc
     bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, POSTPONED)
     bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
     bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
+    audited = AuditedReports(database, AuditLog(settings.audit_key, clock))
+    bus.subscribe("auth.reports", ReportDecided, audited.record)
     await bus.start()
     try:
         yield

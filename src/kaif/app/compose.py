@@ -39,12 +39,16 @@ from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
+from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.search import Search
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
@@ -56,11 +60,14 @@ from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
+from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.reports import ReportsService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
@@ -106,7 +113,7 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 @asynccontextmanager
 async def messaging_services(
-    database: Database, cache: Cache, auth: Auth, clock: Clock = now_us
+    database: Database, cache: Cache, auth: Auth, sessions: Sessions, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
@@ -120,13 +127,20 @@ async def messaging_services(
     announcer.start()
     try:
         chats = MessagingService(database, auth, announcer, sender, clock)
+        actions = MessageActionsService(database, announcer, sender, clock)
+        administration = AdministrationService(database, auth, announcer, clock)
         yield {
             Messaging: chats,
             History: HistoryService(database, chats, clock),
-            MessageActions: MessageActionsService(database, announcer, sender, clock),
-            Administration: AdministrationService(database, auth, announcer, clock),
+            MessageActions: actions,
+            Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
+            Privacy: PrivacyService(database, auth, announcer, clock),
+            FirstContacts: FirstContactsService(database, announcer, clock),
+            Reports: ReportsService(
+                database, auth, sessions, announcer, clock, erase=actions.erase, ban=administration.ban
+            ),
         }
     finally:
         await announcer.close()
@@ -230,7 +244,7 @@ async def run_everything(
         database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        messaging_services(database, cache, auths[Auth]) as messagings,
+        messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         search_service(settings, database) as search,
         edge(
@@ -290,7 +304,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        messaging_services(database, cache, auths.remote(Auth)) as services,
+        messaging_services(database, cache, auths.remote(Auth), auths.remote(Sessions)) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
     ):
         await _expose(settings, {**services, **notified}, stop, lambda: started(False))

@@ -19,12 +19,14 @@ from kaif.interfaces.auth import EVERYBODY, Nothing
 from kaif.interfaces.messaging import (
     ENTRIES,
     NEWS_LOST,
+    REACH,
     SIGNALS,
     ChatId,
     ChatKind,
     Delivery,
     ListEntries,
     Messaging,
+    Reach,
     Signal,
     Standing,
 )
@@ -42,12 +44,13 @@ log = logging.getLogger("kaif.hub")
 _encode = msgspec.json.Encoder().encode
 _deliveries = msgspec.msgpack.Decoder(list[Delivery])
 _signal = msgspec.msgpack.Decoder(Signal)
+_reach = msgspec.msgpack.Decoder(Reach)
 
 
 class Room:
     """A chat that somebody here is in."""
 
-    __slots__ = ("chat_id", "filling", "held", "kind", "newest", "next_seq", "readers")
+    __slots__ = ("chat_id", "closed", "filling", "held", "kind", "newest", "next_seq", "readers")
 
     def __init__(self, chat_id: ChatId, kind: ChatKind, next_seq: int) -> None:
         self.chat_id, self.kind, self.next_seq = chat_id, kind, next_seq
@@ -55,6 +58,8 @@ class Room:
         self.readers: set[Reader] = set()
         self.held: dict[int, list[bytes]] = {}
         self.filling = False
+        # A block stands between the two who are in it.
+        self.closed = False
 
     def accept(self, first_seq: int, entries: list[bytes]) -> None:
         """Deliver what is next, hold what is early, drop what came before."""
@@ -88,17 +93,22 @@ class Hub:
         self._messaging, self._cache, self._presence = messaging, cache, presence
         self._rooms: dict[ChatId, Room] = {}
         self._readers: dict[UserId, set[Reader]] = {}
-        # While someone enters: how far chats without a room have come, and who came to or left what.
+        # While someone enters: how far chats without a room have come, who came to or left what, and where it changed
+        # who sees whom.
         self._entering = 0
         self._passed: dict[ChatId, int] = {}
         self._joined: set[tuple[ChatId, UserId]] = set()
         self._left: set[tuple[ChatId, UserId]] = set()
+        self._reached: set[ChatId] = set()
+        # Who looks anew whom they see; True when that has changed again meanwhile.
+        self._looking: dict[Reader, bool] = {}
         self._background = Background()
 
     async def start(self) -> None:
         await self._presence.start(self._hear_presence)
         await self._cache.subscribe(ENTRIES, self._hear_entries, self._greet_everyone)
         await self._cache.subscribe(SIGNALS, self._hear_signal)
+        await self._cache.subscribe(REACH, self._hear_reach)
 
     async def close(self) -> None:
         await self._background.close()
@@ -135,6 +145,8 @@ class Hub:
         try:
             standings = await self._messaging.get_standings(reader.actor, Nothing())
             self._join_all(reader, standings.chats)
+            if any(room.chat_id in self._reached for room in reader.rooms):
+                self._look_soon(reader)
             online = await self._presence.online(standing.peer_id for standing in standings.chats if standing.peer_id)
         except KaifError as error:
             log.warning("a socket could not be greeted: %s", error.code)
@@ -146,6 +158,7 @@ class Hub:
                 self._passed.clear()
                 self._joined.clear()
                 self._left.clear()
+                self._reached.clear()
         newest = {room.chat_id: room.next_seq - 1 for room in reader.rooms}
         reader.greet(frames.encode(frames.Hello(reader.actor.user_id, newest, sorted(online))))
 
@@ -158,11 +171,14 @@ class Hub:
         there |= {chat_id for chat_id, joined_id in self._joined if joined_id == user_id}
         for room in [room for room in reader.rooms if room.chat_id not in there]:
             self._leave(reader, room)
+        # News of who sees whom may have been lost as well.
+        self._presence.unwatch(reader)
         for standing in standings:
             if (standing.chat_id, user_id) in self._left:
                 continue
             room = self._join(reader, standing.chat_id, standing.kind, standing.seq + 1)
             room.newest = max(room.newest, standing.seq, self._passed.get(standing.chat_id, 0))
+            room.closed = standing.closed
             self._fill_if_behind(room)
             if standing.peer_id:
                 self._presence.watch(reader, standing.peer_id)
@@ -216,7 +232,7 @@ class Hub:
             for reader in self._readers.get(user_id, ()):
                 self._join(reader, chat_id, delivery.kind, delivery.first_seq)
                 if delivery.kind == "direct":
-                    self._background.run(self._introduce(reader, [p for p in delivery.joined if p != user_id]))
+                    self._look_soon(reader)
         room = self._rooms.get(chat_id)
         if room is not None:
             room.accept(delivery.first_seq, delivery.entries)
@@ -232,11 +248,52 @@ class Hub:
                 for reader in self._readers.get(user_id, ()):
                     self._leave(reader, room)
 
-    async def _introduce(self, reader: Reader, peer_ids: list[UserId]) -> None:
-        """Tell a reader who of its new direct chats is here."""
-        for peer_id in peer_ids:
+    def _hear_reach(self, payload: bytes) -> None:
+        chat_ids = _reach.decode(payload).chat_ids
+        if self._entering:
+            self._reached.update(chat_ids)
+        rooms = [room for chat_id in chat_ids if (room := self._rooms.get(chat_id))]
+        for reader in {reader for room in rooms for reader in room.readers}:
+            self._look_soon(reader)
+
+    def _look_soon(self, reader: Reader) -> None:
+        """Whom a reader sees has changed."""
+        if reader in self._looking:
+            self._looking[reader] = True
+        else:
+            self._looking[reader] = False
+            self._background.run(self._look_until_settled(reader))
+
+    async def _look_until_settled(self, reader: Reader) -> None:
+        """One after the other: an answer that is older must not be the last word."""
+        try:
+            await self._look(reader)
+            while self._looking[reader]:
+                self._looking[reader] = False
+                await self._look(reader)
+        finally:
+            del self._looking[reader]
+
+    async def _look(self, reader: Reader) -> None:
+        try:
+            standings = (await self._messaging.get_standings(reader.actor, Nothing())).chats
+        except KaifError as error:
+            # It must not go on seeing somebody who hides: it comes again, and looks anew.
+            log.warning("a socket could not look anew: %s", error.code)
+            reader.close(frames.CloseCode.RESUME)
+            return
+        if reader not in self._readers.get(reader.actor.user_id, ()):
+            return
+        for standing in standings:
+            if room := self._rooms.get(standing.chat_id):
+                room.closed = standing.closed
+        before, peers = set(reader.watched), {standing.peer_id for standing in standings if standing.peer_id}
+        self._presence.unwatch(reader)
+        for peer_id in peers:
             self._presence.watch(reader, peer_id)
-        for peer_id in await self._presence.online(peer_ids):
+        for peer_id in before - peers:
+            self._hear_presence(peer_id, False, [reader])
+        for peer_id in await self._presence.online(peers - before):
             self._hear_presence(peer_id, True, [reader])
 
     def expect(self, chat_id: ChatId, seq: int) -> None:
@@ -299,7 +356,7 @@ class Hub:
 
     def say_typing(self, reader: Reader, chat_id: ChatId) -> None:
         room = self._rooms.get(chat_id)
-        if room in reader.rooms:
+        if room is not None and room in reader.rooms and not room.closed:
             signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id)))
             self._background.run(self._publish(msgspec.msgpack.encode(signal)))
 

@@ -2,8 +2,9 @@
 
 import os
 import re
+from datetime import datetime
 
-from kaif.kernel.clock import now_us
+from kaif.kernel.clock import as_datetime, now_us
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26
@@ -31,4 +32,16 @@ def new_id() -> str:
     if 0 <= _newest - number < SETBACK_MS_MAX << 80:
         number = _newest + 1 + int.from_bytes(os.urandom(8), "big")
     _newest = number
+    return _written(number)
+
+
+def made_at(made: str) -> datetime:
+    """When an id of ours was made, to the millisecond."""
+    number = 0
+    for letter in made:
+        number = number << 5 | ALPHABET.index(letter)
+    return as_datetime((number >> 80) * 1000)
+
+
+def _written(number: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

@@ -17,6 +17,7 @@ export interface MenuPlace {
 export type MessageDialog =
   | { kind: 'delete'; entries: Entry[] }
   | { kind: 'forward'; entries: Entry[] }
+  | { kind: 'report'; entries: Entry[] }
   | { kind: 'reactors' | 'readers' | 'versions' | 'emoji'; entry: Entry }
 
 class Acting {

@@ -62,6 +62,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   application_secret_renewed: 'action.application_secret_renewed',
   application_changed: 'action.application_changed',
   application_added: 'action.application_added',
+  report_decided: 'action.report_decided',
 }
 
 const WARNINGS = [
@@ -92,6 +93,7 @@ export function iconOf({ action }: Audited): string {
   if (action.includes('invitation') || action.includes('registration')) return 'share'
   if (action.includes('session') || action.startsWith('sign')) return 'laptop'
   if (action.includes('event')) return 'layers'
+  if (action === 'report_decided') return 'flag'
   return action === 'account_suspended' ? 'lock' : 'user'
 }
 
@@ -122,6 +124,7 @@ interface Details {
   event?: string
   network?: string
   name?: string
+  decision?: string
   invitation?: string
   second_factor?: boolean
   passkey?: string
@@ -131,7 +134,8 @@ interface Details {
 
 /** Some actions are told in another way when their details say more. */
 function variantOf({ action, subject_id, details }: Audited): string {
-  const { role, device, invitation, second_factor, passkey, wallet, provider, name } = details as Details
+  const { role, device, invitation, second_factor, passkey, wallet, provider, name, decision } =
+    details as Details
   if (action === 'account_created' && invitation) return '_invited'
   if (action === 'signed_in' && !device) return '_somewhere'
   if (action === 'sign_in_failed' && passkey) return '_passkey'
@@ -139,6 +143,7 @@ function variantOf({ action, subject_id, details }: Audited): string {
   if (action === 'sign_in_failed' && provider) return '_service'
   if (action === 'sign_in_failed' && second_factor) return '_code'
   if (action === 'sign_in_failed' && !subject_id) return '_nobody'
+  if (action === 'report_decided') return `_${decision}${subject_id ? '' : '_nobody'}`
   if (action === 'invitation_made' && role) return '_role'
   // Entries of an earlier version name no application.
   if (action.startsWith('application_') && action !== 'application_removed' && name) return '_named'

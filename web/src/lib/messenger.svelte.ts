@@ -5,6 +5,7 @@ import { backoffMs } from './backoff'
 import { Cache } from './cache'
 import { ChatModel } from './chat.svelte'
 import { drafts } from './drafts.svelte'
+import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
@@ -13,6 +14,7 @@ import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
+import { ui } from './ui.svelte'
 
 const LIST_PAGE = 100
 const LIST_PAGES_MAX = 20
@@ -428,6 +430,8 @@ export class Messenger {
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
         return
+      case 'report':
+        return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
@@ -459,9 +463,10 @@ export class Messenger {
   #strangers(entries: readonly Entry[]): string[] {
     const ids = new Set(
       entries.flatMap((entry) => [
-        entry.sender_id,
+        // What is the chat's own word is nobody's.
+        ...(entry.sender_id === entry.chat_id ? [] : [entry.sender_id]),
         ...(entry.user_ids ?? []),
-        ...(entry.forward ? [entry.forward.sender_id] : []),
+        ...(entry.forward?.sender_id ? [entry.forward.sender_id] : []),
       ]),
     )
     const strangers = [...ids].filter((id) => !knows(id) && !this.#asked.has(id)).slice(0, STRANGERS_MAX)

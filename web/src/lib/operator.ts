@@ -8,6 +8,7 @@ export interface Section {
     | '/operator/invitations'
     | '/operator/applications'
     | '/operator/services'
+    | '/operator/reports'
     | '/operator/signing-in'
     | '/operator/audit'
     | '/operator/events'
@@ -18,6 +19,7 @@ export interface Section {
 
 export const SECTIONS: Section[] = [
   { path: '/operator/people', icon: 'users', label: 'operator.people', needs: 'auth.manage_people' },
+  { path: '/operator/reports', icon: 'flag', label: 'operator.reports', needs: 'messaging.handle_reports' },
   {
     path: '/operator/invitations',
     icon: 'share',

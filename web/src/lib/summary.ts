@@ -49,6 +49,7 @@ export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefine
   return {
     ...chat,
     seq: entry.seq,
+    unanswered: chat.unanswered && !(entry.kind === 'message' && entry.sender_id === me),
     unread: chat.unread + (entry.kind === 'message' && entry.sender_id !== me ? 1 : 0),
     members_count: chat.members_count + (entry.kind === 'joined' ? people : takesOut(entry) ? -people : 0),
     title: entry.kind === 'renamed' && entry.title ? entry.title : chat.title,

@@ -85,6 +85,15 @@ export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
 export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
 export type FoundMessage = FoundMessages['messages'][number]
 
+export type PrivacySettings = Ok<'/v1/messaging/privacy', 'get', 200>
+export type PrivacyChange = components['schemas']['ChangePrivacy']
+export type OwnReport = Ok<'/v1/messaging/own-reports', 'get', 200>['reports'][number]
+export type ReportSummary = Ok<'/v1/messaging/reports', 'get', 200>['reports'][number]
+export type Report = Ok<'/v1/messaging/reports/{report_id}', 'get', 200>
+export type ReportReason = ReportSummary['reason']
+export type ReportDecision = NonNullable<ReportSummary['decision']>
+export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
+
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
   chat_id: string
@@ -107,6 +116,7 @@ export type ServerEvent =
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
   | { type: 'folders' }
+  | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }

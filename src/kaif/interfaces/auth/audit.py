@@ -68,6 +68,7 @@ Action = Literal[
     "provider_removed",
     "identity_linked",
     "identity_unlinked",
+    "report_decided",
 ]
 
 

@@ -17,6 +17,8 @@ READ_MAILBOX = Permission("auth.read_mailbox")
 MANAGE_PROVIDERS = Permission("auth.manage_providers")
 MANAGE_INVITATIONS = Permission("auth.manage_invitations")
 MANAGE_APPLICATIONS = Permission("auth.manage_applications")
+# Of what people report in chats: to see it as it was, and to decide.
+HANDLE_REPORTS = Permission("messaging.handle_reports")
 # Of the whole system: what a service could not digest waits for whoever holds this.
 MANAGE_EVENTS = Permission("auth.manage_events")
 
@@ -30,6 +32,7 @@ PERMISSIONS = frozenset(
         MANAGE_APPLICATIONS,
         MANAGE_PROVIDERS,
         MANAGE_EVENTS,
+        HANDLE_REPORTS,
     }
 )
 

@@ -54,6 +54,7 @@ ENTRIES = "messaging.entries"
 SIGNALS = "messaging.signals"
 # The group of the cache in which gateways note who is connected.
 PRESENCE = "presence"
+REACH = "messaging.reach"
 
 # One person's messages, by whichever way they come.
 SEND = Limit("send", per_minute=600, burst=100)
@@ -137,6 +138,9 @@ class Chat(msgspec.Struct, frozen=True):
     muted_until: datetime | None
     pinned_at: datetime | None
     marked_unread: bool
+    # Of a direct chat: the actor has blocked the other one; a stranger has begun it and waits for an answer.
+    blocked: bool
+    unanswered: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -303,12 +307,22 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True):
-    """A chat that a person is in, its newest entry, and the other one of a direct chat."""
+    """A chat that a person is in, its newest entry, and the other one of a direct chat if the two see each other.
+
+    In a `closed` one, where a block stands between the two, neither hears the other one type.
+    """
 
     chat_id: ChatId
     kind: ChatKind
     seq: int
     peer_id: UserId
+    closed: bool = False
+
+
+class Reach(msgspec.Struct, frozen=True, array_like=True):
+    """In these chats it has changed who sees whom: whoever is in them looks anew."""
+
+    chat_ids: list[ChatId]
 
 
 class Standings(msgspec.Struct, frozen=True, array_like=True):
@@ -317,6 +331,18 @@ class Standings(msgspec.Struct, frozen=True, array_like=True):
 
 class ChatNotFound(NotFound):
     code, detail = "chat_not_found", "There is no such chat, or you are not in it."
+
+
+class PersonNotReachable(Forbidden):
+    """Because of a block, or of what they have chosen: which of them is theirs to know."""
+
+    code, detail = "person_not_reachable", "You can't write to this person."
+
+
+class InvitationNeeded(Forbidden):
+    """Details carry user_ids, those who can only be invited."""
+
+    code, detail = "invitation_needed", "Some of these people can't be added: send them an invitation."
 
 
 class UnknownMember(Invalid):
@@ -393,7 +419,8 @@ class Messaging(Protocol):
     async def create_chat(self, actor: Actor, request: CreateChat) -> Chat:
         """A new group or channel, or the direct chat with one person or oneself (`saved`), which exists once.
 
-        Raises UnknownMember, BadTitle; Invalid when a direct chat is not with one other person.
+        Raises UnknownMember, BadTitle, PersonNotReachable, InvitationNeeded; Invalid when a direct chat is not with one
+        other person.
         """
         ...
 
@@ -411,7 +438,8 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, Busy, StorageFull.
+        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, PersonNotReachable, Busy,
+        StorageFull.
         """
         ...
 
@@ -434,7 +462,7 @@ class Messaging(Protocol):
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
         """Let people in; those who are in already are passed over. In a channel only admins may.
 
-        Raises NotAGroup, RightMissing, UnknownMember, MemberBanned, TooManyMembers.
+        Raises NotAGroup, RightMissing, UnknownMember, MemberBanned, TooManyMembers, InvitationNeeded.
         """
         ...
 

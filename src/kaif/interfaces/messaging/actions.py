@@ -182,6 +182,10 @@ class ReadersNotShown(Conflict):
     code, detail = "readers_not_shown", "In so large a group it is not shown who has read a message."
 
 
+class ReceiptsOff(Conflict):
+    code, detail = "receipts_off", "You show nobody what you have read, so you see nobody's either."
+
+
 class MessageActions(Protocol):
     """Whoever names a chat must be in it, else ChatNotFound is raised; whoever names something that is not a message,
     or one that was deleted, gets MessageNotFound.
@@ -246,7 +250,7 @@ class MessageActions(Protocol):
 
     @repeatable
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
-        """Whose read mark has passed a message. Raises MembersHidden; ReadersNotShown in large groups."""
+        """Whose read mark has passed a message. Raises MembersHidden, ReceiptsOff; ReadersNotShown in large groups."""
         ...
 
     @repeatable

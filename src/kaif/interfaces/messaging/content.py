@@ -51,7 +51,7 @@ class Reaction(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Who wrote first what was forwarded, and when."""
+    """Who wrote first what was forwarded, and when; `sender_id` is empty where they do not want to be named."""
 
     sender_id: UserId
     at: datetime

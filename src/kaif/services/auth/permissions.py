@@ -6,6 +6,7 @@ What a later service permits joins the roles that are meant to do it.
 from collections.abc import Iterable, Mapping
 
 from kaif.interfaces.auth.roles import (
+    HANDLE_REPORTS,
     MANAGE_APPLICATIONS,
     MANAGE_EVENTS,
     MANAGE_INVITATIONS,
@@ -25,11 +26,12 @@ Permissions = frozenset[Permission]
 BUILT_IN: dict[str, Permissions] = {
     "member": frozenset(),
     "seller": frozenset(),
-    "moderator": frozenset(),
-    "support": frozenset({MANAGE_PEOPLE}),
+    "moderator": frozenset({HANDLE_REPORTS}),
+    "support": frozenset({HANDLE_REPORTS, MANAGE_PEOPLE}),
     "compliance": frozenset({READ_AUDIT}),
     "admin": frozenset(
         {
+            HANDLE_REPORTS,
             MANAGE_APPLICATIONS,
             MANAGE_EVENTS,
             MANAGE_INVITATIONS,

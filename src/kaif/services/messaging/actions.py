@@ -4,7 +4,7 @@ An action holds the chat's lock, changes the message's own row, and appends an e
 the entry gets the message as it is by then. Nothing of a message is copied, so nothing outlives its deletion.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ from kaif.interfaces.messaging import (
     EntryKind,
     MembersHidden,
     Outgoing,
+    PersonNotReachable,
 )
 from kaif.interfaces.messaging.actions import (
     EDIT_WITHIN_S,
@@ -45,6 +46,7 @@ from kaif.interfaces.messaging.actions import (
     Reactors,
     Readers,
     ReadersNotShown,
+    ReceiptsOff,
     TooManyEdits,
     TooManyHidden,
     TooManyPins,
@@ -56,7 +58,7 @@ from kaif.interfaces.messaging.content import Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import emojis, markup, message_store, model, store, viewing
+from kaif.services.messaging import emojis, markup, message_store, model, privacy_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
@@ -87,6 +89,11 @@ class Change:
         if body.deleted:
             raise MessageNotFound
         return row, body
+
+    def must_reach(self) -> None:
+        """What is done in a chat that a block has closed would be said there all the same."""
+        if self.place.closed:
+            raise PersonNotReachable
 
     async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
         """The message becomes this, and the log says so."""
@@ -182,6 +189,7 @@ class MessageActionsService:
 
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
         now_us = self._clock()
+        change.must_reach()
         if before.forward:
             raise NotEditable
         if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
@@ -214,11 +222,27 @@ class MessageActionsService:
             others = any(row.sender_id != actor.user_id for row in rows)
             if others and Right.DELETE not in change.rights:
                 raise NotYourMessage
-            there = [row for row in rows if not model.body_of(row).deleted]
-            for row in there:
-                await change.act("deleted", row, model.without_words(model.body_of(row)))
-            await message_store.erase_traces(tx, request.chat_id, [row.seq for row in there])
-            entries = await change.write()
+            entries = await self._erased(change, rows)
+        await self._announce(change, entries)
+
+    async def _erased(self, change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
+        there = [row for row in rows if not model.body_of(row).deleted]
+        for row in there:
+            await change.act("deleted", row, model.without_words(model.body_of(row)))
+        await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
+        return await change.write()
+
+    async def erase(self, chat_id: ChatId, seqs: Sequence[int]) -> None:
+        """For those who handle reports: delete messages for everyone, as the chat's own deed, which names nobody.
+
+        Raises ChatNotFound, MessageNotFound.
+        """
+        async with self._database.transaction() as tx:
+            places = await store.lock_places(tx, [chat_id])
+            if not places:
+                raise ChatNotFound
+            change = Change(tx, places[chat_id], Right.DELETE, Actor(UserId(chat_id)), self._clock())
+            entries = await self._erased(change, await change.messages(seqs))
         await self._announce(change, entries)
 
     async def _hide(self, actor: Actor, request: DeleteMessages) -> None:
@@ -239,6 +263,7 @@ class MessageActionsService:
         async with self._database.transaction() as tx:
             change = await self._begin(tx, actor, request.chat_id)
             row, body = await change.message(request.seq)
+            change.must_reach()
             if await message_store.add_reaction(tx, row.chat_id, row.seq, actor.user_id, emoji, self._clock()):
                 counts = {**body.reactions, emoji: body.reactions.get(emoji, 0) + 1}
                 if len(counts) > REACTIONS_DISTINCT_MAX:
@@ -297,6 +322,7 @@ class MessageActionsService:
             if Right.PIN not in change.rights:
                 raise MayNotPin
             row, body = await change.message(request.seq)
+            change.must_reach()
             if body.pinned != pinned:
                 await change.act("pinned" if pinned else "unpinned", row, _changed(body, pinned=pinned))
                 if pinned:
@@ -321,7 +347,10 @@ class MessageActionsService:
         row = await self._find(actor, request.chat_id, request.seq)
         if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
             raise ReadersNotShown
-        return Readers(await message_store.readers_of(self._database, row, READ_MARKS_SHOWN_MEMBERS_MAX))
+        if not (await privacy_store.settings_of(self._database, actor.user_id)).read_receipts:
+            raise ReceiptsOff
+        readers = await message_store.readers_of(self._database, row, actor.user_id, READ_MARKS_SHOWN_MEMBERS_MAX)
+        return Readers(readers)
 
     # Forwarding
 
@@ -333,11 +362,19 @@ class MessageActionsService:
         there = {entry.seq: entry for entry in seen if _has_content(entry)}
         if any(one.seq not in there for one in request.messages):
             raise MessageNotFound
-        outgoing = [
-            _forward_of(there[one.seq], actor, request.chat_id, one.ref, silent=request.silent)
-            for one in request.messages
-        ]
+        origins = await self._origins(there.values())
+        outgoing = [_forward_of(there[one.seq], origins[one.seq], actor, request, one.ref) for one in request.messages]
         return Forwarded(_all_sent(await self._sender.send(outgoing)))
+
+    async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
+        """What was forwarded already keeps its first author; who does not want to be named there is not."""
+        origins = {entry.seq: entry.forward or Origin(entry.sender_id, entry.at) for entry in entries}
+        authors = {origin.sender_id for origin in origins.values()}
+        hiding = await privacy_store.hiding_in_forwards(self._database, authors)
+        return {
+            seq: _changed(origin, sender_id=UserId("")) if origin.sender_id in hiding else origin
+            for seq, origin in origins.items()
+        }
 
 
 def _all_sent(results: Iterable[Sent | KaifError]) -> list[Entry]:
@@ -353,10 +390,16 @@ def _has_content(entry: Entry) -> bool:
     return entry.kind == "message" and not entry.deleted and not entry.hidden
 
 
-def _forward_of(entry: Entry, actor: Actor, chat_id: ChatId, ref: str, *, silent: bool) -> Outgoing:
-    """What was forwarded already keeps its first author."""
-    origin = entry.forward or Origin(entry.sender_id, entry.at)
-    return Outgoing(actor.user_id, chat_id, ref, entry.text, silent=silent, forward=origin, entities=entry.entities)
+def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMessages, ref: str) -> Outgoing:
+    return Outgoing(
+        actor.user_id,
+        request.chat_id,
+        ref,
+        entry.text,
+        silent=request.silent,
+        forward=origin,
+        entities=entry.entities,
+    )
 
 
 def _parse_cursor(cursor: str) -> tuple[int, str]:

@@ -6,10 +6,13 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, FindPeople, Nothing, Person
 from kaif.interfaces.messaging import (
     Chat,
+    ChatId,
     ChatMember,
+    ChatNotFound,
     Entry,
     EntryKind,
     GetChat,
+    NotAGroup,
     OwnersOnly,
 )
 from kaif.interfaces.messaging.administration import (
@@ -144,6 +147,27 @@ class AdministrationService:
         if removed:
             await self._announcer.announce_change(place, entry, left=[request.user_id])
         return Nothing()
+
+    async def ban(self, chat_id: ChatId, user_id: UserId, by: UserId) -> None:
+        """For those who handle reports: ban whomever it is, as the chat's own deed, which names nobody.
+
+        Raises ChatNotFound, NotAGroup, OwnerMustStay.
+        """
+        entry, removed = None, False
+        async with self._database.transaction() as tx:
+            places = await store.lock_places(tx, [chat_id])
+            if not places:
+                raise ChatNotFound
+            place = places[chat_id]
+            if place.kind not in ("group", "channel"):
+                raise NotAGroup
+            await administration_store.ban(tx, chat_id, user_id, by, self._clock())
+            await invitation_store.take_request(tx, chat_id, user_id)
+            removed = await self._membership.take_out(tx, place, user_id)
+            if removed:
+                entry = await self._membership.record(tx, place, "banned", UserId(chat_id), [user_id])
+        if removed:
+            await self._announcer.announce_change(place, entry, left=[user_id])
 
     async def unban_person(self, actor: Actor, request: OfMember) -> Nothing:
         async with self._database.transaction() as tx:

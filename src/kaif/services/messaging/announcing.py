@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from kaif.engines.cache import Cache
-from kaif.interfaces.messaging import ENTRIES, NEWS_LOST, SIGNALS, ChatId, Delivery, Entry, Signal
+from kaif.interfaces.messaging import ENTRIES, NEWS_LOST, REACH, SIGNALS, ChatId, Delivery, Entry, Reach, Signal
 from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import Unavailable
@@ -102,6 +102,11 @@ class Announcer:
     async def tell(self, user_id: UserId, chat_id: ChatId, event: msgspec.Struct) -> None:
         """Something that concerns one person alone, for all of their devices."""
         await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event), user_id)))
+
+    async def announce_reach(self, chat_ids: Sequence[ChatId]) -> None:
+        """In these chats it has changed who sees whom."""
+        if chat_ids:
+            await self._publish(REACH, _msgpack(Reach([*chat_ids])))
 
     async def announce_end(self, chat_id: ChatId) -> None:
         """The chat has been deleted."""

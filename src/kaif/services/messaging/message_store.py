@@ -287,17 +287,23 @@ async def pins_of(database: Database, chat_id: ChatId, limit: int) -> list[Store
 # Readers
 
 
-async def readers_of(database: Database, row: StoredEntry, limit: int) -> list[Person]:
+async def readers_of(database: Database, row: StoredEntry, asked_by: UserId, limit: int) -> list[Person]:
+    """Without those who show nobody what they have read, and those between whom and the asker a block stands."""
     return await database.fetch(
         Person,
         """
         SELECT p.id, p.username, p.display_name, p.avatar_colour
         FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.read_seq >= :seq AND m.user_id <> :sender_id
+          AND NOT EXISTS (SELECT 1 FROM messaging_privacy q WHERE q.user_id = m.user_id AND q.read_receipts = 0)
+          AND NOT EXISTS (
+            SELECT 1 FROM messaging_blocks b WHERE b.user_id = m.user_id AND b.blocked_id = :asked_by
+              OR b.user_id = :asked_by AND b.blocked_id = m.user_id)
         ORDER BY p.display_name, p.id LIMIT :limit
         """,
         chat_id=row.chat_id,
         seq=row.seq,
         sender_id=row.sender_id,
+        asked_by=asked_by,
         limit=limit,
     )

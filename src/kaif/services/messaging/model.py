@@ -113,6 +113,9 @@ class StoredChat(msgspec.Struct, frozen=True):
     muted_until_us: int
     pinned_at_us: int
     marked_unread: int
+    blocked: int
+    unanswered: int
+    marks_shown: int
 
     @property
     def member(self) -> Member:
@@ -148,6 +151,8 @@ class Place(msgspec.Struct):
     default_rights: int = int(USUAL)
     slow_mode_s: int = 0
     signed: int = 0
+    # How many blocks stand between the two of a direct chat.
+    closed: int = 0
 
     @property
     def speaks(self) -> bool:
@@ -294,6 +299,8 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         as_datetime(row.muted_until_us) if row.muted_until_us > now_us else None,
         as_datetime(row.pinned_at_us) if row.pinned_at_us else None,
         bool(row.marked_unread),
+        bool(row.blocked),
+        bool(row.unanswered),
     )
 
 

@@ -3,7 +3,14 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
-from kaif.services.messaging import administration_store, message_store, notifications_store, order_store, store
+from kaif.services.messaging import (
+    administration_store,
+    message_store,
+    notifications_store,
+    order_store,
+    privacy_store,
+    store,
+)
 from kaif.services.messaging.events import ChatDeleted
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
@@ -28,7 +35,8 @@ class Reactions:
             hidden = await message_store.forget_hidden(tx, event.remains.id)
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices}
+            chosen = await privacy_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

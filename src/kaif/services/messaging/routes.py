@@ -1,12 +1,16 @@
 """The HTTP surface of messaging."""
 
+from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
+from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -105,6 +109,31 @@ NOTIFICATIONS_ROUTES = [
     post(f"{_CHAT}/notifications", Notifications.choose_notifications, scope=WRITE_SCOPE),
 ]
 
+# What a program may do with a key is to write and to read; whom its owner deals with is the owner's own choice.
+PRIVACY_ROUTES = [
+    get("/v1/messaging/privacy", Privacy.get_privacy),
+    post("/v1/messaging/privacy", Privacy.change_privacy, limit=CHANGE_PRIVACY),
+    get("/v1/messaging/blocked", Privacy.list_blocked),
+    post("/v1/messaging/blocked", Privacy.block_person, status=204, limit=CHANGE_PRIVACY),
+    delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
+]
+
+FIRST_CONTACT_ROUTES = [
+    get(f"{_CHAT}/first-contact", FirstContacts.get_first_contact, scope=READ_SCOPE),
+    post(f"{_CHAT}/first-contact/accept", FirstContacts.accept_contact, status=204, scope=WRITE_SCOPE),
+]
+
+_REPORT = "/v1/messaging/reports/{report_id}"
+
+REPORTS_ROUTES = [
+    post("/v1/messaging/reports", Reports.file_report, status=201, limit=REPORT),
+    get("/v1/messaging/own-reports", Reports.list_own_reports),
+    get("/v1/messaging/reports", Reports.list_reports, needs=HANDLE_REPORTS),
+    get(_REPORT, Reports.get_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/take", Reports.take_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -113,6 +142,9 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
+    (Privacy, PRIVACY_ROUTES),
+    (FirstContacts, FIRST_CONTACT_ROUTES),
+    (Reports, REPORTS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
 ]

@@ -17,6 +17,7 @@ from kaif.interfaces.messaging import (
     LinksNotAllowed,
     MayNotSend,
     Outgoing,
+    PersonNotReachable,
     SlowMode,
 )
 from kaif.kernel.actor import UserId
@@ -31,6 +32,7 @@ from kaif.services.messaging.rights import Right, is_restricted, rights_of
 BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
+NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode)
 SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
 _NOBODYS: Mapping[UserId, Right] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
@@ -158,6 +160,8 @@ class Sender:
             await batch.read_quoted(tx, messages)
             for message in messages:
                 batch.place(message)
+            if batch.not_allowed and not look_up:
+                await batch.look_again(tx, messages)
             await batch.write(tx)
         self._writers.remember(batch.places, batch.lasting)
         return batch
@@ -171,6 +175,8 @@ class Batch:
         self._now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
+        # Places of messages that are not allowed now.
+        self.not_allowed: list[int] = []
         self._senders: list[UserId] = []
         self._counts: list[int] = []
         # What was looked up, and the part of it that holds as long as the chat's members do.
@@ -231,7 +237,17 @@ class Batch:
         try:
             self.results.append(self._placed(message))
         except KaifError as error:
+            if isinstance(error, NOT_ALLOWED):
+                self.not_allowed.append(len(self.results))
             self.results.append(error)
+
+    async def look_again(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """Whoever may not write any more may have written this before: then that is the answer."""
+        await self.read_repeated(tx, [messages[place] for place in self.not_allowed])
+        for place in self.not_allowed:
+            message = messages[place]
+            if repeated := self._under_ref.get((message.chat_id, message.sender_id, message.ref)):
+                self.results[place] = Sent(repeated, repeated=True)
 
     def _placed(self, message: Outgoing) -> Sent:
         rights = self._rights(message)
@@ -267,6 +283,8 @@ class Batch:
         return remembered if remembered is not None else self._found.get((message.chat_id, message.sender_id))
 
     def _must_be_allowed(self, message: Outgoing, rights: Right, place: Place) -> None:
+        if place.closed:
+            raise PersonNotReachable
         # Sets of bits are asked as numbers: this is the way of every message.
         if not int(rights) & SEND:
             raise MayNotSend

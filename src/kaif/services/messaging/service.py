@@ -1,9 +1,8 @@
 """What one can do with chats; each method is one transaction."""
 
-from kaif.engines.database import AlreadyExists, Database
+from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
 from kaif.interfaces.messaging import (
-    READ_MARKS_SHOWN_MEMBERS_MAX,
     AddMembers,
     Chat,
     ChatId,
@@ -33,7 +32,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store, viewing
+from kaif.services.messaging import consent, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
@@ -74,10 +73,10 @@ class MessagingService:
         everyone = [actor.user_id, *others]
         try:
             async with self._database.transaction() as tx:
+                unanswered = await self._require_consent(tx, actor, place, people)
                 await store.add_chat(tx, place, title, actor.user_id, once, self._clock())
-                await store.remember_people(tx, people)
                 await store.add_members(tx, place, [actor.user_id], OWNER)
-                await store.add_members(tx, place, others)
+                await store.add_members(tx, place, others, unanswered=unanswered)
                 entry = await self._membership.record(tx, place, "created", actor.user_id, everyone, title)
         except AlreadyExists:
             made = await store.find_chat_made_once(self._database, once)
@@ -85,6 +84,17 @@ class MessagingService:
             return made
         await self._announcer.announce_change(place, entry, joined=everyone)
         return place.chat_id
+
+    async def _require_consent(self, tx: Transaction, actor: Actor, place: Place, people: list[Person]) -> bool:
+        """Whether a stranger begins a direct chat. Raises PersonNotReachable, InvitationNeeded."""
+        others = [person.id for person in people if person.id != actor.user_id]
+        if place.kind != "direct":
+            await consent.require_addable(tx, actor.user_id, others)
+            await store.remember_people(tx, people)
+            return False
+        # Whoever blocks takes this lock too: one comes after the other.
+        await store.lock_people(tx, people)
+        return not await consent.require_reachable(tx, actor.user_id, others[0])
 
     async def list_chats(self, actor: Actor, request: ListChats) -> Chats:
         before = model.parse_chat_cursor(request.cursor) if request.cursor else None
@@ -147,8 +157,7 @@ class MessagingService:
         chat = await store.find_chat(self._database, request.chat_id, actor.user_id)
         if chat is None:
             raise ChatNotFound
-        shown = chat.kind != "channel" and chat.members <= READ_MARKS_SHOWN_MEMBERS_MAX
-        await self._announcer.announce_read(chat.id, actor.user_id, chat.read_seq, to_everyone=shown)
+        await self._announcer.announce_read(chat.id, actor.user_id, chat.read_seq, to_everyone=bool(chat.marks_shown))
         return ReadMark(chat.read_seq, chat.messages - chat.read_messages)
 
     # Members
@@ -172,6 +181,7 @@ class MessagingService:
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.INVITE)
+            await consent.require_addable(tx, actor.user_id, [one.id for one in people if one.id != actor.user_id])
             new = await self._membership.let_in(tx, place, people)
             if new:
                 entry = await self._membership.record(tx, place, "joined", actor.user_id, new)

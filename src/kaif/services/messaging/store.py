@@ -11,6 +11,7 @@ from kaif.interfaces.messaging import (
     PEOPLE_SHOWN_MEMBERS_MAX,
     READ_MARKS_SHOWN_MEMBERS_MAX,
     ChatId,
+    ChatKind,
     Entry,
     Outgoing,
     Role,
@@ -32,13 +33,31 @@ from kaif.services.messaging.rights import Member
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 
+# Whoever shows nobody what they have read.
+_SILENT = "EXISTS (SELECT 1 FROM messaging_privacy p WHERE p.user_id = m.user_id AND p.read_receipts = 0)"
+
+_BLOCKED = """CASE WHEN c.closed = 0 THEN 0 ELSE (
+    SELECT COUNT(*) FROM messaging_members o
+    JOIN messaging_blocks b ON b.user_id = m.user_id AND b.blocked_id = o.user_id WHERE o.chat_id = c.id) END"""
+
+# Whether others see this member's mark move: in a direct chat it takes both.
+_MARKS_SHOWN = f"""CASE
+    WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} OR c.closed > 0 OR {_SILENT} THEN 0
+    WHEN c.kind = 'direct' AND EXISTS (
+      SELECT 1 FROM messaging_members o JOIN messaging_privacy p ON p.user_id = o.user_id AND p.read_receipts = 0
+      WHERE o.chat_id = c.id) THEN 0 ELSE 1 END"""
+
 _CHAT = f"""
 SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages, c.members, m.read_seq,
-  m.read_messages, CASE WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} THEN 0 ELSE COALESCE(
-    (SELECT MAX(o.read_seq) FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), 0) END,
+  m.read_messages, CASE WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} OR {_SILENT} THEN 0
+    ELSE COALESCE(
+      (SELECT MAX(COALESCE(o.frozen_read_seq, o.read_seq)) FROM messaging_members o
+      LEFT JOIN messaging_privacy q ON q.user_id = o.user_id
+      WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND COALESCE(q.read_receipts, 1) = 1), 0) END,
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
   c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed,
-  m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread
+  m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -82,6 +101,22 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
         """,
         # In one order, so that two transactions that know the same people never wait in a circle.
         [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
+    )
+
+
+async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
+    """Know these people, and keep whoever else asks for the same lock waiting."""
+    await tx.execute_many(
+        """
+        INSERT INTO messaging_people (id, username, display_name, avatar_colour)
+        VALUES (:id, :username, :display_name, :avatar_colour) ON CONFLICT (id) DO NOTHING
+        """,
+        [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
+    )
+    await tx.fetch(
+        tuple,
+        "SELECT id FROM messaging_people WHERE id IN :ids ORDER BY id FOR UPDATE",
+        ids=sorted(person.id for person in people),
     )
 
 
@@ -135,10 +170,8 @@ async def add_chat(tx: Transaction, place: Place, title: str, creator_id: UserId
     )
 
 
-async def find_chat_made_once(database: Database, once: str) -> ChatId | None:
-    rows: list[tuple[ChatId]] = await database.fetch(
-        tuple, "SELECT id FROM messaging_chats WHERE once = :once", once=once
-    )
+async def find_chat_made_once(reads: Reads, once: str) -> ChatId | None:
+    rows: list[tuple[ChatId]] = await reads.fetch(tuple, "SELECT id FROM messaging_chats WHERE once = :once", once=once)
     return rows[0][0] if rows else None
 
 
@@ -167,17 +200,23 @@ async def chats_of(
 
 
 async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
-    return await database.fetch(
-        Standing,
+    rows: list[tuple[ChatId, ChatKind, int, UserId, int]] = await database.fetch(
+        tuple,
         """
-        SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' THEN COALESCE(
-          (SELECT o.user_id FROM messaging_members o WHERE o.chat_id = c.id AND o.user_id <> m.user_id), '')
-          ELSE '' END
+        SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' AND c.closed = 0
+            AND (COALESCE(mine.online, 'everybody') = 'everybody' OR mine.online = 'acquaintances' AND m.unanswered = 0)
+          THEN COALESCE((
+            SELECT o.user_id FROM messaging_members o LEFT JOIN messaging_privacy theirs ON theirs.user_id = o.user_id
+            WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND (COALESCE(theirs.online, 'everybody') = 'everybody'
+              OR theirs.online = 'acquaintances' AND o.unanswered = 0)), '')
+          ELSE '' END, c.closed
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
+        LEFT JOIN messaging_privacy mine ON mine.user_id = m.user_id
         WHERE m.user_id = :user_id
         """,
         user_id=user_id,
     )
+    return [Standing(chat_id, kind, seq, peer_id, closed > 0) for chat_id, kind, seq, peer_id, closed in rows]
 
 
 async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatId, Place]:
@@ -185,7 +224,7 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     places = await tx.fetch(
         Place,
         """
-        SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed
+        SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed, closed
         FROM messaging_chats WHERE id IN :ids AND deleted_at_us = 0 ORDER BY id FOR UPDATE
         """,
         ids=sorted(set(chat_ids)),
@@ -246,12 +285,14 @@ async def last_sent_us(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]]) 
     return {(chat_id, user_id): sent_at_us for chat_id, user_id, sent_at_us in rows}
 
 
-async def add_members(tx: Transaction, place: Place, user_ids: Sequence[UserId], role: Role = MEMBER) -> None:
-    """What was said before someone joined counts as read."""
+async def add_members(
+    tx: Transaction, place: Place, user_ids: Sequence[UserId], role: Role = MEMBER, *, unanswered: bool = False
+) -> None:
+    """What was said before someone joined counts as read. `unanswered` is a stranger's chat until they answer."""
     await tx.insert(
         "messaging_members",
-        ("chat_id", "user_id", "role", "read_seq", "read_messages"),
-        [(place.chat_id, user_id, role, place.seq, place.messages) for user_id in user_ids],
+        ("chat_id", "user_id", "role", "read_seq", "read_messages", "unanswered"),
+        [(place.chat_id, user_id, role, place.seq, place.messages, int(unanswered)) for user_id in user_ids],
     )
     await tx.execute(
         "UPDATE messaging_chats SET members = members + :added WHERE id = :id", id=place.chat_id, added=len(user_ids)
@@ -341,7 +382,7 @@ async def move_senders_marks(tx: Transaction, marks: Iterable[tuple[ChatId, User
     """The marks of those who have written just now."""
     await tx.execute_many(
         """
-        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages, sent_at_us = :now_us
+        UPDATE messaging_members SET read_seq = :seq, read_messages = :messages, sent_at_us = :now_us, unanswered = 0
         WHERE chat_id = :chat_id AND user_id = :user_id AND read_seq < :seq
         """,
         [(seq, messages, now_us, chat_id, user_id) for chat_id, user_id, seq, messages in marks],

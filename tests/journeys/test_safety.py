@@ -1,0 +1,180 @@
+"""Strangers, blocks and choices, as people meet them in their browsers."""
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import expect
+from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Windows, make_accounts
+from tests.journeys.conftest import Place, embedded
+
+GRAVE = ("serious", "critical")
+ADDRESS = "https://example.org/prize"
+
+
+async def test_a_stranger_is_looked_at_blocked_and_let_in_again(place: Place, windows: Windows) -> None:
+    anna, boris = await windows.open(), await windows.open(size=NARROW)
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    await anna.sign_in(ANNA.username)
+    await boris.sign_in(BORIS.username)
+    await boris.start_chat(ANNA)
+    await boris.say(f"Вы выиграли: {ADDRESS}")
+
+    await anna.open_chat(BORIS.name)
+    stranger = anna.page.get_by_role("region", name="Вам пишет незнакомый человек")
+    await expect(stranger).to_contain_text(f"@{BORIS.username}")
+    await expect(stranger).to_contain_text("Общих групп нет")
+    await anna.see_message(ADDRESS)
+    await expect(anna.message(ADDRESS).get_by_role("link")).to_have_count(0)
+
+    await stranger.get_by_role("button", name="Заблокировать").click()
+    await anna.dialog.get_by_role("button", name="Заблокировать").click()
+    await expect(anna.page.get_by_text("Вы заблокировали этого человека")).to_be_visible()
+    await expect(anna.composer).to_have_count(0)
+    await expect(boris.page.get_by_text("в сети", exact=True)).to_have_count(0)
+    await boris.say("Ау?")
+    await boris.see_state("Ау?", "failed")
+
+    await anna.page.goto("/settings/privacy")
+    blocked = anna.page.get_by_role("list", name="Заблокированные")
+    await blocked.get_by_role("button", name=f"Разблокировать: {BORIS.name}").click()
+    await expect(anna.page.get_by_text("Вы никого не заблокировали")).to_be_visible()
+    await boris.message("Ау?").get_by_role("button", name="Не ушло. Повторить").click()
+    await boris.see_state("Ау?", "sent")
+
+    await anna.page.goto("/")
+    await anna.open_chat(BORIS.name)
+    await anna.say("Спасибо, не надо")
+    await expect(stranger).to_have_count(0)
+    await expect(anna.message(ADDRESS).get_by_role("link")).to_have_attribute("href", ADDRESS)
+
+
+async def test_who_is_written_to_by_nobody_says_so_in_the_settings(place: Place, windows: Windows) -> None:
+    anna, boris = await windows.open(), await windows.open()
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    await anna.sign_in(ANNA.username)
+    await boris.sign_in(BORIS.username)
+    await anna.page.goto("/settings")
+    await anna.page.get_by_role("link", name="Приватность").click()
+
+    first = anna.page.get_by_role("group", name="Кто может написать первым")
+    await first.get_by_role("button", name="Никто").click()
+    await expect(first.get_by_role("button", name="Никто")).to_have_attribute("aria-pressed", "true")
+    await boris.page.get_by_role("button", name="Новый чат").first.click()
+    await boris.dialog.get_by_role("searchbox").fill(ANNA.name.split()[1])
+    await boris.dialog.get_by_role("list", name="Люди").get_by_role("button", name=ANNA.name).click()
+
+    await expect(boris.page.get_by_text("Этому человеку нельзя написать.")).to_be_visible()
+    # Browsers complain of every refusal.
+    boris.complaints[:] = [complaint for complaint in boris.complaints if "403" not in complaint]
+    await anna.page.reload()
+    await expect(first.get_by_role("button", name="Никто")).to_have_attribute("aria-pressed", "true")
+
+
+@embedded
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing_grave_where_one_is_kept_safe(
+    place: Place, windows: Windows, size: tuple[int, int], theme: str
+) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    # axe is a script of its own, which the page's policy rightly refuses.
+    anna = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+    boris = await windows.open()
+    found: list[str] = []
+
+    async def look(name: str) -> None:
+        results = await Axe().run(anna.page)
+        found.extend(
+            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
+            for violation in results.response["violations"]
+            if violation["impact"] in GRAVE
+        )
+
+    await boris.sign_in(BORIS.username)
+    await boris.start_chat(ANNA)
+    await boris.say(f"Вы выиграли: {ADDRESS}")
+    await anna.sign_in(ANNA.username)
+    await anna.open_chat(BORIS.name)
+    await expect(anna.page.get_by_role("region", name="Вам пишет незнакомый человек")).to_be_visible()
+    await look("stranger")
+    await anna.page.get_by_role("button", name="Заблокировать").click()
+    await look("question")
+    await anna.dialog.get_by_role("button", name="Заблокировать").click()
+    await expect(anna.page.get_by_text("Вы заблокировали этого человека")).to_be_visible()
+    await look("blocked")
+    await anna.page.goto("/settings/privacy")
+    await expect(anna.page.get_by_role("list", name="Заблокированные")).to_be_visible()
+    await look("privacy")
+    assert not found, "\n".join(found)
+
+
+async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, windows: Windows) -> None:
+    anna, boris, vera = await windows.open(), await windows.open(size=NARROW), await windows.open()
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS, VERA)
+    for window, human in ((anna, ANNA), (boris, BORIS), (vera, VERA)):
+        await window.sign_in(human.username)
+    await boris.start_chat(VERA)
+    await boris.say("Переведи мне денег")
+    await vera.open_chat(BORIS.name)
+    await vera.message("Переведи мне денег").hover()
+    await vera.message("Переведи мне денег").get_by_role("button", name="Действия с сообщением").click()
+    await vera.page.get_by_role("menuitem", name="Пожаловаться").click()
+    await vera.dialog.get_by_label("Обман").check()
+    await vera.dialog.get_by_label("Подробности").fill("Он это всем пишет")
+    await vera.dialog.get_by_role("button", name="Отправить жалобу").click()
+    await expect(vera.page.get_by_text("Жалоба отправлена")).to_be_visible()
+
+    # Whoever set the server up may do everything.
+    await anna.page.goto("/operator/reports")
+    await anna.page.get_by_role("link", name=BORIS.name).click()
+    await expect(anna.page.get_by_text("Он это всем пишет")).to_be_visible()
+    await expect(anna.page.get_by_text("Переведи мне денег")).to_be_visible()
+    await anna.page.get_by_role("button", name="Взять в работу").click()
+    await anna.page.get_by_role("button", name="Удалить сообщения").click()
+    await anna.dialog.get_by_label("Заметка").fill("Вымогательство")
+    await anna.dialog.get_by_role("button", name="Удалить сообщения").click()
+    await expect(anna.page.get_by_text("Сообщения удалены")).to_be_visible()
+
+    await expect(boris.message("Сообщение удалено")).to_be_visible()
+    await expect(vera.page.get_by_text("Мы рассмотрели вашу жалобу и приняли меры")).to_be_visible()
+    await vera.page.goto("/settings/privacy")
+    await expect(vera.page.get_by_role("list", name="Ваши жалобы")).to_contain_text("Меры приняты")
+
+
+@embedded
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing_grave_where_reports_are_handled(
+    place: Place, windows: Windows, size: tuple[int, int], theme: str
+) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    anna = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+    boris = await windows.open()
+    found: list[str] = []
+
+    async def look(name: str) -> None:
+        results = await Axe().run(anna.page)
+        found.extend(
+            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
+            for violation in results.response["violations"]
+            if violation["impact"] in GRAVE
+        )
+
+    await boris.sign_in(BORIS.username)
+    await boris.start_chat(ANNA)
+    await boris.say("Переведи мне денег")
+    await anna.sign_in(ANNA.username)
+    await anna.open_chat(BORIS.name)
+    await anna.page.get_by_role("button", name="Пожаловаться").click()
+    await look("report")
+    await anna.dialog.get_by_role("button", name="Отправить жалобу").click()
+    await anna.page.goto("/operator/reports")
+    await expect(anna.page.get_by_role("link", name=BORIS.name)).to_be_visible()
+    await look("queue")
+    await anna.page.get_by_role("link", name=BORIS.name).click()
+    await anna.page.get_by_role("button", name="Взять в работу").click()
+    await anna.page.get_by_role("button", name="Отклонить").click()
+    await look("decision")
+    await anna.dialog.get_by_role("button", name="Отклонить").click()
+    await expect(anna.page.get_by_text("Отклонена")).to_be_visible()
+    await look("decided")
+    assert not found, "\n".join(found)
