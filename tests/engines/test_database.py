@@ -46,7 +46,7 @@ async def elsewhere(notes: Database, empty_database_url: str) -> AsyncIterator[D
 
 def migrations(tmp_path: Path, files: dict[str, str]) -> Path:
     folder = tmp_path / "migrations"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, sql in files.items():
         (folder / name).write_text(sql)
     return folder
@@ -342,6 +342,24 @@ async def test_a_migration_during_writes_disturbs_neither(notes: Database, tmp_p
     await asyncio.gather(*writes)
 
     assert len(await names(notes)) == 50
+
+
+async def test_a_migration_among_those_who_never_stop_writing_has_its_turn(notes: Database, tmp_path: Path) -> None:
+    over = False
+
+    async def write_on(writer: int) -> None:
+        number = 0
+        while not over:
+            await write(notes, f"{writer}: {number}")
+            number += 1
+
+    writers = [asyncio.create_task(write_on(writer)) for writer in range(10)]
+    for number in range(2, 12):
+        folder = migrations(tmp_path / str(number), {f"0002_more_{number}.sql": f"CREATE TABLE more_{number} (x INT);"})
+        await asyncio.wait_for(notes.migrate(f"more {number}", folder), 10)
+    over = True
+
+    await asyncio.gather(*writers)
 
 
 async def test_a_backup_made_while_others_write_is_consistent(tmp_path: Path) -> None:

@@ -104,21 +104,24 @@ class Sqlite:
 
     async def _commit(self, group: "Group") -> None:
         async with self._turn:
-            if self._group is not group:
-                return
-            self._group = None
-            try:
-                with _translated():
-                    await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
-            except Exception as error:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                group.fail(error)
-            else:
-                group.committed.set_result(None)
-                if group.published:
-                    for call in self.on_published:
-                        call(frozenset(group.published))
+            if self._group is group:
+                await self._finish(group)
+
+    async def _finish(self, group: "Group") -> None:
+        """Commit it; whoever calls has the turn."""
+        self._group = None
+        try:
+            with _translated():
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
+        except Exception as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            group.fail(error)
+        else:
+            group.committed.set_result(None)
+            if group.published:
+                for call in self.on_published:
+                    call(frozenset(group.published))
 
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]:
         with _translated():
@@ -129,26 +132,27 @@ class Sqlite:
 
     async def migrate(self, service: str, folder: Path) -> None:
         async with self._turn:
-            group = self._group
-        if group is not None:
-            await asyncio.wait([group.committed])
-        # From here to the commit nothing is awaited, so no transaction gets in between.
-        with _translated():
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                self._writer.execute(_MIGRATIONS)
-                applied = _fetch(
-                    self._writer,
-                    Applied,
-                    "SELECT number, checksum FROM migrations WHERE service = :service",
-                    {"service": service},
-                )
-                for migration in pending(service, read_migrations(folder, "sqlite"), applied):
-                    self._apply(service, migration)
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            self._writer.execute("COMMIT")
+            if self._group is not None:
+                await self._finish(self._group)
+            with _translated():
+                self._migrate(service, folder)
+
+    def _migrate(self, service: str, folder: Path) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._writer.execute(_MIGRATIONS)
+            applied = _fetch(
+                self._writer,
+                Applied,
+                "SELECT number, checksum FROM migrations WHERE service = :service",
+                {"service": service},
+            )
+            for migration in pending(service, read_migrations(folder, "sqlite"), applied):
+                self._apply(service, migration)
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+        self._writer.execute("COMMIT")
 
     def _apply(self, service: str, migration: Migration) -> None:
         for statement in _statements(migration.sql):
