@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from tests.harness import Services
-from tests.services.messaging.chats import direct, group, log_of, say
+from tests.services.messaging.chats import channel, direct, group, log_of, say
 from tests.services.messaging.searches import finds, found, found_messages, page_of, searching
 from tests.waiting import eventually
 
 from kaif.engines.index import Hit, Wanted
 from kaif.interfaces.messaging import AddMembers, BadCursor, ChatId, ChatNotFound, RemoveMember
 from kaif.interfaces.messaging.search import NothingToFind, Piece, Search
+from kaif.kernel.actor import UserId
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.searching import SearchService
 
@@ -131,6 +132,16 @@ async def test_filters_bound_what_is_found(services: Services, search: Search) -
         third.text, second.text, first.text,
     ]  # fmt: skip
     assert await found(search, anna, "озеро", since=second.at, until=second.at) == []
+
+
+async def test_nobody_finds_out_for_whom_a_channel_speaks(services: Services, search: Search) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await channel(services, anna, boris)
+    await say(services, anna, chat_id, "Причал открыт")
+    await finds(search, boris, "причал", "Причал открыт")
+
+    assert await found(search, boris, "причал", sender_id=anna.user_id) == []
+    assert await found(search, boris, "причал", sender_id=UserId(chat_id)) == ["Причал открыт"]
 
 
 async def test_pages_leave_nothing_out_and_repeat_nothing(services: Services, search: Search) -> None:

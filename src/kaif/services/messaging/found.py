@@ -27,6 +27,7 @@ class Searchable(msgspec.Struct, frozen=True):
     text: str = ""
     deleted: bool = False
     target: int = 0
+    as_chat: bool = False
 
 
 _body = msgspec.json.Decoder(Searchable)
@@ -41,7 +42,9 @@ def document_of(row: StoredEntry) -> Document | None:
     body = searchable(row)
     if not body.text or body.deleted:
         return None
-    labels = [label_of_chat(row.chat_id), f"from:{row.sender_id}", f"kind:{row.kind}"]
+    # Whom a channel speaks for must not come out by asking whose its posts are.
+    author = row.chat_id if body.as_chat else row.sender_id
+    labels = [label_of_chat(row.chat_id), f"from:{author}", f"kind:{row.kind}"]
     if _ADDRESS.search(body.text):
         labels.append("has:link")
     return Document(document_id(row.chat_id, row.seq), body.text, labels, order_of(row))
