@@ -27,7 +27,7 @@ async def talk(place: Place) -> None:
 
 
 async def search_everywhere(window: Window, words: str) -> None:
-    await window.page.get_by_role("searchbox", name="Поиск по чатам и сообщениям").fill(words)
+    await window.page.get_by_role("searchbox", name="Найти чат или слова").fill(words)
 
 
 async def test_what_was_said_long_ago_is_found_and_shown_in_its_place(place: Place, windows: Windows) -> None:
