@@ -218,6 +218,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "from_chat_id": chat_id,
         "messages": [{"seq": 1, "ref": "r"}],
         "let_in": True,
+        "notify": "all",
         "written_at": "2026-11-26T00:00:00Z",
     }
     request = {name: usual[name] for name in required_fields_of(route)}

@@ -183,7 +183,7 @@ async def test_support_sees_people_and_no_log_and_a_member_sees_nothing(place: P
     await support.page.goto("/operator")
     await expect(support.page.get_by_role("heading", level=1, name="Люди")).to_be_visible()
     sections = support.page.get_by_role("navigation", name="Разделы управления").get_by_role("listitem")
-    assert await sections.all_inner_texts() == ["Люди"]
+    assert await sections.all_inner_texts() == ["Люди", "Жалобы"]
     await open_person(support, VERA)
     await expect(support.page.get_by_role("button", name="Закрыть доступ")).to_be_visible()
     await expect(support.page.get_by_role("heading", name="Журнал")).to_have_count(0)

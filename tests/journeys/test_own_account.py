@@ -55,7 +55,7 @@ async def test_the_link_of_the_welcome_confirms_the_address_and_leaves_no_trace(
     await anna.page.goto(await link(place, ANNA.email, "confirm"))
 
     await expect(anna.page.get_by_role("heading", name="Почта подтверждена")).to_be_visible()
-    assert anna.page.url == f"{place.url}/confirm"
+    await expect(anna.page).to_have_url(f"{place.url}/confirm")
     await anna.page.get_by_role("link", name="К чатам").click()
     await anna.see_chats()
     await expect(anna.page.get_by_text(f"Подтвердите почту {ANNA.email}")).to_have_count(0)
@@ -72,7 +72,7 @@ async def test_a_forgotten_password_is_replaced_by_the_link_of_a_letter(place: P
     await expect(anna.page.get_by_text("письмо уже в пути")).to_be_visible()
 
     await anna.page.goto(await link(place, ANNA.email, "reset"))
-    assert anna.page.url == f"{place.url}/reset"
+    await expect(anna.page).to_have_url(f"{place.url}/reset")
     await anna.page.get_by_role("textbox", name="Новый пароль").fill("слишком мало")
     await expect(anna.page.get_by_text("Ещё хотя бы 3 знака")).to_be_visible()
     await anna.page.get_by_role("textbox", name="Новый пароль").fill(NEW_PASSWORD)

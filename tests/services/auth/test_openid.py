@@ -368,7 +368,10 @@ async def test_half_a_year_after_the_sign_in_no_refresh_helps(home: Home, party:
         await party.refresh(issued.refresh_token)
 
 
-async def test_a_narrower_scope_is_for_one_token_and_a_wider_one_for_none(party: Party, anna: Tokens) -> None:
+async def test_a_narrower_scope_is_for_one_token_and_a_wider_one_for_none(
+    home: Home, party: Party, anna: Tokens
+) -> None:
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
     first = await party.signed_in(anna, "openid email offline_access")
     for wider in ("openid profile", "openid admin", "email"):
         with pytest.raises(InvalidScope):

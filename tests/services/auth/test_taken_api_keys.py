@@ -7,6 +7,7 @@ from tests.services.auth.accounts import actor_of, refresh, register
 from tests.services.auth.home import Home
 
 from kaif.interfaces.auth import SESSIONS_ENDED, Tokens
+from kaif.interfaces.auth.accounts import ConfirmEmail
 from kaif.interfaces.auth.api_keys import (
     READ_PEOPLE,
     READ_PROFILE,
@@ -19,7 +20,7 @@ from kaif.interfaces.auth.api_keys import (
 from kaif.interfaces.auth.directory import AccountDetails, OfAccount, TakeApiKey
 from kaif.interfaces.auth.roles import BeyondYourOwn, Grant
 from kaif.interfaces.auth.sessions import OwnAccount
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import KaifError, MissingPermission
 
@@ -65,6 +66,7 @@ async def test_an_operator_sees_a_persons_keys_and_no_secret(home: Home) -> None
 @pytest.mark.asvs("8.2.2")
 async def test_a_key_that_an_operator_revokes_is_dead_at_once_and_its_owner_is_told(home: Home) -> None:
     owner, boris = await home.owner_and("boris")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("boris@example.org")))
     key, other = await a_key(home, boris), await a_key(home, boris, "Other")
     told: list[bytes] = []
     await home.cache.subscribe(SESSIONS_ENDED, told.append)

@@ -93,7 +93,7 @@ class Privacy(Protocol):
 
     @repeatable
     async def unblock_person(self, actor: Actor, request: OfPerson) -> Nothing:
-        """Take it back; the chat stays closed as long as the other one blocks too."""
+        """Take it back; the chat stays closed as long as the other one blocks too. Raises PersonNotFound."""
         ...
 
     @repeatable

@@ -3,7 +3,7 @@
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import Auth, Nothing
+from kaif.interfaces.auth import Auth, Nothing, PersonNotFound
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.privacy import (
     BLOCKED_MAX,
@@ -67,6 +67,8 @@ class PrivacyService:
             people = await store.known_people(tx, [actor.user_id, request.user_id])
             await store.lock_people(tx, people)
             removed = await privacy_store.remove_block(tx, actor.user_id, request.user_id)
+            if not removed and request.user_id not in {person.id for person in people}:
+                raise PersonNotFound
             chat_id = await self._close(tx, actor.user_id, request.user_id) if removed else None
         await self._announce(actor, chat_id)
         return Nothing()
