@@ -7,6 +7,7 @@ from playwright.async_api import Page, Route, expect
 from tests.journeys.browser import ANNA, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.test_sessions import RUN_OUT, open_security
+from tests.waiting import until
 
 REFRESH = "**/v1/auth/refresh"
 COOKIE = "__Host-kaif_refresh"
@@ -56,6 +57,7 @@ async def test_a_browser_whose_refresh_was_not_answered_goes_on(place: Place, wi
 
     await run_out(window.page)
     await window.page.reload()
+    await until(lambda: len(asked) == 1)
     await open_security(window)
 
     await expect(window.page.get_by_text("Это устройство")).to_be_visible()
