@@ -21,6 +21,7 @@ from tantivy import FieldType, Occur, Query
 
 from kaif.engines.index import HITS_MAX, WORDS_MAX, Document, Hit, Index, IndexTaken, Wanted
 from kaif.kernel.errors import KaifError, StorageFull, Unavailable
+from kaif.kernel.threads import be_nice
 
 log = logging.getLogger("kaif.index")
 
@@ -105,8 +106,9 @@ class TantivyIndex:
         # We reload by ourselves: who has changed something finds it at once.
         self._index.config_reader(reload_policy="manual")
         self._index.reload()
-        self._writer: tantivy.IndexWriter | None = self._new_writer()
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
+        # Whoever talks comes first: the writer's own threads have the priority of the one that makes it.
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="index-writer", initializer=be_nice)
+        self._writer: tantivy.IndexWriter | None = self._writing.submit(self._new_writer).result()
         self._reading = ThreadPoolExecutor(SEARCHES_AT_ONCE, thread_name_prefix="index-reader")
 
     def _new_writer(self) -> tantivy.IndexWriter:

@@ -5,8 +5,6 @@ logins wait, other requests do not, and a flood of logins is turned away instead
 """
 
 import asyncio
-import os
-import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,7 @@ import argon2
 
 from kaif.interfaces.auth.accounts import PasswordBreached
 from kaif.kernel.errors import Busy
+from kaif.kernel.threads import be_nice
 from kaif.services.auth import guessing
 from kaif.services.auth.breached import BreachedPasswords
 
@@ -35,7 +34,7 @@ class Passwords:
     def __init__(self, breached: BreachedPasswords | None = None) -> None:
         self._breached = breached
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=_be_nice)
+        self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=be_nice)
         self._waiting = 0
         self._nobody = self._hasher.hash("a password that nobody has")
 
@@ -94,8 +93,3 @@ def normalised(password: str) -> str:
 def _bytes(password: str) -> bytes:
     # JSON can smuggle in half a character; it is as good a secret as any.
     return password.encode("utf-8", "surrogatepass")
-
-
-def _be_nice() -> None:
-    # On Linux the priority belongs to the thread.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
