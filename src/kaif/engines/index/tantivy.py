@@ -106,7 +106,7 @@ class TantivyIndex:
         # We reload by ourselves: who has changed something finds it at once.
         self._index.config_reader(reload_policy="manual")
         self._index.reload()
-        # Whoever talks comes first. A writer's own threads have the priority of the one that makes it: the first change.
+        # Whoever talks comes first. A writer's own threads have the priority of what makes it: the first change.
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="index-writer", initializer=be_nice)
         self._writer: tantivy.IndexWriter | None = None
         self._reading = ThreadPoolExecutor(SEARCHES_AT_ONCE, thread_name_prefix="index-reader")
