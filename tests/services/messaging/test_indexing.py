@@ -161,16 +161,15 @@ class DyingIndex:
 
 @pytest.mark.parametrize("deaths", [["before"], ["after"], ["before", "after", "before"]])
 async def test_a_change_is_found_once_wherever_the_process_died(
-    embedded: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: list[str]
+    embedded: Services, tmp_path: Path, deaths: list[str]
 ) -> None:
-    monkeypatch.setattr("kaif.services.messaging.indexing.RETRY_S", 0.01)
     anna, boris = await embedded.newcomers("anna", "boris")
     chat_id = await direct(embedded, anna, boris)
     for number in range(5):
         await say(embedded, anna, chat_id, f"эхо {number}")
     indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
     index = await indexes.open("one")
-    follower = Follower(embedded.database, "one", DyingIndex(index, deaths))  # type: ignore[arg-type]
+    follower = Follower(embedded.database, "one", DyingIndex(index, deaths), retry_s=0.01)  # type: ignore[arg-type]
     task = asyncio.ensure_future(follower.run())
     await follower.complete.wait()
     task.cancel()

@@ -1,6 +1,6 @@
 """Finds texts by their words, in Russian and English, and by labels; what it holds can always be made again.
 
-An index holds no truth: it answers with ids, and whoever asks looks up what these stand for now.
+An index holds no truth: it answers with ids, and whoever asks looks up what these are at that moment.
 """
 
 from collections.abc import Sequence

@@ -138,8 +138,10 @@ class AuthService:
         return await self.open_session(actor, account, is_first=True)
 
     async def _new_account(self, wanted: NewAccount | Claimant) -> Account:
-        """As it is wanted, with a name that was free just now, and a password that is not weak. The address is looked
-        for nowhere: whether somebody has it shows neither here nor in the time that this takes."""
+        """As it is wanted, with a name that was free just now, and a password that is not weak.
+
+        Nobody is looked up by the address: whether it is somebody's shows neither here nor in the time that this takes.
+        """
         username, email, password_hash = wanted.username.lower(), wanted.email.lower(), NO_PASSWORD
         display_name = model.display_name_of(wanted.display_name, wanted.username)
         if isinstance(wanted, NewAccount):

@@ -45,8 +45,8 @@ LOOK_EVERY_S = 1.0
 class Follower:
     """One index on its way behind the logs."""
 
-    def __init__(self, database: Database, name: str, index: Index) -> None:
-        self._database, self.name, self.index = database, name, index
+    def __init__(self, database: Database, name: str, index: Index, retry_s: float = RETRY_S) -> None:
+        self._database, self.name, self.index, self._retry_s = database, name, index, retry_s
         # Everything that was there when it began is in it.
         self.complete = asyncio.Event()
         self._grown: set[ChatId] = set()
@@ -66,12 +66,12 @@ class Follower:
 
     async def _with_patience(self, work: Callable[[], Awaitable[None]]) -> None:
         """Until it has gone well; it is said once when it does not."""
-        wait_s = RETRY_S
+        wait_s = self._retry_s
         while True:
             try:
                 return await work()
             except Exception as error:
-                if wait_s == RETRY_S:
+                if wait_s == self._retry_s:
                     log.warning("the index %s falls behind: %s: %s", self.name, type(error).__name__, error)
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_S_MAX)
