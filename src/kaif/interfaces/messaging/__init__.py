@@ -345,6 +345,10 @@ class InvitationNeeded(Forbidden):
     code, detail = "invitation_needed", "Some of these people can't be added: send them an invitation."
 
 
+class NotForBots(Forbidden):
+    code, detail = "not_for_bots", "Bots make no groups and join none by themselves: people add them."
+
+
 class UnknownMember(Invalid):
     code, detail = "unknown_member", "There is no such person here."
 
@@ -420,7 +424,7 @@ class Messaging(Protocol):
         """A new group or channel, or the direct chat with one person or oneself (`saved`), which exists once.
 
         Raises UnknownMember, BadTitle, PersonNotReachable, InvitationNeeded; Invalid when a direct chat is not with one
-        other person.
+        other person; NotForBots for a bot that makes a group or channel.
         """
         ...
 

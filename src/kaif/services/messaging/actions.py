@@ -297,7 +297,7 @@ class MessageActionsService:
         return Reactors(
             [
                 Reacted(
-                    Person(row.user_id, row.username, row.display_name, row.avatar_colour),
+                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
                     row.emoji,
                     as_datetime(row.at_us),
                 )

@@ -182,7 +182,7 @@ class AdministrationService:
         page = rows[: request.limit]
         bans = [
             Ban(
-                Person(row.user_id, row.username, row.display_name, row.avatar_colour),
+                Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
                 row.banned_by,
                 as_datetime(row.at_us),
             )

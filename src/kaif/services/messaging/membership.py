@@ -11,6 +11,7 @@ from kaif.interfaces.messaging import (
     EntryKind,
     MemberBanned,
     NotAGroup,
+    NotForBots,
     OwnerMustStay,
     RightMissing,
     TooManyMembers,
@@ -29,6 +30,12 @@ def require(rights: Right, wanted: Right) -> None:
     missing = wanted & ~rights
     if missing:
         raise RightMissing(right=next(iter(names_of(missing)), "staff"))
+
+
+def require_person(person: Person) -> None:
+    """Raises NotForBots."""
+    if person.kind == "bot":
+        raise NotForBots
 
 
 class Membership:

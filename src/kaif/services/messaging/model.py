@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import (
     BadCursor,
     BadText,
@@ -129,6 +129,7 @@ class StoredMember(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     role: Role
     rights: int
     taken: int
@@ -311,6 +312,7 @@ def member_of(row: StoredMember, now_us: int) -> ChatMember:
         row.username,
         row.display_name,
         row.avatar_colour,
+        row.kind,
         role=row.role,
         rights=names_of(row.rights) if row.role == "admin" else [],
         taken=names_of(row.taken) if restricted else [],

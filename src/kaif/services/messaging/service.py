@@ -34,7 +34,7 @@ from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import consent, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import Right, may_act_on
@@ -65,6 +65,8 @@ class MessagingService:
         chat_id = await store.find_chat_made_once(self._database, once)
         if chat_id is None:
             people = await self._membership.get_people(self._database, [actor.user_id, *others])
+            if request.kind in ("group", "channel"):
+                require_person(people[0])
             chat_id = await self._create_once(actor, Place(ChatId(new_id()), request.kind), title, once, people)
         return await self.get_chat(actor, GetChat(chat_id))
 
