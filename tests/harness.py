@@ -40,6 +40,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -600,6 +601,8 @@ class Services(NamedTuple):
     history: History
     requirement: FactorRequirement
     directory: Directory
+    commands: Commands
+    callbacks: Callbacks
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -652,4 +655,6 @@ async def wired_services(
             messagings[History],
             auths[FactorRequirement],
             auths[Directory],
+            messagings[Commands],
+            messagings[Callbacks],
         )

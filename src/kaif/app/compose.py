@@ -43,6 +43,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -59,6 +60,8 @@ from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.callbacks import CallbacksService
+from kaif.services.messaging.commands import CommandsService
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
@@ -136,6 +139,8 @@ async def messaging_services(
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
+            Commands: CommandsService(database, auth, clock),
+            Callbacks: CallbacksService(database, announcer, clock),
             Privacy: PrivacyService(database, auth, announcer, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(

@@ -10,6 +10,7 @@ import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { clearRead } from './notifications'
+import { presses } from './presses.svelte'
 import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
@@ -430,6 +431,8 @@ export class Messenger {
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
         return
+      case 'callback_answer':
+        return presses.answered(event.callback_id, event.text)
       case 'report':
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':

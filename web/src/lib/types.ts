@@ -65,6 +65,8 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
 export type TextEntity = NonNullable<Entry['entities']>[number]
+export type Button = NonNullable<Entry['buttons']>[number][number]
+export type BotCommand = Ok<'/v1/messaging/chats/{chat_id}/commands', 'get', 200>['commands'][number]
 export type Reaction = NonNullable<Entry['reactions']>[number]
 /** What a message said before it was edited. */
 export type Version = Ok<
@@ -118,6 +120,7 @@ export type ServerEvent =
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
   | { type: 'folders' }
+  | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, ButtonRows, Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -101,6 +101,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     target: int = 0
     emoji: str = ""
     message: "Entry | None" = None
+    buttons: list[list[Button]] = []
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -171,7 +172,7 @@ class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
-    A `silent` message is not to make a sound.
+    A `silent` message is not to make a sound. `buttons` are for bots.
     """
 
     chat_id: GivenChatId
@@ -180,6 +181,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     quote: Quote = ""
     silent: bool = False
+    buttons: ButtonRows = []
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -253,6 +255,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # What is forwarded has been read once already: its text holds no marks.
     forward: Origin | None = None
     entities: list[TextEntity] = []
+    buttons: list[list[Button]] = []
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -343,6 +346,14 @@ class InvitationNeeded(Forbidden):
     """Details carry user_ids, those who can only be invited."""
 
     code, detail = "invitation_needed", "Some of these people can't be added: send them an invitation."
+
+
+class ButtonsForBots(Forbidden):
+    code, detail = "buttons_for_bots", "Only bots put buttons under what they say."
+
+
+class BadButtons(Invalid):
+    code, detail = "bad_buttons", "A button has a text, and either data of 64 bytes at most or an address on the web."
 
 
 class NotForBots(Forbidden):
@@ -442,8 +453,8 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, PersonNotReachable, Busy,
-        StorageFull.
+        Raises BadText, BadReply, BadQuote, BadButtons, ButtonsForBots, MayNotSend, LinksNotAllowed, SlowMode,
+        PersonNotReachable, Busy, StorageFull.
         """
         ...
 

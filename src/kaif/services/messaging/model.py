@@ -21,12 +21,12 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import markup
+from kaif.services.messaging import buttons, markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000
@@ -62,6 +62,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+    buttons: list[list[Button]] = []
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -196,6 +197,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.version,
         body.target,
         body.emoji,
+        buttons=body.buttons,
     )
 
 
@@ -220,7 +222,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    if entry.kind == "message" and not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent):
+    plain = not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.buttons)
+    if entry.kind == "message" and plain:
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -235,15 +238,17 @@ def encoded_body_of(entry: Entry) -> str:
             target=entry.target,
             emoji=entry.emoji,
             as_chat=as_chat,
+            buttons=entry.buttons,
         )
     )
 
 
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
-    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText."""
+    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText, BadButtons."""
     text, entities = cleaned_text(message.text), message.entities
     if message.forward is None:
         text, entities = markup.parse(text, people)
+    rows = buttons.checked(message.buttons) if message.buttons else []
     place.seq += 1
     place.messages += 1
     place.shown_seq = place.seq
@@ -260,6 +265,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
+        buttons=rows,
     )
 
 

@@ -5,6 +5,8 @@ from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.services.messaging import (
     administration_store,
+    callbacks_store,
+    commands_store,
     message_store,
     notifications_store,
     order_store,
@@ -36,7 +38,10 @@ class Reactions:
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
+            commands = await commands_store.forget(tx, event.remains.id)
+            pressed = await callbacks_store.forget(tx, event.remains.id)
             erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
+            erased |= {name: count for name, count in {"commands": commands, "pressed": pressed}.items() if count}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

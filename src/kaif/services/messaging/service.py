@@ -122,6 +122,7 @@ class MessagingService:
             request.reply_to,
             request.quote,
             request.silent,
+            buttons=request.buttons,
         )
         (sent,) = await self._sender.send([message])
         if isinstance(sent, KaifError):

@@ -235,6 +235,11 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     return {place.chat_id: place for place in places}
 
 
+async def is_closed(reads: Reads, chat_id: ChatId) -> bool:
+    """Whether a block stands between the two of a direct chat."""
+    return bool(await reads.fetch(tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND closed > 0", id=chat_id))
+
+
 async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
     await tx.execute_many(
         """
@@ -296,6 +301,14 @@ async def add_members(
         "messaging_members",
         ("chat_id", "user_id", "role", "read_seq", "read_messages", "unanswered"),
         [(place.chat_id, user_id, role, place.seq, place.messages, int(unanswered)) for user_id in user_ids],
+    )
+    await tx.execute(
+        """
+        UPDATE messaging_members SET bot = 1 WHERE chat_id = :chat_id AND user_id IN
+          (SELECT id FROM messaging_people WHERE id IN :ids AND kind = 'bot')
+        """,
+        chat_id=place.chat_id,
+        ids=list(user_ids),
     )
     await tx.execute(
         "UPDATE messaging_chats SET members = members + :added WHERE id = :id", id=place.chat_id, added=len(user_ids)
