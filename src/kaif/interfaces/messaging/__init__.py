@@ -329,7 +329,10 @@ class Reach(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standings(msgspec.Struct, frozen=True, array_like=True):
+    """With the number of the newest press of a bot's buttons (in `bots`); 0 for people."""
+
     chats: list[Standing]
+    callbacks: int = 0
 
 
 class ChatNotFound(NotFound):
@@ -353,6 +356,8 @@ class ButtonsForBots(Forbidden):
 
 
 class BadButtons(Invalid):
+    """Or all together are more than 8 KiB."""
+
     code, detail = "bad_buttons", "A button has a text, and either data of 64 bytes at most or an address on the web."
 
 

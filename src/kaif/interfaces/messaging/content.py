@@ -57,7 +57,7 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
     text: Annotated[str, Meta(min_length=1, max_length=64)]
     data: Annotated[str, Meta(max_length=64)] = ""
-    url: Annotated[str, Meta(max_length=2048)] = ""
+    url: Annotated[str, Meta(max_length=512)] = ""
 
 
 BUTTONS_IN_ROW_MAX = 8

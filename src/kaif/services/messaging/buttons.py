@@ -9,11 +9,17 @@ from kaif.kernel.text import clean_text
 from kaif.services.messaging import markup
 
 DATA_BYTES_MAX = 64
+# Of all that stands on a message's buttons: it goes wherever the message goes, as often as that changes.
+BUTTONS_BYTES_MAX = 8 * 1024
 
 
 def checked(rows: Sequence[Sequence[Button]]) -> list[list[Button]]:
     """Raises BadButtons."""
-    return [[_checked(button) for button in row] for row in rows]
+    fit = [[_checked(button) for button in row] for row in rows]
+    written = (button.text + button.data + button.url for row in fit for button in row)
+    if sum(len(text.encode()) for text in written) > BUTTONS_BYTES_MAX:
+        raise BadButtons(path="$.buttons")
+    return fit
 
 
 def lead_elsewhere(rows: Sequence[Sequence[Button]]) -> bool:

@@ -32,7 +32,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import consent, model, store, viewing
+from kaif.services.messaging import callbacks_store, consent, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
@@ -109,7 +109,9 @@ class MessagingService:
         return await self._reading.get_chat(request.chat_id, actor.user_id)
 
     async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
-        return Standings(await store.standings_of(self._database, actor.user_id))
+        # First of all: a press that comes in between is told by itself, for the socket listens already.
+        callbacks = await callbacks_store.newest_number(self._database, actor.user_id)
+        return Standings(await store.standings_of(self._database, actor.user_id), callbacks)
 
     # Messages
 
