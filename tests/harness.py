@@ -47,6 +47,7 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -603,6 +604,7 @@ class Services(NamedTuple):
     directory: Directory
     commands: Commands
     callbacks: Callbacks
+    webhooks: Webhooks
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -657,4 +659,5 @@ async def wired_services(
             auths[Directory],
             messagings[Commands],
             messagings[Callbacks],
+            messagings[Webhooks],
         )

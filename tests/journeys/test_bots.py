@@ -1,9 +1,10 @@
-"""A bot's whole life: made in the settings, added to a group, asked by a command, pressed, and deleted."""
+"""Programs in a chat: a bot from its making in the settings to its end, and a webhook beside it."""
 
 import asyncio
 import os
 from pathlib import Path
 
+import httpx
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from tests.harness import Server
@@ -62,6 +63,7 @@ async def test_a_bot_is_made_asked_pressed_and_deleted(place: Server, windows: W
         serving = asyncio.create_task(serve(kaif))
         try:
             await use(anna)
+            await hook(anna, place)
             await anna.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
             await look(anna, "narrow")
             await anna.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
@@ -73,6 +75,25 @@ async def test_a_bot_is_made_asked_pressed_and_deleted(place: Server, windows: W
     await anna.dialog.get_by_role("button", name="Удалить").click()
     await expect(row).to_have_count(0)
     await expect(anna.page.get_by_role("heading", name="Ваши боты")).to_be_focused()
+
+
+async def hook(anna: Window, place: Server) -> None:
+    """A program posts by an address that was shown once."""
+    await anna.page.get_by_role("button", name="Участники").click()
+    await anna.dialog.get_by_role("button", name="Вебхуки").click()
+    await anna.dialog.get_by_label("Имя вебхука").fill("Сборка")
+    await anna.dialog.get_by_role("button", name="Создать вебхук").click()
+    await expect(anna.dialog.get_by_role("button", name="Скопировать адрес")).to_be_focused()
+    await look(anna, "webhook")
+    address = str(await anna.dialog.locator("code").inner_text())
+    await anna.page.keyboard.press("Escape")
+    async with httpx.AsyncClient(trust_env=False) as program:
+        answer = await program.post(address, json={"text": "Собрано"})
+    assert answer.status_code == 201 and address.startswith(place.url)
+    posted = anna.message("Собрано")
+    await expect(posted.get_by_text("Сборка")).to_be_visible()
+    await expect(posted.get_by_text("вебхук", exact=True)).to_be_visible()
+    assert address.rpartition("/")[2] not in str(place.access_log())
 
 
 async def use(anna: Window) -> None:

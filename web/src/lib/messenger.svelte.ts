@@ -466,8 +466,8 @@ export class Messenger {
   #strangers(entries: readonly Entry[]): string[] {
     const ids = new Set(
       entries.flatMap((entry) => [
-        // What is the chat's own word is nobody's.
-        ...(entry.sender_id === entry.chat_id ? [] : [entry.sender_id]),
+        // What is the chat's own word, or a webhook's, is nobody's.
+        ...(entry.sender_id === entry.chat_id || entry.webhook ? [] : [entry.sender_id]),
         ...(entry.user_ids ?? []),
         ...(entry.forward?.sender_id ? [entry.forward.sender_id] : []),
       ]),

@@ -27,6 +27,11 @@ export function nameOf(id: string): string {
   return person ? shownName(person) : t('chat.member')
 }
 
+/** Who said it, as it is shown: webhooks speak in a name of their own. */
+export function authorOf({ sender_id, webhook }: { sender_id: string; webhook?: string }): string {
+  return webhook || nameOf(sender_id)
+}
+
 /** Which of the eight avatar colours: the one that the person chose, or the one that goes by the id. */
 export function colourOf(id: string): number {
   return people.get(id)?.avatar_colour ?? colourById(id)

@@ -75,7 +75,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
-    What is posted in a channel that does not sign has the chat's own id as `sender_id`.
+    What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
+    its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
 
     chat_id: ChatId
@@ -102,6 +103,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     emoji: str = ""
     message: "Entry | None" = None
     buttons: list[list[Button]] = []
+    webhook: str = ""
 
 
 class Chat(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import msgspec
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, ChatId, Cursor, GivenChatId
+from kaif.interfaces.messaging.webhooks import Webhook
 from kaif.kernel.actor import Actor
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
@@ -55,6 +56,7 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     display_name: str
     memberships: list[Membership]
     pressed: list[PressedButton]
+    webhooks: list[Webhook]
 
 
 class History(Protocol):

@@ -382,13 +382,18 @@ class MessageActionsService:
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
-        origins = {entry.seq: entry.forward or Origin(entry.sender_id, entry.at) for entry in entries}
+        origins = {entry.seq: entry.forward or _origin_of(entry) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)
         return {
             seq: _changed(origin, sender_id=UserId("")) if origin.sender_id in hiding else origin
             for seq, origin in origins.items()
         }
+
+
+def _origin_of(entry: Entry) -> Origin:
+    """A webhook is nobody."""
+    return Origin(UserId("") if entry.webhook else entry.sender_id, entry.at)
 
 
 def _all_sent(results: Iterable[Sent | KaifError]) -> list[Entry]:

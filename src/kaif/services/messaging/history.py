@@ -14,7 +14,7 @@ from kaif.interfaces.messaging.history import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import callbacks_store, history_store, store, viewing
+from kaif.services.messaging import callbacks_store, history_store, store, viewing, webhooks_store
 from kaif.services.messaging.history_pages import Pages, People, pages_of
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
@@ -93,6 +93,7 @@ class HistoryService:
                 PressedButton(one.chat_id, one.seq, one.data, as_datetime(one.at_us))
                 for one in await callbacks_store.pressed_by(self._database, actor.user_id)
             ],
+            webhooks=[one.webhook for one in await webhooks_store.made_by(self._database, actor.user_id)],
         )
 
 

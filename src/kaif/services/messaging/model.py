@@ -63,6 +63,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
     buttons: list[list[Button]] = []
+    # The name of the webhook that posted it.
+    webhook: str = ""
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -198,6 +200,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.target,
         body.emoji,
         buttons=body.buttons,
+        webhook=body.webhook,
     )
 
 
@@ -212,7 +215,7 @@ def shown_sender(place: Place, sender_id: UserId) -> UserId:
 
 def without_words(body: Body) -> Body:
     """What is left of a message that was deleted."""
-    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat)
+    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat, webhook=body.webhook)
 
 
 def encoded(body: Body) -> str:
@@ -222,8 +225,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    plain = not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.buttons)
-    if entry.kind == "message" and plain:
+    more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.buttons or entry.webhook
+    if entry.kind == "message" and not more:
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -239,6 +242,7 @@ def encoded_body_of(entry: Entry) -> str:
             emoji=entry.emoji,
             as_chat=as_chat,
             buttons=entry.buttons,
+            webhook=entry.webhook,
         )
     )
 

@@ -12,6 +12,7 @@ from kaif.services.messaging import (
     order_store,
     privacy_store,
     store,
+    webhooks_store,
 )
 from kaif.services.messaging.events import ChatDeleted
 
@@ -41,7 +42,9 @@ class Reactions:
             commands = await commands_store.forget(tx, event.remains.id)
             pressed = await callbacks_store.forget(tx, event.remains.id)
             erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
-            erased |= {name: count for name, count in {"commands": commands, "pressed": pressed}.items() if count}
+            webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
+            more = {"commands": commands, "pressed": pressed, "webhooks": webhooks}
+            erased |= {name: count for name, count in more.items() if count}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

@@ -13,6 +13,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.search import SEARCH, Search
+from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -145,6 +146,16 @@ CALLBACKS_ROUTES = [
     ),
 ]
 
+_WEBHOOK = f"{_CHAT}/webhooks/{{webhook_id}}"
+
+WEBHOOKS_ROUTES = [
+    get(f"{_CHAT}/webhooks", Webhooks.list_webhooks),
+    post(f"{_CHAT}/webhooks", Webhooks.make_webhook, status=201, limit=CREATE),
+    post(f"{_WEBHOOK}/address", Webhooks.renew_webhook, limit=CREATE),
+    delete(_WEBHOOK, Webhooks.revoke_webhook),
+    post("/v1/messaging/incoming/{secret}", Webhooks.post_by_webhook, status=201, public=True, limit=POST_BY_WEBHOOK),
+]
+
 _REPORT = "/v1/messaging/reports/{report_id}"
 
 REPORTS_ROUTES = [
@@ -169,6 +180,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Reports, REPORTS_ROUTES),
     (Commands, COMMANDS_ROUTES),
     (Callbacks, CALLBACKS_ROUTES),
+    (Webhooks, WEBHOOKS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
 ]
