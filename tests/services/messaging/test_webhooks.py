@@ -21,6 +21,7 @@ from kaif.interfaces.messaging import (
 from kaif.interfaces.messaging.actions import DeleteMessages
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
 from kaif.interfaces.messaging.content import TextEntity
+from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
     WEBHOOKS_MAX,
@@ -70,6 +71,8 @@ async def test_what_is_posted_stands_in_the_chat_in_the_name_of_the_webhook(serv
     assert await services.database.fetch(tuple, "SELECT secret_hash FROM messaging_webhooks") == [
         (hashlib.sha256(secret_of(made).encode()).hexdigest(),)
     ]
+    page = (await services.history.export_history(boris, ExportHistory("html", chat_id=chat_id))).content
+    assert "<b>Сборка</b>" in page
     await services.actions.delete_messages(anna, DeleteMessages(chat_id, [seq], True))
     assert (await log_of(services, boris, chat_id))[seq - 1].text == ""
 
