@@ -51,7 +51,7 @@ _END_ALL_OTHERS = """
 
 
 class CleanDatabase:
-    """On PostgreSQL, what the migrations leave: by removing whatever else is there, for a copy takes ten times as long."""
+    """On PostgreSQL: what migrations leave, by removing all else that is there, for a copy takes ten times as long."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
