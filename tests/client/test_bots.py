@@ -119,7 +119,7 @@ def test_a_bot_that_reads_slowly_asks_again_for_what_did_not_fit_and_passes_over
 
     assert given == [5, 6]
     assert isinstance(one, Missing) and one.after == 6
-    presses.fill(one, [a_callback(7)], newest=7)
+    presses.fill(one, [a_callback(6), a_callback(7)], newest=7)
     assert isinstance(last := presses.next(), Callback) and last.number == 7
     assert presses.next() is None and presses.have == 7
 
