@@ -124,8 +124,13 @@ def test_a_bot_that_reads_slowly_asks_again_for_what_did_not_fit_and_passes_over
     assert presses.next() is None and presses.have == 7
 
 
-def test_a_new_bot_begins_now() -> None:
+def test_a_new_bot_begins_now_and_asks_for_what_it_did_not_hear() -> None:
     presses = Presses()
     presses.hear_hello(40)
-
     assert presses.next() is None and presses.have == 40
+
+    for number in (41, 41, 43):
+        presses.hear(a_callback(number))
+
+    assert isinstance(first := presses.next(), Callback) and first.number == 41
+    assert isinstance(gap := presses.next(), Missing) and gap.after == 41
