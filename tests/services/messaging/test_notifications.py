@@ -31,7 +31,7 @@ from kaif.interfaces.messaging.order import ArrangeChat
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.clock import MINUTE_US, SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.notifying import ATTEMPTS_MAX, Timing
+from kaif.services.messaging.notifying import ATTEMPTS_MAX, CONSUMER, Timing
 
 
 @pytest.fixture
@@ -65,6 +65,19 @@ async def nothing_due(services: Services) -> None:
         return rows[0][0] == 0
 
     await eventually(settled)
+
+
+async def gone_through(services: Services) -> None:
+    """All that has been said so far has been heard by whoever tells devices."""
+    newest: list[tuple[int]] = await services.database.fetch(tuple, "SELECT MAX(id) FROM outbox")
+
+    async def heard() -> bool:
+        rows: list[tuple[int]] = await services.database.fetch(
+            tuple, "SELECT id FROM outbox_consumers WHERE consumer = :consumer", consumer=CONSUMER
+        )
+        return rows[0][0] >= newest[0][0]
+
+    await eventually(heard)
 
 
 class Fence:
@@ -106,6 +119,21 @@ async def test_a_device_shows_who_wrote_what_and_the_writer_s_own_shows_nothing(
     assert 0 < int(his.headers[0]["ttl"]) <= 3600
     await fence.reached()
     assert hers.shown == []
+
+
+async def test_the_first_device_of_all_is_told_whatever_process_it_asked_and_however_much_was_said_before(
+    services: Services, tmp_path: Path, service: PushService
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with notifying(tmp_path, services), notifying(tmp_path, services) as elsewhere:
+        await say(services, anna, chat_id, "Раз")
+        await gone_through(services)
+
+        browser = await listen(services, elsewhere, service, boris)
+        await say(services, anna, chat_id, "Два")
+
+        await said_last(browser, "Два")
 
 
 async def test_a_stranger_s_device_and_one_that_left_are_told_nothing(

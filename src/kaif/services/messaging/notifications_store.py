@@ -100,6 +100,10 @@ async def forget_sessions(tx: Transaction, session_ids: Sequence[SessionId]) -> 
     return len(rows)
 
 
+async def anybody_listens(reads: Reads) -> bool:
+    return bool(await reads.fetch(tuple, "SELECT 1 FROM messaging_push_subscriptions LIMIT 1"))
+
+
 async def sessions_of(reads: Reads, user_id: UserId) -> list[SessionId]:
     rows: list[tuple[SessionId]] = await reads.fetch(
         tuple, "SELECT session_id FROM messaging_push_subscriptions WHERE user_id = :user_id", user_id=user_id
