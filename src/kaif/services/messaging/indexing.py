@@ -27,15 +27,18 @@ log = logging.getLogger("kaif.messaging")
 CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
 FORM = "messages1"
-# Actions that leave their message's text as it is. Whatever else has a target may have changed it.
-LEAVING_TEXTS = ("reacted", "unreacted", "pinned", "unpinned")
+# What leaves the texts before it as they are. Whatever else has a target may have changed it.
+LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned")
 # What is read of a log at once, inline on an embedded database.
 ENTRIES_PAGE = 500
 # One change of an index. Each is a commit of its own, which is most of the work when everything is indexed anew.
 DOCUMENTS_MAX = 2000
 LOGS_PAGE = 200
-# How long a change waits for company: a commit of the index takes about as long.
+# How long a change waits for company, and how long at the most when much is said: it then rests four times as long as
+# it worked, since a commit costs nearly the same for ten documents as for a thousand.
 GATHER_S = 0.1
+GATHER_S_MAX = 0.5
+REST = 4
 RETRY_S = 1.0
 RETRY_S_MAX = 30.0
 # How soon a rebuild that was asked for is noticed.
@@ -59,10 +62,13 @@ class Follower:
     async def run(self) -> None:
         await self._with_patience(self._catch_up)
         self.complete.set()
+        took_s, now_s = 0.0, asyncio.get_running_loop().time
         while True:
             await self._woken.wait()
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(min(max(GATHER_S, REST * took_s), GATHER_S_MAX))
+            started_s = now_s()
             await self._with_patience(self._follow)
+            took_s = now_s() - started_s
 
     async def _with_patience(self, work: Callable[[], Awaitable[None]]) -> None:
         """Until it has gone well; it is said once when it does not."""
