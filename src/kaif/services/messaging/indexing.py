@@ -8,6 +8,7 @@ A log that grew while nobody listened is found by comparing all marks at the sta
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
 
 from kaif.engines.bus import Bus
 from kaif.engines.database import Database
@@ -94,10 +95,24 @@ class Follower:
         self._woken.clear()
         grown, self._grown = self._grown, set()
         try:
-            await self._index(await search_store.progress(self._database, self.name, sorted(grown)))
+            await self._index_grown(sorted(grown))
         except BaseException:
             self._grown |= grown
             raise
+
+    async def _index_grown(self, chat_ids: Sequence[ChatId]) -> None:
+        """Of many logs a little each, so they are read together."""
+        change, after = Change(), (ChatId(""), 0)
+        while page := await search_store.not_indexed(self._database, self.name, chat_ids, after, ENTRIES_PAGE):
+            for chat_id, entries in groupby(page, key=lambda row: row.chat_id):
+                await self._add(change, chat_id, list(entries))
+            after = page[-1].chat_id, page[-1].seq
+            if change.size >= DOCUMENTS_MAX:
+                await self._make(change)
+                change = Change()
+            # The edge lives on this loop too.
+            await asyncio.sleep(0)
+        await self._make(change)
 
     async def _index(self, logs: Sequence[Progress]) -> None:
         change = Change()
@@ -108,12 +123,15 @@ class Follower:
                 if not page:
                     break
                 at = page[-1].seq
-                change.add(page, await self._targets(each.chat_id, page))
-                change.marks[each.chat_id] = at
+                await self._add(change, each.chat_id, page)
                 if change.size >= DOCUMENTS_MAX:
                     await self._make(change)
                     change = Change()
         await self._make(change)
+
+    async def _add(self, change: "Change", chat_id: ChatId, page: Sequence[StoredEntry]) -> None:
+        change.add(page, await self._targets(chat_id, page))
+        change.marks[chat_id] = page[-1].seq
 
     async def _targets(self, chat_id: ChatId, page: Sequence[StoredEntry]) -> list[StoredEntry]:
         """What the page's entries have changed, as it is now."""
