@@ -368,10 +368,25 @@ static void read_accounts(void)
     }
 }
 
+/* How many had something to say. */
+static int receive_ready(int epoll, const struct timespec *timeout)
+{
+    static struct epoll_event events[EVENTS_MAX];
+    int ready = epoll_pwait2(epoll, events, EVENTS_MAX, timeout, NULL);
+    for (int i = 0; i < ready; i++)
+        receive((int)events[i].data.u32, MSG_DONTWAIT);
+    return ready;
+}
+
 static int open_all(int port, const char *path)
 {
+    static const struct timespec at_once = { 0, 0 };
     int epoll = epoll_create1(0);
     for (int i = 0; i < count; i++) {
+        /* Opening many takes long, and whoever is open already has to answer pings meanwhile. */
+        if (i % 100 == 99)
+            while (receive_ready(epoll, &at_once) == EVENTS_MAX)
+                ;
         open_connection(i, port, path);
         struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
@@ -407,7 +422,6 @@ static void send_due(struct schedule *schedule)
 
 static void run_until(int epoll, uint64_t end, struct schedule *schedule)
 {
-    static struct epoll_event events[EVENTS_MAX];
     uint64_t time;
     while ((time = now()) < end) {
         uint64_t wait = 10 * SECOND / 1000;
@@ -417,9 +431,7 @@ static void run_until(int epoll, uint64_t end, struct schedule *schedule)
             wait = schedule->next > time ? schedule->next - time : 0;
         }
         struct timespec timeout = { .tv_sec = 0, .tv_nsec = (long)wait };
-        int ready = epoll_pwait2(epoll, events, EVENTS_MAX, &timeout, NULL);
-        for (int i = 0; i < ready; i++)
-            receive((int)events[i].data.u32, MSG_DONTWAIT);
+        receive_ready(epoll, &timeout);
     }
 }
 
