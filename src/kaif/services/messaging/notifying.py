@@ -118,7 +118,7 @@ class Notifier:
         chat_id = grown.chat_id
         is_large = await stored.is_large_group(self._database, chat_id, EVERYTHING_TOLD_MEMBERS_MAX)
         # In most chats nobody has such a device: there the log is not read at all.
-        page = [] if is_large else await stored.listeners_in(self._database, chat_id, "", LISTENERS_PAGE, None)
+        page = [] if is_large else await stored.listeners_in(self._database, chat_id, None, LISTENERS_PAGE, None)
         if not (is_large or page):
             return
         now_us = self._clock()
@@ -126,10 +126,10 @@ class Notifier:
         only: set[UserId] | None = None
         if is_large:
             only = {user_id for message in messages for user_id in message.addressed}
-            page = await stored.listeners_in(self._database, chat_id, "", LISTENERS_PAGE, only) if only else []
+            page = await stored.listeners_in(self._database, chat_id, None, LISTENERS_PAGE, only) if only else []
         while messages and page:
             await self._plan(chat_id, messages, page, now_us)
-            page = await stored.listeners_in(self._database, chat_id, page[-1].subscription_id, LISTENERS_PAGE, only)
+            page = await stored.listeners_in(self._database, chat_id, page[-1], LISTENERS_PAGE, only)
 
     async def _new_messages(self, grown: Range, now_us: int) -> list[Message]:
         """Those of the range; what shows one that the range deletes is to be told again."""
