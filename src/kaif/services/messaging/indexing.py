@@ -63,13 +63,16 @@ class Follower:
     async def run(self) -> None:
         await self._with_patience(self._catch_up)
         self.complete.set()
-        took_s, now_s = 0.0, asyncio.get_running_loop().time
+        now_s = asyncio.get_running_loop().time
+        rested_at_s = now_s()
         while True:
             await self._woken.wait()
-            await asyncio.sleep(min(max(GATHER_S, REST * took_s), GATHER_S_MAX))
+            # After a silence it has rested already.
+            await asyncio.sleep(max(GATHER_S, rested_at_s - now_s()))
             started_s = now_s()
             await self._with_patience(self._follow)
-            took_s = now_s() - started_s
+            ended_s = now_s()
+            rested_at_s = ended_s + min(REST * (ended_s - started_s), GATHER_S_MAX)
 
     async def _with_patience(self, work: Callable[[], Awaitable[None]]) -> None:
         """Until it has gone well; it is said once when it does not."""
