@@ -66,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--messages", type=int, help="that are searched; ten times as many are paged (default: 1000000)"
     )
+    parser.add_argument("--crowd", type=int, help="people in the largest group (default: 200000)")
     parser.add_argument("--rate", type=int, default=500, help="messages a second of rate500 (default: 500)")
     parser.add_argument("--quick", action="store_true", help="one short, small round of everything")
     parser.add_argument("--profile", action="store_true", help="profile our own server instead, with py-spy")
@@ -83,8 +84,24 @@ def _arguments() -> argparse.Namespace:
 
 
 def _fill_in_defaults(arguments: argparse.Namespace) -> None:
-    quick = {"rounds": 1, "seconds": 2, "warmup": 1, "people": 100, "idle_connections": 1000, "messages": 20_000}
-    full = {"rounds": 3, "seconds": 5, "warmup": 2, "people": 200, "idle_connections": 5000, "messages": 1_000_000}
+    quick = {
+        "messages": 20_000,
+        "crowd": 20_000,
+        "rounds": 1,
+        "seconds": 2,
+        "warmup": 1,
+        "people": 100,
+        "idle_connections": 1000,
+    }
+    full = {
+        "messages": 1_000_000,
+        "crowd": 200_000,
+        "rounds": 3,
+        "seconds": 5,
+        "warmup": 2,
+        "people": 200,
+        "idle_connections": 5000,
+    }
     for name, value in (quick if arguments.quick else full).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
@@ -97,6 +114,7 @@ def _sizes(arguments: argparse.Namespace) -> Sizes:
         idle_connections=arguments.idle_connections,
         messages=arguments.messages,
         rate_per_s=arguments.rate,
+        crowd=arguments.crowd,
         duration=Duration(arguments.warmup, arguments.seconds),
     )
 

@@ -8,16 +8,22 @@ from typing import Literal, Protocol
 from bench.processes import Process
 
 ROOM_SIZE = 10
+# As many as a group can be made with.
+HALL_SIZE_MAX = 200
 
 
 @dataclass(frozen=True)
 class Account:
-    """A signed-in person: their token, their room of ten and their chat of two, and the name they sign in with."""
+    """A signed-in person: their token, their room of ten and their chat of two, and the name they sign in with.
+
+    `hall` is the one chat that everybody is in.
+    """
 
     token: str
     room: str
     pair: str
     login: str = ""
+    hall: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,3 +57,8 @@ def rooms_of(people: Sequence[str]) -> list[list[str]]:
 def pairs_of(people: Sequence[str]) -> list[list[str]]:
     """The people two by two, in order."""
     return [list(people[start : start + 2]) for start in range(0, len(people), 2)]
+
+
+def hall_of(people: Sequence[str]) -> list[str]:
+    """Everybody, as far as one group takes them."""
+    return list(people[:HALL_SIZE_MAX])

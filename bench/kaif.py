@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from bench.contenders import Account, Server, pairs_of, rooms_of
+from bench.contenders import Account, Server, hall_of, pairs_of, rooms_of
 from bench.processes import BenchError, Process, free_port, last_words, pinned, running, server_core, wait_until
 
 PROGRAM = Path(sys.executable).parent / "kaif"
@@ -37,6 +37,7 @@ class Person:
     issued_at: float
     room: str = ""
     pair: str = ""
+    hall: str = ""
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Kaif:
             except httpx.HTTPError as error:
                 raise BenchError(f"{self.name}: {error}\n{last_words(log)}") from error
             accounts = [
-                Account(person.access_token, person.room, person.pair, f"person{number}")
+                Account(person.access_token, person.room, person.pair, f"person{number}", person.hall)
                 for number, person in enumerate(self._people)
             ]
             yield Server(process, port, "/v1/auth/me", "/v1/socket", "events", accounts)
@@ -107,6 +108,10 @@ class Kaif:
             chat = _make_chat(client, "direct", [by_id[member] for member in members])
             for member in members:
                 by_id[member].pair = chat
+        members = hall_of(list(by_id))
+        hall = _make_chat(client, "group", [by_id[member] for member in members])
+        for member in members:
+            by_id[member].hall = hall
 
 
 def _make_chat(client: httpx.Client, kind: str, members: Sequence[Person]) -> str:

@@ -27,7 +27,7 @@ COMPILER_FLAGS = ["-O2", "-std=c11", "-Wall", "-Wextra"]
 LOAD_CPU_MAX = 0.8
 
 Figures = dict[str, float]
-Mode = Literal["rooms", "pairs", "rate", "idle"]
+Mode = Literal["rooms", "pairs", "hall", "rate", "idle"]
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,17 @@ def reading(what: str, stored: int, duration: Duration) -> Figures:
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     if done.returncode:
         raise BenchError(f"bench.reading: {done.stderr}")
+    figures: Figures = json.loads(done.stdout)
+    return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
+
+
+def crowd(people: int, duration: Duration) -> Figures:
+    """Have a huge group made and spoken in, beside a small one, on the core of the servers."""
+    arguments = [str(people), str(duration.measure_s)]
+    command = pinned(server_core(), [sys.executable, "-m", "bench.crowds", *arguments])
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        raise BenchError(f"bench.crowds: {done.stderr}")
     figures: Figures = json.loads(done.stdout)
     return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
 

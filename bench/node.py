@@ -17,7 +17,7 @@ import asyncpg
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from bench.contenders import Account, Server, pairs_of, rooms_of
+from bench.contenders import Account, Server, hall_of, pairs_of, rooms_of
 from bench.engines import Engines
 from bench.processes import BenchError, accepts_connections, free_port, pinned, running, server_core, wait_until
 
@@ -57,12 +57,13 @@ def make_world(directory: Path, engines: Engines, people: int) -> World:
     ids = [user["id"] for user in users]
     rooms = {secrets.token_hex(13): members for members in rooms_of(ids)}
     pairs = {secrets.token_hex(13): members for members in pairs_of(ids)}
+    hall = secrets.token_hex(13)
     file = directory / "world.json"
-    file.write_text(json.dumps({"users": users, "chats": rooms | pairs}))
+    file.write_text(json.dumps({"users": users, "chats": rooms | pairs | {hall: hall_of(ids)}}))
     secret = secrets.token_hex(16)
     room_of = {member: chat for chat, members in rooms.items() for member in members}
     pair_of = {member: chat for chat, members in pairs.items() for member in members}
-    accounts = tuple(Account(_token(secret, person), room_of[person], pair_of[person]) for person in ids)
+    accounts = tuple(Account(_token(secret, person), room_of[person], pair_of[person], hall=hall) for person in ids)
     database_url = engines.create_database("peers")
     asyncio.run(_fill(database_url, users))
     return World(file, secret, accounts, database_url, engines.redis_port)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import loads, sign_ins
-from bench.contenders import Account, Contender, Server
+from bench.contenders import HALL_SIZE_MAX, Account, Contender, Server
 from bench.engines import Engines
 from bench.kaif import PASSWORD, Kaif
 from bench.loads import Duration, Figures
@@ -24,6 +24,7 @@ FASTIFY = "Fastify + fast-jwt"
 FASTIFY_PG = "Fastify + fast-jwt + pg"
 SOCKETIO = "Socket.IO + INSERT + Redis"
 WS = "ws + group commit"
+HALL_DEVICES = 1000
 # Of suites that say by themselves what they compare with.
 NO_BASELINE = ""
 
@@ -37,6 +38,7 @@ class Sizes:
     idle_connections: int
     messages: int
     rate_per_s: int
+    crowd: int
     duration: Duration
 
 
@@ -91,6 +93,19 @@ def _rooms(server: Server, sizes: Sizes, directory: Path) -> Figures:
 def _pairs(server: Server, sizes: Sizes, directory: Path) -> Figures:
     in_pairs = [(account, account.pair) for account in server.accounts]
     return _with_cost(loads.sockets(server, "pairs", in_pairs, sizes.duration))
+
+
+def _hall(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    """A thousand devices in one room, several of each person; ten of them speak."""
+    people = [account for account in server.accounts if account.hall][:HALL_SIZE_MAX]
+    devices = [people[number % len(people)] for number in range(HALL_DEVICES)]
+    in_hall = [(account, account.hall) for account in devices]
+    return _with_cost(loads.sockets(server, "hall", in_hall, sizes.duration))
+
+
+def _crowd(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    """Without the server: its services and its hub, in a process of their own."""
+    return loads.crowd(sizes.crowd, sizes.duration)
 
 
 def _rate(server: Server, sizes: Sizes, directory: Path) -> Figures:
@@ -192,6 +207,17 @@ SUITES = (
         _pairs,
     ),
     Suite(
+        "room1000",
+        "Send, durable, delivered: one room with a thousand devices",
+        "deliveries_per_s",
+        "deliveries/s",
+        ("messages_per_s", "ack_p50_ms", "ack_p95_ms", "server_us_per_message"),
+        SOCKETIO,
+        CHATTERS,
+        Target(OURS, at_least_times=10),
+        _hall,
+    ),
+    Suite(
         "idle",
         "Memory of an idle connection",
         "kb_per_connection",
@@ -256,6 +282,17 @@ SUITES = (
         (KAIF_SQLITE,),
         Target((KAIF_SQLITE,), at_least=100_000),
         _verification,
+    ),
+    Suite(
+        "crowd",
+        "A message in a huge group of whom 1,000 are here: times its cost in a group of those alone",
+        "cost_times",
+        "times",
+        ("large_us", "small_us", "large_join_ms", "small_join_ms"),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_most=1.2),
+        _crowd,
     ),
     Suite(
         "search",

@@ -10,6 +10,7 @@
  *             socketio  the same events inside Socket.IO packets over Engine.IO 4
  *   MODE      rooms     closed loop: each connection keeps one message in flight
  *             pairs     closed loop: connections 2k and 2k+1 answer each other, one message in flight
+ *             hall      closed loop: the first ten connections keep one message in flight, all of them read
  *             rate      open loop: RATE messages/s in all, whatever the server does
  *             idle      only hold the connections, for WARMUP_S and MEASURE_S
  *   FILE      one line per connection: ACCESS_TOKEN CHAT_ID
@@ -39,8 +40,9 @@
 #include <unistd.h>
 
 enum { TOKEN_MAX = 2048, CHAT_MAX = 64, INPUT_MAX = 8 << 20, EVENTS_MAX = 512 };
+enum { SPEAKERS = 10 };
 enum { OPCODE_TEXT = 1, OPCODE_CLOSE = 8, OPCODE_PING = 9, OPCODE_PONG = 10 };
-enum mode { ROOMS, PAIRS, RATE, IDLE };
+enum mode { ROOMS, PAIRS, HALL, RATE, IDLE };
 
 static const uint64_t SECOND = 1000000000ull;
 static const char TEXT[] = "The quick brown fox jumps over the lazy dog; see you at seven, all right?";
@@ -188,7 +190,7 @@ static void on_message(int receiver, const char *ref)
         acknowledged++;
         if (measuring)
             record(&acks, microseconds);
-        if (mode == ROOMS)
+        if (mode == ROOMS || mode == HALL)
             send_message(receiver, now());
     } else {
         if (measuring)
@@ -366,10 +368,25 @@ static void read_accounts(void)
     }
 }
 
+/* How many had something to say. */
+static int receive_ready(int epoll, const struct timespec *timeout)
+{
+    static struct epoll_event events[EVENTS_MAX];
+    int ready = epoll_pwait2(epoll, events, EVENTS_MAX, timeout, NULL);
+    for (int i = 0; i < ready; i++)
+        receive((int)events[i].data.u32, MSG_DONTWAIT);
+    return ready;
+}
+
 static int open_all(int port, const char *path)
 {
+    static const struct timespec at_once = { 0, 0 };
     int epoll = epoll_create1(0);
     for (int i = 0; i < count; i++) {
+        /* Opening many takes long, and whoever is open already has to answer pings meanwhile. */
+        if (i % 100 == 99)
+            while (receive_ready(epoll, &at_once) == EVENTS_MAX)
+                ;
         open_connection(i, port, path);
         struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
         epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
@@ -382,8 +399,9 @@ static int open_all(int port, const char *path)
 static void start_closed_loop(void)
 {
     int step = mode == PAIRS ? 2 : 1;
-    if (mode == ROOMS || mode == PAIRS)
-        for (int i = 0; i < count; i += step)
+    int end = mode == HALL && count > SPEAKERS ? SPEAKERS : count;
+    if (mode == ROOMS || mode == PAIRS || mode == HALL)
+        for (int i = 0; i < end; i += step)
             send_message(i, now());
 }
 
@@ -404,7 +422,6 @@ static void send_due(struct schedule *schedule)
 
 static void run_until(int epoll, uint64_t end, struct schedule *schedule)
 {
-    static struct epoll_event events[EVENTS_MAX];
     uint64_t time;
     while ((time = now()) < end) {
         uint64_t wait = 10 * SECOND / 1000;
@@ -414,9 +431,7 @@ static void run_until(int epoll, uint64_t end, struct schedule *schedule)
             wait = schedule->next > time ? schedule->next - time : 0;
         }
         struct timespec timeout = { .tv_sec = 0, .tv_nsec = (long)wait };
-        int ready = epoll_pwait2(epoll, events, EVENTS_MAX, &timeout, NULL);
-        for (int i = 0; i < ready; i++)
-            receive((int)events[i].data.u32, MSG_DONTWAIT);
+        receive_ready(epoll, &timeout);
     }
 }
 
@@ -432,8 +447,8 @@ static void report(double seconds, double cpu)
 
 static enum mode mode_named(const char *name)
 {
-    static const char *names[] = { "rooms", "pairs", "rate", "idle" };
-    for (int i = 0; i < 4; i++)
+    static const char *names[] = { "rooms", "pairs", "hall", "rate", "idle" };
+    for (int i = 0; i < 5; i++)
         if (strcmp(name, names[i]) == 0)
             return (enum mode)i;
     fail("unknown mode %s", name);

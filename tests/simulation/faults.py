@@ -34,7 +34,7 @@ class AcknowledgesBeforeCommit(Sqlite):
                 except BaseException:
                     self._undo(group)
                     raise
-                self._writer.execute("RELEASE one")
+                self._leave_group(group)
 
 
 class CountsOutsideTheTransaction(Sender):

@@ -251,6 +251,7 @@ class Socket(WSListener):
         "_pinged_at_s",
         "_sockets",
         "_transport",
+        "_waiting_bytes",
         "_write",
         "actor",
         "due_at_s",
@@ -282,6 +283,7 @@ class Socket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self._write = transport.underlying_transport.write
+        self._waiting_bytes = transport.underlying_transport.get_write_buffer_size
         self._sockets.open.add(self)
         self._sockets.hub.connect(self)
 
@@ -330,7 +332,7 @@ class Socket(WSListener):
                 self.close(CloseCode.RESUME)
             return
         # What waits already, not what comes now: a large frame is no fault of the reader's.
-        if self._transport.underlying_transport.get_write_buffer_size() > WAITING_BYTES_MAX:
+        if self._waiting_bytes() > WAITING_BYTES_MAX:
             self._drop_slow()
             return
         self._write(frame)

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.messaging.chats import direct, say
+from tests.services.messaging.chats import direct, group, say
 from tests.services.messaging.searches import finds, found, page_of, searching
 from tests.waiting import eventually, until
 
 from kaif.app.compose import FOLLOWING
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.index import Document, Index, Wanted, open_indexes
-from kaif.interfaces.messaging import Entry
+from kaif.interfaces.messaging import Entry, Outgoing, SendBatch
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.interfaces.messaging.search import Search, SearchUnavailable
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import StorageFull
+from kaif.kernel.ids import new_id
 from kaif.services.messaging import search_store
 from kaif.services.messaging.indexing import Follower, new_name
 
@@ -175,9 +176,38 @@ async def test_a_change_is_found_once_wherever_the_process_died(
     task.cancel()
 
     assert len(await index.search(Wanted(words="эхо"))) == 5
-    (progress,) = await search_store.progress(embedded.database, "one", [chat_id])
+    (progress,) = await search_store.all_progress(embedded.database, "one", "", 10)
     assert progress.indexed_seq == progress.seq == 6
     await index.close()
+
+
+async def test_what_many_logs_have_gained_together_is_indexed_to_the_last_entry(
+    services: Services, tmp_path: Path
+) -> None:
+    anna, boris, vera = await services.newcomers("anna", "boris", "vera")
+    chats = [await direct(services, anna, boris), await direct(services, anna, vera), await group(services, anna)]
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    follower = Follower(services.database, "one", index)
+    task = asyncio.ensure_future(follower.run())
+    await follower.complete.wait()
+
+    # More than two pages, whose edges fall into logs.
+    said = [Outgoing(anna.user_id, chats[number % 3], new_id(), f"слово{number}") for number in range(1200)]
+    for start in (0, 600):
+        await services.messaging.send_batch(NOBODY, SendBatch(said[start : start + 600]))
+    follower.hear(chats)
+
+    async def caught_up() -> bool:
+        progress = await search_store.all_progress(services.database, "one", "", 10)
+        return all(each.indexed_seq == each.seq for each in progress)
+
+    await eventually(caught_up)
+    missing = [message.text for message in said if not await index.search(Wanted(words=message.text + " "))]
+    task.cancel()
+    await index.close()
+    indexes.close()
+    assert missing == []
 
 
 async def test_an_index_whose_files_are_gone_or_broken_is_made_anew(services: Services, tmp_path: Path) -> None:

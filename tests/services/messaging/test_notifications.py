@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.harness import PASSWORD, Services
-from tests.services.messaging.chats import direct, group, say
+from tests.services.messaging.chats import channel, direct, group, say
 from tests.services.messaging.notified import Browser, PushService, listen, notifying, push_service
 from tests.waiting import eventually, until
 
@@ -28,10 +28,11 @@ from kaif.interfaces.messaging.notifications import (
     UnknownTimeZone,
 )
 from kaif.interfaces.messaging.order import ArrangeChat
-from kaif.kernel.actor import NOBODY, Actor, SessionId
+from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import MINUTE_US, SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.notifying import ATTEMPTS_MAX, Timing
+from kaif.services.messaging import store
+from kaif.services.messaging.notifying import ATTEMPTS_MAX, CONSUMER, LISTENERS_PAGE, Timing
 
 
 @pytest.fixture
@@ -65,6 +66,19 @@ async def nothing_due(services: Services) -> None:
         return rows[0][0] == 0
 
     await eventually(settled)
+
+
+async def gone_through(services: Services) -> None:
+    """All that has been said so far has been heard by whoever tells devices."""
+    newest: list[tuple[int]] = await services.database.fetch(tuple, "SELECT MAX(id) FROM outbox")
+
+    async def heard() -> bool:
+        rows: list[tuple[int]] = await services.database.fetch(
+            tuple, "SELECT id FROM outbox_consumers WHERE consumer = :consumer", consumer=CONSUMER
+        )
+        return rows[0][0] >= newest[0][0]
+
+    await eventually(heard)
 
 
 class Fence:
@@ -106,6 +120,21 @@ async def test_a_device_shows_who_wrote_what_and_the_writer_s_own_shows_nothing(
     assert 0 < int(his.headers[0]["ttl"]) <= 3600
     await fence.reached()
     assert hers.shown == []
+
+
+async def test_the_first_device_of_all_is_told_whatever_process_it_asked_and_however_much_was_said_before(
+    services: Services, tmp_path: Path, service: PushService
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with notifying(tmp_path, services), notifying(tmp_path, services) as elsewhere:
+        await say(services, anna, chat_id, "Раз")
+        await gone_through(services)
+
+        browser = await listen(services, elsewhere, service, boris)
+        await say(services, anna, chat_id, "Два")
+
+        await said_last(browser, "Два")
 
 
 async def test_a_stranger_s_device_and_one_that_left_are_told_nothing(
@@ -174,6 +203,33 @@ async def test_a_large_group_tells_only_those_it_speaks_to(
     await said_last(his, "@boris, привет")
     await fence.reached()
     assert (his.texts, hers.texts) == (["@boris, привет"], [])
+
+
+async def test_in_a_large_channel_every_device_is_noted(
+    services: Services, tmp_path: Path, service: PushService
+) -> None:
+    (anna,) = await services.newcomers("anna")
+    chat_id = await channel(services, anna)
+    readers = [UserId(new_id()) for _ in range(LISTENERS_PAGE // 2)]
+    # Three devices each, so that a page ends between two of one person.
+    devices = [(id := new_id(), reader, id, id, "", "ru", 0) for reader in readers for _ in range(3)]
+    async with notifying(tmp_path, services, Timing(gather_us=3600 * SECOND_US)):
+        # By now it has looked for devices whose sessions are over, as all of these are.
+        await gone_through(services)
+        async with services.database.transaction() as tx:
+            await store.add_members(tx, (await store.lock_places(tx, [chat_id]))[chat_id], readers)
+            columns = ("id", "user_id", "session_id", "endpoint_hash", "sealed", "language", "made_at_us")
+            await tx.insert("messaging_push_subscriptions", columns, devices)
+
+        await say(services, anna, chat_id)
+
+        async def all_noted() -> bool:
+            rows: list[tuple[int]] = await services.database.fetch(
+                tuple, "SELECT COUNT(*) FROM messaging_push_deliveries WHERE due_at_us > 0"
+            )
+            return rows[0][0] == len(devices)
+
+        await eventually(all_noted)
 
 
 async def test_who_is_connected_is_told_later_and_not_of_what_they_read_meanwhile(

@@ -27,7 +27,15 @@ from kaif.kernel.events import Event
 # and the loop, on which their statements run, gets to other work.
 GROUP_TRANSACTIONS_MAX = 200
 
-_WRITER = ("journal_mode=wal", "synchronous=full", "wal_autocheckpoint=4000", "cache_size=-65536")
+# What a savepoint may have to bring back is kept in memory: on a disk it would be a write for each changed page.
+_SAVEPOINTS_IN_MEMORY = "temp_store=memory"
+_WRITER = (
+    "journal_mode=wal",
+    "synchronous=full",
+    "wal_autocheckpoint=4000",
+    "cache_size=-65536",
+    _SAVEPOINTS_IN_MEMORY,
+)
 _READER = ("query_only=on", "cache_size=-65536", "mmap_size=268435456")
 
 _MIGRATIONS = """
@@ -69,7 +77,7 @@ class Sqlite:
                         except BaseException:
                             self._undo(group)
                             raise
-                        self._writer.execute("RELEASE one")
+                        self._leave_group(group)
             except AlreadyExists:
                 # The row in the way may be of this very group: whoever looks for it now must find it.
                 await asyncio.shield(group.committed)
@@ -82,11 +90,21 @@ class Sqlite:
             self._group = Group(asyncio.get_running_loop().create_future())
             asyncio.get_running_loop().call_soon(self._commit_when_quiet, self._group)
         self._group.transactions += 1
-        self._writer.execute("SAVEPOINT one")
+        if self._group.transactions > 1:
+            self._writer.execute("SAVEPOINT one")
         return self._group
 
+    def _leave_group(self, group: "Group") -> None:
+        if group.transactions > 1:
+            self._writer.execute("RELEASE one")
+
     def _undo(self, group: "Group") -> None:
-        if self._writer.in_transaction:
+        if self._writer.in_transaction and group.transactions == 1:
+            # Nobody has joined it: all that there is goes, and a savepoint, which costs a copy of each page, is spared.
+            self._group = None
+            self._writer.execute("ROLLBACK")
+            group.committed.set_result(None)
+        elif self._writer.in_transaction:
             self._writer.execute("ROLLBACK TO one")
             self._writer.execute("RELEASE one")
         else:
@@ -135,7 +153,12 @@ class Sqlite:
             if self._group is not None:
                 await self._finish(self._group)
             with _translated():
-                self._migrate(service, folder)
+                # A migration may sort all there is.
+                self._writer.execute("PRAGMA temp_store=default")
+                try:
+                    self._migrate(service, folder)
+                finally:
+                    self._writer.execute(f"PRAGMA {_SAVEPOINTS_IN_MEMORY}")
 
     def _migrate(self, service: str, folder: Path) -> None:
         self._writer.execute("BEGIN IMMEDIATE")

@@ -8,6 +8,7 @@ A log that grew while nobody listened is found by comparing all marks at the sta
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
 
 from kaif.engines.bus import Bus
 from kaif.engines.database import Database
@@ -27,15 +28,18 @@ log = logging.getLogger("kaif.messaging")
 CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
 FORM = "messages1"
-# Actions that leave their message's text as it is. Whatever else has a target may have changed it.
-LEAVING_TEXTS = ("reacted", "unreacted", "pinned", "unpinned")
+# What leaves the texts before it as they are. Whatever else has a target may have changed it.
+LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned")
 # What is read of a log at once, inline on an embedded database.
 ENTRIES_PAGE = 500
 # One change of an index. Each is a commit of its own, which is most of the work when everything is indexed anew.
 DOCUMENTS_MAX = 2000
 LOGS_PAGE = 200
-# How long a change waits for company: a commit of the index takes about as long.
+# How long a change waits for company, and how long at the most when much is said: it then rests four times as long as
+# it worked, since a commit costs nearly the same for ten documents as for a thousand.
 GATHER_S = 0.1
+GATHER_S_MAX = 0.5
+REST = 4
 RETRY_S = 1.0
 RETRY_S_MAX = 30.0
 # How soon a rebuild that was asked for is noticed.
@@ -59,10 +63,16 @@ class Follower:
     async def run(self) -> None:
         await self._with_patience(self._catch_up)
         self.complete.set()
+        now_s = asyncio.get_running_loop().time
+        rested_at_s = now_s()
         while True:
             await self._woken.wait()
-            await asyncio.sleep(GATHER_S)
+            # After a silence it has rested already.
+            await asyncio.sleep(max(GATHER_S, rested_at_s - now_s()))
+            started_s = now_s()
             await self._with_patience(self._follow)
+            ended_s = now_s()
+            rested_at_s = ended_s + min(REST * (ended_s - started_s), GATHER_S_MAX)
 
     async def _with_patience(self, work: Callable[[], Awaitable[None]]) -> None:
         """Until it has gone well; it is said once when it does not."""
@@ -88,10 +98,24 @@ class Follower:
         self._woken.clear()
         grown, self._grown = self._grown, set()
         try:
-            await self._index(await search_store.progress(self._database, self.name, sorted(grown)))
+            await self._index_grown(sorted(grown))
         except BaseException:
             self._grown |= grown
             raise
+
+    async def _index_grown(self, chat_ids: Sequence[ChatId]) -> None:
+        """Of many logs a little each, so they are read together."""
+        change, after = Change(), (ChatId(""), 0)
+        while page := await search_store.not_indexed(self._database, self.name, chat_ids, after, ENTRIES_PAGE):
+            for chat_id, entries in groupby(page, key=lambda row: row.chat_id):
+                await self._add(change, chat_id, list(entries))
+            after = page[-1].chat_id, page[-1].seq
+            if change.size >= DOCUMENTS_MAX:
+                await self._make(change)
+                change = Change()
+            # The edge lives on this loop too.
+            await asyncio.sleep(0)
+        await self._make(change)
 
     async def _index(self, logs: Sequence[Progress]) -> None:
         change = Change()
@@ -102,12 +126,15 @@ class Follower:
                 if not page:
                     break
                 at = page[-1].seq
-                change.add(page, await self._targets(each.chat_id, page))
-                change.marks[each.chat_id] = at
+                await self._add(change, each.chat_id, page)
                 if change.size >= DOCUMENTS_MAX:
                     await self._make(change)
                     change = Change()
         await self._make(change)
+
+    async def _add(self, change: "Change", chat_id: ChatId, page: Sequence[StoredEntry]) -> None:
+        change.add(page, await self._targets(chat_id, page))
+        change.marks[chat_id] = page[-1].seq
 
     async def _targets(self, chat_id: ChatId, page: Sequence[StoredEntry]) -> list[StoredEntry]:
         """What the page's entries have changed, as it is now."""

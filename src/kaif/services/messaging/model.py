@@ -275,11 +275,12 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
 
 def ranges_of(entries: Iterable[Entry]) -> list[Range]:
     """Of entries in the order of their places."""
-    ends: dict[ChatId, tuple[int, int]] = {}
+    firsts: dict[ChatId, int] = {}
+    lasts: dict[ChatId, int] = {}
     for entry in entries:
-        first_seq, _ = ends.get(entry.chat_id, (entry.seq, 0))
-        ends[entry.chat_id] = first_seq, entry.seq
-    return [Range(chat_id, first_seq, last_seq) for chat_id, (first_seq, last_seq) in ends.items()]
+        firsts.setdefault(entry.chat_id, entry.seq)
+        lasts[entry.chat_id] = entry.seq
+    return [Range(chat_id, first_seq, lasts[chat_id]) for chat_id, first_seq in firsts.items()]
 
 
 def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int) -> Chat:

@@ -100,6 +100,10 @@ async def forget_sessions(tx: Transaction, session_ids: Sequence[SessionId]) -> 
     return len(rows)
 
 
+async def anybody_listens(reads: Reads) -> bool:
+    return bool(await reads.fetch(tuple, "SELECT 1 FROM messaging_push_subscriptions LIMIT 1"))
+
+
 async def sessions_of(reads: Reads, user_id: UserId) -> list[SessionId]:
     rows: list[tuple[SessionId]] = await reads.fetch(
         tuple, "SELECT session_id FROM messaging_push_subscriptions WHERE user_id = :user_id", user_id=user_id
@@ -193,17 +197,26 @@ LEFT JOIN messaging_push_settings p ON p.user_id = s.user_id
 
 
 async def listeners_in(
-    reads: Reads, chat_id: ChatId, after: str, limit: int, only: Collection[UserId] | None
+    reads: Reads, chat_id: ChatId, after: Listener | None, limit: int, only: Collection[UserId] | None
 ) -> list[Listener]:
-    """A page of the devices of those in the chat, by their ids; of these people alone, where they are named."""
-    named = "" if only is None else "AND s.user_id IN :only"
+    """A page of the devices of those in the chat, person by person; of these people alone, where they are named.
+
+    In the order in which members lie, so that all pages together look at each of them once, however many there are.
+    """
+    after_user, after_id = (after.user_id, after.subscription_id) if after else ("", "")
+    # By names the members are looked up one by one; otherwise they are gone through from the last page's end.
+    where = "m.user_id >= :after_user" if only is None else "m.user_id IN :only"
     return await reads.fetch(
         Listener,
-        f"{_LISTENERS} WHERE s.id > :after {named} ORDER BY s.id LIMIT :limit",
+        f"""
+        {_LISTENERS} WHERE {where} AND (m.user_id <> :after_user OR s.id > :after_id)
+        ORDER BY m.user_id, s.id LIMIT :limit
+        """,
         chat_id=chat_id,
-        after=after,
+        after_user=after_user,
+        after_id=after_id,
         limit=limit,
-        **({} if only is None else {"only": sorted(only)}),
+        **({} if only is None else {"only": sorted(name for name in only if name >= after_user)}),
     )
 
 

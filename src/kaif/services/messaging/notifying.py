@@ -109,27 +109,36 @@ class Notifier:
 
     async def note(self, event: EntriesAppended) -> None:
         """Safe to repeat: what was shown is not shown again."""
-        for each in event.ranges:
-            await self._note_range(each)
+        # Asked after the event was published, of what is committed: a device that listened before is never missed.
+        if await stored.anybody_listens(self._database):
+            for each in event.ranges:
+                await self._note_range(each)
 
     async def _note_range(self, grown: Range) -> None:
-        now_us, length = self._clock(), grown.last_seq - grown.first_seq + 1
+        chat_id = grown.chat_id
+        is_large = await stored.is_large_group(self._database, chat_id, EVERYTHING_TOLD_MEMBERS_MAX)
+        # In most chats nobody has such a device: there the log is not read at all.
+        page = [] if is_large else await stored.listeners_in(self._database, chat_id, None, LISTENERS_PAGE, None)
+        if not (is_large or page):
+            return
+        now_us = self._clock()
+        messages = await self._new_messages(grown, now_us)
+        only: set[UserId] | None = None
+        if is_large:
+            only = {user_id for message in messages for user_id in message.addressed}
+            page = await stored.listeners_in(self._database, chat_id, None, LISTENERS_PAGE, only) if only else []
+        while messages and page:
+            await self._plan(chat_id, messages, page, now_us)
+            page = await stored.listeners_in(self._database, chat_id, page[-1], LISTENERS_PAGE, only)
+
+    async def _new_messages(self, grown: Range, now_us: int) -> list[Message]:
+        """Those of the range; what shows one that the range deletes is to be told again."""
+        length = grown.last_seq - grown.first_seq + 1
         rows = await store.entries_before(self._database, grown.chat_id, grown.last_seq + 1, min(length, ENTRIES_MAX))
         if deleted := [model.body_of(row).target for row in rows if row.kind == "deleted"]:
             async with self._database.transaction() as tx:
                 await stored.plan_again(tx, grown.chat_id, deleted, now_us)
-        messages = await self._messages(grown.chat_id, rows, now_us)
-        if not messages:
-            return
-        only: set[UserId] | None = None
-        if await stored.is_large_group(self._database, grown.chat_id, EVERYTHING_TOLD_MEMBERS_MAX):
-            only = {user_id for message in messages for user_id in message.addressed}
-            if not only:
-                return
-        after = ""
-        while page := await stored.listeners_in(self._database, grown.chat_id, after, LISTENERS_PAGE, only):
-            await self._plan(grown.chat_id, messages, page, now_us)
-            after = page[-1].subscription_id
+        return await self._messages(grown.chat_id, rows, now_us)
 
     async def _plan(
         self, chat_id: ChatId, messages: Sequence[Message], listeners: Sequence[Listener], now_us: int

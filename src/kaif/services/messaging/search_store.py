@@ -53,8 +53,25 @@ async def make_current(tx: Transaction, name: str) -> None:
     await tx.execute("UPDATE messaging_indexes SET state = 'current' WHERE name = :name", name=name)
 
 
-async def progress(reads: Reads, name: str, chat_ids: Sequence[ChatId]) -> list[Progress]:
-    return await reads.fetch(Progress, f"{_PROGRESS} WHERE c.id IN :ids ORDER BY c.id", name=name, ids=list(chat_ids))
+async def not_indexed(
+    reads: Reads, name: str, chat_ids: Sequence[ChatId], after: tuple[ChatId, int], limit: int
+) -> list[StoredEntry]:
+    """A page of what these logs have beyond the index's marks, log by log, after the last page's end."""
+    return await reads.fetch(
+        StoredEntry,
+        """
+        SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.messages, e.ref, e.body FROM messaging_chats c
+        LEFT JOIN messaging_index_marks m ON m.name = :name AND m.chat_id = c.id
+        JOIN messaging_entries e ON e.chat_id = c.id AND e.seq > COALESCE(m.seq, 0)
+        WHERE c.id IN :ids AND c.id >= :after_chat AND (c.id > :after_chat OR e.seq > :after_seq)
+        ORDER BY c.id, e.seq LIMIT :limit
+        """,
+        name=name,
+        ids=list(chat_ids),
+        after_chat=after[0],
+        after_seq=after[1],
+        limit=limit,
+    )
 
 
 async def all_progress(reads: Reads, name: str, after: str, limit: int) -> list[Progress]:

@@ -35,7 +35,7 @@ BATCH_MESSAGES_MAX = 1000
 WAITING_MESSAGES_MAX = 20_000
 NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode)
 SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
-_NOBODYS: Mapping[UserId, Right] = {}
+_NOBODYS: Mapping[UserId, int] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
 WRITERS_MAX = 200_000
 
@@ -70,14 +70,14 @@ class Writers:
     """
 
     def __init__(self) -> None:
-        self._found: dict[ChatId, tuple[int, dict[UserId, Right]]] = {}
+        self._found: dict[ChatId, tuple[int, dict[UserId, int]]] = {}
         self._count = 0
 
-    def of(self, place: Place) -> dict[UserId, Right]:
+    def of(self, place: Place) -> dict[UserId, int]:
         members_seq, rights = self._found.get(place.chat_id, (0, {}))
         return rights if members_seq == place.members_seq else {}
 
-    def remember(self, places: Mapping[ChatId, Place], found: Mapping[tuple[ChatId, UserId], Right]) -> None:
+    def remember(self, places: Mapping[ChatId, Place], found: Mapping[tuple[ChatId, UserId], int]) -> None:
         """Only what has been committed: a transaction that is undone may have seen members who never came."""
         for (chat_id, user_id), rights in found.items():
             if self._count >= WRITERS_MAX:
@@ -182,9 +182,10 @@ class Batch:
         self._senders: list[UserId] = []
         self._counts: list[int] = []
         # What was looked up, and the part of it that holds as long as the chat's members do.
-        self._found: dict[tuple[ChatId, UserId], Right] = {}
-        self.lasting: dict[tuple[ChatId, UserId], Right] = {}
-        self._writers: dict[ChatId, dict[UserId, Right]] = {}
+        # As numbers: sets of bits are asked as such, since this is the way of every message.
+        self._found: dict[tuple[ChatId, UserId], int] = {}
+        self.lasting: dict[tuple[ChatId, UserId], int] = {}
+        self._writers: dict[ChatId, dict[UserId, int]] = {}
         self._sent_at_us: dict[tuple[ChatId, UserId], int] = {}
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
@@ -197,11 +198,11 @@ class Batch:
         unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
             for pair, member in (await store.members_among(tx, unknown)).items():
-                self._found[pair] = rights_of(member, self._now_us)
+                self._found[pair] = int(rights_of(member, self._now_us))
                 if not (member.taken_until_us and is_restricted(member, self._now_us)):
                     self.lasting[pair] = self._found[pair]
-        hurried = [message for message in messages if self._is_slowed(message)]
-        if hurried:
+        slow = any(place.slow_mode_s for place in self.places.values())
+        if slow and (hurried := [message for message in messages if self._is_slowed(message)]):
             pairs = {(message.chat_id, message.sender_id) for message in hurried}
             self._sent_at_us = await store.last_sent_us(tx, pairs)
             # What has been sent already is answered with its entry, not with "wait".
@@ -212,7 +213,7 @@ class Batch:
         if place is None or not place.slow_mode_s:
             return False
         rights = self._rights(message)
-        return rights is not None and Right.STAFF not in rights
+        return rights is not None and not rights & STAFF
 
     async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         for row in await store.find_repeated(tx, messages):
@@ -286,22 +287,21 @@ class Batch:
         if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
             raise BadQuote(path="$.quote")
 
-    def _rights(self, message: Outgoing) -> Right | None:
+    def _rights(self, message: Outgoing) -> int | None:
         """None for somebody who is not in the chat, or not yet looked up."""
         remembered = self._writers.get(message.chat_id, _NOBODYS).get(message.sender_id)
         return remembered if remembered is not None else self._found.get((message.chat_id, message.sender_id))
 
-    def _must_be_allowed(self, message: Outgoing, rights: Right, place: Place) -> None:
+    def _must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
         if place.closed:
             raise PersonNotReachable
-        # Sets of bits are asked as numbers: this is the way of every message.
-        if not int(rights) & SEND:
+        if not rights & SEND:
             raise MayNotSend
-        if not int(rights) & LINKS and (model.has_link(message.text) or buttons.lead_elsewhere(message.buttons)):
+        if not rights & LINKS and (model.has_link(message.text) or buttons.lead_elsewhere(message.buttons)):
             raise LinksNotAllowed
         if message.buttons and message.sender_id not in self._bots:
             raise ButtonsForBots
-        if place.slow_mode_s and not int(rights) & STAFF:
+        if place.slow_mode_s and not rights & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
             if self._now_us < next_at_us:

@@ -1,0 +1,167 @@
+"""What a message costs in a huge group beside a small one: `python -m bench.crowds PEOPLE SECONDS`.
+
+In both a thousand are here, each with one device: what they hear goes through the real hub, and no further. The small
+group has nobody else. They are spoken in by turns, so that whatever else the machine does meets both. Printed are
+processor time of a message and the milliseconds in which one more person is let in (medians).
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from kaif.app import compose
+from kaif.app.auth import auth_services
+from kaif.app.settings import read_settings
+from kaif.engines.cache import Cache
+from kaif.engines.database import Database
+from kaif.gateway.hub import Hub
+from kaif.gateway.presence import PresenceBoard
+from kaif.interfaces.auth import Auth, Person
+from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.messaging import AddMembers, ChatId, Messaging, Outgoing, SendBatch
+from kaif.kernel.actor import NOBODY, Actor, UserId
+from kaif.kernel.clock import now_us
+from kaif.kernel.ids import new_id
+from kaif.services.auth.tokens import new_signing_key
+from kaif.services.messaging import store
+from kaif.services.messaging.model import Place
+
+HERE = 1000
+AT_ONCE = 20_000
+BATCH = 10
+BATCHES = 10
+LET_IN = 25
+TEXT = "The quick brown fox jumps over the lazy dog; see you at seven, all right?"
+
+
+class Device:
+    """A reader that counts what it hears."""
+
+    def __init__(self, user_id: UserId) -> None:
+        self.actor = Actor(user_id)
+        self.rooms: set[Any] = set()
+        self.watched: set[UserId] = set()
+        self.frames = 0
+        self.greeted = asyncio.Event()
+
+    def write(self, frame: bytes) -> None:
+        self.frames += 1
+
+    def greet(self, hello: bytes) -> None:
+        self.greeted.set()
+
+    def expire(self) -> None: ...
+
+    def close(self, code: int) -> None:
+        raise AssertionError(f"a device was asked to leave: {code}")
+
+
+@dataclass
+class Group:
+    chat_id: ChatId
+    members: list[UserId]
+    devices: list[Device] = field(default_factory=list)
+    message_us: list[float] = field(default_factory=list)
+    let_in_ms: list[float] = field(default_factory=list)
+
+    @property
+    def owner(self) -> Actor:
+        return Actor(self.members[0])
+
+
+async def remember(database: Database, count: int) -> list[UserId]:
+    people = [Person(UserId(new_id()), new_id(), "Somebody") for _ in range(count)]
+    for start in range(0, count, AT_ONCE):
+        async with database.transaction() as tx:
+            await store.remember_people(tx, people[start : start + AT_ONCE])
+    return [person.id for person in people]
+
+
+async def make(database: Database, members: list[UserId]) -> Group:
+    """As the store itself does it."""
+    chat_id = ChatId(new_id())
+    place = Place(chat_id, "group")
+    async with database.transaction() as tx:
+        await store.add_chat(tx, place, "Crowd", members[0], chat_id, now_us())
+        await store.add_members(tx, place, members[:1], "owner")
+    for start in range(1, len(members), AT_ONCE):
+        async with database.transaction() as tx:
+            await store.add_members(tx, place, members[start : start + AT_ONCE])
+    return Group(chat_id, members)
+
+
+async def enter(hub: Hub, group: Group) -> None:
+    for user_id in group.members[:HERE]:
+        device = Device(user_id)
+        hub.connect(device)
+        await device.greeted.wait()
+        group.devices.append(device)
+
+
+async def speak(messaging: Messaging, group: Group) -> None:
+    """A few batches, each heard by everybody before the next."""
+    started_s = time.process_time()
+    for _ in range(BATCHES):
+        before = group.devices[-1].frames
+        said = [Outgoing(user_id, group.chat_id, new_id(), TEXT) for user_id in group.members[:BATCH]]
+        await messaging.send_batch(NOBODY, SendBatch(said))
+        assert group.devices[-1].frames > before, "whoever is here has heard it"
+    group.message_us.append((time.process_time() - started_s) / BATCHES / BATCH * 1e6)
+
+
+async def let_in(messaging: Messaging, group: Group, newcomer: UserId) -> None:
+    started_s = time.perf_counter()
+    await messaging.add_members(group.owner, AddMembers(group.chat_id, [newcomer]))
+    group.let_in_ms.append((time.perf_counter() - started_s) * 1000)
+
+
+async def compare(
+    database: Database, cache: Cache, messaging: Messaging, people: int, seconds: float
+) -> dict[str, float]:
+    known = await remember(database, people)
+    # The newcomers still fit in.
+    large, small = await make(database, known[:-LET_IN]), await make(database, known[:HERE])
+    hub = Hub(messaging, cache, PresenceBoard(cache))
+    await hub.start()
+    for group in (large, small):
+        await enter(hub, group)
+        await speak(messaging, group)
+        group.message_us.clear()
+    ends_s = time.perf_counter() + seconds
+    while time.perf_counter() < ends_s:
+        for group in (large, small):
+            await speak(messaging, group)
+    for newcomer in known[-LET_IN:]:
+        for group in (large, small):
+            await let_in(messaging, group, newcomer)
+    await hub.close()
+    large_us, small_us = median(large.message_us), median(small.message_us)
+    return {
+        "cost_times": large_us / small_us,
+        "large_us": large_us,
+        "small_us": small_us,
+        "large_join_ms": median(large.let_in_ms),
+        "small_join_ms": median(small.let_in_ms),
+    }
+
+
+async def measure(directory: Path, people: int, seconds: float) -> dict[str, float]:
+    settings = read_settings(directory, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
+    async with (
+        compose.database_of(settings) as database,
+        compose.cache_of(settings) as cache,
+        auth_services(settings, database, cache) as auths,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
+    ):
+        return await compare(database, cache, messagings[Messaging], people, seconds)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        print(json.dumps(asyncio.run(measure(Path(name), int(sys.argv[1]), float(sys.argv[2])))))
