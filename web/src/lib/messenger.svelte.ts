@@ -11,6 +11,7 @@ import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { clearRead } from './notifications'
 import { Realtime } from './realtime.svelte'
+import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
@@ -86,6 +87,7 @@ export class Messenger {
     forgetPeople()
     this.#outbox.clear()
     drafts.clear()
+    ownFolders.clear()
   }
 
   get unsentCount(): number {
@@ -122,6 +124,14 @@ export class Messenger {
       .finally(() => (this.#first = undefined))
     this.failed = !(await this.#first) && !this.loaded
     await this.#meetAll(this.#strangers(this.sorted.flatMap(({ summary }) => summary.last_entry ?? [])))
+  }
+
+  /** Every chat, page by page: whoever chooses among them has to see them all. */
+  async loadAll(): Promise<void> {
+    for (let cursor: string | null = ''; this.cursor !== null && this.cursor !== cursor;) {
+      cursor = this.cursor
+      await this.loadMore()
+    }
   }
 
   /** The next page of older chats; false at the end. */
@@ -425,7 +435,7 @@ export class Messenger {
       case 'draft':
         return drafts.hear(event)
       case 'folders':
-        return
+        return ownFolders.hear(event.folders)
       case 'chat':
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
@@ -490,6 +500,7 @@ export class Messenger {
     for (const id of hello.online) this.online.add(id)
     this.#resend()
     void drafts.sync().catch(() => {})
+    void ownFolders.sync().catch(() => {})
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)

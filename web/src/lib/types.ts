@@ -74,6 +74,9 @@ export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_e
   last_entry?: Entry | null | undefined
 }
 
+export type ChatKind = Chat['kind']
+export type Folder = Ok<'/v1/messaging/folders', 'get', 200>['folders'][number]
+
 export type RightName = Chat['rights'][number]
 export type ChatMember = Ok<'/v1/messaging/chats/{chat_id}/members', 'get', 200>['members'][number]
 export type ChatBan = Ok<'/v1/messaging/chats/{chat_id}/bans', 'get', 200>['bans'][number]
@@ -115,7 +118,7 @@ export type ServerEvent =
   | { type: 'read'; chat_id: string; user_id: string; seq: number }
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
-  | { type: 'folders' }
+  | { type: 'folders'; folders: Folder[] }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
