@@ -50,6 +50,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.search import Search
+from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -71,6 +72,7 @@ from kaif.services.messaging.reports import ReportsService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
+from kaif.services.messaging.topics import GroupTopicsService
 
 CLIENT = Path(kaif.__file__).parent / "web"
 
@@ -136,6 +138,7 @@ async def messaging_services(
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
+            GroupTopics: GroupTopicsService(database, auth, announcer, clock),
             Privacy: PrivacyService(database, auth, announcer, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(

@@ -52,6 +52,7 @@ class Outbox:
                 event.reply_to,
                 event.quote,
                 event.silent,
+                topic_id=event.topic_id,
             )
         )
         if self._running is None:

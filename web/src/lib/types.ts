@@ -75,6 +75,12 @@ export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_e
 }
 
 export type ChatKind = Chat['kind']
+export type Topic = Omit<
+  Ok<'/v1/messaging/chats/{chat_id}/topics', 'get', 200>['topics'][number],
+  'last_entry'
+> & {
+  last_entry?: Entry | null | undefined
+}
 export type Folder = Ok<'/v1/messaging/folders', 'get', 200>['folders'][number]
 
 export type RightName = Chat['rights'][number]
@@ -102,6 +108,7 @@ export interface Unsent {
   chat_id: string
   ref: string
   text: string
+  topic_id?: number
   reply_to?: number
   quote?: string
   silent?: boolean
@@ -115,7 +122,7 @@ export type ServerEvent =
   | { type: 'hello'; user_id: string; chats: Record<string, number>; online: string[] }
   | ({ type: 'entry' } & Entry)
   | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
-  | { type: 'read'; chat_id: string; user_id: string; seq: number }
+  | { type: 'read'; chat_id: string; user_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
   | { type: 'folders'; folders: Folder[] }
@@ -131,9 +138,10 @@ export type ClientEvent =
       chat_id: string
       ref: string
       text: string
+      topic_id?: number
       reply_to?: number
       quote?: string
       silent?: boolean
     }
-  | { type: 'read'; chat_id: string; seq: number }
+  | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }

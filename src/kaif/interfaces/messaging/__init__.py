@@ -23,6 +23,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group", "channel", "saved"]
+# The `seq` of the entry that made the topic; 0 is the one of all that has no other.
+TopicId = Annotated[int, Meta(ge=0, le=2**53)]
 Quote = Annotated[str, Meta(max_length=1024)]
 EntryKind = Literal[
     "message",
@@ -43,6 +45,10 @@ EntryKind = Literal[
     "unreacted",
     "pinned",
     "unpinned",
+    "topic_made",
+    "topic_changed",
+    "topic_closed",
+    "topic_reopened",
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
@@ -75,6 +81,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
+    `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`.
     """
 
@@ -101,6 +108,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     target: int = 0
     emoji: str = ""
     message: "Entry | None" = None
+    topic_id: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -141,6 +149,8 @@ class Chat(msgspec.Struct, frozen=True):
     # Of a direct chat: the actor has blocked the other one; a stranger has begun it and waits for an answer.
     blocked: bool
     unanswered: bool
+    # Whether the group is shown by topics (interfaces/messaging/topics.py).
+    topics: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,7 +181,7 @@ class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
-    A `silent` message is not to make a sound.
+    A `silent` message is not to make a sound. In a group with topics it goes into that of `topic_id`.
     """
 
     chat_id: GivenChatId
@@ -180,15 +190,17 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     quote: Quote = ""
     silent: bool = False
+    topic_id: TopicId = 0
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The next ones after `after`, or the last ones before `before`, or the newest."""
+    """The next after `after`, or the last before `before`, or the newest. `topic_id` asks for a topic alone."""
 
     chat_id: GivenChatId
     after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     before: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    topic_id: TopicId | None = None
 
 
 class Entries(msgspec.Struct, frozen=True):
@@ -198,8 +210,11 @@ class Entries(msgspec.Struct, frozen=True):
 
 
 class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """With `topic_id` of that topic alone."""
+
     chat_id: GivenChatId
     seq: Seq
+    topic_id: TopicId | None = None
 
 
 class ReadMark(msgspec.Struct, frozen=True):
@@ -253,6 +268,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # What is forwarded has been read once already: its text holds no marks.
     forward: Origin | None = None
     entities: list[TextEntity] = []
+    topic_id: int = 0
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -438,19 +454,23 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, PersonNotReachable, Busy,
-        StorageFull.
+        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, PersonNotReachable, TopicNotFound,
+        TopicClosed, RestrictedInTopic, Busy, StorageFull.
         """
         ...
 
     @repeatable
     async def list_entries(self, actor: Actor, request: ListEntries) -> Entries:
-        """A page of a chat's log. Raises Invalid when it is given both `after` and `before`."""
+        """A page of a chat's log, or of a topic. Raises TopicsOff, TopicNotFound; Invalid when it is given both `after`
+        and `before`.
+        """
         ...
 
     @repeatable
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
-        """Everything up to `seq` is read; a mark never moves back. Raises Invalid when there is no such entry."""
+        """Everything up to `seq` is read; a mark never moves back. Raises TopicsOff, TopicNotFound; Invalid when
+        there is no such entry.
+        """
         ...
 
     @repeatable

@@ -33,6 +33,9 @@ MEMBERS_MAX = 200_000
 PEOPLE_SHOWN = 10
 TEXT_CHARS_MAX = 4096
 
+# Of a chat's `topics`.
+TOPICS_ON, TOPICS_OFF_AGAIN = 1, 2
+
 OWNER: Role = "owner"
 ADMIN: Role = "admin"
 MEMBER: Role = "member"
@@ -62,6 +65,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+    topic_id: int = 0
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -116,6 +120,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     blocked: int
     unanswered: int
     marks_shown: int
+    topics: int
 
     @property
     def member(self) -> Member:
@@ -153,6 +158,8 @@ class Place(msgspec.Struct):
     signed: int = 0
     # How many blocks stand between the two of a direct chat.
     closed: int = 0
+    # Whether messages are counted by topics, and whether topics are shown (migrations/0095_topics.sql).
+    topics: int = 0
 
     @property
     def speaks(self) -> bool:
@@ -195,6 +202,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.version,
         body.target,
         body.emoji,
+        topic_id=body.topic_id,
     )
 
 
@@ -209,7 +217,7 @@ def shown_sender(place: Place, sender_id: UserId) -> UserId:
 
 def without_words(body: Body) -> Body:
     """What is left of a message that was deleted."""
-    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat)
+    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat, topic_id=body.topic_id)
 
 
 def encoded(body: Body) -> str:
@@ -219,7 +227,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    if entry.kind == "message" and not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent):
+    plain = not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.topic_id)
+    if entry.kind == "message" and plain:
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -234,6 +243,7 @@ def encoded_body_of(entry: Entry) -> str:
             target=entry.target,
             emoji=entry.emoji,
             as_chat=as_chat,
+            topic_id=entry.topic_id,
         )
     )
 
@@ -259,6 +269,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
+        topic_id=message.topic_id,
     )
 
 
@@ -271,7 +282,10 @@ def ranges_of(entries: Iterable[Entry]) -> list[Range]:
     return [Range(chat_id, first_seq, last_seq) for chat_id, (first_seq, last_seq) in ends.items()]
 
 
-def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int) -> Chat:
+def chat_of(
+    row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int, unread: int | None = None
+) -> Chat:
+    """`unread` of one with topics is the sum of theirs."""
     restricted = is_restricted(row.member, now_us)
     return Chat(
         row.id,
@@ -279,7 +293,7 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         row.title,
         as_datetime(row.created_at_us),
         row.seq,
-        row.messages - row.read_messages,
+        row.messages - row.read_messages if unread is None else unread,
         row.read_seq,
         row.others_read_seq,
         row.members,
@@ -301,6 +315,7 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         bool(row.marked_unread),
         bool(row.blocked),
         bool(row.unanswered),
+        row.topics == TOPICS_ON,
     )
 
 

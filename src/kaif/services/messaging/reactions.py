@@ -10,6 +10,7 @@ from kaif.services.messaging import (
     order_store,
     privacy_store,
     store,
+    topic_store,
 )
 from kaif.services.messaging.events import ChatDeleted
 
@@ -36,7 +37,8 @@ class Reactions:
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
+            topics = await topic_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, "topics": topics, **kept, **devices, **chosen}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:
