@@ -202,7 +202,13 @@ async def test_anothers_chat_is_no_chat_on_any_route(
 ) -> None:
     chat_id = await anna.direct_chat(boris)
     path = route.path
-    for name, value in {"chat_id": chat_id, "user_id": boris.id, "seq": "1", "link_id": chat_id}.items():
+    for name, value in {
+        "chat_id": chat_id,
+        "user_id": boris.id,
+        "seq": "1",
+        "link_id": chat_id,
+        "topic_id": "0",
+    }.items():
         path = path.replace(f"{{{name}}}", value)
     usual = {
         "ref": "r",
@@ -220,6 +226,10 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "let_in": True,
         "notify": "all",
         "written_at": "2026-11-26T00:00:00Z",
+        "on": True,
+        "title": "A",
+        "until": "2026-11-26T00:00:00Z",
+        "restricted": True,
     }
     request = {name: usual[name] for name in required_fields_of(route)}
     sent: dict[str, Any] = {"json": request} if route.takes_body else {"params": request}

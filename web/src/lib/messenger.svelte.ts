@@ -611,6 +611,8 @@ export class Messenger {
     if (!mine || !known || known.read_seq < seq) topics?.read(topic_id, seq, mine)
     if (topic_id !== undefined) {
       if (mine && (!known || known.read_seq < seq)) void this.refreshChat(chat_id).catch(() => {})
+      // A notification does not say of which topic it is.
+      else if (mine && chat?.summary.unread === 0) void clearRead(chat_id, chat.summary.seq).catch(() => {})
       return
     }
     if (!mine) return chat?.markReadByOthers(seq)
