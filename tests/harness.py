@@ -45,6 +45,7 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
@@ -593,6 +594,7 @@ class Services(NamedTuple):
     commands: Commands
     callbacks: Callbacks
     webhooks: Webhooks
+    topics: GroupTopics
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -648,4 +650,5 @@ async def wired_services(
             messagings[Commands],
             messagings[Callbacks],
             messagings[Webhooks],
+            messagings[GroupTopics],
         )

@@ -223,6 +223,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "seq": "1",
         "link_id": chat_id,
         "webhook_id": chat_id,
+        "topic_id": "0",
     }.items():
         path = path.replace(f"{{{name}}}", value)
     usual = {
@@ -243,6 +244,10 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "data": "yes",
         "name": "Сборка",
         "written_at": "2026-11-26T00:00:00Z",
+        "on": True,
+        "title": "A",
+        "until": "2026-11-26T00:00:00Z",
+        "restricted": True,
     }
     request = {name: usual[name] for name in required_fields_of(route)}
     sent: dict[str, Any] = {"json": request} if route.takes_body else {"params": request}

@@ -81,6 +81,8 @@ export const { p, navigate, route, isActive } = createRouter({
     '/': Chats,
     '/chat/:id': Chats,
     '/chat/:id/:seq': Chats,
+    '/chat/:id/topic/:topic': Chats,
+    '/chat/:id/topic/:topic/:seq': Chats,
     '/settings': Settings,
     '/settings/security': Security,
     '/settings/privacy': Privacy,

@@ -38,6 +38,7 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     marked_unread: false,
     blocked: false,
     unanswered: false,
+    topics: false,
     kind: 'group',
     title: 'Озеро',
     created_at: '2026-11-23T09:00:00Z',

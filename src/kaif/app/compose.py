@@ -52,6 +52,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.search import Search
+from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
@@ -76,6 +77,7 @@ from kaif.services.messaging.reports import ReportsService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
+from kaif.services.messaging.topics import GroupTopicsService
 from kaif.services.messaging.webhooks import WebhooksService
 
 CLIENT = Path(kaif.__file__).parent / "web"
@@ -154,6 +156,7 @@ async def messaging_services(
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
             Webhooks: WebhooksService(database, auth, announcer, clock),
+            GroupTopics: GroupTopicsService(database, auth, announcer, clock),
             Privacy: PrivacyService(database, auth, announcer, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(

@@ -53,6 +53,7 @@ class Outbox:
                 event.quote,
                 event.silent,
                 buttons=event.buttons,
+                topic_id=event.topic_id,
             )
         )
         if self._running is None:

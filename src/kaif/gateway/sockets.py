@@ -274,7 +274,7 @@ class Socket(WSListener):
         self.watched: set[UserId] = set()
         self._sockets = sockets
         self._kept: list[bytes] | None = []
-        self._marks: dict[ChatId, int] | None = None
+        self._marks: dict[tuple[ChatId, int | None], int] | None = None
         self._fragments = b""
         self._closed = False
 
@@ -420,19 +420,20 @@ class Socket(WSListener):
         return True
 
     def _mark_read(self, event: frames.Read) -> None:
-        """Only the newest mark of each chat counts, so those that come while one is written are merged."""
+        """Only the newest mark of each chat or topic counts, so those that come while one is written are merged."""
         if self._marks is not None:
-            self._marks[event.chat_id] = max(event.seq, self._marks.get(event.chat_id, 0))
+            place = event.chat_id, event.topic_id
+            self._marks[place] = max(event.seq, self._marks.get(place, 0))
             return
-        self._marks = {event.chat_id: event.seq}
+        self._marks = {(event.chat_id, event.topic_id): event.seq}
         self._sockets.background.run(self._write_marks())
 
     async def _write_marks(self) -> None:
         while self._marks:
-            chat_id = next(iter(self._marks))
-            seq = self._marks.pop(chat_id)
+            chat_id, topic_id = place = next(iter(self._marks))
+            seq = self._marks.pop(place)
             try:
-                await self._sockets.messaging.mark_read(self.actor, MarkRead(chat_id, seq))
+                await self._sockets.messaging.mark_read(self.actor, MarkRead(chat_id, seq, topic_id))
             except KaifError as error:
                 log.debug("a read mark was refused: %s", error.code)
         self._marks = None

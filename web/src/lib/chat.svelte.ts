@@ -8,6 +8,7 @@ import {
   dropOldest,
   firstSeq,
   GAP_MAX,
+  indexOf,
   lastSeq,
   prepend,
   WINDOW_MAX,
@@ -18,20 +19,18 @@ import { withActions, withoutContent, withReaction, withState } from './states'
 import { withEntry } from './summary'
 import type { Chat, Entry, Unsent } from './types'
 
-const PAGE = 50
-const PAGE_MAX = 200
+export const PAGE = 50
+export const PAGE_MAX = 200
 const TYPING_MS = 5000
 const FILL_AGAIN_MS = 2000
 /** How much is fetched on either side of a message that one goes to. */
-const AROUND = 40
+export const AROUND = 40
 /** What may change a pinned message, or which ones there are. */
 const CHANGES_PINS = new Set<string>(['pinned', 'unpinned', 'edited', 'deleted'])
 
 export class ChatModel {
   readonly id: string
-  summary = $state.raw<Chat>()!
   entries = $state.raw<readonly Entry[]>([])
-  unsent = $state.raw<readonly Unsent[]>([])
   loaded = $state(false)
   loadingOlder = $state(false)
   loadingNewer = $state(false)
@@ -50,15 +49,41 @@ export class ChatModel {
   typing = new SvelteMap<string, ReturnType<typeof setTimeout>>()
   /** The newest seq we have heard of, be its entry here or not. */
   newest = 0
-  readonly #me: string
+  /** Of a group with topics, that of which this is the log. */
+  readonly topicId: number | undefined = undefined
+  protected readonly me: string
+  #summary = $state.raw<Chat>()!
+  #unsent = $state.raw<readonly Unsent[]>([])
   #filling: Promise<void> | undefined
   #loading: Promise<void> | undefined
 
   constructor(summary: Chat, me: string) {
     this.id = summary.id
-    this.#me = me
+    this.me = me
     this.summary = summary
     this.newest = summary.seq
+  }
+
+  get summary(): Chat {
+    return this.#summary
+  }
+
+  set summary(summary: Chat) {
+    this.#summary = summary
+  }
+
+  /** What waits to be sent, oldest first. */
+  get unsent(): readonly Unsent[] {
+    return this.#unsent
+  }
+
+  set unsent(unsent: readonly Unsent[]) {
+    this.#unsent = unsent
+  }
+
+  /** Under which what one began to write here is kept. */
+  get draftKey(): string {
+    return this.id
   }
 
   get hasOlder(): boolean {
@@ -70,14 +95,14 @@ export class ChatModel {
     let whole = true
     for (const entry of entries) {
       this.newest = Math.max(this.newest, entry.seq)
-      const next = withEntry(this.summary, entry, this.#me)
+      const next = withEntry(this.summary, entry, this.me)
       if (next) this.summary = next
       else whole = false
       if (entry.kind === 'message') this.stopTyping(entry.sender_id)
     }
     if (this.loaded) {
       if (!this.detached) this.entries = append(this.entries, entries)
-      this.#hear(entries, false)
+      this.hear(entries, false)
       void this.fill()
     }
     return whole
@@ -97,14 +122,14 @@ export class ChatModel {
 
   /** The first window: the newest page, or as far back as the first unread message. */
   async load(): Promise<void> {
-    this.#loading ??= this.#loadNewest().finally(() => (this.#loading = undefined))
+    this.#loading ??= this.loadNewest().finally(() => (this.#loading = undefined))
     return this.#loading
   }
 
   /** Close the gap between the window and the newest entry. */
   async fill(): Promise<void> {
     if (!this.loaded || this.detached || lastSeq(this.entries) >= this.newest) return
-    this.#filling ??= this.#fillGap().finally(() => (this.#filling = undefined))
+    this.#filling ??= this.fillGap().finally(() => (this.#filling = undefined))
     return this.#filling
   }
 
@@ -112,11 +137,11 @@ export class ChatModel {
     if (!this.loaded || this.loadingOlder || !this.hasOlder) return
     this.loadingOlder = true
     try {
-      const older = await this.#fetch({ before: firstSeq(this.entries), limit: PAGE_MAX })
+      const older = await this.fetch({ before: firstSeq(this.entries), limit: PAGE_MAX })
       const known = this.entries
       this.entries = prepend(known, older)
       // The page may be older than what has been heard meanwhile.
-      this.#hear(known, false)
+      this.hear(known, false)
       this.failed = false
     } catch {
       this.failed = true
@@ -130,9 +155,9 @@ export class ChatModel {
     if (!this.detached || this.loadingNewer) return
     this.loadingNewer = true
     try {
-      const newer = await this.#fetch({ after: lastSeq(this.entries), limit: PAGE_MAX })
+      const newer = await this.fetch({ after: lastSeq(this.entries), limit: PAGE_MAX })
       this.entries = append(this.entries, newer)
-      this.#hear(newer, true)
+      this.hear(newer, true)
       this.detached = lastSeq(this.entries) < this.newest
     } catch {
       // The next scroll asks again.
@@ -142,7 +167,7 @@ export class ChatModel {
   }
 
   async toNewest(): Promise<void> {
-    if (this.detached) await this.#loadNewest()
+    if (this.detached) await this.loadNewest()
   }
 
   /** Forget what lies far from the reader. */
@@ -159,18 +184,18 @@ export class ChatModel {
   // ---- What is done with messages --------------------------------------
 
   at(seq: number): Entry | undefined {
-    return this.entries[seq - firstSeq(this.entries)]
+    return this.entries[indexOf(this.entries, seq)]
   }
 
   /** Messages take on what was done to them, be they in the window for long or since now. */
-  #hear(heard: readonly Entry[], personal: boolean): void {
-    this.entries = withActions(this.entries, heard, { me: this.#me, personal })
+  protected hear(heard: readonly Entry[], personal: boolean): void {
+    this.entries = withActions(this.entries, heard, { me: this.me, personal })
     if (this.pins && heard.some(({ kind }) => CHANGES_PINS.has(kind))) void this.loadPins()
   }
 
   /** What the server answers about one message. */
   know(state: Entry): void {
-    this.#change(state.seq, (known) => withState(known, state, { me: this.#me, personal: true }))
+    this.#change(state.seq, (known) => withState(known, state, { me: this.me, personal: true }))
   }
 
   /** A reaction of one's own shows at once. */
@@ -204,14 +229,14 @@ export class ChatModel {
 
   /** Make the window hold a message, wherever it stands, and send the reader there. */
   async goTo(seq: number): Promise<void> {
-    if (!this.loaded || !this.at(seq)) await this.#loadAround(seq)
+    if (!this.loaded || !this.at(seq)) await this.loadAround(seq)
     this.aim = seq
   }
 
-  async #loadAround(seq: number): Promise<void> {
+  protected async loadAround(seq: number): Promise<void> {
     const [before, after] = await Promise.all([
-      this.#fetch({ before: seq + 1, limit: AROUND }),
-      this.#fetch({ after: seq, limit: AROUND }),
+      this.fetch({ before: seq + 1, limit: AROUND }),
+      this.fetch({ after: seq, limit: AROUND }),
     ])
     this.entries = [...before, ...after]
     this.newest = Math.max(this.newest, lastSeq(this.entries))
@@ -258,17 +283,17 @@ export class ChatModel {
     this.typing.delete(userId)
   }
 
-  async #loadNewest(): Promise<void> {
+  protected async loadNewest(): Promise<void> {
     try {
       const unread = this.summary.unread ? this.newest - this.summary.read_seq : 0
-      let window = await this.#fetch({ limit: Math.min(PAGE_MAX, Math.max(PAGE, unread + 10)) })
+      let window = await this.fetch({ limit: Math.min(PAGE_MAX, Math.max(PAGE, unread + 10)) })
       while (
         unread &&
         firstSeq(window) > this.summary.read_seq &&
         firstSeq(window) > 1 &&
         window.length < GAP_MAX
       ) {
-        const older = await this.#fetch({ before: firstSeq(window), limit: PAGE_MAX })
+        const older = await this.fetch({ before: firstSeq(window), limit: PAGE_MAX })
         if (!older.length) break
         window = [...prepend(window, older)]
       }
@@ -284,14 +309,14 @@ export class ChatModel {
     }
   }
 
-  async #fillGap(): Promise<void> {
+  protected async fillGap(): Promise<void> {
     try {
       while (this.loaded && !this.detached && lastSeq(this.entries) < this.newest) {
         const have = lastSeq(this.entries)
-        if (this.newest - have > GAP_MAX) return await this.#loadNewest()
-        const page = await this.#fetch({ after: have, limit: PAGE_MAX })
+        if (this.newest - have > GAP_MAX) return await this.loadNewest()
+        const page = await this.fetch({ after: have, limit: PAGE_MAX })
         this.entries = append(this.entries, page)
-        this.#hear(page, true)
+        this.hear(page, true)
         if (lastSeq(this.entries) === have) return
       }
     } catch (error) {
@@ -301,8 +326,9 @@ export class ChatModel {
     }
   }
 
-  async #fetch(query: { after?: number; before?: number; limit: number }): Promise<Entry[]> {
-    const params = { path: { chat_id: this.id }, query }
+  protected async fetch(query: { after?: number; before?: number; limit: number }): Promise<Entry[]> {
+    const topic = this.topicId === undefined ? {} : { topic_id: this.topicId }
+    const params = { path: { chat_id: this.id }, query: { ...query, ...topic } }
     const { entries } = await ok(api.GET('/v1/messaging/chats/{chat_id}/entries', { params }))
     return entries
   }
@@ -311,7 +337,7 @@ export class ChatModel {
     const knowsAll =
       this.loaded && lastSeq(this.entries) >= this.summary.seq && firstSeq(this.entries) <= seq + 1
     return knowsAll
-      ? countUnread(this.entries, seq, this.#me)
+      ? countUnread(this.entries, seq, this.me)
       : Math.min(this.summary.unread, this.summary.seq - seq)
   }
 }

@@ -30,6 +30,7 @@ class Drafts {
     if (!text.trim() && !this.#texts.has(chatId)) return
     this.#set(chatId, text, new Date().toISOString())
     clearTimeout(this.#timers.get(chatId))
+    if (isOfTopic(chatId)) return
     this.#timers.set(
       chatId,
       setTimeout(() => void this.#push(chatId), PUSH_AFTER_MS),
@@ -50,7 +51,8 @@ class Drafts {
     const { drafts } = await ok(api.GET('/v1/messaging/drafts'))
     for (const draft of drafts) this.hear(draft)
     const known = new Set(drafts.map(({ chat_id }) => chat_id))
-    for (const chatId of [...this.#texts.keys()]) if (!known.has(chatId)) await this.#push(chatId)
+    for (const chatId of [...this.#texts.keys()])
+      if (!known.has(chatId) && !isOfTopic(chatId)) await this.#push(chatId)
   }
 
   /** Forget it here alone. */
@@ -91,6 +93,11 @@ class Drafts {
       return
     }
   }
+}
+
+/** What one begins in a topic stays in this browser: other devices know of one draft for each chat. */
+function isOfTopic(key: string): boolean {
+  return key.includes('.')
 }
 
 export const drafts = new Drafts()

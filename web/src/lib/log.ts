@@ -47,6 +47,35 @@ export function prepend(window: readonly Entry[], older: readonly Entry[]): read
   return added.length ? [...added.reverse(), ...window] : window
 }
 
+/** Where an entry stands in the window, which may leave out entries of other topics; -1 when it does not hold it. */
+export function indexOf(window: readonly Entry[], seq: number): number {
+  const dense = seq - firstSeq(window)
+  if (window[dense]?.seq === seq) return dense
+  let [low, high] = [0, window.length - 1]
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const found = window[middle]!.seq
+    if (found === seq) return middle
+    if (found < seq) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
+
+/** Of a topic: what is newer than the window. The caller knows that nothing of the topic lies between. */
+export function appendSparse(window: readonly Entry[], arrived: readonly Entry[]): readonly Entry[] {
+  const have = lastSeq(window)
+  const added = arrived.filter(({ seq }) => seq > have).sort(bySeq)
+  return added.length ? [...window, ...added] : window
+}
+
+/** Of a topic: what is older than the window, right before it. */
+export function prependSparse(window: readonly Entry[], older: readonly Entry[]): readonly Entry[] {
+  const first = firstSeq(window) || Infinity
+  const added = older.filter(({ seq }) => seq < first).sort(bySeq)
+  return added.length ? [...added, ...window] : window
+}
+
 /** Forget the oldest entries beyond `max`; they are history and can be fetched again. */
 export function dropOldest(window: readonly Entry[], max = WINDOW_MAX): readonly Entry[] {
   return window.length > max ? window.slice(-max) : window

@@ -30,8 +30,12 @@ export class MessageSearch {
   /** Answers to older questions come too late. */
   #asked = 0
 
-  constructor(chatId?: string) {
+  /** With one, what is looked for in the chat is looked for in this topic alone. */
+  readonly topicId: number | undefined
+
+  constructor(chatId?: string, topicId?: number) {
     this.chatId = chatId
+    this.topicId = topicId
   }
 
   get filtered(): boolean {
@@ -100,6 +104,7 @@ export class MessageSearch {
           limit: PAGE,
           cursor,
           ...(this.chatId ? { chat_id: this.chatId } : {}),
+          ...(this.chatId && this.topicId !== undefined ? { topic_id: this.topicId } : {}),
           ...(this.senderId ? { sender_id: this.senderId } : {}),
           ...(this.links ? { has: 'link' as const } : {}),
           ...(since ? { since } : {}),

@@ -9,12 +9,15 @@ import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
+import { wordsFor } from './problems'
 import { clearRead } from './notifications'
 import { presses } from './presses.svelte'
 import { Realtime } from './realtime.svelte'
+import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
+import { GroupTopics, type TopicModel } from './topics.svelte'
 import { ui } from './ui.svelte'
 
 const LIST_PAGE = 100
@@ -50,8 +53,9 @@ export class Messenger {
   readonly #outbox: Outbox
   readonly #cache: Cache
   #rememberTimer: ReturnType<typeof setInterval> | undefined
-  /** Read marks that the server has not confirmed. */
-  #marks = new Map<string, number>()
+  /** Read marks that the server has not confirmed, by the chat or topic. */
+  #marks = new Map<string, Mark>()
+  #topics = new Map<string, GroupTopics>()
   #typedAt = new Map<string, number>()
   #recent: string[] = []
   #first: Promise<boolean> | undefined
@@ -87,6 +91,7 @@ export class Messenger {
     forgetPeople()
     this.#outbox.clear()
     drafts.clear()
+    ownFolders.clear()
   }
 
   get unsentCount(): number {
@@ -123,6 +128,14 @@ export class Messenger {
       .finally(() => (this.#first = undefined))
     this.failed = !(await this.#first) && !this.loaded
     await this.#meetAll(this.#strangers(this.sorted.flatMap(({ summary }) => summary.last_entry ?? [])))
+  }
+
+  /** Every chat, page by page: whoever chooses among them has to see them all. */
+  async loadAll(): Promise<void> {
+    for (let cursor: string | null = ''; this.cursor !== null && this.cursor !== cursor;) {
+      cursor = this.cursor
+      await this.loadMore()
+    }
   }
 
   /** The next page of older chats; false at the end. */
@@ -192,6 +205,7 @@ export class Messenger {
 
   #remove(chatId: string): void {
     this.chats.delete(chatId)
+    this.#topics.delete(chatId)
     drafts.drop(chatId)
   }
 
@@ -204,11 +218,34 @@ export class Messenger {
     this.#evict(chatId)
     if (chat.summary.marked_unread) void this.arrange(chatId, { marked_unread: false }).catch(() => {})
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
+    if (chat.summary.topics) return this.topicsOf(chat).load()
     void chat.loadPins()
     if (seq !== undefined) await chat.goTo(seq)
     else if (chat.loaded) await chat.fill()
     else await chat.load()
     if (chat.summary.kind === 'group' || chat.summary.signed) void this.#meetMembers(chat)
+  }
+
+  /** The group's topics, which are loaded when it is opened. */
+  topicsOf(group: ChatModel): GroupTopics {
+    const known = this.#topics.get(group.id) ?? new GroupTopics(group, this.me)
+    this.#topics.set(group.id, known)
+    return known
+  }
+
+  /** With `seq` at that message; undefined when there is no such topic. */
+  async openTopic(group: ChatModel, topicId: number, seq?: number): Promise<TopicModel | undefined> {
+    const topics = this.topicsOf(group)
+    if (!topics.find(topicId)) await topics.load()
+    const topic = topics.find(topicId)
+    if (!topic) return undefined
+    const log = topics.log(topic)
+    log.unreadAfter = topic.unread ? topic.read_seq : 0
+    void log.loadPins()
+    if (seq !== undefined) void log.goTo(seq).catch((error: unknown) => ui.say(wordsFor(error)))
+    else void (log.loaded ? log.fill() : log.load())
+    void this.#meetMembers(group)
+    return log
   }
 
   close(chatId: string): void {
@@ -331,7 +368,7 @@ export class Messenger {
   // ---- Sending ---------------------------------------------------------
 
   /** The bubble is there at once; the message stays in the outbox until its own entry arrives. */
-  send(chatId: string, text: string, how: { replyTo?: number; quote?: string; silent?: boolean } = {}): void {
+  send(chatId: string, text: string, how: SendHow = {}): void {
     const message: Unsent = {
       chat_id: chatId,
       ref: newRef(),
@@ -342,6 +379,7 @@ export class Messenger {
       ...(how.replyTo === undefined ? {} : { reply_to: how.replyTo }),
       ...(how.quote ? { quote: how.quote } : {}),
       ...(how.silent ? { silent: true } : {}),
+      ...(how.topicId ? { topic_id: how.topicId } : {}),
     }
     this.#keep(message)
     this.#transmit([message])
@@ -368,8 +406,11 @@ export class Messenger {
 
   markRead(chat: ChatModel, seq: number): void {
     if (!chat.markRead(seq)) return
-    this.#marks.set(chat.id, seq)
-    this.realtime.send([{ type: 'read', chat_id: chat.id, seq }])
+    const { topicId } = chat
+    if (topicId !== undefined) this.#topics.get(chat.id)?.marked(chat as TopicModel)
+    const mark: Mark = { chat_id: chat.id, seq, ...(topicId === undefined ? {} : { topic_id: topicId }) }
+    this.#marks.set(markKey(mark), mark)
+    this.realtime.send([{ type: 'read', ...mark }])
   }
 
   #keep(message: Unsent): void {
@@ -426,10 +467,12 @@ export class Messenger {
       case 'draft':
         return drafts.hear(event)
       case 'folders':
-        return
+        return ownFolders.hear(event.folders)
       case 'chat':
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
+        // What one may do in a topic may be what is different.
+        this.#topics.get(event.chat_id)?.refresh()
         return
       case 'callback_answer':
         return presses.answered(event.callback_id, event.text)
@@ -439,6 +482,7 @@ export class Messenger {
         if (event.user_id !== this.me) this.#typing(event.chat_id, event.user_id)
         return
       case 'hidden':
+        for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.hide(event.seqs, event.hidden)
         return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
       case 'presence':
         if (event.online) this.online.add(event.user_id)
@@ -456,6 +500,7 @@ export class Messenger {
       else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
       else {
         void this.#meetAll(this.#strangers(own))
+        this.#topics.get(chatId)?.receive(own)
         const open = this.openId === chatId
         if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
           void this.refreshChat(chatId).catch(() => {})
@@ -493,6 +538,7 @@ export class Messenger {
     for (const id of hello.online) this.online.add(id)
     this.#resend()
     void drafts.sync().catch(() => {})
+    void ownFolders.sync().catch(() => {})
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)
@@ -502,13 +548,23 @@ export class Messenger {
     }
     if (this.loaded) for (const id of [...this.chats.keys()]) if (!(id in hello.chats)) this.#remove(id)
     const open = this.openId ? this.chats.get(this.openId) : undefined
-    if (open && !open.loaded) void open.load()
+    if (open && !open.loaded && !open.summary.topics) void open.load()
     void open?.fill()
+    for (const topics of this.#topics.values()) this.#catchUp(topics)
     const reconnected = this.#greetedBefore
     this.#greetedBefore = true
     if (!this.loaded) return this.loadFirst()
     // Read marks may have moved without a new entry, so a return looks at the top of the list anyway.
     if (reconnected || stale.size) await this.#refreshTop(stale).catch(() => {})
+  }
+
+  /** What was said in topics while nobody listened. */
+  #catchUp(topics: GroupTopics): void {
+    topics.refresh()
+    for (const log of topics.logs()) {
+      log.newest = Math.max(log.newest, topics.group.newest)
+      void log.fill()
+    }
   }
 
   /** A server that was restored from a backup knows less than we do; then we forget what it forgot. */
@@ -525,7 +581,7 @@ export class Messenger {
   #resend(): void {
     const messages = this.#pending()
     if (messages.length) this.#transmit(messages)
-    const marks = [...this.#marks].map(([chat_id, seq]): ClientEvent => ({ type: 'read', chat_id, seq }))
+    const marks = [...this.#marks.values()].map((mark): ClientEvent => ({ type: 'read', ...mark }))
     if (marks.length) this.realtime.send(marks)
   }
 
@@ -546,16 +602,46 @@ export class Messenger {
     if (chat?.summary.kind === 'direct') this.online.add(userId)
   }
 
-  #read({ chat_id, user_id, seq }: Extract<ServerEvent, { type: 'read' }>): void {
+  #read(event: Extract<ServerEvent, { type: 'read' }>): void {
+    const { chat_id, user_id, seq, topic_id } = event
     const chat = this.chats.get(chat_id)
-    if (user_id !== this.me) return chat?.markReadByOthers(seq)
-    if ((this.#marks.get(chat_id) ?? 0) <= seq) this.#marks.delete(chat_id)
+    const topics = this.#topics.get(chat_id)
+    const mine = user_id === this.me
+    const waiting = this.#marks.get(markKey(event))
+    if (mine && waiting && waiting.seq <= seq) this.#marks.delete(markKey(event))
+    // One's own mark of this very window changes nothing here.
+    const known = topic_id === undefined ? undefined : topics?.find(topic_id)
+    if (!mine || !known || known.read_seq < seq) topics?.read(topic_id, seq, mine)
+    if (topic_id !== undefined) {
+      if (mine && (!known || known.read_seq < seq)) void this.refreshChat(chat_id).catch(() => {})
+      // A notification does not say of which topic it is.
+      else if (mine && chat?.summary.unread === 0) void clearRead(chat_id, chat.summary.seq).catch(() => {})
+      return
+    }
+    if (!mine) return chat?.markReadByOthers(seq)
     chat?.markRead(seq)
     void clearRead(chat_id, seq).catch(() => {})
   }
 }
 
-function sendEvent({ chat_id, ref, text, reply_to, quote, silent }: Unsent): ClientEvent {
+interface SendHow {
+  replyTo?: number
+  quote?: string
+  silent?: boolean
+  topicId?: number
+}
+
+interface Mark {
+  chat_id: string
+  topic_id?: number
+  seq: number
+}
+
+function markKey({ chat_id, topic_id }: { chat_id: string; topic_id?: number }): string {
+  return topic_id === undefined ? chat_id : `${chat_id}.${topic_id}`
+}
+
+function sendEvent({ chat_id, ref, text, reply_to, quote, silent, topic_id }: Unsent): ClientEvent {
   return {
     type: 'send',
     chat_id,
@@ -564,5 +650,6 @@ function sendEvent({ chat_id, ref, text, reply_to, quote, silent }: Unsent): Cli
     ...(reply_to === undefined ? {} : { reply_to }),
     ...(quote ? { quote } : {}),
     ...(silent ? { silent } : {}),
+    ...(topic_id ? { topic_id } : {}),
   }
 }

@@ -53,7 +53,14 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
 }
 
 /** Of the actions on messages only a pin is announced. */
-const UNSEEN_KINDS = new Set<string>(['edited', 'deleted', 'reacted', 'unreacted', 'unpinned'])
+const UNSEEN_KINDS = new Set<string>([
+  'edited',
+  'deleted',
+  'reacted',
+  'unreacted',
+  'unpinned',
+  'topic_changed',
+])
 
 function isShown(entry: Entry): boolean {
   return !UNSEEN_KINDS.has(entry.kind)

@@ -1,5 +1,6 @@
 // What a message is now: of all that we hear of it, in whatever order, the state with the highest version counts
 // (docs/realtime.md). What goes to everybody doesn't say which reactions are one's own: that is kept here.
+import { indexOf } from './log'
 import type { Entry, Reaction } from './types'
 
 export interface Heard {
@@ -10,15 +11,14 @@ export interface Heard {
 
 /** The window after these entries were heard; entries that are themselves new to it are not added. */
 export function withActions(window: readonly Entry[], heard: readonly Entry[], how: Heard): readonly Entry[] {
-  const first = window[0]?.seq ?? 0
   let next: Entry[] | undefined
   const put = (entry: Entry): void => {
     next ??= [...window]
-    next[entry.seq - first] = entry
+    next[indexOf(window, entry.seq)] = entry
   }
   for (const action of heard) {
     if (!action.target || !action.message) continue
-    const known = (next ?? window)[action.target - first]
+    const known = (next ?? window)[indexOf(window, action.target)]
     const state = known && withAction(known, action, how)
     if (state && state !== known) put(state)
     if (action.kind !== 'deleted') continue
@@ -65,7 +65,7 @@ export function withReaction(entry: Entry, emoji: string, mine: boolean): Entry 
 
 /** What is left of a message that one has deleted for oneself. */
 export function withoutContent(entry: Entry): Entry {
-  const { chat_id, seq, kind, sender_id, at, ref, version } = entry
+  const { chat_id, seq, kind, sender_id, at, ref, version, topic_id } = entry
   return {
     chat_id,
     seq,
@@ -75,6 +75,7 @@ export function withoutContent(entry: Entry): Entry {
     hidden: true,
     ...(ref === undefined ? {} : { ref }),
     ...(version === undefined ? {} : { version }),
+    ...(topic_id === undefined ? {} : { topic_id }),
   }
 }
 

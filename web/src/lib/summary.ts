@@ -15,6 +15,9 @@ const SHOWN_KINDS = new Set<string>([
   'unrestricted',
   'banned',
   'transferred',
+  'topic_made',
+  'topic_closed',
+  'topic_reopened',
 ])
 /** What these say is not only about the log: the chat itself is different. */
 const CHANGING_KINDS = new Set<string>([

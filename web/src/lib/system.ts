@@ -25,6 +25,13 @@ export function systemText(entry: Entry, me: string): string {
     case 'banned':
     case 'transferred':
       return changedText(entry.kind, entry, ids, me)
+    case 'topic_made':
+    case 'topic_closed':
+    case 'topic_reopened':
+      return t(`system.${entry.kind}`, {
+        name: byMe ? t('chat.you') : nameOf(entry.sender_id),
+        title: inQuotes(entry.title || t('topics.general')),
+      })
     case 'pinned':
       return t(byMe ? 'system.pinned_you' : 'system.pinned', { name: nameOf(entry.sender_id) })
     default:

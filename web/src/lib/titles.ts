@@ -1,7 +1,8 @@
 // What a chat is called by the person who looks at it.
 import { t } from './i18n.svelte'
 import { nameOf } from './people.svelte'
-import type { Chat, Person } from './types'
+import { GENERAL } from './topics'
+import type { Chat, Person, Topic } from './types'
 
 /** The other person of a direct chat; oneself in a chat with oneself. */
 export function companion(chat: Chat, me: string): Person | undefined {
@@ -19,4 +20,8 @@ export function titleOf(chat: Chat, me: string): string {
 /** The id that colours the avatar: the person's, or the group's own. */
 export function faceOf(chat: Chat, me: string): string {
   return companion(chat, me)?.id ?? chat.id
+}
+
+export function topicName({ id, title }: Pick<Topic, 'id' | 'title'>): string {
+  return id === GENERAL ? t('topics.general') : title
 }

@@ -79,6 +79,15 @@ export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_e
   last_entry?: Entry | null | undefined
 }
 
+export type ChatKind = Chat['kind']
+export type Topic = Omit<
+  Ok<'/v1/messaging/chats/{chat_id}/topics', 'get', 200>['topics'][number],
+  'last_entry'
+> & {
+  last_entry?: Entry | null | undefined
+}
+export type Folder = Ok<'/v1/messaging/folders', 'get', 200>['folders'][number]
+
 export type RightName = Chat['rights'][number]
 export type ChatMember = Ok<'/v1/messaging/chats/{chat_id}/members', 'get', 200>['members'][number]
 export type ChatBan = Ok<'/v1/messaging/chats/{chat_id}/bans', 'get', 200>['bans'][number]
@@ -106,6 +115,7 @@ export interface Unsent {
   chat_id: string
   ref: string
   text: string
+  topic_id?: number
   reply_to?: number
   quote?: string
   silent?: boolean
@@ -119,11 +129,11 @@ export type ServerEvent =
   | { type: 'hello'; user_id: string; chats: Record<string, number>; online: string[] }
   | ({ type: 'entry' } & Entry)
   | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
-  | { type: 'read'; chat_id: string; user_id: string; seq: number }
+  | { type: 'read'; chat_id: string; user_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
-  | { type: 'folders' }
   | { type: 'callback_answer'; callback_id: string; text: string }
+  | { type: 'folders'; folders: Folder[] }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
@@ -136,9 +146,10 @@ export type ClientEvent =
       chat_id: string
       ref: string
       text: string
+      topic_id?: number
       reply_to?: number
       quote?: string
       silent?: boolean
     }
-  | { type: 'read'; chat_id: string; seq: number }
+  | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }

@@ -1,5 +1,5 @@
 // What floats above the screens: one dialog and one toast at a time.
-export type DialogName = 'new-chat' | 'new-group' | 'new-channel' | 'members' | 'keys' | 'palette'
+export type DialogName = 'new-chat' | 'new-group' | 'new-channel' | 'members' | 'folders' | 'keys' | 'palette'
 
 class Ui {
   dialog = $state<DialogName>()

@@ -23,6 +23,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group", "channel", "saved"]
+# The `seq` of the entry that made the topic; 0 is the one of all that has no other.
+TopicId = Annotated[int, Meta(ge=0, le=2**53)]
 Quote = Annotated[str, Meta(max_length=1024)]
 EntryKind = Literal[
     "message",
@@ -43,6 +45,10 @@ EntryKind = Literal[
     "unreacted",
     "pinned",
     "unpinned",
+    "topic_made",
+    "topic_changed",
+    "topic_closed",
+    "topic_reopened",
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
@@ -75,6 +81,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
+    `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
     its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
@@ -104,6 +111,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     message: "Entry | None" = None
     buttons: list[list[Button]] = []
     webhook: str = ""
+    topic_id: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -144,6 +152,8 @@ class Chat(msgspec.Struct, frozen=True):
     # Of a direct chat: the actor has blocked the other one; a stranger has begun it and waits for an answer.
     blocked: bool
     unanswered: bool
+    # Whether the group is shown by topics (interfaces/messaging/topics.py).
+    topics: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,7 +184,8 @@ class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
-    A `silent` message is not to make a sound. `buttons` are for bots.
+    A `silent` message is not to make a sound. In a group with topics it goes into that of `topic_id`. `buttons` are for
+    bots.
     """
 
     chat_id: GivenChatId
@@ -184,15 +195,17 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quote: Quote = ""
     silent: bool = False
     buttons: ButtonRows = []
+    topic_id: TopicId = 0
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The next ones after `after`, or the last ones before `before`, or the newest."""
+    """The next after `after`, or the last before `before`, or the newest. `topic_id` asks for a topic alone."""
 
     chat_id: GivenChatId
     after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     before: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    topic_id: TopicId | None = None
 
 
 class Entries(msgspec.Struct, frozen=True):
@@ -202,8 +215,11 @@ class Entries(msgspec.Struct, frozen=True):
 
 
 class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """With `topic_id` of that topic alone."""
+
     chat_id: GivenChatId
     seq: Seq
+    topic_id: TopicId | None = None
 
 
 class ReadMark(msgspec.Struct, frozen=True):
@@ -258,6 +274,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     forward: Origin | None = None
     entities: list[TextEntity] = []
     buttons: list[list[Button]] = []
+    topic_id: int = 0
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -461,18 +478,22 @@ class Messaging(Protocol):
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
         Raises BadText, BadReply, BadQuote, BadButtons, ButtonsForBots, MayNotSend, LinksNotAllowed, SlowMode,
-        PersonNotReachable, Busy, StorageFull.
+        PersonNotReachable, TopicNotFound, TopicClosed, RestrictedInTopic, Busy, StorageFull.
         """
         ...
 
     @repeatable
     async def list_entries(self, actor: Actor, request: ListEntries) -> Entries:
-        """A page of a chat's log. Raises Invalid when it is given both `after` and `before`."""
+        """A page of a chat's log, or of a topic. Raises TopicsOff, TopicNotFound; Invalid when it is given both `after`
+        and `before`.
+        """
         ...
 
     @repeatable
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
-        """Everything up to `seq` is read; a mark never moves back. Raises Invalid when there is no such entry."""
+        """Everything up to `seq` is read; a mark never moves back. Raises TopicsOff, TopicNotFound; Invalid when
+        there is no such entry.
+        """
         ...
 
     @repeatable

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId
-from kaif.interfaces.messaging import Cursor, Entry, EntryKind, GivenChatId
+from kaif.interfaces.messaging import Cursor, Entry, EntryKind, GivenChatId, TopicId
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Invalid, Unavailable
 from kaif.kernel.limits import Limit
@@ -21,11 +21,13 @@ class SearchMessages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of the words, in any of their Russian or English forms; unless a space follows it, the last may be a
     beginning. Without words, what the filters let through.
 
-    `until` is the first moment that is too late. The best first goes no further than some thousand.
+    `topic_id` is one of `chat_id`. `until` is the first moment that is too late. The best first goes no further than
+    some thousand.
     """
 
     words: Annotated[str, Meta(max_length=256)] = ""
     chat_id: GivenChatId | None = None
+    topic_id: TopicId | None = None
     sender_id: GivenUserId | None = None
     kind: EntryKind | None = None
     has: Literal["link"] | None = None
@@ -71,6 +73,6 @@ class Search(Protocol):
     async def search_messages(self, actor: Actor, request: SearchMessages) -> FoundMessages:
         """A page of the messages in the actor's chats. A message is found within a second of being sent or changed.
 
-        Raises ChatNotFound, BadCursor, NothingToFind.
+        Raises ChatNotFound, BadCursor, NothingToFind; Invalid when it is given a topic without its chat.
         """
         ...

@@ -363,7 +363,10 @@ class MessageActionsService:
             raise ReadersNotShown
         if not (await privacy_store.settings_of(self._database, actor.user_id)).read_receipts:
             raise ReceiptsOff
-        readers = await message_store.readers_of(self._database, row, actor.user_id, READ_MARKS_SHOWN_MEMBERS_MAX)
+        topic_id = model.body_of(row).topic_id
+        readers = await message_store.readers_of(
+            self._database, row, topic_id, actor.user_id, READ_MARKS_SHOWN_MEMBERS_MAX
+        )
         return Readers(readers)
 
     # Forwarding

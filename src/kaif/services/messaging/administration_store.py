@@ -165,6 +165,9 @@ _SWEPT = {
     "messaging_links": "id",
     "messaging_drafts": "user_id",
     "messaging_entries": "seq",
+    "messaging_topics": "id",
+    "messaging_topic_entries": "seq",
+    "messaging_topic_members": "user_id",
     # What is kept beside messages.
     "messaging_hidden": "seq",
     "messaging_quotes": "seq",

@@ -21,10 +21,12 @@ _json = msgspec.json.Encoder().encode
 _msgpack = msgspec.msgpack.Encoder().encode
 
 
-class ReadEvent(msgspec.Struct, frozen=True, tag_field="type", tag="read"):
+class ReadEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="read"):
     chat_id: ChatId
     user_id: UserId
     seq: int
+    # Of that topic alone.
+    topic_id: int | None = None
 
 
 class ChatEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="chat"):
@@ -112,9 +114,11 @@ class Announcer:
         """The chat has been deleted."""
         await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(ChatEvent(chat_id, gone=True)), closes=True)))
 
-    async def announce_read(self, chat_id: ChatId, user_id: UserId, seq: int, *, to_everyone: bool) -> None:
+    async def announce_read(
+        self, chat_id: ChatId, user_id: UserId, seq: int, *, to_everyone: bool, topic_id: int | None = None
+    ) -> None:
         """To the reader's own devices at least."""
-        event = ReadEvent(chat_id, user_id, seq)
+        event = ReadEvent(chat_id, user_id, seq, topic_id)
         if to_everyone:
             await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event))))
         else:

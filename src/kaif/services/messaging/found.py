@@ -28,6 +28,7 @@ class Searchable(msgspec.Struct, frozen=True):
     deleted: bool = False
     target: int = 0
     as_chat: bool = False
+    topic_id: int = 0
 
 
 _body = msgspec.json.Decoder(Searchable)
@@ -45,6 +46,8 @@ def document_of(row: StoredEntry) -> Document | None:
     # Whom a channel speaks for must not come out by asking whose its posts are.
     author = row.chat_id if body.as_chat else row.sender_id
     labels = [label_of_chat(row.chat_id), f"from:{author}", f"kind:{row.kind}"]
+    if body.topic_id:
+        labels.append(label_of_topic(body.topic_id))
     if _ADDRESS.search(body.text):
         labels.append("has:link")
     return Document(document_id(row.chat_id, row.seq), body.text, labels, order_of(row))
@@ -61,6 +64,11 @@ def place_of(hit: Hit) -> tuple[ChatId, int]:
 
 def label_of_chat(chat_id: ChatId) -> str:
     return f"chat:{chat_id}"
+
+
+def label_of_topic(topic_id: int) -> str:
+    """Unique within its chat, whose label goes with it."""
+    return f"topic:{topic_id}"
 
 
 def order_of(row: StoredEntry) -> int:

@@ -62,7 +62,7 @@ class JsonPages:
 
 
 # What was done with messages shows in the messages.
-_ACTIONS = ("edited", "deleted", "reacted", "unreacted", "pinned", "unpinned")
+_ACTIONS = ("edited", "deleted", "reacted", "unreacted", "pinned", "unpinned", "topic_changed")
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--in:#8881}
@@ -79,6 +79,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "title": "История сообщений",
         "made": "Сохранено",
         "created": "создаёт чат",
+        "topic_made": "открывает тему",
+        "topic_closed": "закрывает тему",
+        "topic_reopened": "снова открывает тему",
         "joined": "добавляет:",
         "left": "Вышли:",
         "answers": "Ответ на сообщение",
@@ -91,6 +94,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "title": "History of messages",
         "made": "Saved",
         "created": "creates the chat",
+        "topic_made": "opens the topic",
+        "topic_closed": "closes the topic",
+        "topic_reopened": "opens again the topic",
         "joined": "adds:",
         "left": "Left:",
         "answers": "In reply to message",
@@ -147,8 +153,8 @@ class HtmlPages:
     def _deed(self, entry: Entry, people: People) -> str:
         whom = ", ".join(self._name(user_id, people) for user_id in entry.user_ids)
         match entry.kind:
-            case "created":
-                return f"{self._words['created']} {escape(entry.title)}".strip()
+            case "created" | "topic_made" | "topic_closed" | "topic_reopened":
+                return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
             case "joined" | "left":
                 return f"{self._words[entry.kind]} {whom}"
             case kind:

@@ -19,7 +19,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import administration_store, invitation_store, model, store, webhooks_store
+from kaif.services.messaging import administration_store, invitation_store, model, store, topic_store, webhooks_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import Member, Right, names_of, rights_of
 from kaif.services.messaging.store import Reads
@@ -130,4 +130,6 @@ class Membership:
         entry = Entry(place.chat_id, place.seq, kind, shown, as_datetime(now_us), user_ids=named, title=title)
         await store.append(tx, [entry], [by], [place.messages], now_us)
         await store.advance(tx, [place], now_us)
+        if place.topics:
+            await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry

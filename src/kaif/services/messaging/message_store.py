@@ -288,14 +288,16 @@ async def pins_of(database: Database, chat_id: ChatId, limit: int) -> list[Store
 # Readers
 
 
-async def readers_of(database: Database, row: StoredEntry, asked_by: UserId, limit: int) -> list[Person]:
+async def readers_of(database: Database, row: StoredEntry, topic_id: int, asked_by: UserId, limit: int) -> list[Person]:
     """Without those who show nobody what they have read, and those between whom and the asker a block stands."""
     return await database.fetch(
         Person,
         """
         SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind
         FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
-        WHERE m.chat_id = :chat_id AND m.read_seq >= :seq AND m.user_id <> :sender_id
+        WHERE m.chat_id = :chat_id AND m.user_id <> :sender_id AND (m.read_seq >= :seq OR EXISTS (
+            SELECT 1 FROM messaging_topic_members k WHERE k.chat_id = m.chat_id AND k.topic_id = :topic_id
+              AND k.user_id = m.user_id AND k.read_seq >= :seq))
           AND NOT EXISTS (SELECT 1 FROM messaging_privacy q WHERE q.user_id = m.user_id AND q.read_receipts = 0)
           AND NOT EXISTS (
             SELECT 1 FROM messaging_blocks b WHERE b.user_id = m.user_id AND b.blocked_id = :asked_by
@@ -304,6 +306,7 @@ async def readers_of(database: Database, row: StoredEntry, asked_by: UserId, lim
         """,
         chat_id=row.chat_id,
         seq=row.seq,
+        topic_id=topic_id,
         sender_id=row.sender_id,
         asked_by=asked_by,
         limit=limit,

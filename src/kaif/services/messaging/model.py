@@ -33,6 +33,9 @@ MEMBERS_MAX = 200_000
 PEOPLE_SHOWN = 10
 TEXT_CHARS_MAX = 4096
 
+# Of a chat's `topics`.
+TOPICS_ON, TOPICS_OFF_AGAIN = 1, 2
+
 OWNER: Role = "owner"
 ADMIN: Role = "admin"
 MEMBER: Role = "member"
@@ -65,6 +68,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     buttons: list[list[Button]] = []
     # The name of the webhook that posted it.
     webhook: str = ""
+    topic_id: int = 0
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,6 +123,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     blocked: int
     unanswered: int
     marks_shown: int
+    topics: int
 
     @property
     def member(self) -> Member:
@@ -157,6 +162,8 @@ class Place(msgspec.Struct):
     signed: int = 0
     # How many blocks stand between the two of a direct chat.
     closed: int = 0
+    # Whether messages are counted by topics, and whether topics are shown (migrations/0095_topics.sql).
+    topics: int = 0
 
     @property
     def speaks(self) -> bool:
@@ -201,6 +208,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.emoji,
         buttons=body.buttons,
         webhook=body.webhook,
+        topic_id=body.topic_id,
     )
 
 
@@ -215,7 +223,13 @@ def shown_sender(place: Place, sender_id: UserId) -> UserId:
 
 def without_words(body: Body) -> Body:
     """What is left of a message that was deleted."""
-    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat, webhook=body.webhook)
+    return Body(
+        deleted=True,
+        reply_to=body.reply_to,
+        as_chat=body.as_chat,
+        webhook=body.webhook,
+        topic_id=body.topic_id,
+    )
 
 
 def encoded(body: Body) -> str:
@@ -225,8 +239,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.buttons or entry.webhook
-    if entry.kind == "message" and not more:
+    more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.topic_id
+    if entry.kind == "message" and not (more or entry.buttons or entry.webhook):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -243,6 +257,7 @@ def encoded_body_of(entry: Entry) -> str:
             as_chat=as_chat,
             buttons=entry.buttons,
             webhook=entry.webhook,
+            topic_id=entry.topic_id,
         )
     )
 
@@ -270,6 +285,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         forward=message.forward,
         silent=message.silent,
         buttons=rows,
+        topic_id=message.topic_id,
     )
 
 
@@ -283,7 +299,10 @@ def ranges_of(entries: Iterable[Entry]) -> list[Range]:
     return [Range(chat_id, first_seq, lasts[chat_id]) for chat_id, first_seq in firsts.items()]
 
 
-def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int) -> Chat:
+def chat_of(
+    row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int, unread: int | None = None
+) -> Chat:
+    """`unread` of one with topics is the sum of theirs."""
     restricted = is_restricted(row.member, now_us)
     return Chat(
         row.id,
@@ -291,7 +310,7 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         row.title,
         as_datetime(row.created_at_us),
         row.seq,
-        row.messages - row.read_messages,
+        row.messages - row.read_messages if unread is None else unread,
         row.read_seq,
         row.others_read_seq,
         row.members,
@@ -313,6 +332,7 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         bool(row.marked_unread),
         bool(row.blocked),
         bool(row.unanswered),
+        row.topics == TOPICS_ON,
     )
 
 

@@ -9,6 +9,7 @@ from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.notifications import Notify
 from kaif.kernel.actor import SessionId, UserId
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.store import Reads
 from kaif.services.messaging.telling import Listener
 
@@ -188,7 +189,7 @@ async def forget_person(tx: Transaction, user_id: UserId) -> dict[str, int]:
 _LISTENERS = """
 SELECT s.id, s.user_id, s.language, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify,
   COALESCE(p.preview, 1), COALESCE(p.mentions_only, 0), COALESCE(p.quiet_from, 0), COALESCE(p.quiet_until, 0),
-  COALESCE(p.time_zone, 'UTC')
+  COALESCE(p.time_zone, 'UTC'), c.topics
 FROM messaging_push_subscriptions s
 JOIN messaging_members m ON m.user_id = s.user_id AND m.chat_id = :chat_id
 JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
@@ -304,13 +305,13 @@ async def postpone(tx: Transaction, delivery: Delivery, until_us: int) -> None:
 
 
 async def unread_of(reads: Reads, user_id: UserId, now_us: int) -> int:
-    """All that is unread in chats that may be heard."""
+    """All that is unread in chats that may be heard; what topics hold is counted by itself."""
     rows: list[tuple[Any]] = await reads.fetch(
         tuple,
-        """
+        f"""
         SELECT COALESCE(SUM(c.messages - m.read_messages), 0) FROM messaging_members m
         JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
-        WHERE m.user_id = :user_id AND m.muted_until_us <= :now_us
+        WHERE m.user_id = :user_id AND m.muted_until_us <= :now_us AND c.topics <> {TOPICS_ON}
         """,
         user_id=user_id,
         now_us=now_us,

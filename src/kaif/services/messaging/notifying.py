@@ -28,7 +28,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import message_store, model, store, telling
+from kaif.services.messaging import message_store, model, store, telling, topic_store
 from kaif.services.messaging import notifications_store as stored
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.notifications_store import Delivery
@@ -143,7 +143,10 @@ class Notifier:
     async def _plan(
         self, chat_id: ChatId, messages: Sequence[Message], listeners: Sequence[Listener], now_us: int
     ) -> None:
-        told = [(each, message) for each in listeners if (message := telling.newest_told(messages, each, now_us))]
+        in_topics = await self._in_topics(chat_id, messages, listeners)
+        told = [
+            (each, message) for each in listeners if (message := telling.newest_told(messages, each, now_us, in_topics))
+        ]
         if not told:
             return
         here = await self._connected({each.user_id for each, _ in told})
@@ -153,6 +156,19 @@ class Notifier:
         ]
         async with self._database.transaction() as tx:
             await stored.plan(tx, chat_id, planned)
+
+    async def _in_topics(
+        self, chat_id: ChatId, messages: Sequence[Message], listeners: Sequence[Listener]
+    ) -> telling.InTopics:
+        if not messages or listeners[0].topics != model.TOPICS_ON:
+            return {}
+        found = await topic_store.standings(
+            self._database,
+            chat_id,
+            {message.topic_id for message in messages},
+            {listener.user_id for listener in listeners},
+        )
+        return {(each.user_id, each.topic_id): (each.read_seq, each.muted_until_us) for each in found}
 
     async def _connected(self, user_ids: set[UserId]) -> set[str]:
         try:
@@ -201,7 +217,7 @@ class Notifier:
             await self._settle(delivery, delivery.shown_seq)
             return
         author = message.webhook or await self._name_of(message.shown_sender_id) or listener.title
-        badge = await stored.unread_of(self._database, listener.user_id, now_us)
+        badge = await self._unread_of(listener.user_id, now_us)
         payload = telling.shown(delivery.chat_id, message, listener, author, badge)
         ttl_s = max((message.at_us + TOLD_WITHIN_US - now_us) // SECOND_US, 0)
         try:
@@ -229,13 +245,14 @@ class Notifier:
             self._database, listener.user_id, delivery.chat_id, [message.seq for message in messages]
         )
         left = [message for message in messages if message.seq not in hidden]
-        return telling.newest_told(left, listener, now_us)
+        in_topics = await self._in_topics(delivery.chat_id, left, [listener])
+        return telling.newest_told(left, listener, now_us, in_topics)
 
     async def _replace_deleted(self, delivery: Delivery, listener: Listener) -> None:
         """Nothing is to be told; but a device that shows what was deleted must not go on showing it."""
         row = await store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
         if row and model.body_of(row).deleted:
-            badge = await stored.unread_of(self._database, listener.user_id, self._clock())
+            badge = await self._unread_of(listener.user_id, self._clock())
             payload = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
             ttl_s = TOLD_WITHIN_US // SECOND_US
             try:
@@ -248,6 +265,10 @@ class Notifier:
                 await self._postpone(delivery, 0)
                 return
         await self._settle(delivery, 0)
+
+    async def _unread_of(self, user_id: UserId, now_us: int) -> int:
+        in_topics = await topic_store.unread_heard(self._database, user_id, now_us)
+        return in_topics + await stored.unread_of(self._database, user_id, now_us)
 
     def _subscription(self, delivery: Delivery) -> Subscription:
         return _subscription(self._sealer.unseal(delivery.sealed, delivery.subscription_id))

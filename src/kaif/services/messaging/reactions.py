@@ -12,6 +12,7 @@ from kaif.services.messaging import (
     order_store,
     privacy_store,
     store,
+    topic_store,
     webhooks_store,
 )
 from kaif.services.messaging.events import ChatDeleted
@@ -41,7 +42,8 @@ class Reactions:
             chosen = await privacy_store.forget(tx, event.remains.id)
             commands = await commands_store.forget(tx, event.remains.id)
             pressed = await callbacks_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
+            topics = await topic_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, "topics": topics, **kept, **devices, **chosen}
             webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
             more = {"commands": commands, "pressed": pressed, "webhooks": webhooks}
             erased |= {name: count for name, count in more.items() if count}

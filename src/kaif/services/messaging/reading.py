@@ -6,7 +6,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import message_store, model, store, viewing
+from kaif.services.messaging import message_store, model, store, topic_store, viewing
 from kaif.services.messaging.model import StoredChat
 
 
@@ -28,5 +28,10 @@ class Reading:
         if hiding := [row.id for row in rows if row.hidden]:
             for chat_id in await message_store.chats_with_last_hidden(self._database, user_id, hiding):
                 last[chat_id] = viewing.without_content(last[chat_id])
+        unread = {}
+        if by_topics := [row.id for row in rows if row.topics == model.TOPICS_ON]:
+            unread = await topic_store.unread_in(self._database, user_id, by_topics)
         now_us = self._clock()
-        return [model.chat_of(row, people.get(row.id, []), last.get(row.id), now_us) for row in rows]
+        return [
+            model.chat_of(row, people.get(row.id, []), last.get(row.id), now_us, unread.get(row.id)) for row in rows
+        ]

@@ -13,6 +13,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.search import SEARCH, Search
+from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -98,6 +99,18 @@ ORDER_ROUTES = [
     post("/v1/messaging/folders", OwnOrder.arrange_folders, scope=WRITE_SCOPE),
 ]
 
+_TOPIC = _CHAT + "/topics/{topic_id}"
+
+TOPICS_ROUTES = [
+    post(f"{_CHAT}/topics-switch", GroupTopics.switch_topics, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/topics", GroupTopics.list_topics, scope=READ_SCOPE),
+    post(f"{_CHAT}/topics", GroupTopics.make_topic, status=201, limit=CREATE, scope=WRITE_SCOPE),
+    post(_TOPIC, GroupTopics.change_topic, limit=CREATE, scope=WRITE_SCOPE),
+    post(f"{_TOPIC}/mute", GroupTopics.mute_topic, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_TOPIC}/restricted", GroupTopics.list_restricted, scope=READ_SCOPE),
+    post(f"{_TOPIC}/restricted", GroupTopics.restrict_in_topic, status=204, limit=CREATE, scope=WRITE_SCOPE),
+]
+
 # Devices are people's, not programs': none of it is for API keys but what is chosen for a chat.
 SUBSCRIBE = Limit("push_subscription", per_minute=10, burst=10)
 
@@ -174,6 +187,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
+    (GroupTopics, TOPICS_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),

@@ -12,6 +12,7 @@ from kaif.interfaces.messaging.search import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
+from kaif.kernel.errors import Invalid
 from kaif.services.messaging import found, search_store, store, viewing
 from kaif.services.messaging.indexing import Indexer
 
@@ -28,11 +29,13 @@ class SearchService:
     async def search_messages(self, actor: Actor, request: SearchMessages) -> FoundMessages:
         if not self._indexer.index.has_words(request.words) and not _filters(request):
             raise NothingToFind(path="$.words")
+        if request.topic_id is not None and request.chat_id is None:
+            raise Invalid("A topic is one of a chat.", path="$.topic_id")
         chats = await self._chats(actor.user_id, request.chat_id)
         page = Page(request)
         for _ in range(ROUNDS_MAX if chats else 0):
             hits = await self._indexer.index.search(page.wanted(chats))
-            page.take(hits, await self._readable(actor.user_id, request.words, hits))
+            page.take(hits, await self._readable(actor.user_id, request, hits))
             if page.is_full or page.is_last:
                 break
         return FoundMessages(page.messages, page.next_cursor if chats else None, self._indexer.is_complete)
@@ -44,7 +47,7 @@ class SearchService:
             raise ChatNotFound
         return [chat_id]
 
-    async def _readable(self, user_id: UserId, words: str, hits: list[Hit]) -> dict[str, FoundMessage]:
+    async def _readable(self, user_id: UserId, request: SearchMessages, hits: list[Hit]) -> dict[str, FoundMessage]:
         """Those of the hits that are as the index says, and the person's to read."""
         places: dict[ChatId, list[int]] = {}
         for chat_id, seq in map(found.place_of, hits):
@@ -54,7 +57,9 @@ class SearchService:
             rows = await search_store.readable_entries(self._database, user_id, chat_id, seqs)
             for entry in await viewing.shown_to(self._database, user_id, chat_id, rows):
                 # Edited since it was indexed, it may say something else by now, or nothing.
-                marks = self._indexer.index.marked(words, entry.text)
+                marks = self._indexer.index.marked(request.words, entry.text)
+                if request.topic_id not in (None, entry.topic_id):
+                    continue
                 if marks is not None and entry.text and not entry.deleted:
                     id = found.document_id(chat_id, entry.seq)
                     messages[id] = FoundMessage(entry, found.fragment_of(entry.text, marks))
@@ -118,7 +123,9 @@ class Page:
 
 def _filters_by_label(request: SearchMessages) -> list[str]:
     given = (("from", request.sender_id), ("kind", request.kind), ("has", request.has))
-    return [f"{name}:{value}" for name, value in given if value is not None]
+    labels = [f"{name}:{value}" for name, value in given if value is not None]
+    # What has no other topic bears no label: the logs tell.
+    return [*labels, found.label_of_topic(request.topic_id)] if request.topic_id else labels
 
 
 def _filters(request: SearchMessages) -> bool:

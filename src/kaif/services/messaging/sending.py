@@ -21,6 +21,7 @@ from kaif.interfaces.messaging import (
     PersonNotReachable,
     SlowMode,
 )
+from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
@@ -28,12 +29,13 @@ from kaif.services.messaging import buttons, markup, message_store, model, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
+from kaif.services.messaging.topic_sending import BatchTopics
 
 # Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
 BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
-NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode)
+NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode, TopicClosed, RestrictedInTopic)
 SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
 _NOBODYS: Mapping[UserId, int] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
@@ -160,6 +162,7 @@ class Sender:
             await batch.read_mentioned(tx, messages)
             await batch.read_quoted(tx, messages)
             await batch.read_bots(tx, messages)
+            await batch.topics.read(tx, messages)
             for message in messages:
                 batch.place(message)
             if batch.not_allowed and not look_up:
@@ -191,6 +194,7 @@ class Batch:
         self._people: dict[str, UserId] = {}
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
         self._bots: set[UserId] = set()
+        self.topics = BatchTopics(places)
 
     async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered what they may do."""
@@ -278,6 +282,8 @@ class Batch:
             self._sent_at_us[message.chat_id, message.sender_id] = self._now_us
         self.entries.append(entry)
         self._senders.append(message.sender_id)
+        if place.topics:
+            self.topics.take(entry, message.sender_id)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
 
@@ -306,6 +312,8 @@ class Batch:
             next_at_us = last_us + place.slow_mode_s * 1_000_000
             if self._now_us < next_at_us:
                 raise SlowMode(retry_after_ms=(next_at_us - self._now_us) // 1000 + 1)
+        if place.topics or message.topic_id:
+            self.topics.must_be_allowed(message, rights, place)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
@@ -319,5 +327,9 @@ class Batch:
         marks = {
             (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
             for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True)
+            # In a group with topics that is so of one topic alone.
+            if self.places[entry.chat_id].topics != model.TOPICS_ON
         }
-        await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
+        if marks:
+            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
+        await self.topics.write(tx, self._now_us)

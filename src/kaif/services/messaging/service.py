@@ -39,6 +39,7 @@ from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import Right, may_act_on
 from kaif.services.messaging.sending import Sender, Sent
+from kaif.services.messaging.topic_reading import TopicReading
 
 
 class MessagingService:
@@ -47,6 +48,7 @@ class MessagingService:
         self._announcer, self._sender, self._clock = announcer, sender, clock
         self._membership = Membership(auth, clock)
         self._reading = Reading(database, clock)
+        self._topics = TopicReading(database, announcer, clock)
 
     # Chats
 
@@ -125,6 +127,7 @@ class MessagingService:
             request.quote,
             request.silent,
             buttons=request.buttons,
+            topic_id=request.topic_id,
         )
         (sent,) = await self._sender.send([message])
         if isinstance(sent, KaifError):
@@ -145,6 +148,8 @@ class MessagingService:
     async def _rows(self, actor: Actor, request: ListEntries) -> list[StoredEntry]:
         if request.after is not None and request.before is not None:
             raise Invalid("Give either after or before.", path="$.before")
+        if request.topic_id is not None:
+            return await self._topics.list_rows(actor, request, request.topic_id)
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
         if request.after is not None:
             return await store.entries_after(self._database, request.chat_id, request.after, request.limit)
@@ -152,6 +157,8 @@ class MessagingService:
         return await store.entries_before(self._database, request.chat_id, before, request.limit)
 
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
+        if request.topic_id is not None:
+            return await self._topics.mark_read(actor, request, request.topic_id)
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
         row = await store.find_entry(self._database, request.chat_id, request.seq)
         if row is None:

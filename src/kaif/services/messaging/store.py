@@ -57,7 +57,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
   c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -227,7 +227,8 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     places = await tx.fetch(
         Place,
         """
-        SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed, closed
+        SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed, closed,
+          topics
         FROM messaging_chats WHERE id IN :ids AND deleted_at_us = 0 ORDER BY id FOR UPDATE
         """,
         ids=sorted(set(chat_ids)),

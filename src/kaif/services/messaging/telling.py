@@ -33,6 +33,7 @@ class Message(msgspec.Struct, frozen=True):
     addressed: frozenset[UserId]
     # The name of the webhook that posted it.
     webhook: str = ""
+    topic_id: int = 0
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -52,6 +53,7 @@ class Listener(msgspec.Struct, frozen=True):
     quiet_from: int
     quiet_until: int
     time_zone: str
+    topics: int
 
     @property
     def only_addressed(self) -> bool:
@@ -76,6 +78,10 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     deleted: bool = False
 
 
+# Of a group with topics: how far each person has read in each, and until when they hear nothing of it.
+InTopics = Mapping[tuple[UserId, int], tuple[int, int]]
+
+
 def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], after_us: int) -> list[Message]:
     """Those of the entries that are messages, still there, and not older; `authors` wrote what is answered."""
     messages = []
@@ -92,18 +98,29 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         text = _spoilers_hidden(body)
         messages.append(
             Message(
-                row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed), body.webhook
+                row.seq,
+                row.sender_id,
+                shown_sender,
+                row.at_us,
+                text,
+                body.silent,
+                frozenset(addressed),
+                body.webhook,
+                body.topic_id,
             )
         )
     return messages
 
 
-def newest_told(messages: Sequence[Message], listener: Listener, now_us: int) -> Message | None:
+def newest_told(messages: Sequence[Message], listener: Listener, now_us: int, in_topics: InTopics) -> Message | None:
     """The last of the messages that the device is to be told of, if there is one."""
     if listener.notify == "none" or listener.muted_until_us > now_us:
         return None
     for message in reversed(messages):
-        unread = message.seq > listener.read_seq and message.sender_id != listener.user_id
+        read_seq, muted_until_us = in_topics.get((listener.user_id, message.topic_id), (0, 0))
+        if muted_until_us > now_us:
+            continue
+        unread = message.seq > max(listener.read_seq, read_seq) and message.sender_id != listener.user_id
         if unread and (not listener.only_addressed or listener.user_id in message.addressed):
             return message
     return None

@@ -68,4 +68,5 @@ def without_content(entry: Entry) -> Entry:
         entry.ref,
         hidden=True,
         version=entry.version,
+        topic_id=entry.topic_id,
     )

@@ -1,0 +1,116 @@
+"""A group by its topics, as people use it: made, read one by one, closed, searched, and one log again."""
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Locator, expect
+from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
+from tests.journeys.conftest import Place, embedded
+
+
+async def complaints(window: Window) -> list[str]:
+    results = await Axe().run(window.page)
+    grave = [each for each in results.response["violations"] if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']} {each['nodes'][0]['html']}" for each in grave]
+
+
+def topic(window: Window, title: str) -> Locator:
+    return window.page.locator("a[data-topic]").filter(has_text=title)
+
+
+def unread(window: Window, title: str) -> Locator:
+    return topic(window, title).get_by_role("img", name="непрочитан")
+
+
+async def make_topic(window: Window, title: str, icon: str) -> None:
+    await window.page.get_by_role("button", name="Новая тема").click()
+    await window.dialog.get_by_label("Название темы").fill(title)
+    await window.dialog.get_by_role("radio", name=icon).check()
+    await window.dialog.get_by_role("button", name="Создать тему").click()
+    await expect(window.page.get_by_role("region", name=f"Тема: {title}")).to_be_visible()
+
+
+async def to_topics(window: Window) -> None:
+    await window.page.get_by_role("link", name="К темам группы").click()
+    await expect(window.page.get_by_role("list", name="Темы")).to_be_visible()
+
+
+async def choose(window: Window, deed: str) -> None:
+    await window.page.get_by_role("button", name="Ещё о теме").click()
+    await window.page.get_by_role("menuitem", name=deed).click()
+
+
+@embedded
+async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: Place, windows: Windows) -> None:
+    # axe is a script of its own, which the page's policy rightly refuses.
+    anna = await windows.open(bypass_csp=True, reduced_motion="reduce")
+    boris = await windows.open(size=NARROW, bypass_csp=True, reduced_motion="reduce", color_scheme="dark")
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    for window, human in ((anna, ANNA), (boris, BORIS)):
+        await window.sign_in(human.username)
+    await anna.start_group("Озеро", [BORIS])
+    await anna.say("Было до тем")
+    await boris.open_chat("Озеро")
+    await boris.see_message("Было до тем")
+
+    await anna.page.get_by_role("button", name="Участники").click()
+    await anna.dialog.get_by_role("button", name="Настройки").click()
+    await anna.dialog.get_by_role("switch", name="Темы").check()
+    await anna.dialog.get_by_role("button", name="Сохранить").click()
+    await anna.page.keyboard.press("Escape")
+    # Also where the group was open as one log.
+    await expect(topic(boris, "Общее")).to_be_visible()
+    await make_topic(anna, "Лодки", "🛶")
+    await anna.say("Лодка на ходу")
+    await to_topics(anna)
+    await make_topic(anna, "Рыба", "🐟")
+
+    await expect(topic(boris, "Лодки")).to_contain_text("Анна: Лодка на ходу")
+    await expect(unread(boris, "Лодки")).to_have_text("1")
+    assert not await complaints(boris)
+    await topic(boris, "Лодки").click()
+    await boris.see_message("Лодка на ходу")
+    await expect(boris.message("Было до тем")).to_have_count(0)
+    await anna.say("Щука клюёт")
+    await boris.say("Вёсла взяли?")
+    await boris.see_state("Вёсла взяли?", "sent")
+    await expect(boris.message("Щука клюёт")).to_have_count(0)
+    await expect(anna.message("Вёсла взяли?")).to_have_count(0)
+    assert not await complaints(boris)
+    await to_topics(boris)
+    await expect(unread(boris, "Лодки")).to_have_count(0)
+    await expect(unread(boris, "Рыба")).to_have_text("1")
+
+    # A reload in a topic comes back to it; what was missed meanwhile is there.
+    await topic(boris, "Рыба").click()
+    await boris.see_message("Щука клюёт")
+    await boris.context.set_offline(True)
+    await anna.say("Окунь тоже")
+    await boris.context.set_offline(False)
+    await boris.see_message("Окунь тоже")
+    await boris.page.reload()
+    await boris.see_message("Окунь тоже")
+    await expect(anna.message("Окунь тоже").locator("[data-state]")).to_have_attribute("data-state", "read")
+
+    # Closed: members read.
+    await choose(anna, "Закрыть тему")
+    await expect(boris.page.get_by_text("Тема закрыта: в ней пишут только админы")).to_be_visible()
+    await expect(boris.composer).to_have_count(0)
+    await choose(anna, "Снова открыть")
+    await expect(boris.composer).to_be_visible()
+    await choose(anna, "Кто здесь не пишет")
+    await anna.dialog.get_by_label(BORIS.name).check()
+    await expect(boris.page.get_by_text("Админ запретил вам писать в этой теме")).to_be_visible()
+    await anna.page.keyboard.press("Escape")
+
+    # A search stays within the topic, and a link leads into its topic.
+    await anna.page.get_by_role("button", name="Поиск по сообщениям").click()
+    await anna.page.get_by_role("search").get_by_role("searchbox").fill("лодка")
+    await expect(anna.page.get_by_role("search").get_by_text("Ничего не нашлось")).to_be_visible()
+    await anna.page.keyboard.press("Escape")
+    await choose(anna, "Закрепить тему")
+    await to_topics(anna)
+    assert not await complaints(anna)
+    await expect(anna.page.locator("a[data-topic]").first).to_contain_text("Рыба")
+    address = anna.page.url
+    await anna.page.goto(f"{address}/2")
+    await expect(anna.page.get_by_role("region", name="Тема: Общее")).to_be_visible()
+    await anna.see_message("Было до тем")

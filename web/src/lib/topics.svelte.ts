@@ -1,0 +1,342 @@
+// The topics of a group: the list of them, and the log of each, which is a part of the group's one log.
+import { api, ok } from './api'
+import { AROUND, ChatModel, PAGE, PAGE_MAX } from './chat.svelte'
+import { appendSparse, countUnread, firstSeq, GAP_MAX, lastSeq, prependSparse } from './log'
+import { Problem } from './problems'
+import { pinsOf } from './messages'
+import { topicName } from './titles'
+import { beforeTopic, GENERAL, topicOf, withTopicEntry } from './topics'
+import type { Chat, Entry, Topic, Unsent } from './types'
+
+const FILL_AGAIN_MS = 2000
+/** The topics whose logs are kept while others are looked at. */
+const LOGS_MAX = 6
+
+/** One topic's log. Its window leaves out what is of other topics, so it remembers how far it knows the group's log. */
+export class TopicModel extends ChatModel {
+  override readonly topicId: number
+  topic = $state.raw<Topic>()!
+  readonly group: ChatModel
+  /** Up to this entry of the group's log nothing of the topic is missing. */
+  #have = 0
+  #reachesBeginning = false
+  #summary: { group: Chat; topic: Topic; shown: Chat } | undefined
+
+  constructor(group: ChatModel, topic: Topic, me: string) {
+    super(group.summary, me)
+    this.group = group
+    this.topic = topic
+    this.topicId = topic.id
+  }
+
+  /** The group's, with what is the topic's own. No `$derived`: it would end with the effect in which this was made. */
+  override get summary(): Chat {
+    const [group, topic] = [this.group.summary, this.topic]
+    if (this.#summary?.group !== group || this.#summary.topic !== topic)
+      this.#summary = { group, topic, shown: shownAs(group, topic) }
+    return this.#summary.shown
+  }
+
+  /** It follows from the group's and the topic's. */
+  override set summary(_: Chat) {}
+
+  override get unsent(): readonly Unsent[] {
+    return this.group.unsent.filter((message) => (message.topic_id ?? GENERAL) === this.topicId)
+  }
+
+  override set unsent(_: readonly Unsent[]) {}
+
+  override get draftKey(): string {
+    return `${this.id}.${this.topicId}`
+  }
+
+  override get hasOlder(): boolean {
+    return !this.#reachesBeginning
+  }
+
+  /** Entries of the group, in order. */
+  override receive(entries: readonly Entry[]): boolean {
+    const mine: Entry[] = []
+    for (const entry of entries) {
+      this.newest = Math.max(this.newest, entry.seq)
+      if (entry.seq !== this.#have + 1) continue
+      this.#have = entry.seq
+      if (topicOf(entry) === this.topicId) mine.push(entry)
+    }
+    if (this.loaded) {
+      if (!this.detached) this.entries = appendSparse(this.entries, mine)
+      this.hear(entries, false)
+      void this.fill()
+    }
+    return true
+  }
+
+  override async fill(): Promise<void> {
+    if (this.loaded && !this.detached && this.#have < this.newest) await this.#fillOnce()
+  }
+
+  #filled: Promise<void> | undefined
+  async #fillOnce(): Promise<void> {
+    this.#filled ??= this.fillGap().finally(() => (this.#filled = undefined))
+    return this.#filled
+  }
+
+  override async loadOlder(): Promise<void> {
+    if (!this.loaded || this.loadingOlder || !this.hasOlder) return
+    this.loadingOlder = true
+    try {
+      const first = firstSeq(this.entries)
+      const older = await this.fetch({ ...(first ? { before: first } : {}), limit: PAGE_MAX })
+      const known = this.entries
+      this.entries = prependSparse(known, older)
+      this.#reachesBeginning = older.length < PAGE_MAX
+      this.failed = false
+    } catch {
+      this.failed = true
+    } finally {
+      this.loadingOlder = false
+    }
+  }
+
+  override async loadNewer(): Promise<void> {
+    if (!this.detached || this.loadingNewer) return
+    this.loadingNewer = true
+    try {
+      const known = this.newest
+      const newer = await this.fetch({ after: lastSeq(this.entries), limit: PAGE_MAX })
+      this.entries = appendSparse(this.entries, newer)
+      this.hear(newer, true)
+      if (newer.length < PAGE_MAX) {
+        this.#have = Math.max(known, lastSeq(newer))
+        this.detached = false
+        void this.fill()
+      }
+    } catch {
+      // The next scroll asks again.
+    } finally {
+      this.loadingNewer = false
+    }
+  }
+
+  override trim(readerIsBelow: boolean, max?: number): void {
+    const first = firstSeq(this.entries)
+    super.trim(readerIsBelow, max)
+    if (firstSeq(this.entries) !== first) this.#reachesBeginning = false
+  }
+
+  override get remembered(): readonly Entry[] {
+    return []
+  }
+
+  override async loadPins(): Promise<void> {
+    try {
+      this.pins = (await pinsOf(this.id)).filter((entry) => topicOf(entry) === this.topicId)
+    } catch {
+      this.pins ??= []
+    }
+  }
+
+  override markRead(seq: number): boolean {
+    const { read_seq, unread } = this.topic
+    if (seq <= read_seq) return false
+    const knowsAll = this.loaded && !this.detached && firstSeq(this.entries) <= seq + 1
+    const left = knowsAll ? countUnread(this.entries, seq, this.me) : unread
+    this.topic = { ...this.topic, read_seq: seq, unread: Math.min(left, unread) }
+    const group = this.group.summary
+    this.group.summary = { ...group, unread: Math.max(0, group.unread - (unread - this.topic.unread)) }
+    return true
+  }
+
+  override markReadByOthers(seq: number): void {
+    if (seq > this.topic.others_read_seq) this.topic = { ...this.topic, others_read_seq: seq }
+  }
+
+  override hide(seqs: readonly number[], hidden: number): void {
+    super.hide(seqs, hidden)
+    const last = this.topic.last_entry
+    if (last && seqs.includes(last.seq))
+      this.topic = { ...this.topic, last_entry: { ...last, text: '', hidden: true } }
+  }
+
+  override unload(): void {
+    super.unload()
+    this.#reachesBeginning = false
+  }
+
+  protected override async loadAround(seq: number): Promise<void> {
+    const known = this.newest
+    const [before, after] = await Promise.all([
+      this.fetch({ before: seq + 1, limit: AROUND }),
+      this.fetch({ after: seq, limit: AROUND }),
+    ])
+    this.#show([...before, ...after], before.length < AROUND)
+    this.detached = after.length === AROUND
+    this.#have = this.detached ? 0 : Math.max(known, lastSeq(after))
+    void this.fill()
+  }
+
+  protected override async loadNewest(): Promise<void> {
+    try {
+      const known = this.newest
+      const limit = Math.min(PAGE_MAX, Math.max(PAGE, this.topic.unread + 10))
+      let window: readonly Entry[] = await this.fetch({ limit })
+      let reaches = window.length < limit
+      while (
+        this.topic.unread &&
+        !reaches &&
+        firstSeq(window) > this.topic.read_seq &&
+        window.length < GAP_MAX
+      ) {
+        const older = await this.fetch({ before: firstSeq(window), limit: PAGE_MAX })
+        window = prependSparse(window, older)
+        reaches = older.length < PAGE_MAX
+      }
+      this.#show(window, reaches)
+      this.detached = false
+      this.#have = Math.max(known, lastSeq(window))
+      void this.fill()
+    } catch {
+      this.failed = true
+    }
+  }
+
+  #show(window: readonly Entry[], reachesBeginning: boolean): void {
+    this.entries = window
+    this.#reachesBeginning = reachesBeginning
+    this.loaded = true
+    this.failed = false
+    this.generation += 1
+  }
+
+  protected override async fillGap(): Promise<void> {
+    try {
+      while (this.loaded && !this.detached && this.#have < this.newest) {
+        const known = this.newest
+        const page = await this.fetch({ after: this.#have, limit: PAGE_MAX })
+        this.entries = appendSparse(this.entries, page)
+        this.hear(page, true)
+        this.#have = page.length < PAGE_MAX ? Math.max(known, lastSeq(page)) : lastSeq(page)
+      }
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'offline') return
+      setTimeout(() => void this.fill(), FILL_AGAIN_MS)
+    }
+  }
+}
+
+function shownAs(group: Chat, topic: Topic): Chat {
+  return {
+    ...group,
+    title: topicName(topic),
+    unread: topic.unread,
+    read_seq: topic.read_seq,
+    others_read_seq: topic.others_read_seq,
+    rights: group.rights.filter((right) => right !== 'send' || topic.may_write),
+  }
+}
+
+/** A group's topics, known once it has been opened. */
+export class GroupTopics {
+  readonly group: ChatModel
+  loaded = $state(false)
+  failed = $state(false)
+  list = $state.raw<readonly Topic[]>([])
+  readonly #me: string
+  #logs = new Map<number, TopicModel>()
+  #loading: Promise<void> | undefined
+  #again = false
+
+  constructor(group: ChatModel, me: string) {
+    this.group = group
+    this.#me = me
+  }
+
+  get sorted(): Topic[] {
+    return [...this.list].sort(beforeTopic)
+  }
+
+  find(id: number): Topic | undefined {
+    return this.list.find((topic) => topic.id === id)
+  }
+
+  /** Asked for while it is on its way, it is asked for once more. */
+  async load(): Promise<void> {
+    this.#again = true
+    this.#loading ??= this.#load().finally(() => (this.#loading = undefined))
+    return this.#loading
+  }
+
+  async #load(): Promise<void> {
+    try {
+      while (this.#again) {
+        this.#again = false
+        const params = { path: { chat_id: this.group.id } }
+        const { topics } = await ok(api.GET('/v1/messaging/chats/{chat_id}/topics', { params }))
+        this.list = topics
+        this.loaded = true
+        this.failed = false
+        for (const topic of topics) this.#tell(topic)
+      }
+    } catch (error) {
+      this.failed = !this.loaded
+      if (this.failed) throw error
+    }
+  }
+
+  know(topic: Topic): void {
+    this.list = [...this.list.filter(({ id }) => id !== topic.id), topic]
+    this.#tell(topic)
+  }
+
+  #tell(topic: Topic): void {
+    const log = this.#logs.get(topic.id)
+    if (log) log.topic = topic
+  }
+
+  /** The log of a topic; it is loaded when it is opened. */
+  log(topic: Topic): TopicModel {
+    const log = this.#logs.get(topic.id) ?? new TopicModel(this.group, topic, this.#me)
+    log.newest = Math.max(log.newest, this.group.newest)
+    this.#logs.delete(topic.id)
+    this.#logs.set(topic.id, log)
+    const oldest = this.#logs.keys().next().value
+    if (this.#logs.size > LOGS_MAX && oldest !== undefined) this.#logs.delete(oldest)
+    return log
+  }
+
+  logs(): TopicModel[] {
+    return [...this.#logs.values()]
+  }
+
+  /** Entries of the group, in order. */
+  receive(entries: readonly Entry[]): void {
+    for (const log of this.#logs.values()) log.receive(entries)
+    for (const entry of entries) {
+      const known = this.find(topicOf(entry))
+      const next = known && withTopicEntry(known, entry, this.#me)
+      if (next && next !== known) this.know(next)
+      if (entry.kind.startsWith('topic_') || (entry.kind === 'message' && !known)) void this.#refresh()
+    }
+  }
+
+  /** A read mark of this topic, or of all of them. */
+  read(topicId: number | undefined, seq: number, mine: boolean): void {
+    if (mine) return void this.#refresh()
+    for (const topic of this.list)
+      if ((topicId === undefined || topic.id === topicId) && seq > topic.others_read_seq)
+        this.know({ ...topic, others_read_seq: seq })
+  }
+
+  /** The log has marked itself. */
+  marked(log: TopicModel): void {
+    this.know(log.topic)
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.loaded) await this.load().catch(() => {})
+  }
+
+  refresh(): void {
+    void this.#refresh()
+  }
+}
