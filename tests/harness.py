@@ -46,6 +46,7 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -600,6 +601,7 @@ class Services(NamedTuple):
     history: History
     requirement: FactorRequirement
     directory: Directory
+    scheduled: ScheduledMessages
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -652,4 +654,5 @@ async def wired_services(
             messagings[History],
             auths[FactorRequirement],
             auths[Directory],
+            messagings[ScheduledMessages],
         )

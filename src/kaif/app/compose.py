@@ -49,6 +49,7 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import Search
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
@@ -59,6 +60,7 @@ from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.due import DueQueue
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
@@ -68,6 +70,7 @@ from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reports import ReportsService
+from kaif.services.messaging.scheduling import ScheduledMessagesService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
@@ -123,8 +126,11 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
+    scheduled = ScheduledMessagesService(database, auth, announcer, sender, clock)
+    queue = DueQueue(database, {"message": scheduled.send_due}, clock)
     await bus.start()
     announcer.start()
+    queue.start()
     try:
         chats = MessagingService(database, auth, announcer, sender, clock)
         actions = MessageActionsService(database, announcer, sender, clock)
@@ -136,6 +142,7 @@ async def messaging_services(
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
+            ScheduledMessages: scheduled,
             Privacy: PrivacyService(database, auth, announcer, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(
@@ -143,6 +150,7 @@ async def messaging_services(
             ),
         }
     finally:
+        await queue.close()
         await announcer.close()
         await bus.close()
 

@@ -10,6 +10,7 @@ import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { clearRead } from './notifications'
+import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
@@ -86,6 +87,7 @@ export class Messenger {
     forgetPeople()
     this.#outbox.clear()
     drafts.clear()
+    scheduled.clear()
   }
 
   get unsentCount(): number {
@@ -424,6 +426,9 @@ export class Messenger {
         return this.#read(event)
       case 'draft':
         return drafts.hear(event)
+      case 'scheduled':
+        if (event.failed) ui.say(t('schedule.failed_said'))
+        return void scheduled.sync().catch(() => {})
       case 'folders':
         return
       case 'chat':
@@ -490,6 +495,7 @@ export class Messenger {
     for (const id of hello.online) this.online.add(id)
     this.#resend()
     void drafts.sync().catch(() => {})
+    void scheduled.sync().catch(() => {})
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)

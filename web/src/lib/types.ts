@@ -80,6 +80,7 @@ export type ChatBan = Ok<'/v1/messaging/chats/{chat_id}/bans', 'get', 200>['bans
 export type ChatLink = Ok<'/v1/messaging/chats/{chat_id}/links', 'get', 200>['links'][number]
 export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get', 200>['requests'][number]
 export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
+export type Scheduled = Ok<'/v1/messaging/scheduled', 'get', 200>['messages'][number]
 export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
 /** A message and the part of it for which it was found. */
 export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
@@ -116,6 +117,7 @@ export type ServerEvent =
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
   | { type: 'folders' }
+  | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }

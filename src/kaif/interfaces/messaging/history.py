@@ -7,6 +7,7 @@ import msgspec
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, Cursor, GivenChatId
+from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.kernel.actor import Actor
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
@@ -45,6 +46,7 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     memberships: list[Membership]
+    scheduled: list[Scheduled]
 
 
 class History(Protocol):

@@ -161,6 +161,7 @@ _SWEPT = {
     "messaging_join_requests": "user_id",
     "messaging_links": "id",
     "messaging_drafts": "user_id",
+    "messaging_due": "id",
     "messaging_entries": "seq",
     # What is kept beside messages.
     "messaging_hidden": "seq",

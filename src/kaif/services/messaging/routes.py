@@ -11,6 +11,7 @@ from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reports import REPORT, Reports
+from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -134,6 +135,16 @@ REPORTS_ROUTES = [
     post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
 ]
 
+_SCHEDULED = "/v1/messaging/scheduled"
+
+SCHEDULED_ROUTES = [
+    post(f"{_CHAT}/scheduled", ScheduledMessages.schedule_message, status=201, limit=SEND, scope=WRITE_SCOPE),
+    get(_SCHEDULED, ScheduledMessages.list_scheduled, scope=READ_SCOPE),
+    post(f"{_SCHEDULED}/{{scheduled_id}}", ScheduledMessages.change_scheduled, limit=SEND, scope=WRITE_SCOPE),
+    delete(f"{_SCHEDULED}/{{scheduled_id}}", ScheduledMessages.delete_scheduled, scope=WRITE_SCOPE),
+    post(f"{_SCHEDULED}/{{scheduled_id}}/send", ScheduledMessages.send_scheduled, limit=SEND, scope=WRITE_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -141,6 +152,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
+    (ScheduledMessages, SCHEDULED_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),

@@ -143,35 +143,52 @@ class Sender:
         except AlreadyExists:
             # References are seldom repeated, so they are looked up only when the log has refused one.
             batch = await self._write(messages, look_up=True)
+        await self.announce(batch)
+        return batch.results
+
+    async def announce(self, batch: "Batch") -> None:
         await self._announcer.announce(batch.entries, batch.places)
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
             if isinstance(result, Sent) and result.repeated:
                 await self._announcer.announce([result.entry], batch.places)
-        return batch.results
+
+    async def place_absent(self, tx: Transaction, messages: list[Outgoing]) -> "Batch":
+        """Messages of people who are not here to write them, in a transaction of the caller's, who announces them then.
+
+        Whoever is not here has read nothing by writing.
+        """
+        return await self._written(tx, messages, look_up=True, absent=True)
 
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
         async with self._database.transaction() as tx:
-            batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}), self._clock())
-            await batch.read_rights(tx, messages, self._writers)
-            if look_up:
-                await batch.read_repeated(tx, messages)
-            await batch.read_mentioned(tx, messages)
-            await batch.read_quoted(tx, messages)
-            for message in messages:
-                batch.place(message)
-            if batch.not_allowed and not look_up:
-                await batch.look_again(tx, messages)
-            await batch.write(tx)
+            batch = await self._written(tx, messages, look_up=look_up)
         self._writers.remember(batch.places, batch.lasting)
+        return batch
+
+    async def _written(
+        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
+    ) -> "Batch":
+        places = await store.lock_places(tx, {message.chat_id for message in messages})
+        batch = Batch(places, self._clock(), absent=absent)
+        await batch.read_rights(tx, messages, self._writers)
+        if look_up:
+            await batch.read_repeated(tx, messages)
+        await batch.read_mentioned(tx, messages)
+        await batch.read_quoted(tx, messages)
+        for message in messages:
+            batch.place(message)
+        if batch.not_allowed and not look_up:
+            await batch.look_again(tx, messages)
+        await batch.write(tx)
         return batch
 
 
 class Batch:
     """One transaction's messages on their way into the logs."""
 
-    def __init__(self, places: dict[ChatId, Place], now_us: int) -> None:
-        self.places = places
+    def __init__(self, places: dict[ChatId, Place], now_us: int, *, absent: bool = False) -> None:
+        self.places, self._absent = places, absent
         self._now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
@@ -309,4 +326,5 @@ class Batch:
             (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
             for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True)
         }
-        await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
+        move = store.move_absent_senders_marks if self._absent else store.move_senders_marks
+        await move(tx, [marks[key] for key in sorted(marks)], self._now_us)

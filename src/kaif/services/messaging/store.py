@@ -367,6 +367,14 @@ async def are_hidden(reads: Reads, chat_id: ChatId) -> bool:
     return bool(rows)
 
 
+async def is_closed(reads: Reads, chat_id: ChatId) -> bool:
+    """Whether a block stands between the two of a direct chat."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND closed > 0", id=chat_id
+    )
+    return bool(rows)
+
+
 async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]]) -> None:
     """Each mark is (chat, person, seq, messages so far); marks only move forward."""
     await tx.execute_many(
@@ -387,6 +395,26 @@ async def move_senders_marks(tx: Transaction, marks: Iterable[tuple[ChatId, User
         """,
         [(seq, messages, now_us, chat_id, user_id) for chat_id, user_id, seq, messages in marks],
     )
+
+
+async def move_absent_senders_marks(
+    tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]], now_us: int
+) -> None:
+    """The marks of those whose messages were sent without them: what they had not read they still have not."""
+    for chat_id, user_id, seq, messages in marks:
+        await tx.execute(
+            """
+            UPDATE messaging_members SET sent_at_us = :now_us, unanswered = 0,
+              read_seq = CASE WHEN read_messages >= :messages - 1 THEN :seq ELSE read_seq END,
+              read_messages = CASE WHEN read_messages >= :messages - 1 THEN :messages ELSE read_messages END
+            WHERE chat_id = :chat_id AND user_id = :user_id
+            """,
+            now_us=now_us,
+            chat_id=chat_id,
+            user_id=user_id,
+            seq=seq,
+            messages=messages,
+        )
 
 
 # Entries
