@@ -45,8 +45,10 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
+from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -602,6 +604,8 @@ class Services(NamedTuple):
     requirement: FactorRequirement
     directory: Directory
     scheduled: ScheduledMessages
+    reminders: MessageReminders
+    vanishing: Vanishing
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -655,4 +659,6 @@ async def wired_services(
             auths[FactorRequirement],
             auths[Directory],
             messagings[ScheduledMessages],
+            messagings[MessageReminders],
+            messagings[Vanishing],
         )

@@ -40,7 +40,7 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
-from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.first_contact import FirstContacts
@@ -48,11 +48,13 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import Search
+from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.personal_data import PersonErased
-from kaif.kernel.actor import NOBODY
+from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
@@ -60,7 +62,8 @@ from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.due import DueQueue
+from kaif.services.messaging.due import Deed, DueQueue
+from kaif.services.messaging.due_model import DueKind
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
@@ -69,11 +72,13 @@ from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.reminding import MessageRemindersService
 from kaif.services.messaging.reports import ReportsService
 from kaif.services.messaging.scheduling import ScheduledMessagesService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
+from kaif.services.messaging.vanishing import VanishingService
 
 CLIENT = Path(kaif.__file__).parent / "web"
 
@@ -127,12 +132,23 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     scheduled = ScheduledMessagesService(database, auth, announcer, sender, clock)
-    queue = DueQueue(database, {"message": scheduled.send_due}, clock)
+    chats = MessagingService(database, auth, announcer, sender, clock)
+
+    async def open_saved(actor: Actor) -> ChatId:
+        return (await chats.create_chat(actor, CreateChat("saved"))).id
+
+    reminders = MessageRemindersService(database, open_saved, announcer, sender, clock)
+    vanishing = VanishingService(database, announcer, clock)
+    deeds: dict[DueKind, Deed] = {
+        "message": scheduled.send_due,
+        "reminder": reminders.remind_due,
+        "vanish": vanishing.vanish_due,
+    }
+    queue = DueQueue(database, deeds, clock)
     await bus.start()
     announcer.start()
     queue.start()
     try:
-        chats = MessagingService(database, auth, announcer, sender, clock)
         actions = MessageActionsService(database, announcer, sender, clock)
         administration = AdministrationService(database, auth, announcer, clock)
         yield {
@@ -143,6 +159,8 @@ async def messaging_services(
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
             ScheduledMessages: scheduled,
+            MessageReminders: reminders,
+            Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(

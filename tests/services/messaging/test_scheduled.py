@@ -1,15 +1,13 @@
 """Messages that wait: sent once when their time comes, whoever is here by then, or kept with the reason."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.harness import Services, wired_services
-from tests.services.messaging.chats import chat_of, direct, group, log_of, say
+from tests.services.messaging.chats import chat_of, direct, group, say
+from tests.services.messaging.dues import HOUR, Home, at_home
 
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import SIGNALS, ChatId, ChatNotFound, Entry, MayNotSend, RemoveMember, Signal
@@ -21,78 +19,16 @@ from kaif.interfaces.messaging.scheduled import (
     AlreadySent,
     BadSendTime,
     ChangeScheduled,
-    ListScheduled,
     OfScheduled,
-    Scheduled,
     ScheduledNotFound,
-    ScheduleMessage,
     TooManyScheduled,
 )
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import DAY_US, SECOND_US, as_datetime, now_us
+from kaif.kernel.clock import DAY_US, SECOND_US, now_us
 from kaif.kernel.errors import KaifError
-from kaif.kernel.ids import new_id
 from kaif.services.auth import store as auth_store
-from kaif.services.messaging.due import DueQueue
 from kaif.services.messaging.reactions import Reactions
-from kaif.services.messaging.scheduling import ScheduledMessagesService
-
-HOUR = 3600 * SECOND_US
-
-
-class Home:
-    """Services whose clock stands where a test sets it, and their queue at the test's word."""
-
-    def __init__(self, services: Services, moment: list[int]) -> None:
-        self.services, self._moment = services, moment
-
-    def at(self, later_us: int) -> Any:
-        return as_datetime(self._moment[0] + later_us)
-
-    async def come(self, later_us: int) -> None:
-        """The clock goes on, or back, and what is due is done."""
-        self._moment[0] += later_us
-        await self.do_due()
-
-    async def do_due(self) -> None:
-        service = self.services.scheduled
-        assert isinstance(service, ScheduledMessagesService)
-        queue = DueQueue(self.services.database, {"message": service.send_due}, lambda: self._moment[0])
-        while await queue.do_due():
-            pass
-
-    async def schedule(
-        self, actor: Actor, chat_id: ChatId, text: str = "Позже", later_us: int = HOUR, ref: str = "", **more: Any
-    ) -> Scheduled:
-        wanted = ScheduleMessage(chat_id, ref or new_id(), text, self.at(later_us), **more)
-        return await self.services.scheduled.schedule_message(actor, wanted)
-
-    async def waiting(self, actor: Actor, chat_id: ChatId | None = None) -> list[Scheduled]:
-        return (await self.services.scheduled.list_scheduled(actor, ListScheduled(chat_id))).messages
-
-    async def said(self, actor: Actor, chat_id: ChatId) -> list[Entry]:
-        return [entry for entry in await log_of(self.services, actor, chat_id) if entry.kind == "message"]
-
-
-@asynccontextmanager
-async def at_home(folder: Path, url: str) -> AsyncIterator[Home]:
-    moment = [now_us()]
-    async with wired_services(folder, url, clock=lambda: moment[0]) as services:
-        yield Home(services, moment)
-
-
-@pytest.fixture
-async def home(database_url: str, tmp_path: Path) -> AsyncIterator[Home]:
-    async with at_home(tmp_path, database_url) as home:
-        yield home
-
-
-@pytest.fixture
-async def small_home(migrated_sqlite_url: str, tmp_path: Path) -> AsyncIterator[Home]:
-    """On SQLite alone, for what the database has no part in."""
-    async with at_home(tmp_path, migrated_sqlite_url) as home:
-        yield home
 
 
 async def failures(home: Home) -> list[dict[str, Any]]:
@@ -130,6 +66,21 @@ async def test_it_is_sent_when_its_time_comes_as_its_author_wrote_it(home: Home)
     assert await home.waiting(anna) == []
 
 
+async def test_who_looked_before_it_was_put_off_does_not_send_it(small_home: Home) -> None:
+    home = small_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    scheduled = await home.schedule(anna, chat_id)
+    send_due = home.deeds()["message"]
+    home.moment[0] += HOUR - 1
+    await home.services.scheduled.change_scheduled(anna, ChangeScheduled(scheduled.id, send_at=home.at(HOUR)))
+    home.moment[0] += 1
+
+    await send_due(scheduled.id)
+
+    assert await home.said(boris, chat_id) == []
+
+
 async def test_a_clock_set_back_delays_it_and_one_set_forward_sends_it(small_home: Home) -> None:
     home = small_home
     anna, boris = await home.services.newcomers("anna", "boris")
@@ -147,7 +98,7 @@ async def test_ten_workers_at_once_send_each_of_thirty_once(home: Home) -> None:
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     refs = sorted([(await home.schedule(anna, chat_id, later_us=number + 1)).ref for number in range(30)])
-    home._moment[0] += HOUR
+    home.moment[0] += HOUR
 
     await asyncio.gather(*(home.do_due() for _ in range(10)))
 
@@ -164,8 +115,8 @@ async def test_two_processes_send_each_of_many_once(migrated_postgres_url: str, 
         chats = [await direct(one.services, anna, other) for other in (boris, vera)]
         for chat_id in chats * 10:
             await one.schedule(anna, chat_id)
-        one._moment[0] += 2 * HOUR
-        two._moment[0] += 2 * HOUR
+        one.moment[0] += 2 * HOUR
+        two.moment[0] += 2 * HOUR
 
         await asyncio.gather(one.do_due(), two.do_due(), one.do_due(), two.do_due())
 
@@ -241,7 +192,7 @@ async def test_it_is_for_a_time_to_come_within_a_year_in_a_chat_where_one_may_wr
     scheduled = await home.schedule(anna, chat_id)
     with pytest.raises(BadSendTime):
         await home.services.scheduled.change_scheduled(anna, ChangeScheduled(scheduled.id, send_at=home.at(-1)))
-    home._moment[0] += HOUR
+    home.moment[0] += HOUR
     with pytest.raises(BadSendTime):
         await home.services.scheduled.change_scheduled(anna, ChangeScheduled(scheduled.id, "На ходу"))
 
@@ -251,6 +202,8 @@ async def test_a_hundred_wait_in_a_chat_and_ten_at_once_are_not_more(home: Home)
     chat_id = await direct(home.services, anna, boris)
     for _ in range(SCHEDULED_MAX - 2):
         await home.schedule(anna, chat_id)
+    # So many connections are there: what comes next comes at once.
+    await asyncio.gather(*(home.waiting(anna) for _ in range(10)))
 
     outcomes = await asyncio.gather(*(home.schedule(anna, chat_id) for _ in range(10)), return_exceptions=True)
 

@@ -13,6 +13,7 @@ import { clearRead } from './notifications'
 import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
+import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
 import { ui } from './ui.svelte'
@@ -103,7 +104,7 @@ export class Messenger {
     for (const chat of remembered.chats) {
       const log = remembered.logs[chat.id]
       const model = this.#put(chat)
-      if (log?.length) model.remember(log)
+      if (log?.length && !someAreGone(log, chat.vanish_after_s)) model.remember(log)
     }
     this.loaded = true
   }
@@ -500,6 +501,8 @@ export class Messenger {
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)
       if (chat && seq < chat.summary.seq) void this.#checkRewound(chat)
+      // What has vanished meanwhile must not be shown when the chat is opened, be it for a moment.
+      if (chat?.summary.vanish_after_s && chat.newest < seq && this.openId !== id) chat.unload()
       if (chat) chat.newest = Math.max(chat.newest, seq)
       if (chat ? chat.summary.seq < seq : this.cursor === null) stale.add(id)
     }
@@ -556,6 +559,12 @@ export class Messenger {
     chat?.markRead(seq)
     void clearRead(chat_id, seq).catch(() => {})
   }
+}
+
+/** What has vanished meanwhile is not shown from this browser's memory. */
+function someAreGone(log: readonly Entry[], vanishAfterS: number, now = Date.now()): boolean {
+  if (!vanishAfterS) return false
+  return log.some((entry) => isReadable(entry) && Date.parse(entry.at) + vanishAfterS * 1000 <= now)
 }
 
 function sendEvent({ chat_id, ref, text, reply_to, quote, silent }: Unsent): ClientEvent {

@@ -81,6 +81,7 @@ export type ChatLink = Ok<'/v1/messaging/chats/{chat_id}/links', 'get', 200>['li
 export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get', 200>['requests'][number]
 export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
 export type Scheduled = Ok<'/v1/messaging/scheduled', 'get', 200>['messages'][number]
+export type Reminder = Ok<'/v1/messaging/reminders', 'get', 200>['reminders'][number]
 export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
 /** A message and the part of it for which it was found. */
 export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>

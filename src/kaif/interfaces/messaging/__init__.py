@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -37,6 +37,7 @@ EntryKind = Literal[
     "unrestricted",
     "banned",
     "transferred",
+    "timer",
     "edited",
     "deleted",
     "reacted",
@@ -75,6 +76,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
+    A `timer` says how long messages from then on stay, absent for good.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`.
     """
 
@@ -101,6 +103,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     target: int = 0
     emoji: str = ""
     message: "Entry | None" = None
+    reminder: MessagePlace | None = None
+    vanish_after_s: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -133,6 +137,8 @@ class Chat(msgspec.Struct, frozen=True):
     slow_mode_s: int
     members_hidden: bool
     signed: bool
+    # How long messages that are written now stay; 0 for good.
+    vanish_after_s: int
     # How the actor alone has arranged it.
     archived: bool
     muted_until: datetime | None
@@ -253,6 +259,8 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # What is forwarded has been read once already: its text holds no marks.
     forward: Origin | None = None
     entities: list[TextEntity] = []
+    # So has what reminds of a message.
+    reminder: MessagePlace | None = None
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):

@@ -50,6 +50,13 @@ class Reaction(msgspec.Struct, frozen=True, omit_defaults=True):
     mine: bool = False
 
 
+class MessagePlace(msgspec.Struct, frozen=True):
+    """Of which message a reminder is."""
+
+    chat_id: str
+    seq: int
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Who wrote first what was forwarded, and when; `sender_id` is empty where they do not want to be named."""
 

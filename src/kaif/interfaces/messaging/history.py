@@ -7,6 +7,7 @@ import msgspec
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, Cursor, GivenChatId
+from kaif.interfaces.messaging.reminders import Reminder
 from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.kernel.actor import Actor
 from kaif.kernel.limits import Limit
@@ -47,6 +48,7 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     display_name: str
     memberships: list[Membership]
     scheduled: list[Scheduled]
+    reminders: list[Reminder]
 
 
 class History(Protocol):

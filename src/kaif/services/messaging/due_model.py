@@ -1,15 +1,17 @@
 """What stands in the queue of what is due."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.reminders import Reminder
 from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 
-DueKind = Literal["message"]
+DueKind = Literal["message", "reminder", "vanish"]
 
 
 class StoredDue(msgspec.Struct, frozen=True):
@@ -35,11 +37,50 @@ class Words(msgspec.Struct, frozen=True, omit_defaults=True):
     silent: bool = False
 
 
+class Reminded(msgspec.Struct, frozen=True):
+    """The body of a reminder: of which message of the chat."""
+
+    seq: int
+
+
+class Period(msgspec.Struct, frozen=True):
+    """The body of a time during which a chat's messages were to vanish: between these two entries, 0 for to this day.
+
+    The log has been gone through up to and with `done_seq`.
+    """
+
+    after_us: int
+    first_seq: int
+    last_seq: int
+    done_seq: int
+
+    def covers(self, seq: int) -> bool:
+        return self.first_seq < seq and (self.last_seq == 0 or seq <= self.last_seq)
+
+
 _words = msgspec.json.Decoder(Words)
+_reminded = msgspec.json.Decoder(Reminded)
+_period = msgspec.json.Decoder(Period)
 
 
 def words_of(row: StoredDue) -> Words:
     return _words.decode(row.body)
+
+
+def reminded_of(row: StoredDue) -> Reminded:
+    return _reminded.decode(row.body)
+
+
+def period_of(row: StoredDue) -> Period:
+    return _period.decode(row.body)
+
+
+def periods_of(rows: Iterable[StoredDue]) -> list[Period]:
+    return [period_of(row) for row in rows]
+
+
+def reminder_of(row: StoredDue) -> Reminder:
+    return Reminder(row.id, row.chat_id, reminded_of(row).seq, as_datetime(row.due_at_us))
 
 
 def encoded(body: msgspec.Struct) -> str:

@@ -70,6 +70,13 @@ async def of_person(
     )
 
 
+async def periods(tx: Transaction, chat_id: ChatId) -> list[StoredDue]:
+    """The times during which the chat's messages were to vanish, as long as some may be left."""
+    return await tx.fetch(
+        StoredDue, f"{_SELECT} WHERE chat_id = :chat_id AND user_id = '' AND kind = 'vanish'", chat_id=chat_id
+    )
+
+
 async def lock_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> None:
     """What this person asks for in this chat comes one after another: their number is bounded."""
     await tx.fetch(

@@ -6,11 +6,12 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Chats, GetChat, ListChats
 from kaif.interfaces.messaging.history import ExportHistory, HistoryPart, Membership, OwnMessagingData
+from kaif.interfaces.messaging.reminders import REMINDERS_LISTED_MAX
 from kaif.interfaces.messaging.scheduled import SCHEDULED_LISTED_MAX
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import due_store, history_store, store, viewing
-from kaif.services.messaging.due_model import scheduled_of
+from kaif.services.messaging.due_model import reminder_of, scheduled_of
 from kaif.services.messaging.history_pages import Pages, People, pages_of
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
@@ -80,6 +81,7 @@ class HistoryService:
             cursor = page.next_cursor
         roles = await history_store.roles_of(self._database, actor.user_id, [chat.id for chat in chats])
         waiting = await due_store.of_person(self._database, actor.user_id, "message", SCHEDULED_LISTED_MAX)
+        reminders = await due_store.of_person(self._database, actor.user_id, "reminder", REMINDERS_LISTED_MAX)
         person = next(iter(await store.known_people(self._database, [actor.user_id])), None)
         return OwnMessagingData(
             exported_at=as_datetime(self._clock()),
@@ -87,6 +89,7 @@ class HistoryService:
             display_name=person.display_name if person else "",
             memberships=[Membership(chat, roles.get(chat.id, "")) for chat in chats],
             scheduled=[scheduled_of(row) for row in waiting],
+            reminders=[reminder_of(row) for row in reminders],
         )
 
 

@@ -85,6 +85,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "someone": "Участник",
         "other": "действие",
         "deleted": "Сообщение удалено",
+        "timer": "меняет, сколько хранятся новые сообщения",
         "edited": "изменено",
     },
     "en": {
@@ -97,6 +98,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "someone": "Member",
         "other": "action",
         "deleted": "Message deleted",
+        "timer": "changes how long new messages stay",
         "edited": "edited",
     },
 }
@@ -151,6 +153,8 @@ class HtmlPages:
                 return f"{self._words['created']} {escape(entry.title)}".strip()
             case "joined" | "left":
                 return f"{self._words[entry.kind]} {whom}"
+            case "timer":
+                return self._words[entry.kind]
             case kind:
                 return f"({self._words['other']}: {escape(kind)})"
 

@@ -21,7 +21,7 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
@@ -62,6 +62,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+    reminder: MessagePlace | None = None
+    vanish_after_s: int = 0
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,6 +107,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     slow_mode_s: int
     members_hidden: int
     signed: int
+    vanish_after_s: int
     role: Role
     rights: int
     taken: int
@@ -195,6 +198,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.version,
         body.target,
         body.emoji,
+        reminder=body.reminder,
+        vanish_after_s=body.vanish_after_s,
     )
 
 
@@ -219,7 +224,9 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    if entry.kind == "message" and not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent):
+    if entry.kind == "message" and not (
+        as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.reminder
+    ):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -234,6 +241,8 @@ def encoded_body_of(entry: Entry) -> str:
             target=entry.target,
             emoji=entry.emoji,
             as_chat=as_chat,
+            reminder=entry.reminder,
+            vanish_after_s=entry.vanish_after_s,
         )
     )
 
@@ -241,7 +250,7 @@ def encoded_body_of(entry: Entry) -> str:
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
     """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText."""
     text, entities = cleaned_text(message.text), message.entities
-    if message.forward is None:
+    if message.forward is None and message.reminder is None:
         text, entities = markup.parse(text, people)
     place.seq += 1
     place.messages += 1
@@ -259,6 +268,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
+        reminder=message.reminder,
     )
 
 
@@ -295,6 +305,7 @@ def chat_of(row: StoredChat, people: list[Person], last_entry: Entry | None, now
         row.slow_mode_s,
         bool(row.members_hidden),
         bool(row.signed),
+        row.vanish_after_s,
         bool(row.archived),
         as_datetime(row.muted_until_us) if row.muted_until_us > now_us else None,
         as_datetime(row.pinned_at_us) if row.pinned_at_us else None,

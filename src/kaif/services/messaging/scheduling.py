@@ -8,7 +8,7 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, MayNotSend, Outgoing, PersonNotReachable, SlowMode
+from kaif.interfaces.messaging import ChatNotFound, Entry, MayNotSend, Outgoing, PersonNotReachable, SlowMode
 from kaif.interfaces.messaging.scheduled import (
     AHEAD_DAYS_MAX,
     SCHEDULED_LISTED_MAX,
@@ -29,7 +29,7 @@ from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import due_store, model, store
-from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.announcing import Announcer, ScheduledEvent
 from kaif.services.messaging.due_model import StoredDue, Words, encoded, scheduled_of, words_of
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending import Batch, Sender
@@ -38,13 +38,6 @@ from kaif.services.messaging.sending import Batch, Sender
 SHUT_OUT = "account_suspended"
 
 _changed = msgspec.structs.replace
-
-
-class ScheduledEvent(msgspec.Struct, frozen=True, tag_field="type", tag="scheduled"):
-    """To the author's devices: what waits in this chat is different; `failed` when one could not be sent."""
-
-    chat_id: ChatId
-    failed: bool = False
 
 
 class ScheduledMessagesService:

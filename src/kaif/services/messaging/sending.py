@@ -326,5 +326,10 @@ class Batch:
             (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
             for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True)
         }
-        move = store.move_absent_senders_marks if self._absent else store.move_senders_marks
-        await move(tx, [marks[key] for key in sorted(marks)], self._now_us)
+        if self._absent:
+            # A reminder is written to be read.
+            reminded = {(entry.chat_id, entry.seq) for entry in self.entries if entry.reminder}
+            own = [marks[key] for key in sorted(marks) if (key[0], marks[key][2]) not in reminded]
+            await store.move_absent_senders_marks(tx, own, self._now_us)
+        else:
+            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)

@@ -55,7 +55,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
       LEFT JOIN messaging_privacy q ON q.user_id = o.user_id
       WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND COALESCE(q.read_receipts, 1) = 1), 0) END,
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
-  c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed,
+  c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed, c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
   {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
@@ -373,6 +373,21 @@ async def is_closed(reads: Reads, chat_id: ChatId) -> bool:
         tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND closed > 0", id=chat_id
     )
     return bool(rows)
+
+
+async def vanish_after_s(reads: Reads, chat_id: ChatId) -> int:
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, "SELECT vanish_after_s FROM messaging_chats WHERE id = :id", id=chat_id
+    )
+    return rows[0][0]
+
+
+async def set_vanish_after_s(tx: Transaction, chat_id: ChatId, vanish_after_s: int) -> None:
+    await tx.execute(
+        "UPDATE messaging_chats SET vanish_after_s = :vanish_after_s WHERE id = :id",
+        id=chat_id,
+        vanish_after_s=vanish_after_s,
+    )
 
 
 async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]]) -> None:

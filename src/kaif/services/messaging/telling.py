@@ -30,6 +30,7 @@ class Message(msgspec.Struct, frozen=True):
     at_us: int
     text: str
     silent: bool
+    reminds: bool
     addressed: frozenset[UserId]
 
 
@@ -89,7 +90,16 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
         text = _spoilers_hidden(body)
         messages.append(
-            Message(row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed))
+            Message(
+                row.seq,
+                row.sender_id,
+                shown_sender,
+                row.at_us,
+                text,
+                body.silent,
+                body.reminder is not None,
+                frozenset(addressed),
+            )
         )
     return messages
 
@@ -99,7 +109,9 @@ def newest_told(messages: Sequence[Message], listener: Listener, now_us: int) ->
     if listener.notify == "none" or listener.muted_until_us > now_us:
         return None
     for message in reversed(messages):
-        unread = message.seq > listener.read_seq and message.sender_id != listener.user_id
+        # What one has written is for others, but for what one had written to oneself for later.
+        for_them = message.reminds or message.sender_id != listener.user_id
+        unread = message.seq > listener.read_seq and for_them
         if unread and (not listener.only_addressed or listener.user_id in message.addressed):
             return message
     return None
