@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.services.messaging.chats import chat_of, direct, group, say
 from tests.services.messaging.dues import HOUR, Home, at_home
+from tests.waiting import eventually
 
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import SIGNALS, ChatId, ChatNotFound, Entry, MayNotSend, RemoveMember, Signal
@@ -202,14 +203,40 @@ async def test_a_hundred_wait_in_a_chat_and_ten_at_once_are_not_more(home: Home)
     chat_id = await direct(home.services, anna, boris)
     for _ in range(SCHEDULED_MAX - 2):
         await home.schedule(anna, chat_id)
-    # So many connections are there: what comes next comes at once.
-    await asyncio.gather(*(home.waiting(anna) for _ in range(10)))
 
     outcomes = await asyncio.gather(*(home.schedule(anna, chat_id) for _ in range(10)), return_exceptions=True)
 
     refused = [outcome for outcome in outcomes if isinstance(outcome, TooManyScheduled)]
     assert (len(refused), len(await home.waiting(anna, chat_id))) == (8, SCHEDULED_MAX)
     await home.schedule(boris, chat_id)
+
+
+async def test_those_who_ask_in_the_same_moment_are_counted_one_after_another(
+    migrated_postgres_url: str, tmp_path: Path
+) -> None:
+    async with at_home(tmp_path, migrated_postgres_url) as home:
+        anna, boris = await home.services.newcomers("anna", "boris")
+        chat_id = await direct(home.services, anna, boris)
+        for _ in range(SCHEDULED_MAX - 2):
+            await home.schedule(anna, chat_id)
+
+        async def all_wait() -> bool:
+            rows = await home.services.database.fetch(
+                tuple,
+                """
+                SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                """,
+            )
+            return len(rows) == 6
+
+        async with home.services.database.transaction() as tx:
+            # Reading goes on; whoever has counted waits before writing.
+            await tx.execute("LOCK TABLE messaging_due IN EXCLUSIVE MODE")
+            asking = [asyncio.create_task(home.schedule(anna, chat_id)) for _ in range(6)]
+            await eventually(all_wait)
+        await asyncio.gather(*asking, return_exceptions=True)
+
+        assert len(await home.waiting(anna, chat_id)) == SCHEDULED_MAX
 
 
 async def test_asking_again_under_the_same_ref_is_asking_once(home: Home) -> None:
