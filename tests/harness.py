@@ -44,8 +44,11 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.topics import GroupTopics
+from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
@@ -595,6 +598,9 @@ class Services(NamedTuple):
     callbacks: Callbacks
     webhooks: Webhooks
     topics: GroupTopics
+    scheduled: ScheduledMessages
+    reminders: MessageReminders
+    vanishing: Vanishing
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -651,4 +657,7 @@ async def wired_services(
             messagings[Callbacks],
             messagings[Webhooks],
             messagings[GroupTopics],
+            messagings[ScheduledMessages],
+            messagings[MessageReminders],
+            messagings[Vanishing],
         )

@@ -248,6 +248,9 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "title": "A",
         "until": "2026-11-26T00:00:00Z",
         "restricted": True,
+        "send_at": "2026-11-26T00:00:00Z",
+        "remind_at": "2026-11-26T00:00:00Z",
+        "vanish_after_s": 0,
     }
     request = {name: usual[name] for name in required_fields_of(route)}
     sent: dict[str, Any] = {"json": request} if route.takes_body else {"params": request}

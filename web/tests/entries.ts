@@ -32,6 +32,7 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     slow_mode_s: 0,
     members_hidden: false,
     signed: false,
+    vanish_after_s: 0,
     archived: false,
     muted_until: null,
     pinned_at: null,

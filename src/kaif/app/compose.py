@@ -41,7 +41,7 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
-from kaif.interfaces.messaging import Messaging
+from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
@@ -50,12 +50,15 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import Search
 from kaif.interfaces.messaging.topics import GroupTopics
+from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.interfaces.personal_data import PersonErased
-from kaif.kernel.actor import NOBODY
+from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.remote import Caller, Listener
@@ -65,6 +68,8 @@ from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.callbacks import CallbacksService
 from kaif.services.messaging.commands import CommandsService
+from kaif.services.messaging.due import Deed, DueQueue
+from kaif.services.messaging.due_model import DueKind
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
@@ -73,11 +78,14 @@ from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.reminding import MessageRemindersService
 from kaif.services.messaging.reports import ReportsService
+from kaif.services.messaging.scheduling import ScheduledMessagesService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 from kaif.services.messaging.topics import GroupTopicsService
+from kaif.services.messaging.vanishing import VanishingService
 from kaif.services.messaging.webhooks import WebhooksService
 
 CLIENT = Path(kaif.__file__).parent / "web"
@@ -140,10 +148,24 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
+    scheduled = ScheduledMessagesService(database, auth, announcer, sender, clock)
+    chats = MessagingService(database, auth, announcer, sender, clock)
+
+    async def open_saved(actor: Actor) -> ChatId:
+        return (await chats.create_chat(actor, CreateChat("saved"))).id
+
+    reminders = MessageRemindersService(database, open_saved, announcer, sender, clock)
+    vanishing = VanishingService(database, announcer, clock)
+    deeds: dict[DueKind, Deed] = {
+        "message": scheduled.send_due,
+        "reminder": reminders.remind_due,
+        "vanish": vanishing.vanish_due,
+    }
+    queue = DueQueue(database, deeds, clock)
     await bus.start()
     announcer.start()
+    queue.start()
     try:
-        chats = MessagingService(database, auth, announcer, sender, clock)
         actions = MessageActionsService(database, announcer, sender, clock)
         administration = AdministrationService(database, auth, announcer, clock)
         yield {
@@ -157,6 +179,9 @@ async def messaging_services(
             Callbacks: CallbacksService(database, announcer, clock),
             Webhooks: WebhooksService(database, auth, announcer, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
+            ScheduledMessages: scheduled,
+            MessageReminders: reminders,
+            Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(
@@ -164,6 +189,7 @@ async def messaging_services(
             ),
         }
     finally:
+        await queue.close()
         await announcer.close()
         await bus.close()
 

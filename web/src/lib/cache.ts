@@ -7,7 +7,7 @@ const LOGS_MAX = 12
 const ENTRIES_MAX = 50
 
 /** Of what is remembered: other versions of this client may have remembered less of a chat. */
-const VERSION = 2
+const VERSION = 3
 
 export interface Remembered {
   version?: number

@@ -86,10 +86,14 @@ export function dropNewest(window: readonly Entry[], max = WINDOW_MAX): readonly
   return window.length > max ? window.slice(0, max) : window
 }
 
-/** How many messages of others lie after the read mark, as far as the window knows. */
+/** Whether it is a message that one has to read: of somebody else, or one's own reminder. */
+export function isForReading(entry: Entry, me: string): boolean {
+  return entry.kind === 'message' && (entry.sender_id !== me || entry.reminder !== undefined)
+}
+
+/** How many messages to be read lie after the read mark, as far as the window knows. */
 export function countUnread(window: readonly Entry[], readSeq: number, me: string): number {
-  return window.filter((entry) => entry.seq > readSeq && entry.kind === 'message' && entry.sender_id !== me)
-    .length
+  return window.filter((entry) => entry.seq > readSeq && isForReading(entry, me)).length
 }
 
 function bySeq(a: Entry, b: Entry): number {

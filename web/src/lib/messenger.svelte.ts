@@ -12,9 +12,11 @@ import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { wordsFor } from './problems'
 import { clearRead } from './notifications'
 import { presses } from './presses.svelte'
+import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
 import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
+import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
 import { GroupTopics, type TopicModel } from './topics.svelte'
@@ -92,6 +94,7 @@ export class Messenger {
     this.#outbox.clear()
     drafts.clear()
     ownFolders.clear()
+    scheduled.clear()
   }
 
   get unsentCount(): number {
@@ -107,7 +110,7 @@ export class Messenger {
     for (const chat of remembered.chats) {
       const log = remembered.logs[chat.id]
       const model = this.#put(chat)
-      if (log?.length) model.remember(log)
+      if (log?.length && !someAreGone(log, chat.vanish_after_s)) model.remember(log)
     }
     this.loaded = true
   }
@@ -466,6 +469,9 @@ export class Messenger {
         return this.#read(event)
       case 'draft':
         return drafts.hear(event)
+      case 'scheduled':
+        if (event.failed) ui.say(t('schedule.failed_said'))
+        return void scheduled.sync().catch(() => {})
       case 'folders':
         return ownFolders.hear(event.folders)
       case 'chat':
@@ -539,10 +545,13 @@ export class Messenger {
     this.#resend()
     void drafts.sync().catch(() => {})
     void ownFolders.sync().catch(() => {})
+    void scheduled.sync().catch(() => {})
     const stale = new Set<string>()
     for (const [id, seq] of Object.entries(hello.chats)) {
       const chat = this.chats.get(id)
       if (chat && seq < chat.summary.seq) void this.#checkRewound(chat)
+      // What has vanished meanwhile must not be shown when the chat is opened, be it for a moment.
+      if (chat?.summary.vanish_after_s && chat.newest < seq && this.openId !== id) chat.unload()
       if (chat) chat.newest = Math.max(chat.newest, seq)
       if (chat ? chat.summary.seq < seq : this.cursor === null) stale.add(id)
     }
@@ -639,6 +648,12 @@ interface Mark {
 
 function markKey({ chat_id, topic_id }: { chat_id: string; topic_id?: number }): string {
   return topic_id === undefined ? chat_id : `${chat_id}.${topic_id}`
+}
+
+/** What has vanished meanwhile is not shown from this browser's memory. */
+function someAreGone(log: readonly Entry[], vanishAfterS: number, now = Date.now()): boolean {
+  if (!vanishAfterS) return false
+  return log.some((entry) => isReadable(entry) && Date.parse(entry.at) + vanishAfterS * 1000 <= now)
 }
 
 function sendEvent({ chat_id, ref, text, reply_to, quote, silent, topic_id }: Unsent): ClientEvent {

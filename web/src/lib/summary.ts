@@ -1,4 +1,5 @@
 // The pure rules of a chat's line in the list.
+import { isForReading } from './log'
 import { withAction } from './states'
 import type { Chat, Entry } from './types'
 
@@ -18,6 +19,7 @@ const SHOWN_KINDS = new Set<string>([
   'topic_made',
   'topic_closed',
   'topic_reopened',
+  'timer',
 ])
 /** What these say is not only about the log: the chat itself is different. */
 const CHANGING_KINDS = new Set<string>([
@@ -28,6 +30,7 @@ const CHANGING_KINDS = new Set<string>([
   'restricted',
   'unrestricted',
   'transferred',
+  'timer',
 ])
 /** In larger chats only the one who looks at the chat asks at once what has changed: all of them would be a crowd. */
 const CROWD = 200
@@ -53,7 +56,7 @@ export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefine
     ...chat,
     seq: entry.seq,
     unanswered: chat.unanswered && !(entry.kind === 'message' && entry.sender_id === me),
-    unread: chat.unread + (entry.kind === 'message' && entry.sender_id !== me ? 1 : 0),
+    unread: chat.unread + (isForReading(entry, me) ? 1 : 0),
     members_count: chat.members_count + (entry.kind === 'joined' ? people : takesOut(entry) ? -people : 0),
     title: entry.kind === 'renamed' && entry.title ? entry.title : chat.title,
     last_entry: SHOWN_KINDS.has(entry.kind) ? entry : changed(chat.last_entry, entry, me),

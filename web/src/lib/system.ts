@@ -32,11 +32,19 @@ export function systemText(entry: Entry, me: string): string {
         name: byMe ? t('chat.you') : nameOf(entry.sender_id),
         title: inQuotes(entry.title || t('topics.general')),
       })
+    case 'timer':
+      return timerText(entry, byMe)
     case 'pinned':
       return t(byMe ? 'system.pinned_you' : 'system.pinned', { name: nameOf(entry.sender_id) })
     default:
       return ''
   }
+}
+
+function timerText({ sender_id, vanish_after_s = 0 }: Entry, byMe: boolean): string {
+  const values = { name: nameOf(sender_id), n: Math.round(vanish_after_s / 86_400) }
+  if (!vanish_after_s) return t(byMe ? 'system.timer_off_you' : 'system.timer_off', values)
+  return t(byMe ? 'system.timer_you' : 'system.timer', values)
 }
 
 function createdText({ title, sender_id, chat_id }: Entry, byMe: boolean): string {

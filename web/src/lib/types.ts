@@ -96,6 +96,8 @@ export type Webhook = Ok<'/v1/messaging/chats/{chat_id}/webhooks', 'get', 200>['
 export type WebhookWithPath = Ok<'/v1/messaging/chats/{chat_id}/webhooks', 'post', 201>
 export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get', 200>['requests'][number]
 export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
+export type Scheduled = Ok<'/v1/messaging/scheduled', 'get', 200>['messages'][number]
+export type Reminder = Ok<'/v1/messaging/reminders', 'get', 200>['reminders'][number]
 export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
 /** A message and the part of it for which it was found. */
 export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
@@ -134,6 +136,7 @@ export type ServerEvent =
   | ({ type: 'draft' } & Draft)
   | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'folders'; folders: Folder[] }
+  | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }

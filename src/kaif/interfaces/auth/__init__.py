@@ -198,6 +198,10 @@ class OpenSessions(msgspec.Struct, frozen=True):
     session_ids: list[SessionId]
 
 
+class OpenAccounts(msgspec.Struct, frozen=True):
+    user_ids: list[UserId]
+
+
 class PersonChanged(Event, frozen=True, kw_only=True):
     """Someone registered, or what others know of them changed."""
 
@@ -336,4 +340,9 @@ class Auth(Protocol):
     @repeatable
     async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
         """For services that keep something as long as a session lasts: those of them that have not ended."""
+        ...
+
+    @repeatable
+    async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts:
+        """For services that act for people who are not here: those of them who are neither suspended nor gone."""
         ...

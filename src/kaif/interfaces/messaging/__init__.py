@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
-from kaif.interfaces.messaging.content import Button, ButtonRows, Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, ButtonRows, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -39,6 +39,7 @@ EntryKind = Literal[
     "unrestricted",
     "banned",
     "transferred",
+    "timer",
     "edited",
     "deleted",
     "reacted",
@@ -82,6 +83,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
+    A `timer` says how long messages from then on stay, absent for good.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
     its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
@@ -112,6 +114,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     buttons: list[list[Button]] = []
     webhook: str = ""
     topic_id: int = 0
+    reminder: MessagePlace | None = None
+    vanish_after_s: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -144,6 +148,8 @@ class Chat(msgspec.Struct, frozen=True):
     slow_mode_s: int
     members_hidden: bool
     signed: bool
+    # How long messages that are written now stay; 0 for good.
+    vanish_after_s: int
     # How the actor alone has arranged it.
     archived: bool
     muted_until: datetime | None
@@ -275,6 +281,8 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     entities: list[TextEntity] = []
     buttons: list[list[Button]] = []
     topic_id: int = 0
+    # So has what reminds of a message.
+    reminder: MessagePlace | None = None
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):

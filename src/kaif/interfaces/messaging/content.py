@@ -66,6 +66,13 @@ ButtonRow = Annotated[list[Button], Meta(min_length=1, max_length=BUTTONS_IN_ROW
 ButtonRows = Annotated[list[ButtonRow], Meta(max_length=BUTTON_ROWS_MAX)]
 
 
+class MessagePlace(msgspec.Struct, frozen=True):
+    """Of which message a reminder is."""
+
+    chat_id: str
+    seq: int
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Who wrote first what was forwarded, and when; `sender_id` is empty where they do not want to be named."""
 

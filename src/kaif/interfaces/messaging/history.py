@@ -7,6 +7,8 @@ import msgspec
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, ChatId, Cursor, GivenChatId
+from kaif.interfaces.messaging.reminders import Reminder
+from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.interfaces.messaging.webhooks import Webhook
 from kaif.kernel.actor import Actor
 from kaif.kernel.limits import Limit
@@ -57,6 +59,8 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     memberships: list[Membership]
     pressed: list[PressedButton]
     webhooks: list[Webhook]
+    scheduled: list[Scheduled]
+    reminders: list[Reminder]
 
 
 class History(Protocol):

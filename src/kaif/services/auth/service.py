@@ -19,6 +19,7 @@ from kaif.interfaces.auth import (
     LogIn,
     NewAccount,
     Nothing,
+    OpenAccounts,
     OpenSessions,
     PasswordResetRequired,
     People,
@@ -362,6 +363,9 @@ class AuthService:
         ended = await stored_sessions.ended_since(self._database, since_us)
         changes = await grants.changed_since(self._database, since_us)
         return Withdrawn(ended, changes + await factor_rule.changed_since(self._database, since_us))
+
+    async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts:
+        return OpenAccounts(await store.open_accounts_among(self._database, request.ids))
 
     async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
         return OpenSessions(await stored_sessions.open_among(self._database, request.session_ids, self._clock()))

@@ -153,6 +153,15 @@ async def lock_account(tx: Transaction, user_id: UserId) -> bool:
     return bool(await tx.fetch(tuple, sql, user_id=user_id))
 
 
+async def open_accounts_among(database: Database, ids: Sequence[UserId]) -> list[UserId]:
+    rows: list[tuple[UserId]] = await database.fetch(
+        tuple,
+        "SELECT id FROM auth_users WHERE id IN :ids AND suspended_at_us IS NULL AND deleted_at_us IS NULL",
+        ids=list(ids),
+    )
+    return [user_id for (user_id,) in rows]
+
+
 async def suspend_account(tx: Transaction, user_id: UserId, now_us: int) -> bool:
     """False when there is no such account; one that is suspended keeps the time at which that began."""
     sql = "UPDATE auth_users SET suspended_at_us = COALESCE(suspended_at_us, :now_us) WHERE id = :user_id"

@@ -17,10 +17,8 @@ from kaif.interfaces.messaging import (
     ChatId,
     ChatNotFound,
     Entry,
-    EntryKind,
     MembersHidden,
     Outgoing,
-    PersonNotReachable,
 )
 from kaif.interfaces.messaging.actions import (
     EDIT_WITHIN_S,
@@ -61,70 +59,12 @@ from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import buttons, emojis, markup, message_store, model, privacy_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.model import Body, Place, StoredEntry
+from kaif.services.messaging.changing import Change, erased
+from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
 
 _changed = msgspec.structs.replace
-
-
-class Change:
-    """An action under way: the chat's lock is held, the actor is in the chat, and entries are gathered."""
-
-    def __init__(self, tx: Transaction, place: Place, rights: Right, actor: Actor, now_us: int) -> None:
-        self.tx, self.place, self.rights, self._actor, self._now_us = tx, place, rights, actor, now_us
-        self._rows: dict[int, StoredEntry] = {}
-        self._new: list[Entry] = []
-
-    async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
-        """Raises MessageNotFound for what is no message; one that was deleted is still one."""
-        rows = {row.seq: row for row in await store.entries_at(self.tx, self.place.chat_id, set(seqs))}
-        if len(rows) < len(set(seqs)) or any(row.kind != "message" for row in rows.values()):
-            raise MessageNotFound
-        return [rows[seq] for seq in dict.fromkeys(seqs)]
-
-    async def message(self, seq: int) -> tuple[StoredEntry, Body]:
-        """Raises MessageNotFound, also when it was deleted."""
-        (row,) = await self.messages([seq])
-        body = model.body_of(row)
-        if body.deleted:
-            raise MessageNotFound
-        return row, body
-
-    def must_reach(self) -> None:
-        """What is done in a chat that a block has closed would be said there all the same."""
-        if self.place.closed:
-            raise PersonNotReachable
-
-    async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
-        """The message becomes this, and the log says so."""
-        self.place.seq += 1
-        body = _changed(body, version=self.place.seq)
-        await message_store.change_body(self.tx, row, body)
-        self._rows[row.seq] = _changed(row, body=model.encoded(body))
-        self._new.append(
-            Entry(
-                row.chat_id,
-                self.place.seq,
-                kind,
-                # Who reads a channel sees nobody else who does, nor which of its admins did what.
-                UserId(row.chat_id) if self.place.kind == "channel" else self._actor.user_id,
-                as_datetime(self._now_us),
-                target=row.seq,
-                emoji=emoji,
-            )
-        )
-
-    async def write(self) -> list[Entry]:
-        """The new entries, each with its message."""
-        if not self._new:
-            return []
-        senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, self._new, senders, counts, self._now_us)
-        await message_store.advance_by_actions(self.tx, self.place)
-        rows = list(self._rows.values())
-        messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
-        return [_changed(entry, message=messages[entry.target]) for entry in self._new]
 
 
 class MessageActionsService:
@@ -204,7 +144,7 @@ class MessageActionsService:
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
         now_us = self._clock()
         change.must_reach()
-        if before.forward:
+        if before.forward or before.reminder:
             raise NotEditable
         if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
@@ -236,15 +176,8 @@ class MessageActionsService:
             others = any(row.sender_id != actor.user_id for row in rows)
             if others and Right.DELETE not in change.rights:
                 raise NotYourMessage
-            entries = await self._erased(change, rows)
+            entries = await erased(change, rows)
         await self._announce(change, entries)
-
-    async def _erased(self, change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
-        there = [row for row in rows if not model.body_of(row).deleted]
-        for row in there:
-            await change.act("deleted", row, model.without_words(model.body_of(row)))
-        await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
-        return await change.write()
 
     async def erase(self, chat_id: ChatId, seqs: Sequence[int]) -> None:
         """For those who handle reports: delete messages for everyone, as the chat's own deed, which names nobody.
@@ -256,7 +189,7 @@ class MessageActionsService:
             if not places:
                 raise ChatNotFound
             change = Change(tx, places[chat_id], Right.DELETE, Actor(UserId(chat_id)), self._clock())
-            entries = await self._erased(change, await change.messages(seqs))
+            entries = await erased(change, await change.messages(seqs))
         await self._announce(change, entries)
 
     async def _hide(self, actor: Actor, request: DeleteMessages) -> None:

@@ -164,6 +164,7 @@ _SWEPT = {
     "messaging_join_requests": "user_id",
     "messaging_links": "id",
     "messaging_drafts": "user_id",
+    "messaging_due": "id",
     "messaging_entries": "seq",
     "messaging_topics": "id",
     "messaging_topic_entries": "seq",

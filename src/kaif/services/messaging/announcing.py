@@ -36,6 +36,13 @@ class ChatEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type
     gone: bool = False
 
 
+class ScheduledEvent(msgspec.Struct, frozen=True, tag_field="type", tag="scheduled"):
+    """To the author's devices: what waits in this chat is different; `failed` when a message could not be sent."""
+
+    chat_id: ChatId
+    failed: bool = False
+
+
 class Announcer:
     """News is at most once: a gateway that missed some sees the gap in `seq`, or asks after an interruption.
 

@@ -12,9 +12,12 @@ from kaif.interfaces.messaging.history import (
     OwnMessagingData,
     PressedButton,
 )
+from kaif.interfaces.messaging.reminders import REMINDERS_LISTED_MAX
+from kaif.interfaces.messaging.scheduled import SCHEDULED_LISTED_MAX
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import callbacks_store, history_store, store, viewing, webhooks_store
+from kaif.services.messaging import callbacks_store, due_store, history_store, store, viewing, webhooks_store
+from kaif.services.messaging.due_model import reminder_of, scheduled_of
 from kaif.services.messaging.history_pages import Pages, People, pages_of
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
@@ -83,6 +86,8 @@ class HistoryService:
             chats += page.chats
             cursor = page.next_cursor
         roles = await history_store.roles_of(self._database, actor.user_id, [chat.id for chat in chats])
+        waiting = await due_store.of_person(self._database, actor.user_id, "message", SCHEDULED_LISTED_MAX)
+        reminders = await due_store.of_person(self._database, actor.user_id, "reminder", REMINDERS_LISTED_MAX)
         person = next(iter(await store.known_people(self._database, [actor.user_id])), None)
         return OwnMessagingData(
             exported_at=as_datetime(self._clock()),
@@ -94,6 +99,8 @@ class HistoryService:
                 for one in await callbacks_store.pressed_by(self._database, actor.user_id)
             ],
             webhooks=[one.webhook for one in await webhooks_store.made_by(self._database, actor.user_id)],
+            scheduled=[scheduled_of(row) for row in waiting],
+            reminders=[reminder_of(row) for row in reminders],
         )
 
 

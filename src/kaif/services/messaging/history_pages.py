@@ -88,6 +88,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "someone": "Участник",
         "other": "действие",
         "deleted": "Сообщение удалено",
+        "timer": "меняет, сколько хранятся новые сообщения",
         "edited": "изменено",
     },
     "en": {
@@ -103,6 +104,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "someone": "Member",
         "other": "action",
         "deleted": "Message deleted",
+        "timer": "changes how long new messages stay",
         "edited": "edited",
     },
 }
@@ -157,6 +159,8 @@ class HtmlPages:
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
             case "joined" | "left":
                 return f"{self._words[entry.kind]} {whom}"
+            case "timer":
+                return self._words[entry.kind]
             case kind:
                 return f"({self._words['other']}: {escape(kind)})"
 

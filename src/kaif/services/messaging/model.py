@@ -21,7 +21,7 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
-from kaif.interfaces.messaging.content import Button, Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
@@ -69,6 +69,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     # The name of the webhook that posted it.
     webhook: str = ""
     topic_id: int = 0
+    reminder: MessagePlace | None = None
+    vanish_after_s: int = 0
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -112,6 +114,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     slow_mode_s: int
     members_hidden: int
     signed: int
+    vanish_after_s: int
     role: Role
     rights: int
     taken: int
@@ -209,6 +212,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         buttons=body.buttons,
         webhook=body.webhook,
         topic_id=body.topic_id,
+        reminder=body.reminder,
+        vanish_after_s=body.vanish_after_s,
     )
 
 
@@ -240,7 +245,7 @@ def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
     more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.topic_id
-    if entry.kind == "message" and not (more or entry.buttons or entry.webhook):
+    if entry.kind == "message" and not (more or entry.buttons or entry.webhook or entry.reminder):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -258,6 +263,8 @@ def encoded_body_of(entry: Entry) -> str:
             buttons=entry.buttons,
             webhook=entry.webhook,
             topic_id=entry.topic_id,
+            reminder=entry.reminder,
+            vanish_after_s=entry.vanish_after_s,
         )
     )
 
@@ -265,7 +272,7 @@ def encoded_body_of(entry: Entry) -> str:
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
     """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText, BadButtons."""
     text, entities = cleaned_text(message.text), message.entities
-    if message.forward is None:
+    if message.forward is None and message.reminder is None:
         text, entities = markup.parse(text, people)
     rows = buttons.checked(message.buttons) if message.buttons else []
     place.seq += 1
@@ -286,6 +293,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         silent=message.silent,
         buttons=rows,
         topic_id=message.topic_id,
+        reminder=message.reminder,
     )
 
 
@@ -326,6 +334,7 @@ def chat_of(
         row.slow_mode_s,
         bool(row.members_hidden),
         bool(row.signed),
+        row.vanish_after_s,
         bool(row.archived),
         as_datetime(row.muted_until_us) if row.muted_until_us > now_us else None,
         as_datetime(row.pinned_at_us) if row.pinned_at_us else None,

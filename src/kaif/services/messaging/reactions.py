@@ -7,6 +7,7 @@ from kaif.services.messaging import (
     administration_store,
     callbacks_store,
     commands_store,
+    due_store,
     message_store,
     notifications_store,
     order_store,
@@ -39,11 +40,12 @@ class Reactions:
             hidden = await message_store.forget_hidden(tx, event.remains.id)
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
+            waiting = await due_store.forget(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
             commands = await commands_store.forget(tx, event.remains.id)
             pressed = await callbacks_store.forget(tx, event.remains.id)
             topics = await topic_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, "topics": topics, **kept, **devices, **chosen}
+            erased = {"name": 1, "hidden_messages": hidden, "topics": topics, **kept, **waiting, **devices, **chosen}
             webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
             more = {"commands": commands, "pressed": pressed, "webhooks": webhooks}
             erased |= {name: count for name, count in more.items() if count}

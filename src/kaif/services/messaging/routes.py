@@ -11,9 +11,12 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
+from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
+from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.interfaces.messaging.topics import GroupTopics
+from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -180,6 +183,24 @@ REPORTS_ROUTES = [
     post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
 ]
 
+_SCHEDULED = "/v1/messaging/scheduled"
+
+SCHEDULED_ROUTES = [
+    post(f"{_CHAT}/scheduled", ScheduledMessages.schedule_message, status=201, limit=SEND, scope=WRITE_SCOPE),
+    get(_SCHEDULED, ScheduledMessages.list_scheduled, scope=READ_SCOPE),
+    post(f"{_SCHEDULED}/{{scheduled_id}}", ScheduledMessages.change_scheduled, limit=SEND, scope=WRITE_SCOPE),
+    delete(f"{_SCHEDULED}/{{scheduled_id}}", ScheduledMessages.delete_scheduled, scope=WRITE_SCOPE),
+    post(f"{_SCHEDULED}/{{scheduled_id}}/send", ScheduledMessages.send_scheduled, limit=SEND, scope=WRITE_SCOPE),
+]
+
+REMINDERS_ROUTES = [
+    post(f"{_MESSAGE}/reminders", MessageReminders.remind_me, status=201, limit=ACT, scope=WRITE_SCOPE),
+    get("/v1/messaging/reminders", MessageReminders.list_reminders, scope=READ_SCOPE),
+    delete("/v1/messaging/reminders/{reminder_id}", MessageReminders.delete_reminder, scope=WRITE_SCOPE),
+]
+
+VANISHING_ROUTES = [post(f"{_CHAT}/timer", Vanishing.set_timer, limit=CREATE, scope=WRITE_SCOPE)]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -188,6 +209,9 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (GroupTopics, TOPICS_ROUTES),
+    (ScheduledMessages, SCHEDULED_ROUTES),
+    (MessageReminders, REMINDERS_ROUTES),
+    (Vanishing, VANISHING_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),

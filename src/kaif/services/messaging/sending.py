@@ -146,37 +146,54 @@ class Sender:
         except AlreadyExists:
             # References are seldom repeated, so they are looked up only when the log has refused one.
             batch = await self._write(messages, look_up=True)
+        await self.announce(batch)
+        return batch.results
+
+    async def announce(self, batch: "Batch") -> None:
         await self._announcer.announce(batch.entries, batch.places)
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
             if isinstance(result, Sent) and result.repeated:
                 await self._announcer.announce([result.entry], batch.places)
-        return batch.results
+
+    async def place_absent(self, tx: Transaction, messages: list[Outgoing]) -> "Batch":
+        """Messages of people who are not here to write them, in a transaction of the caller's, who announces them then.
+
+        Whoever is not here has read nothing by writing.
+        """
+        return await self._written(tx, messages, look_up=True, absent=True)
 
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
         async with self._database.transaction() as tx:
-            batch = Batch(await store.lock_places(tx, {message.chat_id for message in messages}), self._clock())
-            await batch.read_rights(tx, messages, self._writers)
-            if look_up:
-                await batch.read_repeated(tx, messages)
-            await batch.read_mentioned(tx, messages)
-            await batch.read_quoted(tx, messages)
-            await batch.read_bots(tx, messages)
-            await batch.topics.read(tx, messages)
-            for message in messages:
-                batch.place(message)
-            if batch.not_allowed and not look_up:
-                await batch.look_again(tx, messages)
-            await batch.write(tx)
+            batch = await self._written(tx, messages, look_up=look_up)
         self._writers.remember(batch.places, batch.lasting)
+        return batch
+
+    async def _written(
+        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
+    ) -> "Batch":
+        places = await store.lock_places(tx, {message.chat_id for message in messages})
+        batch = Batch(places, self._clock(), absent=absent)
+        await batch.read_rights(tx, messages, self._writers)
+        if look_up:
+            await batch.read_repeated(tx, messages)
+        await batch.read_mentioned(tx, messages)
+        await batch.read_quoted(tx, messages)
+        await batch.read_bots(tx, messages)
+        await batch.topics.read(tx, messages)
+        for message in messages:
+            batch.place(message)
+        if batch.not_allowed and not look_up:
+            await batch.look_again(tx, messages)
+        await batch.write(tx)
         return batch
 
 
 class Batch:
     """One transaction's messages on their way into the logs."""
 
-    def __init__(self, places: dict[ChatId, Place], now_us: int) -> None:
-        self.places = places
+    def __init__(self, places: dict[ChatId, Place], now_us: int, *, absent: bool = False) -> None:
+        self.places, self._absent = places, absent
         self._now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
@@ -194,7 +211,7 @@ class Batch:
         self._people: dict[str, UserId] = {}
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
         self._bots: set[UserId] = set()
-        self.topics = BatchTopics(places)
+        self.topics = BatchTopics(places, absent=absent)
 
     async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered what they may do."""
@@ -330,6 +347,11 @@ class Batch:
             # In a group with topics that is so of one topic alone.
             if self.places[entry.chat_id].topics != model.TOPICS_ON
         }
-        if marks:
+        if self._absent:
+            # A reminder is written to be read.
+            reminded = {(entry.chat_id, entry.seq) for entry in self.entries if entry.reminder}
+            own = [marks[key] for key in sorted(marks) if (key[0], marks[key][2]) not in reminded]
+            await store.move_absent_senders_marks(tx, own, self._now_us)
+        elif marks:
             await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
         await self.topics.write(tx, self._now_us)

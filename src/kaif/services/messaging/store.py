@@ -55,7 +55,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
       LEFT JOIN messaging_privacy q ON q.user_id = o.user_id
       WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND COALESCE(q.read_receipts, 1) = 1), 0) END,
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
-  c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed,
+  c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed, c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
   {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
@@ -384,6 +384,21 @@ async def are_hidden(reads: Reads, chat_id: ChatId) -> bool:
     return bool(rows)
 
 
+async def vanish_after_s(reads: Reads, chat_id: ChatId) -> int:
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple, "SELECT vanish_after_s FROM messaging_chats WHERE id = :id", id=chat_id
+    )
+    return rows[0][0]
+
+
+async def set_vanish_after_s(tx: Transaction, chat_id: ChatId, vanish_after_s: int) -> None:
+    await tx.execute(
+        "UPDATE messaging_chats SET vanish_after_s = :vanish_after_s WHERE id = :id",
+        id=chat_id,
+        vanish_after_s=vanish_after_s,
+    )
+
+
 async def move_read_marks(tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]]) -> None:
     """Each mark is (chat, person, seq, messages so far); marks only move forward."""
     await tx.execute_many(
@@ -404,6 +419,26 @@ async def move_senders_marks(tx: Transaction, marks: Iterable[tuple[ChatId, User
         """,
         [(seq, messages, now_us, chat_id, user_id) for chat_id, user_id, seq, messages in marks],
     )
+
+
+async def move_absent_senders_marks(
+    tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]], now_us: int
+) -> None:
+    """The marks of those whose messages were sent without them: what they had not read they still have not."""
+    for chat_id, user_id, seq, messages in marks:
+        await tx.execute(
+            """
+            UPDATE messaging_members SET sent_at_us = :now_us, unanswered = 0,
+              read_seq = CASE WHEN read_messages >= :messages - 1 THEN :seq ELSE read_seq END,
+              read_messages = CASE WHEN read_messages >= :messages - 1 THEN :messages ELSE read_messages END
+            WHERE chat_id = :chat_id AND user_id = :user_id
+            """,
+            now_us=now_us,
+            chat_id=chat_id,
+            user_id=user_id,
+            seq=seq,
+            messages=messages,
+        )
 
 
 # Entries

@@ -30,6 +30,7 @@ class Message(msgspec.Struct, frozen=True):
     at_us: int
     text: str
     silent: bool
+    reminds: bool
     addressed: frozenset[UserId]
     # The name of the webhook that posted it.
     webhook: str = ""
@@ -104,6 +105,7 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
                 row.at_us,
                 text,
                 body.silent,
+                body.reminder is not None,
                 frozenset(addressed),
                 body.webhook,
                 body.topic_id,
@@ -120,7 +122,9 @@ def newest_told(messages: Sequence[Message], listener: Listener, now_us: int, in
         read_seq, muted_until_us = in_topics.get((listener.user_id, message.topic_id), (0, 0))
         if muted_until_us > now_us:
             continue
-        unread = message.seq > max(listener.read_seq, read_seq) and message.sender_id != listener.user_id
+        # What one has written is for others, but for what one had written to oneself for later.
+        for_them = message.reminds or message.sender_id != listener.user_id
+        unread = message.seq > max(listener.read_seq, read_seq) and for_them
         if unread and (not listener.only_addressed or listener.user_id in message.addressed):
             return message
     return None

@@ -20,8 +20,8 @@ STAFF = int(Right.STAFF)
 class BatchTopics:
     """The topics that one transaction's messages go to; their chats are locked."""
 
-    def __init__(self, places: Mapping[ChatId, Place]) -> None:
-        self._places = places
+    def __init__(self, places: Mapping[ChatId, Place], *, absent: bool) -> None:
+        self._places, self._absent = places, absent
         self._topics: dict[tuple[ChatId, int], TopicPlace] = {}
         self._restricted: set[tuple[ChatId, int, UserId]] = set()
         self._entries: list[tuple[ChatId, int, int, int]] = []
@@ -63,5 +63,6 @@ class BatchTopics:
         await topic_store.advance(tx, [self._topics[key] for key in sorted(changed)])
         if self._marks:
             # Whoever writes has read what stands above in this topic, and in no other.
-            await topic_store.move_marks(tx, [(*key, *mark) for key, mark in self._marks.items()])
+            move = topic_store.move_absent_marks if self._absent else topic_store.move_marks
+            await move(tx, [(*key, *mark) for key, mark in self._marks.items()])
             await topic_store.touch_senders(tx, {(chat_id, user_id) for chat_id, _, user_id in self._marks}, now_us)

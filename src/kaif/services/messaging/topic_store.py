@@ -301,6 +301,18 @@ async def move_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, UserId,
     )
 
 
+async def move_absent_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, UserId, int, int]]) -> None:
+    """As `move_marks`, of those whose messages were sent without them: what they had not read they still have not."""
+    await tx.execute_many(
+        """
+        UPDATE messaging_topic_members SET read_seq = :read_seq, read_messages = :read_messages
+        WHERE chat_id = :chat_id AND topic_id = :topic_id AND user_id = :user_id
+          AND read_messages >= :read_messages - 1
+        """,
+        [(seq, messages, chat_id, topic_id, user_id) for chat_id, topic_id, user_id, seq, messages in sorted(marks)],
+    )
+
+
 async def touch_senders(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]], now_us: int) -> None:
     """They have written just now; what they have read stands with the topic."""
     await tx.execute_many(

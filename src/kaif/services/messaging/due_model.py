@@ -1,0 +1,103 @@
+"""What stands in the queue of what is due."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.reminders import Reminder
+from kaif.interfaces.messaging.scheduled import Scheduled
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
+
+DueKind = Literal["message", "reminder", "vanish"]
+
+
+class StoredDue(msgspec.Struct, frozen=True):
+    """A row of messaging_due."""
+
+    id: str
+    kind: DueKind
+    user_id: UserId
+    chat_id: ChatId
+    once: str
+    due_at_us: int
+    look_at_us: int
+    failure: str
+    body: str
+
+
+class Words(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of a message that waits."""
+
+    ref: str
+    text: str
+    reply_to: int = 0
+    silent: bool = False
+    topic_id: int = 0
+
+
+class Reminded(msgspec.Struct, frozen=True):
+    """The body of a reminder: of which message of the chat."""
+
+    seq: int
+
+
+class Period(msgspec.Struct, frozen=True):
+    """The body of a time during which a chat's messages were to vanish: between these two entries, 0 for to this day.
+
+    The log has been gone through up to and with `done_seq`.
+    """
+
+    after_us: int
+    first_seq: int
+    last_seq: int
+    done_seq: int
+
+    def covers(self, seq: int) -> bool:
+        return self.first_seq < seq and (self.last_seq == 0 or seq <= self.last_seq)
+
+
+_words = msgspec.json.Decoder(Words)
+_reminded = msgspec.json.Decoder(Reminded)
+_period = msgspec.json.Decoder(Period)
+
+
+def words_of(row: StoredDue) -> Words:
+    return _words.decode(row.body)
+
+
+def reminded_of(row: StoredDue) -> Reminded:
+    return _reminded.decode(row.body)
+
+
+def period_of(row: StoredDue) -> Period:
+    return _period.decode(row.body)
+
+
+def periods_of(rows: Iterable[StoredDue]) -> list[Period]:
+    return [period_of(row) for row in rows]
+
+
+def reminder_of(row: StoredDue) -> Reminder:
+    return Reminder(row.id, row.chat_id, reminded_of(row).seq, as_datetime(row.due_at_us))
+
+
+def encoded(body: msgspec.Struct) -> str:
+    return msgspec.json.encode(body).decode()
+
+
+def scheduled_of(row: StoredDue) -> Scheduled:
+    words = words_of(row)
+    return Scheduled(
+        row.id,
+        row.chat_id,
+        words.ref,
+        words.text,
+        as_datetime(row.due_at_us),
+        words.reply_to,
+        words.silent,
+        row.failure,
+        words.topic_id,
+    )

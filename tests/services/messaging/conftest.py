@@ -1,0 +1,20 @@
+"""Homes whose clock a test sets."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.services.messaging.dues import Home, at_home
+
+
+@pytest.fixture
+async def home(database_url: str, tmp_path: Path) -> AsyncIterator[Home]:
+    async with at_home(tmp_path, database_url) as home:
+        yield home
+
+
+@pytest.fixture
+async def small_home(migrated_sqlite_url: str, tmp_path: Path) -> AsyncIterator[Home]:
+    """On SQLite alone, for what the database has no part in."""
+    async with at_home(tmp_path, migrated_sqlite_url) as home:
+        yield home
