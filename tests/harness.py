@@ -44,8 +44,10 @@ from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.sharing import Sharing
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -600,6 +602,8 @@ class Services(NamedTuple):
     history: History
     requirement: FactorRequirement
     directory: Directory
+    polls: Polls
+    sharing: Sharing
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -652,4 +656,6 @@ async def wired_services(
             messagings[History],
             auths[FactorRequirement],
             auths[Directory],
+            messagings[Polls],
+            messagings[Sharing],
         )

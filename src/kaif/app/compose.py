@@ -47,9 +47,11 @@ from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.search import Search
+from kaif.interfaces.messaging.sharing import Sharing
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -65,12 +67,15 @@ from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
+from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reports import ReportsService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
+from kaif.services.messaging.sharing import SharingService
+from kaif.services.messaging.tallying import Tally
 
 CLIENT = Path(kaif.__file__).parent / "web"
 
@@ -123,8 +128,10 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
+    tally = Tally(database, announcer, clock)
     await bus.start()
     announcer.start()
+    tally.start()
     try:
         chats = MessagingService(database, auth, announcer, sender, clock)
         actions = MessageActionsService(database, announcer, sender, clock)
@@ -133,6 +140,8 @@ async def messaging_services(
             Messaging: chats,
             History: HistoryService(database, chats, clock),
             MessageActions: actions,
+            Polls: PollsService(database, announcer, sender, tally, clock),
+            Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
@@ -143,6 +152,7 @@ async def messaging_services(
             ),
         }
     finally:
+        await tally.close()
         await announcer.close()
         await bus.close()
 

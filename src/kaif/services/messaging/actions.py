@@ -1,7 +1,6 @@
 """What one can do with messages that stand in a log; each method is one transaction.
 
-An action holds the chat's lock, changes the message's own row, and appends an entry that names it: whoever reads
-the entry gets the message as it is by then. Nothing of a message is copied, so nothing outlives its deletion.
+Each is a change of the message's own row, with an entry that names it (`changing`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,14 +11,11 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import (
     READ_MARKS_SHOWN_MEMBERS_MAX,
-    BadCursor,
     ChatId,
     ChatNotFound,
     Entry,
-    EntryKind,
     MembersHidden,
     Outgoing,
-    PersonNotReachable,
 )
 from kaif.interfaces.messaging.actions import (
     EDIT_WITHIN_S,
@@ -54,76 +50,19 @@ from kaif.interfaces.messaging.actions import (
     Version,
     Versions,
 )
+from kaif.interfaces.messaging.cards import Contact, Poll
 from kaif.interfaces.messaging.content import Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import emojis, markup, message_store, model, privacy_store, store, viewing
+from kaif.services.messaging import cards, consent, emojis, markup, message_store, model, privacy_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.model import Body, Place, StoredEntry
+from kaif.services.messaging.changing import Change, begin
+from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
 
 _changed = msgspec.structs.replace
-
-
-class Change:
-    """An action under way: the chat's lock is held, the actor is in the chat, and entries are gathered."""
-
-    def __init__(self, tx: Transaction, place: Place, rights: Right, actor: Actor, now_us: int) -> None:
-        self.tx, self.place, self.rights, self._actor, self._now_us = tx, place, rights, actor, now_us
-        self._rows: dict[int, StoredEntry] = {}
-        self._new: list[Entry] = []
-
-    async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
-        """Raises MessageNotFound for what is no message; one that was deleted is still one."""
-        rows = {row.seq: row for row in await store.entries_at(self.tx, self.place.chat_id, set(seqs))}
-        if len(rows) < len(set(seqs)) or any(row.kind != "message" for row in rows.values()):
-            raise MessageNotFound
-        return [rows[seq] for seq in dict.fromkeys(seqs)]
-
-    async def message(self, seq: int) -> tuple[StoredEntry, Body]:
-        """Raises MessageNotFound, also when it was deleted."""
-        (row,) = await self.messages([seq])
-        body = model.body_of(row)
-        if body.deleted:
-            raise MessageNotFound
-        return row, body
-
-    def must_reach(self) -> None:
-        """What is done in a chat that a block has closed would be said there all the same."""
-        if self.place.closed:
-            raise PersonNotReachable
-
-    async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
-        """The message becomes this, and the log says so."""
-        self.place.seq += 1
-        body = _changed(body, version=self.place.seq)
-        await message_store.change_body(self.tx, row, body)
-        self._rows[row.seq] = _changed(row, body=model.encoded(body))
-        self._new.append(
-            Entry(
-                row.chat_id,
-                self.place.seq,
-                kind,
-                # Who reads a channel sees nobody else who does, nor which of its admins did what.
-                UserId(row.chat_id) if self.place.kind == "channel" else self._actor.user_id,
-                as_datetime(self._now_us),
-                target=row.seq,
-                emoji=emoji,
-            )
-        )
-
-    async def write(self) -> list[Entry]:
-        """The new entries, each with its message."""
-        if not self._new:
-            return []
-        senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, self._new, senders, counts, self._now_us)
-        await message_store.advance_by_actions(self.tx, self.place)
-        rows = list(self._rows.values())
-        messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
-        return [_changed(entry, message=messages[entry.target]) for entry in self._new]
 
 
 class MessageActionsService:
@@ -131,13 +70,7 @@ class MessageActionsService:
         self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
 
     async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
-        """Take the chat's lock. Raises ChatNotFound."""
-        places = await store.lock_places(tx, [chat_id])
-        member = await store.find_member(tx, chat_id, actor.user_id)
-        if not places or member is None:
-            raise ChatNotFound
-        now_us = self._clock()
-        return Change(tx, places[chat_id], rights_of(member, now_us), actor, now_us)
+        return await begin(tx, actor, chat_id, self._clock())
 
     async def _announce(self, change: Change, entries: Sequence[Entry]) -> None:
         if entries:
@@ -190,7 +123,7 @@ class MessageActionsService:
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
         now_us = self._clock()
         change.must_reach()
-        if before.forward:
+        if before.forward or before.card:
             raise NotEditable
         if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
@@ -289,7 +222,7 @@ class MessageActionsService:
     async def list_reactions(self, actor: Actor, request: ListReactions) -> Reactors:
         self._must_see_people(await self._must_be_in(actor, request.chat_id))
         await self._find(actor, request.chat_id, request.seq)
-        before = _parse_cursor(request.cursor) if request.cursor else (2**62, "")
+        before = model.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
         rows = await message_store.reactions_to(self._database, request.chat_id, request.seq, before, request.limit + 1)
         page = rows[: request.limit]
@@ -362,9 +295,16 @@ class MessageActionsService:
         there = {entry.seq: entry for entry in seen if _has_content(entry)}
         if any(one.seq not in there for one in request.messages):
             raise MessageNotFound
+        await self._must_be_shareable(actor, there.values())
         origins = await self._origins(there.values())
         outgoing = [_forward_of(there[one.seq], origins[one.seq], actor, request, one.ref) for one in request.messages]
         return Forwarded(_all_sent(await self._sender.send(outgoing)))
+
+    async def _must_be_shareable(self, actor: Actor, entries: Iterable[Entry]) -> None:
+        """Raises PersonNotReachable."""
+        contacts = {entry.card.user_id for entry in entries if isinstance(entry.card, Contact)}
+        for user_id in contacts - {actor.user_id}:
+            await consent.require_reachable(self._database, actor.user_id, user_id)
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
@@ -399,11 +339,5 @@ def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMess
         silent=request.silent,
         forward=origin,
         entities=entry.entities,
+        card=cards.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
     )
-
-
-def _parse_cursor(cursor: str) -> tuple[int, str]:
-    at_us, _, user_id = cursor.partition("-")
-    if not at_us.isdigit() or len(at_us) > 18:
-        raise BadCursor(path="$.cursor")
-    return int(at_us), user_id

@@ -8,7 +8,9 @@ import msgspec
 
 from kaif.engines.index import Document, Hit
 from kaif.interfaces.messaging import BadCursor, ChatId
+from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.search import Piece
+from kaif.services.messaging import cards
 from kaif.services.messaging.model import StoredEntry
 
 # Entries of one moment stand in one batch, of at most a thousand: these spread them, within a chat and among chats, so
@@ -28,6 +30,7 @@ class Searchable(msgspec.Struct, frozen=True):
     deleted: bool = False
     target: int = 0
     as_chat: bool = False
+    card: Card | None = None
 
 
 _body = msgspec.json.Decoder(Searchable)
@@ -47,7 +50,10 @@ def document_of(row: StoredEntry) -> Document | None:
     labels = [label_of_chat(row.chat_id), f"from:{author}", f"kind:{row.kind}"]
     if _ADDRESS.search(body.text):
         labels.append("has:link")
-    return Document(document_id(row.chat_id, row.seq), body.text, labels, order_of(row))
+    if body.card:
+        labels.append(f"has:{body.card.__struct_config__.tag}")
+    words = cards.words_of(body.text, body.card)
+    return Document(document_id(row.chat_id, row.seq), words, labels, order_of(row))
 
 
 def document_id(chat_id: ChatId, seq: int) -> str:

@@ -28,7 +28,7 @@ CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
 FORM = "messages1"
 # Actions that leave their message's text as it is. Whatever else has a target may have changed it.
-LEAVING_TEXTS = ("reacted", "unreacted", "pinned", "unpinned")
+LEAVING_TEXTS = ("reacted", "unreacted", "pinned", "unpinned", "voted", "closed")
 # What is read of a log at once, inline on an embedded database.
 ENTRIES_PAGE = 500
 # One change of an index. Each is a commit of its own, which is most of the work when everything is indexed anew.

@@ -21,12 +21,13 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
+from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import markup
+from kaif.services.messaging import cards, markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000
@@ -62,6 +63,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+    card: Card | None = None
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -195,6 +197,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.version,
         body.target,
         body.emoji,
+        card=body.card,
     )
 
 
@@ -219,7 +222,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    if entry.kind == "message" and not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent):
+    plain = not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.card)
+    if entry.kind == "message" and plain:
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -234,6 +238,7 @@ def encoded_body_of(entry: Entry) -> str:
             target=entry.target,
             emoji=entry.emoji,
             as_chat=as_chat,
+            card=entry.card,
         )
     )
 
@@ -241,7 +246,7 @@ def encoded_body_of(entry: Entry) -> str:
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
     """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText."""
     text, entities = cleaned_text(message.text), message.entities
-    if message.forward is None:
+    if message.forward is None and message.card is None:
         text, entities = markup.parse(text, people)
     place.seq += 1
     place.messages += 1
@@ -259,6 +264,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
+        card=cards.placed(message.card, at) if message.card else None,
     )
 
 
@@ -365,3 +371,11 @@ def parse_chat_cursor(cursor: str) -> tuple[int, ChatId]:
     if not active_at_us.isascii() or not active_at_us.isdigit() or len(active_at_us) > 18:
         raise BadCursor(path="$.cursor")
     return int(active_at_us), ChatId(chat_id)
+
+
+def parse_person_cursor(cursor: str) -> tuple[int, str]:
+    """When somebody did something, and who it was."""
+    at_us, _, user_id = cursor.partition("-")
+    if not at_us.isascii() or not at_us.isdigit() or len(at_us) > 18:
+        raise BadCursor(path="$.cursor")
+    return int(at_us), user_id

@@ -8,6 +8,7 @@ from kaif.services.messaging import (
     message_store,
     notifications_store,
     order_store,
+    poll_store,
     privacy_store,
     store,
 )
@@ -36,7 +37,8 @@ class Reactions:
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
+            votes = await poll_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, "anonymous_votes": votes, **kept, **devices, **chosen}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

@@ -9,9 +9,11 @@ from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.search import SEARCH, Search
+from kaif.interfaces.messaging.sharing import Sharing
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -58,6 +60,18 @@ ACTIONS = [
     get(_CHAT + "/pins", MessageActions.list_pins, scope=READ_SCOPE),
     post(_MESSAGE + "/pin", MessageActions.pin_message, status=204, limit=ACT, scope=WRITE_SCOPE),
     delete(_MESSAGE + "/pin", MessageActions.unpin_message, limit=ACT, scope=WRITE_SCOPE),
+]
+
+POLLS_ROUTES = [
+    post(_CHAT + "/polls", Polls.send_poll, status=201, limit=SEND, scope=WRITE_SCOPE),
+    post(_MESSAGE + "/vote", Polls.vote, limit=VOTE, scope=WRITE_SCOPE),
+    post(_MESSAGE + "/close", Polls.close_poll, limit=ACT, scope=WRITE_SCOPE),
+    get(_MESSAGE + "/voters", Polls.list_voters, scope=READ_SCOPE),
+]
+
+SHARING_ROUTES = [
+    post(_CHAT + "/locations", Sharing.send_location, status=201, limit=SEND, scope=WRITE_SCOPE),
+    post(_CHAT + "/contacts", Sharing.send_contact, status=201, limit=SEND, scope=WRITE_SCOPE),
 ]
 
 ADMINISTRATION_ROUTES = [
@@ -138,6 +152,8 @@ REPORTS_ROUTES = [
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
     (MessageActions, ACTIONS),
+    (Polls, POLLS_ROUTES),
+    (Sharing, SHARING_ROUTES),
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),

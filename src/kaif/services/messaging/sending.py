@@ -20,10 +20,11 @@ from kaif.interfaces.messaging import (
     PersonNotReachable,
     SlowMode,
 )
+from kaif.interfaces.messaging.cards import NewPoll
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import markup, message_store, model, store, viewing
+from kaif.services.messaging import cards, markup, message_store, model, poll_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
@@ -187,6 +188,7 @@ class Batch:
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
+        self._polls: list[tuple[Entry, NewPoll]] = []
 
     async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered what they may do."""
@@ -264,6 +266,8 @@ class Batch:
             self._check_quote(message)
         entry = model.message_at(place, message, self._at, self._people)
         self._under_ref[reference] = entry
+        if isinstance(message.card, NewPoll):
+            self._polls.append((entry, message.card))
         if place.slow_mode_s:
             self._sent_at_us[message.chat_id, message.sender_id] = self._now_us
         self.entries.append(entry)
@@ -288,7 +292,7 @@ class Batch:
         # Sets of bits are asked as numbers: this is the way of every message.
         if not int(rights) & SEND:
             raise MayNotSend
-        if not int(rights) & LINKS and model.has_link(message.text):
+        if not int(rights) & LINKS and model.has_link(cards.words_of(message.text, message.card)):
             raise LinksNotAllowed
         if place.slow_mode_s and not int(rights) & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
@@ -302,6 +306,8 @@ class Batch:
         await store.append(tx, self.entries, self._senders, self._counts, self._now_us)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
+        if self._polls:
+            await poll_store.add(tx, self._polls)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
         # Whoever writes has read what stands above.
