@@ -64,6 +64,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       max: 5,
       what: 'имя и почту',
       ending: 'aB3d',
+      percent: 40,
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

@@ -53,7 +53,15 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
 }
 
 /** Of the actions on messages only a pin is announced. */
-const UNSEEN_KINDS = new Set<string>(['edited', 'deleted', 'reacted', 'unreacted', 'unpinned'])
+const UNSEEN_KINDS = new Set<string>([
+  'edited',
+  'deleted',
+  'reacted',
+  'unreacted',
+  'unpinned',
+  'voted',
+  'closed',
+])
 
 function isShown(entry: Entry): boolean {
   return !UNSEEN_KINDS.has(entry.kind)

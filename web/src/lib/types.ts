@@ -64,6 +64,11 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
 export type TextEntity = NonNullable<Entry['entities']>[number]
 export type Reaction = NonNullable<Entry['reactions']>[number]
+export type Poll = components['schemas']['Poll']
+export type Location = components['schemas']['Location']
+export type NewPoll = NonNullable<
+  paths['/v1/messaging/chats/{chat_id}/polls']['post']['requestBody']
+>['content']['application/json']
 /** What a message said before it was edited. */
 export type Version = Ok<
   '/v1/messaging/chats/{chat_id}/messages/{seq}/versions',
@@ -120,6 +125,7 @@ export type ServerEvent =
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
+  | { type: 'vote'; chat_id: string; message: Entry }
 
 /** Events of docs/realtime.md, client to server. */
 export type ClientEvent =

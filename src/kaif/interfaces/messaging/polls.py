@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import Cursor, Entry, GivenChatId, Ref, Seq
+from kaif.interfaces.messaging import ChatId, Cursor, Entry, GivenChatId, Ref, Seq
 from kaif.interfaces.messaging.actions import OfMessage
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid
@@ -79,6 +79,13 @@ class Voters(msgspec.Struct, frozen=True):
 
     voters: list[Voted]
     next_cursor: str | None
+
+
+class VoteEvent(msgspec.Struct, frozen=True, tag_field="type", tag="vote"):
+    """To one person's devices: they have voted on one of them; the poll as it is for them."""
+
+    chat_id: ChatId
+    message: Entry
 
 
 class BadPoll(Invalid):

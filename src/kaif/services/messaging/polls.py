@@ -29,6 +29,7 @@ from kaif.interfaces.messaging.polls import (
     SendPoll,
     Vote,
     Voted,
+    VoteEvent,
     Voters,
     VotersHidden,
 )
@@ -90,9 +91,11 @@ class PollsService:
                 if card.quiz and before:
                     raise AnswerStays
                 await self._count(tx, actor.user_id, poll, before, chosen)
+        entry = await self._shown_to(actor, request.chat_id, request.seq)
         if chosen != before:
             self._tally.wake()
-        return await self._shown_to(actor, request.chat_id, request.seq)
+            await self._announcer.tell(actor.user_id, request.chat_id, VoteEvent(request.chat_id, entry))
+        return entry
 
     async def _taking_votes(self, tx: Transaction, row: StoredEntry, body: Body) -> tuple[StoredPoll, Poll]:
         """The poll, locked. Raises NotAPoll, PollClosed, PersonNotReachable, MessageNotFound."""
