@@ -55,30 +55,3 @@ export async function votersOf(
   const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/messages/{seq}/voters', { params }))
   return { people: page.voters.map(({ person }) => person), cursor: page.next_cursor ?? '' }
 }
-
-// Places
-
-/** The two numbers of "61.5, 34.25", or undefined when they are none or not on the earth. */
-export function parsePlace(
-  latitude: string,
-  longitude: string,
-): { latitude: number; longitude: number } | undefined {
-  const [north, east] = [latitude, longitude].map((text) => degrees(text))
-  if (north === undefined || east === undefined || Math.abs(north) > 90 || Math.abs(east) > 180)
-    return undefined
-  return { latitude: north, longitude: east }
-}
-
-function degrees(text: string): number | undefined {
-  const value = text.trim().replace('−', '-').replace(',', '.')
-  return /^[+-]?\d{1,3}(\.\d{1,15})?$/.test(value) ? Number(value) : undefined
-}
-
-export function mapLink({ latitude, longitude }: Omit<Location, 'type'>): string {
-  const [north, east] = [latitude.toFixed(6), longitude.toFixed(6)]
-  return `https://www.openstreetmap.org/?mlat=${north}&mlon=${east}#map=15/${north}/${east}`
-}
-
-export function coordinates({ latitude, longitude }: Omit<Location, 'type'>): string {
-  return `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`
-}

@@ -25,9 +25,7 @@ export function withOwn(known: Entry, state: Entry): Entry {
   const before = pollOf(known)
   const now = pollOf(state)
   if (!before || !now) return state
-  const options = now.options.map((option, place) =>
-    before.options[place]?.mine ? { ...option, mine: true } : option,
-  )
+  const options = chosenAs(before, now)
   return { ...state, card: { ...now, options, ...answerOf(now.closed ? now : before) } }
 }
 
@@ -37,12 +35,17 @@ export function withVote(known: Entry, answer: Entry): Entry {
   const before = pollOf(known)
   const now = pollOf(answer)
   if (!before || !now) return known
-  const options = before.options.map(({ text, votes }, place) => ({
+  const options = chosenAs(now, before)
+  return { ...known, card: { ...before, options, ...answerOf(now) } }
+}
+
+/** The options of one state of a poll, with the choice of another. */
+function chosenAs(choice: Poll, counts: Poll): Poll['options'] {
+  return counts.options.map(({ text, votes }, place) => ({
     text,
     ...(votes === undefined ? {} : { votes }),
-    ...(now.options[place]?.mine ? { mine: true } : {}),
+    ...(choice.options[place]?.mine ? { mine: true } : {}),
   }))
-  return { ...known, card: { ...before, options, ...answerOf(now) } }
 }
 
 function answerOf({ correct, explanation }: Poll): Partial<Poll> {
