@@ -38,6 +38,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -46,6 +47,7 @@ from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.sharing import Sharing
+from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -592,6 +594,9 @@ class Services(NamedTuple):
     directory: Directory
     polls: Polls
     sharing: Sharing
+    commands: Commands
+    callbacks: Callbacks
+    webhooks: Webhooks
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -646,4 +651,7 @@ async def wired_services(
             auths[Directory],
             messagings[Polls],
             messagings[Sharing],
+            messagings[Commands],
+            messagings[Callbacks],
+            messagings[Webhooks],
         )

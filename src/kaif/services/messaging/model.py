@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import (
     BadCursor,
     BadText,
@@ -22,12 +22,12 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.cards import Card
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import cards, markup
+from kaif.services.messaging import buttons, cards, markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000
@@ -64,6 +64,9 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
     card: Card | None = None
+    buttons: list[list[Button]] = []
+    # The name of the webhook that posted it.
+    webhook: str = ""
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,6 +134,7 @@ class StoredMember(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     role: Role
     rights: int
     taken: int
@@ -198,6 +202,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.target,
         body.emoji,
         card=body.card,
+        buttons=body.buttons,
+        webhook=body.webhook,
     )
 
 
@@ -212,7 +218,7 @@ def shown_sender(place: Place, sender_id: UserId) -> UserId:
 
 def without_words(body: Body) -> Body:
     """What is left of a message that was deleted."""
-    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat)
+    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat, webhook=body.webhook)
 
 
 def encoded(body: Body) -> str:
@@ -222,8 +228,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    plain = not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.card)
-    if entry.kind == "message" and plain:
+    more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.buttons or entry.webhook
+    if entry.kind == "message" and not (more or entry.card):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -239,15 +245,18 @@ def encoded_body_of(entry: Entry) -> str:
             emoji=entry.emoji,
             as_chat=as_chat,
             card=entry.card,
+            buttons=entry.buttons,
+            webhook=entry.webhook,
         )
     )
 
 
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
-    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText."""
+    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText, BadButtons."""
     text, entities = cleaned_text(message.text), message.entities
     if message.forward is None and message.card is None:
         text, entities = markup.parse(text, people)
+    rows = buttons.checked(message.buttons) if message.buttons else []
     place.seq += 1
     place.messages += 1
     place.shown_seq = place.seq
@@ -265,6 +274,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         forward=message.forward,
         silent=message.silent,
         card=cards.placed(message.card, at) if message.card else None,
+        buttons=rows,
     )
 
 
@@ -317,6 +327,7 @@ def member_of(row: StoredMember, now_us: int) -> ChatMember:
         row.username,
         row.display_name,
         row.avatar_colour,
+        row.kind,
         role=row.role,
         rights=names_of(row.rights) if row.role == "admin" else [],
         taken=names_of(row.taken) if restricted else [],

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import PersonKind
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import NewPoll, Poll
 from kaif.kernel.actor import UserId
@@ -57,6 +58,7 @@ class StoredVote(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     at_us: int
 
 
@@ -193,7 +195,7 @@ async def voters_of(
     return await database.fetch(
         StoredVote,
         """
-        SELECT v.user_id, p.username, p.display_name, p.avatar_colour, v.at_us
+        SELECT v.user_id, p.username, p.display_name, p.avatar_colour, p.kind, v.at_us
         FROM messaging_votes v JOIN messaging_people p ON p.id = v.user_id
         WHERE v.chat_id = :chat_id AND v.seq = :seq AND v.option = :option
           AND (v.at_us < :at_us OR v.at_us = :at_us AND v.user_id < :user_id)

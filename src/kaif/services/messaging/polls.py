@@ -164,7 +164,10 @@ class PollsService:
         page = rows[: request.limit]
         return Voters(
             [
-                Voted(Person(row.user_id, row.username, row.display_name, row.avatar_colour), as_datetime(row.at_us))
+                Voted(
+                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
+                    as_datetime(row.at_us),
+                )
                 for row in page
             ],
             f"{page[-1].at_us}-{page[-1].user_id}" if len(rows) > request.limit else None,

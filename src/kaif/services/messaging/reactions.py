@@ -5,12 +5,15 @@ from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.services.messaging import (
     administration_store,
+    callbacks_store,
+    commands_store,
     message_store,
     notifications_store,
     order_store,
     poll_store,
     privacy_store,
     store,
+    webhooks_store,
 )
 from kaif.services.messaging.events import ChatDeleted
 
@@ -37,8 +40,13 @@ class Reactions:
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
+            commands = await commands_store.forget(tx, event.remains.id)
+            pressed = await callbacks_store.forget(tx, event.remains.id)
             votes = await poll_store.forget(tx, event.remains.id)
             erased = {"name": 1, "hidden_messages": hidden, "anonymous_votes": votes, **kept, **devices, **chosen}
+            webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
+            more = {"commands": commands, "pressed": pressed, "webhooks": webhooks}
+            erased |= {name: count for name, count in more.items() if count}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

@@ -31,6 +31,8 @@ class Message(msgspec.Struct, frozen=True):
     text: str
     silent: bool
     addressed: frozenset[UserId]
+    # The name of the webhook that posted it.
+    webhook: str = ""
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -91,7 +93,9 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         if body.card:
             text = f"{cards.ICONS[type(body.card)]} {text}"
         messages.append(
-            Message(row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed))
+            Message(
+                row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed), body.webhook
+            )
         )
     return messages
 
