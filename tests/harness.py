@@ -43,10 +43,12 @@ from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
+from kaif.interfaces.messaging.sharing import Sharing
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks
@@ -594,6 +596,8 @@ class Services(NamedTuple):
     history: History
     requirement: FactorRequirement
     directory: Directory
+    polls: Polls
+    sharing: Sharing
     commands: Commands
     callbacks: Callbacks
     webhooks: Webhooks
@@ -653,6 +657,8 @@ async def wired_services(
             messagings[History],
             auths[FactorRequirement],
             auths[Directory],
+            messagings[Polls],
+            messagings[Sharing],
             messagings[Commands],
             messagings[Callbacks],
             messagings[Webhooks],

@@ -251,6 +251,12 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "send_at": "2026-11-26T00:00:00Z",
         "remind_at": "2026-11-26T00:00:00Z",
         "vanish_after_s": 0,
+        "question": "t",
+        "options": ["a", "b"],
+        "option": 0,
+        "chosen": [0],
+        "latitude": 0.5,
+        "longitude": 0.5,
     }
     request = {name: usual[name] for name in required_fields_of(route)}
     sent: dict[str, Any] = {"json": request} if route.takes_body else {"params": request}

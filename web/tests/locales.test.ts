@@ -65,6 +65,7 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       what: 'имя и почту',
       ending: 'aB3d',
       place: 2,
+      percent: 40,
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

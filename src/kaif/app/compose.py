@@ -49,11 +49,13 @@ from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import Search
+from kaif.interfaces.messaging.sharing import Sharing
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks
@@ -76,6 +78,7 @@ from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.order import OwnOrderService
+from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reminding import MessageRemindersService
@@ -84,6 +87,8 @@ from kaif.services.messaging.scheduling import ScheduledMessagesService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
+from kaif.services.messaging.sharing import SharingService
+from kaif.services.messaging.tallying import Tally
 from kaif.services.messaging.topics import GroupTopicsService
 from kaif.services.messaging.vanishing import VanishingService
 from kaif.services.messaging.webhooks import WebhooksService
@@ -162,9 +167,11 @@ async def messaging_services(
         "vanish": vanishing.vanish_due,
     }
     queue = DueQueue(database, deeds, clock)
+    tally = Tally(database, announcer, clock)
     await bus.start()
     announcer.start()
     queue.start()
+    tally.start()
     try:
         actions = MessageActionsService(database, announcer, sender, clock)
         administration = AdministrationService(database, auth, announcer, clock)
@@ -172,6 +179,8 @@ async def messaging_services(
             Messaging: chats,
             History: HistoryService(database, chats, clock),
             MessageActions: actions,
+            Polls: PollsService(database, announcer, sender, tally, clock),
+            Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
@@ -190,6 +199,7 @@ async def messaging_services(
         }
     finally:
         await queue.close()
+        await tally.close()
         await announcer.close()
         await bus.close()
 

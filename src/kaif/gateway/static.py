@@ -77,6 +77,6 @@ class StaticFiles:
             (b"cache-control", b"no-cache"),
             (b"content-security-policy", policy(nonce)),
             (b"cross-origin-opener-policy", b"same-origin"),
-            (b"permissions-policy", b"geolocation=(), camera=(), microphone=(), payment=(), usb=()"),
+            (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(), payment=(), usb=()"),
         )
         return Answer(200, headers + NO_REFERRER, page.encode())

@@ -18,7 +18,10 @@ export type MessageDialog =
   | { kind: 'delete'; entries: Entry[] }
   | { kind: 'forward'; entries: Entry[] }
   | { kind: 'report'; entries: Entry[] }
-  | { kind: 'reactors' | 'readers' | 'versions' | 'emoji' | 'remind'; entry: Entry }
+  | {
+      kind: 'reactors' | 'readers' | 'versions' | 'emoji' | 'remind' | 'voters' | 'close-poll'
+      entry: Entry
+    }
 
 class Acting {
   menu = $state.raw<MenuPlace>()
@@ -63,5 +66,6 @@ export const acting = new Acting()
 
 export function mayEdit(entry: Entry, me: string, now = Date.now()): boolean {
   const inTime = now - Date.parse(entry.at) < EDIT_WITHIN_MS
-  return isReadable(entry) && entry.sender_id === me && !entry.forward && !entry.reminder && inTime
+  const isFixed = entry.forward || entry.reminder || entry.card
+  return isReadable(entry) && entry.sender_id === me && !isFixed && inTime
 }

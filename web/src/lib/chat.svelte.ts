@@ -13,6 +13,7 @@ import {
   prepend,
   WINDOW_MAX,
 } from './log'
+import { withVote } from './polls'
 import { Problem } from './problems'
 import { pinsOf } from './messages'
 import { withActions, withoutContent, withReaction, withState } from './states'
@@ -196,6 +197,11 @@ export class ChatModel {
   /** What the server answers about one message. */
   know(state: Entry): void {
     this.#change(state.seq, (known) => withState(known, state, { me: this.me, personal: true }))
+  }
+
+  /** One has voted, here or on another device. */
+  knowVote(answer: Entry): void {
+    this.#change(answer.seq, (known) => withVote(known, answer))
   }
 
   /** A reaction of one's own shows at once. */

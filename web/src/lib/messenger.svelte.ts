@@ -314,6 +314,13 @@ export class Messenger {
     await this.#meetAll(this.#strangers(chat.entries))
   }
 
+  /** Somebody whom a message names. */
+  async meetPerson(id: string): Promise<void> {
+    if (knows(id) || this.#asked.has(id)) return
+    this.#asked.add(id)
+    await this.#meetAll([id])
+  }
+
   /** Whoever has left a group is not among its members. */
   async #meetAll(ids: readonly string[]): Promise<void> {
     const answers = ids.map((user_id) =>
@@ -490,6 +497,8 @@ export class Messenger {
       case 'hidden':
         for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.hide(event.seqs, event.hidden)
         return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
+      case 'vote':
+        return this.chats.get(event.chat_id)?.knowVote(event.message)
       case 'presence':
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
@@ -521,6 +530,7 @@ export class Messenger {
         ...(entry.sender_id === entry.chat_id || entry.webhook ? [] : [entry.sender_id]),
         ...(entry.user_ids ?? []),
         ...(entry.forward?.sender_id ? [entry.forward.sender_id] : []),
+        ...(entry.card?.type === 'contact' ? [entry.card.user_id] : []),
       ]),
     )
     const strangers = [...ids].filter((id) => !knows(id) && !this.#asked.has(id)).slice(0, STRANGERS_MAX)

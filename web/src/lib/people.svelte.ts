@@ -22,6 +22,10 @@ export function knows(id: string): boolean {
   return people.has(id)
 }
 
+export function personOf(id: string): Person | undefined {
+  return people.get(id)
+}
+
 export function nameOf(id: string): string {
   const person = people.get(id)
   return person ? shownName(person) : t('chat.member')

@@ -60,6 +60,8 @@ const UNSEEN_KINDS = new Set<string>([
   'unreacted',
   'unpinned',
   'topic_changed',
+  'voted',
+  'closed',
 ])
 
 function isShown(entry: Entry): boolean {

@@ -1,6 +1,7 @@
 // What a message is now: of all that we hear of it, in whatever order, the state with the highest version counts
 // (docs/realtime.md). What goes to everybody doesn't say which reactions are one's own: that is kept here.
 import { indexOf } from './log'
+import { hasVoted, pollOf, withOwn } from './polls'
 import type { Entry, Reaction } from './types'
 
 export interface Heard {
@@ -38,7 +39,14 @@ export function withAction(known: Entry, action: Entry, how: Heard): Entry {
 export function withState(known: Entry, state: Entry, how: Heard, action?: Entry): Entry {
   if (known.seq !== state.seq || versionOf(state) < versionOf(known)) return known
   if (known.hidden || state.hidden) return known.hidden ? known : state
-  return how.personal ? state : { ...state, reactions: marked(known, state, how.me, action) }
+  if (how.personal) return isOlderVote(known, state) ? withOwn(known, state) : state
+  return withOwn(known, { ...state, reactions: marked(known, state, how.me, action) })
+}
+
+/** Votes make no version of their own: a page that was on its way while one voted knows nothing of it. */
+function isOlderVote(known: Entry, state: Entry): boolean {
+  const poll = pollOf(known)
+  return poll !== undefined && hasVoted(poll) && versionOf(known) === versionOf(state)
 }
 
 function marked(known: Entry, state: Entry, me: string, action?: Entry): Reaction[] {

@@ -69,6 +69,11 @@ export type TextEntity = NonNullable<Entry['entities']>[number]
 export type Button = NonNullable<Entry['buttons']>[number][number]
 export type BotCommand = Ok<'/v1/messaging/chats/{chat_id}/commands', 'get', 200>['commands'][number]
 export type Reaction = NonNullable<Entry['reactions']>[number]
+export type Poll = components['schemas']['Poll']
+export type Location = components['schemas']['Location']
+export type NewPoll = NonNullable<
+  paths['/v1/messaging/chats/{chat_id}/polls']['post']['requestBody']
+>['content']['application/json']
 /** What a message said before it was edited. */
 export type Version = Ok<
   '/v1/messaging/chats/{chat_id}/messages/{seq}/versions',
@@ -141,6 +146,7 @@ export type ServerEvent =
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
+  | { type: 'vote'; chat_id: string; message: Entry }
 
 /** Events of docs/realtime.md, client to server. */
 export type ClientEvent =

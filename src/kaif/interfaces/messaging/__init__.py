@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
+from kaif.interfaces.messaging.cards import Card, NewPoll
 from kaif.interfaces.messaging.content import Button, ButtonRows, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
@@ -50,6 +51,8 @@ EntryKind = Literal[
     "topic_changed",
     "topic_closed",
     "topic_reopened",
+    "voted",
+    "closed",
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
@@ -78,6 +81,8 @@ PEOPLE_SHOWN_MEMBERS_MAX = 200
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="entry"):
     """One line of a chat's log: the same JSON over HTTP and on the socket (docs/realtime.md).
+
+    `text` says what a `card` is in words, so that it can be read, found and told of wherever cards are not known.
 
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
@@ -111,6 +116,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     target: int = 0
     emoji: str = ""
     message: "Entry | None" = None
+    card: Card | None = None
     buttons: list[list[Button]] = []
     webhook: str = ""
     topic_id: int = 0
@@ -279,6 +285,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # What is forwarded has been read once already: its text holds no marks.
     forward: Origin | None = None
     entities: list[TextEntity] = []
+    card: Card | NewPoll | None = None
     buttons: list[list[Button]] = []
     topic_id: int = 0
     # So has what reminds of a message.

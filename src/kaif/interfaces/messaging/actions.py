@@ -154,7 +154,7 @@ class MayNotPin(Forbidden):
 
 
 class NotEditable(Conflict):
-    code, detail = "not_editable", "A forwarded message can't be edited."
+    code, detail = "not_editable", "What was forwarded, a poll, a place or a contact can't be edited."
 
 
 class EditTooLate(Conflict):

@@ -1,7 +1,6 @@
 """What one can do with messages that stand in a log; each method is one transaction.
 
-An action holds the chat's lock, changes the message's own row, and appends an entry that names it: whoever reads
-the entry gets the message as it is by then. Nothing of a message is copied, so nothing outlives its deletion.
+Each is a change of the message's own row, with an entry that names it (`changing`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,7 +11,6 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import (
     READ_MARKS_SHOWN_MEMBERS_MAX,
-    BadCursor,
     ButtonsForBots,
     ChatId,
     ChatNotFound,
@@ -53,13 +51,25 @@ from kaif.interfaces.messaging.actions import (
     Version,
     Versions,
 )
+from kaif.interfaces.messaging.cards import Contact, Poll
 from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import buttons, emojis, markup, message_store, model, privacy_store, store, viewing
+from kaif.services.messaging import (
+    buttons,
+    cards,
+    consent,
+    emojis,
+    markup,
+    message_store,
+    model,
+    privacy_store,
+    store,
+    viewing,
+)
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.changing import Change, erased
+from kaif.services.messaging.changing import Change, begin, erased
 from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
@@ -72,13 +82,7 @@ class MessageActionsService:
         self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
 
     async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
-        """Take the chat's lock. Raises ChatNotFound."""
-        places = await store.lock_places(tx, [chat_id])
-        member = await store.find_member(tx, chat_id, actor.user_id)
-        if not places or member is None:
-            raise ChatNotFound
-        now_us = self._clock()
-        return Change(tx, places[chat_id], rights_of(member, now_us), actor, now_us)
+        return await begin(tx, actor, chat_id, self._clock())
 
     async def _announce(self, change: Change, entries: Sequence[Entry]) -> None:
         if entries:
@@ -144,7 +148,7 @@ class MessageActionsService:
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
         now_us = self._clock()
         change.must_reach()
-        if before.forward or before.reminder:
+        if before.forward or before.reminder or before.card:
             raise NotEditable
         if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
@@ -236,7 +240,7 @@ class MessageActionsService:
     async def list_reactions(self, actor: Actor, request: ListReactions) -> Reactors:
         self._must_see_people(await self._must_be_in(actor, request.chat_id))
         await self._find(actor, request.chat_id, request.seq)
-        before = _parse_cursor(request.cursor) if request.cursor else (2**62, "")
+        before = model.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
         rows = await message_store.reactions_to(self._database, request.chat_id, request.seq, before, request.limit + 1)
         page = rows[: request.limit]
@@ -312,9 +316,16 @@ class MessageActionsService:
         there = {entry.seq: entry for entry in seen if _has_content(entry)}
         if any(one.seq not in there for one in request.messages):
             raise MessageNotFound
+        await self._must_be_shareable(actor, there.values())
         origins = await self._origins(there.values())
         outgoing = [_forward_of(there[one.seq], origins[one.seq], actor, request, one.ref) for one in request.messages]
         return Forwarded(_all_sent(await self._sender.send(outgoing)))
+
+    async def _must_be_shareable(self, actor: Actor, entries: Iterable[Entry]) -> None:
+        """Raises PersonNotReachable."""
+        contacts = {entry.card.user_id for entry in entries if isinstance(entry.card, Contact)}
+        for user_id in contacts - {actor.user_id}:
+            await consent.require_reachable(self._database, actor.user_id, user_id)
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
@@ -354,11 +365,5 @@ def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMess
         silent=request.silent,
         forward=origin,
         entities=entry.entities,
+        card=cards.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
     )
-
-
-def _parse_cursor(cursor: str) -> tuple[int, str]:
-    at_us, _, user_id = cursor.partition("-")
-    if not at_us.isdigit() or len(at_us) > 18:
-        raise BadCursor(path="$.cursor")
-    return int(at_us), user_id

@@ -175,6 +175,8 @@ _SWEPT = {
     "messaging_versions": "seq",
     "messaging_reactions": "seq",
     "messaging_pins": "seq",
+    "messaging_polls": "seq",
+    "messaging_votes": "seq",
 }
 
 

@@ -1,17 +1,21 @@
-"""An action on messages under way, whoever does it: its author, who handles reports, or time."""
+"""Changes messages that stand in a log.
+
+An action holds the chat's lock, changes the message's own row, and appends an entry that names it: whoever reads
+the entry gets the message as it is by then. Nothing of a message is copied, so nothing outlives its deletion.
+"""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.messaging import Entry, EntryKind, PersonNotReachable
+from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, PersonNotReachable
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.messaging import message_store, model, store, viewing
 from kaif.services.messaging.model import Body, Place, StoredEntry
-from kaif.services.messaging.rights import Right
+from kaif.services.messaging.rights import Right, rights_of
 
 _changed = msgspec.structs.replace
 
@@ -82,3 +86,12 @@ async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
         await change.act("deleted", row, model.without_words(model.body_of(row)))
     await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
     return await change.write()
+
+
+async def begin(tx: Transaction, actor: Actor, chat_id: ChatId, now_us: int) -> Change:
+    """Take the chat's lock. Raises ChatNotFound."""
+    places = await store.lock_places(tx, [chat_id])
+    member = await store.find_member(tx, chat_id, actor.user_id)
+    if not places or member is None:
+        raise ChatNotFound
+    return Change(tx, places[chat_id], rights_of(member, now_us), actor, now_us)

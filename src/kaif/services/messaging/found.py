@@ -8,7 +8,9 @@ import msgspec
 
 from kaif.engines.index import Document, Hit
 from kaif.interfaces.messaging import BadCursor, ChatId
+from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.search import Piece
+from kaif.services.messaging import cards
 from kaif.services.messaging.model import StoredEntry
 
 # Entries of one moment stand in one batch, of at most a thousand: these spread them, within a chat and among chats, so
@@ -29,6 +31,7 @@ class Searchable(msgspec.Struct, frozen=True):
     target: int = 0
     as_chat: bool = False
     topic_id: int = 0
+    card: Card | None = None
 
 
 _body = msgspec.json.Decoder(Searchable)
@@ -50,7 +53,10 @@ def document_of(row: StoredEntry) -> Document | None:
         labels.append(label_of_topic(body.topic_id))
     if _ADDRESS.search(body.text):
         labels.append("has:link")
-    return Document(document_id(row.chat_id, row.seq), body.text, labels, order_of(row))
+    if body.card:
+        labels.append(f"has:{body.card.__struct_config__.tag}")
+    words = cards.words_of(body.text, body.card)
+    return Document(document_id(row.chat_id, row.seq), words, labels, order_of(row))
 
 
 def document_id(chat_id: ChatId, seq: int) -> str:

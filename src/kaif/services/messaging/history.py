@@ -5,6 +5,7 @@ from typing import Protocol
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Chats, GetChat, ListChats
+from kaif.interfaces.messaging.cards import Contact
 from kaif.interfaces.messaging.history import (
     ExportHistory,
     HistoryPart,
@@ -58,6 +59,7 @@ class HistoryService:
         )
         entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
         concerned = {user_id for entry in entries for user_id in (entry.sender_id, *entry.user_ids)}
+        concerned |= {entry.card.user_id for entry in entries if isinstance(entry.card, Contact)}
         content += pages.entries(entries, await self._people(concerned), first=after == 0)
         if len(rows) > ENTRIES_MAX:
             return HistoryPart(content, f"{chat_id}-{entries[-1].seq}")

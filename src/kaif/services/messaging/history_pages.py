@@ -10,7 +10,9 @@ import msgspec
 
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import Chat, Entry
+from kaif.interfaces.messaging.cards import Card, Contact, Location, Poll, PollOption
 from kaif.kernel.actor import UserId
+from kaif.services.messaging import cards
 
 Language = Literal["ru", "en"]
 People = Mapping[UserId, Person]
@@ -62,7 +64,17 @@ class JsonPages:
 
 
 # What was done with messages shows in the messages.
-_ACTIONS = ("edited", "deleted", "reacted", "unreacted", "pinned", "unpinned", "topic_changed")
+_ACTIONS = (
+    "edited",
+    "deleted",
+    "reacted",
+    "unreacted",
+    "pinned",
+    "unpinned",
+    "voted",
+    "closed",
+    "topic_changed",
+)
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--in:#8881}
@@ -71,6 +83,7 @@ h1{font-size:1.4rem}h2{margin:2.5rem 0 1rem;padding-bottom:.5rem;border-bottom:1
 ol{list-style:none;margin:0;padding:0}li{margin:.4rem 0;padding:.5rem .75rem;border-radius:.75rem;background:var(--in)}
 li.note{background:none;text-align:center;opacity:.75}
 time{opacity:.7;font-size:.85em;font-variant-numeric:tabular-nums}p{margin:.15rem 0 0;white-space:pre-wrap}
+ul{list-style:none;margin:.25rem 0 0;padding:0}ul li{margin:.15rem 0;padding:0;background:none}
 blockquote{margin:.25rem 0;padding-left:.6rem;border-left:3px solid var(--line);opacity:.8}
 """
 
@@ -90,6 +103,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "deleted": "Сообщение удалено",
         "timer": "меняет, сколько хранятся новые сообщения",
         "edited": "изменено",
+        "voters": "Проголосовало",
+        "mine": "ваш ответ",
+        "right": "верно",
     },
     "en": {
         "title": "History of messages",
@@ -106,6 +122,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "deleted": "Message deleted",
         "timer": "changes how long new messages stay",
         "edited": "edited",
+        "voters": "Votes",
+        "mine": "your answer",
+        "right": "right",
     },
 }
 
@@ -143,7 +162,9 @@ class HtmlPages:
         if entry.reply_to:
             place = f"{entry.chat_id}-{entry.reply_to}"
             answer = f'<blockquote><a href="#{place}">{self._words["answers"]} {entry.reply_to}</a></blockquote>'
-        return f'<li id="{entry.chat_id}-{entry.seq}"><b>{author}</b> {at}{answer}<p>{self._text(entry)}</p></li>\n'
+        card = self._card(entry.card, people)
+        place = f"{entry.chat_id}-{entry.seq}"
+        return f'<li id="{place}"><b>{author}</b> {at}{answer}<p>{self._text(entry)}</p>{card}</li>\n'
 
     def _text(self, entry: Entry) -> str:
         if entry.deleted:
@@ -151,6 +172,29 @@ class HtmlPages:
         edited = f" <i>({self._words['edited']})</i>" if entry.edited_at else ""
         reactions = " ".join(f"{escape(each.emoji)} {each.count}" for each in entry.reactions)
         return f"{escape(entry.text)}{edited}{f'<br><small>{reactions}</small>' if reactions else ''}"
+
+    def _card(self, card: Card | None, people: People) -> str:
+        match card:
+            case Poll():
+                return self._poll(card)
+            case Location():
+                return f"<p>{escape(cards.coordinates(card))}</p>"
+            case Contact():
+                return f"<p>{self._name(card.user_id, people)}</p>"
+            case _:
+                return ""
+
+    def _poll(self, poll: Poll) -> str:
+        lines = []
+        shares = cards.percents([option.votes for option in poll.options], poll.voters)
+        for place, (option, share) in enumerate(zip(poll.options, shares, strict=True)):
+            notes = [f"{share} %", *self._notes(option, right=place == poll.correct)]
+            lines.append(f"<li>{escape(option.text)}: {option.votes} ({', '.join(notes)})</li>")
+        explained = f"<p><i>{escape(poll.explanation)}</i></p>" if poll.explanation else ""
+        return f"<ul>{''.join(lines)}</ul><p><small>{self._words['voters']}: {poll.voters}</small></p>{explained}"
+
+    def _notes(self, option: PollOption, *, right: bool) -> list[str]:
+        return [self._words[word] for word, so in (("mine", option.mine), ("right", right)) if so]
 
     def _deed(self, entry: Entry, people: People) -> str:
         whom = ", ".join(self._name(user_id, people) for user_id in entry.user_ids)

@@ -110,7 +110,7 @@ async def versions_of(database: Database, chat_id: ChatId, seq: int) -> list[Sto
 
 
 async def erase_traces(tx: Transaction, chat_id: ChatId, seqs: Collection[int]) -> None:
-    """All that hangs on messages: earlier versions, reactions, pins, and what was quoted of them."""
+    """All that hangs on messages: earlier versions, reactions, pins, votes, and what was quoted of them."""
     for sql in (
         "DELETE FROM messaging_versions WHERE chat_id = :chat_id AND seq IN :seqs",
         "DELETE FROM messaging_reactions WHERE chat_id = :chat_id AND seq IN :seqs",
@@ -118,6 +118,8 @@ async def erase_traces(tx: Transaction, chat_id: ChatId, seqs: Collection[int]) 
         "DELETE FROM messaging_quotes WHERE chat_id = :chat_id AND target IN :seqs",
         # What a deleted answer quoted goes as well.
         "DELETE FROM messaging_quotes WHERE chat_id = :chat_id AND seq IN :seqs",
+        "DELETE FROM messaging_polls WHERE chat_id = :chat_id AND seq IN :seqs",
+        "DELETE FROM messaging_votes WHERE chat_id = :chat_id AND seq IN :seqs",
     ):
         await tx.execute(sql, chat_id=chat_id, seqs=list(seqs))
 

@@ -21,12 +21,13 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
+from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.content import Button, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import buttons, markup
+from kaif.services.messaging import buttons, cards, markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000
@@ -65,6 +66,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+    card: Card | None = None
     buttons: list[list[Button]] = []
     # The name of the webhook that posted it.
     webhook: str = ""
@@ -209,6 +211,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.version,
         body.target,
         body.emoji,
+        card=body.card,
         buttons=body.buttons,
         webhook=body.webhook,
         topic_id=body.topic_id,
@@ -245,7 +248,7 @@ def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
     more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.topic_id
-    if entry.kind == "message" and not (more or entry.buttons or entry.webhook or entry.reminder):
+    if entry.kind == "message" and not (more or entry.card or entry.buttons or entry.webhook or entry.reminder):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -260,6 +263,7 @@ def encoded_body_of(entry: Entry) -> str:
             target=entry.target,
             emoji=entry.emoji,
             as_chat=as_chat,
+            card=entry.card,
             buttons=entry.buttons,
             webhook=entry.webhook,
             topic_id=entry.topic_id,
@@ -272,7 +276,7 @@ def encoded_body_of(entry: Entry) -> str:
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
     """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText, BadButtons."""
     text, entities = cleaned_text(message.text), message.entities
-    if message.forward is None and message.reminder is None:
+    if message.forward is None and message.reminder is None and message.card is None:
         text, entities = markup.parse(text, people)
     rows = buttons.checked(message.buttons) if message.buttons else []
     place.seq += 1
@@ -291,6 +295,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
+        card=cards.placed(message.card, at) if message.card else None,
         buttons=rows,
         topic_id=message.topic_id,
         reminder=message.reminder,
@@ -407,3 +412,11 @@ def parse_chat_cursor(cursor: str) -> tuple[int, ChatId]:
     if not active_at_us.isascii() or not active_at_us.isdigit() or len(active_at_us) > 18:
         raise BadCursor(path="$.cursor")
     return int(active_at_us), ChatId(chat_id)
+
+
+def parse_person_cursor(cursor: str) -> tuple[int, str]:
+    """When somebody did something, and who it was."""
+    at_us, _, user_id = cursor.partition("-")
+    if not at_us.isascii() or not at_us.isdigit() or len(at_us) > 18:
+        raise BadCursor(path="$.cursor")
+    return int(at_us), user_id

@@ -11,6 +11,7 @@ from kaif.services.messaging import (
     message_store,
     notifications_store,
     order_store,
+    poll_store,
     privacy_store,
     store,
     topic_store,
@@ -44,8 +45,10 @@ class Reactions:
             chosen = await privacy_store.forget(tx, event.remains.id)
             commands = await commands_store.forget(tx, event.remains.id)
             pressed = await callbacks_store.forget(tx, event.remains.id)
+            votes = await poll_store.forget(tx, event.remains.id)
             topics = await topic_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, "topics": topics, **kept, **waiting, **devices, **chosen}
+            own = {"name": 1, "hidden_messages": hidden, "anonymous_votes": votes, "topics": topics}
+            erased = {**own, **kept, **waiting, **devices, **chosen}
             webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
             more = {"commands": commands, "pressed": pressed, "webhooks": webhooks}
             erased |= {name: count for name, count in more.items() if count}

@@ -10,11 +10,13 @@ from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import SEARCH, Search
+from kaif.interfaces.messaging.sharing import Sharing
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks
@@ -64,6 +66,18 @@ ACTIONS = [
     get(_CHAT + "/pins", MessageActions.list_pins, scope=READ_SCOPE),
     post(_MESSAGE + "/pin", MessageActions.pin_message, status=204, limit=ACT, scope=WRITE_SCOPE),
     delete(_MESSAGE + "/pin", MessageActions.unpin_message, limit=ACT, scope=WRITE_SCOPE),
+]
+
+POLLS_ROUTES = [
+    post(_CHAT + "/polls", Polls.send_poll, status=201, limit=SEND, scope=WRITE_SCOPE),
+    post(_MESSAGE + "/vote", Polls.vote, limit=VOTE, scope=WRITE_SCOPE),
+    post(_MESSAGE + "/close", Polls.close_poll, limit=ACT, scope=WRITE_SCOPE),
+    get(_MESSAGE + "/voters", Polls.list_voters, scope=READ_SCOPE),
+]
+
+SHARING_ROUTES = [
+    post(_CHAT + "/locations", Sharing.send_location, status=201, limit=SEND, scope=WRITE_SCOPE),
+    post(_CHAT + "/contacts", Sharing.send_contact, status=201, limit=SEND, scope=WRITE_SCOPE),
 ]
 
 ADMINISTRATION_ROUTES = [
@@ -205,6 +219,8 @@ VANISHING_ROUTES = [post(f"{_CHAT}/timer", Vanishing.set_timer, limit=CREATE, sc
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
     (MessageActions, ACTIONS),
+    (Polls, POLLS_ROUTES),
+    (Sharing, SHARING_ROUTES),
     (Administration, ADMINISTRATION_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),

@@ -21,11 +21,12 @@ from kaif.interfaces.messaging import (
     PersonNotReachable,
     SlowMode,
 )
+from kaif.interfaces.messaging.cards import NewPoll
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import buttons, markup, message_store, model, store, viewing
+from kaif.services.messaging import buttons, cards, markup, message_store, model, poll_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
@@ -210,6 +211,7 @@ class Batch:
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
+        self._polls: list[tuple[Entry, NewPoll]] = []
         self._bots: set[UserId] = set()
         self.topics = BatchTopics(places, absent=absent)
 
@@ -295,6 +297,8 @@ class Batch:
             self._check_quote(message)
         entry = model.message_at(place, message, self._at, self._people)
         self._under_ref[reference] = entry
+        if isinstance(message.card, NewPoll):
+            self._polls.append((entry, message.card))
         if place.slow_mode_s:
             self._sent_at_us[message.chat_id, message.sender_id] = self._now_us
         self.entries.append(entry)
@@ -320,7 +324,10 @@ class Batch:
             raise PersonNotReachable
         if not rights & SEND:
             raise MayNotSend
-        if not rights & LINKS and (model.has_link(message.text) or buttons.lead_elsewhere(message.buttons)):
+        leads = not rights & LINKS and (
+            model.has_link(cards.words_of(message.text, message.card)) or buttons.lead_elsewhere(message.buttons)
+        )
+        if leads:
             raise LinksNotAllowed
         if message.buttons and message.sender_id not in self._bots:
             raise ButtonsForBots
@@ -338,6 +345,8 @@ class Batch:
         await store.append(tx, self.entries, self._senders, self._counts, self._now_us)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
+        if self._polls:
+            await poll_store.add(tx, self._polls)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
         # Whoever writes has read what stands above.

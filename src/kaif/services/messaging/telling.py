@@ -13,7 +13,7 @@ from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX,
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US
-from kaif.services.messaging import model
+from kaif.services.messaging import cards, model
 from kaif.services.messaging.model import StoredEntry
 
 TOLD_WITHIN_US = 60 * MINUTE_US
@@ -97,6 +97,8 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
             addressed.add(authors[body.reply_to])
         shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
         text = _spoilers_hidden(body)
+        if body.card:
+            text = f"{cards.ICONS[type(body.card)]} {text}"
         messages.append(
             Message(
                 row.seq,

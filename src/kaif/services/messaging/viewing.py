@@ -1,14 +1,16 @@
 """Entries as they are shown: with what stands apart from their rows, for everyone or for one person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from kaif.interfaces.messaging import ChatId, Entry
+from kaif.interfaces.messaging.cards import Card, Poll
 from kaif.interfaces.messaging.content import Reaction
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import message_store, model, store
+from kaif.services.messaging import cards, message_store, model, poll_store, store
 from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.poll_store import StoredPoll
 from kaif.services.messaging.store import Reads
 
 _changed = msgspec.structs.replace
@@ -30,17 +32,33 @@ async def _quoting(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -
     bodies = [model.body_of(row) for row in rows]
     quoting = [row.seq for row, body in zip(rows, bodies, strict=True) if body.quoted]
     quotes = await message_store.quotes_at(reads, chat_id, quoting) if quoting else {}
-    return [model.entry_with(row, body, quotes.get(row.seq, "")) for row, body in zip(rows, bodies, strict=True)]
+    voting = [row.seq for row, body in zip(rows, bodies, strict=True) if _takes_votes(body.card)]
+    polls = await poll_store.polls_at(reads, chat_id, voting) if voting else {}
+    entries = [model.entry_with(row, body, quotes.get(row.seq, "")) for row, body in zip(rows, bodies, strict=True)]
+    return [_counted(entry, polls) for entry in entries] if polls else entries
+
+
+def _takes_votes(card: Card | None) -> bool:
+    """How a closed poll stands its own row says."""
+    return isinstance(card, Poll) and not card.closed
+
+
+def _counted(entry: Entry, polls: Mapping[int, StoredPoll]) -> Entry:
+    poll = polls.get(entry.seq)
+    if poll is None or not isinstance(entry.card, Poll):
+        return entry
+    return _changed(entry, card=cards.counted(entry.card, poll.counts, poll.voters))
 
 
 async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequence[StoredEntry]) -> list[Entry]:
-    """As one person sees them: their own reactions are marked, and what they have deleted for themselves is gone."""
+    """As one person sees them: what is their own is marked, and what they have deleted for themselves is gone."""
     entries = await shown(reads, chat_id, rows)
     messages = {message.seq: message for entry in entries for message in (entry, entry.message) if message}
     hidden = await message_store.hidden_at(reads, user_id, chat_id, messages)
     with_reactions = [seq for seq, message in messages.items() if message.reactions]
     mine = await message_store.reactions_by(reads, user_id, chat_id, with_reactions) if with_reactions else set()
-    if not hidden and not mine:
+    votes = await _votes(reads, user_id, chat_id, messages)
+    if not hidden and not mine and not votes:
         return entries
 
     def seen(entry: Entry) -> Entry:
@@ -48,9 +66,22 @@ async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequenc
             return without_content(entry)
         if entry.message:
             entry = _changed(entry, message=seen(entry.message))
+        if entry.seq in votes:
+            entry = _changed(entry, card=votes[entry.seq])
         return _changed(entry, reactions=_marked(entry, mine)) if entry.reactions else entry
 
     return [seen(entry) for entry in entries]
+
+
+async def _votes(reads: Reads, user_id: UserId, chat_id: ChatId, messages: Mapping[int, Entry]) -> dict[int, Poll]:
+    """The polls in which the person has voted, as they see them."""
+    polls = {seq: message.card for seq, message in messages.items() if isinstance(message.card, Poll)}
+    votes = await poll_store.votes_by(reads, user_id, chat_id, polls) if polls else {}
+    answers = await poll_store.polls_at(reads, chat_id, votes) if votes else {}
+    return {
+        seq: cards.seen_by_voter(polls[seq], votes[seq], answer.answer, answer.explanation)
+        for seq, answer in answers.items()
+    }
 
 
 def _marked(entry: Entry, mine: Iterable[tuple[int, str]]) -> list[Reaction]:

@@ -1,0 +1,126 @@
+"""Tells chats how their polls stand, each at most so often, and closes those whose time is over.
+
+What is to be told is noted with the vote itself, so a process that dies in between leaves it to any other one.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+import msgspec
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.messaging import Entry
+from kaif.interfaces.messaging.cards import Poll
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.background import Background
+from kaif.kernel.clock import SECOND_US, Clock
+from kaif.services.messaging import cards, poll_store, store
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.changing import Change
+from kaif.services.messaging.model import Body, Place, StoredEntry
+from kaif.services.messaging.poll_store import Due, StoredPoll
+from kaif.services.messaging.rights import Right
+
+TELL_EVERY_US = SECOND_US
+TELL_EVERY_US_MAX = 30 * SECOND_US
+# What everybody hears goes to so many people a second, whatever the size of the chat.
+TOLD_PEOPLE_PER_S = 1000
+# How soon is noticed what other processes were to tell.
+LOOK_EVERY_S = 1.0
+DUE_MAX = 100
+
+_changed = msgspec.structs.replace
+
+log = logging.getLogger("kaif.messaging")
+
+
+def tell_at_us(poll: StoredPoll, members: int, now_us: int) -> int:
+    """When the chat is to hear of a vote that was cast now."""
+    every_us = min(max(TELL_EVERY_US, members * SECOND_US // TOLD_PEOPLE_PER_S), TELL_EVERY_US_MAX)
+    at_us = max(now_us, poll.told_at_us + every_us)
+    return min(at_us, poll.due_at_us) if poll.due_at_us else at_us
+
+
+async def close_poll(change: Change, row: StoredEntry, body: Body, poll: StoredPoll, now_us: int) -> None:
+    """The chat's lock and the poll's are held."""
+    assert isinstance(body.card, Poll)
+    card = cards.closed(cards.counted(body.card, poll.counts, poll.voters), poll.answer, poll.explanation)
+    await poll_store.mark_told(change.tx, poll, now_us, closed=True)
+    await change.act("closed", row, _changed(body, card=card))
+
+
+async def tell_votes(change: Change, row: StoredEntry, body: Body, poll: StoredPoll, now_us: int) -> None:
+    """The chat's lock and the poll's are held."""
+    assert isinstance(body.card, Poll)
+    card = cards.counted(body.card, poll.counts, poll.voters)
+    await poll_store.mark_told(change.tx, poll, now_us, closed=False)
+    await change.act("voted", row, _changed(body, card=card))
+
+
+class Tally:
+    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
+        self._database, self._announcer, self._clock = database, announcer, clock
+        self._background = Background()
+        self._woken = asyncio.Event()
+        self._failing = False
+
+    def start(self) -> None:
+        self._background.run(self._run())
+
+    async def close(self) -> None:
+        await self._background.close()
+
+    def wake(self) -> None:
+        """Somebody has voted."""
+        self._woken.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                wait_s = await self._look()
+                self._failing = False
+            except Exception as error:
+                if not self._failing:
+                    log.warning("chats are not told how their polls stand: %s: %s", type(error).__name__, error)
+                self._failing, wait_s = True, LOOK_EVERY_S
+            await self._sleep(wait_s)
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _look(self) -> float:
+        """Say what is due; in how many seconds to look again."""
+        noted = await poll_store.earliest_due(self._database, DUE_MAX)
+        for due in noted:
+            now_us = self._clock()
+            if due.due_at_us > now_us:
+                return min(LOOK_EVERY_S, (due.due_at_us - now_us) / SECOND_US)
+            await self._say(due)
+        return 0 if len(noted) == DUE_MAX else LOOK_EVERY_S
+
+    async def _say(self, due: Due) -> None:
+        async with self._database.transaction() as tx:
+            places = await store.lock_places(tx, [due.chat_id])
+            if due.chat_id not in places:
+                # The chat has been deleted, and its polls are about to be.
+                await poll_store.leave_unsaid(tx, due)
+                return
+            entries = await self._said(tx, places[due.chat_id], due)
+        if entries:
+            await self._announcer.announce(entries, places)
+
+    async def _said(self, tx: Transaction, place: Place, due: Due) -> list[Entry]:
+        """None when another process has said it meanwhile."""
+        now_us = self._clock()
+        poll = await poll_store.lock(tx, due.chat_id, due.seq)
+        if poll is None or not 0 < poll.due_at_us <= now_us:
+            return []
+        # Votes of different people are told together: they are the chat's word, and nobody's.
+        change = Change(tx, place, Right(0), Actor(UserId(due.chat_id)), now_us)
+        row, body = await change.message(due.seq)
+        await (close_poll if poll.is_over(now_us) else tell_votes)(change, row, body, poll, now_us)
+        return await change.write()

@@ -1,0 +1,70 @@
+// Polls, places and people in messages: what the server is asked, and how a card reads in a line.
+import { api, ok } from './api'
+import type { ChatModel } from './chat.svelte'
+import { nameOf } from './people.svelte'
+import type { Entry, Location, NewPoll, Person, Unsent } from './types'
+
+const ICONS = { poll: '📊', location: '📍', contact: '👤' }
+
+export interface How extends Where {
+  ref: string
+}
+
+interface Where {
+  reply_to?: number
+  topic_id?: number
+}
+
+/** Where in the chat a message goes: into its topic, as an answer. */
+export function whereIn(chat: ChatModel, replyTo: number | undefined): Where {
+  return {
+    ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+    ...(chat.topicId === undefined ? {} : { topic_id: chat.topicId }),
+  }
+}
+
+/** A message in a line of words: in a list, a quote, a bar. */
+export function lineOf(entry: Entry | Unsent | undefined): string {
+  if (!entry) return ''
+  const card = 'card' in entry ? entry.card : undefined
+  if (!card) return entry.text ?? ''
+  return `${ICONS[card.type]} ${card.type === 'contact' ? nameOf(card.user_id) : (entry.text ?? '')}`
+}
+
+function of({ chat_id, seq }: Entry) {
+  return { params: { path: { chat_id, seq } } }
+}
+
+export async function sendPoll(chat_id: string, poll: NewPoll): Promise<void> {
+  const params = { path: { chat_id } }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/polls', { params, body: poll }))
+}
+
+export async function sendLocation(chat_id: string, place: Omit<Location, 'type'> & How): Promise<void> {
+  const params = { path: { chat_id } }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/locations', { params, body: place }))
+}
+
+export async function sendContact(chat_id: string, contact: { user_id: string } & How): Promise<void> {
+  const params = { path: { chat_id } }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/contacts', { params, body: contact }))
+}
+
+export async function vote(entry: Entry, chosen: number[]): Promise<Entry> {
+  return ok(api.POST('/v1/messaging/chats/{chat_id}/messages/{seq}/vote', { ...of(entry), body: { chosen } }))
+}
+
+export async function closePoll(entry: Entry): Promise<Entry> {
+  return ok(api.POST('/v1/messaging/chats/{chat_id}/messages/{seq}/close', { ...of(entry), body: {} }))
+}
+
+/** A page of those who chose an option, the newest first. */
+export async function votersOf(
+  entry: Entry,
+  option: number,
+  cursor: string,
+): Promise<{ people: Person[]; cursor: string }> {
+  const params = { ...of(entry).params, query: { option, cursor } }
+  const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/messages/{seq}/voters', { params }))
+  return { people: page.voters.map(({ person }) => person), cursor: page.next_cursor ?? '' }
+}
