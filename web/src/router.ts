@@ -23,6 +23,7 @@ const OperatorReports = () => import('./screens/operator/Reports.svelte')
 const OperatorShell = () => import('./screens/operator/OperatorShell.svelte')
 const OperatorSigningIn = () => import('./screens/operator/SigningIn.svelte')
 const Reset = () => import('./screens/Reset.svelte')
+const Notifications = () => import('./screens/Notifications.svelte')
 const Privacy = () => import('./screens/Privacy.svelte')
 const Settings = () => import('./screens/Settings.svelte')
 const Security = () => import('./screens/Security.svelte')
@@ -83,6 +84,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/settings': Settings,
     '/settings/security': Security,
     '/settings/privacy': Privacy,
+    '/settings/notifications': Notifications,
     layout: Shell,
     hooks: members,
   },

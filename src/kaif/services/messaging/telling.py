@@ -1,7 +1,7 @@
 """Who is told of a message, and what is shown of it: rules without storage."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,7 +9,7 @@ import msgspec
 
 from kaif.engines.push import MESSAGE_BYTES_MAX, Urgency
 from kaif.interfaces.messaging import ChatId, ChatKind
-from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, Notify
+from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Notify, Weekday
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US
@@ -50,6 +50,7 @@ class Listener(msgspec.Struct, frozen=True):
     quiet_from: int
     quiet_until: int
     time_zone: str
+    quiet_days: int
 
     @property
     def only_addressed(self) -> bool:
@@ -110,10 +111,26 @@ def is_quiet(listener: Listener, now_us: int) -> bool:
         return False
     zone = zone_of(listener.time_zone) or ZoneInfo("UTC")
     now = datetime.fromtimestamp(now_us / 1_000_000, UTC).astimezone(zone)
-    minute = now.hour * 60 + now.minute
+    minute, today = now.hour * 60 + now.minute, now.weekday()
     if listener.quiet_from < listener.quiet_until:
-        return listener.quiet_from <= minute < listener.quiet_until
-    return minute >= listener.quiet_from or minute < listener.quiet_until
+        return listener.quiet_from <= minute < listener.quiet_until and _holds(listener.quiet_days, today)
+    if minute >= listener.quiet_from:
+        return _holds(listener.quiet_days, today)
+    # What began yesterday lasts beyond midnight.
+    return minute < listener.quiet_until and _holds(listener.quiet_days, (today - 1) % 7)
+
+
+def day_bits(days: Iterable[Weekday]) -> int:
+    """Monday is the lowest of the seven bits."""
+    return sum(1 << WEEKDAYS.index(day) for day in set(days))
+
+
+def days_of(bits: int) -> list[Weekday]:
+    return [day for number, day in enumerate(WEEKDAYS) if _holds(bits, number)]
+
+
+def _holds(bits: int, number: int) -> bool:
+    return bool(bits >> number & 1)
 
 
 def zone_of(name: str) -> ZoneInfo | None:
