@@ -31,6 +31,7 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
@@ -600,6 +601,7 @@ class Services(NamedTuple):
     history: History
     requirement: FactorRequirement
     directory: Directory
+    digest_letters: DigestLetters
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -652,4 +654,5 @@ async def wired_services(
             messagings[History],
             auths[FactorRequirement],
             auths[Directory],
+            auths[DigestLetters],
         )

@@ -1,15 +1,18 @@
 """From the switch to the open chat: a browser subscribes, its person chooses, what they missed comes as they chose."""
 
+import hmac
 import json
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Page, expect
-from tests.harness import running_server
+from tests.harness import Server, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
 from tests.journeys.test_search import assert_accessible
 from tests.services.messaging.notified import push_service
 from tests.waiting import eventually, until
+
+from kaif.services.auth.tokens import Signer
 
 # The maker's service of a headless browser is nowhere: here it is one of ours, and the badge is a number to look at.
 MAKER = """
@@ -79,8 +82,25 @@ async def test_what_was_missed_comes_as_its_reader_chose_and_a_press_opens_it(tm
         await worker.evaluate(CLICK)
         await anna.see_message("Тайна: клад под ивой")
         await eventually(lambda: badge_is(anna.page, 0))
+        await decline_letters(anna, server)
         windows.assert_no_complaints()
         await windows.close()
+
+
+async def decline_letters(anna: Window, server: Server) -> None:
+    me: str = await anna.page.evaluate("async () => (await (await fetch('/v1/auth/me')).json()).id")
+    key = Signer((server.data / "secrets" / "signing-key.json").read_text()).key_for("declined digests")
+    await anna.page.goto(f"/unsubscribe#{me}.{hmac.digest(key, me.encode(), 'sha256').hex()}")
+    await expect(anna.page.get_by_role("heading", name="Не присылать больше?")).to_be_visible()
+    await assert_accessible(anna)
+    await anna.page.get_by_role("button", name="Больше не присылать").click()
+    await expect(anna.page.get_by_text("Больше таких писем не будет")).to_be_visible()
+
+    async def over() -> bool:
+        digest = "async () => (await (await fetch('/v1/messaging/digest')).json()).every"
+        return bool(await anna.page.evaluate(digest) == "never")
+
+    await eventually(over)
 
 
 async def subscribe_and_choose(anna: Window) -> None:
@@ -98,12 +118,17 @@ async def subscribe_and_choose(anna: Window) -> None:
     await page.get_by_label("С", exact=True).fill("22:30")
     await page.get_by_label("С", exact=True).blur()
     await page.get_by_role("button", name="Воскресенье").click()
+    await page.get_by_role("button", name="Раз в день").click()
+    await page.get_by_label("В какое время").fill("19:45")
+    await page.get_by_label("В какое время").blur()
+    await expect(page.get_by_text(f"Адрес {ANNA.email} ещё не подтверждён")).to_be_visible()
     await page.wait_for_load_state("networkidle")
     await assert_accessible(anna)
     await page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     await page.reload()
     await expect(page.get_by_label("С", exact=True)).to_have_value("22:30")
     await expect(page.get_by_label("До", exact=True)).to_have_value("08:00")
+    await expect(page.get_by_label("В какое время")).to_have_value("19:45")
     await expect(page.get_by_role("button", name="Воскресенье")).to_have_attribute("aria-pressed", "false")
     await expect(page.get_by_role("button", name="Суббота")).to_have_attribute("aria-pressed", "true")
     await expect(page.get_by_role("switch", name="Показывать текст")).not_to_be_checked()

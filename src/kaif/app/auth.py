@@ -11,7 +11,7 @@ from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
-from kaif.engines.mail import open_mail
+from kaif.engines.mail import Mail, open_mail
 from kaif.engines.places import Places, open_places
 from kaif.engines.web import Web
 from kaif.engines.web.client import HttpxWeb
@@ -21,6 +21,7 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
@@ -50,6 +51,7 @@ from kaif.services.auth.audited_reports import AuditedReports
 from kaif.services.auth.authorizations import AuthorizationsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.digest_letters import DigestLettersService
 from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.github import GitHub
@@ -88,9 +90,10 @@ async def auth_services(
     passwords, signer, web = Passwords(_breached_passwords(settings)), _signer(settings), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
+    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     try:
         async with (
-            _reacting(settings, database, signer, clock),
+            _reacting(settings, database, mail, letters, signer, clock),
             anchoring(database, Anchors(settings.audit_anchors)),
         ):
             people = _people(settings, database, cache, passwords, signer, places, audit, clock)
@@ -99,6 +102,7 @@ async def auth_services(
                 | _sign_in_services(settings, database, web, signer, audit, clock, people[Auth])
                 | _openid_provider(settings, database, signer, audit, clock)
                 | _operating(database, cache, places, audit, clock)
+                | _writing(settings, database, mail, letters, signer, clock)
             )
     finally:
         await web.close()
@@ -194,9 +198,18 @@ def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog
     }
 
 
+def _writing(
+    settings: Settings, database: Database, mail: Mail, letters: Letters, signer: Signer, clock: Clock
+) -> Services:
+    """What other services have to tell people by letter."""
+    key = signer.key_for("declined digests")
+    return {DigestLetters: DigestLettersService(database, mail, letters, key, settings.public_url, clock)}
+
+
 @asynccontextmanager
-async def _reacting(settings: Settings, database: Database, signer: Signer, clock: Clock) -> AsyncIterator[None]:
-    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
+async def _reacting(
+    settings: Settings, database: Database, mail: Mail, letters: Letters, signer: Signer, clock: Clock
+) -> AsyncIterator[None]:
     reactions = Reactions(database, mail, letters, signer.key_for("claims of addresses"), clock)
     bus: Bus = OutboxBus(database)
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, LETTERS)

@@ -10,6 +10,7 @@ from typing import Any
 
 import kaif
 from kaif.app.auth import auth_services
+from kaif.app.digesting import digests
 from kaif.app.notifying import notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MESSAGING, Services, document
@@ -21,7 +22,7 @@ from kaif.engines.database import Database, open_database
 from kaif.engines.index import IndexTaken, open_indexes
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
-from kaif.gateway import openid, pages
+from kaif.gateway import openid, pages, unsubscribing
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
@@ -37,6 +38,7 @@ from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
@@ -194,6 +196,7 @@ async def edge(
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
+    own.update(unsubscribing.pages(services[DigestLetters]))
     own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
@@ -246,10 +249,11 @@ async def run_everything(
         auth_services(settings, database, cache) as auths,
         messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
+        digests(database, auths[DigestLetters]) as digested,
         search_service(settings, database) as search,
         edge(
             settings,
-            {**auths, **messagings, **notified, Search: search},
+            {**auths, **messagings, **notified, **digested, Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -306,8 +310,9 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         messaging_services(database, cache, auths.remote(Auth), auths.remote(Sessions)) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
+        digests(database, auths.remote(DigestLetters)) as digested,
     ):
-        await _expose(settings, {**services, **notified}, stop, lambda: started(False))
+        await _expose(settings, {**services, **notified, **digested}, stop, lambda: started(False))
 
 
 async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

@@ -31,6 +31,7 @@ _HELD = {
     "wallet_proofs_under_way": "auth_wallet_nonces",
     "linked_services": "auth_identities",
     "visits_to_services": "auth_authorizations",
+    "digests": "auth_digests",
 }
 
 

@@ -6,6 +6,7 @@ from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.digest_letters import DECLINE, DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
@@ -313,6 +314,10 @@ IDENTITIES_ROUTES = [
     ),
 ]
 
+DIGEST_LETTERS_ROUTES = [
+    post("/v1/auth/digests/decline", DigestLetters.decline_digests, status=204, public=True, limit=DECLINE),
+]
+
 # The interfaces of auth, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Auth, ROUTES),
@@ -336,4 +341,5 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (OpenId, []),
     (ApiKeys, API_KEYS_ROUTES),
     (Wallets, WALLETS_ROUTES),
+    (DigestLetters, DIGEST_LETTERS_ROUTES),
 ]

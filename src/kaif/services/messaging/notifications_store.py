@@ -185,8 +185,8 @@ async def forget_person(tx: Transaction, user_id: UserId) -> dict[str, int]:
 # Deliveries
 
 _LISTENERS = """
-SELECT s.id, s.user_id, s.language, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify,
-  COALESCE(p.preview, 1), COALESCE(p.mentions_only, 0), COALESCE(p.quiet_from, 0), COALESCE(p.quiet_until, 0),
+SELECT s.user_id, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify, COALESCE(p.preview, 1),
+  COALESCE(p.mentions_only, 0), s.id, s.language, COALESCE(p.quiet_from, 0), COALESCE(p.quiet_until, 0),
   COALESCE(p.time_zone, 'UTC'), COALESCE(p.quiet_days, 127)
 FROM messaging_push_subscriptions s
 JOIN messaging_members m ON m.user_id = s.user_id AND m.chat_id = :chat_id

@@ -153,9 +153,7 @@ class Notifier:
             return set()
 
     async def _messages(self, chat_id: ChatId, rows: Sequence[StoredEntry], now_us: int) -> list[Message]:
-        answered = {model.body_of(row).reply_to for row in rows if row.kind == "message"} - {0}
-        found = await store.entries_at(self._database, chat_id, answered) if answered else []
-        authors = {row.seq: row.sender_id for row in found}
+        authors = await store.authors_answered(self._database, chat_id, rows)
         return telling.messages_of(rows, authors, now_us - TOLD_WITHIN_US)
 
     # Telling

@@ -5,6 +5,7 @@ from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.services.messaging import (
     administration_store,
+    digest_store,
     message_store,
     notifications_store,
     order_store,
@@ -36,7 +37,8 @@ class Reactions:
             kept = await order_store.forget(tx, event.remains.id)
             devices = await notifications_store.forget_person(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
+            digests = await digest_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "digests": digests, "hidden_messages": hidden, **kept, **devices, **chosen}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

@@ -4,6 +4,7 @@ from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.digests import Digests
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -109,6 +110,12 @@ NOTIFICATIONS_ROUTES = [
     post(f"{_CHAT}/notifications", Notifications.choose_notifications, scope=WRITE_SCOPE),
 ]
 
+# Where letters go, and how often, is their reader's alone to say.
+DIGESTS_ROUTES = [
+    get("/v1/messaging/digest", Digests.get_digest),
+    post("/v1/messaging/digest", Digests.choose_digest),
+]
+
 # What a program may do with a key is to write and to read; whom its owner deals with is the owner's own choice.
 PRIVACY_ROUTES = [
     get("/v1/messaging/privacy", Privacy.get_privacy),
@@ -142,6 +149,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
+    (Digests, DIGESTS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
     (Reports, REPORTS_ROUTES),

@@ -26,6 +26,7 @@ from kaif.services.messaging.model import (
     StoredChat,
     StoredEntry,
     StoredMember,
+    body_of,
     encoded_body_of,
     ranges_of,
 )
@@ -464,6 +465,13 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
         limit=limit,
     )
     return rows[::-1]
+
+
+async def authors_answered(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> dict[int, UserId]:
+    """Who wrote what these messages answer."""
+    answered = {body_of(row).reply_to for row in rows if row.kind == "message"} - {0}
+    found = await entries_at(reads, chat_id, answered) if answered else []
+    return {row.seq: row.sender_id for row in found}
 
 
 async def last_entries(reads: Reads, chat_ids: Sequence[ChatId]) -> list[StoredEntry]:

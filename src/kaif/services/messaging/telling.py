@@ -33,12 +33,10 @@ class Message(msgspec.Struct, frozen=True):
     addressed: frozenset[UserId]
 
 
-class Listener(msgspec.Struct, frozen=True):
-    """One device of somebody in a chat, as the store has it."""
+class Recipient(msgspec.Struct, frozen=True):
+    """Somebody in a chat, and what they want to be told of it."""
 
-    subscription_id: str
     user_id: UserId
-    language: str
     kind: ChatKind
     title: str
     members: int
@@ -47,10 +45,6 @@ class Listener(msgspec.Struct, frozen=True):
     notify: Notify
     preview: int
     mentions_only: int
-    quiet_from: int
-    quiet_until: int
-    time_zone: str
-    quiet_days: int
 
     @property
     def only_addressed(self) -> bool:
@@ -59,6 +53,17 @@ class Listener(msgspec.Struct, frozen=True):
         if self.kind != "group":
             return False
         return bool(self.mentions_only) or self.members > EVERYTHING_TOLD_MEMBERS_MAX
+
+
+class Listener(Recipient, frozen=True):
+    """One device of somebody in a chat, as the store has it."""
+
+    subscription_id: str
+    language: str
+    quiet_from: int
+    quiet_until: int
+    time_zone: str
+    quiet_days: int
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,11 +104,18 @@ def newest_told(messages: Sequence[Message], listener: Listener, now_us: int) ->
     """The last of the messages that the device is to be told of, if there is one."""
     if listener.notify == "none" or listener.muted_until_us > now_us:
         return None
-    for message in reversed(messages):
-        unread = message.seq > listener.read_seq and message.sender_id != listener.user_id
-        if unread and (not listener.only_addressed or listener.user_id in message.addressed):
-            return message
-    return None
+    return next(iter(wanted(messages, listener)[::-1]), None)
+
+
+def wanted(messages: Sequence[Message], recipient: Recipient) -> list[Message]:
+    """Those that they have not read, did not write, and want to hear of."""
+    return [
+        message
+        for message in messages
+        if message.seq > recipient.read_seq
+        and message.sender_id != recipient.user_id
+        and (not recipient.only_addressed or recipient.user_id in message.addressed)
+    ]
 
 
 def is_quiet(listener: Listener, now_us: int) -> bool:
