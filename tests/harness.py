@@ -38,12 +38,14 @@ from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
@@ -602,6 +604,7 @@ class Services(NamedTuple):
     requirement: FactorRequirement
     directory: Directory
     digest_letters: DigestLetters
+    lookalikes: LookalikesFinder
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -630,7 +633,7 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], clock) as messagings,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff], clock) as messagings,
     ):
         yield Services(
             database,
@@ -655,4 +658,5 @@ async def wired_services(
             auths[FactorRequirement],
             auths[Directory],
             auths[DigestLetters],
+            messagings[LookalikesFinder],
         )

@@ -34,6 +34,7 @@ from kaif.interfaces.auth.providers import ProviderKind, Providers
 from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.personal_data import DataErased
@@ -72,6 +73,7 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.signing_keys import SigningKeys
+from kaif.services.auth.staff import StaffService
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.vk import VkId
 from kaif.services.auth.wallet_proofs import WalletProofs
@@ -190,6 +192,7 @@ def _openid_provider(settings: Settings, database: Database, signer: Signer, aud
 
 def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> Services:
     return {
+        Staff: StaffService(database),
         Roles: RolesService(database, cache, audit, clock),
         FactorRequirement: FactorRequirementService(database, cache, audit, clock),
         Audit: AuditService(database),

@@ -42,12 +42,14 @@ from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
@@ -66,6 +68,7 @@ from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
@@ -115,7 +118,7 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 @asynccontextmanager
 async def messaging_services(
-    database: Database, cache: Cache, auth: Auth, sessions: Sessions, clock: Clock = now_us
+    database: Database, cache: Cache, auth: Auth, sessions: Sessions, staff: Staff, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
@@ -139,6 +142,7 @@ async def messaging_services(
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
             Privacy: PrivacyService(database, auth, announcer, clock),
+            LookalikesFinder: LookalikesService(database, auth, staff, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(
                 database, auth, sessions, announcer, clock, erase=actions.erase, ban=administration.ban
@@ -247,7 +251,7 @@ async def run_everything(
         database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
+        messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
         search_service(settings, database) as search,
@@ -308,7 +312,9 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        messaging_services(database, cache, auths.remote(Auth), auths.remote(Sessions)) as services,
+        messaging_services(
+            database, cache, auths.remote(Auth), auths.remote(Sessions), auths.remote(Staff)
+        ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
         digests(database, auths.remote(DigestLetters)) as digested,
     ):

@@ -8,6 +8,7 @@ import { drafts } from './drafts.svelte'
 import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
+import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { clearRead } from './notifications'
 import { Realtime } from './realtime.svelte'
@@ -84,6 +85,7 @@ export class Messenger {
   erase(): void {
     this.#cache.clear()
     forgetPeople()
+    forgetLookalikes()
     this.#outbox.clear()
     drafts.clear()
   }

@@ -32,6 +32,7 @@ _HELD = {
     "linked_services": "auth_identities",
     "visits_to_services": "auth_authorizations",
     "digests": "auth_digests",
+    "look_of_username": "auth_looks",
 }
 
 

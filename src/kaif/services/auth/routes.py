@@ -28,6 +28,7 @@ from kaif.interfaces.auth.roles import (
     Roles,
 )
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import Scope
 from kaif.kernel.http import Route, delete, get, post
@@ -342,4 +343,6 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ApiKeys, API_KEYS_ROUTES),
     (Wallets, WALLETS_ROUTES),
     (DigestLetters, DIGEST_LETTERS_ROUTES),
+    # For other services alone.
+    (Staff, []),
 ]

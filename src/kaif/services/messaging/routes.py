@@ -8,6 +8,7 @@ from kaif.interfaces.messaging.digests import Digests
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
@@ -125,6 +126,10 @@ PRIVACY_ROUTES = [
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
 ]
 
+LOOKALIKES_ROUTES = [
+    post("/v1/messaging/lookalikes", LookalikesFinder.find_lookalikes, limit=LOOK_ALIKE, scope=READ_SCOPE),
+]
+
 FIRST_CONTACT_ROUTES = [
     get(f"{_CHAT}/first-contact", FirstContacts.get_first_contact, scope=READ_SCOPE),
     post(f"{_CHAT}/first-contact/accept", FirstContacts.accept_contact, status=204, scope=WRITE_SCOPE),
@@ -152,6 +157,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Digests, DIGESTS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
+    (LookalikesFinder, LOOKALIKES_ROUTES),
     (Reports, REPORTS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),

@@ -143,6 +143,22 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
     return shown
 
 
+async def companions_of(reads: Reads, user_id: UserId, limit: int) -> list[Person]:
+    """Those with whom the person has direct chats, the liveliest first; without strangers who wait for an answer."""
+    return await reads.fetch(
+        Person,
+        """
+        SELECT p.id, p.username, p.display_name, p.avatar_colour FROM messaging_members m
+        JOIN messaging_chats c ON c.id = m.chat_id AND c.kind = 'direct' AND c.deleted_at_us = 0
+        JOIN messaging_members o ON o.chat_id = c.id AND o.user_id <> m.user_id
+        JOIN messaging_people p ON p.id = o.user_id
+        WHERE m.user_id = :user_id AND m.unanswered = 0 ORDER BY c.active_at_us DESC LIMIT :limit
+        """,
+        user_id=user_id,
+        limit=limit,
+    )
+
+
 async def ids_by_username(reads: Reads, usernames: Iterable[str]) -> dict[str, UserId]:
     rows: list[tuple[str, UserId]] = await reads.fetch(
         tuple, "SELECT username, id FROM messaging_people WHERE username IN :names", names=sorted(usernames)
