@@ -259,6 +259,26 @@ async def test_who_is_let_in_while_coming_in_stays_in(stage: Stage) -> None:
     assert device.heard[-1]["text"] == "Слышно?"
 
 
+async def test_late_news_lets_nobody_back_in_but_a_return_does(stage: Stage) -> None:
+    group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [], "Причал"))
+    device = await stage.enter(stage.boris)
+    await stage.services.messaging.add_members(stage.anna, AddMembers(group.id, [stage.boris.user_id]))
+    await stage.services.messaging.remove_member(stage.anna, RemoveMember(group.id, stage.boris.user_id))
+    await until(lambda: len(stage.held) >= 2)
+    let_in = next(one for one in stage.held if stage.boris.user_id in one.joined)
+    let_out = next(one for one in stage.held if stage.boris.user_id in one.left)
+
+    await stage.deliver(let_out, let_in)
+    await until(lambda: len(device.hellos) == 2)
+    assert group.id not in {room.chat_id for room in device.rooms}
+
+    stage.held.clear()
+    await stage.services.messaging.add_members(stage.anna, AddMembers(group.id, [stage.boris.user_id]))
+    await until(lambda: any(stage.boris.user_id in one.joined for one in stage.held))
+    await stage.deliver(*stage.held)
+    await until(lambda: group.id in {room.chat_id for room in device.rooms})
+
+
 async def test_who_was_removed_unheard_learns_nothing_from_the_gap(stage: Stage) -> None:
     group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [stage.boris.user_id], "A"))
     device = await stage.enter(stage.boris)

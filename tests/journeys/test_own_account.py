@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Server
-from tests.journeys.browser import ANNA, BORIS, WITHIN_MS, Window, Windows, make_accounts
+from tests.journeys.browser import ANNA, BORIS, NARROW, WITHIN_MS, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.test_second_factor import forgive_refusals
 from tests.waiting import eventually
 
 from kaif.engines.mail.mailbox import DevMailbox
@@ -59,6 +61,28 @@ async def test_the_link_of_the_welcome_confirms_the_address_and_leaves_no_trace(
     await anna.page.get_by_role("link", name="К чатам").click()
     await anna.see_chats()
     await expect(anna.page.get_by_text(f"Подтвердите почту {ANNA.email}")).to_have_count(0)
+
+
+@embedded
+async def test_whoever_is_not_signed_in_is_asked_whether_the_account_is_theirs(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    guest = await windows.open(NARROW)
+    await guest.page.goto(await link(place, BORIS.email, "confirm"))
+    await expect(guest.page.get_by_role("heading", name="Это ваш аккаунт?")).to_be_visible()
+    await expect(guest.page.get_by_text("@boris")).to_be_visible()
+    results = await Axe().run(guest.page)
+    assert results.violations_count == 0, results.generate_report()
+
+    await guest.page.get_by_role("button", name="Нет, аккаунт не мой").click()
+    await expect(guest.page.get_by_role("heading", name="Адрес не подтверждён")).to_be_visible()
+    await guest.page.goto("/sign-in")
+    await guest.page.goto(await link(place, BORIS.email, "confirm"))
+    await expect(guest.page.get_by_text("Ссылка не действует")).to_be_visible()
+    forgive_refusals(guest)
+
+    await guest.page.goto(await link(place, ANNA.email, "confirm"))
+    await guest.page.get_by_role("button", name="Да, подтвердить почту").click()
+    await expect(guest.page.get_by_role("heading", name="Почта подтверждена")).to_be_visible()
 
 
 @embedded

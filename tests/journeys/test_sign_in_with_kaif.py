@@ -11,6 +11,7 @@ from tests import relying_parties
 from tests.harness import PASSWORD, Person, free_address
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.test_own_account import link
 
 NAME = "Вики «Причал»"
 
@@ -62,12 +63,12 @@ async def test_a_site_is_told_who_somebody_is_once_they_allow_it_and_no_more_whe
         await expect(heading(boris, "Сначала войдите")).to_be_visible()
         await sign_in_here(boris, BORIS.username)
         await expect(heading(boris, "Войти в «Вики „Причал“»?")).to_be_visible()
-        for text in ("Борис Лунин", "@boris", BORIS.email, site.removeprefix("http://")):
+        for text in ("Борис Лунин", "@boris", "Когда вы её подтвердите", site.removeprefix("http://")):
             await expect(boris.page.get_by_text(text).first).to_be_visible()
         await assert_accessible(boris)
         await boris.page.get_by_role("button", name="Разрешить", exact=True).click()
         await expect(heading(boris, "Hello, Борис Лунин")).to_be_visible()
-        await expect(boris.page.get_by_text(BORIS.email)).to_be_visible()
+        await expect(boris.page.get_by_text(BORIS.email)).to_have_count(0)
 
         await boris.page.goto(f"{site}/sign-in")
         await expect(heading(boris, "Hello, Борис Лунин")).to_be_visible()
@@ -89,6 +90,22 @@ async def test_a_site_is_told_who_somebody_is_once_they_allow_it_and_no_more_whe
         await expect(boris.page.get_by_text("invalid_grant")).to_be_visible()
         await boris.page.goto(f"{site}/sign-in")
         await expect(boris.page.get_by_role("button", name="Разрешить", exact=True)).to_be_visible()
+
+
+@embedded
+async def test_a_site_learns_an_address_once_it_is_confirmed(place: Place, windows: Windows) -> None:
+    async with wiki(place) as site:
+        boris = await windows.open()
+        await boris.sign_in(BORIS.username)
+        await boris.page.goto(await link(place, BORIS.email, "confirm"))
+        await expect(heading(boris, "Почта подтверждена")).to_be_visible()
+
+        await boris.page.goto(f"{site}/sign-in")
+        await expect(boris.page.get_by_text(BORIS.email)).to_be_visible()
+        await boris.page.get_by_role("button", name="Разрешить", exact=True).click()
+
+        await expect(heading(boris, "Hello, Борис Лунин")).to_be_visible()
+        await expect(boris.page.get_by_text(BORIS.email)).to_be_visible()
 
 
 @embedded

@@ -17,6 +17,7 @@ from kaif.app.surface import AUTH, MESSAGING, Services, document
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus, Timing
+from kaif.engines.bus.store import end_leases
 from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
 from kaif.engines.index import IndexTaken, open_indexes
@@ -102,6 +103,15 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def sole_database_of(settings: Settings) -> AsyncIterator[Database]:
+    """Of the one process that works with it: an embedded one still holds the leases of a process that was killed."""
+    async with database_of(settings) as database:
+        if database.dialect == "sqlite":
+            await end_leases(database)
+        yield database
 
 
 @asynccontextmanager
@@ -248,7 +258,7 @@ async def run_everything(
 ) -> None:
     """`kaif up`: all of it in this process. `started` is told whether the server still has to be set up."""
     async with (
-        database_of(settings) as database,
+        sole_database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
         messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,

@@ -38,6 +38,8 @@ from kaif.kernel.errors import KaifError, NotFound
 GAP_PATIENCE_S = 0.05
 RETRY_S = 1.0
 FILL_PAGE = 200
+# News of two processes may overtake each other by moments, in which not more people leave chats than this.
+GONE_MAX = 4096
 
 log = logging.getLogger("kaif.hub")
 
@@ -100,6 +102,8 @@ class Hub:
         self._joined: set[tuple[ChatId, UserId]] = set()
         self._left: set[tuple[ChatId, UserId]] = set()
         self._reached: set[ChatId] = set()
+        # Who left what, the latest last: news that lets them in may be older than that.
+        self._gone: dict[tuple[ChatId, UserId], None] = {}
         # Who looks anew whom they see; True when that has changed again meanwhile.
         self._looking: dict[Reader, bool] = {}
         self._background = Background()
@@ -230,9 +234,7 @@ class Hub:
         for user_id in delivery.joined:
             self._left.discard((chat_id, user_id))
             for reader in self._readers.get(user_id, ()):
-                self._join(reader, chat_id, delivery.kind, delivery.first_seq)
-                if delivery.kind == "direct":
-                    self._look_soon(reader)
+                self._let_in(reader, delivery)
         room = self._rooms.get(chat_id)
         if room is not None:
             room.accept(delivery.first_seq, delivery.entries)
@@ -240,13 +242,28 @@ class Hub:
         if self._entering:
             if room is None:
                 self._passed[chat_id] = delivery.first_seq + len(delivery.entries) - 1
-            self._joined.update((chat_id, user_id) for user_id in delivery.joined)
+            self._joined.update({(chat_id, user_id) for user_id in delivery.joined} - self._gone.keys())
             self._joined.difference_update((chat_id, user_id) for user_id in delivery.left)
             self._left.update((chat_id, user_id) for user_id in delivery.left)
+        for user_id in delivery.left:
+            self._let_out(user_id, chat_id, room)
+
+    def _let_in(self, reader: Reader, delivery: Delivery) -> None:
+        if (delivery.chat_id, reader.actor.user_id) in self._gone:
+            self._background.run(self._enter(reader))
+            return
+        self._join(reader, delivery.chat_id, delivery.kind, delivery.first_seq)
+        if delivery.kind == "direct":
+            self._look_soon(reader)
+
+    def _let_out(self, user_id: UserId, chat_id: ChatId, room: Room | None) -> None:
+        self._gone.pop((chat_id, user_id), None)
+        self._gone[chat_id, user_id] = None
+        if len(self._gone) > GONE_MAX:
+            del self._gone[next(iter(self._gone))]
         if room is not None:
-            for user_id in delivery.left:
-                for reader in self._readers.get(user_id, ()):
-                    self._leave(reader, room)
+            for reader in self._readers.get(user_id, ()):
+                self._leave(reader, room)
 
     def _hear_reach(self, payload: bytes) -> None:
         chat_ids = _reach.decode(payload).chat_ids

@@ -10,7 +10,7 @@ from tests.waiting import eventually
 
 from kaif.engines.mail import Letter
 from kaif.interfaces.auth import SESSIONS_ENDED, InvalidCredentials, Nothing, SessionEnded, Tokens
-from kaif.interfaces.auth.accounts import ConfirmEmail, ForgetPassword, ResetPassword
+from kaif.interfaces.auth.accounts import ConfirmEmail, ForgetPassword, LinkSpent, OfLink, ResetPassword
 from kaif.interfaces.auth.api_keys import READ_PROFILE, ApiKeyRefused, ExchangeApiKey, MakeApiKey, NewApiKey
 from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.factors import ChallengeEnded, ConfirmTotp, LogInWithSecondFactor, SecondFactorRequired
@@ -169,3 +169,40 @@ async def test_after_the_first_proof_a_reset_takes_no_more_than_any(home: Home) 
     await reset(home, "a pier in the morning fog")
 
     assert await enter_by_passkey(home, passkey)
+
+
+async def test_whoever_reads_the_letter_hears_whose_account_it_would_confirm(home: Home) -> None:
+    _, stranger = await home.owner_and("anna")
+    token = await home.token(ANNA)
+
+    seen = await home.accounts.consider_email(NOBODY, OfLink(token))
+    assert (seen.account.username, seen.email, seen.is_actor) == ("anna", ANNA, False)
+    assert (await home.accounts.consider_email(actor_of(stranger), OfLink(token))).is_actor
+
+    await home.accounts.disown_email(NOBODY, OfLink(token))
+
+    for spent in (
+        home.accounts.consider_email(NOBODY, OfLink(token)),
+        home.accounts.disown_email(NOBODY, OfLink(token)),
+        home.accounts.confirm_email(NOBODY, ConfirmEmail(token)),
+    ):
+        with pytest.raises(LinkSpent):
+            await spent
+    assert not (await home.user(stranger)).email_confirmed
+    assert [entry.subject_id for entry in await home.audited("email_disowned")] == [stranger.user.id]
+
+
+async def test_a_link_for_a_new_password_tells_of_no_account_and_is_not_disowned(home: Home) -> None:
+    await home.owner_and("anna")
+    await home.accounts.forget_password(NOBODY, ForgetPassword(ANNA))
+
+    async def come() -> bool:
+        return bool(await links(home))
+
+    await eventually(come)
+    token = token_in((await links(home))[0])
+
+    for asked in (home.accounts.consider_email, home.accounts.disown_email):
+        with pytest.raises(LinkSpent):
+            await asked(NOBODY, OfLink(token))
+    await home.accounts.reset_password(NOBODY, ResetPassword(token, NEW_PASSWORD))

@@ -13,6 +13,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   signed_out: 'action.signed_out',
   session_stolen: 'action.session_stolen',
   email_confirmed: 'action.email_confirmed',
+  email_disowned: 'action.email_disowned',
   password_changed: 'action.password_changed',
   password_reset: 'action.password_reset',
   account_deleted: 'action.account_deleted',

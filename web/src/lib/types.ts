@@ -35,6 +35,7 @@ export type ServiceAnswer = components['schemas']['ServiceAnswer']
 /** A sign-in on a device, as its owner sees it. */
 export type DeviceSession = Ok<'/v1/auth/sessions', 'get', 200>['sessions'][number]
 /** What an application wants of a person, and what the person has to do next. */
+export type Claimant = Ok<'/v1/auth/email/consider', 'post', 200>
 export type Considered = Ok<'/v1/auth/authorizations/consider', 'post', 200>
 export type AllowedApplication = Ok<'/v1/auth/allowed-applications', 'get', 200>['applications'][number]
 export type Erasure = Ok<'/v1/auth/erasures/{erasure_id}', 'get', 200>

@@ -90,6 +90,12 @@ async def let_go(tx: Transaction, holder: str) -> None:
     )
 
 
+async def end_leases(database: Database) -> None:
+    """Whoever held them has died."""
+    async with database.transaction() as tx:
+        await tx.execute("UPDATE outbox_consumers SET holder = '', held_until_us = 0")
+
+
 async def next_events(database: Database, consumer: str, limit: int) -> list[Stored]:
     """What comes after the consumer's position, in order."""
     return await database.fetch(Stored, _NEXT[database.dialect], consumer=consumer, limit=limit)

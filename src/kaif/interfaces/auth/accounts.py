@@ -1,5 +1,6 @@
 """What people do with their own accounts: prove an address, change a password, rename themselves, leave."""
 
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Protocol
 
 import msgspec
@@ -14,12 +15,14 @@ from kaif.interfaces.auth import (
     Language,
     Nothing,
     Password,
+    Person,
     User,
 )
 from kaif.interfaces.auth.own_data import Erasure
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Forbidden, Invalid
 from kaif.kernel.events import Event
+from kaif.kernel.remote import repeatable
 
 # The links in letters are good for so long, once.
 CONFIRMATION_DAYS = 7
@@ -69,6 +72,19 @@ class ConfirmEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ConfirmedEmail(msgspec.Struct, frozen=True):
     email: str
+
+
+class OfLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: LinkToken
+
+
+class Claimant(msgspec.Struct, frozen=True):
+    """The account that wants to be known by the address; `is_actor` when it is the one who asks."""
+
+    account: Person
+    registered_at: datetime
+    email: str
+    is_actor: bool
 
 
 class ChangeEmail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,6 +199,15 @@ class Accounts(Protocol):
     async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
         """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when
         somebody else has confirmed the address meanwhile."""
+        ...
+
+    @repeatable
+    async def consider_email(self, actor: Actor, request: OfLink) -> Claimant:
+        """Whom the link would confirm, which a stranger may have made. Raises LinkSpent."""
+        ...
+
+    async def disown_email(self, actor: Actor, request: OfLink) -> Nothing:
+        """Whoever reads the mailbox did not make the account: the link confirms nothing any more. Raises LinkSpent."""
         ...
 
     async def resend_confirmation(self, actor: Actor, request: Nothing) -> Nothing:

@@ -19,6 +19,7 @@ Action = Literal[
     "signed_out",
     "session_stolen",
     "email_confirmed",
+    "email_disowned",
     "password_changed",
     "password_reset",
     "account_deleted",

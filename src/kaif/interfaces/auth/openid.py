@@ -61,12 +61,13 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Whom the browser is signed in as."""
+    """Whom the browser is signed in as. An application never learns an address that is not confirmed."""
 
     id: UserId
     username: str
     display_name: str
     email: str
+    email_confirmed: bool
 
 
 class Considered(msgspec.Struct, frozen=True):

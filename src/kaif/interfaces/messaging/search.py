@@ -63,7 +63,7 @@ class NothingToFind(Invalid):
 
 
 class SearchUnavailable(Unavailable):
-    code, detail = "search_unavailable", "Search is not running on this server."
+    code, detail = "search_unavailable", "Search is not answering now. Try again in a moment."
 
 
 class Search(Protocol):

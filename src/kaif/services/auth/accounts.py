@@ -11,11 +11,13 @@ from kaif.interfaces.auth.accounts import (
     ChangeEmail,
     ChangeLanguage,
     ChangePassword,
+    Claimant,
     ConfirmedEmail,
     ConfirmEmail,
     DeleteAccount,
     ForgetPassword,
     LinkSpent,
+    OfLink,
     PasswordForgotten,
     PasswordTooShort,
     ResetPassword,
@@ -24,7 +26,7 @@ from kaif.interfaces.auth.own_data import Erasure
 from kaif.interfaces.auth.roles import LastOwner
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, SessionId, UserId
-from kaif.kernel.clock import Clock
+from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
 from kaif.services.auth import (
@@ -81,11 +83,32 @@ class AccountsService:
             raise EmailTaken from None
         return ConfirmedEmail(link.email)
 
-    async def _confirm(self, tx: Transaction, link_id: str, now_us: int) -> Link:
-        """The link, used up. Raises LinkSpent, and AlreadyExists when the address is somebody else's."""
-        found = await links.find(tx, link_id, now_us)
+    async def consider_email(self, actor: Actor, request: OfLink) -> Claimant:
+        link = await self._claim(self._database, self._link_id(request.token), self._clock())
+        account = await self._accounts(link.user_id)
+        if account is None:
+            raise LinkSpent
+        return Claimant(account.person, as_datetime(account.created_at_us), link.email, actor.user_id == account.id)
+
+    async def disown_email(self, actor: Actor, request: OfLink) -> Nothing:
+        link_id, now_us = self._link_id(request.token), self._clock()
+        async with self._database.transaction() as tx:
+            await self._claim(tx, link_id, now_us)
+            link = await links.use_up(tx, link_id, now_us)
+            if link is None:
+                raise LinkSpent
+            await self._audit.record(tx, actor, "email_disowned", link.user_id)
+        return Nothing()
+
+    async def _claim(self, reads: Database | Transaction, link_id: str, now_us: int) -> Link:
+        found = await links.find(reads, link_id, now_us)
         if found is None or found.purpose not in (CONFIRM, NEW_EMAIL):
             raise LinkSpent
+        return found
+
+    async def _confirm(self, tx: Transaction, link_id: str, now_us: int) -> Link:
+        """The link, used up. Raises LinkSpent, and AlreadyExists when the address is somebody else's."""
+        found = await self._claim(tx, link_id, now_us)
         # The account before the link, as whoever withdraws links does: neither waits for what the other holds.
         before = await store.locked_account(tx, found.user_id)
         link = await links.use_up(tx, link_id, now_us)

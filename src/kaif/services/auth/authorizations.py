@@ -161,7 +161,8 @@ class AuthorizationsService:
         authenticated_at_us = await stored_sessions.find_authentication(self._database, actor.user_id, actor.session_id)
         if authenticated_at_us is None:
             return None
-        shown = Account(account.id, account.username, account.display_name, account.email)
+        confirmed = account.email_confirmed_at_us is not None
+        shown = Account(account.id, account.username, account.display_name, account.email, confirmed)
         return Present(shown, authenticated_at_us)
 
     async def _is_meant(self, asked: Asked, wanted: AuthorizationRequest, present: Present) -> bool:

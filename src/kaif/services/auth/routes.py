@@ -74,6 +74,8 @@ ROUTES = [
 
 ACCOUNTS_ROUTES = [
     post("/v1/auth/email/confirm", Accounts.confirm_email, public=True, limit=LINKS),
+    post("/v1/auth/email/consider", Accounts.consider_email, public=True, limit=LINKS),
+    post("/v1/auth/email/disown", Accounts.disown_email, status=204, public=True, limit=LINKS),
     post("/v1/auth/email/confirmation", Accounts.resend_confirmation, status=204, limit=LETTERS),
     post("/v1/auth/email", Accounts.change_email, status=204, limit=LETTERS),
     post("/v1/auth/password/forgot", Accounts.forget_password, status=204, public=True, limit=FORGOT),

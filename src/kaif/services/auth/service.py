@@ -54,7 +54,7 @@ from kaif.services.auth.model import Account
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.permissions import OWNER, permitted
 from kaif.services.auth.refresh_tokens import RefreshTokens
-from kaif.services.auth.sign_in_guard import SignInGuard
+from kaif.services.auth.sign_in_guard import Attempt, SignInGuard
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.whereabouts import place_in
 
@@ -200,19 +200,21 @@ class AuthService:
         if account is None or not right:
             await self._record_failure(actor, account)
             raise InvalidCredentials
-        await self._guard.forgive(attempt)
         if self._passwords.outdated(account.password_hash):
             account = await self._rehash(account, request.password)
-        return await self.enter(actor, account)
+        return await self.enter(actor, account, attempt)
 
-    async def enter(self, actor: Actor, account: Account) -> Tokens:
-        """For someone who has proved who they are by one factor. Raises SecondFactorRequired where that is not all."""
+    async def enter(self, actor: Actor, account: Account, attempt: Attempt | None = None) -> Tokens:
+        """For someone who has proved who they are by one factor, at that attempt, if it was by their password.
+
+        Raises SecondFactorRequired where that is not all.
+        """
         if methods := await ways_in.steps_after_one(self._database, account.id):
-            challenge = await self._new_challenge(account)
+            challenge = await self._new_challenge(account, attempt)
             raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
-        return await self.open_session(actor, account)
+        return await self.open_session(actor, account, attempt=attempt)
 
-    async def _new_challenge(self, account: Account) -> str:
+    async def _new_challenge(self, account: Account, attempt: Attempt | None) -> str:
         challenge, now_us = model.new_secret(), self._clock()
         expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
         async with self._database.transaction() as tx:
@@ -221,6 +223,8 @@ class AuthService:
             if now is None or now.password_hash != account.password_hash:
                 raise InvalidCredentials
             await challenges.add(tx, model.hash_of(challenge), account.id, now_us, expires_at_us)
+            if attempt:
+                await self._guard.forgive(tx, attempt)
         return challenge
 
     async def _record_failure(self, actor: Actor, account: Account | None) -> None:
@@ -236,8 +240,10 @@ class AuthService:
                 raise InvalidCredentials
         return msgspec.structs.replace(account, password_hash=password_hash)
 
-    async def open_session(self, actor: Actor, account: Account, *, is_first: bool = False) -> Tokens:
-        """For someone who has proved who they are."""
+    async def open_session(
+        self, actor: Actor, account: Account, *, is_first: bool = False, attempt: Attempt | None = None
+    ) -> Tokens:
+        """For someone who has proved who they are, at that attempt, if it was by their password alone."""
         refresh_token, now_us = self._refresh_tokens.new(new_id()), self._clock()
         session = model.new_session(actor, account.id, refresh_token, now_us)
         async with self._database.transaction() as tx:
@@ -260,6 +266,8 @@ class AuthService:
             if was_new and now.email_confirmed_at_us:
                 place = place_in(self._places, session.address, now.language)
                 await tx.publish(model.letter_due(now, "new_device", details=session.details(place)))
+            if attempt:
+                await self._guard.forgive(tx, attempt)
             person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
             details = {"session": session.id, "device": session.device, "new_device": was_new}
             await self._audit.record(tx, person, "signed_in", account.id, **details)

@@ -84,15 +84,16 @@ class SignInGuard:
         if attempt.foreign and is_first and failures[attempt.network][0] + 1 == NETWORK.free:
             await self._audit.record(tx, actor, "stuffing_suspected", NO_ONE, network=attempt.network[1:])
 
-    async def forgive(self, attempt: Attempt) -> None:
+    async def forgive(self, tx: Transaction, attempt: Attempt) -> None:
         """The password was right: what it counted, and what was mistyped before it, counts no more."""
-        async with self._database.transaction() as tx:
-            failures = await attempts.lock(tx, attempt.subjects, self._clock())
+        if not attempt.foreign:
             await attempts.forget(tx, attempt.pair)
-            tries = failures[attempt.pair][0]
-            if attempt.foreign and tries:
-                await attempts.take_back(tx, attempt.login, tries)
-                await attempts.take_back(tx, attempt.network, 1)
+            return
+        failures = await attempts.lock(tx, attempt.subjects, self._clock())
+        await attempts.forget(tx, attempt.pair)
+        if tries := failures[attempt.pair][0]:
+            await attempts.take_back(tx, attempt.login, tries)
+            await attempts.take_back(tx, attempt.network, 1)
 
     async def _forget_lapsed(self) -> None:
         if next(self._turns) % FORGET_EVERY == 0:
