@@ -42,6 +42,7 @@ from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -605,6 +606,7 @@ class Services(NamedTuple):
     directory: Directory
     digest_letters: DigestLetters
     lookalikes: LookalikesFinder
+    dates: Dates
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -659,4 +661,5 @@ async def wired_services(
             auths[Directory],
             auths[DigestLetters],
             messagings[LookalikesFinder],
+            messagings[Dates],
         )

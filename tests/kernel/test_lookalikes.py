@@ -1,10 +1,11 @@
 """Names that look alike are known as such, by Unicode's list; names that do not are left in peace."""
 
+import importlib.resources
 import string
 import unicodedata
 
+import msgspec
 import pytest
-from confusable_homoglyphs import confusables
 
 from kaif.kernel.lookalikes import look_alike, skeleton_of_username, skeletons_of
 
@@ -48,7 +49,8 @@ def test_of_what_usernames_are_made_of_the_short_rule_says_what_the_list_says() 
 
 
 def test_every_character_of_the_list_looks_like_what_it_is_listed_with() -> None:
-    for letter, others in confusables.confusables_data.items():
+    listed = importlib.resources.files("confusable_homoglyphs").joinpath("confusables.json").read_bytes()
+    for letter, others in msgspec.json.decode(listed).items():
         bare = letter.replace("\u200e", "")
         # What is composed is taken apart first, and its marks go.
         if len(bare) == 1 and bare.isalpha() and unicodedata.normalize("NFD", bare) == bare:

@@ -47,6 +47,7 @@ from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -64,6 +65,7 @@ from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.dates import DatesService
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
@@ -152,6 +154,7 @@ async def messaging_services(
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
             Privacy: PrivacyService(database, auth, announcer, clock),
+            Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(

@@ -4,6 +4,7 @@ from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.digests import Digests
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
@@ -126,6 +127,10 @@ PRIVACY_ROUTES = [
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
 ]
 
+DATES_ROUTES = [
+    get(f"{_CHAT}/date", Dates.find_date, scope=READ_SCOPE),
+]
+
 LOOKALIKES_ROUTES = [
     post("/v1/messaging/lookalikes", LookalikesFinder.find_lookalikes, limit=LOOK_ALIKE, scope=READ_SCOPE),
 ]
@@ -158,6 +163,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
     (LookalikesFinder, LOOKALIKES_ROUTES),
+    (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),

@@ -483,6 +483,34 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
     return rows[::-1]
 
 
+async def written_at_us(reads: Reads, chat_id: ChatId, seq: int) -> int:
+    """When the entry was written, of a place that is in the log."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        "SELECT at_us FROM messaging_entries WHERE chat_id = :chat_id AND seq = :seq",
+        chat_id=chat_id,
+        seq=seq,
+    )
+    return rows[0][0]
+
+
+async def next_message_for(reads: Reads, chat_id: ChatId, first_seq: int, user_id: UserId) -> int | None:
+    """The first message from that place on which the person has not deleted for themselves."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT e.seq FROM messaging_entries e
+        WHERE e.chat_id = :chat_id AND e.seq >= :first_seq AND e.kind = 'message' AND NOT EXISTS (
+          SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = e.chat_id AND h.seq = e.seq)
+        ORDER BY e.seq LIMIT 1
+        """,
+        chat_id=chat_id,
+        first_seq=first_seq,
+        user_id=user_id,
+    )
+    return rows[0][0] if rows else None
+
+
 async def authors_answered(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> dict[int, UserId]:
     """Who wrote what these messages answer."""
     answered = {body_of(row).reply_to for row in rows if row.kind == "message"} - {0}
