@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 from tests.disks import SmallDisk, mounted_small_disk
-from tests.migrated import migrate_all
+from tests.migrated import CleanDatabase, migrate_all
 from tests.servers import MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
@@ -54,18 +54,14 @@ def migrated_sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def migrated_database(postgres_server: PostgresServer) -> str:
-    """Its name."""
-    url = postgres_server.create_database()
-    migrate_all(url)
-    return url.rpartition("/")[2]
+def clean_database(postgres_server: PostgresServer) -> CleanDatabase:
+    return CleanDatabase(postgres_server)
 
 
 @pytest.fixture
-def migrated_postgres_url(postgres_server: PostgresServer, migrated_database: str) -> Iterator[str]:
-    url = postgres_server.create_database(migrated_database)
-    yield url
-    postgres_server.drop_database(url)
+def migrated_postgres_url(clean_database: CleanDatabase) -> Iterator[str]:
+    yield clean_database.url
+    clean_database.clean()
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
+
+Result = TypeVar("Result")
 
 INSTALL = "Run: apt-get install -y postgresql redis-server chromium"
 
@@ -111,24 +113,28 @@ class PostgresServer(Server):
         )
         self.start()
 
-    def create_database(self, template: str = "template0") -> str:
-        """The URL of a fresh one, or of a copy."""
+    def create_database(self) -> str:
+        """The URL of a fresh one."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return f"postgresql://kaif@127.0.0.1:{self.port}/{name}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self._url(name)
 
     def drop_database(self, url: str) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
-    def execute(self, sql: str) -> None:
-        # In a thread, for the caller may run in a loop; not by psql, for a fork of a large process takes its time.
-        self._thread.submit(asyncio.run, self._execute(sql)).result()
+    def execute(self, sql: str, url: str = "") -> None:
+        self.run(lambda connection: connection.execute(sql), url)
 
-    async def _execute(self, sql: str) -> None:
-        connection = await asyncpg.connect(self._url("postgres"))
+    def run(self, work: Callable[[asyncpg.Connection], Awaitable[Result]], url: str = "") -> Result:
+        """Over a connection to the database, or to that of the server's owner."""
+        # In a thread, for the caller may run in a loop; not by psql, for a fork of a large process takes its time.
+        return self._thread.submit(asyncio.run, self._run_over(work, url or self._url("postgres"))).result()
+
+    async def _run_over(self, work: Callable[[asyncpg.Connection], Awaitable[Result]], url: str) -> Result:
+        connection = await asyncpg.connect(url)
         try:
-            await connection.execute(sql)
+            return await work(connection)
         finally:
             await connection.close()
 

@@ -2,14 +2,17 @@
 
 import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize, async_playwright, expect
-from tests.harness import PASSWORD
+from playwright.sync_api import sync_playwright
+from tests.harness import PASSWORD, free_address
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -61,15 +64,62 @@ async def make_accounts(url: str, setup_code: str, *humans: Human) -> None:
 
 
 def find_chromium() -> str:
+    """The shell without a window of its own where there is one: the same engine at half the price."""
+    return shutil.which("chromium-headless-shell") or find_whole_chromium()
+
+
+def find_whole_chromium() -> str:
     found = shutil.which("chromium")
     assert found, "Chromium is not installed. Run: apt-get install -y chromium"
     return found
 
 
+@contextmanager
+def running_chromium() -> Iterator[str]:
+    """Its address. Windows of different contexts share nothing, so one serves many tests."""
+    _, port = free_address("127.0.0.1")
+    over = threading.Event()
+    started: Future[None] = Future()
+
+    def keep() -> None:
+        try:
+            with sync_playwright() as playwright:
+                arguments = [*ARGUMENTS, f"--remote-debugging-port={port}"]
+                browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+                started.set_result(None)
+                over.wait()
+                browser.close()
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    # In a thread of its own: the tests have loops of theirs, and those end.
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    started.result()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        over.set()
+        keeper.join()
+
+
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(address)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
+    """One of one's own, with the notifications and all else that the shell lacks."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=find_whole_chromium(), args=ARGUMENTS)
         try:
             yield browser
         finally:

@@ -1,12 +1,12 @@
 """A running system in either shape, and windows onto it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
 from tests.harness import Server, Split, running_server, running_split
-from tests.journeys.browser import Windows, chromium
+from tests.journeys.browser import Windows, connected, running_chromium
 
 Place = Server | Split
 
@@ -26,9 +26,15 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             yield split
 
 
+@pytest.fixture(scope="session")
+def chromium_address() -> Iterator[str]:
+    with running_chromium() as address:
+        yield address
+
+
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
+async def browser(chromium_address: str) -> AsyncIterator[Browser]:
+    async with connected(chromium_address) as browser:
         yield browser
 
 

@@ -5,18 +5,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, expect
 from tests.gateway.test_sockets import closed_with
 from tests.harness import PASSWORD, Person, Server, Split
 from tests.journeys.browser import ANNA, NARROW, WIDE, Window, Windows
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
 from tests.journeys.test_passkeys import grow_old
 from tests.journeys.test_second_factor import forgive_refusals
 from tests.waiting import eventually
 from websockets.asyncio.client import connect
-
-GRAVE = ("serious", "critical")
 
 
 @pytest.fixture
@@ -144,19 +142,9 @@ async def test_a_gateway_of_its_own_knows_keys_and_forgets_them(place: Split, pr
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_nothing_about_keys_shuts_anyone_out(
-    place: Server, windows: Windows, size: tuple[int, int], theme: str
-) -> None:
-    anna = await windows.open(size, color_scheme=theme, reduced_motion="reduce")
-    axe = Axe()
-    found: list[str] = []
-
-    async def look(where: str) -> None:
-        result = await axe.run(anna.page)
-        found.extend(f"{where}: {each['id']}" for each in result.response["violations"] if each["impact"] in GRAVE)
-        width = await anna.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert width <= 0, f"{where} is too wide"
+async def test_nothing_about_keys_shuts_anyone_out(place: Server, windows: Windows, size: tuple[int, int]) -> None:
+    anna = await windows.open(size, reduced_motion="reduce")
+    look = Look(anna)
 
     await anna.set_up(ANNA, place.setup_code)
     await see_card(anna)
@@ -176,4 +164,4 @@ async def test_nothing_about_keys_shuts_anyone_out(
     await expect(card(anna).get_by_role("listitem")).to_have_count(1)
     await look("one")
 
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()

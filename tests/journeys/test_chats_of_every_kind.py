@@ -3,13 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, expect
 from tests.harness import PASSWORD
 from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
-
-GRAVE = ("serious", "critical")
+from tests.journeys.looks import Look
 
 
 async def make_channel(window: Window, title: str) -> None:
@@ -91,22 +89,13 @@ def allowed(window: Window) -> Locator:
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_grave_where_chats_are_looked_after(
-    place: Place, windows: Windows, size: tuple[int, int], theme: str
+    place: Place, windows: Windows, size: tuple[int, int]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     # axe is a script of its own, which the page's policy rightly refuses.
-    window = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
-    found: list[str] = []
-
-    async def look(name: str) -> None:
-        results = await Axe().run(window.page)
-        found.extend(
-            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
-            for violation in results.response["violations"]
-            if violation["impact"] in GRAVE
-        )
+    window = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
+    look = Look(window)
 
     await window.sign_in(ANNA.username)
     await make_channel(window, "Новости озера")
@@ -125,7 +114,7 @@ async def test_axe_finds_nothing_grave_where_chats_are_looked_after(
     await expect(window.page.get_by_role("button", name="Открыть", exact=True)).to_be_visible()
     await look("join")
 
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()
 
 
 @embedded

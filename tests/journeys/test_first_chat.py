@@ -3,13 +3,12 @@
 import time
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
 
 AT_ONCE_S = 1
-GRAVE = ("serious", "critical")
 
 
 async def test_two_people_meet_and_talk_in_their_browsers(place: Place, windows: Windows) -> None:
@@ -140,17 +139,11 @@ async def test_signing_out_forgets_the_account_and_signing_in_brings_it_back(pla
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_axe_finds_nothing_grave_on_any_screen(
-    place: Place, windows: Windows, size: tuple[int, int], theme: str
-) -> None:
+async def test_axe_finds_nothing_grave_on_any_screen(place: Place, windows: Windows, size: tuple[int, int]) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS, VERA)
     # axe is a script of its own, which the page's policy rightly refuses.
-    window = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
-    found: list[str] = []
-
-    async def look(screen: str) -> None:
-        found.extend(f"{screen}: {violation}" for violation in await grave_violations(window.page))
+    window = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
+    look = Look(window)
 
     await window.page.goto("/sign-in")
     await expect(window.page.get_by_role("button", name="Войти")).to_be_visible()
@@ -200,13 +193,4 @@ async def test_axe_finds_nothing_grave_on_any_screen(
     await expect(window.page.locator("[aria-invalid=true]")).to_have_count(2)
     await look("changing the password, with errors")
 
-    assert not found, "\n".join(found)
-
-
-async def grave_violations(page: Page) -> list[str]:
-    results = await Axe().run(page)
-    return [
-        f"{violation['id']} on {[node['target'] for node in violation['nodes']]}"
-        for violation in results.response["violations"]
-        if violation["impact"] in GRAVE
-    ]
+    look.assert_nothing_grave()

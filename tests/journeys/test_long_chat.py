@@ -191,7 +191,10 @@ async def test_a_jump_is_taken_back_and_new_messages_are_a_press_away(server: Se
     await window.see_message("Помнишь?")
     await expect(window.page.get_by_role("button", name="Вернуться")).to_have_count(0)
 
+    # Who left before it was read would have one more to read, and who is still at the end one less.
+    await expect(window.unread(BORIS.name)).to_have_count(0)
     await travel(window, -3000, 4)
+    await expect(window.page.locator("button.down")).to_be_visible()
     for number in range(30):
         await boris.post_message(chat_id, f"Новость {number}")
     await window.page.get_by_role("button", name="30 новых").click()

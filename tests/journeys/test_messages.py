@@ -1,12 +1,9 @@
 """What people do with messages in two windows: both agree, at once, after a reload and after a tunnel."""
 
-from pathlib import Path
-
-import pytest
 from playwright.async_api import Locator, expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
-from tests.journeys.test_first_chat import grave_violations
+from tests.journeys.looks import Look
 from tests.journeys.test_search import assert_accessible
 
 
@@ -208,17 +205,10 @@ async def test_a_link_opens_the_log_at_its_message(place: Place, windows: Window
 
 
 @embedded
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_axe_finds_nothing_grave_in_what_is_done_with_messages(
-    place: Place, windows: Windows, theme: str, tmp_path: Path
-) -> None:
+async def test_axe_finds_nothing_grave_in_what_is_done_with_messages(place: Place, windows: Windows) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
-    window = await windows.open(size=NARROW, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
-    found: list[str] = []
-
-    async def look(what: str) -> None:
-        await window.page.screenshot(path=tmp_path / f"{what}.png")
-        found.extend(f"{what}: {violation}" for violation in await grave_violations(window.page))
+    window = await windows.open(size=NARROW, bypass_csp=True, reduced_motion="reduce")
+    look = Look(window)
 
     await window.sign_in(ANNA.username)
     await window.start_chat(BORIS)
@@ -247,5 +237,4 @@ async def test_axe_finds_nothing_grave_in_what_is_done_with_messages(
     await choose(window, "и свои", "Выбрать")
     await look("select")
 
-    assert not found, "\n".join(found)
-    assert await window.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    look.assert_nothing_grave()

@@ -1,9 +1,11 @@
 """Notifications in a real browser: what is pushed is shown, one for each chat, and where people choose."""
 
 import json
+from collections.abc import AsyncIterator
 
-from playwright.async_api import expect
-from tests.journeys.browser import ANNA, BORIS, Windows, make_accounts
+import pytest
+from playwright.async_api import Browser, expect
+from tests.journeys.browser import ANNA, BORIS, Windows, chromium, make_accounts
 from tests.journeys.conftest import Place
 from tests.journeys.test_search import assert_accessible
 from tests.waiting import eventually
@@ -15,6 +17,13 @@ async () => {
   return shown.map(({ title, body }) => `${title}: ${body}`)
 }
 """
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """The shell shows no notifications."""
+    async with chromium() as browser:
+        yield browser
 
 
 async def test_what_is_pushed_is_shown_once_for_each_chat_and_choices_are_kept(place: Place, windows: Windows) -> None:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from tests.harness import PASSWORD, Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Human, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
 from tests.journeys.test_own_account import link
 
-GRAVE = ("serious", "critical")
 REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|403|422)")
 THROWN_OUT_MS = 1500
 NEW_PASSWORD = "тихое озеро и две лодки"
@@ -233,26 +232,13 @@ async def test_an_event_is_tried_again_and_another_is_dropped(place: Server, win
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_grave_on_the_operators_pages(
-    place: Server, windows: Windows, size: tuple[int, int], theme: str
+    place: Server, windows: Windows, size: tuple[int, int]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     set_aside(place, 901, "auth.letters", "auth.letter_due.v1", "{}")
-    owner = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
-    found: list[str] = []
-
-    async def look(screen: str) -> None:
-        results = await Axe().run(owner.page)
-        found.extend(
-            f"{screen}: {violation['id']} on {[node['target'] for node in violation['nodes']]}"
-            for violation in results.response["violations"]
-            if violation["impact"] in GRAVE
-        )
-        sideways = await owner.page.evaluate(
-            "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-        )
-        assert not sideways, screen
+    owner = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
+    look = Look(owner)
 
     await owner.sign_in(ANNA.username)
     await owner.page.goto("/operator")
@@ -283,4 +269,4 @@ async def test_axe_finds_nothing_grave_on_the_operators_pages(
     await expect(owner.page.get_by_text("550 no such mailbox")).to_be_visible()
     await look("queues")
 
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()

@@ -1,18 +1,17 @@
 """The operator connects this server with others: applications that people sign in to, services that they come from."""
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, expect
 from tests.elsewhere import SECRET, Issuer, running_issuer
 from tests.harness import PASSWORD, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, complaints_of, embedded
-from tests.journeys.test_operator import GRAVE, forgive_refusals, grow_old, see
+from tests.journeys.looks import Look
+from tests.journeys.test_operator import forgive_refusals, grow_old, see
 
 SECRETS = re.compile(r"^[A-Za-z0-9_-]{43}$")
 RETURN = "https://wiki.example/signed-in"
@@ -224,23 +223,12 @@ async def test_a_service_is_added_checked_paused_and_removed(place: Server, wind
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_nothing_about_connecting_shuts_anyone_out(
-    place: Server, windows: Windows, issuer: Issuer, size: tuple[int, int], theme: str
+    place: Server, windows: Windows, issuer: Issuer, size: tuple[int, int]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA)
-    owner = await windows.open(size, color_scheme=theme, reduced_motion="reduce")
-    found: list[str] = []
-
-    async def look(screen: str) -> None:
-        results = await Axe().run(owner.page)
-        found.extend(
-            f"{screen}: {each['id']} on {json.dumps([node['target'] for node in each['nodes']])}"
-            for each in results.response["violations"]
-            if each["impact"] in GRAVE
-        )
-        width = await owner.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert width <= 0, f"{screen} is too wide"
+    owner = await windows.open(size, reduced_motion="reduce")
+    look = Look(owner)
 
     await owner.sign_in(ANNA.username)
     await owner.page.goto("/operator/applications")
@@ -273,4 +261,4 @@ async def test_nothing_about_connecting_shuts_anyone_out(
     await look("services")
     forgive_refusals(owner)
 
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()

@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, Human, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
-from tests.journeys.test_first_chat import grave_violations
+from tests.journeys.looks import grave_violations
 
 EMMA = Human("emma", "Emma Stone")
 

@@ -12,9 +12,8 @@ from tests.atlas import KAZAN, write_atlas
 from tests.harness import Person, Server, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
 from tests.journeys.conftest import complaints_of
+from tests.journeys.looks import GRAVE
 from tests.journeys.test_operator import open_person, see, sees_in_log
-
-GRAVE = ("serious", "critical")
 
 
 @pytest.fixture

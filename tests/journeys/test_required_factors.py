@@ -8,9 +8,9 @@ from playwright.async_api import Locator, expect
 from tests.harness import Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import embedded
+from tests.journeys.looks import GRAVE
 from tests.journeys.test_second_factor import Phone, forgive_refusals
 
-GRAVE = ("serious", "critical")
 WORDS = {
     "ru-RU": {
         "title": "Настройте второй шаг",

@@ -1,12 +1,11 @@
 """Strangers, blocks and choices, as people meet them in their browsers."""
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Human, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
 
-GRAVE = ("serious", "critical")
 ADDRESS = "https://example.org/prize"
 
 
@@ -99,23 +98,14 @@ async def test_who_is_written_to_by_nobody_says_so_in_the_settings(place: Place,
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_grave_where_one_is_kept_safe(
-    place: Place, windows: Windows, size: tuple[int, int], theme: str
+    place: Place, windows: Windows, size: tuple[int, int]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     # axe is a script of its own, which the page's policy rightly refuses.
-    anna = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+    anna = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
     boris = await windows.open()
-    found: list[str] = []
-
-    async def look(name: str) -> None:
-        results = await Axe().run(anna.page)
-        found.extend(
-            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
-            for violation in results.response["violations"]
-            if violation["impact"] in GRAVE
-        )
+    look = Look(anna)
 
     await boris.sign_in(BORIS.username)
     await boris.start_chat(ANNA)
@@ -132,7 +122,7 @@ async def test_axe_finds_nothing_grave_where_one_is_kept_safe(
     await anna.page.goto("/settings/privacy")
     await expect(anna.page.get_by_role("list", name="Заблокированные")).to_be_visible()
     await look("privacy")
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()
 
 
 async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, windows: Windows) -> None:
@@ -170,22 +160,13 @@ async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, 
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_grave_where_reports_are_handled(
-    place: Place, windows: Windows, size: tuple[int, int], theme: str
+    place: Place, windows: Windows, size: tuple[int, int]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
-    anna = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+    anna = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
     boris = await windows.open()
-    found: list[str] = []
-
-    async def look(name: str) -> None:
-        results = await Axe().run(anna.page)
-        found.extend(
-            f"{name}: {violation['id']} {violation['nodes'][0]['html']}"
-            for violation in results.response["violations"]
-            if violation["impact"] in GRAVE
-        )
+    look = Look(anna)
 
     await boris.sign_in(BORIS.username)
     await boris.start_chat(ANNA)
@@ -205,4 +186,4 @@ async def test_axe_finds_nothing_grave_where_reports_are_handled(
     await anna.dialog.get_by_role("button", name="Отклонить").click()
     await expect(anna.page.get_by_text("Отклонена")).to_be_visible()
     await look("decided")
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()

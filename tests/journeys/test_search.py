@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from tests.harness import Person, people, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place
-from tests.journeys.test_first_chat import GRAVE
+from tests.journeys.looks import GRAVE
 from tests.waiting import eventually
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Locator, expect
 from tests.harness import PASSWORD, Server
 from tests.journeys.browser import ANNA, NARROW, WIDE, Window, Windows
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
 
-GRAVE = ("serious", "critical")
 REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|403|422)")
 
 
@@ -206,20 +205,9 @@ async def test_the_code_may_be_pasted_and_the_way_back_leads_to_the_password(pla
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_axe_finds_nothing_grave_on_the_way(
-    place: Server, windows: Windows, size: tuple[int, int], theme: str
-) -> None:
-    anna = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
-    found: list[str] = []
-
-    async def look(screen: str) -> None:
-        results = await Axe().run(anna.page)
-        found.extend(
-            f"{screen}: {violation['id']} on {[node['target'] for node in violation['nodes']]}"
-            for violation in results.response["violations"]
-            if violation["impact"] in GRAVE
-        )
+async def test_axe_finds_nothing_grave_on_the_way(place: Server, windows: Windows, size: tuple[int, int]) -> None:
+    anna = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
+    look = Look(anna)
 
     await anna.set_up(ANNA, place.setup_code)
     await see_security(anna)
@@ -255,4 +243,4 @@ async def test_axe_finds_nothing_grave_on_the_way(
     await look("recovery code")
 
     forgive_refusals(anna)
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()

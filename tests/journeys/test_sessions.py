@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, Response, expect
 from tests.journeys.browser import ANNA, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
-from tests.journeys.test_first_chat import grave_violations
+from tests.journeys.looks import Look
 
 AT_ONCE_S = 1
 ROUNDS = 12
@@ -157,20 +157,20 @@ async def test_a_list_that_does_not_load_says_so_and_loads_again(place: Place, w
 
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_axe_finds_nothing_grave_in_the_list_of_devices(
-    place: Place, windows: Windows, size: tuple[int, int], theme: str
+    place: Place, windows: Windows, size: tuple[int, int]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA)
     await signed_in_phone(windows)
-    window = await windows.open(size=size, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+    window = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
+    look = Look(window)
     await window.sign_in(ANNA.username)
     await open_security(window)
     await expect(window.page.get_by_text("Новый").first).to_be_visible()
 
-    found = await grave_violations(window.page)
+    await look("devices")
     await window.page.get_by_role("button", name="Выйти на всех других").click()
     await expect(window.dialog).to_be_visible()
-    found += await grave_violations(window.page)
+    await look("question")
 
-    assert found == []
+    look.assert_nothing_grave()

@@ -5,16 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, expect
 from tests.elsewhere import SECRET, Issuer, running_issuer
 from tests.harness import Person, Server, running_server, running_split
 from tests.journeys.browser import ANNA, NARROW, WIDE, Window, Windows
 from tests.journeys.conftest import complaints_of
+from tests.journeys.looks import Look
 from tests.journeys.test_own_account import link, sign_out
 from tests.journeys.test_second_factor import forgive_refusals
 
-GRAVE = ("serious", "critical")
 NAME = "Маяк"
 
 
@@ -193,19 +192,11 @@ async def test_a_service_signs_in_where_auth_is_another_process(
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_nothing_about_services_shuts_anyone_out(
-    server: Server, issuer: Issuer, windows: Windows, size: tuple[int, int], theme: str
+    server: Server, issuer: Issuer, windows: Windows, size: tuple[int, int]
 ) -> None:
-    anna = await windows.open(size, color_scheme=theme, reduced_motion="reduce")
-    axe = Axe()
-    found: list[str] = []
-
-    async def look(where: str) -> None:
-        result = await axe.run(anna.page)
-        found.extend(f"{where}: {each['id']}" for each in result.response["violations"] if each["impact"] in GRAVE)
-        width = await anna.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert width <= 0, f"{where} is too wide"
+    anna = await windows.open(size, reduced_motion="reduce")
+    look = Look(anna)
 
     await anna.page.goto("/sign-in/callback")
     await expect(anna.page.get_by_role("link", name="Ко входу")).to_be_visible()
@@ -226,7 +217,7 @@ async def test_nothing_about_services_shuts_anyone_out(
     await look("a question")
     forgive_refusals(anna)
 
-    assert not found, "\n".join(found)
+    look.assert_nothing_grave()
 
 
 def forgive_conflicts(window: Window) -> None:

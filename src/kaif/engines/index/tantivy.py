@@ -27,6 +27,9 @@ log = logging.getLogger("kaif.index")
 
 # tantivy wants at least 15 MB for a writing thread; more makes larger first segments when everything is indexed anew.
 WRITER_BYTES = 48_000_000
+# Enough for others to come first. By 10 or more the first message after a start was found only after two to four
+# seconds where the processors had twice as much to do as they can: a second is promised.
+NICE = 5
 SEARCHES_AT_ONCE = 2
 # In bytes, of UTF-8. Longer ones are keys and hashes, which nobody types.
 WORD_BYTES_MAX = 100
@@ -107,7 +110,7 @@ class TantivyIndex:
         self._index.config_reader(reload_policy="manual")
         self._index.reload()
         # Whoever talks comes first. A writer's own threads have the priority of what makes it: the first change.
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="index-writer", initializer=be_nice)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="index-writer", initializer=be_nice, initargs=(NICE,))
         self._writer: tantivy.IndexWriter | None = None
         self._reading = ThreadPoolExecutor(SEARCHES_AT_ONCE, thread_name_prefix="index-reader")
 

@@ -6,6 +6,7 @@ We sign who we are (VAPID, RFC 8292), and encrypt so that the push service learn
 import asyncio
 import json
 import time
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import httpx
@@ -35,9 +36,13 @@ class WebPush:
         # A number of 256 bits as a private key: the rest of the division is as good as random.
         self._key = ec.derive_private_key(int.from_bytes(key, "big") % (_ORDER - 1) + 1, CURVE)
         self._contact, self._private_too = contact, private_too
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        """Made when something is sent: to read the authorities takes a while."""
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0)
         # No proxy: it would connect to where it finds the name, not to the address that was looked at.
-        self._http = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, limits=limits, follow_redirects=False, trust_env=False)
+        return httpx.AsyncClient(timeout=ANSWER_WITHIN_S, limits=limits, follow_redirects=False, trust_env=False)
 
     @property
     def public_key(self) -> str:
@@ -97,7 +102,8 @@ class WebPush:
         return f"{signed}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
     async def close(self) -> None:
-        await self._http.aclose()
+        if "_http" in vars(self):
+            await self._http.aclose()
 
 
 # Of the group of points of P-256 (NIST SP 800-186, 3.2.1.3).

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 
 import httpx
 
@@ -13,10 +14,12 @@ HEADERS = {"user-agent": "Kaif-Ozero", "accept": "application/json", "accept-enc
 
 
 class HttpxWeb:
-    def __init__(self) -> None:
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        """Made when something is asked for: to read the authorities takes a while, and many servers ask for nothing."""
         # A connection is not kept: between two sign-ins by one service there may be days.
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0)
-        self._http = httpx.AsyncClient(
+        return httpx.AsyncClient(
             headers=HEADERS, timeout=ANSWER_WITHIN_S, limits=limits, follow_redirects=False, mounts=_direct()
         )
 
@@ -49,7 +52,8 @@ class HttpxWeb:
             await answer.aclose()
 
     async def close(self) -> None:
-        await self._http.aclose()
+        if "_http" in vars(self):
+            await self._http.aclose()
 
 
 def _direct() -> dict[str, httpx.AsyncBaseTransport | None]:

@@ -8,6 +8,7 @@ import asyncio
 import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import argon2
@@ -21,6 +22,7 @@ from kaif.services.auth.breached import BreachedPasswords
 T = TypeVar("T")
 
 THREADS = 2
+HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # About three seconds of work for two threads: whoever comes later would have given up anyway.
 WAITING_MAX = 100
 
@@ -33,10 +35,9 @@ class Passwords:
 
     def __init__(self, breached: BreachedPasswords | None = None) -> None:
         self._breached = breached
-        self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=be_nice)
         self._waiting = 0
-        self._nobody = self._hasher.hash("a password that nobody has")
+        self._nobody = _hash_of_nobody()
 
     async def refuse_weak(self, password: str, about: Sequence[str], *, alone: bool = True) -> None:
         """`about` is what others know of the person; `alone` when there is no second factor beside the password.
@@ -52,7 +53,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Raises Busy when too many wait."""
-        return await self._run(lambda: self._hasher.hash(_bytes(normalised(password))))
+        return await self._run(lambda: HASHER.hash(_bytes(normalised(password))))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Takes as long for nobody (None, or no hash) as for somebody. Raises Busy when too many wait."""
@@ -66,12 +67,12 @@ class Passwords:
 
     def _is_of(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, _bytes(password))
+            return HASHER.verify(password_hash, _bytes(password))
         except argon2.exceptions.VerificationError:
             return False
 
     def outdated(self, password_hash: str) -> bool:
-        return self._hasher.check_needs_rehash(password_hash)
+        return HASHER.check_needs_rehash(password_hash)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= WAITING_MAX:
@@ -84,6 +85,12 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """Made at the start, and once for the process: whoever asks first must not wait longer than the others."""
+    return HASHER.hash("a password that nobody has")
 
 
 def normalised(password: str) -> str:

@@ -1,0 +1,39 @@
+"""What axe finds on the screens of a walk, in the light and in the dark."""
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
+from tests.journeys.browser import Window
+
+GRAVE = ("serious", "critical")
+
+# Halfway between two themes nothing has the contrast that it will have.
+_TRANSITIONS_END = """() => Promise.allSettled(
+  document.getAnimations().filter((each) => each instanceof CSSTransition).map((each) => each.finished))"""
+
+
+class Look:
+    """Call it on each screen. The theme is the system's, so the walk goes on in the same window."""
+
+    def __init__(self, window: Window) -> None:
+        self._window, self._found = window, list[str]()
+
+    async def __call__(self, screen: str) -> None:
+        page = self._window.page
+        for theme in ("light", "dark"):
+            await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            await page.evaluate(_TRANSITIONS_END)
+            self._found += [f"{screen}, {theme}: {violation}" for violation in await grave_violations(page)]
+        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            self._found.append(f"{screen} scrolls sideways")
+
+    def assert_nothing_grave(self) -> None:
+        assert not self._found, "\n".join(self._found)
+
+
+async def grave_violations(page: Page) -> list[str]:
+    results = await Axe().run(page)
+    return [
+        f"{violation['id']} on {[node['target'] for node in violation['nodes']]}"
+        for violation in results.response["violations"]
+        if violation["impact"] in GRAVE
+    ]
