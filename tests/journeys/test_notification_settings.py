@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 from tests.harness import Server, running_server
-from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
+from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.test_search import assert_accessible
 from tests.services.messaging.notified import push_service
 from tests.waiting import eventually, until
@@ -47,8 +47,13 @@ async () => {
 """
 
 
-async def test_what_was_missed_comes_as_its_reader_chose_and_a_press_opens_it(tmp_path: Path, browser: Browser) -> None:
-    async with push_service() as service, running_server(tmp_path, KAIF_PUSH_ADDRESSES="any") as server:
+async def test_what_was_missed_comes_as_its_reader_chose_and_a_press_opens_it(tmp_path: Path) -> None:
+    # The shell, which other journeys have, shows no notifications.
+    async with (
+        push_service() as service,
+        running_server(tmp_path, KAIF_PUSH_ADDRESSES="any") as server,
+        chromium() as browser,
+    ):
         await make_accounts(server.url, server.setup_code, ANNA, BORIS)
         windows = Windows(browser, server.url)
         anna = await windows.open()
