@@ -40,6 +40,7 @@ from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
@@ -48,6 +49,7 @@ from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
+from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
@@ -595,6 +597,9 @@ class Services(NamedTuple):
     digest_letters: DigestLetters
     lookalikes: LookalikesFinder
     dates: Dates
+    commands: Commands
+    callbacks: Callbacks
+    webhooks: Webhooks
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -650,4 +655,7 @@ async def wired_services(
             auths[DigestLetters],
             messagings[LookalikesFinder],
             messagings[Dates],
+            messagings[Commands],
+            messagings[Callbacks],
+            messagings[Webhooks],
         )

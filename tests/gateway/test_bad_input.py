@@ -217,7 +217,13 @@ async def test_anothers_chat_is_no_chat_on_any_route(
 ) -> None:
     chat_id = await anna.direct_chat(boris)
     path = route.path
-    for name, value in {"chat_id": chat_id, "user_id": boris.id, "seq": "1", "link_id": chat_id}.items():
+    for name, value in {
+        "chat_id": chat_id,
+        "user_id": boris.id,
+        "seq": "1",
+        "link_id": chat_id,
+        "webhook_id": chat_id,
+    }.items():
         path = path.replace(f"{{{name}}}", value)
     usual = {
         "ref": "r",
@@ -235,6 +241,8 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "messages": [{"seq": 1, "ref": "r"}],
         "let_in": True,
         "notify": "all",
+        "data": "yes",
+        "name": "Сборка",
         "written_at": "2026-11-26T00:00:00Z",
     }
     request = {name: usual[name] for name in required_fields_of(route)}

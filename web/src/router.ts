@@ -6,6 +6,7 @@ import SignIn from './screens/SignIn.svelte'
 
 // What is not needed to sign in and to chat is fetched when somebody goes there.
 const Authorize = () => import('./screens/Authorize.svelte')
+const Bots = () => import('./screens/Bots.svelte')
 const Confirm = () => import('./screens/Confirm.svelte')
 const Erased = () => import('./screens/Erased.svelte')
 const Forgot = () => import('./screens/Forgot.svelte')
@@ -87,6 +88,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/settings/security': Security,
     '/settings/privacy': Privacy,
     '/settings/notifications': Notifications,
+    '/settings/bots': Bots,
     layout: Shell,
     hooks: members,
   },

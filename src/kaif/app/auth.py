@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kaif.app.anchors import Anchors, anchoring
 from kaif.app.settings import Misconfigured, Settings
-from kaif.app.surface import SCOPES, Services
+from kaif.app.surface import BOT_SCOPES, SCOPES, Services
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
@@ -20,6 +20,7 @@ from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, 
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
@@ -50,6 +51,7 @@ from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog, AuditService
 from kaif.services.auth.audited_reports import AuditedReports
 from kaif.services.auth.authorizations import AuthorizationsService
+from kaif.services.auth.bots import BotsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
 from kaif.services.auth.digest_letters import DigestLettersService
@@ -142,6 +144,7 @@ def _people(
         Passkeys: PasskeysService(database, cache, party, assertions, audit, clock, open_session),
         Wallets: WalletsService(database, proofs, audit, clock, enter, accounts.register_on_claim),
         ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
+        Bots: BotsService(database, cache, audit, clock, BOT_SCOPES),
         Invitations: InvitationsService(database, signer, admission, audit, clock),
     }
 

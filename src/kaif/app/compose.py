@@ -47,6 +47,7 @@ from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
@@ -56,6 +57,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.search import Search
+from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import Clock, now_us
@@ -65,6 +67,8 @@ from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.callbacks import CallbacksService
+from kaif.services.messaging.commands import CommandsService
 from kaif.services.messaging.dates import DatesService
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
@@ -79,6 +83,7 @@ from kaif.services.messaging.reports import ReportsService
 from kaif.services.messaging.searching import NoSearch, SearchService
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
+from kaif.services.messaging.webhooks import WebhooksService
 
 CLIENT = Path(kaif.__file__).parent / "web"
 
@@ -153,6 +158,9 @@ async def messaging_services(
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, clock),
+            Commands: CommandsService(database, auth, clock),
+            Callbacks: CallbacksService(database, announcer, clock),
+            Webhooks: WebhooksService(database, auth, announcer, clock),
             Privacy: PrivacyService(database, auth, announcer, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),

@@ -3,6 +3,8 @@
 from typing import Any
 
 import kaif
+from kaif.interfaces.auth.api_keys import READ_PEOPLE
+from kaif.interfaces.messaging import READ_SCOPE, WRITE_SCOPE
 from kaif.kernel.http import Route
 from kaif.kernel.http.openapi import openapi_document
 from kaif.services.auth import routes as auth
@@ -12,6 +14,8 @@ AUTH, MESSAGING = auth.SURFACE, messaging.SURFACE
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
 # What API keys can be made for: no more than some route asks for.
 SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
+# What every bot's key opens: chats, and people's names. Its owner's account is not among it.
+BOT_SCOPES = frozenset({READ_PEOPLE, READ_SCOPE, WRITE_SCOPE})
 # Who serves an interface: the service itself, or a proxy of it.
 Services = dict[type, Any]
 

@@ -10,6 +10,19 @@ order of its chat, whatever happens to the network or the server meanwhile, and 
 
 from kaif.client.client import Client
 from kaif.client.errors import ClientError, Closed, Refused, Unreachable
-from kaif.client.values import Chat, Entry, Person, Tokens
+from kaif.client.values import Button, Callback, Chat, Command, Entry, Person, Tokens
 
-__all__ = ["Chat", "Client", "ClientError", "Closed", "Entry", "Person", "Refused", "Tokens", "Unreachable"]
+__all__ = [
+    "Button",
+    "Callback",
+    "Chat",
+    "Client",
+    "ClientError",
+    "Closed",
+    "Command",
+    "Entry",
+    "Person",
+    "Refused",
+    "Tokens",
+    "Unreachable",
+]

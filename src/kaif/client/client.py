@@ -7,16 +7,17 @@ import logging
 import random
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
 
+from kaif.client.callbacks import Missing, Presses
 from kaif.client.errors import ClientError, Closed, Refused, Unreachable
 from kaif.client.inbox import Gap, Inbox
 from kaif.client.outbox import Outbox, Send
-from kaif.client.values import Chat, Entry, Tokens, entry_of
+from kaif.client.values import Button, Callback, Chat, Entry, Tokens, callback_of, entry_of
 from kaif.client.web import OnTokens, WebWire
 from kaif.client.wire import Hangup, Line, Wire
 
@@ -46,6 +47,15 @@ class _EntryPage(msgspec.Struct):
     entries: list[dict[str, Any]]
 
 
+class _CallbackPage(msgspec.Struct):
+    callbacks: list[dict[str, Any]]
+    newest: int
+
+
+# The place of a bot's presses among those of its chats, whose ids are longer.
+CALLBACKS = "callbacks"
+
+
 class Client:
     """One account on one server, in one event loop; use it as an async context manager."""
 
@@ -63,17 +73,20 @@ class Client:
 
         `have` is what an earlier client had (`Client.have`): entries follow on it. Without it they begin now.
         """
-        self._begin(WebWire(url, key, tokens, on_tokens, ssl_context), Inbox(have), random.Random())  # noqa: S311
+        chats = None if have is None else {chat_id: seq for chat_id, seq in have.items() if chat_id != CALLBACKS}
+        presses = Presses(None if have is None else have.get(CALLBACKS, 0))
+        wire = WebWire(url, key, tokens, on_tokens, ssl_context)
+        self._begin(wire, Inbox(chats), random.Random(), presses)  # noqa: S311
 
     @classmethod
     def over(cls, wire: Wire, inbox: Inbox, chance: random.Random) -> "Client":
         """A client on another way to a server than the web."""
         client = cls.__new__(cls)
-        client._begin(wire, inbox, chance)
+        client._begin(wire, inbox, chance, Presses())
         return client
 
-    def _begin(self, wire: Wire, inbox: Inbox, chance: random.Random) -> None:
-        self._wire, self._inbox, self._chance = wire, inbox, chance
+    def _begin(self, wire: Wire, inbox: Inbox, chance: random.Random, presses: Presses) -> None:
+        self._wire, self._inbox, self._chance, self._presses = wire, inbox, chance, presses
         self._outbox = Outbox()
         self._line: Line | None = None
         self._living: asyncio.Task[None] | None = None
@@ -119,31 +132,42 @@ class Client:
 
     @property
     def have(self) -> dict[str, int]:
-        """For each chat the newest entry that `entries` has given out, for the `have` of the next client."""
-        return self._inbox.have
+        """For each chat the newest entry that `entries` has given out, for the `have` of the next client.
+
+        Of a bot with buttons also the number of the newest press, under "callbacks".
+        """
+        return self._inbox.have | ({CALLBACKS: self._presses.have} if self._presses.have else {})
 
     # What one does with it
 
     async def entries(self) -> AsyncIterator[Entry]:
         """Every entry of every chat from now on, one's own included, each once and in its chat's order.
 
-        A chat that one is let into meanwhile begins with that. Who reads slowly misses nothing. Raises Refused when
-        the server will have no more of this account.
+        A chat that one is let into meanwhile begins with that. Who reads slowly misses nothing. To a bot presses of
+        its buttons come among them, each once and in their own order: a Callback is an entry of kind "callback".
+        Raises Refused when the server will have no more of this account.
         """
         while self._failure is None:
+            match self._presses.next():
+                case Callback() as callback:
+                    yield callback
+                case Missing() as missing:
+                    await self._fetch_callbacks(missing)
             match self._inbox.next():
                 case Entry() as entry:
                     yield entry
                 case Gap() as gap:
                     await self._close_gap(gap)
-                case None:
+                case None if self._presses.is_empty:
                     self._news.clear()
                     await self._news.wait()
         if not isinstance(self._failure, Closed):
             raise self._failure
 
-    async def send(self, chat_id: str, text: str, *, reply_to: int = 0, ref: str = "") -> Entry:
-        """Returns the message's entry, once it is durable, however long that takes.
+    async def send(
+        self, chat_id: str, text: str, *, reply_to: int = 0, ref: str = "", buttons: Sequence[Sequence[Button]] = ()
+    ) -> Entry:
+        """Returns the message's entry, once it is durable, however long that takes. `buttons` are rows, of a bot's.
 
         A `ref` of one's own (1 to 64 visible ASCII characters) makes it safe to send the same again after a restart:
         it is stored once. Raises Refused.
@@ -153,11 +177,40 @@ class Client:
                 raise self._failure
             ref = ref or next(self._refs)
             is_new = self._outbox.find(ref) is None
-            waiting = self._outbox.add(Send(chat_id, ref, text, reply_to))
+            waiting = self._outbox.add(Send(chat_id, ref, text, reply_to, [[*row] for row in buttons]))
             if self._line and is_new:
                 self._line.send(waiting.event)
             # Whoever stops waiting does not take the message back.
             return await asyncio.shield(waiting.entry)
+
+    async def edit(
+        self, chat_id: str, seq: int, text: str, *, buttons: Sequence[Sequence[Button]] | None = None
+    ) -> Entry:
+        """Let a message of one's own say something else. Without `buttons` they stay. Raises Refused, Unreachable."""
+        body = {"text": text} | ({} if buttons is None else {"buttons": [[*row] for row in buttons]})
+        answer = await self._ask("POST", f"/v1/messaging/chats/{chat_id}/messages/{seq}/edit", {}, body)
+        return entry_of(msgspec.json.decode(answer))
+
+    async def answer(self, callback: Callback, text: str = "") -> bool:
+        """A short word for whoever pressed, who waits some ten seconds for it; False when nobody waits any more.
+
+        Raises Refused, Unreachable.
+        """
+        try:
+            await self._ask("POST", f"/v1/messaging/callbacks/{callback.id}/answer", {}, {"text": text})
+        except Refused as refused:
+            if refused.code not in ("callback_gone", "callback_answered"):
+                raise
+            return False
+        return True
+
+    async def set_commands(self, commands: Mapping[str, tuple[str, str]]) -> None:
+        """What a bot offers after a slash: by its name what each does, in Russian and in English, in this order.
+
+        Raises Refused, Unreachable.
+        """
+        listed = [{"name": name, "ru": ru, "en": en} for name, (ru, en) in commands.items()]
+        await self._ask("POST", "/v1/messaging/commands", {}, {"commands": listed})
 
     async def read(self, chat_id: str, seq: int) -> None:
         """Everything up to the entry is read. Raises Refused, Unreachable."""
@@ -237,11 +290,15 @@ class Client:
                 self._inbox.hear(entry)
                 self._settle(entry)
                 self._news.set()
+            case "callback":
+                self._presses.hear(callback_of(event))
+                self._news.set()
             case "refused":
                 self._hear_refusal(event)
 
     def _hear_hello(self, line: Line, hello: dict[str, Any]) -> None:
         self._inbox.hear_hello(hello["user_id"], hello["chats"])
+        self._presses.hear_hello(hello.get("callbacks", 0))
         self._tries, self._renewed = 0, False
         self._line = line
         for frame in self._outbox.frames():
@@ -322,6 +379,14 @@ class Client:
             self._inbox.fill(gap, page)
         else:
             await asyncio.sleep(NOT_THERE_YET_S)
+
+    async def _fetch_callbacks(self, missing: Missing) -> None:
+        try:
+            answer = await self._ask("GET", "/v1/messaging/callbacks", {"after": missing.after, "limit": PAGE})
+        except Unreachable:
+            return
+        page = msgspec.json.decode(answer, type=_CallbackPage)
+        self._presses.fill(missing, map(callback_of, page.callbacks), page.newest)
 
     async def _page(self, chat_id: str, after: int) -> list[Entry]:
         query: dict[str, str | int] = {"after": after, "limit": PAGE}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from kaif.client.errors import ClientError
-from kaif.client.values import Entry
+from kaif.client.values import Button, Entry
 
 # What the server takes from one person at once without asking it to slow down.
 WAITING_MAX = 100
@@ -22,6 +22,7 @@ class Send(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", ta
     ref: str
     text: str
     reply_to: int = 0
+    buttons: list[list[Button]] = []
 
 
 class Waiting:

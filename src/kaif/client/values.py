@@ -21,6 +21,43 @@ class Entry(msgspec.Struct, frozen=True):
     title: str = ""
     data: dict[str, Any] = {}
 
+    @property
+    def command(self) -> "Command | None":
+        """What the message begins with, if that is a command: `/deploy@lakebot now`."""
+        for entity in self.data.get("entities", ()):
+            if entity["kind"] == "command" and entity["offset"] == 0:
+                # A command has nothing but ASCII, where all ways of counting agree.
+                written, rest = self.text[: entity["length"]], self.text[entity["length"] :]
+                return Command(written[1:].partition("@")[0].lower(), rest.strip(), entity.get("user_id", ""))
+        return None
+
+
+class Command(msgspec.Struct, frozen=True):
+    """`bot_id` is whom it is for, or empty where it doesn't say: then it is for every bot of the chat."""
+
+    name: str
+    rest: str
+    bot_id: str = ""
+
+
+class Callback(Entry, frozen=True, kw_only=True):
+    """Somebody (`sender_id`) has pressed a button of the bot's under the message `seq`; its `kind` is "callback".
+
+    `button` is the button's data. `number` counts the bot's presses; they stand in no chat's log.
+    """
+
+    id: str
+    number: int
+    button: str
+
+
+class Button(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Under a message of a bot's: with `data`, 64 bytes at most, it comes back to the bot; with `url` it opens that."""
+
+    text: str
+    data: str = ""
+    url: str = ""
+
 
 class Person(msgspec.Struct, frozen=True):
     id: str
@@ -46,6 +83,20 @@ class Tokens(msgspec.Struct, frozen=True):
 
     access_token: str
     refresh_token: str
+
+
+def callback_of(event: dict[str, Any]) -> Callback:
+    return Callback(
+        event["chat_id"],
+        event["seq"],
+        "callback",
+        event["user_id"],
+        msgspec.convert(event["at"], datetime),
+        data=event,
+        id=event["id"],
+        number=event["number"],
+        button=event["data"],
+    )
 
 
 def entry_of(event: dict[str, Any]) -> Entry:

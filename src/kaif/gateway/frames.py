@@ -30,10 +30,13 @@ Event = Send | Read | Typing
 Events = Annotated[list[Event], Meta(max_length=100)]
 
 
-class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+class Hello(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="hello"):
+    """`callbacks` is the number of the newest press of a bot's buttons."""
+
     user_id: UserId
     chats: dict[ChatId, int]
     online: list[UserId]
+    callbacks: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="refused"):

@@ -164,7 +164,7 @@ class Hub:
                 self._left.clear()
                 self._reached.clear()
         newest = {room.chat_id: room.next_seq - 1 for room in reader.rooms}
-        reader.greet(frames.encode(frames.Hello(reader.actor.user_id, newest, sorted(online))))
+        reader.greet(frames.encode(frames.Hello(reader.actor.user_id, newest, sorted(online), standings.callbacks)))
 
     def _join_all(self, reader: Reader, standings: Iterable[Standing]) -> None:
         user_id = reader.actor.user_id

@@ -52,6 +52,7 @@ class Outbox:
                 event.reply_to,
                 event.quote,
                 event.silent,
+                buttons=event.buttons,
             )
         )
         if self._running is None:

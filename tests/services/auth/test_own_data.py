@@ -52,6 +52,7 @@ EXPORTED = {
     "auth_links": "open_links",
     "auth_consents": "allowed_applications",
     "auth_api_keys": "api_keys",
+    "auth_bots": "bots",
     "auth_wallets": "wallets",
 }
 
@@ -95,6 +96,7 @@ async def fill(database: Database, table: str, user_id: str) -> None:
                 "auth_application_tokens": "INSERT INTO auth_application_tokens VALUES ('hash', 'g', :u, '', 1, 9)",
                 "auth_api_keys": "INSERT INTO auth_api_keys VALUES "
                 "('k1', :u, 'hash', 'aB3d', 'Bot', 'messaging.read', 1, 9, NULL, '', '')",
+                "auth_bots": "INSERT INTO auth_bots VALUES (:u, 'owner', 1)",
                 "auth_wallets": "INSERT INTO auth_wallets VALUES ('w1', :u, 'ethereum', '0xAb', 1, NULL)",
                 "auth_wallet_nonces": "INSERT INTO auth_wallet_nonces VALUES ('hash', 'link', :u, 'ton', '', '', 9)",
                 "auth_identities": "INSERT INTO auth_identities VALUES ('i1', :u, 'p1', 'subject', 'label', 1, NULL)",

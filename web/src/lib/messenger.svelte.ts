@@ -11,6 +11,7 @@ import { newRef, Outbox, refuse } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { clearRead } from './notifications'
+import { presses } from './presses.svelte'
 import { Realtime } from './realtime.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { changesChat, merged, takesOut } from './summary'
@@ -432,6 +433,8 @@ export class Messenger {
         if (event.gone) this.#remove(event.chat_id)
         else void this.refreshChat(event.chat_id).catch(() => {})
         return
+      case 'callback_answer':
+        return presses.answered(event.callback_id, event.text)
       case 'report':
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':
@@ -465,8 +468,8 @@ export class Messenger {
   #strangers(entries: readonly Entry[]): string[] {
     const ids = new Set(
       entries.flatMap((entry) => [
-        // What is the chat's own word is nobody's.
-        ...(entry.sender_id === entry.chat_id ? [] : [entry.sender_id]),
+        // What is the chat's own word, or a webhook's, is nobody's.
+        ...(entry.sender_id === entry.chat_id || entry.webhook ? [] : [entry.sender_id]),
         ...(entry.user_ids ?? []),
         ...(entry.forward?.sender_id ? [entry.forward.sender_id] : []),
       ]),

@@ -9,7 +9,11 @@ const people = new SvelteMap<string, Person>()
 export function meet(persons: readonly Person[]): void {
   for (const person of persons) {
     const known = people.get(person.id)
-    if (known?.display_name !== person.display_name || known.avatar_colour !== person.avatar_colour)
+    if (
+      known?.display_name !== person.display_name ||
+      known.avatar_colour !== person.avatar_colour ||
+      known.kind !== person.kind
+    )
       people.set(person.id, person)
   }
 }
@@ -23,9 +27,19 @@ export function nameOf(id: string): string {
   return person ? shownName(person) : t('chat.member')
 }
 
+/** Who said it, as it is shown: webhooks speak in a name of their own. */
+export function authorOf({ sender_id, webhook }: { sender_id: string; webhook?: string }): string {
+  return webhook || nameOf(sender_id)
+}
+
 /** Which of the eight avatar colours: the one that the person chose, or the one that goes by the id. */
 export function colourOf(id: string): number {
   return people.get(id)?.avatar_colour ?? colourById(id)
+}
+
+/** Whether it is a program that speaks. */
+export function isBot(id: string): boolean {
+  return people.get(id)?.kind === 'bot'
 }
 
 /** Who deleted their account is called so in the reader's language. */

@@ -25,6 +25,8 @@ export type NewCredential = components['schemas']['NewCredential']
 export type Assertion = components['schemas']['Assertion']
 export type ApiKey = Ok<'/v1/auth/api-keys', 'get', 200>['keys'][number]
 export type NewApiKey = Ok<'/v1/auth/api-keys', 'post', 201>
+export type Bot = Ok<'/v1/auth/bots', 'get', 200>['bots'][number]
+export type BotWithKey = Ok<'/v1/auth/bots', 'post', 201>
 export type Wallet = Ok<'/v1/auth/wallets', 'get', 200>['wallets'][number]
 export type WalletChallenge = Ok<'/v1/auth/wallets/sign-in/begin', 'post', 200>
 export type WalletBeginning = components['schemas']['BeginWallet']
@@ -67,6 +69,8 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
 export type TextEntity = NonNullable<Entry['entities']>[number]
+export type Button = NonNullable<Entry['buttons']>[number][number]
+export type BotCommand = Ok<'/v1/messaging/chats/{chat_id}/commands', 'get', 200>['commands'][number]
 export type Reaction = NonNullable<Entry['reactions']>[number]
 /** What a message said before it was edited. */
 export type Version = Ok<
@@ -82,6 +86,8 @@ export type RightName = Chat['rights'][number]
 export type ChatMember = Ok<'/v1/messaging/chats/{chat_id}/members', 'get', 200>['members'][number]
 export type ChatBan = Ok<'/v1/messaging/chats/{chat_id}/bans', 'get', 200>['bans'][number]
 export type ChatLink = Ok<'/v1/messaging/chats/{chat_id}/links', 'get', 200>['links'][number]
+export type Webhook = Ok<'/v1/messaging/chats/{chat_id}/webhooks', 'get', 200>['webhooks'][number]
+export type WebhookWithPath = Ok<'/v1/messaging/chats/{chat_id}/webhooks', 'post', 201>
 export type JoinRequest = Ok<'/v1/messaging/chats/{chat_id}/join-requests', 'get', 200>['requests'][number]
 export type Draft = Ok<'/v1/messaging/drafts', 'get', 200>['drafts'][number]
 export type ChatPreview = Ok<'/v1/messaging/invitations/preview', 'post', 200>
@@ -120,6 +126,7 @@ export type ServerEvent =
   | { type: 'typing'; chat_id: string; user_id: string }
   | ({ type: 'draft' } & Draft)
   | { type: 'folders' }
+  | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'presence'; user_id: string; online: boolean }

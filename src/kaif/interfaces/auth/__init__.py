@@ -58,6 +58,10 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 AvatarColour = Annotated[int, Meta(ge=1, le=8)]
 
 
+# A bot is a program with an account of its own (`bots`).
+PersonKind = Literal["person", "bot"]
+
+
 class Person(msgspec.Struct, frozen=True):
     """What anyone here may know of someone. Without an `avatar_colour` of their choice clients take one by the id."""
 
@@ -65,6 +69,7 @@ class Person(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None = None
+    kind: PersonKind = "person"
 
 
 class User(msgspec.Struct, frozen=True):

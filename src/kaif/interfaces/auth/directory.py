@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import NO_NUL, GivenUserId, Language, Nothing, RoleName
+from kaif.interfaces.auth import NO_NUL, GivenUserId, Language, Nothing, Person, PersonKind, RoleName
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import AuditPage
 from kaif.interfaces.auth.sessions import GivenSessionId, Session
@@ -18,11 +18,12 @@ RECENT_ENTRIES = 20
 
 
 class AccountSummary(msgspec.Struct, frozen=True):
-    """A line of the directory."""
+    """A line of the directory. Bots have no `email`."""
 
     id: UserId
     username: str
     display_name: str
+    kind: PersonKind
     email: str
     email_confirmed: bool
     roles: list[str]
@@ -77,9 +78,13 @@ class AccountSecurity(msgspec.Struct, frozen=True):
 
 
 class AccountDetails(msgspec.Struct, frozen=True):
-    """`security` is missing for whom the actor has no authority over, `audit` for who may not read the log."""
+    """`security` is missing for whom the actor has no authority over, `audit` for who may not read the log.
+
+    `bot_owner` answers for a bot.
+    """
 
     account: AccountSummary
+    bot_owner: Person | None
     permissions: list[Permission]
     language: Language
     suspended_since: datetime | None
@@ -97,6 +102,10 @@ class NothingToConfirm(Conflict):
     code, detail = "nothing_to_confirm", "The address of this account is confirmed."
 
 
+class AccountIsBot(Conflict):
+    code, detail = "account_is_bot", "This is a bot: it has no password and no address."
+
+
 class NoSecondFactors(Conflict):
     code, detail = "no_second_factors", "This account has no second factor and no passkey."
 
@@ -105,7 +114,8 @@ class Directory(Protocol):
     """All of it needs MANAGE_PEOPLE. What is done to an account takes every permission that it has as well: nobody
     does anything to somebody who may do more than they. Raises MissingPermission, BeyondYourOwn (in `roles`),
     PersonNotFound, also for who has left, and Forbidden when the actor has been suspended meanwhile. None of it is
-    for one's own account: OwnAccount (in `sessions`).
+    for one's own account: OwnAccount (in `sessions`). What is about passwords and addresses is not for bots:
+    AccountIsBot.
     """
 
     @repeatable

@@ -9,6 +9,7 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing, User
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import Audited
+from kaif.interfaces.auth.bots import Bot
 from kaif.interfaces.auth.factors import SecondFactorState
 from kaif.interfaces.auth.identities import Identity
 from kaif.interfaces.auth.openid import AllowedApplication
@@ -49,6 +50,7 @@ class OwnAuthData(msgspec.Struct, frozen=True):
     second_factors: SecondFactorState
     passkeys: list[Passkey]
     api_keys: list[ApiKey]
+    bots: list[Bot]
     wallets: list[Wallet]
     linked_services: list[Identity]
     open_links: list[OpenLink]

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, ButtonRows, Origin, Reaction, TextEntity
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -75,7 +75,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
-    What is posted in a channel that does not sign has the chat's own id as `sender_id`.
+    What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
+    its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
 
     chat_id: ChatId
@@ -101,6 +102,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     target: int = 0
     emoji: str = ""
     message: "Entry | None" = None
+    buttons: list[list[Button]] = []
+    webhook: str = ""
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -171,7 +174,7 @@ class GetChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
-    A `silent` message is not to make a sound.
+    A `silent` message is not to make a sound. `buttons` are for bots.
     """
 
     chat_id: GivenChatId
@@ -180,6 +183,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     quote: Quote = ""
     silent: bool = False
+    buttons: ButtonRows = []
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -253,6 +257,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # What is forwarded has been read once already: its text holds no marks.
     forward: Origin | None = None
     entities: list[TextEntity] = []
+    buttons: list[list[Button]] = []
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -326,7 +331,10 @@ class Reach(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standings(msgspec.Struct, frozen=True, array_like=True):
+    """With the number of the newest press of a bot's buttons (in `bots`); 0 for people."""
+
     chats: list[Standing]
+    callbacks: int = 0
 
 
 class ChatNotFound(NotFound):
@@ -343,6 +351,20 @@ class InvitationNeeded(Forbidden):
     """Details carry user_ids, those who can only be invited."""
 
     code, detail = "invitation_needed", "Some of these people can't be added: send them an invitation."
+
+
+class ButtonsForBots(Forbidden):
+    code, detail = "buttons_for_bots", "Only bots put buttons under what they say."
+
+
+class BadButtons(Invalid):
+    """Or all together are more than 8 KiB."""
+
+    code, detail = "bad_buttons", "A button has a text, and either data of 64 bytes at most or an address on the web."
+
+
+class NotForBots(Forbidden):
+    code, detail = "not_for_bots", "Bots make no groups and join none by themselves: people add them."
 
 
 class UnknownMember(Invalid):
@@ -420,7 +442,7 @@ class Messaging(Protocol):
         """A new group or channel, or the direct chat with one person or oneself (`saved`), which exists once.
 
         Raises UnknownMember, BadTitle, PersonNotReachable, InvitationNeeded; Invalid when a direct chat is not with one
-        other person.
+        other person; NotForBots for a bot that makes a group or channel.
         """
         ...
 
@@ -438,8 +460,8 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, BadQuote, MayNotSend, LinksNotAllowed, SlowMode, PersonNotReachable, Busy,
-        StorageFull.
+        Raises BadText, BadReply, BadQuote, BadButtons, ButtonsForBots, MayNotSend, LinksNotAllowed, SlowMode,
+        PersonNotReachable, Busy, StorageFull.
         """
         ...
 

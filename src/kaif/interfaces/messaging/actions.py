@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import ChatId, Cursor, Entry, GivenChatId, Ref, Seq, Text
-from kaif.interfaces.messaging.content import TextEntity
+from kaif.interfaces.messaging.content import ButtonRows, TextEntity
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.limits import Limit
@@ -39,9 +39,12 @@ class OfMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EditMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`buttons` that are null stay as they are; new ones alone are no edit that shows."""
+
     chat_id: GivenChatId
     seq: Seq
     text: Text
+    buttons: ButtonRows | None = None
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -200,7 +203,7 @@ class MessageActions(Protocol):
     async def edit_message(self, actor: Actor, request: EditMessage) -> Entry:
         """Let one's own message say something else, within EDIT_WITHIN_S; returns what it is now.
 
-        Raises NotYourMessage, NotEditable, EditTooLate, TooManyEdits, BadText.
+        Raises NotYourMessage, NotEditable, EditTooLate, TooManyEdits, BadText, BadButtons, ButtonsForBots.
         """
         ...
 

@@ -5,9 +5,10 @@ plane is two.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from kaif.kernel.actor import UserId
 
@@ -24,14 +25,15 @@ EntityKind = Literal[
     "email",
     "mention",
     "hashtag",
+    "command",
 ]
 
 
 class TextEntity(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of the text. Entities nest or lie apart, they never cross; outer ones come first.
 
-    `url` is where a `link` leads, always by http, https or mailto; `user_id` is whom a `mention` names;
-    `language` is what a `pre` (a block of code) is written in.
+    `url` is where a `link` leads, always by http, https or mailto; `user_id` is whom a `mention` names, or the bot that
+    a `command` is for; `language` is what a `pre` (a block of code) is written in.
     """
 
     kind: EntityKind
@@ -48,6 +50,20 @@ class Reaction(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str
     count: int
     mine: bool = False
+
+
+class Button(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Under a message of a bot's: it goes to the bot with `data`, of 64 bytes at most, or opens `url`; one of both."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=64)]
+    data: Annotated[str, Meta(max_length=64)] = ""
+    url: Annotated[str, Meta(max_length=512)] = ""
+
+
+BUTTONS_IN_ROW_MAX = 8
+BUTTON_ROWS_MAX = 8
+ButtonRow = Annotated[list[Button], Meta(min_length=1, max_length=BUTTONS_IN_ROW_MAX)]
+ButtonRows = Annotated[list[ButtonRow], Meta(max_length=BUTTON_ROWS_MAX)]
 
 
 class Origin(msgspec.Struct, frozen=True):

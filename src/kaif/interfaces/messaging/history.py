@@ -6,7 +6,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Chat, Cursor, GivenChatId
+from kaif.interfaces.messaging import Chat, ChatId, Cursor, GivenChatId
+from kaif.interfaces.messaging.webhooks import Webhook
 from kaif.kernel.actor import Actor
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
@@ -38,6 +39,15 @@ class Membership(msgspec.Struct, frozen=True):
     role: str
 
 
+class PressedButton(msgspec.Struct, frozen=True):
+    """That the person has pressed a bot's button, as it is kept for the bot."""
+
+    chat_id: ChatId
+    seq: int
+    data: str
+    at: datetime
+
+
 class OwnMessagingData(msgspec.Struct, frozen=True):
     """All that messaging holds about a person but for the logs, which `export_history` gives in parts."""
 
@@ -45,6 +55,8 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     memberships: list[Membership]
+    pressed: list[PressedButton]
+    webhooks: list[Webhook]
 
 
 class History(Protocol):

@@ -156,7 +156,7 @@ class ChatInvitations(Protocol):
     async def join_chat(self, actor: Actor, request: Door) -> Joined:
         """Come in; who is in already takes no use of the link. Of those who come at once for the last use one gets it.
 
-        Raises InvitationGone, MemberBanned, TooManyMembers, TooManyRequests.
+        Raises InvitationGone, MemberBanned, TooManyMembers, TooManyRequests, NotForBots.
         """
         ...
 

@@ -24,28 +24,26 @@ from kaif.interfaces.auth.accounts import (
 )
 from kaif.interfaces.auth.own_data import Erasure
 from kaif.interfaces.auth.roles import LastOwner
-from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Unauthenticated
-from kaif.kernel.ids import new_id
 from kaif.services.auth import (
+    bots_store,
     challenges,
     erasure_store,
     grants,
-    invitation_store,
     links,
     model,
     openid_store,
     people,
     store,
-    stored_keys,
     stored_sessions,
     ways_in,
 )
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.erasing import erase_account
 from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due, present
@@ -263,32 +261,23 @@ class AccountsService:
     # Leaving
 
     async def delete_account(self, actor: Actor, request: DeleteAccount) -> Erasure:
-        account = await self._seen(actor, request.password)
-        nameless, now_us, erasure_id = model.nameless(account), self._clock(), new_id()
+        account, now_us = await self._seen(actor, request.password), self._clock()
         async with self._database.transaction() as tx:
             await grants.lock_privileged(tx)
             if await grants.owners_with_access(tx) == {account.id}:
                 raise LastOwner
-            if not await people.forget(tx, nameless, account.password_hash, now_us):
+            erased = await erase_account(tx, account, now_us)
+            if erased is None:
                 raise WrongPassword
-            ended = await stored_sessions.end_all(tx, account.id, now_us)
-            keys = await stored_keys.interrupt_all(tx, account.id, now_us)
-            # Of an address that they have only named, the invitations are somebody else's.
-            is_theirs = account.email_confirmed_at_us is not None
-            invited = await invitation_store.forget_address(tx, account.email) if is_theirs else 0
-            erased = {
-                "sessions": len(ended),
-                "account": 1,
-                **({"invitations": invited} if invited else {}),
-                **await erasure_store.erase(tx, account.id),
-            }
-            await erasure_store.add(tx, erasure_id, now_us)
-            await erasure_store.add_part(tx, erasure_id, "auth", erased, now_us)
-            await tx.publish(PersonChanged(person=nameless.person))
-            await tx.publish(PersonErased(erasure_id=erasure_id, remains=nameless.person))
-            await self._audit.record(tx, actor, "account_deleted", account.id, erasure=erasure_id)
-        await announce_ends(self._cache, [*ended, *keys])
-        erasure = await erasure_store.find(self._database, erasure_id)
+            bots = await bots_store.accounts_of(tx, account.id)
+            for bot in bots:
+                # Nobody would answer for it.
+                await erase_account(tx, bot, now_us)
+            for bot in bots:
+                await self._audit.record(tx, actor, "bot_deleted", bot.id)
+            await self._audit.record(tx, actor, "account_deleted", account.id, erasure=erased.erasure_id)
+        await announce_ends(self._cache, erased.ended)
+        erasure = await erasure_store.find(self._database, erased.erasure_id)
         assert erasure, "it was kept just now"
         return erasure
 

@@ -20,13 +20,11 @@ from kaif.interfaces.auth.api_keys import (
 )
 from kaif.interfaces.auth.roles import PERMISSIONS
 from kaif.interfaces.auth.sessions import AccountSuspended
-from kaif.kernel.actor import Actor, Scope, SessionId, UserId
-from kaif.kernel.api_keys import new_api_key
+from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.clock import DAY_US, Clock
 from kaif.kernel.errors import Unauthenticated
-from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.auth import grants, model, store, stored_keys
+from kaif.services.auth import bots_store, grants, model, store, stored_keys
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.devices import network_of
@@ -36,7 +34,6 @@ from kaif.services.auth.stored_keys import StoredKey
 from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer
 
-ENDING_CHARS = 4
 # Of a key that is used from more of them, some are told of again.
 KNOWN_NETWORKS_MAX = 20
 
@@ -64,16 +61,9 @@ class ApiKeysService:
         return ApiKeyList([key.api_key for key in found], sorted(self._scopes - set(map(Scope, beyond))))
 
     async def make_api_key(self, actor: Actor, request: MakeApiKey) -> NewApiKey:
-        secret, now_us = new_api_key(), self._clock()
-        key = StoredKey(
-            id=SessionId(new_id()),
-            user_id=actor.user_id,
-            ending=secret[-ENDING_CHARS:],
-            name=name_of(request.name, BadApiKeyName),
-            scopes=" ".join(self._checked(actor, request.scopes)),
-            created_at_us=now_us,
-            expires_at_us=now_us + request.days * DAY_US,
-        )
+        now_us, name = self._clock(), name_of(request.name, BadApiKeyName)
+        scopes = self._checked(actor, request.scopes)
+        key, secret = stored_keys.new_key(actor.user_id, name, scopes, now_us, request.days)
         async with self._database.transaction() as tx:
             # Of two that are made at once the second one counts the first; and whoever ends the session holds this row.
             account = await store.locked_account(tx, actor.user_id)
@@ -126,6 +116,7 @@ class ApiKeysService:
             key = await stored_keys.find(tx, model.hash_of(request.secret), now_us)
             if key is None:
                 raise ApiKeyRefused
+            await self._require_owner(tx, key.user_id)
             if not await store.lock_account(tx, key.user_id):
                 raise AccountSuspended
             account = await store.locked_account(tx, key.user_id)
@@ -139,6 +130,22 @@ class ApiKeysService:
         permissions = permitted(account.roles.split(), own_roles).intersection(scopes)
         speaker = Actor(account.id, key.id, permissions, scopes=scopes)
         return ExchangedApiKey(self._signer.sign(speaker, account.permitted_at_us, now_us, key.expires_at_us))
+
+    async def _require_owner(self, tx: Transaction, user_id: UserId) -> None:
+        """A bot is as good as the person who answers for it, who is locked first, as by whoever stops or erases both.
+
+        Raises AccountSuspended, PasswordResetRequired.
+        """
+        owner_id = await bots_store.owner_of(tx, user_id)
+        if owner_id is None:
+            return
+        if not await store.lock_account(tx, owner_id):
+            raise AccountSuspended
+        owner = await store.locked_account(tx, owner_id)
+        if owner is None:
+            raise ApiKeyRefused
+        if owner.reset_required_at_us is not None:
+            raise PasswordResetRequired
 
     async def _note_use(self, tx: Transaction, actor: Actor, key: StoredKey, now_us: int) -> None:
         """Raises ApiKeyRefused when it was revoked meanwhile."""

@@ -3,12 +3,13 @@
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
 from kaif.engines.places import Places
-from kaif.interfaces.auth import Nothing, PersonNotFound
+from kaif.interfaces.auth import Nothing, Person, PersonNotFound
 from kaif.interfaces.auth.api_keys import ApiKeyNotFound
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.directory import (
     RECENT_ENTRIES,
     AccountDetails,
+    AccountIsBot,
     AccountPage,
     AccountSecurity,
     AccountSummary,
@@ -24,6 +25,7 @@ from kaif.interfaces.auth.sessions import OwnAccount
 from kaif.kernel.actor import Actor, SessionId, UserId, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.auth import (
+    bots_store,
     challenges,
     credentials,
     directory_store,
@@ -72,6 +74,7 @@ class DirectoryService:
         about = ListAudit(user_id=account.id, limit=RECENT_ENTRIES)
         return AccountDetails(
             account=_summary(account),
+            bot_owner=await self._owner_of(account),
             permissions=sorted(permissions),
             language=account.language,
             suspended_since=as_datetime(account.suspended_at_us),
@@ -79,6 +82,11 @@ class DirectoryService:
             security=await self._security(actor, account) if in_authority else None,
             audit=await page_of(self._database, about) if READ_AUDIT in actor.permissions else None,
         )
+
+    async def _owner_of(self, account: Account) -> Person | None:
+        owner_id = await bots_store.owner_of(self._database, account.id) if account.kind == "bot" else None
+        owner = await store.find_account(self._database, owner_id) if owner_id else None
+        return owner.person if owner else None
 
     async def _security(self, actor: Actor, account: Account) -> AccountSecurity:
         now_us = self._clock()
@@ -117,7 +125,8 @@ class DirectoryService:
             if key is None:
                 raise ApiKeyNotFound
             # By its ending alone: its name is the owner's to choose, and the address may be a stranger's.
-            await tx.publish(letter_due(account, "api_key_taken", details={"ending": key.ending}))
+            if account.kind == "person":
+                await tx.publish(letter_due(account, "api_key_taken", details={"ending": key.ending}))
             await self._audit.record(tx, actor, "api_key_taken", account.id, key=key.id)
         await announce_ends(self._cache, [key.id])
         return Nothing()
@@ -125,7 +134,7 @@ class DirectoryService:
     async def force_reset(self, actor: Actor, request: OfAccount) -> Nothing:
         now_us = self._clock()
         async with self._database.transaction() as tx:
-            account = await _target(tx, actor, request.user_id)
+            account = await _person(tx, actor, request.user_id)
             await require_recent_authentication(tx, actor, now_us)
             ended = await _require_new_password(tx, account, now_us)
             await self._audit.record(tx, actor, "password_reset_forced", account.id)
@@ -134,7 +143,7 @@ class DirectoryService:
 
     async def send_confirmation(self, actor: Actor, request: OfAccount) -> Nothing:
         async with self._database.transaction() as tx:
-            account = await _target(tx, actor, request.user_id)
+            account = await _person(tx, actor, request.user_id)
             if account.email_confirmed_at_us is not None:
                 raise NothingToConfirm
             link_id = await links.issue(tx, account.id, CONFIRM, account.email, self._clock())
@@ -175,6 +184,14 @@ async def _target(tx: Transaction, actor: Actor, user_id: UserId) -> Account:
     return account
 
 
+async def _person(tx: Transaction, actor: Actor, user_id: UserId) -> Account:
+    """As above. Raises AccountIsBot."""
+    account = await _target(tx, actor, user_id)
+    if account.kind == "bot":
+        raise AccountIsBot
+    return account
+
+
 async def _require_new_password(tx: Transaction, account: Account, now_us: int) -> list[SessionId]:
     """Take what whoever has the account now may hold: the password, sign-ins under way, links, what applications
     hold, and sessions, which are named. A letter with a link follows."""
@@ -195,7 +212,8 @@ def _summary(account: Account) -> AccountSummary:
         id=account.id,
         username=account.username,
         display_name=account.display_name,
-        email=account.email,
+        kind=account.kind,
+        email=account.email if account.kind == "person" else "",
         email_confirmed=account.email_confirmed_at_us is not None,
         roles=account.roles.split(),
         suspended=account.suspended_at_us is not None,

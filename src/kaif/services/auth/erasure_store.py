@@ -27,6 +27,7 @@ _HELD = {
     "application_tokens": "auth_application_tokens",
     "application_sign_ins": "auth_application_grants",
     "api_keys": "auth_api_keys",
+    "bot": "auth_bots",
     "wallets": "auth_wallets",
     "wallet_proofs_under_way": "auth_wallet_nonces",
     "linked_services": "auth_identities",

@@ -6,7 +6,7 @@ import secrets
 
 import msgspec
 
-from kaif.interfaces.auth import BadDisplayName, Language, Person, User
+from kaif.interfaces.auth import BadDisplayName, Language, Person, PersonKind, User
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind
 from kaif.interfaces.auth.sessions import DeviceKind, Session, SessionPlace
 from kaif.kernel.actor import Actor, Permission, SessionId, UserId
@@ -50,6 +50,7 @@ class Account(msgspec.Struct, frozen=True):
     reset_required_at_us: int | None = None
     short_password: int = 0
     avatar_colour: int | None = None
+    kind: PersonKind = "person"
 
     def user(self, permissions: frozenset[Permission], *, must_enrol: bool = False) -> User:
         """As the person sees themselves."""
@@ -71,7 +72,7 @@ class Account(msgspec.Struct, frozen=True):
 
     @property
     def person(self) -> Person:
-        return Person(self.id, self.username, self.display_name, self.avatar_colour)
+        return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind)
 
 
 class NewPassword(msgspec.Struct, frozen=True):
@@ -141,7 +142,11 @@ def new_session(actor: Actor, user_id: UserId, refresh_token: str, now_us: int) 
 def nameless(account: Account) -> Account:
     """What remains of an account that was deleted. Nobody can register this name, nor this for an address."""
     gone = f"deleted-{account.id}"
-    return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us)
+    return Account(account.id, gone, gone, "Удалённый аккаунт", "deleted", account.created_at_us, kind=account.kind)
+
+
+def renamed(account: Account, display_name: str) -> Account:
+    return msgspec.structs.replace(account, display_name=display_name)
 
 
 def present(account: Account | None) -> Account:

@@ -12,6 +12,7 @@ from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.auth import (
     applications_store,
     audit_store,
+    bots_store,
     credentials,
     enrolments,
     erasure_store,
@@ -50,6 +51,7 @@ class OwnDataService:
             second_factors=SecondFactorState(as_datetime(codes.since_us) if codes else None, codes_left),
             passkeys=[credential.passkey for credential in await credentials.of_account(database, account.id)],
             api_keys=[key.api_key for key in await stored_keys.of_account(database, account.id, 0)],
+            bots=[await bots_store.seen(database, bot) for bot in await bots_store.of_owner(database, account.id)],
             wallets=[wallet.wallet for wallet in await wallet_store.of_account(database, account.id)],
             linked_services=[each.identity for each in await identity_store.identities(database, account.id)],
             open_links=await links.still_open(database, account.id, now_us),

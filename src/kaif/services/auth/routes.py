@@ -5,6 +5,7 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.digest_letters import DECLINE, DigestLetters
 from kaif.interfaces.auth.directory import Directory
@@ -55,6 +56,8 @@ OWN_DATA = Limit("own_data", per_minute=1, burst=5)
 SEARCH = Limit("search", per_minute=120, burst=60)
 # A page asks for one each time that somebody chooses a wallet.
 WALLET = Limit("wallet", per_minute=60, burst=60)
+# Names that nobody else can have afterwards.
+MAKE_BOT = Limit("make_bot", per_minute=10, burst=20)
 # Each sends a letter.
 MAKE_KEY = Limit("make_api_key", per_minute=5, burst=20)
 
@@ -259,6 +262,17 @@ API_KEYS_ROUTES = [
     delete("/v1/auth/api-keys/{key_id}", ApiKeys.revoke_api_key),
 ]
 
+_BOT = "/v1/auth/bots/{bot_id}"
+
+BOTS_ROUTES = [
+    get("/v1/auth/bots", Bots.list_bots),
+    post("/v1/auth/bots", Bots.make_bot, status=201, limit=MAKE_BOT, wants_origin=True),
+    post(f"{_BOT}/name", Bots.rename_bot, limit=MAKE_BOT),
+    post(f"{_BOT}/key", Bots.renew_bot_key, limit=MAKE_BOT, wants_origin=True),
+    post(f"{_BOT}/key/revoke", Bots.revoke_bot_key, wants_origin=True),
+    delete(_BOT, Bots.delete_bot, wants_origin=True),
+]
+
 WALLETS_ROUTES = [
     post("/v1/auth/wallets/sign-in/begin", Wallets.begin_wallet_sign_in, public=True, limit=WALLET),
     post("/v1/auth/wallets/sign-in", Wallets.sign_in_by_wallet, public=True, limit=SIGN_IN, wants_origin=True),
@@ -343,6 +357,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     # The gateway has pages for it: it speaks another wire than routes do.
     (OpenId, []),
     (ApiKeys, API_KEYS_ROUTES),
+    (Bots, BOTS_ROUTES),
     (Wallets, WALLETS_ROUTES),
     (DigestLetters, DIGEST_LETTERS_ROUTES),
     # For other services alone.

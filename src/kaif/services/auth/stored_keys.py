@@ -1,13 +1,22 @@
 """Every question about API keys."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.kernel.actor import Scope, SessionId, UserId
-from kaif.kernel.clock import as_datetime
+from kaif.kernel.api_keys import new_api_key
+from kaif.kernel.clock import DAY_US, as_datetime
+from kaif.kernel.ids import new_id
 from kaif.services.auth.store import Reads
 from kaif.services.auth.stored_sessions import note_ends
+
+ENDING_CHARS = 4
+
+# The bots' of a person are as good as the person is.
+_THEIRS = "(user_id = :user_id OR user_id IN (SELECT b.user_id FROM auth_bots b WHERE b.owner_id = :user_id))"
 
 _COLUMNS = "id, user_id, ending, name, scopes, created_at_us, expires_at_us, used_at_us, used_from, networks"
 
@@ -38,6 +47,21 @@ class StoredKey(msgspec.Struct, frozen=True):
             last_used_at=as_datetime(self.used_at_us),
             last_used_from=self.used_from,
         )
+
+
+def new_key(user_id: UserId, name: str, scopes: Iterable[Scope], now_us: int, days: int) -> tuple[StoredKey, str]:
+    """With its secret, of which only the hash is kept."""
+    secret = new_api_key()
+    key = StoredKey(
+        id=SessionId(new_id()),
+        user_id=user_id,
+        ending=secret[-ENDING_CHARS:],
+        name=name,
+        scopes=" ".join(scopes),
+        created_at_us=now_us,
+        expires_at_us=now_us + days * DAY_US,
+    )
+    return key, secret
 
 
 async def of_account(reads: Reads, user_id: UserId, expired_after_us: int) -> list[StoredKey]:
@@ -93,15 +117,15 @@ async def revoke(tx: Transaction, user_id: UserId, key_id: SessionId, now_us: in
 
 
 async def revoke_all(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
-    """Those that ended."""
+    """Those that ended, the person's bots' as well."""
     rows: list[tuple[SessionId]] = await tx.fetch(
-        tuple, "DELETE FROM auth_api_keys WHERE user_id = :user_id RETURNING id", user_id=user_id
+        tuple, f"DELETE FROM auth_api_keys WHERE {_THEIRS} RETURNING id", user_id=user_id
     )
     return await note_ends(tx, [row[0] for row in rows], now_us)
 
 
 async def interrupt_all(tx: Transaction, user_id: UserId, now_us: int) -> list[SessionId]:
-    """Those whose access tokens are good no more, though the keys are."""
-    sql = "SELECT id FROM auth_api_keys WHERE user_id = :user_id AND expires_at_us > :now_us"
+    """Those whose access tokens are good no more, though the keys are; the person's bots' as well."""
+    sql = f"SELECT id FROM auth_api_keys WHERE {_THEIRS} AND expires_at_us > :now_us"
     rows: list[tuple[SessionId]] = await tx.fetch(tuple, sql, user_id=user_id, now_us=now_us)
     return await note_ends(tx, [row[0] for row in rows], now_us)

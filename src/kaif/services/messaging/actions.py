@@ -13,6 +13,7 @@ from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import (
     READ_MARKS_SHOWN_MEMBERS_MAX,
     BadCursor,
+    ButtonsForBots,
     ChatId,
     ChatNotFound,
     Entry,
@@ -54,11 +55,11 @@ from kaif.interfaces.messaging.actions import (
     Version,
     Versions,
 )
-from kaif.interfaces.messaging.content import Origin
+from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import emojis, markup, message_store, model, privacy_store, store, viewing
+from kaif.services.messaging import buttons, emojis, markup, message_store, model, privacy_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
@@ -181,11 +182,24 @@ class MessageActionsService:
                 raise NotYourMessage
             people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
             text, entities = markup.parse(cleaned, people)
+            edited = _changed(body, text=text, entities=entities)
+            if request.buttons is not None:
+                edited = _changed(edited, buttons=await self._buttons(tx, actor, request.buttons))
             if (text, entities) != (body.text, body.entities):
-                await self._edit(change, row, body, _changed(body, text=text, entities=entities))
+                await self._edit(change, row, body, edited)
+            elif edited != body:
+                change.must_reach()
+                await change.act("edited", row, edited)
             entries = await change.write()
         await self._announce(change, entries)
         return await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
+
+    async def _buttons(self, tx: Transaction, actor: Actor, rows: list[list[Button]]) -> list[list[Button]]:
+        """Raises BadButtons, ButtonsForBots."""
+        people = await store.known_people(tx, [actor.user_id]) if rows else []
+        if any(person.kind != "bot" for person in people):
+            raise ButtonsForBots
+        return buttons.checked(rows)
 
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
         now_us = self._clock()
@@ -297,7 +311,7 @@ class MessageActionsService:
         return Reactors(
             [
                 Reacted(
-                    Person(row.user_id, row.username, row.display_name, row.avatar_colour),
+                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
                     row.emoji,
                     as_datetime(row.at_us),
                 )
@@ -368,13 +382,18 @@ class MessageActionsService:
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
-        origins = {entry.seq: entry.forward or Origin(entry.sender_id, entry.at) for entry in entries}
+        origins = {entry.seq: entry.forward or _origin_of(entry) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)
         return {
             seq: _changed(origin, sender_id=UserId("")) if origin.sender_id in hiding else origin
             for seq, origin in origins.items()
         }
+
+
+def _origin_of(entry: Entry) -> Origin:
+    """A webhook is nobody."""
+    return Origin(UserId("") if entry.webhook else entry.sender_id, entry.at)
 
 
 def _all_sent(results: Iterable[Sent | KaifError]) -> list[Entry]:

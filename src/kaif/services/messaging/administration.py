@@ -34,7 +34,7 @@ from kaif.interfaces.messaging.administration import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import administration_store, invitation_store, model, store
+from kaif.services.messaging import administration_store, invitation_store, model, store, webhooks_store
 from kaif.services.messaging.administration_store import Settings
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
@@ -108,6 +108,7 @@ class AdministrationService:
                 return Nothing()
             await administration_store.set_role(tx, place.chat_id, request.user_id, MEMBER, 0)
             await invitation_store.revoke_links_of(tx, place.chat_id, request.user_id, self._clock())
+            await webhooks_store.revoke_made_by(tx, place.chat_id, request.user_id)
             entry = await self._membership.record(tx, place, "demoted", actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
         return Nothing()
@@ -182,7 +183,7 @@ class AdministrationService:
         page = rows[: request.limit]
         bans = [
             Ban(
-                Person(row.user_id, row.username, row.display_name, row.avatar_colour),
+                Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
                 row.banned_by,
                 as_datetime(row.at_us),
             )
@@ -210,6 +211,7 @@ class AdministrationService:
             if Right.OWN not in rights:
                 raise OwnersOnly
             await administration_store.mark_deleted(tx, place.chat_id, self._clock())
+            await webhooks_store.forget_chat(tx, place.chat_id)
             # Perhaps hundreds of thousands of rows: they go in portions, after everybody has stopped seeing them.
             await tx.publish(ChatDeleted(chat_id=place.chat_id))
         await self._announcer.announce_end(place.chat_id)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.auth import PersonKind
 from kaif.interfaces.messaging import ChatId, Role
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import StoredMember
@@ -27,6 +28,7 @@ class StoredBan(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     banned_by: UserId
     at_us: int
 
@@ -88,7 +90,7 @@ async def find_listed(reads: Reads, chat_id: ChatId, user_id: UserId) -> StoredM
     rows = await reads.fetch(
         StoredMember,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, m.role, m.rights, m.taken, m.taken_until_us
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, m.role, m.rights, m.taken, m.taken_until_us
         FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.user_id = :user_id
         """,
@@ -132,7 +134,8 @@ async def bans_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> list
     return await reads.fetch(
         StoredBan,
         """
-        SELECT b.user_id, COALESCE(p.username, ''), COALESCE(p.display_name, ''), p.avatar_colour, b.banned_by, b.at_us
+        SELECT b.user_id, COALESCE(p.username, ''), COALESCE(p.display_name, ''), p.avatar_colour,
+          COALESCE(p.kind, 'person'), b.banned_by, b.at_us
         FROM messaging_bans b LEFT JOIN messaging_people p ON p.id = b.user_id
         WHERE b.chat_id = :chat_id AND b.user_id > :after ORDER BY b.user_id LIMIT :limit
         """,

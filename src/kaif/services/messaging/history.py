@@ -5,10 +5,16 @@ from typing import Protocol
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Chats, GetChat, ListChats
-from kaif.interfaces.messaging.history import ExportHistory, HistoryPart, Membership, OwnMessagingData
+from kaif.interfaces.messaging.history import (
+    ExportHistory,
+    HistoryPart,
+    Membership,
+    OwnMessagingData,
+    PressedButton,
+)
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import history_store, store, viewing
+from kaif.services.messaging import callbacks_store, history_store, store, viewing, webhooks_store
 from kaif.services.messaging.history_pages import Pages, People, pages_of
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
@@ -83,6 +89,11 @@ class HistoryService:
             username=person.username if person else "",
             display_name=person.display_name if person else "",
             memberships=[Membership(chat, roles.get(chat.id, "")) for chat in chats],
+            pressed=[
+                PressedButton(one.chat_id, one.seq, one.data, as_datetime(one.at_us))
+                for one in await callbacks_store.pressed_by(self._database, actor.user_id)
+            ],
+            webhooks=[one.webhook for one in await webhooks_store.made_by(self._database, actor.user_id)],
         )
 
 

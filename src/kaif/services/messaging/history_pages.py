@@ -127,7 +127,7 @@ class HtmlPages:
     def _entry(self, entry: Entry, people: People) -> str:
         if entry.hidden or entry.kind in _ACTIONS:
             return ""
-        author = self._name(entry.sender_id, people)
+        author = escape(entry.webhook) or self._name(entry.sender_id, people)
         at = f'<time datetime="{entry.at.isoformat()}">{entry.at:%Y-%m-%d %H:%M} UTC</time>'
         if entry.kind != "message":
             return f'<li id="{entry.chat_id}-{entry.seq}" class="note">{author} {self._deed(entry, people)} {at}</li>\n'

@@ -3,6 +3,7 @@
 import msgspec
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.auth import PersonKind
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.invitations import Link, LinkState
 from kaif.kernel.actor import UserId
@@ -61,6 +62,7 @@ class StoredRequest(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     at_us: int
 
 
@@ -195,7 +197,7 @@ async def requests_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> 
     return await reads.fetch(
         StoredRequest,
         """
-        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, r.at_us
+        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, p.kind, r.at_us
         FROM messaging_join_requests r JOIN messaging_people p ON p.id = r.user_id
         WHERE r.chat_id = :chat_id AND r.user_id > :after ORDER BY r.user_id LIMIT :limit
         """,

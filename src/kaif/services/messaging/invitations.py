@@ -32,7 +32,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import administration_store, invitation_store, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.invitation_store import StoredDoor, StoredLink
-from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import Right
 
@@ -114,6 +114,7 @@ class ChatInvitationsService:
     async def join_chat(self, actor: Actor, request: Door) -> Joined:
         door, link = await self._find(request)
         people = await self._membership.get_people(self._database, [actor.user_id])
+        require_person(people[0])
         entry, new = None, False
         async with self._database.transaction() as tx:
             places = await store.lock_places(tx, [door.chat_id])
@@ -156,7 +157,8 @@ class ChatInvitationsService:
         return JoinRequests(
             [
                 JoinRequest(
-                    Person(row.user_id, row.username, row.display_name, row.avatar_colour), as_datetime(row.at_us)
+                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
+                    as_datetime(row.at_us),
                 )
                 for row in page
             ],

@@ -1,7 +1,7 @@
 r"""Reads the marks in a message: what a person types becomes plain text and the entities that lie over it.
 
     **bold**  *italic* or _italic_  ~~struck~~  ||spoiler||  `code`  ```language … ```  [words](https://…)
-    > a quoted line          @name   #topic   https://…   someone@example.org          \* is just an asterisk
+    > a quoted line          @name   #topic   https://…   someone@example.org   /command@bot   \* is just an asterisk
 
 A mark opens after anything but a letter or digit and before anything but a space, and closes after anything but a
 space: 2*3*4 and snake_case stay as they are. A mark without its other half is text. One pass, each letter looked at a
@@ -39,11 +39,12 @@ _TOKEN = re.compile(
     r"|(?P<email>(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w@]))"
     rf"|(?<![\w@.])@(?P<mention>{_NAME})"
     r"|(?<![\w#])#(?P<hashtag>\w{1,64})(?![\w#])"
+    rf"|(?<!\S)(?P<command>/[a-z][a-z0-9_]{{0,31}}(?:@(?P<whose>{_NAME}))?(?![\w/@]))"
     r"|(?P<link>\](?:\((?P<to>[^\s()<>\\]{1,2048})\))?)"
     r"|(?P<mark>\*\*|~~|\|\||[*_\[])",
     re.IGNORECASE,
 )
-_MENTION = re.compile(rf"(?<![\w@.])@({_NAME})")
+_MENTION = re.compile(rf"(?<![\w@.])@({_NAME})|(?<!\S)/[A-Za-z][A-Za-z0-9_]{{0,31}}@({_NAME})")
 # What stands after an address belongs to the sentence.
 _TRAILING = ".,;:!?…)]}*_~|"
 _ONLY_DIGITS = re.compile(r"\d+")
@@ -53,7 +54,7 @@ def mentioned(text: str) -> set[str]:
     """The usernames that a text may mean, in small letters."""
     if "@" not in text:
         return set()
-    return {name for found in _MENTION.finditer(text) for name in _names(found[1].lower())}
+    return {name for found in _MENTION.finditer(text) for name in _names((found[1] or found[2]).lower())}
 
 
 def _names(given: str) -> list[str]:
@@ -149,6 +150,8 @@ class Reading:
                     self._pieces.append(token[0])
                 else:
                     self._add("hashtag", token[0])
+            case "command":
+                return self._read_command(token)
             case "mark":
                 self._read_mark(text, token)
             case _:
@@ -173,6 +176,19 @@ class Reading:
                 self._add("mention", "@" + name, user_id)
                 return token.start() + 1 + len(name)
         self._pieces.append("@")
+        return token.start() + 1
+
+    def _read_command(self, token: re.Match[str]) -> int:
+        """With the name of somebody who is not there it is no command."""
+        if not token["whose"]:
+            self._add("command", token["command"])
+            return token.end()
+        for name in _names(token["whose"]):
+            if user_id := self._people.get(name.lower()):
+                end = token.start("whose") + len(name)
+                self._add("command", token.string[token.start() : end], user_id)
+                return end
+        self._pieces.append("/")
         return token.start() + 1
 
     def _read_mark(self, text: str, token: re.Match[str]) -> None:

@@ -11,6 +11,7 @@ from kaif.interfaces.messaging import (
     EntryKind,
     MemberBanned,
     NotAGroup,
+    NotForBots,
     OwnerMustStay,
     RightMissing,
     TooManyMembers,
@@ -18,7 +19,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import administration_store, invitation_store, model, store
+from kaif.services.messaging import administration_store, invitation_store, model, store, webhooks_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import Member, Right, names_of, rights_of
 from kaif.services.messaging.store import Reads
@@ -29,6 +30,12 @@ def require(rights: Right, wanted: Right) -> None:
     missing = wanted & ~rights
     if missing:
         raise RightMissing(right=next(iter(names_of(missing)), "staff"))
+
+
+def require_person(person: Person) -> None:
+    """Raises NotForBots."""
+    if person.kind == "bot":
+        raise NotForBots
 
 
 class Membership:
@@ -93,6 +100,7 @@ class Membership:
         await store.remove_member(tx, place.chat_id, user_id)
         if member.role != MEMBER:
             await invitation_store.revoke_links_of(tx, place.chat_id, user_id, self._clock())
+            await webhooks_store.revoke_made_by(tx, place.chat_id, user_id)
         if member.role == OWNER:
             await store.pass_ownership(tx, place.chat_id)
         return True

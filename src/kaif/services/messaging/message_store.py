@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.kernel.actor import UserId
@@ -22,6 +22,7 @@ class StoredReaction(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     emoji: str
     at_us: int
 
@@ -232,7 +233,7 @@ async def reactions_to(
     return await database.fetch(
         StoredReaction,
         """
-        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, r.emoji, r.at_us
+        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, p.kind, r.emoji, r.at_us
         FROM messaging_reactions r JOIN messaging_people p ON p.id = r.user_id
         WHERE r.chat_id = :chat_id AND r.seq = :seq
           AND (r.at_us < :at_us OR r.at_us = :at_us AND r.user_id < :user_id)
@@ -292,7 +293,7 @@ async def readers_of(database: Database, row: StoredEntry, asked_by: UserId, lim
     return await database.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind
         FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.read_seq >= :seq AND m.user_id <> :sender_id
           AND NOT EXISTS (SELECT 1 FROM messaging_privacy q WHERE q.user_id = m.user_id AND q.read_receipts = 0)

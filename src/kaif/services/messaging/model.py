@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import (
     BadCursor,
     BadText,
@@ -21,12 +21,12 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
-from kaif.interfaces.messaging.content import Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import markup
+from kaif.services.messaging import buttons, markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000
@@ -62,6 +62,9 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     emoji: str = ""
     # A channel speaks for whoever wrote it.
     as_chat: bool = False
+    buttons: list[list[Button]] = []
+    # The name of the webhook that posted it.
+    webhook: str = ""
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -129,6 +132,7 @@ class StoredMember(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     avatar_colour: int | None
+    kind: PersonKind
     role: Role
     rights: int
     taken: int
@@ -195,6 +199,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         body.version,
         body.target,
         body.emoji,
+        buttons=body.buttons,
+        webhook=body.webhook,
     )
 
 
@@ -209,7 +215,7 @@ def shown_sender(place: Place, sender_id: UserId) -> UserId:
 
 def without_words(body: Body) -> Body:
     """What is left of a message that was deleted."""
-    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat)
+    return Body(deleted=True, reply_to=body.reply_to, as_chat=body.as_chat, webhook=body.webhook)
 
 
 def encoded(body: Body) -> str:
@@ -219,7 +225,8 @@ def encoded(body: Body) -> str:
 def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
-    if entry.kind == "message" and not (as_chat or entry.entities or entry.quote or entry.forward or entry.silent):
+    more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.buttons or entry.webhook
+    if entry.kind == "message" and not more:
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -234,15 +241,18 @@ def encoded_body_of(entry: Entry) -> str:
             target=entry.target,
             emoji=entry.emoji,
             as_chat=as_chat,
+            buttons=entry.buttons,
+            webhook=entry.webhook,
         )
     )
 
 
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
-    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText."""
+    """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText, BadButtons."""
     text, entities = cleaned_text(message.text), message.entities
     if message.forward is None:
         text, entities = markup.parse(text, people)
+    rows = buttons.checked(message.buttons) if message.buttons else []
     place.seq += 1
     place.messages += 1
     place.shown_seq = place.seq
@@ -259,6 +269,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
+        buttons=rows,
     )
 
 
@@ -311,6 +322,7 @@ def member_of(row: StoredMember, now_us: int) -> ChatMember:
         row.username,
         row.display_name,
         row.avatar_colour,
+        row.kind,
         role=row.role,
         rights=names_of(row.rights) if row.role == "admin" else [],
         taken=names_of(row.taken) if restricted else [],

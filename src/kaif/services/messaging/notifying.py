@@ -189,7 +189,7 @@ class Notifier:
         if message.seq == delivery.shown_seq:
             await self._settle(delivery, delivery.shown_seq)
             return
-        author = await self._name_of(message.shown_sender_id) or listener.title
+        author = message.webhook or await self._name_of(message.shown_sender_id) or listener.title
         badge = await stored.unread_of(self._database, listener.user_id, now_us)
         payload = telling.shown(delivery.chat_id, message, listener, author, badge)
         ttl_s = max((message.at_us + TOLD_WITHIN_US - now_us) // SECOND_US, 0)

@@ -5,12 +5,15 @@ from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.services.messaging import (
     administration_store,
+    callbacks_store,
+    commands_store,
     digest_store,
     message_store,
     notifications_store,
     order_store,
     privacy_store,
     store,
+    webhooks_store,
 )
 from kaif.services.messaging.events import ChatDeleted
 
@@ -38,7 +41,12 @@ class Reactions:
             devices = await notifications_store.forget_person(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
             digests = await digest_store.forget(tx, event.remains.id)
-            erased = {"name": 1, "digests": digests, "hidden_messages": hidden, **kept, **devices, **chosen}
+            commands = await commands_store.forget(tx, event.remains.id)
+            pressed = await callbacks_store.forget(tx, event.remains.id)
+            erased = {"name": 1, "hidden_messages": hidden, **kept, **devices, **chosen}
+            webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
+            more = {"digests": digests, "commands": commands, "pressed": pressed, "webhooks": webhooks}
+            erased |= {name: count for name, count in more.items() if count}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:

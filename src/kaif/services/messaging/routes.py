@@ -4,6 +4,7 @@ from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.bots import PRESS, Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.digests import Digests
 from kaif.interfaces.messaging.first_contact import FirstContacts
@@ -15,6 +16,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.search import SEARCH, Search
+from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -140,6 +142,37 @@ FIRST_CONTACT_ROUTES = [
     post(f"{_CHAT}/first-contact/accept", FirstContacts.accept_contact, status=204, scope=WRITE_SCOPE),
 ]
 
+# A bot says what it offers when it starts, and seldom again.
+SET_COMMANDS = Limit("set_commands", per_minute=10, burst=10)
+
+COMMANDS_ROUTES = [
+    post("/v1/messaging/commands", Commands.set_commands, limit=SET_COMMANDS, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/commands", Commands.list_commands, scope=READ_SCOPE),
+]
+
+CALLBACKS_ROUTES = [
+    # By people alone: programs would play ping-pong.
+    post(_MESSAGE + "/press", Callbacks.press_button, limit=PRESS),
+    get("/v1/messaging/callbacks", Callbacks.list_callbacks, scope=READ_SCOPE),
+    post(
+        "/v1/messaging/callbacks/{callback_id}/answer",
+        Callbacks.answer_callback,
+        status=204,
+        limit=SEND,
+        scope=WRITE_SCOPE,
+    ),
+]
+
+_WEBHOOK = f"{_CHAT}/webhooks/{{webhook_id}}"
+
+WEBHOOKS_ROUTES = [
+    get(f"{_CHAT}/webhooks", Webhooks.list_webhooks),
+    post(f"{_CHAT}/webhooks", Webhooks.make_webhook, status=201, limit=CREATE),
+    post(f"{_WEBHOOK}/address", Webhooks.renew_webhook, limit=CREATE),
+    delete(_WEBHOOK, Webhooks.revoke_webhook),
+    post("/v1/messaging/incoming/{secret}", Webhooks.post_by_webhook, status=201, public=True, limit=POST_BY_WEBHOOK),
+]
+
 _REPORT = "/v1/messaging/reports/{report_id}"
 
 REPORTS_ROUTES = [
@@ -165,6 +198,9 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (LookalikesFinder, LOOKALIKES_ROUTES),
     (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
+    (Commands, COMMANDS_ROUTES),
+    (Callbacks, CALLBACKS_ROUTES),
+    (Webhooks, WEBHOOKS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
 ]

@@ -11,6 +11,7 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.messaging import (
     BadQuote,
     BadReply,
+    ButtonsForBots,
     ChatId,
     ChatNotFound,
     Entry,
@@ -23,7 +24,7 @@ from kaif.interfaces.messaging import (
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import markup, message_store, model, store, viewing
+from kaif.services.messaging import buttons, markup, message_store, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
@@ -158,6 +159,7 @@ class Sender:
                 await batch.read_repeated(tx, messages)
             await batch.read_mentioned(tx, messages)
             await batch.read_quoted(tx, messages)
+            await batch.read_bots(tx, messages)
             for message in messages:
                 batch.place(message)
             if batch.not_allowed and not look_up:
@@ -187,6 +189,7 @@ class Batch:
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
+        self._bots: set[UserId] = set()
 
     async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered what they may do."""
@@ -231,6 +234,12 @@ class Batch:
         for chat_id, seqs in wanted.items():
             for row in await store.entries_at(tx, chat_id, seqs):
                 self._quoted[chat_id, row.seq] = row
+
+    async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """Who of those that put buttons under a message is a bot: few messages have any."""
+        senders = {message.sender_id for message in messages if message.buttons}
+        if senders:
+            self._bots = {one.id for one in await store.known_people(tx, senders) if one.kind == "bot"}
 
     def place(self, message: Outgoing) -> None:
         """Give the message its place, or find out why it has none."""
@@ -288,8 +297,10 @@ class Batch:
         # Sets of bits are asked as numbers: this is the way of every message.
         if not int(rights) & SEND:
             raise MayNotSend
-        if not int(rights) & LINKS and model.has_link(message.text):
+        if not int(rights) & LINKS and (model.has_link(message.text) or buttons.lead_elsewhere(message.buttons)):
             raise LinksNotAllowed
+        if message.buttons and message.sender_id not in self._bots:
+            raise ButtonsForBots
         if place.slow_mode_s and not int(rights) & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000

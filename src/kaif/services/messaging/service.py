@@ -32,9 +32,9 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import consent, model, store, viewing
+from kaif.services.messaging import callbacks_store, consent, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import Right, may_act_on
@@ -65,6 +65,8 @@ class MessagingService:
         chat_id = await store.find_chat_made_once(self._database, once)
         if chat_id is None:
             people = await self._membership.get_people(self._database, [actor.user_id, *others])
+            if request.kind in ("group", "channel"):
+                require_person(people[0])
             chat_id = await self._create_once(actor, Place(ChatId(new_id()), request.kind), title, once, people)
         return await self.get_chat(actor, GetChat(chat_id))
 
@@ -107,7 +109,9 @@ class MessagingService:
         return await self._reading.get_chat(request.chat_id, actor.user_id)
 
     async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
-        return Standings(await store.standings_of(self._database, actor.user_id))
+        # First of all: a press that comes in between is told by itself, for the socket listens already.
+        callbacks = await callbacks_store.newest_number(self._database, actor.user_id)
+        return Standings(await store.standings_of(self._database, actor.user_id), callbacks)
 
     # Messages
 
@@ -120,6 +124,7 @@ class MessagingService:
             request.reply_to,
             request.quote,
             request.silent,
+            buttons=request.buttons,
         )
         (sent,) = await self._sender.send([message])
         if isinstance(sent, KaifError):

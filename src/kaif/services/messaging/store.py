@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from kaif.engines.database import Database, Row, Transaction
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import (
     PEOPLE_SHOWN_MEMBERS_MAX,
     READ_MARKS_SHOWN_MEMBERS_MAX,
@@ -72,7 +72,7 @@ WHERE m.chat_id = :chat_id AND m.user_id = :user_id
 _STAFF = "role IN ('owner', 'admin') AND role <> 'member'"
 
 _LISTED = """
-SELECT p.id, p.username, p.display_name, p.avatar_colour, m.role, m.rights, m.taken, m.taken_until_us
+SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, m.role, m.rights, m.taken, m.taken_until_us
 FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
 """
 
@@ -88,17 +88,20 @@ class Reads(Protocol):
 
 async def known_people(reads: Reads, ids: Iterable[UserId]) -> list[Person]:
     return await reads.fetch(
-        Person, "SELECT id, username, display_name, avatar_colour FROM messaging_people WHERE id IN :ids", ids=list(ids)
+        Person,
+        "SELECT id, username, display_name, avatar_colour, kind FROM messaging_people WHERE id IN :ids",
+        ids=list(ids),
     )
 
 
 async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
     await tx.execute_many(
         """
-        INSERT INTO messaging_people (id, username, display_name, avatar_colour)
-        VALUES (:id, :username, :display_name, :avatar_colour)
+        INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind)
+        VALUES (:id, :username, :display_name, :avatar_colour, :kind)
         ON CONFLICT (id) DO UPDATE
-        SET username = excluded.username, display_name = excluded.display_name, avatar_colour = excluded.avatar_colour
+        SET username = excluded.username, display_name = excluded.display_name,
+          avatar_colour = excluded.avatar_colour, kind = excluded.kind
         """,
         # In one order, so that two transactions that know the same people never wait in a circle.
         [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
@@ -109,8 +112,8 @@ async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
     """Know these people, and keep whoever else asks for the same lock waiting."""
     await tx.execute_many(
         """
-        INSERT INTO messaging_people (id, username, display_name, avatar_colour)
-        VALUES (:id, :username, :display_name, :avatar_colour) ON CONFLICT (id) DO NOTHING
+        INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind)
+        VALUES (:id, :username, :display_name, :avatar_colour, :kind) ON CONFLICT (id) DO NOTHING
         """,
         [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
     )
@@ -123,10 +126,10 @@ async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
 
 async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, list[Person]]:
     """The first few people of each chat that shows them: only small ones do, since all of a chat's are numbered."""
-    rows: list[tuple[ChatId, UserId, str, str, int | None]] = await reads.fetch(
+    rows: list[tuple[ChatId, UserId, str, str, int | None, PersonKind]] = await reads.fetch(
         tuple,
         """
-        SELECT m.chat_id, p.id, p.username, p.display_name, p.avatar_colour FROM (
+        SELECT m.chat_id, p.id, p.username, p.display_name, p.avatar_colour, p.kind FROM (
           SELECT chat_id, user_id, ROW_NUMBER() OVER (PARTITION BY chat_id ORDER BY user_id) AS place
           FROM messaging_members WHERE chat_id IN (
             SELECT id FROM messaging_chats
@@ -138,8 +141,8 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
         members_max=PEOPLE_SHOWN_MEMBERS_MAX,
     )
     shown: dict[ChatId, list[Person]] = {}
-    for chat_id, user_id, username, display_name, colour in rows:
-        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour))
+    for chat_id, user_id, username, display_name, colour, kind in rows:
+        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour, kind))
     return shown
 
 
@@ -148,7 +151,7 @@ async def companions_of(reads: Reads, user_id: UserId, limit: int) -> list[Perso
     return await reads.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour FROM messaging_members m
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind FROM messaging_members m
         JOIN messaging_chats c ON c.id = m.chat_id AND c.kind = 'direct' AND c.deleted_at_us = 0
         JOIN messaging_members o ON o.chat_id = c.id AND o.user_id <> m.user_id
         JOIN messaging_people p ON p.id = o.user_id
@@ -249,6 +252,11 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
     return {place.chat_id: place for place in places}
 
 
+async def is_closed(reads: Reads, chat_id: ChatId) -> bool:
+    """Whether a block stands between the two of a direct chat."""
+    return bool(await reads.fetch(tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND closed > 0", id=chat_id))
+
+
 async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
     await tx.execute_many(
         """
@@ -310,6 +318,14 @@ async def add_members(
         "messaging_members",
         ("chat_id", "user_id", "role", "read_seq", "read_messages", "unanswered"),
         [(place.chat_id, user_id, role, place.seq, place.messages, int(unanswered)) for user_id in user_ids],
+    )
+    await tx.execute(
+        """
+        UPDATE messaging_members SET bot = 1 WHERE chat_id = :chat_id AND user_id IN
+          (SELECT id FROM messaging_people WHERE id IN :ids AND kind = 'bot')
+        """,
+        chat_id=place.chat_id,
+        ids=list(user_ids),
     )
     await tx.execute(
         "UPDATE messaging_chats SET members = members + :added WHERE id = :id", id=place.chat_id, added=len(user_ids)

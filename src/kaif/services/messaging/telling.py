@@ -31,6 +31,8 @@ class Message(msgspec.Struct, frozen=True):
     text: str
     silent: bool
     addressed: frozenset[UserId]
+    # The name of the webhook that posted it.
+    webhook: str = ""
 
 
 class Recipient(msgspec.Struct, frozen=True):
@@ -95,7 +97,9 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
         text = _spoilers_hidden(body)
         messages.append(
-            Message(row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed))
+            Message(
+                row.seq, row.sender_id, shown_sender, row.at_us, text, body.silent, frozenset(addressed), body.webhook
+            )
         )
     return messages
 

@@ -1,0 +1,138 @@
+"""Webhooks that post into a chat; each method is one transaction."""
+
+import hashlib
+import secrets
+
+import msgspec
+
+from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.interfaces.auth import Auth, Nothing
+from kaif.interfaces.messaging import ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging.webhooks import (
+    POSTS_PER_MINUTE_MAX,
+    WEBHOOKS_MAX,
+    BadWebhookName,
+    MakeWebhook,
+    OfWebhook,
+    PostByWebhook,
+    Posted,
+    TooManyWebhooks,
+    WebhookGone,
+    WebhookList,
+    WebhookNotFound,
+    WebhookTooFast,
+    WebhookWithPath,
+)
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
+from kaif.kernel.ids import new_id
+from kaif.kernel.text import name_of
+from kaif.services.messaging import markup, model, store, webhooks_store
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.model import Place
+from kaif.services.messaging.rights import Right
+from kaif.services.messaging.webhooks_store import StoredWebhook
+
+# Of those who look after the chat: what members may change is no concern of programs elsewhere.
+MANAGER = Right.INFO | Right.STAFF
+PATH = "/v1/messaging/incoming/"
+
+
+class WebhooksService:
+    def __init__(self, database: Database, auth: Auth, announcer: Announcer, clock: Clock) -> None:
+        self._database, self._announcer, self._clock = database, announcer, clock
+        self._membership = Membership(auth, clock)
+
+    # Looking after them
+
+    async def list_webhooks(self, actor: Actor, request: GetChat) -> WebhookList:
+        member = await self._membership.get_member(self._database, request.chat_id, actor.user_id)
+        if member.kind not in ("group", "channel"):
+            raise NotAGroup
+        require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), MANAGER)
+        found = await webhooks_store.of_chat(self._database, request.chat_id)
+        return WebhookList([one.webhook for one in found])
+
+    async def make_webhook(self, actor: Actor, request: MakeWebhook) -> WebhookWithPath:
+        name, secret = name_of(request.name, BadWebhookName), _new_secret()
+        async with self._database.transaction() as tx:
+            chat_id = await self._lock(tx, actor, request.chat_id)
+            if len(await webhooks_store.of_chat(tx, chat_id)) >= WEBHOOKS_MAX:
+                raise TooManyWebhooks
+            made = StoredWebhook(new_id(), chat_id, _hash_of(secret), name, actor.user_id, self._clock())
+            await webhooks_store.add(tx, made)
+        return WebhookWithPath(made.webhook, PATH + secret)
+
+    async def renew_webhook(self, actor: Actor, request: OfWebhook) -> WebhookWithPath:
+        secret = _new_secret()
+        async with self._database.transaction() as tx:
+            chat_id = await self._lock(tx, actor, request.chat_id)
+            renewed = await webhooks_store.renew(tx, chat_id, request.webhook_id, _hash_of(secret))
+            if renewed is None:
+                raise WebhookNotFound
+        return WebhookWithPath(renewed.webhook, PATH + secret)
+
+    async def revoke_webhook(self, actor: Actor, request: OfWebhook) -> Nothing:
+        async with self._database.transaction() as tx:
+            chat_id = await self._lock(tx, actor, request.chat_id)
+            if not await webhooks_store.revoke(tx, chat_id, request.webhook_id):
+                raise WebhookNotFound
+        return Nothing()
+
+    async def _lock(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> ChatId:
+        """Of two made at once the second sees the first."""
+        place, rights = await self._membership.lock(tx, chat_id, actor.user_id)
+        require(rights, MANAGER)
+        return place.chat_id
+
+    # Posting
+
+    async def post_by_webhook(self, actor: Actor, request: PostByWebhook) -> Posted:
+        webhook = await webhooks_store.find_by_secret(self._database, _hash_of(request.secret))
+        if webhook is None:
+            raise WebhookGone
+        message = Outgoing(
+            UserId(webhook.id), webhook.chat_id, request.ref or new_id(), request.text, silent=request.silent
+        )
+        try:
+            place, entry = await self._append(webhook, message)
+        except AlreadyExists:
+            # It had been posted: the answer was lost, or it comes twice.
+            return Posted(await self._repeated(message))
+        await self._announcer.announce([entry], {place.chat_id: place})
+        return Posted(entry.seq)
+
+    async def _repeated(self, message: Outgoing) -> int:
+        async with self._database.transaction() as tx:
+            (row,) = await store.find_repeated(tx, [message])
+        return row.seq
+
+    async def _append(self, webhook: StoredWebhook, message: Outgoing) -> tuple[Place, Entry]:
+        """Raises WebhookGone, WebhookTooFast, BadText, and AlreadyExists for a reference that has been used."""
+        now_us = self._clock()
+        async with self._database.transaction() as tx:
+            places = await store.lock_places(tx, [webhook.chat_id])
+            counted = await webhooks_store.note_post(tx, webhook, now_us, MINUTE_US)
+            if not places or counted is None:
+                raise WebhookGone
+            posts, since_us = counted
+            if posts > POSTS_PER_MINUTE_MAX:
+                raise WebhookTooFast(retry_after_ms=(since_us + MINUTE_US - now_us) // 1000 + 1)
+            place = places[webhook.chat_id]
+            names = markup.mentioned(message.text)
+            people = await store.ids_by_username(tx, names) if names else {}
+            entry = model.message_at(place, message, as_datetime(now_us), people)
+            entry = msgspec.structs.replace(entry, webhook=webhook.name)
+            await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
+            await store.advance(tx, [place], now_us)
+        return place, entry
+
+
+def _new_secret() -> str:
+    """256 random bits: whoever has it was given it."""
+    return secrets.token_urlsafe(32)
+
+
+def _hash_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
