@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { beginningOf, dayField } from '../src/lib/dates'
+import { beginningOf, dayField } from '../src/lib/days'
 
 test('a day is a field and back', () => {
   for (const day of ['2024-02-29', '2026-01-01', '2026-12-31']) expect(dayField(beginningOf(day)!)).toBe(day)
