@@ -24,6 +24,7 @@ from kaif.gateway.hub import Hub
 from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Auth, Person
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import AddMembers, ChatId, Messaging, Outgoing, SendBatch
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import now_us
@@ -157,7 +158,7 @@ async def measure(directory: Path, people: int, seconds: float) -> dict[str, flo
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
     ):
         return await compare(database, cache, messagings[Messaging], people, seconds)
 

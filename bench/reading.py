@@ -19,6 +19,7 @@ from kaif.app.settings import Settings, read_settings
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import ChatId, ListEntries, Messaging
 from kaif.interfaces.messaging.search import SearchMessages
 from kaif.kernel.actor import Actor, UserId
@@ -101,7 +102,7 @@ async def measure(what: str, directory: Path, count: int, seconds: float) -> dic
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
     ):
         started = time.perf_counter()
         await fill(database, chats, count, texts(words, choose))

@@ -29,19 +29,23 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.passkeys import Passkeys
 from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
+from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
@@ -598,6 +602,9 @@ class Services(NamedTuple):
     directory: Directory
     polls: Polls
     sharing: Sharing
+    digest_letters: DigestLetters
+    lookalikes: LookalikesFinder
+    dates: Dates
     commands: Commands
     callbacks: Callbacks
     webhooks: Webhooks
@@ -633,7 +640,7 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], clock) as messagings,
+        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff], clock) as messagings,
     ):
         yield Services(
             database,
@@ -659,6 +666,9 @@ async def wired_services(
             auths[Directory],
             messagings[Polls],
             messagings[Sharing],
+            auths[DigestLetters],
+            messagings[LookalikesFinder],
+            messagings[Dates],
             messagings[Commands],
             messagings[Callbacks],
             messagings[Webhooks],

@@ -139,7 +139,7 @@ async def test_ones_own_order_and_drafts_are_on_all_devices(place: Place, window
     await arrange(desk, "Закрепить в списке")
     await expect(phone.page.locator("a.crow").first).to_contain_text(BORIS.name)
     await expect(phone.row(BORIS.name).get_by_role("img", name="Закреплён")).to_be_visible()
-    await arrange(desk, "Без звука на день")
+    await arrange(desk, "Без звука до завтра")
     await expect(phone.row(BORIS.name).get_by_role("img", name="Без звука")).to_be_visible()
     await arrange(desk, "В архив")
     await expect(phone.row(BORIS.name)).to_have_count(0)

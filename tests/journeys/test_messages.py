@@ -4,6 +4,7 @@ from playwright.async_api import Locator, expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
+from tests.journeys.test_search import assert_accessible
 
 
 async def open_menu(window: Window, text: str) -> Locator:
@@ -187,6 +188,20 @@ async def test_a_link_opens_the_log_at_its_message(place: Place, windows: Window
     await expect(anna.message("строка 149")).to_have_count(0)
     await anna.page.get_by_role("button", name="К последним сообщениям").click()
     await expect(anna.message("строка 149")).to_be_in_viewport()
+
+    await anna.page.get_by_role("button", name="Ещё о чате").click()
+    await anna.page.get_by_role("menuitem", name="Перейти к дате").click()
+    day = anna.dialog.get_by_label("День")
+    await expect(day).to_be_focused()
+    await assert_accessible(anna)
+    today = await day.input_value()
+    await day.fill("2099-01-01")
+    await anna.dialog.get_by_role("button", name="Перейти").click()
+    await expect(anna.dialog.get_by_text("Выберите день, который уже наступил")).to_be_visible()
+    await day.fill(today)
+    await day.press("Enter")
+    await expect(anna.message("самое начало")).to_be_in_viewport()
+    await expect(anna.message("строка 149")).not_to_be_in_viewport()
 
 
 @embedded

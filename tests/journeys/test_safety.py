@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.async_api import expect
-from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Windows, make_accounts
+from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Human, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
 
@@ -44,6 +44,34 @@ async def test_a_stranger_is_looked_at_blocked_and_let_in_again(place: Place, wi
     await anna.say("Спасибо, не надо")
     await expect(stranger).to_have_count(0)
     await expect(anna.message(ADDRESS).get_by_role("link")).to_have_attribute("href", ADDRESS)
+
+
+@embedded
+async def test_who_looks_like_a_companion_is_marked_wherever_they_are_seen(place: Place, windows: Windows) -> None:
+    copy = Human("qwerty", "Бopиc Лунин")
+    await make_accounts(place.url, place.setup_code, VERA, ANNA, BORIS, copy)
+    anna, other = await windows.open(), await windows.open(size=NARROW)
+    await anna.sign_in(ANNA.username)
+    await anna.start_chat(BORIS)
+    await anna.say("Это ты?")
+    await other.sign_in(copy.username)
+    await other.start_chat(ANNA)
+    await other.say("Это я")
+    await anna.page.reload()
+
+    mark = f"Имя похоже на имя вашего собеседника: {BORIS.name}. Это другой человек."
+    await expect(anna.row(copy.name).get_by_role("img", name=mark)).to_be_visible()
+    await expect(anna.row(BORIS.name).get_by_role("img", name=mark)).to_have_count(0)
+    await anna.open_chat(copy.name)
+    conversation = anna.page.get_by_role("region", name=f"Диалог: {copy.name}")
+    await expect(conversation.get_by_role("img", name=mark)).to_be_visible()
+    await expect(anna.page.get_by_role("region", name="Вам пишет незнакомый человек")).to_contain_text(mark)
+    await anna.page.get_by_role("button", name="Новый чат").first.click()
+    await anna.dialog.get_by_role("searchbox").fill("Лунин")
+    found = anna.dialog.get_by_role("list", name="Люди")
+    await expect(found.get_by_role("button", name=copy.name).get_by_role("img", name=mark)).to_be_visible()
+    real = found.get_by_role("button").filter(has_text=f"@{BORIS.username}")
+    await expect(real.get_by_role("img", name=mark)).to_have_count(0)
 
 
 async def test_who_is_written_to_by_nobody_says_so_in_the_settings(place: Place, windows: Windows) -> None:

@@ -24,6 +24,8 @@ const OperatorReports = () => import('./screens/operator/Reports.svelte')
 const OperatorShell = () => import('./screens/operator/OperatorShell.svelte')
 const OperatorSigningIn = () => import('./screens/operator/SigningIn.svelte')
 const Reset = () => import('./screens/Reset.svelte')
+const Unsubscribe = () => import('./screens/Unsubscribe.svelte')
+const Notifications = () => import('./screens/Notifications.svelte')
 const Privacy = () => import('./screens/Privacy.svelte')
 const Settings = () => import('./screens/Settings.svelte')
 const Security = () => import('./screens/Security.svelte')
@@ -49,6 +51,7 @@ export const { p, navigate, route, isActive } = createRouter({
   // Links of letters, for whoever opens them: signed in, or not, or as somebody else.
   '/confirm': Confirm,
   '/reset': Reset,
+  '/unsubscribe': Unsubscribe,
   // Other applications send people here, signed in or not.
   '/oauth/authorize': Authorize,
   '/erased/:id': Erased,
@@ -86,6 +89,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/settings': Settings,
     '/settings/security': Security,
     '/settings/privacy': Privacy,
+    '/settings/notifications': Notifications,
     '/settings/bots': Bots,
     layout: Shell,
     hooks: members,

@@ -11,7 +11,7 @@ from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
-from kaif.engines.mail import open_mail
+from kaif.engines.mail import Mail, open_mail
 from kaif.engines.places import Places, open_places
 from kaif.engines.web import Web
 from kaif.engines.web.client import HttpxWeb
@@ -22,6 +22,7 @@ from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
@@ -34,6 +35,7 @@ from kaif.interfaces.auth.providers import ProviderKind, Providers
 from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.personal_data import DataErased
@@ -52,6 +54,7 @@ from kaif.services.auth.authorizations import AuthorizationsService
 from kaif.services.auth.bots import BotsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.digest_letters import DigestLettersService
 from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.github import GitHub
@@ -72,6 +75,7 @@ from kaif.services.auth.roles import RolesService
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.signing_keys import SigningKeys
+from kaif.services.auth.staff import StaffService
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.vk import VkId
 from kaif.services.auth.wallet_proofs import WalletProofs
@@ -90,9 +94,10 @@ async def auth_services(
     passwords, signer, web = Passwords(_breached_passwords(settings)), _signer(settings), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
+    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     try:
         async with (
-            _reacting(settings, database, signer, clock),
+            _reacting(settings, database, mail, letters, signer, clock),
             anchoring(database, Anchors(settings.audit_anchors)),
         ):
             people = _people(settings, database, cache, passwords, signer, places, audit, clock)
@@ -101,6 +106,7 @@ async def auth_services(
                 | _sign_in_services(settings, database, web, signer, audit, clock, people[Auth])
                 | _openid_provider(settings, database, signer, audit, clock)
                 | _operating(database, cache, places, audit, clock)
+                | _writing(settings, database, mail, letters, signer, clock)
             )
     finally:
         await web.close()
@@ -189,6 +195,7 @@ def _openid_provider(settings: Settings, database: Database, signer: Signer, aud
 
 def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog, clock: Clock) -> Services:
     return {
+        Staff: StaffService(database),
         Roles: RolesService(database, cache, audit, clock),
         FactorRequirement: FactorRequirementService(database, cache, audit, clock),
         Audit: AuditService(database),
@@ -197,9 +204,18 @@ def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog
     }
 
 
+def _writing(
+    settings: Settings, database: Database, mail: Mail, letters: Letters, signer: Signer, clock: Clock
+) -> Services:
+    """What other services have to tell people by letter."""
+    key = signer.key_for("declined digests")
+    return {DigestLetters: DigestLettersService(database, mail, letters, key, settings.public_url, clock)}
+
+
 @asynccontextmanager
-async def _reacting(settings: Settings, database: Database, signer: Signer, clock: Clock) -> AsyncIterator[None]:
-    mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
+async def _reacting(
+    settings: Settings, database: Database, mail: Mail, letters: Letters, signer: Signer, clock: Clock
+) -> AsyncIterator[None]:
     reactions = Reactions(database, mail, letters, signer.key_for("claims of addresses"), clock)
     bus: Bus = OutboxBus(database)
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, LETTERS)

@@ -10,6 +10,7 @@ from typing import Any
 
 import kaif
 from kaif.app.auth import auth_services
+from kaif.app.digesting import digests
 from kaif.app.notifying import notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MESSAGING, Services, document
@@ -22,7 +23,7 @@ from kaif.engines.database import Database, open_database
 from kaif.engines.index import IndexTaken, open_indexes
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
-from kaif.gateway import openid, pages
+from kaif.gateway import openid, pages, unsubscribing
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
@@ -38,16 +39,20 @@ from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
+from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
@@ -70,6 +75,7 @@ from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.callbacks import CallbacksService
 from kaif.services.messaging.commands import CommandsService
+from kaif.services.messaging.dates import DatesService
 from kaif.services.messaging.due import Deed, DueQueue
 from kaif.services.messaging.due_model import DueKind
 from kaif.services.messaging.events import ChatDeleted
@@ -77,6 +83,7 @@ from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.privacy import PrivacyService
@@ -143,7 +150,7 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 @asynccontextmanager
 async def messaging_services(
-    database: Database, cache: Cache, auth: Auth, sessions: Sessions, clock: Clock = now_us
+    database: Database, cache: Cache, auth: Auth, sessions: Sessions, staff: Staff, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
@@ -192,6 +199,8 @@ async def messaging_services(
             MessageReminders: reminders,
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
+            Dates: DatesService(database),
+            LookalikesFinder: LookalikesService(database, auth, staff, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(
                 database, auth, sessions, announcer, clock, erase=actions.erase, ban=administration.ban
@@ -251,6 +260,7 @@ async def edge(
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
+    own.update(unsubscribing.pages(services[DigestLetters]))
     own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
@@ -301,12 +311,13 @@ async def run_everything(
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        messaging_services(database, cache, auths[Auth], auths[Sessions]) as messagings,
+        messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
+        digests(database, auths[DigestLetters]) as digested,
         search_service(settings, database) as search,
         edge(
             settings,
-            {**auths, **messagings, **notified, Search: search},
+            {**auths, **messagings, **notified, **digested, Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -361,10 +372,13 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        messaging_services(database, cache, auths.remote(Auth), auths.remote(Sessions)) as services,
+        messaging_services(
+            database, cache, auths.remote(Auth), auths.remote(Sessions), auths.remote(Staff)
+        ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
+        digests(database, auths.remote(DigestLetters)) as digested,
     ):
-        await _expose(settings, {**services, **notified}, stop, lambda: started(False))
+        await _expose(settings, {**services, **notified, **digested}, stop, lambda: started(False))
 
 
 async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

@@ -33,6 +33,8 @@ NOT_EXPORTED = {
     "auth_authorizations": "a secret of minutes",
     "auth_totp_begun": "a secret that was shown to them and counts for nothing",
     "auth_user_handles": "a random number",
+    "auth_digests": "the number of the last letter",
+    "auth_looks": "their username, as it looks",
     "auth_setup": "that the server was set up",
     "auth_codes": "a secret of a minute",
     "auth_application_tokens": "a secret of minutes",
@@ -83,6 +85,8 @@ async def fill(database: Database, table: str, user_id: str) -> None:
                 "auth_tries": "INSERT INTO auth_tries VALUES (:u, 'sign_in', 1, 1)",
                 "auth_passkeys": "INSERT INTO auth_passkeys VALUES "
                 "('p1', :u, 'c', 'k', 0, '', 0, 0, '', 'Laptop', 1, NULL, NULL)",
+                "auth_digests": "INSERT INTO auth_digests VALUES (:u, 'd', 0)",
+                "auth_looks": "INSERT INTO auth_looks VALUES ('look', :u)",
                 "auth_user_handles": "INSERT INTO auth_user_handles VALUES (:u, 'handle')",
                 "auth_ceremonies": "INSERT INTO auth_ceremonies VALUES ('hash', 'add', :u, 9)",
                 "auth_consents": "INSERT INTO auth_consents VALUES (:u, 'a', 'openid', 1, 1)",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.harness import PASSWORD, Services
 from tests.services.messaging.chats import channel, direct, group, say
@@ -263,7 +264,7 @@ async def test_quiet_hours_are_quiet_in_the_person_s_own_time(
     await say(services, anna, chat_id, "Спит?")
     await fence.reached()
     assert browser.shown == []
-    await notified.keep_settings(boris, NotificationSettings(True, False, begin, end, "UTC"))
+    await notified.keep_settings(boris, NotificationSettings(True, False, begin, end, "Europe/Moscow", []))
     await say(services, anna, chat_id, "Не спит")
     await said_last(browser, "Не спит")
 
@@ -585,10 +586,10 @@ async def test_choices_are_kept_for_whoever_is_in_the_chat_alone(services: Servi
 
 async def test_settings_are_kept_and_time_zones_are_looked_at(services: Services, notified: Notifications) -> None:
     (anna,) = await services.newcomers("anna")
-    wanted = NotificationSettings(False, True, 23 * 60, 7 * 60, "Asia/Vladivostok")
+    wanted = NotificationSettings(False, True, 23 * 60, 7 * 60, "Asia/Vladivostok", ["fr", "sa"])
 
     assert await notified.get_settings(anna, Nothing()) == NotificationSettings()
-    await notified.keep_settings(anna, wanted)
+    await notified.keep_settings(anna, msgspec.structs.replace(wanted, quiet_days=["sa", "fr", "sa"]))
     assert await notified.get_settings(anna, Nothing()) == wanted
     for name in ("Atlantis/Capital", "../etc/passwd", "/etc/localtime", ""):
         with pytest.raises(UnknownTimeZone):

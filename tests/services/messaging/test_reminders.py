@@ -72,7 +72,7 @@ async def test_it_is_unread_until_it_is_read_and_ones_devices_are_told(home: Hom
 
     assert (await chat_of(home.services, anna, own)).unread == 1
     messages = telling.messages_of(await store.entries_after(home.services.database, own, 0, 9), {}, 0)
-    listener = telling.Listener("s", anna.user_id, "ru", "saved", "", 1, 0, 0, "all", 1, 0, 0, 0, "UTC", 0)
+    listener = telling.Listener(anna.user_id, "saved", "", 1, 0, 0, "all", 1, 0, 0, "s", "ru", 0, 0, "UTC", 127)
     told = telling.newest_told(messages, listener, home.moment[0], {})
     assert told and told.seq == (await reminded(home, anna))[-1].seq
     assert telling.newest_told(messages[:-1], listener, home.moment[0], {}) is None, "of a note one is not told"

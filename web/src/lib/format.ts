@@ -66,6 +66,15 @@ export function fullTime(at: string): string {
   return dateFormat(i18n.locale, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(at))
 }
 
+/** Monday is 0. */
+export function shortWeekday(number: number): string {
+  return capitalised(weekday(number, 'short'))
+}
+
+export function longWeekday(number: number): string {
+  return capitalised(weekday(number, 'long'))
+}
+
 export function number(value: number): string {
   return new Intl.NumberFormat(i18n.locale).format(value)
 }
@@ -84,6 +93,11 @@ function daysBetween(at: string, now: Date): number {
   if (dayOf(at) === dayOf(now.toISOString())) return 0
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
   return Math.max(1, Math.ceil((midnight - Date.parse(at)) / 86_400_000))
+}
+
+function weekday(number: number, width: 'short' | 'long'): string {
+  // The first of January 2024 was a Monday.
+  return dateFormat(i18n.locale, { weekday: width }).format(new Date(2024, 0, 1 + number))
 }
 
 function capitalised(word: string): string {

@@ -8,6 +8,7 @@ import { drafts } from './drafts.svelte'
 import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { newRef, Outbox, refuse } from './outbox'
+import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { wordsFor } from './problems'
 import { clearRead } from './notifications'
@@ -91,6 +92,7 @@ export class Messenger {
   erase(): void {
     this.#cache.clear()
     forgetPeople()
+    forgetLookalikes()
     this.#outbox.clear()
     drafts.clear()
     ownFolders.clear()

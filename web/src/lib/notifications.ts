@@ -1,6 +1,7 @@
 // Notifications of this browser: asking for them, ending them, and what is left to show.
 import { api, ok } from './api'
 import type { Locale } from './i18n.svelte'
+import type { NotificationSettings } from './types'
 
 export type Notify = 'all' | 'mentions' | 'none'
 
@@ -64,6 +65,15 @@ async function clearShown(matches: (data: { chat_id: string; seq: number }) => b
   const registration = await navigator.serviceWorker.getRegistration()
   for (const shown of (await registration?.getNotifications()) ?? [])
     if (shown.data && matches(shown.data)) shown.close()
+}
+
+/** Of the person, on all of their devices. */
+export async function settings(): Promise<NotificationSettings> {
+  return (await ok(api.GET('/v1/messaging/notifications'))) as NotificationSettings
+}
+
+export async function keepSettings(body: NotificationSettings): Promise<void> {
+  await ok(api.POST('/v1/messaging/notifications', { body }))
 }
 
 export async function chatChoice(chatId: string): Promise<Notify> {

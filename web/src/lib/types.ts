@@ -41,6 +41,9 @@ export type Claimant = Ok<'/v1/auth/email/consider', 'post', 200>
 export type Considered = Ok<'/v1/auth/authorizations/consider', 'post', 200>
 export type AllowedApplication = Ok<'/v1/auth/allowed-applications', 'get', 200>['applications'][number]
 export type Erasure = Ok<'/v1/auth/erasures/{erasure_id}', 'get', 200>
+export type NotificationSettings = Required<Ok<'/v1/messaging/notifications', 'get', 200>>
+export type DigestSettings = Required<Ok<'/v1/messaging/digest', 'get', 200>>
+export type Lookalike = Ok<'/v1/messaging/lookalikes', 'post', 200>['lookalikes'][number]
 export type Person = Ok<'/v1/auth/people', 'get', 200>['people'][number]
 
 // The operator's

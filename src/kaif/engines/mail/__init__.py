@@ -14,10 +14,15 @@ class Postponed(Unavailable):
 
 
 class Letter(msgspec.Struct, frozen=True):
+    """`id` makes a letter that is sent twice the same one (RFC 5322, 3.6.4). `unsubscribe` is where one request
+    ends letters of its kind, without a question (RFC 8058)."""
+
     to: str
     subject: str
     text: str
     html: str = ""
+    id: str = ""
+    unsubscribe: str = ""
 
 
 class Mail(Protocol):

@@ -43,7 +43,11 @@ def compose(letter: Letter, sender: Address) -> EmailMessage:
     message["From"] = sender
     message["To"] = parse_address(letter.to)
     message["Date"] = format_datetime(as_datetime(now_us()))
-    message["Message-ID"] = make_msgid(domain=sender.domain or None)
+    domain = sender.domain or "localhost"
+    message["Message-ID"] = f"<{letter.id}@{domain}>" if letter.id else make_msgid(domain=sender.domain or None)
+    if letter.unsubscribe:
+        message["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     # Nobody's absence note shall answer it (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     try:

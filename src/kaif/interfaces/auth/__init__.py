@@ -225,6 +225,10 @@ class UsernameTaken(Conflict):
     code, detail = "username_taken", "This username is taken."
 
 
+class UsernameImitates(Conflict):
+    code, detail = "username_imitates", "This username looks like somebody else's."
+
+
 class EmailTaken(Conflict):
     code, detail = "email_taken", "There is an account with this e-mail address."
 
@@ -272,9 +276,9 @@ class Auth(Protocol):
         invitation went to that address. Whether somebody has the address already is told to them alone, by letter;
         EmailTaken is for whoever comes by an invitation that went there.
 
-        Raises SetupRequired, UsernameTaken, EmailTaken, BadDisplayName, CaptchaRequired (in `captcha`), Busy, as
-        `Accounts` does for a weak password, and as `Invitations` (in `invitations`) for whoever is not admitted:
-        RegistrationClosed, InvitationRequired, InvitationUnknown, InvitationExpired, InvitationUsedUp,
+        Raises SetupRequired, UsernameTaken, UsernameImitates, EmailTaken, BadDisplayName, CaptchaRequired (in
+        `captcha`), Busy, as `Accounts` does for a weak password, and as `Invitations` (in `invitations`) for whoever is
+        not admitted: RegistrationClosed, InvitationRequired, InvitationUnknown, InvitationExpired, InvitationUsedUp,
         InvitationRevoked, InvitationForAnother. An invitation counts as used only once the account is there.
         """
         ...

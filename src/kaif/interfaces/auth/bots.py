@@ -78,7 +78,7 @@ class Bots(Protocol):
     async def list_bots(self, actor: Actor, request: Nothing) -> BotList: ...
 
     async def make_bot(self, actor: Actor, request: MakeBot) -> BotWithKey:
-        """Raises StepUpRequired (in `factors`), UsernameTaken, BadDisplayName, TooManyBots."""
+        """Raises StepUpRequired (in `factors`), UsernameTaken, UsernameImitates, BadDisplayName, TooManyBots."""
         ...
 
     @repeatable

@@ -205,8 +205,9 @@ class Identities(Protocol):
         """Make an account that has no password and is linked, and its first session.
 
         The address is confirmed if it is the one of which the service says that it is verified; otherwise a letter
-        follows. Raises RegistrationEnded, UsernameTaken, BadDisplayName, IdentityTaken, and EmailTaken for a verified
-        address that somebody has confirmed here; after all but the first the ticket is still good.
+        follows. Raises RegistrationEnded, UsernameTaken, UsernameImitates, BadDisplayName, IdentityTaken, and
+        EmailTaken for a verified address that somebody has confirmed here; after all but the first the ticket is still
+        good.
         """
         ...
 

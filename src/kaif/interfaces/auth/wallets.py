@@ -184,8 +184,8 @@ class Wallets(Protocol):
         """Make an account that has no password and is linked to the wallet, and its first session.
 
         A letter with a link that confirms the address follows. Raises WalletRegistrationEnded, SetupRequired,
-        UsernameTaken, BadDisplayName, CaptchaRequired (in `captcha`), WalletTaken; after all but the first
-        the ticket is still good.
+        UsernameTaken, UsernameImitates, BadDisplayName, CaptchaRequired (in `captcha`), WalletTaken; after all but the
+        first the ticket is still good.
         """
         ...
 

@@ -4,7 +4,7 @@ Told is who is in the chat, has not read the message, and did not write it; at m
 What is pushed is encrypted for the browser alone (RFC 8291).
 """
 
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, get_args
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +22,9 @@ EVERYTHING_TOLD_MEMBERS_MAX = 200
 
 Minutes = Annotated[int, Meta(ge=0, lt=24 * 60)]
 Notify = Literal["all", "mentions", "none"]
+# As calendars name them (RFC 5545, 3.3.10).
+Weekday = Literal["mo", "tu", "we", "th", "fr", "sa", "su"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 
 class PushKey(msgspec.Struct, frozen=True):
@@ -41,13 +44,17 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NotificationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Without `preview` it is not shown what was written. In quiet hours, which are minutes after midnight and may go
-    beyond it, nothing is told; where both are the same there are none. `time_zone` is a name of IANA's list."""
+    beyond it, nothing is told; where both are the same there are none. They begin on the `quiet_days`: those of a
+    Friday evening last until Saturday morning. `time_zone` is a name of IANA's list."""
 
     preview: bool = True
     mentions_only: bool = False
     quiet_from: Minutes = 0
     quiet_until: Minutes = 0
     time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
+    quiet_days: Annotated[list[Weekday], Meta(max_length=len(WEEKDAYS))] = msgspec.field(
+        default_factory=lambda: list(WEEKDAYS)
+    )
 
 
 class ChatNotifications(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import Nothing, PersonChanged, UsernameTaken
+from kaif.interfaces.auth import Nothing, PersonChanged, UsernameImitates, UsernameTaken
 from kaif.interfaces.auth.bots import (
     BOT_KEY_DAYS,
     BOTS_MAX,
@@ -61,7 +61,8 @@ class BotsService:
                 made = await self._give_key(tx, await self._get(tx, actor, bot_id), now_us)
                 await self._audit.record(tx, actor, "bot_made", bot_id)
         except AlreadyExists:
-            raise UsernameTaken(path="$.username") from None
+            taken = await store.is_username_taken(self._database, username)
+            raise (UsernameTaken if taken else UsernameImitates)(path="$.username") from None
         return made
 
     async def rename_bot(self, actor: Actor, request: RenameBot) -> Bot:

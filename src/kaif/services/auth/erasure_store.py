@@ -32,6 +32,8 @@ _HELD = {
     "wallet_proofs_under_way": "auth_wallet_nonces",
     "linked_services": "auth_identities",
     "visits_to_services": "auth_authorizations",
+    "digests": "auth_digests",
+    "look_of_username": "auth_looks",
 }
 
 

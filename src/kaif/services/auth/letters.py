@@ -1,7 +1,7 @@
 """The letters that auth writes: one text for plain mail and for HTML, in the reader's language."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import get_args
@@ -39,6 +39,19 @@ class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: list[str] = []
 
 
+class Digests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of letters about missed messages: they are made of chats, not of lines that are always the same."""
+
+    subject: str
+    before: str
+    count: str
+    more_chats: str
+    stranger: str
+    button: str
+    why: str
+    decline: str
+
+
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of one language."""
 
@@ -47,6 +60,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     footer: str
     open_link: str
     unknown: str
+    digest: Digests
     letters: dict[LetterKind, Wording]
 
 
@@ -58,6 +72,9 @@ class Letters:
             for language in get_args(Language)
         }
         self._frame = Template((_TEMPLATES / "letter.html").read_text(encoding="utf-8"))
+
+    def words_in(self, language: Language) -> Words:
+        return self._words[language]
 
     def write(self, due: LetterDue, account: Account) -> Letter:
         words = self._words[due.language]
@@ -84,13 +101,22 @@ class Letters:
         if link:
             parts += [_html(_BUTTON, wording.button, safe, link), _html(_BARE_LINK, words.open_link, safe, link)]
         parts += [_html(_PARAGRAPH, line, safe) for line in wording.after]
+        return self.framed(due.language, wording.subject, parts)
+
+    def framed(self, language: Language, subject: str, parts: Sequence[str]) -> str:
+        """`parts` are HTML already."""
+        words, host = self._words[language], urlsplit(self._public_url).netloc
         return self._frame.substitute(
-            language=due.language,
-            subject=html.escape(wording.subject),
+            language=language,
+            subject=html.escape(subject),
             product=html.escape(words.product),
             content="\n".join(parts),
-            footer=Template(html.escape(words.footer)).substitute(safe),
+            footer=Template(html.escape(words.footer)).substitute(host=html.escape(host)),
         )
+
+
+def button(text: str, link: str) -> str:
+    return Template(_BUTTON).substitute(text=html.escape(text), link=html.escape(link))
 
 
 def _html(frame: str, line: str, safe: Mapping[str, str], link: str = "") -> str:

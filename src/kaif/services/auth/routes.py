@@ -7,6 +7,7 @@ from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
 from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.captcha import Captchas
+from kaif.interfaces.auth.digest_letters import DECLINE, DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
 from kaif.interfaces.auth.identities import Identities
@@ -28,6 +29,7 @@ from kaif.interfaces.auth.roles import (
     Roles,
 )
 from kaif.interfaces.auth.sessions import Sessions
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.kernel.actor import Scope
 from kaif.kernel.http import Route, delete, get, post
@@ -329,6 +331,10 @@ IDENTITIES_ROUTES = [
     ),
 ]
 
+DIGEST_LETTERS_ROUTES = [
+    post("/v1/auth/digests/decline", DigestLetters.decline_digests, status=204, public=True, limit=DECLINE),
+]
+
 # The interfaces of auth, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Auth, ROUTES),
@@ -353,4 +359,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ApiKeys, API_KEYS_ROUTES),
     (Bots, BOTS_ROUTES),
     (Wallets, WALLETS_ROUTES),
+    (DigestLetters, DIGEST_LETTERS_ROUTES),
+    # For other services alone.
+    (Staff, []),
 ]

@@ -35,6 +35,7 @@ from kaif.interfaces.auth import (
     SetupState,
     Tokens,
     User,
+    UsernameImitates,
     UsernameTaken,
     Withdrawn,
 )
@@ -189,6 +190,8 @@ class AuthService:
     async def _refuse_taken(self, username: str) -> None:
         if await store.is_username_taken(self._database, username):
             raise UsernameTaken(path="$.username")
+        if await store.is_username_imitated(self._database, username):
+            raise UsernameImitates(path="$.username")
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
         login = request.login.strip().lower()

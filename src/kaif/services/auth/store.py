@@ -8,6 +8,7 @@ import msgspec
 from kaif.engines.database import Database, Lookup, Row, Transaction
 from kaif.interfaces.auth import Person
 from kaif.kernel.actor import UserId
+from kaif.kernel.lookalikes import skeleton_of_username
 from kaif.services.auth.model import Account, search_words
 
 LAST_LETTER = "\U0010ffff"
@@ -100,9 +101,25 @@ async def is_username_taken(database: Database, username: str) -> bool:
     return bool(await database.fetch(tuple, "SELECT 1 FROM auth_users WHERE username = :username", username=username))
 
 
+async def is_username_imitated(database: Database, username: str) -> bool:
+    """Whether somebody has one that looks like it."""
+    look = skeleton_of_username(username)
+    return bool(await database.fetch(tuple, "SELECT 1 FROM auth_looks WHERE skeleton = :look", look=look))
+
+
+async def people_with_roles(database: Database, limit: int) -> list[Person]:
+    """The oldest accounts first."""
+    sql = f"""
+        SELECT {_PERSON} FROM auth_users WHERE roles <> '' AND deleted_at_us IS NULL ORDER BY id LIMIT :limit
+    """
+    return await database.fetch(Person, sql, limit=limit)
+
+
 async def add_account(tx: Transaction, account: Account) -> None:
-    """Raises AlreadyExists when the username was taken meanwhile, or a confirmed address is somebody else's."""
+    """Raises AlreadyExists when the username, or one that looks like it, was taken meanwhile, or a confirmed address is
+    somebody else's."""
     await insert(tx, "auth_users", account)
+    await tx.insert("auth_looks", ("skeleton", "user_id"), [(skeleton_of_username(account.username), account.id)])
     words = sorted(search_words(account.person))
     await tx.insert("auth_words", ("word", "user_id"), [(word, account.id) for word in words])
 

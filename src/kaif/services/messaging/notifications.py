@@ -30,7 +30,7 @@ from kaif.kernel.ids import new_id
 from kaif.kernel.sealing import Sealer
 from kaif.services.messaging import notifications_store as store
 from kaif.services.messaging.notifications_store import StoredSettings, StoredSubscription
-from kaif.services.messaging.telling import zone_of
+from kaif.services.messaging.telling import day_bits, days_of, zone_of
 
 TRIES_MAX = 3
 
@@ -87,10 +87,11 @@ class NotificationsService:
             request.quiet_from,
             request.quiet_until,
             request.time_zone,
+            day_bits(request.quiet_days),
         )
         async with self._database.transaction() as tx:
             await store.keep_settings(tx, actor.user_id, settings)
-        return request
+        return _settings_of(settings)
 
     async def get_chat_notifications(self, actor: Actor, request: GetChat) -> ChatNotifications:
         notify = await store.choice_of(self._database, actor.user_id, request.chat_id)
@@ -123,5 +124,10 @@ def _decoded(text: str) -> bytes:
 
 def _settings_of(kept: StoredSettings) -> NotificationSettings:
     return NotificationSettings(
-        bool(kept.preview), bool(kept.mentions_only), kept.quiet_from, kept.quiet_until, kept.time_zone
+        bool(kept.preview),
+        bool(kept.mentions_only),
+        kept.quiet_from,
+        kept.quiet_until,
+        kept.time_zone,
+        days_of(kept.quiet_days),
     )

@@ -41,6 +41,7 @@ class StoredSettings(msgspec.Struct, frozen=True):
     quiet_from: int
     quiet_until: int
     time_zone: str
+    quiet_days: int
 
 
 # Subscriptions
@@ -133,7 +134,7 @@ async def settings_of(reads: Reads, user_id: UserId) -> StoredSettings | None:
     rows = await reads.fetch(
         StoredSettings,
         """
-        SELECT preview, mentions_only, quiet_from, quiet_until, time_zone FROM messaging_push_settings
+        SELECT preview, mentions_only, quiet_from, quiet_until, time_zone, quiet_days FROM messaging_push_settings
         WHERE user_id = :user_id
         """,
         user_id=user_id,
@@ -144,10 +145,12 @@ async def settings_of(reads: Reads, user_id: UserId) -> StoredSettings | None:
 async def keep_settings(tx: Transaction, user_id: UserId, settings: StoredSettings) -> None:
     await tx.execute(
         """
-        INSERT INTO messaging_push_settings (user_id, preview, mentions_only, quiet_from, quiet_until, time_zone)
-        VALUES (:user_id, :preview, :mentions_only, :quiet_from, :quiet_until, :time_zone)
+        INSERT INTO messaging_push_settings
+          (user_id, preview, mentions_only, quiet_from, quiet_until, time_zone, quiet_days)
+        VALUES (:user_id, :preview, :mentions_only, :quiet_from, :quiet_until, :time_zone, :quiet_days)
         ON CONFLICT (user_id) DO UPDATE SET preview = excluded.preview, mentions_only = excluded.mentions_only,
-          quiet_from = excluded.quiet_from, quiet_until = excluded.quiet_until, time_zone = excluded.time_zone
+          quiet_from = excluded.quiet_from, quiet_until = excluded.quiet_until, time_zone = excluded.time_zone,
+          quiet_days = excluded.quiet_days
         """,
         user_id=user_id,
         **msgspec.structs.asdict(settings),
@@ -187,9 +190,9 @@ async def forget_person(tx: Transaction, user_id: UserId) -> dict[str, int]:
 # Deliveries
 
 _LISTENERS = """
-SELECT s.id, s.user_id, s.language, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify,
-  COALESCE(p.preview, 1), COALESCE(p.mentions_only, 0), COALESCE(p.quiet_from, 0), COALESCE(p.quiet_until, 0),
-  COALESCE(p.time_zone, 'UTC'), c.topics
+SELECT s.user_id, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify, COALESCE(p.preview, 1),
+  COALESCE(p.mentions_only, 0), c.topics, s.id, s.language, COALESCE(p.quiet_from, 0), COALESCE(p.quiet_until, 0),
+  COALESCE(p.time_zone, 'UTC'), COALESCE(p.quiet_days, 127)
 FROM messaging_push_subscriptions s
 JOIN messaging_members m ON m.user_id = s.user_id AND m.chat_id = :chat_id
 JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0

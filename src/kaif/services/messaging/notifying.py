@@ -28,7 +28,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import message_store, model, store, telling, topic_store
+from kaif.services.messaging import message_store, model, store, telling, topic_reading, topic_store
 from kaif.services.messaging import notifications_store as stored
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.notifications_store import Delivery
@@ -143,7 +143,7 @@ class Notifier:
     async def _plan(
         self, chat_id: ChatId, messages: Sequence[Message], listeners: Sequence[Listener], now_us: int
     ) -> None:
-        in_topics = await self._in_topics(chat_id, messages, listeners)
+        in_topics = await topic_reading.standings(self._database, chat_id, messages, listeners)
         told = [
             (each, message) for each in listeners if (message := telling.newest_told(messages, each, now_us, in_topics))
         ]
@@ -157,19 +157,6 @@ class Notifier:
         async with self._database.transaction() as tx:
             await stored.plan(tx, chat_id, planned)
 
-    async def _in_topics(
-        self, chat_id: ChatId, messages: Sequence[Message], listeners: Sequence[Listener]
-    ) -> telling.InTopics:
-        if not messages or listeners[0].topics != model.TOPICS_ON:
-            return {}
-        found = await topic_store.standings(
-            self._database,
-            chat_id,
-            {message.topic_id for message in messages},
-            {listener.user_id for listener in listeners},
-        )
-        return {(each.user_id, each.topic_id): (each.read_seq, each.muted_until_us) for each in found}
-
     async def _connected(self, user_ids: set[UserId]) -> set[str]:
         try:
             return await self._cache.present(PRESENCE, sorted(user_ids))
@@ -178,9 +165,7 @@ class Notifier:
             return set()
 
     async def _messages(self, chat_id: ChatId, rows: Sequence[StoredEntry], now_us: int) -> list[Message]:
-        answered = {model.body_of(row).reply_to for row in rows if row.kind == "message"} - {0}
-        found = await store.entries_at(self._database, chat_id, answered) if answered else []
-        authors = {row.seq: row.sender_id for row in found}
+        authors = await store.authors_answered(self._database, chat_id, rows)
         return telling.messages_of(rows, authors, now_us - TOLD_WITHIN_US)
 
     # Telling
@@ -245,7 +230,7 @@ class Notifier:
             self._database, listener.user_id, delivery.chat_id, [message.seq for message in messages]
         )
         left = [message for message in messages if message.seq not in hidden]
-        in_topics = await self._in_topics(delivery.chat_id, left, [listener])
+        in_topics = await topic_reading.standings(self._database, delivery.chat_id, left, [listener])
         return telling.newest_told(left, listener, now_us, in_topics)
 
     async def _replace_deleted(self, delivery: Delivery, listener: Listener) -> None:

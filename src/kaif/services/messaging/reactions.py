@@ -7,6 +7,7 @@ from kaif.services.messaging import (
     administration_store,
     callbacks_store,
     commands_store,
+    digest_store,
     due_store,
     message_store,
     notifications_store,
@@ -43,6 +44,7 @@ class Reactions:
             devices = await notifications_store.forget_person(tx, event.remains.id)
             waiting = await due_store.forget(tx, event.remains.id)
             chosen = await privacy_store.forget(tx, event.remains.id)
+            digests = await digest_store.forget(tx, event.remains.id)
             commands = await commands_store.forget(tx, event.remains.id)
             pressed = await callbacks_store.forget(tx, event.remains.id)
             votes = await poll_store.forget(tx, event.remains.id)
@@ -50,7 +52,7 @@ class Reactions:
             own = {"name": 1, "hidden_messages": hidden, "anonymous_votes": votes, "topics": topics}
             erased = {**own, **kept, **waiting, **devices, **chosen}
             webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
-            more = {"commands": commands, "pressed": pressed, "webhooks": webhooks}
+            more = {"digests": digests, "commands": commands, "pressed": pressed, "webhooks": webhooks}
             erased |= {name: count for name, count in more.items() if count}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 

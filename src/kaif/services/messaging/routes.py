@@ -5,9 +5,12 @@ from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import PRESS, Callbacks, Commands
+from kaif.interfaces.messaging.dates import Dates
+from kaif.interfaces.messaging.digests import Digests
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import VOTE, Polls
@@ -141,6 +144,12 @@ NOTIFICATIONS_ROUTES = [
     post(f"{_CHAT}/notifications", Notifications.choose_notifications, scope=WRITE_SCOPE),
 ]
 
+# Where letters go, and how often, is their reader's alone to say.
+DIGESTS_ROUTES = [
+    get("/v1/messaging/digest", Digests.get_digest),
+    post("/v1/messaging/digest", Digests.choose_digest),
+]
+
 # What a program may do with a key is to write and to read; whom its owner deals with is the owner's own choice.
 PRIVACY_ROUTES = [
     get("/v1/messaging/privacy", Privacy.get_privacy),
@@ -148,6 +157,14 @@ PRIVACY_ROUTES = [
     get("/v1/messaging/blocked", Privacy.list_blocked),
     post("/v1/messaging/blocked", Privacy.block_person, status=204, limit=CHANGE_PRIVACY),
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
+]
+
+DATES_ROUTES = [
+    get(f"{_CHAT}/date", Dates.find_date, scope=READ_SCOPE),
+]
+
+LOOKALIKES_ROUTES = [
+    post("/v1/messaging/lookalikes", LookalikesFinder.find_lookalikes, limit=LOOK_ALIKE, scope=READ_SCOPE),
 ]
 
 FIRST_CONTACT_ROUTES = [
@@ -229,8 +246,11 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
+    (Digests, DIGESTS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
+    (LookalikesFinder, LOOKALIKES_ROUTES),
+    (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
     (Commands, COMMANDS_ROUTES),
     (Callbacks, CALLBACKS_ROUTES),

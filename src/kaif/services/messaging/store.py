@@ -26,6 +26,7 @@ from kaif.services.messaging.model import (
     StoredChat,
     StoredEntry,
     StoredMember,
+    body_of,
     encoded_body_of,
     ranges_of,
 )
@@ -143,6 +144,22 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
     for chat_id, user_id, username, display_name, colour, kind in rows:
         shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour, kind))
     return shown
+
+
+async def companions_of(reads: Reads, user_id: UserId, limit: int) -> list[Person]:
+    """Those with whom the person has direct chats, the liveliest first; without strangers who wait for an answer."""
+    return await reads.fetch(
+        Person,
+        """
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind FROM messaging_members m
+        JOIN messaging_chats c ON c.id = m.chat_id AND c.kind = 'direct' AND c.deleted_at_us = 0
+        JOIN messaging_members o ON o.chat_id = c.id AND o.user_id <> m.user_id
+        JOIN messaging_people p ON p.id = o.user_id
+        WHERE m.user_id = :user_id AND m.unanswered = 0 ORDER BY c.active_at_us DESC LIMIT :limit
+        """,
+        user_id=user_id,
+        limit=limit,
+    )
 
 
 async def ids_by_username(reads: Reads, usernames: Iterable[str]) -> dict[str, UserId]:
@@ -516,6 +533,41 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
         limit=limit,
     )
     return rows[::-1]
+
+
+async def written_at_us(reads: Reads, chat_id: ChatId, seq: int) -> int:
+    """When the entry was written, of a place that is in the log."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        "SELECT at_us FROM messaging_entries WHERE chat_id = :chat_id AND seq = :seq",
+        chat_id=chat_id,
+        seq=seq,
+    )
+    return rows[0][0]
+
+
+async def next_message_for(reads: Reads, chat_id: ChatId, first_seq: int, user_id: UserId) -> int | None:
+    """The first message from that place on which the person has not deleted for themselves."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT e.seq FROM messaging_entries e
+        WHERE e.chat_id = :chat_id AND e.seq >= :first_seq AND e.kind = 'message' AND NOT EXISTS (
+          SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = e.chat_id AND h.seq = e.seq)
+        ORDER BY e.seq LIMIT 1
+        """,
+        chat_id=chat_id,
+        first_seq=first_seq,
+        user_id=user_id,
+    )
+    return rows[0][0] if rows else None
+
+
+async def authors_answered(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> dict[int, UserId]:
+    """Who wrote what these messages answer."""
+    answered = {body_of(row).reply_to for row in rows if row.kind == "message"} - {0}
+    found = await entries_at(reads, chat_id, answered) if answered else []
+    return {row.seq: row.sender_id for row in found}
 
 
 async def last_entries(reads: Reads, chat_ids: Sequence[ChatId]) -> list[StoredEntry]:

@@ -1,7 +1,7 @@
 """Who is told of a message, and what is shown of it: rules without storage."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,7 +9,7 @@ import msgspec
 
 from kaif.engines.push import MESSAGE_BYTES_MAX, Urgency
 from kaif.interfaces.messaging import ChatId, ChatKind
-from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, Notify
+from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Notify, Weekday
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US
@@ -37,12 +37,10 @@ class Message(msgspec.Struct, frozen=True):
     topic_id: int = 0
 
 
-class Listener(msgspec.Struct, frozen=True):
-    """One device of somebody in a chat, as the store has it."""
+class Recipient(msgspec.Struct, frozen=True):
+    """Somebody in a chat, and what they want to be told of it."""
 
-    subscription_id: str
     user_id: UserId
-    language: str
     kind: ChatKind
     title: str
     members: int
@@ -51,9 +49,6 @@ class Listener(msgspec.Struct, frozen=True):
     notify: Notify
     preview: int
     mentions_only: int
-    quiet_from: int
-    quiet_until: int
-    time_zone: str
     topics: int
 
     @property
@@ -63,6 +58,17 @@ class Listener(msgspec.Struct, frozen=True):
         if self.kind != "group":
             return False
         return bool(self.mentions_only) or self.members > EVERYTHING_TOLD_MEMBERS_MAX
+
+
+class Listener(Recipient, frozen=True):
+    """One device of somebody in a chat, as the store has it."""
+
+    subscription_id: str
+    language: str
+    quiet_from: int
+    quiet_until: int
+    time_zone: str
+    quiet_days: int
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,16 +126,21 @@ def newest_told(messages: Sequence[Message], listener: Listener, now_us: int, in
     """The last of the messages that the device is to be told of, if there is one."""
     if listener.notify == "none" or listener.muted_until_us > now_us:
         return None
-    for message in reversed(messages):
-        read_seq, muted_until_us = in_topics.get((listener.user_id, message.topic_id), (0, 0))
-        if muted_until_us > now_us:
-            continue
-        # What one has written is for others, but for what one had written to oneself for later.
-        for_them = message.reminds or message.sender_id != listener.user_id
-        unread = message.seq > max(listener.read_seq, read_seq) and for_them
-        if unread and (not listener.only_addressed or listener.user_id in message.addressed):
-            return message
-    return None
+    return next((message for message in reversed(messages) if _is_wanted(message, listener, now_us, in_topics)), None)
+
+
+def wanted(messages: Sequence[Message], recipient: Recipient, now_us: int, in_topics: InTopics) -> list[Message]:
+    """Those that they have not read, did not write, and want to hear of."""
+    return [message for message in messages if _is_wanted(message, recipient, now_us, in_topics)]
+
+
+def _is_wanted(message: Message, recipient: Recipient, now_us: int, in_topics: InTopics) -> bool:
+    read_seq, muted_until_us = in_topics.get((recipient.user_id, message.topic_id), (0, 0))
+    # What one has written is for others, but for what one had written to oneself for later.
+    for_them = message.reminds or message.sender_id != recipient.user_id
+    unread = message.seq > max(recipient.read_seq, read_seq)
+    heard = muted_until_us <= now_us and (not recipient.only_addressed or recipient.user_id in message.addressed)
+    return unread and for_them and heard
 
 
 def is_quiet(listener: Listener, now_us: int) -> bool:
@@ -137,10 +148,26 @@ def is_quiet(listener: Listener, now_us: int) -> bool:
         return False
     zone = zone_of(listener.time_zone) or ZoneInfo("UTC")
     now = datetime.fromtimestamp(now_us / 1_000_000, UTC).astimezone(zone)
-    minute = now.hour * 60 + now.minute
+    minute, today = now.hour * 60 + now.minute, now.weekday()
     if listener.quiet_from < listener.quiet_until:
-        return listener.quiet_from <= minute < listener.quiet_until
-    return minute >= listener.quiet_from or minute < listener.quiet_until
+        return listener.quiet_from <= minute < listener.quiet_until and _holds(listener.quiet_days, today)
+    if minute >= listener.quiet_from:
+        return _holds(listener.quiet_days, today)
+    # What began yesterday lasts beyond midnight.
+    return minute < listener.quiet_until and _holds(listener.quiet_days, (today - 1) % 7)
+
+
+def day_bits(days: Iterable[Weekday]) -> int:
+    """Monday is the lowest of the seven bits."""
+    return sum(1 << WEEKDAYS.index(day) for day in set(days))
+
+
+def days_of(bits: int) -> list[Weekday]:
+    return [day for number, day in enumerate(WEEKDAYS) if _holds(bits, number)]
+
+
+def _holds(bits: int, number: int) -> bool:
+    return bool(bits >> number & 1)
 
 
 def zone_of(name: str) -> ZoneInfo | None:

@@ -19,6 +19,7 @@ from kaif.services.messaging import store, topic_store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import TOPICS_ON, StoredChat, StoredEntry
 from kaif.services.messaging.rights import Right, rights_of
+from kaif.services.messaging.telling import InTopics, Message, Recipient
 from kaif.services.messaging.topic_store import StoredTopic
 
 
@@ -140,3 +141,14 @@ def _topic_of(row: StoredTopic, last_entry: Entry | None, rights: Right, now_us:
         bool(row.restricted),
         staff or (Right.SEND in rights and not (row.closed or row.hidden or row.restricted)),
     )
+
+
+async def standings(
+    database: Database, chat_id: ChatId, messages: Sequence[Message], recipients: Sequence[Recipient]
+) -> InTopics:
+    """Marks and mutes of these people in the topics of these messages; none where the group has no topics."""
+    if not messages or recipients[0].topics != TOPICS_ON:
+        return {}
+    topic_ids, user_ids = {message.topic_id for message in messages}, {each.user_id for each in recipients}
+    found = await topic_store.standings(database, chat_id, topic_ids, user_ids)
+    return {(each.user_id, each.topic_id): (each.read_seq, each.muted_until_us) for each in found}
