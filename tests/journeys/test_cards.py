@@ -26,7 +26,7 @@ async def ask(window: Window, question: str, *options: str, switches: tuple[str,
         if place < len(options):
             await field.press("Enter")
     if right:
-        await window.dialog.get_by_role("radio", name=f"Верен вариант {right}").check()
+        await window.dialog.get_by_role("radio", name=f"Вариант {right} верный").check()
         await window.dialog.get_by_label("Пояснение").fill("Озеро замерзает в ноябре")
     await window.dialog.get_by_role("button", name="Отправить").click()
     await expect(window.dialog).to_have_count(0)

@@ -11,7 +11,7 @@ import unicodedata
 
 import msgspec
 
-# Of what usernames are made of, the same list has no more than this; so a database can say it as well.
+# All that the same list has of what usernames are made of; so little that a database can say it as well.
 _USERNAMES = str.maketrans({"0": "o", "1": "l", "m": "rn"})
 NAMES_KEPT = 20_000
 

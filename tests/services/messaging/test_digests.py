@@ -40,7 +40,7 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.digesting import ATTEMPTS_MAX, Digester
+from kaif.services.messaging.digesting import ATTEMPTS_MAX, Digester, Timing
 from kaif.services.messaging.digests import DigestsService
 from kaif.services.messaging.missed import next_daily_us
 from kaif.services.messaging.notifications import NotificationsService
@@ -262,6 +262,27 @@ async def test_a_process_that_dies_before_or_after_the_letter_leaves_one_letter(
         await home.hours(1)
         await home.hours(1)
         assert [f"Позже {after}" in text for text in home.texts].count(True) == 1
+
+
+async def test_what_nobody_has_foreseen_delays_letters_and_ends_none(home: Home) -> None:
+    anna, boris = await home.people("anna", "boris")
+    await home.digests.choose_digest(boris, HOURLY)
+    chat_id = await direct(home.services, anna, boris)
+    await say(home.services, boris, chat_id, "Я здесь")
+    await say(home.services, anna, chat_id, "Раз")
+    home.clock.move(2 * HOUR_US)
+    home.letters.fault = RuntimeError("a fault of ours")
+    timing = Timing(look_every_s=0.01, retry_s=0.01)
+    digester = Digester(home.services.database, home.letters, OutboxBus(home.services.database), home.clock, timing)
+
+    await digester.start()
+
+    await eventually(lambda: _is_written(home, "Раз"))
+    await digester.close()
+
+
+async def _is_written(home: Home, text: str) -> bool:
+    return any(text in each for each in home.texts)
 
 
 async def test_what_was_read_while_the_mail_server_was_away_is_not_written(home: Home) -> None:

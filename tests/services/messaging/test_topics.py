@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.harness import Services
+from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import channel, chat_of, group, log_of, message_of, say
 from tests.services.messaging.notified import listen, notifying, push_service
 from tests.services.messaging.searches import found, searching
@@ -246,6 +247,10 @@ async def test_whom_a_topic_is_closed_to_in_particular_writes_in_the_others(serv
     assert [p.id for p in (await services.topics.list_restricted(anna, OfTopic(chat_id, boats))).people] == [
         boris.user_id
     ]
+    bot = await a_bot(services)
+    await services.messaging.add_members(anna, AddMembers(chat_id, [bot.user_id]))
+    await services.topics.restrict_in_topic(anna, RestrictInTopic(chat_id, fish, bot.user_id, True))
+    assert [p.kind for p in (await services.topics.list_restricted(anna, OfTopic(chat_id, fish))).people] == ["bot"]
     with pytest.raises(RightMissing):
         await services.topics.list_restricted(boris, OfTopic(chat_id, boats))
     with pytest.raises(RightMissing):

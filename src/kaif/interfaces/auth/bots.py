@@ -13,7 +13,7 @@ from kaif.kernel.errors import Conflict, NotFound
 from kaif.kernel.remote import repeatable
 
 BOTS_MAX = 20
-# As long as a key of a person's may be good: a program that is looked after once a year gets a new one then.
+# As long as a person's key may be good: a program that is looked after once a year gets a new one then.
 BOT_KEY_DAYS = 365
 
 BotUsername = Annotated[
@@ -87,7 +87,7 @@ class Bots(Protocol):
         ...
 
     async def renew_bot_key(self, actor: Actor, request: OfBot) -> BotWithKey:
-        """Another key, good for BOT_KEY_DAYS; the one of before ends at once. Raises StepUpRequired."""
+        """Another key, good for BOT_KEY_DAYS; the old one ends at once. Raises StepUpRequired."""
         ...
 
     @repeatable

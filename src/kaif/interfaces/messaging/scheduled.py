@@ -1,4 +1,4 @@
-"""What messages that wait for their time promise: sent once when it comes, be nobody here, or kept with the reason."""
+"""What scheduled messages promise: each is sent once when its time comes, whoever is here, or kept with the reason."""
 
 from datetime import datetime
 from typing import Annotated, Protocol

@@ -15,7 +15,7 @@ from kaif.interfaces.auth.bots import (
     RenameBot,
     TooManyBots,
 )
-from kaif.kernel.actor import Actor, Scope, SessionId, UserId
+from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
@@ -90,7 +90,6 @@ class BotsService:
         return renewed
 
     async def revoke_bot_key(self, actor: Actor, request: OfBot) -> Bot:
-        ended: list[SessionId] = []
         async with self._database.transaction() as tx:
             bot = await self._get(tx, actor, request.bot_id)
             ended = await stored_keys.revoke_all(tx, bot.id, self._clock())

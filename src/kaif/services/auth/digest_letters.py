@@ -17,6 +17,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock
 from kaif.services.auth import digest_store, digest_wording, store
 from kaif.services.auth.letters import Letters
+from kaif.services.auth.model import Account
 
 # Longer than a mail server is waited for: whoever died in between is not waited for longer.
 CLAIM_US = 1 * MINUTE_US
@@ -32,8 +33,7 @@ class DigestLettersService:
 
     async def send_digest(self, actor: Actor, request: SendDigest) -> Nothing:
         account = await store.find_account(self._database, request.user_id)
-        gone = account is None or account.deleted_at_us is not None or account.suspended_at_us is not None
-        if account is None or gone or account.email_confirmed_at_us is None:
+        if account is None or not _may_be_written_to(account):
             raise NoConfirmedAddress
         now_us = self._clock()
         async with self._database.transaction() as tx:
@@ -64,3 +64,8 @@ class DigestLettersService:
     def _token(self, user_id: UserId) -> str:
         """It says whose letters end, and does nothing else; so it need not end itself."""
         return f"{user_id}.{hmac.digest(self._key, user_id.encode(), 'sha256').hex()}"
+
+
+def _may_be_written_to(account: Account) -> bool:
+    is_here = account.deleted_at_us is None and account.suspended_at_us is None
+    return is_here and account.email_confirmed_at_us is not None

@@ -15,7 +15,7 @@ from kaif.services.auth.stored_sessions import note_ends
 
 ENDING_CHARS = 4
 
-# The bots' of a person are as good as the person is.
+# A person's bots are as good as the person is: their keys end with the person's.
 _THEIRS = "(user_id = :user_id OR user_id IN (SELECT b.user_id FROM auth_bots b WHERE b.owner_id = :user_id))"
 
 _COLUMNS = "id, user_id, ending, name, scopes, created_at_us, expires_at_us, used_at_us, used_from, networks"

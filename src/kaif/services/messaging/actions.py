@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import Nothing, Person
+from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import (
     READ_MARKS_SHOWN_MEMBERS_MAX,
     ButtonsForBots,
@@ -69,7 +69,7 @@ from kaif.services.messaging import (
     viewing,
 )
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.changing import Change, begin, erased
+from kaif.services.messaging.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
@@ -192,7 +192,7 @@ class MessageActionsService:
             places = await store.lock_places(tx, [chat_id])
             if not places:
                 raise ChatNotFound
-            change = Change(tx, places[chat_id], Right.DELETE, Actor(UserId(chat_id)), self._clock())
+            change = of_chat(tx, places[chat_id], self._clock())
             entries = await erased(change, await change.messages(seqs))
         await self._announce(change, entries)
 
@@ -246,14 +246,7 @@ class MessageActionsService:
         page = rows[: request.limit]
         more = len(rows) > request.limit
         return Reactors(
-            [
-                Reacted(
-                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
-                    row.emoji,
-                    as_datetime(row.at_us),
-                )
-                for row in page
-            ],
+            [Reacted(row.person, row.emoji, as_datetime(row.at_us)) for row in page],
             f"{page[-1].at_us}-{page[-1].user_id}" if more else None,
         )
 

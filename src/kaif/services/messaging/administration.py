@@ -3,7 +3,7 @@
 import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import Auth, FindPeople, Nothing, Person
+from kaif.interfaces.auth import Auth, FindPeople, Nothing
 from kaif.interfaces.messaging import (
     Chat,
     ChatId,
@@ -181,14 +181,7 @@ class AdministrationService:
         require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), Right.BAN)
         rows = await administration_store.bans_of(self._database, request.chat_id, request.cursor, request.limit + 1)
         page = rows[: request.limit]
-        bans = [
-            Ban(
-                Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
-                row.banned_by,
-                as_datetime(row.at_us),
-            )
-            for row in page
-        ]
+        bans = [Ban(row.person, row.banned_by, as_datetime(row.at_us)) for row in page]
         return Bans(bans, page[-1].user_id if len(rows) > request.limit else None)
 
     async def transfer_chat(self, actor: Actor, request: OfMember) -> Chat:

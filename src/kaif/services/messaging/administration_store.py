@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth import PersonKind
 from kaif.interfaces.messaging import ChatId, Role
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredMember
+from kaif.services.messaging.model import StoredMember, StoredPerson
 from kaif.services.messaging.store import Reads
 
 
@@ -23,12 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     signed: int
 
 
-class StoredBan(msgspec.Struct, frozen=True):
-    user_id: UserId
-    username: str
-    display_name: str
-    avatar_colour: int | None
-    kind: PersonKind
+class StoredBan(StoredPerson, frozen=True):
     banned_by: UserId
     at_us: int
 

@@ -88,8 +88,13 @@ async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
     return await change.write()
 
 
+def of_chat(tx: Transaction, place: Place, now_us: int) -> Change:
+    """The chat's own deed, which names nobody; the chat is locked."""
+    return Change(tx, place, Right(0), Actor(UserId(place.chat_id)), now_us)
+
+
 async def begin(tx: Transaction, actor: Actor, chat_id: ChatId, now_us: int) -> Change:
-    """Take the chat's lock. Raises ChatNotFound."""
+    """A deed of somebody's: take the chat's lock, and find what they may do. Raises ChatNotFound."""
     places = await store.lock_places(tx, [chat_id])
     member = await store.find_member(tx, chat_id, actor.user_id)
     if not places or member is None:

@@ -4,7 +4,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId, ChatNotFound
 from kaif.interfaces.messaging.dates import FindDate, FoundDate
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import SECOND_US
+from kaif.kernel.clock import as_us
 from kaif.services.messaging import store
 
 
@@ -16,7 +16,7 @@ class DatesService:
         chat = await store.find_chat(self._database, request.chat_id, actor.user_id)
         if chat is None:
             raise ChatNotFound
-        at_us = int(request.at.timestamp() * SECOND_US)
+        at_us = as_us(request.at)
         first_seq = await self._first_from(request.chat_id, chat.seq, at_us)
         return FoundDate(await store.next_message_for(self._database, request.chat_id, first_seq, actor.user_id))
 

@@ -69,12 +69,16 @@ class Digester:
             await digest_store.forget(tx, event.user_id)
 
     async def _run(self) -> None:
+        failing = False
         while True:
             try:
                 busy = self._bus.holds(CONSUMER) and await self.write_due()
+                failing = False
                 await asyncio.sleep(0 if busy else self._timing.look_every_s)
-            except KaifError as error:
-                log.warning("digests wait: %s", error)
+            except Exception as error:
+                if not failing:
+                    log.warning("digests wait: %s: %s", type(error).__name__, error)
+                failing = True
                 await asyncio.sleep(self._timing.retry_s)
 
     async def write_due(self) -> bool:

@@ -27,9 +27,7 @@ class DigestsService:
         if zone_of(request.time_zone) is None:
             raise UnknownTimeZone(path="$.time_zone")
         now_us = self._clock()
-        chosen = StoredDigest(
-            actor.user_id, request.every, request.at, request.time_zone, request.language, now_us, 0, 0, "", "{}"
-        )
+        chosen = StoredDigest(actor.user_id, request.every, request.at, request.time_zone, request.language, now_us)
         async with self._database.transaction() as tx:
             if request.every == "never":
                 await digest_store.forget(tx, actor.user_id)

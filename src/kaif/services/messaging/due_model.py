@@ -28,7 +28,7 @@ class StoredDue(msgspec.Struct, frozen=True):
     body: str
 
 
-class Words(msgspec.Struct, frozen=True, omit_defaults=True):
+class ScheduledBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of a message that waits."""
 
     ref: str
@@ -59,13 +59,13 @@ class Period(msgspec.Struct, frozen=True):
         return self.first_seq < seq and (self.last_seq == 0 or seq <= self.last_seq)
 
 
-_words = msgspec.json.Decoder(Words)
+_scheduled_body = msgspec.json.Decoder(ScheduledBody)
 _reminded = msgspec.json.Decoder(Reminded)
 _period = msgspec.json.Decoder(Period)
 
 
-def words_of(row: StoredDue) -> Words:
-    return _words.decode(row.body)
+def scheduled_body_of(row: StoredDue) -> ScheduledBody:
+    return _scheduled_body.decode(row.body)
 
 
 def reminded_of(row: StoredDue) -> Reminded:
@@ -89,15 +89,15 @@ def encoded(body: msgspec.Struct) -> str:
 
 
 def scheduled_of(row: StoredDue) -> Scheduled:
-    words = words_of(row)
+    body = scheduled_body_of(row)
     return Scheduled(
         row.id,
         row.chat_id,
-        words.ref,
-        words.text,
+        body.ref,
+        body.text,
         as_datetime(row.due_at_us),
-        words.reply_to,
-        words.silent,
+        body.reply_to,
+        body.silent,
         row.failure,
-        words.topic_id,
+        body.topic_id,
     )

@@ -124,10 +124,9 @@ async def remove(tx: Transaction, id: str) -> None:
     await tx.execute("DELETE FROM messaging_due WHERE id = :id", id=id)
 
 
-async def forget(tx: Transaction, user_id: UserId) -> dict[str, int]:
-    """What a person had asked for; how many there were."""
-    forgotten = await tx.execute("DELETE FROM messaging_due WHERE user_id = :user_id", user_id=user_id)
-    return {"scheduled": forgotten}
+async def forget(tx: Transaction, user_id: UserId) -> int:
+    """The messages and reminders of a person's that wait; how many there were."""
+    return await tx.execute("DELETE FROM messaging_due WHERE user_id = :user_id", user_id=user_id)
 
 
 async def has_entry(reads: Reads, chat_id: ChatId, user_id: UserId, ref: str) -> bool:

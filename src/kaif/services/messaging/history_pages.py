@@ -113,7 +113,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "created": "creates the chat",
         "topic_made": "opens the topic",
         "topic_closed": "closes the topic",
-        "topic_reopened": "opens again the topic",
+        "topic_reopened": "reopens the topic",
         "joined": "adds:",
         "left": "Left:",
         "answers": "In reply to message",
@@ -124,7 +124,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "edited": "edited",
         "voters": "Votes",
         "mine": "your answer",
-        "right": "right",
+        "right": "correct",
     },
 }
 

@@ -3,11 +3,11 @@
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth import PersonKind
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.invitations import Link, LinkState
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
+from kaif.services.messaging.model import StoredPerson
 from kaif.services.messaging.store import Reads
 
 
@@ -57,12 +57,7 @@ class StoredDoor(msgspec.Struct, frozen=True):
     members: int
 
 
-class StoredRequest(msgspec.Struct, frozen=True):
-    user_id: UserId
-    username: str
-    display_name: str
-    avatar_colour: int | None
-    kind: PersonKind
+class StoredRequest(StoredPerson, frozen=True):
     at_us: int
 
 

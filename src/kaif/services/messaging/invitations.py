@@ -155,13 +155,7 @@ class ChatInvitationsService:
         rows = await invitation_store.requests_of(self._database, request.chat_id, request.cursor, request.limit + 1)
         page = rows[: request.limit]
         return JoinRequests(
-            [
-                JoinRequest(
-                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
-                    as_datetime(row.at_us),
-                )
-                for row in page
-            ],
+            [JoinRequest(row.person, as_datetime(row.at_us)) for row in page],
             page[-1].user_id if len(rows) > request.limit else None,
         )
 

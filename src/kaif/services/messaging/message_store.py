@@ -5,24 +5,19 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import Person, PersonKind
+from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import Body, Place, StoredEntry, encoded
+from kaif.services.messaging.model import Body, Place, StoredEntry, StoredPerson, encoded
 from kaif.services.messaging.store import Reads
 
 _entities = msgspec.json.Decoder(list[TextEntity])
 
 
-class StoredReaction(msgspec.Struct, frozen=True):
-    """Somebody's reaction, with their name."""
+class StoredReaction(StoredPerson, frozen=True):
+    """Somebody's reaction."""
 
-    user_id: UserId
-    username: str
-    display_name: str
-    avatar_colour: int | None
-    kind: PersonKind
     emoji: str
     at_us: int
 

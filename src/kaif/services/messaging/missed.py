@@ -1,7 +1,7 @@
 """When somebody is told by letter of what they have missed, and of how much: rules without storage."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,10 +11,12 @@ from kaif.interfaces.auth.digest_letters import DigestChat, DigestLine
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.digests import LINES_SHOWN_MAX, TOLD_WITHIN_DAYS, Every
 from kaif.kernel.actor import UserId
-from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US
+from kaif.kernel.clock import DAY_US, MINUTE_US, as_datetime, as_us
 from kaif.services.messaging.telling import Message, Recipient, shortened, zone_of
 
 WAITED_US = 60 * MINUTE_US
+
+_marks = msgspec.json.Decoder(dict[ChatId, int]).decode
 
 
 class StoredDigest(msgspec.Struct, frozen=True):
@@ -26,10 +28,10 @@ class StoredDigest(msgspec.Struct, frozen=True):
     time_zone: str
     language: Language
     since_us: int
-    due_at_us: int
-    attempts: int
-    pending_id: str
-    pending: str
+    due_at_us: int = 0
+    attempts: int = 0
+    pending_id: str = ""
+    pending: str = "{}"
 
     @property
     def marks(self) -> dict[ChatId, int]:
@@ -63,11 +65,11 @@ class Missed(Recipient, frozen=True):
 def next_daily_us(minute: int, time_zone: str, now_us: int) -> int:
     """The next time that clocks there show it; on a day that lacks the hour, as much later as they were moved."""
     zone = zone_of(time_zone) or ZoneInfo("UTC")
-    now = datetime.fromtimestamp(now_us / SECOND_US, UTC).astimezone(zone)
+    now = as_datetime(now_us).astimezone(zone)
     at = datetime.combine(now.date(), time(minute // 60, minute % 60), zone)
-    while int(at.timestamp()) * SECOND_US <= now_us:
+    while as_us(at) <= now_us:
         at = datetime.combine(at.date() + timedelta(days=1), at.time(), zone)
-    return int(at.timestamp()) * SECOND_US
+    return as_us(at)
 
 
 def due_us(digest: StoredDigest, oldest_us: int, now_us: int) -> int:
@@ -86,6 +88,3 @@ def told(row: Missed, messages: Sequence[Message], authors: dict[UserId, str]) -
             for each in messages[-LINES_SHOWN_MAX:]
         ]
     return DigestChat(row.chat_id, row.companion if row.kind == "direct" else row.title, len(messages), lines)
-
-
-_marks = msgspec.json.Decoder(dict[ChatId, int]).decode

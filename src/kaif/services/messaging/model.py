@@ -135,6 +135,20 @@ class StoredChat(msgspec.Struct, frozen=True):
         return Member(self.kind, self.default_rights, self.role, self.rights, self.taken, self.taken_until_us)
 
 
+class StoredPerson(msgspec.Struct, frozen=True):
+    """The beginning of a row that says what somebody did, with their name."""
+
+    user_id: UserId
+    username: str
+    display_name: str
+    avatar_colour: int | None
+    kind: PersonKind
+
+    @property
+    def person(self) -> Person:
+        return Person(self.user_id, self.username, self.display_name, self.avatar_colour, self.kind)
+
+
 class StoredMember(msgspec.Struct, frozen=True):
     """Somebody in a chat, as its lists need it."""
 

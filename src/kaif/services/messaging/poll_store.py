@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import PersonKind
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import NewPoll, Poll
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_us
+from kaif.services.messaging.model import StoredPerson
 from kaif.services.messaging.store import Reads
 
 _POLL = """
@@ -51,14 +51,9 @@ class StoredPoll(msgspec.Struct, frozen=True):
         return 0 < self.closes_at_us <= now_us
 
 
-class StoredVote(msgspec.Struct, frozen=True):
-    """Somebody's vote, with their name."""
+class StoredVote(StoredPerson, frozen=True):
+    """Somebody's vote."""
 
-    user_id: UserId
-    username: str
-    display_name: str
-    avatar_colour: int | None
-    kind: PersonKind
     at_us: int
 
 
@@ -145,14 +140,6 @@ async def leave_unsaid(tx: Transaction, due: Due) -> None:
         chat_id=due.chat_id,
         seq=due.seq,
     )
-
-
-async def is_shut(reads: Reads, chat_id: ChatId) -> bool:
-    """Whether a block stands between the two of a direct chat."""
-    rows: list[tuple[int]] = await reads.fetch(
-        tuple, "SELECT closed FROM messaging_chats WHERE id = :chat_id", chat_id=chat_id
-    )
-    return any(closed for (closed,) in rows)
 
 
 # Votes

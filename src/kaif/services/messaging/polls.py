@@ -6,7 +6,6 @@ A vote holds its poll's lock and not the chat's, so that a crowd that votes keep
 from collections.abc import Collection, Sequence
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import (
     ChatId,
     ChatNotFound,
@@ -35,7 +34,6 @@ from kaif.interfaces.messaging.polls import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.kernel.errors import KaifError
 from kaif.kernel.text import clean_text
 from kaif.services.messaging import model, poll_store, store, tallying, viewing
 from kaif.services.messaging.announcing import Announcer
@@ -60,23 +58,17 @@ class PollsService:
         member = await _member(self._database, actor, request.chat_id)
         if member.kind == "channel" and not request.anonymous:
             raise PollMustBeAnonymous(path="$.anonymous")
-        (sent,) = await self._sender.send(
-            [
-                Outgoing(
-                    actor.user_id,
-                    request.chat_id,
-                    request.ref,
-                    _line(request.question, "$.question"),
-                    request.reply_to,
-                    silent=request.silent,
-                    topic_id=request.topic_id,
-                    card=poll,
-                )
-            ]
+        message = Outgoing(
+            actor.user_id,
+            request.chat_id,
+            request.ref,
+            _line(request.question, "$.question"),
+            request.reply_to,
+            silent=request.silent,
+            topic_id=request.topic_id,
+            card=poll,
         )
-        if isinstance(sent, KaifError):
-            raise sent
-        return sent.entry
+        return await self._sender.send_one(message)
 
     # Voting
 
@@ -109,7 +101,7 @@ class PollsService:
             raise MessageNotFound
         if not poll.takes_votes(self._clock()):
             raise PollClosed
-        if await poll_store.is_shut(tx, row.chat_id):
+        if await store.is_closed(tx, row.chat_id):
             raise PersonNotReachable
         return poll, card
 
@@ -164,13 +156,7 @@ class PollsService:
         )
         page = rows[: request.limit]
         return Voters(
-            [
-                Voted(
-                    Person(row.user_id, row.username, row.display_name, row.avatar_colour, row.kind),
-                    as_datetime(row.at_us),
-                )
-                for row in page
-            ],
+            [Voted(row.person, as_datetime(row.at_us)) for row in page],
             f"{page[-1].at_us}-{page[-1].user_id}" if len(rows) > request.limit else None,
         )
 

@@ -1,8 +1,9 @@
 """What messaging does when something happened elsewhere; each is safe to repeat."""
 
-from kaif.engines.database import Database
+from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.personal_data import DataErased, PersonErased
+from kaif.kernel.actor import UserId
 from kaif.services.messaging import (
     administration_store,
     callbacks_store,
@@ -39,21 +40,7 @@ class Reactions:
         """
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
-            hidden = await message_store.forget_hidden(tx, event.remains.id)
-            kept = await order_store.forget(tx, event.remains.id)
-            devices = await notifications_store.forget_person(tx, event.remains.id)
-            waiting = await due_store.forget(tx, event.remains.id)
-            chosen = await privacy_store.forget(tx, event.remains.id)
-            digests = await digest_store.forget(tx, event.remains.id)
-            commands = await commands_store.forget(tx, event.remains.id)
-            pressed = await callbacks_store.forget(tx, event.remains.id)
-            votes = await poll_store.forget(tx, event.remains.id)
-            topics = await topic_store.forget(tx, event.remains.id)
-            own = {"name": 1, "hidden_messages": hidden, "anonymous_votes": votes, "topics": topics}
-            erased = {**own, **kept, **waiting, **devices, **chosen}
-            webhooks = await webhooks_store.forget_maker(tx, event.remains.id)
-            more = {"digests": digests, "commands": commands, "pressed": pressed, "webhooks": webhooks}
-            erased |= {name: count for name, count in more.items() if count}
+            erased = await _erase(tx, event.remains.id)
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:
@@ -66,3 +53,22 @@ class Reactions:
                 deleted = await administration_store.sweep(tx, event.chat_id, SWEPT_AT_ONCE)
                 if not deleted:
                     await administration_store.forget_chat(tx, event.chat_id)
+
+
+async def _erase(tx: Transaction, user_id: UserId) -> dict[str, int]:
+    """How many of each there were."""
+    erased = {
+        "name": 1,
+        "hidden_messages": await message_store.forget_hidden(tx, user_id),
+        "anonymous_votes": await poll_store.forget(tx, user_id),
+        "topics": await topic_store.forget(tx, user_id),
+        "scheduled_and_reminders": await due_store.forget(tx, user_id),
+        "digests": await digest_store.forget(tx, user_id),
+        "commands": await commands_store.forget(tx, user_id),
+        "pressed": await callbacks_store.forget(tx, user_id),
+        "webhooks": await webhooks_store.forget_maker(tx, user_id),
+        **await order_store.forget(tx, user_id),
+        **await notifications_store.forget_person(tx, user_id),
+        **await privacy_store.forget(tx, user_id),
+    }
+    return {name: count for name, count in erased.items() if count}

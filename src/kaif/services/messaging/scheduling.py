@@ -30,7 +30,7 @@ from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import due_store, model, store
 from kaif.services.messaging.announcing import Announcer, ScheduledEvent
-from kaif.services.messaging.due_model import StoredDue, Words, encoded, scheduled_of, words_of
+from kaif.services.messaging.due_model import ScheduledBody, StoredDue, encoded, scheduled_body_of, scheduled_of
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending import Batch, Sender
 
@@ -47,13 +47,13 @@ class ScheduledMessagesService:
 
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
         text = model.cleaned_text(request.text)
-        words = Words(request.ref, text, request.reply_to or 0, request.silent, request.topic_id)
+        body = ScheduledBody(request.ref, text, request.reply_to or 0, request.silent, request.topic_id)
         once = f"message:{request.chat_id}:{request.ref}"
         known = await due_store.find_once(self._database, actor.user_id, once)
         if known:
             return scheduled_of(known)
         at_us = as_us(request.send_at)
-        row = StoredDue(new_id(), "message", actor.user_id, request.chat_id, once, at_us, at_us, "", encoded(words))
+        row = StoredDue(new_id(), "message", actor.user_id, request.chat_id, once, at_us, at_us, "", encoded(body))
         try:
             async with self._database.transaction() as tx:
                 await self._must_be_allowed(tx, actor.user_id, request)
@@ -100,13 +100,13 @@ class ScheduledMessagesService:
             row = await self._lock_own(tx, actor, request.scheduled_id)
             due_at_us = row.due_at_us if request.send_at is None else as_us(request.send_at)
             self._must_be_to_come(due_at_us)
-            words = words_of(row)
-            words = _changed(
-                words,
-                text=words.text if text is None else text,
-                silent=words.silent if request.silent is None else request.silent,
+            body = scheduled_body_of(row)
+            body = _changed(
+                body,
+                text=body.text if text is None else text,
+                silent=body.silent if request.silent is None else request.silent,
             )
-            row = _changed(row, due_at_us=due_at_us, look_at_us=due_at_us, failure="", body=encoded(words))
+            row = _changed(row, due_at_us=due_at_us, look_at_us=due_at_us, failure="", body=encoded(body))
             await due_store.change(tx, row)
         await self._tell(row)
         return scheduled_of(row)
@@ -151,15 +151,15 @@ class ScheduledMessagesService:
         await self._tell(row, failed=failure)
 
     async def _placed(self, tx: Transaction, row: StoredDue) -> Batch:
-        words = words_of(row)
+        body = scheduled_body_of(row)
         message = Outgoing(
             row.user_id,
             row.chat_id,
-            words.ref,
-            words.text,
-            words.reply_to or None,
-            silent=words.silent,
-            topic_id=words.topic_id,
+            body.ref,
+            body.text,
+            body.reply_to or None,
+            silent=body.silent,
+            topic_id=body.topic_id,
         )
         return await self._sender.place_absent(tx, [message])
 

@@ -150,6 +150,13 @@ class Sender:
         await self.announce(batch)
         return batch.results
 
+    async def send_one(self, message: Outgoing) -> Entry:
+        """The message's entry; raises why there is none, Busy too."""
+        (sent,) = await self.send([message])
+        if isinstance(sent, KaifError):
+            raise sent
+        return sent.entry
+
     async def announce(self, batch: "Batch") -> None:
         await self._announcer.announce(batch.entries, batch.places)
         for result in batch.results:

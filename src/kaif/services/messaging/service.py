@@ -129,10 +129,7 @@ class MessagingService:
             buttons=request.buttons,
             topic_id=request.topic_id,
         )
-        (sent,) = await self._sender.send([message])
-        if isinstance(sent, KaifError):
-            raise sent
-        return sent.entry
+        return await self._sender.send_one(message)
 
     async def send_batch(self, actor: Actor, request: SendBatch) -> Outcomes:
         return Outcomes([_outcome(sent) for sent in await self._sender.send(request.messages)])

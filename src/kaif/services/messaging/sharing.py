@@ -7,7 +7,6 @@ from kaif.interfaces.messaging.cards import Contact, Location
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.kernel.errors import KaifError
 from kaif.kernel.text import clean_name
 from kaif.services.messaging import cards, consent, store
 from kaif.services.messaging.membership import Membership
@@ -43,20 +42,14 @@ class SharingService:
     async def _send(
         self, actor: Actor, request: SendLocation | SendContact, text: str, card: Location | Contact
     ) -> Entry:
-        (sent,) = await self._sender.send(
-            [
-                Outgoing(
-                    actor.user_id,
-                    request.chat_id,
-                    request.ref,
-                    text,
-                    request.reply_to,
-                    silent=request.silent,
-                    topic_id=request.topic_id,
-                    card=card,
-                )
-            ]
+        message = Outgoing(
+            actor.user_id,
+            request.chat_id,
+            request.ref,
+            text,
+            request.reply_to,
+            silent=request.silent,
+            topic_id=request.topic_id,
+            card=card,
         )
-        if isinstance(sent, KaifError):
-            raise sent
-        return sent.entry
+        return await self._sender.send_one(message)

@@ -12,15 +12,13 @@ import msgspec
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.cards import Poll
-from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.services.messaging import cards, poll_store, store
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.changing import Change
+from kaif.services.messaging.changing import Change, of_chat
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.poll_store import Due, StoredPoll
-from kaif.services.messaging.rights import Right
 
 TELL_EVERY_US = SECOND_US
 TELL_EVERY_US_MAX = 30 * SECOND_US
@@ -120,7 +118,7 @@ class Tally:
         if poll is None or not 0 < poll.due_at_us <= now_us:
             return []
         # Votes of different people are told together: they are the chat's word, and nobody's.
-        change = Change(tx, place, Right(0), Actor(UserId(due.chat_id)), now_us)
+        change = of_chat(tx, place, now_us)
         row, body = await change.message(due.seq)
         await (close_poll if poll.is_over(now_us) else tell_votes)(change, row, body, poll, now_us)
         return await change.write()

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -12,7 +11,7 @@ from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Notify, Weekday
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
-from kaif.kernel.clock import MINUTE_US
+from kaif.kernel.clock import MINUTE_US, as_datetime
 from kaif.services.messaging import cards, model
 from kaif.services.messaging.model import StoredEntry
 
@@ -147,7 +146,7 @@ def is_quiet(listener: Listener, now_us: int) -> bool:
     if listener.quiet_from == listener.quiet_until:
         return False
     zone = zone_of(listener.time_zone) or ZoneInfo("UTC")
-    now = datetime.fromtimestamp(now_us / 1_000_000, UTC).astimezone(zone)
+    now = as_datetime(now_us).astimezone(zone)
     minute, today = now.hour * 60 + now.minute, now.weekday()
     if listener.quiet_from < listener.quiet_until:
         return listener.quiet_from <= minute < listener.quiet_until and _holds(listener.quiet_days, today)

@@ -61,14 +61,13 @@ class GroupTopicsService:
         return await self._reading.get_chat(request.chat_id, actor.user_id)
 
     async def _switch(self, tx: Transaction, actor: Actor, place: Place, *, on: bool) -> Entry | None:
-        is_first = not place.topics
-        place.topics = 0 if is_first else TOPICS_ON if on else TOPICS_OFF_AGAIN
         entry = await self._membership.record(tx, place, "changed", actor.user_id)
-        if is_first:
+        if not place.topics:
             # All that has been said so far is of the topic without a name, which is counted from here.
             general = self._new(place, GENERAL, "", "", 0, actor.user_id)
             await topic_store.add_topic(tx, general, f"general:{place.chat_id}")
-        await topic_store.switch(tx, place.chat_id, TOPICS_ON if on else TOPICS_OFF_AGAIN)
+        place.topics = TOPICS_ON if on else TOPICS_OFF_AGAIN
+        await topic_store.switch(tx, place.chat_id, place.topics)
         return entry
 
     def _new(self, place: Place, topic_id: int, title: str, icon: str, colour: int, creator: UserId) -> StoredTopic:

@@ -8,19 +8,19 @@ message of it is to go; where there is none yet, when the earliest one could be.
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.messaging import Chat, ChatNotFound, Entry, PersonNotReachable
+from kaif.interfaces.messaging import Chat, Entry
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import due_store, model, store
 from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.changing import Change, erased
+from kaif.services.messaging.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.due_model import Period, StoredDue, encoded, period_of
 from kaif.services.messaging.membership import require
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.reading import Reading
-from kaif.services.messaging.rights import Right, rights_of
+from kaif.services.messaging.rights import Right
 
 # Entries gone through at once: a transaction must not keep others waiting.
 AT_ONCE = 100
@@ -48,16 +48,12 @@ class VanishingService:
         return await self._reading.get_chat(request.chat_id, actor.user_id)
 
     async def _lock(self, tx: Transaction, actor: Actor, request: SetTimer) -> Place:
-        places = await store.lock_places(tx, [request.chat_id])
-        member = await store.find_member(tx, request.chat_id, actor.user_id)
-        if not places or member is None:
-            raise ChatNotFound
-        place = places[request.chat_id]
-        if place.kind in ("group", "channel"):
-            require(rights_of(member, self._clock()), Right.INFO)
-        if place.closed:
-            raise PersonNotReachable
-        return place
+        """Raises ChatNotFound, RightMissing, PersonNotReachable."""
+        change = await begin(tx, actor, request.chat_id, self._clock())
+        if change.place.kind in ("group", "channel"):
+            require(change.rights, Right.INFO)
+        change.must_reach()
+        return change.place
 
     async def _record(self, tx: Transaction, place: Place, by: UserId, vanish_after_s: int) -> Entry:
         place.seq += 1
@@ -107,8 +103,7 @@ class VanishingService:
                 await due_store.remove(tx, id)
                 return
             place = places[row.chat_id]
-            change = Change(tx, place, Right.DELETE, Actor(UserId(place.chat_id)), self._clock())
-            entries = await self._go_on(tx, row, change)
+            entries = await self._go_on(tx, row, of_chat(tx, place, self._clock()))
         if entries:
             await self._announcer.announce(entries, {place.chat_id: place})
 
