@@ -27,7 +27,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.messaging import markup, model, store, webhooks_store
+from kaif.services.messaging import markup, model, store, topic_sending, webhooks_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import Place
@@ -126,6 +126,8 @@ class WebhooksService:
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
             await store.advance(tx, [place], now_us)
+            if place.topics:
+                await topic_sending.count_nobodys(tx, entry)
         return place, entry
 
 

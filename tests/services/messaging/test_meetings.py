@@ -1,0 +1,73 @@
+"""Where parts of messaging meet: what one of them promises holds beside all the others."""
+
+from tests.harness import Services
+from tests.services.messaging.chats import chat_of, group, log_of
+
+from kaif.interfaces.messaging import (
+    ChatId,
+    ListEntries,
+)
+from kaif.interfaces.messaging.topics import (
+    GENERAL,
+    ListTopics,
+    SwitchTopics,
+    Topic,
+)
+from kaif.interfaces.messaging.vanishing import SetTimer
+from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, WebhookWithPath
+from kaif.kernel.actor import NOBODY, Actor
+
+
+async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:
+    await services.topics.switch_topics(actor, SwitchTopics(chat_id, on))
+
+
+async def general_of(services: Services, actor: Actor, chat_id: ChatId) -> Topic:
+    topics = (await services.topics.list_topics(actor, ListTopics(chat_id))).topics
+    return next(topic for topic in topics if topic.id == GENERAL)
+
+
+async def seqs_of_general(services: Services, actor: Actor, chat_id: ChatId) -> list[int]:
+    wanted = ListEntries(chat_id, limit=200, topic_id=GENERAL)
+    return [entry.seq for entry in (await services.messaging.list_entries(actor, wanted)).entries]
+
+
+async def webhook(services: Services, actor: Actor, chat_id: ChatId) -> WebhookWithPath:
+    return await services.webhooks.make_webhook(actor, MakeWebhook(chat_id, "Сборка"))
+
+
+async def post(services: Services, made: WebhookWithPath, text: str = "Готово") -> int:
+    wanted = PostByWebhook(made.path.rpartition("/")[2], text)
+    return (await services.webhooks.post_by_webhook(NOBODY, wanted)).seq
+
+
+async def test_what_a_webhook_posts_is_of_the_topic_without_a_name(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    made = await webhook(services, anna, chat_id)
+    await switch(services, anna, chat_id)
+
+    first = await post(services, made)
+
+    general = await general_of(services, boris, chat_id)
+    assert (general.unread, general.last_entry and general.last_entry.seq) == (1, first)
+    assert (await chat_of(services, boris, chat_id)).unread == 1
+    assert first in await seqs_of_general(services, boris, chat_id)
+
+    await switch(services, anna, chat_id, on=False)
+    second = await post(services, made)
+    await switch(services, anna, chat_id)
+    assert (await general_of(services, boris, chat_id)).unread == 2
+    assert second in await seqs_of_general(services, boris, chat_id)
+
+
+async def test_who_set_the_timer_is_said_in_the_topic_without_a_name(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await switch(services, anna, chat_id)
+
+    await services.vanishing.set_timer(anna, SetTimer(chat_id, 86_400))
+
+    *_, entry = await log_of(services, boris, chat_id)
+    assert entry.kind == "timer" and entry.seq in await seqs_of_general(services, boris, chat_id)
