@@ -1,5 +1,6 @@
 """Where parts of messaging meet: what one of them promises holds beside all the others."""
 
+import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import chat_of, group, log_of
 
@@ -7,6 +8,7 @@ from kaif.interfaces.messaging import (
     ChatId,
     ListEntries,
 )
+from kaif.interfaces.messaging.administration import Appoint
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     ListTopics,
@@ -14,8 +16,10 @@ from kaif.interfaces.messaging.topics import (
     Topic,
 )
 from kaif.interfaces.messaging.vanishing import SetTimer
-from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, WebhookWithPath
+from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, WebhookGone, WebhookWithPath
 from kaif.kernel.actor import NOBODY, Actor
+from kaif.kernel.clock import now_us
+from kaif.services.auth import store as auth_store
 
 
 async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:
@@ -71,3 +75,33 @@ async def test_who_set_the_timer_is_said_in_the_topic_without_a_name(embedded: S
 
     *_, entry = await log_of(services, boris, chat_id)
     assert entry.kind == "timer" and entry.seq in await seqs_of_general(services, boris, chat_id)
+
+
+async def test_a_webhook_ends_when_its_maker_may_not_make_it_any_more(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["info", "pin"]))
+    made = await webhook(services, boris, chat_id)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["info"]))
+    assert await post(services, made)
+
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["pin"]))
+
+    with pytest.raises(WebhookGone):
+        await post(services, made)
+
+
+async def test_nobody_posts_by_what_somebody_made_who_is_suspended(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    made = await webhook(services, anna, await group(services, anna, boris))
+    async with services.database.transaction() as tx:
+        await auth_store.suspend_account(tx, anna.user_id, now_us())
+
+    with pytest.raises(WebhookGone):
+        await post(services, made)
+
+    async with services.database.transaction() as tx:
+        await tx.execute("UPDATE auth_users SET suspended_at_us = NULL WHERE id = :id", id=anna.user_id)
+    assert await post(services, made)
