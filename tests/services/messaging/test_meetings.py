@@ -2,13 +2,16 @@
 
 import pytest
 from tests.harness import Services
+from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import chat_of, group, log_of
 
 from kaif.interfaces.messaging import (
     ChatId,
     ListEntries,
+    NotForBots,
+    RemoveMember,
 )
-from kaif.interfaces.messaging.administration import Appoint
+from kaif.interfaces.messaging.administration import Appoint, OfMember
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     ListTopics,
@@ -105,3 +108,17 @@ async def test_nobody_posts_by_what_somebody_made_who_is_suspended(embedded: Ser
     async with services.database.transaction() as tx:
         await tx.execute("UPDATE auth_users SET suspended_at_us = NULL WHERE id = :id", id=anna.user_id)
     assert await post(services, made)
+
+
+async def test_a_group_is_a_persons_and_never_a_bots(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    bot = await a_bot(services)
+    chat_id = await group(services, anna, bot, boris)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, bot.user_id, ["ban"]))
+
+    with pytest.raises(NotForBots):
+        await services.administration.transfer_chat(anna, OfMember(chat_id, bot.user_id))
+
+    await services.messaging.remove_member(anna, RemoveMember(chat_id, anna.user_id))
+    assert (await chat_of(services, boris, chat_id)).role == "owner"
+    assert (await chat_of(services, bot, chat_id)).role == "admin"

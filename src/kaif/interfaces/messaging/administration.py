@@ -148,7 +148,7 @@ class Administration(Protocol):
 
     @repeatable
     async def transfer_chat(self, actor: Actor, request: OfMember) -> Chat:
-        """Make somebody else the owner; who was it stays an admin. Raises OwnersOnly, MemberNotFound."""
+        """Make somebody else the owner; who was it stays an admin. Raises OwnersOnly, MemberNotFound, NotForBots."""
         ...
 
     @repeatable

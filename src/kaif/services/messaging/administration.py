@@ -38,7 +38,7 @@ from kaif.services.messaging import administration_store, invitation_store, mode
 from kaif.services.messaging.administration_store import Settings
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
-from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import (
@@ -209,6 +209,8 @@ class AdministrationService:
             if Right.OWN not in rights:
                 raise OwnersOnly
             await self._find_target(tx, place, request.user_id)
+            for person in await store.known_people(tx, [request.user_id]):
+                require_person(person)
             entry = None
             if request.user_id != actor.user_id:
                 await administration_store.set_role(tx, place.chat_id, actor.user_id, ADMIN, int(EVERY))

@@ -93,7 +93,7 @@ class Membership:
         member = await store.find_member(tx, place.chat_id, user_id)
         if member is None:
             return False
-        alone = member.role == OWNER and await store.count_staff(tx, place.chat_id) == 1
+        alone = member.role == OWNER and await store.count_staff(tx, place.chat_id, people_only=True) == 1
         if alone and place.kind == "channel":
             # Somebody who only reads it would hardly want it.
             raise OwnerMustStay

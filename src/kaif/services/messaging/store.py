@@ -346,20 +346,21 @@ async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bo
 
 
 async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
-    """The owner left: an admin takes over, or else a member, each time the one with the oldest account."""
+    """The owner left: an admin takes over, or else a member, each time the one with the oldest account; but no bot."""
     await tx.execute(
         f"""
         UPDATE messaging_members SET role = 'owner', rights = 0, taken = 0 WHERE chat_id = :chat_id AND user_id =
-          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}),
-            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id))
+          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF} AND bot = 0),
+            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND bot = 0))
         """,
         chat_id=chat_id,
     )
 
 
-async def count_staff(reads: Reads, chat_id: ChatId) -> int:
+async def count_staff(reads: Reads, chat_id: ChatId, *, people_only: bool = False) -> int:
+    who = f"{_STAFF} AND bot = 0" if people_only else _STAFF
     rows: list[tuple[int]] = await reads.fetch(
-        tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}", chat_id=chat_id
+        tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {who}", chat_id=chat_id
     )
     return rows[0][0]
 
