@@ -5,13 +5,17 @@ from tests.harness import Services
 from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import chat_of, group, log_of
 
+from kaif.engines.database import Database
 from kaif.interfaces.messaging import (
     ChatId,
     ListEntries,
     NotForBots,
     RemoveMember,
+    SendMessage,
 )
 from kaif.interfaces.messaging.administration import Appoint, OfMember
+from kaif.interfaces.messaging.bots import Press
+from kaif.interfaces.messaging.content import Button
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     ListTopics,
@@ -22,7 +26,10 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, WebhookGone, WebhookWithPath
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
+from kaif.kernel.ids import new_id
 from kaif.services.auth import store as auth_store
+from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.reactions import Reactions
 
 
 async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:
@@ -46,6 +53,13 @@ async def webhook(services: Services, actor: Actor, chat_id: ChatId) -> WebhookW
 async def post(services: Services, made: WebhookWithPath, text: str = "Готово") -> int:
     wanted = PostByWebhook(made.path.rpartition("/")[2], text)
     return (await services.webhooks.post_by_webhook(NOBODY, wanted)).seq
+
+
+async def count(database: Database, table: str, chat_id: ChatId) -> int:
+    rows: list[tuple[int]] = await database.fetch(
+        tuple, f"SELECT COUNT(*) FROM {table} WHERE chat_id = :id", id=chat_id
+    )
+    return rows[0][0]
 
 
 async def test_what_a_webhook_posts_is_of_the_topic_without_a_name(services: Services) -> None:
@@ -122,3 +136,20 @@ async def test_a_group_is_a_persons_and_never_a_bots(services: Services) -> None
     await services.messaging.remove_member(anna, RemoveMember(chat_id, anna.user_id))
     assert (await chat_of(services, boris, chat_id)).role == "owner"
     assert (await chat_of(services, bot, chat_id)).role == "admin"
+
+
+async def test_presses_go_with_the_chat(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    bot = await a_bot(services)
+    chat_id, other_id = [await group(services, anna, bot, boris) for _ in range(2)]
+    for each in (chat_id, other_id):
+        wanted = SendMessage(each, new_id(), "Едем?", buttons=[[Button("Да", "yes")]])
+        asked = await services.messaging.send_message(bot, wanted)
+        await services.callbacks.press_button(boris, Press(each, asked.seq, "yes", new_id()))
+    async with services.database.transaction() as tx:
+        await tx.execute("UPDATE messaging_chats SET deleted_at_us = 1 WHERE id = :id", id=chat_id)
+
+    await Reactions(services.database).sweep_chat(ChatDeleted(chat_id=chat_id))
+
+    assert await count(services.database, "messaging_callbacks", chat_id) == 0
+    assert await count(services.database, "messaging_callbacks", other_id) == 1
