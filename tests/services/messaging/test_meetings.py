@@ -3,19 +3,23 @@
 import pytest
 from tests.harness import Services
 from tests.services.messaging.bots import a_bot
-from tests.services.messaging.chats import chat_of, group, log_of
+from tests.services.messaging.chats import chat_of, direct, group, log_of
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import (
     ChatId,
     ListEntries,
     NotForBots,
+    PersonNotReachable,
     RemoveMember,
     SendMessage,
 )
+from kaif.interfaces.messaging.actions import OfMessage
 from kaif.interfaces.messaging.administration import Appoint, OfMember
 from kaif.interfaces.messaging.bots import Press
 from kaif.interfaces.messaging.content import Button
+from kaif.interfaces.messaging.polls import SendPoll
+from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     ListTopics,
@@ -153,3 +157,14 @@ async def test_presses_go_with_the_chat(services: Services) -> None:
 
     assert await count(services.database, "messaging_callbacks", chat_id) == 0
     assert await count(services.database, "messaging_callbacks", other_id) == 1
+
+
+async def test_between_those_whom_a_block_parts_no_poll_is_closed(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    poll = await services.polls.send_poll(boris, SendPoll(chat_id, new_id(), "Едем?", ["да", "нет"]))
+    await services.privacy.block_person(anna, OfPerson(boris.user_id))
+
+    with pytest.raises(PersonNotReachable):
+        await services.polls.close_poll(boris, OfMessage(chat_id, poll.seq))
