@@ -3,19 +3,20 @@
 import pytest
 from tests.harness import Services
 from tests.services.messaging.bots import a_bot
-from tests.services.messaging.chats import chat_of, direct, group, log_of
+from tests.services.messaging.chats import chat_of, direct, group, log_of, say
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import (
     ChatId,
     ListEntries,
+    MembersHidden,
     NotForBots,
     PersonNotReachable,
     RemoveMember,
     SendMessage,
 )
 from kaif.interfaces.messaging.actions import OfMessage
-from kaif.interfaces.messaging.administration import Appoint, OfMember
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
 from kaif.interfaces.messaging.bots import Press
 from kaif.interfaces.messaging.content import Button
 from kaif.interfaces.messaging.polls import SendPoll
@@ -168,3 +169,15 @@ async def test_between_those_whom_a_block_parts_no_poll_is_closed(embedded: Serv
 
     with pytest.raises(PersonNotReachable):
         await services.polls.close_poll(boris, OfMessage(chat_id, poll.seq))
+
+
+async def test_where_members_are_hidden_members_do_not_see_who_has_read(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    said = await say(services, boris, chat_id)
+    await services.administration.change_chat(anna, ChangeChat(chat_id, members_hidden=True))
+
+    with pytest.raises(MembersHidden):
+        await services.actions.list_readers(boris, OfMessage(chat_id, said.seq))
+    assert (await services.actions.list_readers(anna, OfMessage(chat_id, said.seq))).people == []

@@ -294,7 +294,11 @@ class MessageActionsService:
     # Reading
 
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
-        self._must_see_people(await self._must_be_in(actor, request.chat_id))
+        member = await self._must_be_in(actor, request.chat_id)
+        if Right.STAFF not in rights_of(member, self._clock()) and await store.are_hidden(
+            self._database, request.chat_id
+        ):
+            raise MembersHidden
         row = await self._find(actor, request.chat_id, request.seq)
         if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
             raise ReadersNotShown
