@@ -1,31 +1,38 @@
 """Where parts of messaging meet: what one of them promises holds beside all the others."""
 
+import msgspec
 import pytest
 from tests.harness import Services
 from tests.services.messaging.bots import a_bot
-from tests.services.messaging.chats import chat_of, direct, group, log_of, say
+from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import (
     ChatId,
+    LinksNotAllowed,
     ListEntries,
+    MayNotSend,
     MembersHidden,
     NotForBots,
     PersonNotReachable,
     RemoveMember,
     SendMessage,
 )
-from kaif.interfaces.messaging.actions import OfMessage
-from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, OfMessage
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember, Restrict
 from kaif.interfaces.messaging.bots import Press
 from kaif.interfaces.messaging.content import Button
 from kaif.interfaces.messaging.polls import SendPoll
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.topics import (
     GENERAL,
+    ChangeTopic,
     ListTopics,
+    RestrictedInTopic,
+    RestrictInTopic,
     SwitchTopics,
     Topic,
+    TopicClosed,
 )
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, WebhookGone, WebhookWithPath
@@ -35,6 +42,8 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import store as auth_store
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.reactions import Reactions
+
+ADDRESS = "https://elsewhere.example/prize"
 
 
 async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:
@@ -169,6 +178,81 @@ async def test_between_those_whom_a_block_parts_no_poll_is_closed(embedded: Serv
 
     with pytest.raises(PersonNotReachable):
         await services.polls.close_poll(boris, OfMessage(chat_id, poll.seq))
+
+
+async def test_what_one_may_not_write_an_edit_does_not_bring_in(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    bot = await a_bot(services)
+    chat_id = await group(services, anna, boris, bot)
+    with_link = await say(services, boris, chat_id, ADDRESS)
+    await services.administration.change_chat(anna, ChangeChat(chat_id, default_rights=["send"]))
+    said = await say(services, boris, chat_id)
+    asked = await say(services, bot, chat_id)
+
+    with pytest.raises(LinksNotAllowed):
+        await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, f"Приз: {ADDRESS}"))
+    with pytest.raises(LinksNotAllowed):
+        await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, f"[Приз]({ADDRESS})"))
+    with pytest.raises(LinksNotAllowed):
+        button = [[Button("Приз", url=ADDRESS)]]
+        await services.actions.edit_message(bot, EditMessage(chat_id, asked.seq, asked.text, button))
+    assert (await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, "Добрый день"))).edited_at
+    assert (await services.actions.edit_message(boris, EditMessage(chat_id, with_link.seq, "Ссылки нет"))).edited_at
+
+    await services.administration.restrict_member(anna, Restrict(chat_id, boris.user_id, ["send"]))
+    with pytest.raises(MayNotSend):
+        await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, "Всё равно скажу"))
+    await services.actions.delete_messages(boris, DeleteMessages(chat_id, [said.seq], True))
+    assert (await message_of(services, anna, said)).deleted
+
+
+async def test_an_admin_who_was_dismissed_does_not_rewrite_what_the_channel_said(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await channel(services, anna, boris)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["send"]))
+    said = await say(services, boris, chat_id)
+    await services.administration.dismiss_admin(anna, OfMember(chat_id, boris.user_id))
+
+    with pytest.raises(MayNotSend):
+        await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, "Канал закрывается"))
+
+
+async def test_in_a_topic_that_is_closed_nobody_says_more_by_an_edit(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await switch(services, anna, chat_id)
+    said = await say(services, boris, chat_id)
+    restricting = RestrictInTopic(chat_id, GENERAL, boris.user_id, True)
+    await services.topics.restrict_in_topic(anna, restricting)
+
+    with pytest.raises(RestrictedInTopic):
+        await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, "Ещё одно слово"))
+    await services.topics.restrict_in_topic(anna, msgspec.structs.replace(restricting, restricted=False))
+    await services.topics.change_topic(anna, ChangeTopic(chat_id, GENERAL, closed=True))
+    with pytest.raises(TopicClosed):
+        await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, "Ещё одно слово"))
+
+    await switch(services, anna, chat_id, on=False)
+    assert (await services.actions.edit_message(boris, EditMessage(chat_id, said.seq, "Тем больше нет"))).edited_at
+
+
+async def test_a_forward_brings_no_link_where_there_may_be_none(embedded: Services) -> None:
+    services = embedded
+    anna, boris = await services.newcomers("anna", "boris")
+    own_id, chat_id = await group(services, boris), await group(services, anna, boris)
+    hidden = await say(services, boris, own_id, f"[Приз]({ADDRESS})")
+    asked = SendPoll(own_id, new_id(), "Верно?", ["да", "нет"], correct=0, explanation=ADDRESS)
+    quiz = await services.polls.send_poll(boris, asked)
+    await services.polls.close_poll(boris, OfMessage(own_id, quiz.seq))
+    await services.administration.change_chat(anna, ChangeChat(chat_id, default_rights=["send"]))
+
+    for seq in (hidden.seq, quiz.seq):
+        with pytest.raises(LinksNotAllowed):
+            wanted = ForwardMessages(chat_id, own_id, [ForwardedMessage(seq, new_id())])
+            await services.actions.forward_messages(boris, wanted)
 
 
 async def test_where_members_are_hidden_members_do_not_see_who_has_read(embedded: Services) -> None:
