@@ -22,12 +22,14 @@ from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, Forwa
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember, Restrict
 from kaif.interfaces.messaging.bots import Press
 from kaif.interfaces.messaging.content import Button
+from kaif.interfaces.messaging.order import ArrangeChat
 from kaif.interfaces.messaging.polls import SendPoll
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     ChangeTopic,
     ListTopics,
+    MuteTopic,
     RestrictedInTopic,
     RestrictInTopic,
     SwitchTopics,
@@ -265,3 +267,14 @@ async def test_where_members_are_hidden_members_do_not_see_who_has_read(embedded
     with pytest.raises(MembersHidden):
         await services.actions.list_readers(boris, OfMessage(chat_id, said.seq))
     assert (await services.actions.list_readers(anna, OfMessage(chat_id, said.seq))).people == []
+
+
+@pytest.mark.parametrize("shape", [ArrangeChat, MuteTopic, Restrict])
+def test_a_time_without_its_offset_is_no_time(shape: type[msgspec.Struct]) -> None:
+    fields = {"chat_id": new_id(), "topic_id": 0, "user_id": new_id(), "taken": []}
+    known = {name: value for name, value in fields.items() if name in shape.__struct_fields__}
+    until = "muted_until" if shape is ArrangeChat else "until"
+
+    msgspec.convert({**known, until: "2030-01-01T00:00:00+03:00"}, shape)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**known, until: "2030-01-01T00:00:00"}, shape)
