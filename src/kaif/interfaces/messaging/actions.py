@@ -203,7 +203,9 @@ class MessageActions(Protocol):
     async def edit_message(self, actor: Actor, request: EditMessage) -> Entry:
         """Let one's own message say something else, within EDIT_WITHIN_S; returns what it is now.
 
-        Raises NotYourMessage, NotEditable, EditTooLate, TooManyEdits, BadText, BadButtons, ButtonsForBots.
+        What one may not write here any more is not said by an edit either. Raises NotYourMessage, NotEditable,
+        EditTooLate, TooManyEdits, BadText, BadButtons, ButtonsForBots, MayNotSend, LinksNotAllowed, TopicClosed,
+        RestrictedInTopic.
         """
         ...
 

@@ -50,7 +50,7 @@ class Restrict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat_id: GivenChatId
     user_id: GivenUserId
     taken: RightNames
-    until: datetime | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class ListBans(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,7 +148,7 @@ class Administration(Protocol):
 
     @repeatable
     async def transfer_chat(self, actor: Actor, request: OfMember) -> Chat:
-        """Make somebody else the owner; who was it stays an admin. Raises OwnersOnly, MemberNotFound."""
+        """Make somebody else the owner; who was it stays an admin. Raises OwnersOnly, MemberNotFound, NotForBots."""
         ...
 
     @repeatable

@@ -27,7 +27,7 @@ class ArrangeChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     archived: bool | None = None
     pinned: bool | None = None
     marked_unread: bool | None = None
-    muted_until: datetime | None = None
+    muted_until: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class Folder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

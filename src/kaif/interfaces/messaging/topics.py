@@ -94,7 +94,7 @@ class ChangeTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
 class MuteTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
     """Until a time; one that has passed ends it."""
 
-    until: datetime
+    until: Annotated[datetime, Meta(tz=True)]
 
 
 class RestrictInTopic(OfTopic, frozen=True, forbid_unknown_fields=True):

@@ -96,7 +96,7 @@ class WebhookTooFast(Limited):
 
 
 class Webhooks(Protocol):
-    """Of groups and channels; for admins with the right `info`. What somebody made ends when they are admins no more.
+    """Of groups and channels; for admins with the right `info`. What somebody made ends when they are that no more.
 
     Raises ChatNotFound, NotAGroup, RightMissing, WebhookNotFound.
     """
@@ -116,5 +116,8 @@ class Webhooks(Protocol):
     async def revoke_webhook(self, actor: Actor, request: OfWebhook) -> Nothing: ...
 
     async def post_by_webhook(self, actor: Actor, request: PostByWebhook) -> Posted:
-        """For whoever has the address. Raises WebhookGone, WebhookTooFast, BadText."""
+        """For whoever has the address, while its maker may use the server.
+
+        Raises WebhookGone, WebhookTooFast, BadText.
+        """
         ...

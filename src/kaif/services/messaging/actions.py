@@ -15,6 +15,8 @@ from kaif.interfaces.messaging import (
     ChatId,
     ChatNotFound,
     Entry,
+    LinksNotAllowed,
+    MayNotSend,
     MembersHidden,
     Outgoing,
 )
@@ -70,9 +72,10 @@ from kaif.services.messaging import (
 )
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import Change, begin, erased, of_chat
-from kaif.services.messaging.model import Body, StoredEntry
+from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
+from kaif.services.messaging.topic_sending import BatchTopics
 
 _changed = msgspec.structs.replace
 
@@ -129,6 +132,8 @@ class MessageActionsService:
             edited = _changed(body, text=text, entities=entities)
             if request.buttons is not None:
                 edited = _changed(edited, buttons=await self._buttons(tx, actor, request.buttons))
+            if edited != body:
+                await self._must_be_allowed(change, actor, body, edited, cleaned)
             if (text, entities) != (body.text, body.entities):
                 await self._edit(change, row, body, edited)
             elif edited != body:
@@ -144,6 +149,25 @@ class MessageActionsService:
         if any(person.kind != "bot" for person in people):
             raise ButtonsForBots
         return buttons.checked(rows)
+
+    async def _must_be_allowed(self, change: Change, actor: Actor, before: Body, after: Body, text: str) -> None:
+        """What one may not write here an edit does not say either; `text` is as it was written, with its marks.
+
+        Raises MayNotSend, LinksNotAllowed, TopicClosed, RestrictedInTopic.
+        """
+        if Right.SEND not in change.rights:
+            raise MayNotSend
+        if Right.LINKS not in change.rights:
+            words_change = (after.text, after.entities) != (before.text, before.entities)
+            buttons_change = after.buttons != before.buttons
+            if (words_change and model.has_link(text)) or (buttons_change and buttons.lead_elsewhere(after.buttons)):
+                raise LinksNotAllowed
+        place = change.place
+        if place.topics == TOPICS_ON:
+            message = Outgoing(actor.user_id, place.chat_id, "", after.text, topic_id=before.topic_id)
+            topics = BatchTopics({place.chat_id: place}, absent=False)
+            await topics.read(change.tx, [message])
+            topics.must_be_allowed(message, int(change.rights), place)
 
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
         now_us = self._clock()
@@ -287,7 +311,11 @@ class MessageActionsService:
     # Reading
 
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
-        self._must_see_people(await self._must_be_in(actor, request.chat_id))
+        member = await self._must_be_in(actor, request.chat_id)
+        if Right.STAFF not in rights_of(member, self._clock()) and await store.are_hidden(
+            self._database, request.chat_id
+        ):
+            raise MembersHidden
         row = await self._find(actor, request.chat_id, request.seq)
         if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
             raise ReadersNotShown

@@ -38,10 +38,20 @@ from kaif.services.messaging import administration_store, invitation_store, mode
 from kaif.services.messaging.administration_store import Settings
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
-from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
 from kaif.services.messaging.reading import Reading
-from kaif.services.messaging.rights import EVERY, NONE, OF_MEMBERS, Member, Right, may_act_on, may_appoint, named
+from kaif.services.messaging.rights import (
+    EVERY,
+    NONE,
+    OF_MEMBERS,
+    Member,
+    Right,
+    may_act_on,
+    may_appoint,
+    named,
+    rights_of,
+)
 
 
 class AdministrationService:
@@ -93,6 +103,9 @@ class AdministrationService:
             if target.role == MEMBER and await store.count_staff(tx, place.chat_id) > ADMINS_MAX:
                 raise TooManyAdmins
             await administration_store.set_role(tx, place.chat_id, request.user_id, ADMIN, int(chosen))
+            if target.role == ADMIN:
+                now = target._replace(rights=int(chosen))
+                await self._membership.end_what_needs(tx, place, request.user_id, rights_of(now, self._clock()))
             entry = await self._membership.record(tx, place, "promoted", actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
         return await self._get_member(place, request.user_id)
@@ -107,8 +120,7 @@ class AdministrationService:
             if target.role == MEMBER:
                 return Nothing()
             await administration_store.set_role(tx, place.chat_id, request.user_id, MEMBER, 0)
-            await invitation_store.revoke_links_of(tx, place.chat_id, request.user_id, self._clock())
-            await webhooks_store.revoke_made_by(tx, place.chat_id, request.user_id)
+            await self._membership.end_what_needs(tx, place, request.user_id, NONE)
             entry = await self._membership.record(tx, place, "demoted", actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
         return Nothing()
@@ -190,6 +202,8 @@ class AdministrationService:
             if Right.OWN not in rights:
                 raise OwnersOnly
             await self._find_target(tx, place, request.user_id)
+            for person in await store.known_people(tx, [request.user_id]):
+                require_person(person)
             entry = None
             if request.user_id != actor.user_id:
                 await administration_store.set_role(tx, place.chat_id, actor.user_id, ADMIN, int(EVERY))

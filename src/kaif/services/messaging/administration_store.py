@@ -171,6 +171,7 @@ _SWEPT = {
     "messaging_pins": "seq",
     "messaging_polls": "seq",
     "messaging_votes": "seq",
+    "messaging_callbacks": "id",
 }
 
 

@@ -52,7 +52,7 @@ def words_of(text: str, card: Card | NewPoll | None) -> str:
     """All that can be read of a message, for whoever looks for words in it."""
     match card:
         case Poll():
-            return "\n".join((text, *(option.text for option in card.options)))
+            return "\n".join((text, *(option.text for option in card.options), card.explanation))
         case NewPoll():
             return "\n".join((text, *card.options, card.explanation))
         case _:

@@ -9,7 +9,7 @@ bounded number of times.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from urllib.parse import urlsplit
 
@@ -273,6 +273,11 @@ def is_safe(url: str) -> bool:
     if not url.isprintable() or parts.scheme not in SCHEMES:
         return False
     return bool(parts.path if parts.scheme == "mailto" else parts.hostname)
+
+
+def lead_elsewhere(entities: Iterable[TextEntity]) -> bool:
+    """Whether there are links among them, be they written out or under other words."""
+    return any(entity.url for entity in entities)
 
 
 def utf16_length(text: str) -> int:

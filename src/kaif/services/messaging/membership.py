@@ -21,7 +21,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import administration_store, invitation_store, model, store, topic_store, webhooks_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
-from kaif.services.messaging.rights import Member, Right, names_of, rights_of
+from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
 from kaif.services.messaging.store import Reads
 
 
@@ -93,17 +93,23 @@ class Membership:
         member = await store.find_member(tx, place.chat_id, user_id)
         if member is None:
             return False
-        alone = member.role == OWNER and await store.count_staff(tx, place.chat_id) == 1
+        alone = member.role == OWNER and await store.count_staff(tx, place.chat_id, people_only=True) == 1
         if alone and place.kind == "channel":
             # Somebody who only reads it would hardly want it.
             raise OwnerMustStay
         await store.remove_member(tx, place.chat_id, user_id)
         if member.role != MEMBER:
-            await invitation_store.revoke_links_of(tx, place.chat_id, user_id, self._clock())
-            await webhooks_store.revoke_made_by(tx, place.chat_id, user_id)
+            await self.end_what_needs(tx, place, user_id, NONE)
         if member.role == OWNER:
             await store.pass_ownership(tx, place.chat_id)
         return True
+
+    async def end_what_needs(self, tx: Transaction, place: Place, user_id: UserId, rights: Right) -> None:
+        """What an admin has made ends with the right to make it: others may have the addresses."""
+        if Right.INVITE not in rights:
+            await invitation_store.revoke_links_of(tx, place.chat_id, user_id, self._clock())
+        if Right.INFO not in rights:
+            await webhooks_store.revoke_made_by(tx, place.chat_id, user_id)
 
     async def record(
         self,

@@ -131,6 +131,7 @@ class PollsService:
                 raise NotYourMessage
             poll = await poll_store.lock(tx, row.chat_id, row.seq)
             if poll and not card.closed:
+                change.must_reach()
                 await tallying.close_poll(change, row, body, poll, self._clock())
             entries = await change.write()
         if entries:

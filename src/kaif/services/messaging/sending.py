@@ -332,7 +332,9 @@ class Batch:
         if not rights & SEND:
             raise MayNotSend
         leads = not rights & LINKS and (
-            model.has_link(cards.words_of(message.text, message.card)) or buttons.lead_elsewhere(message.buttons)
+            model.has_link(cards.words_of(message.text, message.card))
+            or buttons.lead_elsewhere(message.buttons)
+            or markup.lead_elsewhere(message.entities)
         )
         if leads:
             raise LinksNotAllowed

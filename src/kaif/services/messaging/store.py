@@ -34,6 +34,9 @@ from kaif.services.messaging.rights import Member
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 
+# Where nobody sees what others have read: there are too many, or it is nobody's business who is there.
+_READERS_HIDDEN = f"(c.kind = 'channel' OR c.members_hidden = 1 OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX})"
+
 # Whoever shows nobody what they have read.
 _SILENT = "EXISTS (SELECT 1 FROM messaging_privacy p WHERE p.user_id = m.user_id AND p.read_receipts = 0)"
 
@@ -43,14 +46,14 @@ _BLOCKED = """CASE WHEN c.closed = 0 THEN 0 ELSE (
 
 # Whether others see this member's mark move: in a direct chat it takes both.
 _MARKS_SHOWN = f"""CASE
-    WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} OR c.closed > 0 OR {_SILENT} THEN 0
+    WHEN {_READERS_HIDDEN} OR c.closed > 0 OR {_SILENT} THEN 0
     WHEN c.kind = 'direct' AND EXISTS (
       SELECT 1 FROM messaging_members o JOIN messaging_privacy p ON p.user_id = o.user_id AND p.read_receipts = 0
       WHERE o.chat_id = c.id) THEN 0 ELSE 1 END"""
 
 _CHAT = f"""
 SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages, c.members, m.read_seq,
-  m.read_messages, CASE WHEN c.kind = 'channel' OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX} OR {_SILENT} THEN 0
+  m.read_messages, CASE WHEN {_READERS_HIDDEN} OR {_SILENT} THEN 0
     ELSE COALESCE(
       (SELECT MAX(COALESCE(o.frozen_read_seq, o.read_seq)) FROM messaging_members o
       LEFT JOIN messaging_privacy q ON q.user_id = o.user_id
@@ -346,20 +349,21 @@ async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bo
 
 
 async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
-    """The owner left: an admin takes over, or else a member, each time the one with the oldest account."""
+    """The owner left: an admin takes over, or else a member, each time the one with the oldest account; but no bot."""
     await tx.execute(
         f"""
         UPDATE messaging_members SET role = 'owner', rights = 0, taken = 0 WHERE chat_id = :chat_id AND user_id =
-          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}),
-            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id))
+          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF} AND bot = 0),
+            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND bot = 0))
         """,
         chat_id=chat_id,
     )
 
 
-async def count_staff(reads: Reads, chat_id: ChatId) -> int:
+async def count_staff(reads: Reads, chat_id: ChatId, *, people_only: bool = False) -> int:
+    who = f"{_STAFF} AND bot = 0" if people_only else _STAFF
     rows: list[tuple[int]] = await reads.fetch(
-        tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF}", chat_id=chat_id
+        tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {who}", chat_id=chat_id
     )
     return rows[0][0]
 

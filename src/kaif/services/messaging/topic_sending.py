@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId, Entry, Outgoing
-from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed, TopicNotFound
+from kaif.interfaces.messaging.topics import GENERAL, RestrictedInTopic, TopicClosed, TopicNotFound
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import topic_store
 from kaif.services.messaging.model import TOPICS_ON, Place
@@ -15,6 +15,16 @@ from kaif.services.messaging.rights import Right
 from kaif.services.messaging.topic_store import TopicPlace
 
 STAFF = int(Right.STAFF)
+
+
+async def count_nobodys(tx: Transaction, entry: Entry) -> None:
+    """A message of no member's in a chat that has or had topics: it is of the one without a name, and moves no mark."""
+    key = entry.chat_id, GENERAL
+    general = (await topic_store.places_of(tx, {key}))[key]
+    general.messages += 1
+    general.last_seq = entry.seq
+    await topic_store.add_entries(tx, [(*key, entry.seq, general.messages)])
+    await topic_store.advance(tx, [general])
 
 
 class BatchTopics:

@@ -29,7 +29,7 @@ LEFT JOIN messaging_topic_members k ON k.chat_id = t.chat_id AND k.topic_id = t.
 """
 
 # As far as others show what they have read, and the person themselves does.
-_READ_BY_OTHERS = f"""CASE WHEN c.members > {READ_MARKS_SHOWN_MEMBERS_MAX}
+_READ_BY_OTHERS = f"""CASE WHEN c.members_hidden = 1 OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX}
     OR EXISTS (SELECT 1 FROM messaging_privacy p WHERE p.user_id = m.user_id AND p.read_receipts = 0) THEN 0
   ELSE COALESCE((
     SELECT MAX(CASE WHEN COALESCE(ok.read_seq, 0) > o.read_seq THEN ok.read_seq ELSE o.read_seq END)

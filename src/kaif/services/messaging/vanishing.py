@@ -13,7 +13,7 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import due_store, model, store
+from kaif.services.messaging import due_store, model, store, topic_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.due_model import Period, StoredDue, encoded, period_of
@@ -64,6 +64,8 @@ class VanishingService:
         await store.append(tx, [entry], [by], [place.messages], now_us)
         await store.advance(tx, [place], now_us)
         await store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
+        if place.topics:
+            await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry
 
     async def _end_period(self, tx: Transaction, place: Place) -> None:

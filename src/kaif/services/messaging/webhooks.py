@@ -6,7 +6,7 @@ import secrets
 import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import Auth, Nothing
+from kaif.interfaces.auth import Auth, GetPeople, Nothing
 from kaif.interfaces.messaging import ChatId, Entry, GetChat, NotAGroup, Outgoing
 from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
@@ -23,11 +23,11 @@ from kaif.interfaces.messaging.webhooks import (
     WebhookTooFast,
     WebhookWithPath,
 )
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.messaging import markup, model, store, webhooks_store
+from kaif.services.messaging import markup, model, store, topic_sending, webhooks_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import Place
@@ -41,7 +41,7 @@ PATH = "/v1/messaging/incoming/"
 
 class WebhooksService:
     def __init__(self, database: Database, auth: Auth, announcer: Announcer, clock: Clock) -> None:
-        self._database, self._announcer, self._clock = database, announcer, clock
+        self._database, self._auth, self._announcer, self._clock = database, auth, announcer, clock
         self._membership = Membership(auth, clock)
 
     # Looking after them
@@ -90,7 +90,7 @@ class WebhooksService:
 
     async def post_by_webhook(self, actor: Actor, request: PostByWebhook) -> Posted:
         webhook = await webhooks_store.find_by_secret(self._database, _hash_of(request.secret))
-        if webhook is None:
+        if webhook is None or not await self._acts(webhook.made_by):
             raise WebhookGone
         message = Outgoing(
             UserId(webhook.id), webhook.chat_id, request.ref or new_id(), request.text, silent=request.silent
@@ -102,6 +102,10 @@ class WebhooksService:
             return Posted(await self._repeated(message))
         await self._announcer.announce([entry], {place.chat_id: place})
         return Posted(entry.seq)
+
+    async def _acts(self, user_id: UserId) -> bool:
+        """Whoever may not use the server does not go on using it by what they made."""
+        return bool((await self._auth.get_open_accounts(NOBODY, GetPeople([user_id]))).user_ids)
 
     async def _repeated(self, message: Outgoing) -> int:
         async with self._database.transaction() as tx:
@@ -126,6 +130,8 @@ class WebhooksService:
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
             await store.advance(tx, [place], now_us)
+            if place.topics:
+                await topic_sending.count_nobodys(tx, entry)
         return place, entry
 
 
