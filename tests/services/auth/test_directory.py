@@ -21,6 +21,7 @@ from kaif.interfaces.auth import (
 )
 from kaif.interfaces.auth.accounts import (
     ChangeEmail,
+    ChangeLanguage,
     ChangePassword,
     ConfirmEmail,
     DeleteAccount,
@@ -158,10 +159,12 @@ async def test_filters_show_those_who_are_meant(home: Home) -> None:
 
 async def test_who_has_left_is_not_in_the_directory_and_nothing_is_done_to_them(home: Home) -> None:
     owner, anna = await home.owner_and("anna")
+    await home.accounts.change_language(actor_of(anna), ChangeLanguage("ru"))
     await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
 
     assert await found(home, owner) == ["owner"]
-    assert (await look(home, owner, anna)).left_at
+    left = await look(home, owner, anna)
+    assert left.left_at and left.language == "en"
     for act in ACTS:
         with pytest.raises(PersonNotFound):
             await act(home, owner, anna)

@@ -46,7 +46,17 @@ async def a_wallet(home: Home, tokens: Tokens) -> Act:
     return lambda: home.wallets.link_wallet(actor_of(tokens), GivenProof(proof))
 
 
-@pytest.mark.parametrize("prepare", [an_api_key, a_passkey, a_wallet])
+async def new_recovery_codes(home: Home, tokens: Tokens) -> Act:
+    await turn_on(home, tokens)
+    return lambda: home.factors.renew_recovery_codes(actor_of(tokens), Nothing())
+
+
+async def an_end_of_the_second_factor(home: Home, tokens: Tokens) -> Act:
+    await turn_on(home, tokens)
+    return lambda: home.factors.remove_totp(actor_of(tokens), Nothing())
+
+
+@pytest.mark.parametrize("prepare", [an_api_key, a_passkey, a_wallet, new_recovery_codes, an_end_of_the_second_factor])
 async def test_what_comes_while_the_sessions_are_ended_comes_too_late(
     home: Home, prepare: Callable[[Home, Tokens], Awaitable[Act]]
 ) -> None:

@@ -115,10 +115,10 @@ class SecondFactorsService:
 
     async def remove_totp(self, actor: Actor, request: Nothing) -> Nothing:
         async with self._database.transaction() as tx:
+            # First of all, as whoever ends sessions does; and so that no short password is chosen meanwhile.
+            account = present(await store.locked_account(tx, actor.user_id))
             await require_recent_authentication(tx, actor, self._clock())
-            # The row stays locked, so that no short password is chosen meanwhile.
-            account = await store.locked_account(tx, actor.user_id)
-            if account and account.short_password:
+            if account.short_password:
                 raise PasswordTooShortAlone
             await factor_rule.refuse_last(tx, actor.user_id, "totp")
             # Removing what is not there is no error, and no news.
@@ -132,6 +132,8 @@ class SecondFactorsService:
     async def renew_recovery_codes(self, actor: Actor, request: Nothing) -> RecoveryCodes:
         codes = recovery_codes.new_codes()
         async with self._database.transaction() as tx:
+            # First of all, as whoever ends sessions does.
+            present(await store.locked_account(tx, actor.user_id))
             await require_recent_authentication(tx, actor, self._clock())
             if await enrolments.find_totp(tx, actor.user_id) is None:
                 raise SecondFactorOff
@@ -152,6 +154,8 @@ class SecondFactorsService:
             if user_id is None:
                 raise ChallengeEnded
             refusal = await self._refusal(tx, actor, user_id, request, now_us)
+            # As it is while the challenge holds: who changes the password after this is seen when the session opens.
+            account = await store.find_account(tx, user_id)
             if refusal is None:
                 await challenges.end(tx, token_hash)
                 await challenges.forget_guesses(tx, user_id, "sign_in")
@@ -159,7 +163,7 @@ class SecondFactorsService:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         if refusal:
             raise refusal
-        return await self._open_session(actor, present(await self._accounts(user_id)))
+        return await self._open_session(actor, present(account))
 
     async def _refusal(
         self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int

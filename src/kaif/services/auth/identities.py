@@ -247,8 +247,9 @@ class IdentitiesService:
 
     async def unlink_identity(self, actor: Actor, request: GivenIdentity) -> Nothing:
         async with self._database.transaction() as tx:
-            await require_recent_authentication(tx, actor, self._clock())
+            # First of all, as it locks the row that whoever ends sessions holds.
             await ways_in.require_another(tx, actor.user_id, request.identity_id)
+            await require_recent_authentication(tx, actor, self._clock())
             found = [
                 each for each in await identity_store.identities(tx, actor.user_id) if each.id == request.identity_id
             ]

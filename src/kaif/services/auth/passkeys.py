@@ -145,8 +145,9 @@ class PasskeysService:
 
     async def remove_passkey(self, actor: Actor, request: RemovePasskey) -> Nothing:
         async with self._database.transaction() as tx:
-            await require_recent_authentication(tx, actor, self._clock())
+            # First of all, as it locks the row that whoever ends sessions holds.
             await ways_in.require_another(tx, actor.user_id, request.passkey_id)
+            await require_recent_authentication(tx, actor, self._clock())
             await factor_rule.refuse_last(tx, actor.user_id, request.passkey_id)
             removed = await credentials.remove(tx, actor.user_id, request.passkey_id)
             if removed is None:

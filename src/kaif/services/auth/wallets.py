@@ -138,8 +138,9 @@ class WalletsService:
     async def unlink_wallet(self, actor: Actor, request: UnlinkWallet) -> Nothing:
         account = present(await self._accounts(actor.user_id))
         async with self._database.transaction() as tx:
-            await require_recent_authentication(tx, actor, self._clock())
+            # First of all, as it locks the row that whoever ends sessions holds.
             await ways_in.require_another(tx, actor.user_id, request.wallet_id)
+            await require_recent_authentication(tx, actor, self._clock())
             removed = await wallet_store.remove(tx, actor.user_id, request.wallet_id)
             if removed is None:
                 raise WalletNotFound
