@@ -70,7 +70,9 @@ async def change_avatar_colour(tx: Transaction, user_id: UserId, colour: int | N
 
 async def change_language(tx: Transaction, user_id: UserId, language: Language) -> None:
     await tx.execute(
-        "UPDATE auth_users SET language = :language WHERE id = :user_id", user_id=user_id, language=language
+        "UPDATE auth_users SET language = :language WHERE id = :user_id AND deleted_at_us IS NULL",
+        user_id=user_id,
+        language=language,
     )
 
 
