@@ -354,7 +354,7 @@ async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
         f"""
         UPDATE messaging_members SET role = 'owner', rights = 0, taken = 0 WHERE chat_id = :chat_id AND user_id =
           COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF} AND bot = 0),
-            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND bot = 0))
+            (SELECT user_id FROM messaging_members WHERE chat_id = :chat_id AND bot = 0 ORDER BY user_id LIMIT 1))
         """,
         chat_id=chat_id,
     )
