@@ -73,6 +73,8 @@ WHERE m.chat_id = :chat_id AND m.user_id = :user_id
 
 # Said twice: as what the planner finds the few by, and as what it knows their index by.
 _STAFF = "role IN ('owner', 'admin') AND role <> 'member'"
+# By their own row: asked for `bot`, SQLite would go through all members instead of the index of staff.
+_NO_BOT = "NOT EXISTS (SELECT 1 FROM messaging_people p WHERE p.id = messaging_members.user_id AND p.kind = 'bot')"
 
 _LISTED = """
 SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, m.role, m.rights, m.taken, m.taken_until_us
@@ -353,7 +355,8 @@ async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
     await tx.execute(
         f"""
         UPDATE messaging_members SET role = 'owner', rights = 0, taken = 0 WHERE chat_id = :chat_id AND user_id =
-          COALESCE((SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF} AND bot = 0),
+          COALESCE(
+            (SELECT MIN(user_id) FROM messaging_members WHERE chat_id = :chat_id AND {_STAFF} AND {_NO_BOT}),
             (SELECT user_id FROM messaging_members WHERE chat_id = :chat_id AND bot = 0 ORDER BY user_id LIMIT 1))
         """,
         chat_id=chat_id,
@@ -361,7 +364,7 @@ async def pass_ownership(tx: Transaction, chat_id: ChatId) -> None:
 
 
 async def count_staff(reads: Reads, chat_id: ChatId, *, people_only: bool = False) -> int:
-    who = f"{_STAFF} AND bot = 0" if people_only else _STAFF
+    who = f"{_STAFF} AND {_NO_BOT}" if people_only else _STAFF
     rows: list[tuple[int]] = await reads.fetch(
         tuple, f"SELECT COUNT(*) FROM messaging_members WHERE chat_id = :chat_id AND {who}", chat_id=chat_id
     )
