@@ -1,6 +1,9 @@
 """What people do with messages in two windows: both agree, at once, after a reload and after a tunnel."""
 
-from playwright.async_api import Locator, expect
+import asyncio
+import re
+
+from playwright.async_api import Locator, Route, expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
@@ -160,6 +163,22 @@ async def test_by_keyboard_alone_one_edits_replies_selects_and_deletes_for_onese
     await expect(phone.message("два")).to_have_count(0)
 
 
+async def the_newest_page_comes_late_to_whoever_has_a_link(boris: Window, chat_id: str) -> None:
+    """The socket's greeting asks for it as well, and its answer must not be shown instead of the message."""
+
+    async def delay(route: Route) -> None:
+        around = "before=" in route.request.url or "after=" in route.request.url
+        await asyncio.sleep(0.5 if around else 1.5)
+        await route.continue_()
+
+    await boris.sign_in(BORIS.username)
+    await boris.page.route(re.compile("/entries"), delay)
+    await boris.page.goto(f"/chat/{chat_id}/2")
+    await expect(boris.message("самое начало")).to_be_in_viewport()
+    await boris.page.wait_for_load_state("networkidle")
+    await expect(boris.message("самое начало")).to_be_in_viewport()
+
+
 @embedded
 async def test_a_link_opens_the_log_at_its_message(place: Place, windows: Windows) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
@@ -181,6 +200,7 @@ async def test_a_link_opens_the_log_at_its_message(place: Place, windows: Window
         chat_id,
     )
     await anna.see_message("строка 149")
+    await the_newest_page_comes_late_to_whoever_has_a_link(await windows.open(), chat_id)
 
     await anna.page.goto(f"/chat/{chat_id}/2")
 

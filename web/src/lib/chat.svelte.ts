@@ -121,10 +121,21 @@ export class ChatModel {
     return this.loaded && lastSeq(this.entries) === this.summary.seq ? this.entries : []
   }
 
-  /** The first window: the newest page, or as far back as the first unread message. */
+  /** The first window, unless one is on its way: the newest page, or as far back as the first unread message. */
   async load(): Promise<void> {
-    this.#loading ??= this.loadNewest().finally(() => (this.#loading = undefined))
-    return this.#loading
+    if (this.#loading) {
+      await this.#loading
+      if (this.loaded) return
+    }
+    return this.#replace(() => this.loadNewest())
+  }
+
+  /** Windows are fetched one after another: of two at once the slower answer would be shown. */
+  async #replace(fetched: () => Promise<void>): Promise<void> {
+    while (this.#loading) await this.#loading
+    const loading = fetched()
+    this.#loading = loading.catch(() => {}).finally(() => (this.#loading = undefined))
+    return loading
   }
 
   /** Close the gap between the window and the newest entry. */
@@ -168,7 +179,7 @@ export class ChatModel {
   }
 
   async toNewest(): Promise<void> {
-    if (this.detached) await this.loadNewest()
+    if (this.detached) await this.#replace(() => this.loadNewest())
   }
 
   /** Forget what lies far from the reader. */
@@ -235,7 +246,8 @@ export class ChatModel {
 
   /** Make the window hold a message, wherever it stands, and send the reader there. */
   async goTo(seq: number): Promise<void> {
-    if (!this.loaded || !this.at(seq)) await this.loadAround(seq)
+    await this.#loading
+    if (!this.loaded || !this.at(seq)) await this.#replace(() => this.loadAround(seq))
     this.aim = seq
   }
 
@@ -319,7 +331,7 @@ export class ChatModel {
     try {
       while (this.loaded && !this.detached && lastSeq(this.entries) < this.newest) {
         const have = lastSeq(this.entries)
-        if (this.newest - have > GAP_MAX) return await this.loadNewest()
+        if (this.newest - have > GAP_MAX) return await this.load()
         const page = await this.fetch({ after: have, limit: PAGE_MAX })
         this.entries = append(this.entries, page)
         this.hear(page, true)
