@@ -47,7 +47,7 @@ $(BIN)/.dev: requirements-dev.lock $(BIN)/.ready
 test: $(BIN)/.dev $(CLIENT) check
 	@scripts/install-test-servers
 	cd web && npm test --silent
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(BIN)/.dev $(CLIENT)
 	$(BIN)/ruff check src tests bench hatch_build.py
