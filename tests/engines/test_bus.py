@@ -582,7 +582,8 @@ async def test_on_postgresql_the_bus_outlives_a_restart_of_the_database(
             return True
 
         await eventually(published, timeout_s=40)
-        await until(lambda: shelf.numbers == [1, 2], timeout_s=40)
+        # What was handled just before is handled again if its position could not be saved any more.
+        await until(lambda: shelf.numbers in ([1, 2], [1, 1, 2]), timeout_s=40)
 
     assert "shelf can't read events" in caplog.text
     await database.close()

@@ -515,8 +515,9 @@ async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(ser
 
         assert 44 < took_s < 50
         ping, close = bytes((0x80 | Opcode.PING, 0)), bytes((0x80 | Opcode.CLOSE, 2)) + (1001).to_bytes(2, "big")
+        # Between the two others may come or go.
         assert said.count(ping) == 1
-        assert said.endswith(ping + close)
+        assert said.endswith(close)
         await asyncio.wait_for(await answering.ping(), 5)
 
 
