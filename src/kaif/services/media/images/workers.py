@@ -38,13 +38,16 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Workers:
-    """`count` of them, started when they are needed. Whoever stops waiting ends the work."""
+    """`count` of them, started when they are needed. Whoever stops waiting ends the work.
+
+    By default one more than there are cores: it is there for what is urgent while the others are busy for long.
+    """
 
     def __init__(
-        self, count: int = 2, bounds: Bounds | None = None, limits: Limits | None = None, waiting_max: int = 200
+        self, count: int = 0, bounds: Bounds | None = None, limits: Limits | None = None, waiting_max: int = 200
     ) -> None:
         self._bounds, self._limits = bounds or Bounds(), limits or Limits()
-        self._turns = Turns(count, waiting_max)
+        self._turns = Turns(count or (os.cpu_count() or 1) + 1, waiting_max)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
