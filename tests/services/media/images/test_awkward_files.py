@@ -227,13 +227,14 @@ def test_drawings_run_nothing_and_load_nothing(tmp_path: Path) -> None:
 
 
 def test_drawings_are_told_by_their_root_and_small_ones_drawn_large() -> None:
-    before = b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a licence - of one -->\n<!DOCTYPE svg PUBLIC 'x' 'y'>\n"
+    before = b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a licence -\n of one -->\n<!DOCTYPE svg PUBLIC 'x' 'y'>\n"
 
     image = files.opened(rendered(before + files.svg(attributes='width="24" height="18"')).content)
 
     assert (image.width, image.height) == (512, 384)
     assert files.looks_like_the_photo(image)
     assert format_of(b"<!-- <svg> --><html>" + files.svg()) is None
+    assert format_of(b"<!-- one --><html><!-- other -->" + files.svg()) is None
     assert format_of(b"<html>" + files.svg()) is None
 
 

@@ -42,7 +42,6 @@ class Header(NamedTuple):
     size: Size
     frames: int = 1
     delays_ms: tuple[int, ...] = ()
-    loops: int = 0
     orientation: int = 1
     has_alpha: bool = False
     profile: bytes = b""
@@ -117,7 +116,6 @@ class Source:
             Size(image.width, height),
             frames,
             tuple(max(0, delay) for delay in _field(image, "delay", [])) if frames > 1 else (),
-            max(0, _field(image, "loop", 0)),
             orientation if 1 <= orientation <= 8 else 1,
             bool(image.hasalpha()),
             _field(image, "icc-profile-data", b""),

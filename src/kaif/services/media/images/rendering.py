@@ -100,9 +100,8 @@ def _render_moving(source: Source, variant: Variant) -> Rendition:
             at = _corner(frame, planned, variant.gravity) if number == 0 else at
             frames.append(_in_srgb(_kept(frame, planned, at), variant).copy_memory())
     strip = pyvips.Image.arrayjoin(frames, across=1).copy()
+    # How long each frame is shown, and how often all are, comes along with the first one.
     strip.set_type(pyvips.GValue.gint_type, "page-height", planned.kept.height)
-    strip.set_type(pyvips.GValue.array_int_type, "delay", list(source.header.delays_ms))
-    strip.set_type(pyvips.GValue.gint_type, "loop", source.header.loops)
     return Rendition(_encoded(strip, variant), variant.format, *planned.kept)
 
 
