@@ -61,6 +61,23 @@ def test_an_address_that_was_changed_anywhere_is_not_ours(address: Address, data
         OURS.read(changed, NOW_US)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        Address("abc", THUMBNAIL, 1_700_000_011),
+        Address("abd", THUMBNAIL, 1_700_000_010),
+        Address("abc", msgspec.structs.replace(THUMBNAIL, width=201), 1_700_000_010),
+        Address("abc", msgspec.structs.replace(THUMBNAIL, quality=81), 1_700_000_010),
+        Address("abc", msgspec.structs.replace(THUMBNAIL, format="avif"), 1_700_000_010),
+    ],
+)
+def test_the_seal_of_one_picture_opens_no_other(other: Address) -> None:
+    seal = OURS.sign(Address("abc", THUMBNAIL, 1_700_000_010)).partition("/")[0]
+
+    with pytest.raises(AddressNotOurs):
+        OURS.read(f"{seal}/{printed(other)}", NOW_US)
+
+
 numbers = st.integers(0, 20_000)
 pieces = st.one_of(
     st.builds("rs:{}:{}:{}".format, st.sampled_from(["inside", "cover", "out"]), numbers, numbers),
