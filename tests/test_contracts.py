@@ -48,6 +48,9 @@ BREACHES = {
         ("services/media/images/turns.py", "import pyvips"),
         ("app/compose.py", "from PIL import Image"),
     ],
+    "Inside media's films: use, tracks, reading": [
+        ("services/media/video/probing.py", "from kaif.services.media.video import packaging"),
+    ],
     "Drivers live in engines": [
         ("services/messaging/store.py", "import sqlite3"),
         ("gateway/hub.py", "import redis.asyncio"),
