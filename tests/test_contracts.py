@@ -39,6 +39,9 @@ BREACHES = {
         ("services/messaging/model.py", "from kaif.services.messaging import store"),
         ("services/messaging/sending.py", "from kaif.services.messaging.routes import ROUTES"),
     ],
+    "Inside media: edge, use cases, storage, rules": [
+        ("services/media/store.py", "from kaif.services.media.uploads import UploadsService"),
+    ],
     "Drivers live in engines": [
         ("services/messaging/store.py", "import sqlite3"),
         ("gateway/hub.py", "import redis.asyncio"),
