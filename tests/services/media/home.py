@@ -11,43 +11,42 @@ from kaif.app.media import master_keys, media_services
 from kaif.app.settings import read_settings
 from kaif.engines.blobs import Blobs, open_blobs
 from kaif.engines.database import Database
+from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
-from kaif.interfaces.messaging import Chat, ChatNotFound, GetChat
+from kaif.interfaces.messaging import Chat, GetChat
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
+from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.rights import FindsChats
+from kaif.services.media.uploads import UploadsService
 
 ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
 NEVER_S = 1e6
 LOOKS_MAX = 50
 
 
-class Chats:
-    """Who is in which chat. The outside world of media, which asks nothing else of messaging."""
-
-    def __init__(self) -> None:
-        self.members: set[tuple[str, str]] = set()
+class NoChats:
+    """Where no file is shown in a chat, nobody asks who is in one."""
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
-        if (request.chat_id, actor.user_id) not in self.members:
-            raise ChatNotFound
-        return Chat.__new__(Chat)
+        raise AssertionError("who is in a chat was asked for nothing")
 
 
 class Home:
-    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, content: Content) -> None:
+    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys) -> None:
         self.uploads: Uploads = services[Uploads]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
-        self.database, self.blobs, self.content = database, blobs, content
-        self.chats = Chats()
+        self.database, self.blobs, self.keys = database, blobs, keys
+        self.content = Content(blobs, keys)
         self.moment = [now_us()]
 
     async def create(self, length: int, actor: Actor = ANNA, **more: Any) -> Upload:
@@ -82,12 +81,18 @@ class Home:
         self.moment[0] += later_us
         await self.collect()
 
-    async def collect(self) -> None:
-        collector = Collector(self.database, self.content, lambda: self.moment[0])
+    async def collect(self, collector: Collector | None = None) -> None:
+        collector = collector or Collector(self.database, self.content, lambda: self.moment[0])
         for _ in range(LOOKS_MAX):
             if not await collector.collect():
                 return
         raise AssertionError("there is always more to collect")
+
+    def process(self, blobs: Blobs) -> UploadsService:
+        """Another process that takes uploads, whose store has its moods."""
+        quota = Quota(1 << 40, 1 << 40)
+        content = Content(blobs, self.keys)
+        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), lambda: self.moment[0])
 
     async def stored(self) -> list[str]:
         """The names of all that lies in the store."""
@@ -103,7 +108,9 @@ def cut(content: bytes, size: int = 4 << 20) -> Iterator[bytes]:
 
 
 @asynccontextmanager
-async def at_home(folder: Path, database_url: str, blobs_url: str = "", **settings: str) -> AsyncIterator[Home]:
+async def at_home(
+    folder: Path, database_url: str, blobs_url: str = "", chats: FindsChats | None = None, **settings: str
+) -> AsyncIterator[Home]:
     keys = folder / "media-keys"
     if not keys.exists():
         keys.write_text(new_key(1))
@@ -114,14 +121,14 @@ async def at_home(folder: Path, database_url: str, blobs_url: str = "", **settin
         **settings,
     }
     wanted = read_settings(folder, "127.0.0.1", 0, environment)
-    chats, moment = Chats(), [now_us()]
+    moment = [now_us()]
     async with (
         database_of(wanted) as database,
-        media_services(wanted, database, chats, lambda: moment[0], NEVER_S) as services,
+        media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
-        home = Home(services, database, blobs, Content(blobs, master_keys(wanted)))
-        home.chats, home.moment = chats, moment
+        home = Home(services, database, blobs, master_keys(wanted))
+        home.moment = moment
         yield home
 
 

@@ -179,7 +179,7 @@ async def test_what_is_not_what_it_is_said_to_be_is_refused_and_nothing_is_left(
     with pytest.raises(WrongType) as refused:
         await small_home.finish(upload)
 
-    assert refused.value.details["type"] == found or not found
+    assert refused.value.details["found"] == found or not found
     with pytest.raises(UploadNotFound):
         await small_home.uploads.get_upload(ANNA, OfUpload(upload.id))
     assert (await small_home.library.get_usage(ANNA, Nothing())).used == 0

@@ -119,7 +119,7 @@ class EmptyFile(Invalid):
 
 
 class WrongType(Invalid):
-    """Details carry type, what the content is."""
+    """Details carry found, the type of the content."""
 
     code, detail = "wrong_type", "The file is not what it is said to be."
 

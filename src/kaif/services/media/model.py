@@ -167,7 +167,7 @@ def must_be(declared: str, found: str) -> None:
     """Raises WrongType for what is said to be seen or heard and is something else."""
     declared = declared.partition(";")[0].strip().lower()
     if declared.startswith(_MEANS_MEDIA) and declared.partition("/")[0] != _family(found):
-        raise WrongType(type=found)
+        raise WrongType(found=found)
 
 
 def _family(type: str) -> str:
