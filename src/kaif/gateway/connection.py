@@ -8,6 +8,7 @@ passed on while it comes, and an answer sent while it is made.
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from email.utils import formatdate
 from http import HTTPStatus
@@ -37,6 +38,8 @@ IDLE_S = 60.0
 READ_WITHIN_S = 20.0
 # Of a stream: so much at least has to be read within that time.
 WRITTEN_AT_ONCE = 128 * 1024
+# What the kernel holds of a stream is lost with the process, and has to be sent again.
+WINDOW_BYTES = 512 * 1024
 # Hanging up on a client that still sends would take the answer from it: the rest is read and thrown away.
 LINGER_S = 10.0
 DISCARDED_BYTES_MAX = 16 << 20
@@ -250,6 +253,7 @@ class Connection(asyncio.Protocol):
     def _stream_body(self) -> None:
         """The request is handled from here on, while its body comes."""
         self._head, self._head_is_whole = b"", False
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
         expects = self._headers.get(b"expect", b"").lower() == b"100-continue"
         self._stream = Body(
             self._transport.pause_reading,

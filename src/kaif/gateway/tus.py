@@ -6,8 +6,10 @@ until it is checked, which bounds how many there may be. Concurrent requests for
 goes on, the older ones are told so.
 """
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import re
@@ -44,6 +46,7 @@ OFFSETS = b"application/offset+octet-stream"
 
 # A sender who pauses for so long has what came written down.
 PAUSE_S = 1.0
+FINISH_WITHIN_S = 3.0
 METADATA_MAX = 20
 _NUMBER = re.compile(rb"[0-9]{1,15}")
 
@@ -81,6 +84,8 @@ class BodyBrokeOff(Invalid):
 class Tus:
     def __init__(self, uploads: Uploads) -> None:
         self._uploads = uploads
+        # By upload: set when the request that writes to it here has written all that it had.
+        self._writing: dict[str, asyncio.Event] = {}
 
     def endpoints(self) -> list[BytesEndpoint]:
         one = PATH + "/{upload_id}"
@@ -121,6 +126,7 @@ class Tus:
 
     async def head(self, request: Request, path: dict[str, str]) -> Answer:
         _speak(request)
+        await self._let_finish(_id(path))
         upload = await self._uploads.get_upload(request.actor, OfUpload(_id(path)))
         # The process that received the last byte may have died before it could look at what it had.
         upload = await finished(self._uploads, request, upload)
@@ -132,6 +138,7 @@ class Tus:
         if request.content_type != OFFSETS:
             raise UnsupportedMediaType("Send the bytes as application/offset+octet-stream.")
         wanted = BeginWriting(_id(path), _number(request, b"upload-offset"))
+        await self._let_finish(wanted.upload_id)
         upload = await self._write(request, await self._uploads.begin_writing(request.actor, wanted))
         return Answer(HTTPStatus.NO_CONTENT, _state(upload), b"")
 
@@ -145,11 +152,25 @@ class Tus:
         if _length(request) > left:
             raise BeyondLength
         checksum = request.headers.get(b"upload-checksum")
-        if checksum is None:
-            upload = await write_body(self._uploads, request, writing)
-        else:
-            upload = await self._write_checked(request, writing, checksum)
+        written = self._writing[writing.upload.id] = asyncio.Event()
+        try:
+            if checksum is None:
+                upload = await write_body(self._uploads, request, writing)
+            else:
+                upload = await self._write_checked(request, writing, checksum)
+        finally:
+            written.set()
+            if self._writing.get(writing.upload.id) is written:
+                del self._writing[writing.upload.id]
         return await finished(self._uploads, request, upload)
+
+    async def _let_finish(self, upload_id: str) -> None:
+        """A connection has broken, and its client is back before all that came over it is written: that is worth a
+        moment, or it would be sent again. Whoever still writes after that is taken for dead.
+        """
+        if written := self._writing.get(upload_id):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(written.wait(), FINISH_WITHIN_S)
 
     async def _write_checked(self, request: Request, writing: Writing, checksum: bytes) -> Upload:
         algorithm, expected = _checksum(checksum)
