@@ -48,7 +48,7 @@ class Media(msgspec.Struct, frozen=True):
 
 class ListMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 50
-    cursor: Annotated[str, Meta(max_length=26)] = ""
+    cursor: Annotated[str, Meta(pattern=r"^[0-9a-z]{0,26}$(?!\n)")] = ""
 
 
 class MediaPage(msgspec.Struct, frozen=True):
