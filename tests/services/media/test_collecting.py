@@ -166,6 +166,33 @@ async def test_a_part_that_the_collector_took_never_becomes_part_of_a_file(home:
     assert await home.read(await home.finish(await home.write(upload, b"z" * 1000))) == b"z" * 1000
 
 
+async def test_a_part_that_is_just_being_deleted_is_not_taken_into_use(home: Home) -> None:
+    upload = await home.create(1000)
+    writing = await home.uploads.begin_writing(ANNA, BeginWriting(upload.id, 0))
+    is_written, is_deleted = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        is_written.set()
+        await is_deleted.wait()
+
+    slow = home.process(OddBlobs(home.blobs, nothing, wait))
+    appending = asyncio.create_task(slow.append(ANNA, Append(upload.id, writing.writer, 0, b"y" * 1000)))
+    await is_written.wait()
+
+    class Interrupted(Content):
+        async def delete(self, part: str) -> None:
+            await super().delete(part)
+            is_deleted.set()
+            await asyncio.wait([appending])
+
+    home.moment[0] += GARBAGE_LIVES_US
+    await home.collect(Collector(home.database, Interrupted(home.blobs, home.keys), lambda: home.moment[0]))
+
+    with pytest.raises(Displaced):
+        await appending
+    assert (await home.uploads.get_upload(ANNA, OfUpload(upload.id))).received == 0
+
+
 async def test_a_store_that_does_not_answer_keeps_what_is_to_be_deleted_for_later(home: Home) -> None:
     await home.library.delete_media(ANNA, OfMedia((await home.put(CONTENT)).id))
     home.moment[0] += GARBAGE_LIVES_US
@@ -191,10 +218,12 @@ async def test_the_key_of_a_file_goes_with_it_at_once_and_its_bytes_after_a_whil
     assert (len(await home.stored()), await home.rows("media_keys")) == (1, keys - 1)
 
 
-async def test_a_chat_sees_a_file_and_whoever_leaves_it_sees_it_no_more(database_url: str, tmp_path: Path) -> None:
+async def test_a_chat_sees_a_file_and_whoever_leaves_it_sees_it_no_more(
+    migrated_sqlite_url: str, tmp_path: Path
+) -> None:
     async with (
-        wired_services(tmp_path, database_url) as services,
-        at_home(tmp_path, database_url, chats=services.messaging) as home,
+        wired_services(tmp_path, migrated_sqlite_url) as services,
+        at_home(tmp_path, f"sqlite:{tmp_path / 'media.db'}", chats=services.messaging) as home,
     ):
         anna, boris = await services.newcomer("anna"), await services.newcomer("boris")
         chat_id = await group(services, anna, boris)

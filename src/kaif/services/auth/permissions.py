@@ -26,7 +26,7 @@ Permissions = frozenset[Permission]
 
 BUILT_IN: dict[str, Permissions] = {
     "member": frozenset(),
-    "seller": frozenset({UPLOAD_MORE}),
+    "seller": frozenset(),
     "moderator": frozenset({HANDLE_REPORTS}),
     "support": frozenset({HANDLE_REPORTS, MANAGE_PEOPLE}),
     "compliance": frozenset({READ_AUDIT}),

@@ -1,9 +1,9 @@
 """Content at rest: AES-256-GCM in chunks of 64 KiB, so that a range is read without the rest.
 
-Each part of a file is a stream of its own after STREAM (Hoang, Reyhanitabar, Rogaway and Vizard, 2015, as in Tink's
-AES-GCM-HKDF streaming): its key comes by HKDF-SHA256 from the file's data key and the part's random name, so no nonce
-is ever used twice, whatever is written again after a crash. A chunk's nonce is its place and whether it is the last
-one, and the part's length is bound to every chunk: none can be moved, left out or added, nor the part be cut short.
+Each part of a file has a key of its own, by HKDF-SHA256 from the file's data key and the part's random name (as in
+Tink's AES-GCM-HKDF streaming), so no nonce is ever used twice, whatever is written again after a crash. A chunk's nonce
+is its place, and the part's length is bound to every chunk: none can be moved, left out or added, nor the part be cut
+short.
 """
 
 import math
@@ -19,6 +19,7 @@ from kaif.kernel.errors import KaifError
 CHUNK_BYTES = 64 * 1024
 TAG_BYTES = 16
 DATA_KEY_BYTES = 32
+NONCE_BYTES = 12
 
 _SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
 _PURPOSE = b"kaif media part v1"
@@ -77,4 +78,4 @@ class PartCipher:
         return b"".join(chunks)[window.skip : window.skip + length]
 
     def _nonce(self, chunk: int) -> bytes:
-        return chunk.to_bytes(11, "big") + bytes([chunk == self._chunks - 1])
+        return chunk.to_bytes(NONCE_BYTES, "big")
