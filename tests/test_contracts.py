@@ -42,6 +42,9 @@ BREACHES = {
     "Inside media: edge, use cases, storage, rules": [
         ("services/media/store.py", "from kaif.services.media.uploads import UploadsService"),
     ],
+    "Inside media's films: use, tracks, reading": [
+        ("services/media/video/ladder.py", "from kaif.services.media.video import encoding"),
+    ],
     "Drivers live in engines": [
         ("services/messaging/store.py", "import sqlite3"),
         ("gateway/hub.py", "import redis.asyncio"),
