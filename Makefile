@@ -72,4 +72,4 @@ locks:
 	  --python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv dist src/kaif/web web/node_modules bench/peers/node_modules tests/relying_parties/node_modules tests/issuer/node_modules tests/socketio/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist src/kaif/web web/node_modules bench/peers/node_modules tests/relying_parties/node_modules tests/issuer/node_modules tests/socketio/node_modules tests/tus/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,10 +1,12 @@
 """Real servers for the tests that need them. A missing one is a failure with the command that mends it."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 from tests.disks import SmallDisk, mounted_small_disk
 from tests.migrated import CleanDatabase, migrate_all
@@ -86,6 +88,28 @@ def redis_server() -> Iterator[RedisServer]:
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     with mounted_small_disk(tmp_path) as disk:
         yield disk
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    # It takes longer to load than most tests take.
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    bucket = f"bucket-{os.urandom(6).hex()}"
+    httpx.put(f"{s3_endpoint}/{bucket}").raise_for_status()
+    return f"s3://{bucket}/kaif?endpoint={s3_endpoint}&region=us-east-1"
 
 
 def _running(kind: Callable[[], Started]) -> Iterator[Started]:

@@ -194,11 +194,12 @@ async def running_server(folder: Path, host: str = "", **settings: str) -> Async
 
 
 class Split:
-    """The system as separate processes on PostgreSQL and Redis: one auth, two messagings, one search, one gateway."""
+    """The system as separate processes on PostgreSQL and Redis: two of messaging, one of each other."""
 
     def __init__(self, folder: Path, postgres_url: str, redis_url: str, **settings: str) -> None:
         self.setup_code = "set-up-code"
-        self._addresses = {name: free_address() for name in ("auth", "messaging-1", "messaging-2", "search", "gateway")}
+        names = ("auth", "messaging-1", "messaging-2", "search", "media", "gateway")
+        self._addresses = {name: free_address() for name in names}
         messagings = [self._addresses["messaging-1"], self._addresses["messaging-2"]]
         shared = {
             "KAIF_DATABASE_URL": postgres_url,
@@ -206,6 +207,9 @@ class Split:
             "KAIF_AUTH": "{}:{}".format(*self._addresses["auth"]),
             "KAIF_MESSAGING": ",".join(f"{host}:{port}" for host, port in messagings),
             "KAIF_SEARCH": "{}:{}".format(*self._addresses["search"]),
+            "KAIF_MEDIA": "{}:{}".format(*self._addresses["media"]),
+            "KAIF_MEDIA_KEYS": "env:MEDIA_KEYS",
+            "MEDIA_KEYS": f"1:{secrets.token_hex(32)}",
             "KAIF_INTERNAL_SECRET": secrets.token_hex(32),
             "KAIF_SIGNING_KEY": new_signing_key(),
             "KAIF_AUDIT_KEY": secrets.token_hex(32),
@@ -218,6 +222,7 @@ class Split:
         self.auth = self._child(folder, "auth", shared)
         self.messagings = [self._child(folder, name, shared) for name in ("messaging-1", "messaging-2")]
         self.search = self._child(folder, "search", shared)
+        self.media = self._child(folder, "media", shared)
         self.gateway = self._child(folder, "gateway", shared)
 
     def _child(self, folder: Path, name: str, settings: Mapping[str, str]) -> Child:
@@ -231,11 +236,12 @@ class Split:
 
     @property
     def children(self) -> list[Child]:
-        return [self.auth, *self.messagings, self.search, self.gateway]
+        return [self.auth, *self.messagings, self.search, self.media, self.gateway]
 
     async def start(self) -> None:
         await self.auth.start()
         await asyncio.gather(*[child.start() for child in (*self.messagings, self.search)])
+        await self.media.start()
         await self.gateway.start()
 
     async def close(self) -> None:

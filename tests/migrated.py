@@ -9,9 +9,9 @@ from tests.servers import PostgresServer
 
 from kaif.engines import database as outbox
 from kaif.engines.database import open_database
-from kaif.services import auth, messaging
+from kaif.services import auth, media, messaging
 
-OWNERS = {"outbox": outbox, "auth": auth, "messaging": messaging}
+OWNERS = {"outbox": outbox, "auth": auth, "messaging": messaging, "media": media}
 
 
 def migrate_all(url: str) -> None:

@@ -24,6 +24,7 @@ from tests.servers import die_with_parent
 # The drivers, which are loaded when a setting names them.
 LOADED = [
     "kaif.app.cli",
+    "kaif.engines.blobs.store",
     "kaif.engines.cache.memory",
     "kaif.engines.cache.redis",
     "kaif.engines.database.postgres",

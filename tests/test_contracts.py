@@ -48,8 +48,11 @@ BREACHES = {
         ("services/media/images/turns.py", "import pyvips"),
         ("app/compose.py", "from PIL import Image"),
     ],
+    "Inside media: edge, use cases, storage, rules": [
+        ("services/media/store.py", "from kaif.services.media.uploads import UploadsService"),
+    ],
     "Inside media's films: use, tracks, reading": [
-        ("services/media/video/probing.py", "from kaif.services.media.video import packaging"),
+        ("services/media/video/ladder.py", "from kaif.services.media.video import encoding"),
     ],
     "Drivers live in engines": [
         ("services/messaging/store.py", "import sqlite3"),

@@ -1,37 +1,15 @@
 """Content under names: in a folder, in memory, and in S3."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from tests.disks import SmallDisk
 
 from kaif.engines.blobs import Blobs, open_blobs
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    bucket = f"bucket-{os.urandom(6).hex()}"
-    httpx.put(f"{s3_endpoint}/{bucket}").raise_for_status()
-    return f"s3://{bucket}/kaif?endpoint={s3_endpoint}&region=us-east-1"
 
 
 @pytest.fixture(params=["file", "memory", "s3"])

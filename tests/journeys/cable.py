@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
+
+SNDBUF_BYTES = 32 * 1024
 
 
 class Cable:
@@ -13,6 +16,8 @@ class Cable:
         self._whole = True
         # How long what is sent is on its way.
         self.delay_s = 0.0
+        # Of what clients sent: so many bytes reached the server.
+        self.sent_bytes = 0
         self._transports: set[asyncio.WriteTransport] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,18 +58,21 @@ class Cable:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        # What waits here has not reached the server.
+        far_writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SNDBUF_BYTES)
         try:
-            await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+            await asyncio.gather(self._copy(reader, far_writer, counted=True), self._copy(far_reader, writer))
         finally:
             far_writer.close()
 
-    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, counted: bool = False) -> None:
         """Until one side is gone, and then the other side goes too."""
         try:
             while data := await source.read(65536):
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 target.write(data)
+                self.sent_bytes += len(data) if counted else 0
                 await target.drain()
         finally:
             target.close()

@@ -59,7 +59,7 @@ def _write(data: Path, target: Path) -> None:
                 archive.add(copy, DATABASE)
                 for folder in FOLDERS:
                     if (data / folder).is_dir():
-                        archive.add(data / folder, folder)
+                        _add_folder(archive, data / folder, folder)
             file.flush()
             os.fsync(file.fileno())
 
@@ -70,6 +70,14 @@ async def _copy_database(source: Path, target: Path) -> None:
         await database.backup(target)
     finally:
         await database.close()
+
+
+def _add_folder(archive: tarfile.TarFile, source: Path, name: str) -> None:
+    """Files come and go meanwhile: what goes was none of the database's any more, or not yet."""
+    archive.add(source, name, recursive=False)
+    for path in sorted(source.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            archive.add(path, f"{name}/{path.relative_to(source).as_posix()}", recursive=False)
 
 
 def _add_manifest(archive: tarfile.TarFile) -> None:

@@ -75,7 +75,7 @@ def up(data: Path, host: str, port: int) -> None:
 
 
 @main.command()
-@click.argument("service", type=click.Choice(["gateway", "auth", "messaging", "search"]))
+@click.argument("service", type=click.Choice(["gateway", "auth", "messaging", "media", "search"]))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", required=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @data_option
@@ -190,6 +190,24 @@ def rebuild_index(data: Path) -> None:
 
     asked = indexing.ask_for_rebuild(read_settings(data, "127.0.0.1", 8080))
     click.echo("The index is being made anew." if asked else "The index is being made anew already.")
+
+
+@main.group()
+def media() -> None:
+    """What people upload, and the keys it is stored under."""
+
+
+@media.command("rotate-keys")
+@data_option
+def rotate_media_keys(data: Path) -> None:
+    """Make a new master key, and wrap the keys of all content by it; the server may be running.
+
+    Keys in the environment are not made here: add one there first. The older ones stay, for backups.
+    """
+    from kaif.app import rotating
+
+    version, count = rotating.rotate(read_settings(data, "127.0.0.1", 8080))
+    click.echo(f"Master key {version} is in use: {count} keys were wrapped anew.")
 
 
 @main.command()

@@ -11,9 +11,10 @@ from typing import Any
 import kaif
 from kaif.app.auth import auth_services
 from kaif.app.digesting import digests
+from kaif.app.media import media_services
 from kaif.app.notifying import notifications
 from kaif.app.settings import Misconfigured, Settings
-from kaif.app.surface import AUTH, MESSAGING, Services, document
+from kaif.app.surface import AUTH, MEDIA, MESSAGING, Services, document
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus, Timing
@@ -27,6 +28,8 @@ from kaif.gateway import openid, pages, unsubscribing
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
+from kaif.gateway.bytes_routes import BytesEndpoint
+from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
 from kaif.gateway.limits import Limits
@@ -37,6 +40,7 @@ from kaif.gateway.server import serve
 from kaif.gateway.socketio.device import Facade
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
+from kaif.gateway.tus import Tus
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.digest_letters import DigestLetters
@@ -44,6 +48,9 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
+from kaif.interfaces.media import Library
+from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -252,7 +259,9 @@ async def edge(
     sockets.others[SOCKET_IO.encode()] = facade.engine.accept
     sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
-    table = Table(Endpoint(route, services[interface]) for interface, routes in AUTH + MESSAGING for route in routes)
+    surface = [(route, services[interface]) for interface, routes in AUTH + MESSAGING + MEDIA for route in routes]
+    of_bytes = Tus(services[Uploads]).endpoints() + Files(services[Uploads], services[Delivery]).endpoints()
+    table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
     client = StaticFiles(CLIENT)
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
@@ -315,9 +324,10 @@ async def run_everything(
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
         search_service(settings, database) as search,
+        media_services(settings, database, messagings[Messaging]) as medias,
         edge(
             settings,
-            {**auths, **messagings, **notified, **digested, Search: search},
+            {**auths, **messagings, **notified, **digested, **medias, Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -341,10 +351,12 @@ async def run_gateway(
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
         _searching(settings, secret) as search,
+        _calling(settings.media_addresses, "KAIF_MEDIA", secret) as medias,
         edge(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
+            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery)}
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
@@ -379,6 +391,17 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         digests(database, auths.remote(DigestLetters)) as digested,
     ):
         await _expose(settings, {**services, **notified, **digested}, stop, lambda: started(False))
+
+
+async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:
+    """`kaif serve media`: the service behind an internal port, beside others of its kind."""
+    secret = _internal_secret(settings)
+    async with (
+        database_of(settings) as database,
+        _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
+        media_services(settings, database, messagings.remote(Messaging)) as services,
+    ):
+        await _expose(settings, services, stop, lambda: started(False))
 
 
 async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from kaif.app.settings import Misconfigured
+from kaif.app.settings import MEDIA_KEYS, Misconfigured
+from kaif.engines.keys.ring import new_key
 from kaif.services.auth.tokens import new_signing_key
 
 AUDIT_KEY = "audit-key"
@@ -56,6 +57,10 @@ class DataFolder:
     def push_key(self) -> str:
         """What our pushes are signed by and devices' addresses sealed with: another one would end all subscriptions."""
         return secret_file(self.path / "secrets" / "push-key", partial(secrets.token_hex, 32))
+
+    def media_keys(self) -> None:
+        """The master keys of content, made at the first start; without them nothing that was uploaded can be read."""
+        secret_file(self.path / "secrets" / MEDIA_KEYS, partial(new_key, 1))
 
     def release(self) -> None:
         os.ftruncate(self._lock, 0)

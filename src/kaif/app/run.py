@@ -50,6 +50,7 @@ def _up(settings: Settings, say: Say) -> bool:
         audit_key=settings.audit_key or folder.audit_key(),
         push_key=settings.push_key or folder.push_key(),
     )
+    folder.media_keys()
     folder.announce(settings.listening_url)
     again = False
 
@@ -92,6 +93,8 @@ async def _serve(role: str, settings: Settings, say: Say) -> None:
                 await compose.run_auth(settings, stop, started)
             case "messaging":
                 await compose.run_messaging(settings, stop, started)
+            case "media":
+                await compose.run_media(settings, stop, started)
             case "search":
                 await compose.run_search(settings, stop, started)
 

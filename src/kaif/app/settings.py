@@ -11,7 +11,13 @@ import msgspec
 from kaif.gateway.addresses import Network, parse_networks
 
 Addresses = list[tuple[str, int]]
+# Of one file, and of all that somebody has.
+Bytes = tuple[int, int]
 
+MEDIA_KEYS = "media-keys"
+
+_QUOTA = re.compile(r"([1-9]\d{0,5})([KMGT])/([1-9]\d{0,5})([KMGT])")
+_UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -45,6 +51,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_addresses: Addresses
     messaging_addresses: Addresses
     search_addresses: Addresses
+    media_addresses: Addresses
+    blobs_url: str
+    media_keys_url: str
+    media_quota: Bytes
+    media_quota_more: Bytes
 
     @property
     def public_url(self) -> str:
@@ -86,6 +97,11 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
         search_addresses=_addresses(env, "KAIF_SEARCH"),
+        media_addresses=_addresses(env, "KAIF_MEDIA"),
+        blobs_url=_url(env, "KAIF_BLOBS_URL", f"file:{data / 'blobs'}", "file s3"),
+        media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env"),
+        media_quota=_quota(env, "KAIF_MEDIA_QUOTA", "2G/10G"),
+        media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )
 
 
@@ -145,6 +161,15 @@ def _number(env: Mapping[str, str], name: str, default: str) -> float:
     if not 0 < value < float("inf"):
         raise Misconfigured(f"{name} must be a number greater than zero.")
     return value
+
+
+def _quota(env: Mapping[str, str], name: str, default: str) -> Bytes:
+    """ "500M/10G": of one file, and of all."""
+    found = _QUOTA.fullmatch(env.get(name) or default)
+    if not found:
+        raise Misconfigured(f"{name} must be two sizes such as 500M/10G: of one file, and of all that somebody has.")
+    file, file_unit, total, total_unit = found.groups()
+    return int(file) << _UNITS[file_unit], int(total) << _UNITS[total_unit]
 
 
 def _networks(env: Mapping[str, str], name: str) -> list[Network]:

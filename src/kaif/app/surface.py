@@ -8,10 +8,11 @@ from kaif.interfaces.messaging import READ_SCOPE, WRITE_SCOPE
 from kaif.kernel.http import Route
 from kaif.kernel.http.openapi import openapi_document
 from kaif.services.auth import routes as auth
+from kaif.services.media import routes as media
 from kaif.services.messaging import routes as messaging
 
-AUTH, MESSAGING = auth.SURFACE, messaging.SURFACE
-ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING for route in routes]
+AUTH, MESSAGING, MEDIA = auth.SURFACE, messaging.SURFACE, media.SURFACE
+ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING + MEDIA for route in routes]
 # What API keys can be made for: no more than some route asks for.
 SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
 # What every bot's key opens: chats, and people's names. Its owner's account is not among it.

@@ -1,15 +1,26 @@
 """What goes back to the caller. Headers are kept as the lines that are sent, so that constant ones cost nothing."""
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import NamedTuple
 
 Headers = bytes
 
 
+class Stream(NamedTuple):
+    """A body of so many bytes that is made while it is sent."""
+
+    length: int
+    pieces: AsyncIterator[bytes]
+
+
 class Answer(NamedTuple):
+    """`stream` takes the place of the body."""
+
     status: int
     headers: Headers
     body: bytes
+    stream: Stream | None = None
 
 
 def lines(*headers: tuple[bytes, bytes]) -> Headers:
@@ -33,14 +44,17 @@ _SECURITY = lines(
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
 )
 _STATUS = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+# Of tus 1.0, its checksum extension.
+_STATUS[460] = b"HTTP/1.1 460 Checksum Mismatch\r\n"
 _BODILESS = (204, 304)
 
 
 def on_the_wire(
     answer: Answer, date: bytes, more: Headers, request_id: str, *, keep_alive: bool, head_only: bool
 ) -> bytes:
-    """The whole answer as it is sent (RFC 9112). `date` and `more` are header lines."""
-    length = b"" if answer.status in _BODILESS else b"content-length: %d\r\n" % len(answer.body)
+    """The whole answer as it is sent (RFC 9112), but for a stream. `date` and `more` are header lines."""
+    body_bytes = answer.stream.length if answer.stream else len(answer.body)
+    length = b"" if answer.status in _BODILESS else b"content-length: %d\r\n" % body_bytes
     return b"%b%b%b%b%bx-request-id: %b\r\n%b%b\r\n%b" % (
         _STATUS[answer.status],
         date,

@@ -14,6 +14,7 @@ from kaif.gateway.access_log import AccessLog
 from kaif.gateway.addresses import limit_subject
 from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer, lines
 from kaif.gateway.api_keys import KeyRing, given_key
+from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.identity import ApiKeyGiven, Identity, bearer_token, require_factor
 from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
@@ -29,6 +30,10 @@ from kaif.kernel.limits import Limit
 
 Page = Callable[[Request], Awaitable[Answer]]
 
+# Where to look for routes that take streams: most requests are spared the search.
+STREAMING_METHODS = (b"POST", b"PATCH")
+STREAMING_PATHS = (b"/v1/media/",)
+
 PAGES = Limit("pages", per_minute=1200, burst=400)
 
 
@@ -37,7 +42,7 @@ class Gateway:
 
     def __init__(
         self,
-        table: Table,
+        table: Table[Endpoint | BytesEndpoint],
         pages: dict[str, Page],
         identity: Identity,
         key_ring: KeyRing,
@@ -64,6 +69,13 @@ class Gateway:
         self._record(request, answer.status, time.perf_counter() - started)
         return answer
 
+    def takes_stream(self, method: bytes, target: bytes) -> bool:
+        if method not in STREAMING_METHODS or not target.startswith(STREAMING_PATHS):
+            return False
+        found = self._table.find(target.partition(b"?")[0].decode("latin-1"))
+        endpoint = found[0].get(method.decode()) if found else None
+        return isinstance(endpoint, BytesEndpoint) and endpoint.streams
+
     def refuse(self, request: Request, status: HTTPStatus) -> Answer:
         request.id = next(self._ids)
         self._record(request, status, 0.0)
@@ -87,7 +99,7 @@ class Gateway:
         if found is None:
             return await self._page(request)
         methods, values = found
-        endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
+        endpoint = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
         if endpoint is None:
             request.route = next(iter(methods.values())).route.path
             raise MethodNotAllowed(allow=", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])})))
@@ -105,9 +117,11 @@ class Gateway:
         if route.wants_origin:
             # A copy: the actor itself is remembered with the token.
             request.actor = msgspec.structs.replace(request.actor, address=request.address, agent=request.agent)
+        path = dict(zip(route.path_params, values, strict=True)) if values else {}
+        if isinstance(endpoint, BytesEndpoint):
+            return await endpoint.handle(request, path)
         if route.takes_body and request.content_type != b"application/json":
             raise UnsupportedMediaType
-        path = dict(zip(route.path_params, values, strict=True)) if values else {}
         return await self._call(request, endpoint, path)
 
     async def _call(self, request: Request, endpoint: Endpoint, path: dict[str, str]) -> Answer:

@@ -2,10 +2,13 @@
 
 The same work behind a general server costs the processor twice as much (docs/decisions/0009). What
 that server would do is done here, for whole requests of a bounded size: keep-alive, pipelining,
-patience, draining, and the hand-over of sockets.
+patience, draining, and the hand-over of sockets. Where the edge says so, a body of any size is
+passed on while it comes, and an answer sent while it is made.
 """
 
 import asyncio
+import logging
+import socket
 from collections import deque
 from email.utils import formatdate
 from http import HTTPStatus
@@ -14,9 +17,11 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from kaif.gateway.answers import Answer, lines, on_the_wire
+from kaif.gateway.answers import Answer, Stream, lines, on_the_wire
+from kaif.gateway.bodies import Body
 from kaif.gateway.crowd import Crowd
 from kaif.gateway.requests import KEPT_HEADERS, Request
+from kaif.kernel.errors import KaifError
 
 HEAD_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 64 * 1024
@@ -31,10 +36,16 @@ BODY_WITHIN_S = 10.0
 IDLE_S = 60.0
 # A client that reads no answers gets no more of them, and is hung up on after so long.
 READ_WITHIN_S = 20.0
+# Of a stream: so much at least has to be read within that time.
+WRITTEN_AT_ONCE = 128 * 1024
+# What the kernel holds of a stream is lost with the process, and has to be sent again.
+WINDOW_BYTES = 512 * 1024
 # Hanging up on a client that still sends would take the answer from it: the rest is read and thrown away.
 LINGER_S = 10.0
 DISCARDED_BYTES_MAX = 16 << 20
 NEVER = float("inf")
+
+log = logging.getLogger("kaif.connection")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,6 +55,10 @@ class Edge(Protocol):
 
     async def handle(self, request: Request) -> Answer:
         """Never raises."""
+        ...
+
+    def takes_stream(self, method: bytes, target: bytes) -> bool:
+        """Whether such a request is handled while its body still comes; `target` is as it was sent."""
         ...
 
     def refuse(self, request: Request, status: HTTPStatus) -> Answer:
@@ -115,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._running: asyncio.Task[None] | None = None
-        self._refused = self._finishing = False
+        self._refused = self._finishing = self._ends_after_stream = False
         self._discarded_bytes = 0
         self._reading = self._in_head = False
         # All that came of a head, for the hand-over; nothing of one that began within a packet.
@@ -131,6 +146,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
         self._body = b""
+        self._stream: Body | None = None
 
     # The transport's side
 
@@ -142,6 +158,8 @@ class Connection(asyncio.Protocol):
         self.deadline = self._loop.time() + HEAD_WITHIN_S
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._stream:
+            self._stream.cut()
         self._let_go()
         self._waiting.clear()
         self._may_write.set()
@@ -188,6 +206,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that only stopped sending still gets its answers."""
+        if self._stream:
+            self._stream.cut()
         self.finish()
         return self._running is not None
 
@@ -220,6 +240,9 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         length = self._headers.get(b"content-length", b"0")
+        if self._edge.takes_stream(self._parser.get_method(), self._url):
+            self._stream_body()
+            return
         if int(length) > BODY_BYTES_MAX:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._running is None:
@@ -227,7 +250,25 @@ class Connection(asyncio.Protocol):
         if self._running is None:
             self.deadline = self._loop.time() + BODY_WITHIN_S
 
+    def _stream_body(self) -> None:
+        """The request is handled from here on, while its body comes."""
+        self._head, self._head_is_whole = b"", False
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
+        expects = self._headers.get(b"expect", b"").lower() == b"100-continue"
+        self._stream = Body(
+            self._transport.pause_reading,
+            self._transport.resume_reading,
+            lambda: self._transport.write(CONTINUE) if expects else None,
+        )
+        request = self._request()
+        request.stream = self._stream
+        self._enqueue(request)
+
     def on_body(self, body: bytes) -> None:
+        if self._stream:
+            self._received_bytes = 0
+            self._stream.feed(body)
+            return
         self._body += body
         if len(self._body) > BODY_BYTES_MAX:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -241,7 +282,14 @@ class Connection(asyncio.Protocol):
             raise Refused(HTTPStatus.BAD_REQUEST)
         self._head, self._head_is_whole = b"", False
         self._received_bytes = 0
-        self._waiting.append((self._request(), self._parser.should_keep_alive()))
+        if self._stream:
+            self._stream.end()
+            self._stream = None
+            return
+        self._enqueue(self._request())
+
+    def _enqueue(self, request: Request) -> None:
+        self._waiting.append((request, self._parser.should_keep_alive()))
         if self._running is None:
             self.deadline = NEVER
             self._running = self._loop.create_task(self._answer_all())
@@ -273,7 +321,10 @@ class Connection(asyncio.Protocol):
         while self._waiting:
             request, keep_alive = self._waiting.popleft()
             answer = await self._edge.handle(request)
-            if not self._send(request, answer, keep_alive=keep_alive and not self._is_last()):
+            has_come = request.stream is None or request.stream.is_whole
+            if not self._send(request, answer, keep_alive=keep_alive and not self._is_last(), has_come=has_come):
+                return
+            if answer.stream and request.method != "HEAD" and not await self._send_stream(answer.stream):
                 return
             if self._waiting:
                 # Many requests of one connection must not keep everyone else's waiting.
@@ -291,24 +342,70 @@ class Connection(asyncio.Protocol):
     def _is_last(self) -> bool:
         return self._finishing and not self._waiting
 
-    def _send(self, request: Request, answer: Answer, *, keep_alive: bool) -> bool:
-        """True when the connection goes on."""
+    def _send(self, request: Request, answer: Answer, *, keep_alive: bool, has_come: bool = True) -> bool:
+        """True when the connection goes on; a stream is still to be sent on it, in any case."""
         if self._transport.is_closing():
             return False
         head_only = request.method == "HEAD"
+        keep_alive = keep_alive and has_come
         self._transport.write(
             on_the_wire(
                 answer, self._all.date, request.limit_headers, request.id, keep_alive=keep_alive, head_only=head_only
             )
         )
+        if answer.stream and not head_only:
+            self._ends_after_stream = not keep_alive
+            return True
         if not keep_alive:
+            self._end(has_come=has_come)
+        return keep_alive
+
+    def _end(self, *, has_come: bool = True) -> None:
+        if has_come:
             self.deadline = self._loop.time() + READ_WITHIN_S
             self._transport.close()
-        return keep_alive
+            return
+        # The client still sends: it is to read why that is in vain.
+        self._refused = True
+        self._waiting.clear()
+        self._stream = self._running = None
+        self._transport.resume_reading()
+        self._transport.write_eof()
+        self.deadline = self._loop.time() + LINGER_S
+
+    async def _send_stream(self, stream: Stream) -> bool:
+        """At the pace at which the client reads. True when the connection goes on."""
+        left = stream.length
+        try:
+            async for piece in stream.pieces:
+                for at in range(0, len(piece), WRITTEN_AT_ONCE):
+                    self._transport.write(piece[at : at + WRITTEN_AT_ONCE])
+                    if not self._may_write.is_set():
+                        self.deadline = self._loop.time() + READ_WITHIN_S
+                        await self._may_write.wait()
+                        self.deadline = NEVER
+                    if self._transport.is_closing():
+                        return False
+                left -= len(piece)
+        except KaifError:
+            # Such as that it may no longer be seen.
+            pass
+        except Exception as error:
+            log.warning("an answer broke off: %s: %s", type(error).__name__, error)
+        if left:
+            # What was announced did not come, and the client has to notice.
+            self._transport.abort()
+            return False
+        if self._ends_after_stream or self._is_last():
+            self._end()
+            return False
+        return True
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Say why, and let the client get to read it."""
         self._refused = True
+        if self._stream:
+            self._stream.cut()
         self._waiting.clear()
         if self._running is not None:
             # An earlier request is being answered: its answer must not be mixed up with this one.
@@ -334,6 +431,9 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """What has come is still answered, and nothing more."""
         self._finishing = True
+        if self._stream:
+            # What has come of it is kept, and the rest has to go elsewhere.
+            self._stream.cut()
         if self._running is None:
             self._transport.close()
 

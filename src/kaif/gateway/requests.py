@@ -4,6 +4,7 @@ import re
 
 from kaif.gateway.addresses import Network, client_address
 from kaif.gateway.answers import Headers
+from kaif.gateway.bodies import Body
 from kaif.kernel.actor import NOBODY, Actor
 
 # The only headers that mean something here; the others are not even kept.
@@ -11,15 +12,24 @@ KEPT_HEADERS = frozenset(
     {
         b"accept-encoding",
         b"authorization",
+        b"content-disposition",
         b"content-length",
         b"content-type",
         b"cookie",
         b"expect",
         b"host",
         b"if-none-match",
+        b"if-range",
         b"kaif-session",
         b"origin",
+        b"range",
+        b"tus-resumable",
         b"upgrade",
+        b"upload-checksum",
+        b"upload-concat",
+        b"upload-length",
+        b"upload-metadata",
+        b"upload-offset",
         b"user-agent",
         b"x-forwarded-for",
     }
@@ -31,13 +41,26 @@ _UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 
 
 class Request:
-    """One request, read whole, on its way through the edge."""
+    """One request on its way through the edge: read whole, or with a body that still comes in `stream`."""
 
-    __slots__ = ("actor", "address", "body", "headers", "id", "limit_headers", "method", "path", "query", "route")
+    __slots__ = (
+        "actor",
+        "address",
+        "body",
+        "headers",
+        "id",
+        "limit_headers",
+        "method",
+        "path",
+        "query",
+        "route",
+        "stream",
+    )
 
     def __init__(self, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
         self.method, self.path, self.query = method, path, query
         self.headers, self.body = headers, body
+        self.stream: Body | None = None
         self.id = ""
         self.address = ""
         self.actor: Actor = NOBODY

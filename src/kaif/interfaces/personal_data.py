@@ -11,7 +11,7 @@ from kaif.interfaces.auth import Person
 from kaif.kernel.events import Event
 
 # The receipt of an erasure is complete when each of these has answered.
-HOLDERS = ("auth", "messaging")
+HOLDERS = ("auth", "media", "messaging")
 
 
 class PersonErased(Event, frozen=True, kw_only=True):

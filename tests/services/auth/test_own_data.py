@@ -169,19 +169,20 @@ async def test_whoever_left_has_a_receipt_that_is_complete_when_every_holder_has
 
     receipt = await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
 
-    auth, messaging = receipt.parts
+    auth, media, messaging = receipt.parts
     assert (auth.holder, auth.erased["account"], auth.erased["sessions"]) == ("auth", 1, 1) and auth.erased_at
+    assert (media.holder, media.erased_at) == ("media", None)
     assert (messaging.holder, messaging.erased_at, receipt.complete) == ("messaging", None, False)
-    for erased in ({"name": 1}, {"name": 2}):
+    for holder, erased in (("messaging", {"name": 1}), ("messaging", {"name": 2}), ("media", {})):
         async with home.database.transaction() as tx:
-            await tx.publish(DataErased(erasure_id=receipt.id, holder="messaging", erased=erased))
+            await tx.publish(DataErased(erasure_id=receipt.id, holder=holder, erased=erased))
 
     async def complete() -> bool:
         return (await home.own_data.get_erasure(NOBODY, GetErasure(receipt.id))).complete
 
     await eventually(complete)
     now = await home.own_data.get_erasure(NOBODY, GetErasure(receipt.id))
-    assert now.parts[1].erased == {"name": 1} and now.parts[0] == auth
+    assert now.parts[2].erased == {"name": 1} and now.parts[0] == auth
 
 
 async def test_a_receipt_says_nothing_of_whose_it_is(home: Home) -> None:

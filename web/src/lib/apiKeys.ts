@@ -8,6 +8,8 @@ const ORDER = [
   'auth.read_people',
   'messaging.read',
   'messaging.write',
+  'media.read',
+  'media.write',
   'auth.read_audit',
   'auth.manage_people',
 ]

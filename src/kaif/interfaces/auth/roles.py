@@ -19,6 +19,8 @@ MANAGE_INVITATIONS = Permission("auth.manage_invitations")
 MANAGE_APPLICATIONS = Permission("auth.manage_applications")
 # Of what people report in chats: to see it as it was, and to decide.
 HANDLE_REPORTS = Permission("messaging.handle_reports")
+# Larger files, and more of them, than everybody may upload.
+UPLOAD_MORE = Permission("media.upload_more")
 # Of the whole system: what a service could not digest waits for whoever holds this.
 MANAGE_EVENTS = Permission("auth.manage_events")
 
@@ -33,6 +35,7 @@ PERMISSIONS = frozenset(
         MANAGE_PROVIDERS,
         MANAGE_EVENTS,
         HANDLE_REPORTS,
+        UPLOAD_MORE,
     }
 )
 

@@ -1,1 +1,172 @@
-"""What media promises about files: their owner has them, and nobody sees one who may not."""
+"""What media promises about files: their owner has them, and nobody sees one who may not.
+
+What a file is, is told by its content alone. It stays as long as something refers to it: its owner's wish to keep it,
+or what a service shows of it.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, NewType, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import Nothing
+from kaif.kernel.actor import Actor, Scope, UserId
+from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.events import Event
+from kaif.kernel.ids import PATTERN
+from kaif.kernel.remote import repeatable
+
+READ_SCOPE = Scope("media.read")
+WRITE_SCOPE = Scope("media.write")
+
+NAME_BYTES_MAX = 255
+LISTED_MAX = 200
+LINK_SECONDS_MAX = 24 * 3600
+
+MediaId = NewType("MediaId", str)
+GivenMediaId = Annotated[MediaId, Meta(pattern=PATTERN)]
+# By content. What may be shown in a page is an image, a video or an audio; all else is a file to be saved.
+Kind = Literal["image", "video", "audio", "file"]
+# `ready` is to be seen; other states are of kinds that take work first.
+State = Literal["ready"]
+
+
+class Media(msgspec.Struct, frozen=True):
+    """A file. `size` is in bytes, `sha256` of its content in hexadecimal."""
+
+    id: MediaId
+    owner_id: UserId
+    name: str
+    type: str
+    kind: Kind
+    size: int
+    sha256: str
+    state: State
+    created_at: datetime
+
+
+class ListMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 50
+    cursor: Annotated[str, Meta(pattern=r"^[0-9a-z]{0,26}$(?!\n)")] = ""
+
+
+class MediaPage(msgspec.Struct, frozen=True):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    files: list[Media]
+    next_cursor: str | None
+
+
+class OfMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_id: GivenMediaId
+
+
+class SignMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_id: GivenMediaId
+    seconds: Annotated[int, Meta(ge=1, le=LINK_SECONDS_MAX)] = 3600
+
+
+class SignedMedia(msgspec.Struct, frozen=True):
+    """`path` opens the file without a session until then, as long as whoever asked for it may see it."""
+
+    path: str
+    expires_at: datetime
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """In bytes. `used` includes what is still being uploaded."""
+
+    used: int
+    total_max: int
+    file_max: int
+
+
+class OwnMediaData(msgspec.Struct, frozen=True):
+    """All that media holds about a person: the content of each file is at `/v1/media/ID`. At most 10,000 files."""
+
+    exported_at: datetime
+    files: list[Media]
+    uploads: list["OwnUpload"]
+
+
+class OwnUpload(msgspec.Struct, frozen=True):
+    """What was not finished."""
+
+    name: str
+    length: int
+    received: int
+    expires_at: datetime
+
+
+class MediaStored(Event, frozen=True, kw_only=True):
+    """A new file is whole and of a kind that is known; it may have to be worked on."""
+
+    name: ClassVar[str] = "media.stored.v1"
+    media: Media
+
+    @property
+    def key(self) -> str:
+        return self.media.id
+
+
+class MediaNotFound(NotFound):
+    code, detail = "media_not_found", "There is no such file, or it is not yours to see."
+
+
+class EmptyFile(Invalid):
+    code, detail = "empty_file", "The file is empty."
+
+
+class WrongType(Invalid):
+    """Details carry found, the type of the content."""
+
+    code, detail = "wrong_type", "The file is not what it is said to be."
+
+
+class FileTooLarge(Invalid):
+    """Details carry bytes_max."""
+
+    code, status, detail = "file_too_large", 413, "The file is larger than you may upload."
+
+
+class QuotaExceeded(Forbidden):
+    """Details carry bytes_free."""
+
+    code, detail = "quota_exceeded", "There is no room left for your files: delete some first."
+
+
+class TooManyUploads(Conflict):
+    code, detail = "too_many_uploads", "Too many uploads are not finished: finish or cancel some."
+
+
+class Library(Protocol):
+    """One's own files."""
+
+    @repeatable
+    async def list_media(self, actor: Actor, request: ListMedia) -> MediaPage:
+        """Those that the actor keeps."""
+        ...
+
+    @repeatable
+    async def get_media(self, actor: Actor, request: OfMedia) -> Media:
+        """What is known of a file that the actor may see. Raises MediaNotFound."""
+        ...
+
+    @repeatable
+    async def delete_media(self, actor: Actor, request: OfMedia) -> Nothing:
+        """Keep it no longer: what nothing else refers to is gone at once. Raises MediaNotFound."""
+        ...
+
+    @repeatable
+    async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
+        """A link for the actor's own eyes, which expires. Raises MediaNotFound."""
+        ...
+
+    @repeatable
+    async def get_usage(self, actor: Actor, request: Nothing) -> Usage: ...
+
+    @repeatable
+    async def export_own_media_data(self, actor: Actor, request: Nothing) -> OwnMediaData:
+        """All that media holds about the actor."""
+        ...

@@ -64,7 +64,7 @@ def problem_of(error: Exception, instance: str) -> Problem:
     body: dict[str, Any] = {
         **known.details,
         "type": "about:blank",
-        "title": HTTPStatus(known.status).phrase,
+        "title": _phrase(known.status),
         "status": known.status,
         "code": known.code,
         "detail": str(known),
@@ -81,6 +81,14 @@ def problem_of(error: Exception, instance: str) -> Problem:
     if isinstance(known, InsufficientScope):
         headers.append((b"www-authenticate", _scope_challenge(known)))
     return Problem(known.status, msgspec.json.encode(body), headers)
+
+
+def _phrase(status: int) -> str:
+    """Protocols of others have statuses of their own (RFC 9110, 15): those have no name here."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return str(status)
 
 
 def _scope_challenge(error: InsufficientScope) -> bytes:

@@ -1,7 +1,7 @@
 """The routing table, bound to the services that answer."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, get_type_hints
+from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -34,11 +34,19 @@ class Endpoint:
         return b"" if self.answers_nothing else _encode(result)
 
 
-class Table:
+class Routed(Protocol):
+    @property
+    def route(self) -> Route: ...
+
+
+Served = TypeVar("Served", bound=Routed)
+
+
+class Table(Generic[Served]):
     """Finds the endpoint of a method and a path, segment by segment."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._exact: dict[str, dict[str, Endpoint]] = {}
+    def __init__(self, endpoints: Iterable[Served]) -> None:
+        self._exact: dict[str, dict[str, Served]] = {}
         self._tree: dict[str, Any] = {}
         for endpoint in endpoints:
             if endpoint.route.path_params:
@@ -46,13 +54,13 @@ class Table:
             else:
                 self._exact.setdefault(endpoint.route.path, {})[endpoint.route.method] = endpoint
 
-    def _grow(self, endpoint: Endpoint) -> None:
+    def _grow(self, endpoint: Served) -> None:
         node = self._tree
         for part in endpoint.route.path.split("/"):
             node = node.setdefault("{}" if part.startswith("{") else part, {})
         node.setdefault(_END, {})[endpoint.route.method] = endpoint
 
-    def find(self, path: str) -> tuple[dict[str, Endpoint], list[str]] | None:
+    def find(self, path: str) -> tuple[dict[str, Served], list[str]] | None:
         """The path's endpoints by method, and the values of its parameters in order."""
         exact = self._exact.get(path)
         if exact is not None:

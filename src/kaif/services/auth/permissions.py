@@ -15,6 +15,7 @@ from kaif.interfaces.auth.roles import (
     MANAGE_ROLES,
     PERMISSIONS,
     READ_AUDIT,
+    UPLOAD_MORE,
     BeyondYourOwn,
 )
 from kaif.kernel.actor import Permission
@@ -39,6 +40,7 @@ BUILT_IN: dict[str, Permissions] = {
             MANAGE_PROVIDERS,
             MANAGE_ROLES,
             READ_AUDIT,
+            UPLOAD_MORE,
         }
     ),
     OWNER: PERMISSIONS,

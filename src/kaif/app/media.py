@@ -1,0 +1,76 @@
+"""Media, wired: the store of content, its keys, the services, and who tidies up."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from kaif.app.settings import Misconfigured, Settings
+from kaif.app.surface import Services
+from kaif.engines.blobs import open_blobs
+from kaif.engines.bus import Bus
+from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.database import Database
+from kaif.engines.keys import Keys, open_keys
+from kaif.interfaces.media import Library
+from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.references import References
+from kaif.interfaces.media.uploads import Uploads
+from kaif.interfaces.personal_data import PersonErased
+from kaif.kernel.clock import Clock, now_us
+from kaif.services import media
+from kaif.services.media import collecting
+from kaif.services.media.collecting import Collector
+from kaif.services.media.content import Content
+from kaif.services.media.delivery import DeliveryService
+from kaif.services.media.library import LibraryService
+from kaif.services.media.links import links_of
+from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.reactions import Reactions
+from kaif.services.media.referring import ReferencesService
+from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.uploads import UploadsService
+
+MIGRATIONS = Path(media.__file__).parent / "migrations"
+
+
+@asynccontextmanager
+async def media_services(
+    settings: Settings,
+    database: Database,
+    chats: FindsChats,
+    clock: Clock = now_us,
+    look_every_s: float = collecting.LOOK_EVERY_S,
+) -> AsyncIterator[Services]:
+    await database.migrate("media", MIGRATIONS)
+    keys = master_keys(settings)
+    content = Content(await open_blobs(settings.blobs_url), keys)
+    links, rights, quotas = await links_of(database, keys), Rights(database, chats), quotas_of(settings)
+    bus: Bus = OutboxBus(database)
+    bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
+    collector = Collector(database, content, clock, look_every_s)
+    await bus.start()
+    collector.start()
+    try:
+        yield {
+            Uploads: UploadsService(database, content, keys, quotas, clock),
+            Library: LibraryService(database, rights, links, quotas, clock),
+            Delivery: DeliveryService(database, content, rights, links, clock),
+            References: ReferencesService(database, clock),
+        }
+    finally:
+        await collector.close()
+        await bus.close()
+
+
+def master_keys(settings: Settings) -> Keys:
+    """Raises Misconfigured."""
+    try:
+        return open_keys(settings.media_keys_url, os.environ)
+    except (OSError, ValueError) as error:
+        # Of a file that can't be read the error names the path, never what is in it.
+        raise Misconfigured(f"KAIF_MEDIA_KEYS: {error}.") from None
+
+
+def quotas_of(settings: Settings) -> Quotas:
+    return Quotas(Quota(*settings.media_quota), Quota(*settings.media_quota_more))

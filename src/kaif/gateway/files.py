@@ -1,0 +1,186 @@
+"""Files as bytes: put in one request, and delivered whole or in ranges.
+
+What is delivered can do nothing: only pictures, video and sound are shown, all else is for saving, no type is guessed,
+and a page that was opened from here would run without scripts, forms or an origin (`sandbox`).
+"""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
+from kaif.gateway.bytes_routes import BytesEndpoint
+from kaif.gateway.requests import Request
+from kaif.gateway.tus import BodyBrokeOff, finished, write_body
+from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Media, MediaId, MediaNotFound
+from kaif.interfaces.media.delivery import READ_BYTES_MAX, Delivery, LookAt, ReadMedia
+from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, OfUpload, UploadNotFound, Uploads
+from kaif.kernel.errors import Invalid, KaifError, Unavailable
+from kaif.kernel.http import Route
+from kaif.kernel.ids import ID_FORM
+from kaif.kernel.limits import Limit
+
+PATH = "/v1/media/{media_id}"
+LINKED = "/v1/media/linked/{media_id}/{link}"
+FILES = "/v1/media/files"
+LINK_CHARACTERS_MAX = 200
+
+PUT = Limit("put_file", per_minute=120, burst=60)
+READ = Limit("read_file", per_minute=6000, burst=1000)
+
+_RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
+_FILENAME = re.compile(r"filename\*\s*=\s*utf-8''([^;]+)|filename\s*=\s*\"([^\"]*)\"|filename\s*=\s*([^;\s]+)", re.I)
+_ACCEPT_RANGES = lines((b"accept-ranges", b"bytes"))
+# A link in the address must not go on to other sites, nor into a cache that others share.
+_PRIVATE = INERT + NO_REFERRER + lines((b"vary", b"cookie, authorization"))
+
+
+class LengthRequired(Invalid):
+    code, status, detail = "length_required", 411, "Say how long the file is (Content-Length)."
+
+
+class RangeNotSatisfiable(Invalid):
+    code, status, detail = "range_not_satisfiable", 416, "The file does not reach so far."
+
+
+class Range(NamedTuple):
+    start: int
+    length: int
+
+
+class Files:
+    def __init__(self, uploads: Uploads, delivery: Delivery) -> None:
+        self._uploads, self._delivery = uploads, delivery
+
+    def endpoints(self) -> list[BytesEndpoint]:
+        put = Route(method="POST", path=FILES, use_case=Uploads.append, limit=PUT, scope=WRITE_SCOPE)
+        get = Route(method="GET", path=PATH, use_case=Delivery.read, limit=READ, scope=READ_SCOPE)
+        linked = Route(method="GET", path=LINKED, use_case=Delivery.read, limit=READ, public=True)
+        return [
+            BytesEndpoint(put, self.put, streams=True),
+            BytesEndpoint(get, self.get),
+            BytesEndpoint(linked, self.get),
+        ]
+
+    # Taking
+
+    async def put(self, request: Request, path: dict[str, str]) -> Answer:
+        """The body is the file: its name stands in Content-Disposition (RFC 6266), its type is looked for in itself."""
+        given = request.headers.get(b"content-length", b"")
+        if not given.isdigit():
+            raise LengthRequired
+        name = _given_name(request.headers.get(b"content-disposition", b"").decode("latin-1"))
+        wanted = CreateUpload(int(given), name[:1024], request.content_type.decode("latin-1")[:255])
+        upload = await self._uploads.create_upload(request.actor, wanted)
+        try:
+            writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))
+            upload = await finished(self._uploads, request, await write_body(self._uploads, request, writing))
+            if upload.media is None:
+                raise BodyBrokeOff
+        except (KaifError, TimeoutError) as error:
+            # One that was refused for what it is has gone already.
+            with contextlib.suppress(UploadNotFound):
+                await self._uploads.cancel_upload(request.actor, OfUpload(upload.id))
+            if isinstance(error, Unavailable):
+                raise BodyBrokeOff from error
+            raise
+        return Answer(HTTPStatus.CREATED, JSON, msgspec.json.encode(upload.media))
+
+    # Giving
+
+    async def get(self, request: Request, path: dict[str, str]) -> Answer:
+        media_id = MediaId(path["media_id"])
+        if not ID_FORM.match(media_id):
+            raise MediaNotFound
+        link = path.get("link", "")
+        if len(link) > LINK_CHARACTERS_MAX:
+            raise MediaNotFound
+        media = await self._delivery.look_at(request.actor, LookAt(media_id, link))
+        etag = f'"{media.sha256[:32]}"'.encode()
+        headers = _PRIVATE + _ACCEPT_RANGES + lines((b"etag", etag), (b"cache-control", _caching(link)))
+        if _matches(request.headers.get(b"if-none-match", b""), etag):
+            return Answer(HTTPStatus.NOT_MODIFIED, headers, b"")
+        headers += _describing(media)
+        wanted = _range_of(request, media.size, etag)
+        if wanted is None:
+            return Answer(HTTPStatus.OK, headers, b"", self._stream(request, media, link, Range(0, media.size)))
+        if wanted.length == 0:
+            request.limit_headers += lines((b"content-range", b"bytes */%d" % media.size))
+            raise RangeNotSatisfiable
+        last = wanted.start + wanted.length - 1
+        headers += lines((b"content-range", b"bytes %d-%d/%d" % (wanted.start, last, media.size)))
+        return Answer(HTTPStatus.PARTIAL_CONTENT, headers, b"", self._stream(request, media, link, wanted))
+
+    def _stream(self, request: Request, media: Media, link: str, wanted: Range) -> Stream:
+        async def pieces() -> AsyncIterator[bytes]:
+            at, end = wanted.start, wanted.start + wanted.length
+            while at < end:
+                reading = ReadMedia(media.id, at, min(READ_BYTES_MAX, end - at), link)
+                piece = (await self._delivery.read(request.actor, reading)).content
+                if not piece:
+                    return
+                yield piece
+                at += len(piece)
+
+        return Stream(wanted.length, pieces())
+
+
+def _given_name(disposition: str) -> str:
+    found = _FILENAME.search(disposition)
+    if not found:
+        return ""
+    encoded, quoted, token = found.groups()
+    if encoded:
+        return unquote(encoded, errors="replace")
+    # Browsers and curl write UTF-8 there.
+    return (quoted or token or "").encode("latin-1").decode(errors="replace")
+
+
+def _caching(link: str) -> bytes:
+    # What an address names never changes; who may see it does, so only the viewer's own browser keeps it.
+    return b"private, max-age=300" if link else b"private, max-age=31536000, immutable"
+
+
+def _describing(media: Media) -> bytes:
+    shown = media.kind != "file"
+    disposition = "inline" if shown else "attachment"
+    ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", media.name)
+    name = quote(media.name, safe="!#$&+-.^_`|~")
+    return lines(
+        (b"content-type", (media.type if shown else "application/octet-stream").encode()),
+        # RFC 6266 with RFC 8187: the first is for those who do not know the second.
+        (b"content-disposition", f"{disposition}; filename=\"{ascii_name}\"; filename*=UTF-8''{name}".encode()),
+    )
+
+
+def _matches(given: bytes, etag: bytes) -> bool:
+    """RFC 9110, 13.1.2: weakly."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in given.split(b",")]
+    return etag in tags or tags == [b"*"]
+
+
+def _range_of(request: Request, size: int, etag: bytes) -> Range | None:
+    """None is all of it: what is no single range of bytes is passed over (RFC 9110, 14.2). No length is beyond
+    the end.
+
+
+    """
+    given = _RANGE.fullmatch(request.headers.get(b"range", b"").strip().lower())
+    if not given or request.headers.get(b"if-range", etag) != etag or request.method != "GET":
+        return None
+    first, last = given.groups()
+    if not first:
+        if not last:
+            return None
+        length = min(int(last), size)
+        return Range(size - length, length)
+    start = int(first)
+    end = min(int(last) + 1, size) if last else size
+    if last and int(last) < start:
+        return None
+    return Range(start, max(end - start, 0))

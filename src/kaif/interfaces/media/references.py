@@ -1,0 +1,45 @@
+"""What media promises other services: a file that one of them refers to stays, and its audience sees it.
+
+A service refers to a file before it shows it, and lets go after it has stopped to: what is shown is always there. It
+names its reference itself, so that both may be repeated. Not for the world.
+"""
+
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.media import GivenMediaId, Media
+from kaif.kernel.actor import Actor
+from kaif.kernel.remote import repeatable
+
+Text = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class Refer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`holder` is the service. `audience` says who sees the file: `chat:ID` those in the chat, `everyone` everyone
+    who is signed in, and nothing only its owner."""
+
+    media_id: GivenMediaId
+    holder: Text
+    reference: Text
+    audience: Annotated[str, Meta(max_length=128)] = ""
+
+
+class LetGo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_id: GivenMediaId
+    holder: Text
+    reference: Text
+
+
+class References(Protocol):
+    @repeatable
+    async def refer(self, actor: Actor, request: Refer) -> Media:
+        """Hold a file of the actor's. Raises MediaNotFound."""
+        ...
+
+    @repeatable
+    async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
+        """No longer; a file that nothing else holds is collected after a while."""
+        ...

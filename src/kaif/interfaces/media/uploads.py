@@ -1,0 +1,117 @@
+"""What uploads promise: a byte that was acknowledged is on disk, whatever dies afterwards.
+
+Bytes come in pieces, each at the place where the one before it ended. Whoever writes has a number, and the newest
+number alone may write (a fencing token): a connection that was given up for dead can add nothing any more, and nobody
+has to wait for it. Asking how far an upload is takes the number away from whoever had it.
+"""
+
+from datetime import datetime
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.media import Media
+from kaif.kernel.actor import Actor
+from kaif.kernel.errors import Conflict, NotFound
+from kaif.kernel.ids import PATTERN
+from kaif.kernel.remote import repeatable
+
+# Of one piece: what a connection holds in memory, and what a kill may cost a client to send again.
+PIECE_BYTES_MAX = 4 << 20
+
+GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
+
+
+class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`declared_type` is what the sender believes; `keep` puts the file among the actor's own."""
+
+    length: Annotated[int, Meta(ge=0, le=1 << 50)]
+    name: Annotated[str, Meta(max_length=1024)] = ""
+    declared_type: Annotated[str, Meta(max_length=255)] = ""
+    keep: bool = True
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """`media` is what became of it, null until all has come and was looked at."""
+
+    id: str
+    length: int
+    received: int
+    expires_at: datetime
+    media: Media | None = None
+
+
+class OfUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upload_id: GivenUploadId
+
+
+class BeginWriting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upload_id: GivenUploadId
+    offset: Annotated[int, Meta(ge=0, le=1 << 50)]
+
+
+class Writing(msgspec.Struct, frozen=True):
+    writer: str
+    upload: Upload
+
+
+class Append(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upload_id: GivenUploadId
+    writer: Annotated[str, Meta(pattern=PATTERN)]
+    offset: Annotated[int, Meta(ge=0, le=1 << 50)]
+    content: Annotated[bytes, Meta(min_length=1, max_length=PIECE_BYTES_MAX)]
+
+
+class UploadNotFound(NotFound):
+    code, detail = "upload_not_found", "There is no such upload, or its time is over."
+
+
+class WrongOffset(Conflict):
+    """Details carry offset, where the next piece belongs."""
+
+    code, detail = "wrong_offset", "The upload goes on at another place."
+
+
+class Displaced(Conflict):
+    code, detail = "upload_displaced", "Another connection goes on with this upload."
+
+
+class BeyondLength(Conflict):
+    code, detail = "beyond_length", "That is more than the upload was said to hold."
+
+
+class Uploads(Protocol):
+    """An upload is its maker's alone: for anybody else UploadNotFound is raised."""
+
+    async def create_upload(self, actor: Actor, request: CreateUpload) -> Upload:
+        """Make room. Raises EmptyFile, FileTooLarge, QuotaExceeded, TooManyUploads (in `interfaces.media`)."""
+        ...
+
+    @repeatable
+    async def get_upload(self, actor: Actor, request: OfUpload) -> Upload:
+        """How far it is, for whoever goes on with it: nobody else's bytes are added from now on."""
+        ...
+
+    @repeatable
+    async def begin_writing(self, actor: Actor, request: BeginWriting) -> Writing:
+        """Become the one who writes. Raises WrongOffset."""
+        ...
+
+    async def append(self, actor: Actor, request: Append) -> Upload:
+        """Add a piece, which is on disk when this returns. Raises Displaced, WrongOffset, BeyondLength."""
+        ...
+
+    @repeatable
+    async def finish_upload(self, actor: Actor, request: OfUpload) -> Upload:
+        """Make a file of what has come whole. Looking at a large one takes several calls: until then `media` is null.
+
+        A file that the owner has already is the one they had. Raises WrongType, and then nothing is left.
+        """
+        ...
+
+    @repeatable
+    async def cancel_upload(self, actor: Actor, request: OfUpload) -> Nothing:
+        """Forget it, and what has come; a file that was made of it stays."""
+        ...

@@ -1,0 +1,84 @@
+"""Takes away what nothing needs: uploads whose time is over, files that nothing refers to, and their parts.
+
+Each goes in a transaction of its own that locks it and looks again, as whoever refers to it or goes on with it does:
+of the two one comes first, and the other sees what it did. A part is taken off the disk only after it can't come back
+into use, and forgotten only after it is off the disk, so a crash in between leaves nothing behind. Any number of
+processes may do this.
+"""
+
+import asyncio
+import logging
+
+from kaif.engines.database import Database
+from kaif.kernel.background import Background
+from kaif.kernel.clock import Clock
+from kaif.services.media import model, store
+from kaif.services.media.content import Content
+
+log = logging.getLogger("kaif.media")
+
+AT_ONCE = 100
+LOOK_EVERY_S = 30.0
+
+
+class Collector:
+    def __init__(self, database: Database, content: Content, clock: Clock, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._database, self._content, self._clock = database, content, clock
+        self._look_every_s = look_every_s
+        self._background = Background()
+
+    def start(self) -> None:
+        self._background.run(self._run())
+
+    async def close(self) -> None:
+        await self._background.close()
+
+    async def _run(self) -> None:
+        failing = False
+        while True:
+            busy = False
+            try:
+                busy = await self.collect()
+                failing = False
+            except Exception as error:
+                if not failing:
+                    log.warning("garbage waits: %s: %s", type(error).__name__, error)
+                failing = True
+            if not busy:
+                await asyncio.sleep(self._look_every_s)
+
+    async def collect(self) -> bool:
+        """Whether there may be more. Raises Unavailable and the like when nothing can be done."""
+        now_us = self._clock()
+        expired = await store.expired_uploads(self._database, now_us, AT_ONCE)
+        for upload_id in expired:
+            await self._expire(upload_id)
+        orphans = await store.orphans(self._database, now_us - model.ORPHAN_LIVES_US, AT_ONCE)
+        for media_id in orphans:
+            await self._drop_orphan(media_id)
+        garbage = await store.due_garbage(self._database, now_us, AT_ONCE)
+        for part in garbage:
+            await self._take_out(part)
+        return AT_ONCE in (len(expired), len(orphans), len(garbage))
+
+    async def _expire(self, upload_id: str) -> None:
+        async with self._database.transaction() as tx:
+            upload = await store.lock_upload(tx, upload_id)
+            if upload is not None and upload.expires_at_us <= self._clock():
+                await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
+
+    async def _drop_orphan(self, media_id: str) -> None:
+        async with self._database.transaction() as tx:
+            media = await store.lock_media(tx, media_id)
+            if media is None or media.touched_at_us > self._clock() - model.ORPHAN_LIVES_US:
+                return
+            if not await store.is_referred_to(tx, media_id):
+                await store.drop_media(tx, media_id, self._clock() + model.GARBAGE_LIVES_US)
+
+    async def _take_out(self, part: str) -> None:
+        async with self._database.transaction() as tx:
+            if not await store.take_garbage(tx, part):
+                return
+        await self._content.delete(part)
+        async with self._database.transaction() as tx:
+            await store.forget_garbage(tx, part)

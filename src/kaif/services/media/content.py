@@ -1,0 +1,99 @@
+"""Content as a whole, out of the sealed parts of which it is stored."""
+
+import asyncio
+import hashlib
+
+from kaif.engines.blobs import Blobs
+from kaif.engines.keys import KeyMissing, Keys
+from kaif.services.media import store
+from kaif.services.media.model import Part, blob_of
+from kaif.services.media.sealing import DATA_KEY_BYTES, ContentDamaged, PartCipher
+from kaif.services.media.store import Reads
+
+# Looking at content again takes so much at once, so that no call lasts long.
+HASHED_AT_ONCE = 128 << 20
+READ_AT_ONCE = 4 << 20
+# Of uploads whose digest is half-way; the others' are begun anew.
+DIGESTS_MAX = 256
+
+__all__ = ["DATA_KEY_BYTES", "Content", "Digests"]
+
+
+class Content:
+    def __init__(self, blobs: Blobs, keys: Keys) -> None:
+        self._blobs, self._keys = blobs, keys
+
+    async def data_key(self, reads: Reads, holder_id: str) -> bytes:
+        wrapped = await store.find_key(reads, holder_id)
+        if wrapped is None:
+            raise KeyMissing
+        return await self._keys.unwrap(wrapped, holder_id)
+
+    async def write(self, data_key: bytes, part: str, content: bytes) -> None:
+        """On disk when this returns."""
+        sealed = await asyncio.to_thread(_sealed, data_key, part, content)
+        await self._blobs.put(blob_of(part), sealed)
+
+    async def read(self, reads: Reads, holder_id: str, start: int, length: int) -> bytes:
+        """Exactly those bytes. Raises ContentDamaged."""
+        parts = await store.parts_of(reads, holder_id, start, start + length)
+        data_key = await self.data_key(reads, holder_id)
+        pieces = []
+        at, end = start, start + length
+        for part in parts:
+            if part.start > at:
+                raise ContentDamaged
+            wanted = min(end, part.end) - at
+            pieces.append(await self.read_part(data_key, part, at - part.start, wanted))
+            at += wanted
+        if at < end:
+            raise ContentDamaged
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def read_part(self, data_key: bytes, part: Part, start: int, length: int) -> bytes:
+        cipher = PartCipher(data_key, part.part, part.length)
+        window = cipher.window(start, length)
+        sealed = await self._blobs.get(blob_of(part.part), window.start, window.length)
+        return await asyncio.to_thread(cipher.open, sealed, window, length)
+
+    async def delete(self, part: str) -> None:
+        await self._blobs.delete(blob_of(part))
+
+
+def _sealed(data_key: bytes, part: str, content: bytes) -> bytes:
+    return PartCipher(data_key, part, len(content)).seal(content)
+
+
+class Digests:
+    """SHA-256 of uploads, made as their pieces come; what this process has not seen is read again."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._known: dict[str, tuple[int, hashlib._Hash]] = {}
+
+    async def add(self, upload_id: str, offset: int, piece: bytes) -> None:
+        """The next piece; one that does not follow what is known is left for later."""
+        at, digest = self._known.pop(upload_id, (0, hashlib.sha256()))
+        if at != offset:
+            return
+        await asyncio.to_thread(digest.update, piece)
+        self._keep(upload_id, offset + len(piece), digest)
+
+    async def digest(self, reads: Reads, upload_id: str, length: int) -> str | None:
+        """None when it takes another call."""
+        at, digest = self._known.pop(upload_id, (0, hashlib.sha256()))
+        until = min(length, at + HASHED_AT_ONCE)
+        while at < until:
+            piece = await self._content.read(reads, upload_id, at, min(READ_AT_ONCE, until - at))
+            await asyncio.to_thread(digest.update, piece)
+            at += len(piece)
+        self._keep(upload_id, at, digest)
+        return digest.hexdigest() if at == length else None
+
+    def forget(self, upload_id: str) -> None:
+        self._known.pop(upload_id, None)
+
+    def _keep(self, upload_id: str, at: int, digest: "hashlib._Hash") -> None:
+        if len(self._known) >= DIGESTS_MAX:
+            del self._known[next(iter(self._known))]
+        self._known[upload_id] = (at, digest)

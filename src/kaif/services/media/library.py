@@ -1,0 +1,76 @@
+"""One's own files: seen, linked to, and kept no longer."""
+
+from kaif.engines.database import Database
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.media import (
+    ListMedia,
+    Media,
+    MediaNotFound,
+    MediaPage,
+    OfMedia,
+    OwnMediaData,
+    OwnUpload,
+    SignedMedia,
+    SignMedia,
+    Usage,
+)
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import SECOND_US, Clock, as_datetime
+from kaif.services.media import model, store
+from kaif.services.media.links import Links
+from kaif.services.media.model import Quotas
+from kaif.services.media.rights import Rights
+from kaif.services.media.uploads import quota_of
+
+EXPORTED_MAX = 10_000
+# After every id.
+_NEWEST = "~"
+
+
+class LibraryService:
+    def __init__(self, database: Database, rights: Rights, links: Links, quotas: Quotas, clock: Clock) -> None:
+        self._database, self._rights, self._links = database, rights, links
+        self._quotas, self._clock = quotas, clock
+
+    async def list_media(self, actor: Actor, request: ListMedia) -> MediaPage:
+        before = request.cursor or _NEWEST
+        # One more, to know whether there is another page.
+        rows = await store.kept_by(self._database, actor.user_id, before, request.limit + 1)
+        page = rows[: request.limit]
+        return MediaPage([row.media for row in page], page[-1].id if len(rows) > request.limit else None)
+
+    async def get_media(self, actor: Actor, request: OfMedia) -> Media:
+        return (await self._rights.visible(actor, request.media_id)).media
+
+    async def delete_media(self, actor: Actor, request: OfMedia) -> Nothing:
+        now_us = self._clock()
+        async with self._database.transaction() as tx:
+            media = await store.lock_media(tx, request.media_id)
+            if media is None or media.owner_id != actor.user_id:
+                raise MediaNotFound
+            if not await store.let_go(tx, media.id, store.OWNER, "") and await store.is_referred_to(tx, media.id):
+                raise MediaNotFound
+            if await store.is_referred_to(tx, media.id):
+                await store.touch(tx, media.id, now_us)
+            else:
+                await store.drop_media(tx, media.id, now_us + model.GARBAGE_LIVES_US)
+        return Nothing()
+
+    async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
+        media = await self._rights.visible(actor, request.media_id)
+        expires_at_s = self._clock() // SECOND_US + request.seconds
+        link = self._links.sign(media.id, actor.user_id, expires_at_s)
+        return SignedMedia(f"/v1/media/linked/{media.id}/{link}", as_datetime(expires_at_s * SECOND_US))
+
+    async def get_usage(self, actor: Actor, request: Nothing) -> Usage:
+        quota = quota_of(actor, self._quotas)
+        return Usage(await store.used_bytes(self._database, actor.user_id), quota.total_max, quota.file_max)
+
+    async def export_own_media_data(self, actor: Actor, request: Nothing) -> OwnMediaData:
+        files = await store.owned_after(self._database, actor.user_id, "", EXPORTED_MAX)
+        uploads = await store.unfinished(self._database, actor.user_id)
+        return OwnMediaData(
+            as_datetime(self._clock()),
+            [row.media for row in files],
+            [OwnUpload(row.name, row.length, row.received, as_datetime(row.expires_at_us)) for row in uploads],
+        )

@@ -1,0 +1,19 @@
+"""Which path calls which use case. Uploads and content travel as bytes: `gateway.tus` and `gateway.files`."""
+
+from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.kernel.http import Route, delete, get, post
+from kaif.kernel.limits import Limit
+
+OWN_DATA = Limit("own_media_data", per_minute=1, burst=5)
+
+LIBRARY_ROUTES = [
+    get("/v1/media/files", Library.list_media, scope=READ_SCOPE),
+    get("/v1/media/files/{media_id}", Library.get_media, scope=READ_SCOPE),
+    delete("/v1/media/files/{media_id}", Library.delete_media, scope=WRITE_SCOPE),
+    post("/v1/media/files/{media_id}/links", Library.sign_media, scope=READ_SCOPE),
+    get("/v1/media/usage", Library.get_usage, scope=READ_SCOPE),
+    get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
+]
+
+# The interfaces of media, and the routes on which the world reaches them.
+SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES)]

@@ -1,0 +1,350 @@
+"""What media asks its database."""
+
+import base64
+from typing import Any, Protocol
+
+import msgspec
+
+from kaif.engines.database import Row, Transaction
+from kaif.engines.keys import Wrapped
+from kaif.interfaces.media import MediaId
+from kaif.kernel.actor import UserId
+from kaif.services.media.model import Part, StoredMedia, StoredUpload
+
+_UPLOAD = ", ".join(StoredUpload.__struct_fields__)
+_MEDIA = ", ".join(StoredMedia.__struct_fields__)
+_PART = ", ".join(Part.__struct_fields__)
+
+# What its owner keeps is referred to by the owner.
+OWNER = "owner"
+
+
+class Reads(Protocol):
+    """The database itself, or a transaction."""
+
+    async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]: ...
+
+
+# Owners
+
+
+async def lock_owner(tx: Transaction, owner_id: UserId) -> None:
+    """What is counted of an owner's stays as it is until the transaction ends."""
+    await tx.execute("INSERT INTO media_owners (id) VALUES (:id) ON CONFLICT (id) DO NOTHING", id=owner_id)
+    await tx.fetch(tuple, "SELECT id FROM media_owners WHERE id = :id FOR UPDATE", id=owner_id)
+
+
+async def used_bytes(reads: Reads, owner_id: UserId) -> int:
+    """Of files, and of what is promised to uploads."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT CAST(
+          (SELECT COALESCE(SUM(size), 0) FROM media_objects WHERE owner_id = :owner_id)
+          + (SELECT COALESCE(SUM(length), 0) FROM media_uploads WHERE owner_id = :owner_id AND media_id IS NULL)
+        AS BIGINT)
+        """,
+        owner_id=owner_id,
+    )
+    return rows[0][0]
+
+
+async def unfinished(reads: Reads, owner_id: UserId) -> list[StoredUpload]:
+    sql = f"SELECT {_UPLOAD} FROM media_uploads WHERE owner_id = :owner_id AND media_id IS NULL ORDER BY id"
+    return await reads.fetch(StoredUpload, sql, owner_id=owner_id)
+
+
+async def uploads_of(reads: Reads, owner_id: UserId) -> list[StoredUpload]:
+    """Ended ones too."""
+    sql = f"SELECT {_UPLOAD} FROM media_uploads WHERE owner_id = :owner_id ORDER BY id"
+    return await reads.fetch(StoredUpload, sql, owner_id=owner_id)
+
+
+async def forget_owner(tx: Transaction, owner_id: UserId) -> None:
+    await tx.execute("DELETE FROM media_owners WHERE id = :id", id=owner_id)
+
+
+# Keys
+
+
+async def add_key(tx: Transaction, id: str, wrapped: Wrapped) -> None:
+    await tx.insert(
+        "media_keys", ("id", "version", "sealed"), [(id, wrapped.version, base64.b64encode(wrapped.sealed).decode())]
+    )
+
+
+async def find_key(reads: Reads, id: str) -> Wrapped | None:
+    rows: list[tuple[int, str]] = await reads.fetch(
+        tuple, "SELECT version, sealed FROM media_keys WHERE id = :id", id=id
+    )
+    return Wrapped(rows[0][0], base64.b64decode(rows[0][1])) if rows else None
+
+
+async def keys_older_than(reads: Reads, version: int, limit: int) -> list[tuple[str, Wrapped]]:
+    rows: list[tuple[str, int, str]] = await reads.fetch(
+        tuple,
+        "SELECT id, version, sealed FROM media_keys WHERE version < :version ORDER BY version, id LIMIT :limit",
+        version=version,
+        limit=limit,
+    )
+    return [(id, Wrapped(old, base64.b64decode(sealed))) for id, old, sealed in rows]
+
+
+async def rewrap_key(tx: Transaction, id: str, before: Wrapped, wrapped: Wrapped) -> bool:
+    """False when it is another one by now, or gone."""
+    changed = await tx.execute(
+        "UPDATE media_keys SET version = :version, sealed = :sealed WHERE id = :id AND version = :before",
+        id=id,
+        before=before.version,
+        version=wrapped.version,
+        sealed=base64.b64encode(wrapped.sealed).decode(),
+    )
+    return changed == 1
+
+
+async def _forget_key(tx: Transaction, id: str) -> None:
+    await tx.execute("DELETE FROM media_keys WHERE id = :id", id=id)
+
+
+# Uploads
+
+
+async def add_upload(tx: Transaction, upload: StoredUpload) -> None:
+    await tx.insert("media_uploads", StoredUpload.__struct_fields__, [msgspec.structs.astuple(upload)])
+
+
+async def find_upload(reads: Reads, id: str, owner_id: UserId) -> StoredUpload | None:
+    sql = f"SELECT {_UPLOAD} FROM media_uploads WHERE id = :id AND owner_id = :owner_id"
+    found = await reads.fetch(StoredUpload, sql, id=id, owner_id=owner_id)
+    return found[0] if found else None
+
+
+async def lock_upload(tx: Transaction, id: str) -> StoredUpload | None:
+    sql = f"SELECT {_UPLOAD} FROM media_uploads WHERE id = :id FOR UPDATE"
+    found = await tx.fetch(StoredUpload, sql, id=id)
+    return found[0] if found else None
+
+
+async def set_writer(tx: Transaction, id: str, writer: str) -> None:
+    await tx.execute("UPDATE media_uploads SET writer = :writer WHERE id = :id", id=id, writer=writer)
+
+
+async def advance(tx: Transaction, id: str, received: int, expires_at_us: int) -> None:
+    await tx.execute(
+        "UPDATE media_uploads SET received = :received, expires_at_us = :expires_at_us WHERE id = :id",
+        id=id,
+        received=received,
+        expires_at_us=expires_at_us,
+    )
+
+
+async def end_upload(tx: Transaction, id: str, media_id: MediaId) -> None:
+    await tx.execute("UPDATE media_uploads SET media_id = :media_id WHERE id = :id", id=id, media_id=media_id)
+
+
+async def expired_uploads(reads: Reads, now_us: int, limit: int) -> list[str]:
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple,
+        "SELECT id FROM media_uploads WHERE expires_at_us <= :now_us ORDER BY expires_at_us LIMIT :limit",
+        now_us=now_us,
+        limit=limit,
+    )
+    return [row[0] for row in rows]
+
+
+async def drop_upload(tx: Transaction, upload: StoredUpload, due_at_us: int) -> None:
+    """With what has come of it; a file that was made of it keeps its content."""
+    await tx.execute("DELETE FROM media_uploads WHERE id = :id", id=upload.id)
+    if upload.media_id is None:
+        await discard_content(tx, upload.id, due_at_us)
+
+
+# Parts
+
+
+async def parts_of(reads: Reads, holder_id: str, start: int, end: int) -> list[Part]:
+    """Those that hold anything between the two places, in order."""
+    sql = f"""
+        SELECT {_PART} FROM media_parts
+        WHERE holder_id = :holder_id AND start < :end AND start + length > :start ORDER BY start
+    """
+    return await reads.fetch(Part, sql, holder_id=holder_id, start=start, end=end)
+
+
+async def last_part(reads: Reads, holder_id: str) -> Part | None:
+    sql = f"SELECT {_PART} FROM media_parts WHERE holder_id = :holder_id ORDER BY start DESC LIMIT 1"
+    found = await reads.fetch(Part, sql, holder_id=holder_id)
+    return found[0] if found else None
+
+
+async def add_part(tx: Transaction, part: Part) -> None:
+    await tx.insert("media_parts", Part.__struct_fields__, [msgspec.structs.astuple(part)])
+
+
+async def drop_part(tx: Transaction, part: Part, due_at_us: int) -> None:
+    await tx.execute(
+        "DELETE FROM media_parts WHERE holder_id = :holder_id AND start = :start",
+        holder_id=part.holder_id,
+        start=part.start,
+    )
+    await throw_away(tx, part.part, due_at_us)
+
+
+async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> None:
+    """All parts, and the key: what the collector has not got at yet can't be read any more either."""
+    await tx.execute(
+        """
+        INSERT INTO media_garbage (part, due_at_us, taken)
+        SELECT part, CAST(:due_at_us AS BIGINT), 0 FROM media_parts WHERE holder_id = :holder_id
+        """,
+        holder_id=holder_id,
+        due_at_us=due_at_us,
+    )
+    await tx.execute("DELETE FROM media_parts WHERE holder_id = :holder_id", holder_id=holder_id)
+    await _forget_key(tx, holder_id)
+
+
+# Garbage
+
+
+async def throw_away(tx: Transaction, part: str, due_at_us: int) -> None:
+    await tx.insert("media_garbage", ("part", "due_at_us", "taken"), [(part, due_at_us, 0)])
+
+
+async def rescue(tx: Transaction, part: str) -> bool:
+    """False when the collector has taken it."""
+    return await tx.execute("DELETE FROM media_garbage WHERE part = :part AND taken = 0", part=part) == 1
+
+
+async def due_garbage(reads: Reads, now_us: int, limit: int) -> list[str]:
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple,
+        "SELECT part FROM media_garbage WHERE due_at_us <= :now_us ORDER BY due_at_us LIMIT :limit",
+        now_us=now_us,
+        limit=limit,
+    )
+    return [row[0] for row in rows]
+
+
+async def take_garbage(tx: Transaction, part: str) -> bool:
+    """From now on it can't be rescued. False when it was."""
+    return await tx.execute("UPDATE media_garbage SET taken = 1 WHERE part = :part", part=part) == 1
+
+
+async def forget_garbage(tx: Transaction, part: str) -> None:
+    await tx.execute("DELETE FROM media_garbage WHERE part = :part", part=part)
+
+
+# Files
+
+
+async def add_media(tx: Transaction, media: StoredMedia) -> None:
+    await tx.insert("media_objects", StoredMedia.__struct_fields__, [msgspec.structs.astuple(media)])
+
+
+async def find_media(reads: Reads, id: str) -> StoredMedia | None:
+    found = await reads.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id", id=id)
+    return found[0] if found else None
+
+
+async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
+    found = await tx.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id FOR UPDATE", id=id)
+    return found[0] if found else None
+
+
+async def lock_same_content(tx: Transaction, owner_id: UserId, sha256: str) -> StoredMedia | None:
+    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256 FOR UPDATE"
+    found = await tx.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
+    return found[0] if found else None
+
+
+async def touch(tx: Transaction, id: str, now_us: int) -> None:
+    await tx.execute("UPDATE media_objects SET touched_at_us = :now_us WHERE id = :id", id=id, now_us=now_us)
+
+
+async def kept_by(reads: Reads, owner_id: UserId, before: str, limit: int) -> list[StoredMedia]:
+    """The newest first, older than that id."""
+    sql = f"""
+        SELECT {_MEDIA} FROM media_objects o WHERE owner_id = :owner_id AND id < :before
+          AND EXISTS (SELECT 1 FROM media_references r WHERE r.media_id = o.id AND r.holder = :holder)
+        ORDER BY id DESC LIMIT :limit
+    """
+    return await reads.fetch(StoredMedia, sql, owner_id=owner_id, before=before, holder=OWNER, limit=limit)
+
+
+async def owned_after(reads: Reads, owner_id: UserId, after: str, limit: int) -> list[StoredMedia]:
+    """The oldest first, kept or not, after that id."""
+    sql = f"""
+        SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND id > :after ORDER BY id LIMIT :limit
+    """
+    return await reads.fetch(StoredMedia, sql, owner_id=owner_id, after=after, limit=limit)
+
+
+async def orphans(reads: Reads, before_us: int, limit: int) -> list[str]:
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple,
+        """
+        SELECT id FROM media_objects o WHERE touched_at_us <= :before_us
+          AND NOT EXISTS (SELECT 1 FROM media_references r WHERE r.media_id = o.id)
+        ORDER BY touched_at_us LIMIT :limit
+        """,
+        before_us=before_us,
+        limit=limit,
+    )
+    return [row[0] for row in rows]
+
+
+async def forget_name(tx: Transaction, id: str) -> None:
+    """What its owner called it."""
+    await tx.execute("UPDATE media_objects SET name = 'file' WHERE id = :id", id=id)
+
+
+async def drop_media(tx: Transaction, id: str, due_at_us: int) -> None:
+    await tx.execute("DELETE FROM media_objects WHERE id = :id", id=id)
+    await discard_content(tx, id, due_at_us)
+
+
+# References
+
+
+async def refer(tx: Transaction, media_id: str, holder: str, reference: str, audience: str, now_us: int) -> None:
+    await tx.execute(
+        """
+        INSERT INTO media_references (media_id, holder, reference, audience, created_at_us)
+        VALUES (:media_id, :holder, :reference, :audience, :now_us)
+        ON CONFLICT (media_id, holder, reference) DO UPDATE SET audience = excluded.audience
+        """,
+        media_id=media_id,
+        holder=holder,
+        reference=reference,
+        audience=audience,
+        now_us=now_us,
+    )
+
+
+async def let_go(tx: Transaction, media_id: str, holder: str, reference: str) -> bool:
+    changed = await tx.execute(
+        "DELETE FROM media_references WHERE media_id = :media_id AND holder = :holder AND reference = :reference",
+        media_id=media_id,
+        holder=holder,
+        reference=reference,
+    )
+    return changed == 1
+
+
+async def is_referred_to(reads: Reads, media_id: str) -> bool:
+    sql = "SELECT 1 FROM media_references WHERE media_id = :media_id LIMIT 1"
+    return bool(await reads.fetch(tuple, sql, media_id=media_id))
+
+
+async def audiences_of(reads: Reads, media_id: str, limit: int) -> list[str]:
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple,
+        """
+        SELECT DISTINCT audience FROM media_references WHERE media_id = :media_id AND audience <> ''
+        ORDER BY audience LIMIT :limit
+        """,
+        media_id=media_id,
+        limit=limit,
+    )
+    return [row[0] for row in rows]

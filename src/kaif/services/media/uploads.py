@@ -1,0 +1,235 @@
+"""Takes files in, piece by piece, and makes something of what has come whole."""
+
+import secrets
+
+from kaif.engines.database import Database, Transaction
+from kaif.engines.keys import Keys
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.roles import UPLOAD_MORE
+from kaif.interfaces.media import (
+    EmptyFile,
+    FileTooLarge,
+    MediaId,
+    MediaStored,
+    QuotaExceeded,
+    TooManyUploads,
+    WrongType,
+)
+from kaif.interfaces.media.uploads import (
+    PIECE_BYTES_MAX,
+    Append,
+    BeginWriting,
+    BeyondLength,
+    CreateUpload,
+    Displaced,
+    OfUpload,
+    Upload,
+    UploadNotFound,
+    Writing,
+    WrongOffset,
+)
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock
+from kaif.kernel.ids import new_id
+from kaif.services.media import model, store
+from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
+from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
+
+UNFINISHED_MAX = 100
+# A last part smaller than this is written again with what follows it, so that many small pieces are not many parts.
+SMALL_BYTES = 256 * 1024
+
+
+class UploadsService:
+    def __init__(self, database: Database, content: Content, keys: Keys, quotas: Quotas, clock: Clock) -> None:
+        self._database, self._content, self._keys = database, content, keys
+        self._quotas, self._clock = quotas, clock
+        self._digests = Digests(content)
+
+    # Beginning
+
+    async def create_upload(self, actor: Actor, request: CreateUpload) -> Upload:
+        quota = quota_of(actor, self._quotas)
+        if request.length == 0:
+            raise EmptyFile
+        if request.length > quota.file_max:
+            raise FileTooLarge(bytes_max=quota.file_max)
+        now_us = self._clock()
+        upload = StoredUpload(
+            id=new_id(),
+            owner_id=actor.user_id,
+            name=model.file_name(request.name),
+            declared_type=request.declared_type,
+            keep=int(request.keep),
+            length=request.length,
+            received=0,
+            writer="",
+            created_at_us=now_us,
+            expires_at_us=now_us + model.UPLOAD_LIVES_US,
+        )
+        wrapped = await self._keys.wrap(secrets.token_bytes(DATA_KEY_BYTES), upload.id)
+        async with self._database.transaction() as tx:
+            await store.lock_owner(tx, actor.user_id)
+            await _must_have_room(tx, actor, request.length, quota)
+            await store.add_key(tx, upload.id, wrapped)
+            await store.add_upload(tx, upload)
+        return upload.seen()
+
+    async def get_upload(self, actor: Actor, request: OfUpload) -> Upload:
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            await store.set_writer(tx, upload.id, "")
+        return await self._seen(upload)
+
+    async def cancel_upload(self, actor: Actor, request: OfUpload) -> Nothing:
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
+        self._digests.forget(upload.id)
+        return Nothing()
+
+    # Writing
+
+    async def begin_writing(self, actor: Actor, request: BeginWriting) -> Writing:
+        writer = new_id()
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            if upload.received != request.offset:
+                raise WrongOffset(offset=upload.received)
+            await store.set_writer(tx, upload.id, writer)
+        return Writing(writer, await self._seen(upload))
+
+    async def append(self, actor: Actor, request: Append) -> Upload:
+        part = secrets.token_hex(16)
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            _must_be_next(upload, request)
+            last = await store.last_part(tx, upload.id)
+            # Should we die before the end, the collector finds what was written by this.
+            await store.throw_away(tx, part, self._clock() + model.GARBAGE_LIVES_US)
+        replaced = last if last and _is_small(last, request) else None
+        data_key = await self._content.data_key(self._database, upload.id)
+        content, start = request.content, request.offset
+        if replaced:
+            content = await self._content.read_part(data_key, replaced, 0, replaced.length) + content
+            start = replaced.start
+        await self._content.write(data_key, part, content)
+        received, expires_at_us = request.offset + len(request.content), self._clock() + model.UPLOAD_LIVES_US
+        async with self._database.transaction() as tx:
+            # Somebody else may have come meanwhile, and have gone on.
+            _must_be_next(await self._locked(tx, actor, request.upload_id), request)
+            if not await store.rescue(tx, part):
+                raise Displaced
+            if replaced:
+                await store.drop_part(tx, replaced, self._clock() + model.GARBAGE_LIVES_US)
+            await store.add_part(tx, Part(upload.id, start, len(content), part))
+            await store.advance(tx, upload.id, received, expires_at_us)
+        await self._digests.add(upload.id, request.offset, request.content)
+        return await self._seen(await self._get(actor, upload.id))
+
+    # Finishing
+
+    async def finish_upload(self, actor: Actor, request: OfUpload) -> Upload:
+        upload = await self._get(actor, request.upload_id)
+        if upload.media_id is not None or upload.received < upload.length:
+            return await self._seen(upload)
+        sha256 = await self._digests.digest(self._database, upload.id, upload.length)
+        if sha256 is None:
+            return upload.seen()
+        head = await self._content.read(self._database, upload.id, 0, min(model.HEAD_BYTES, upload.length))
+        found = model.type_of(head)
+        try:
+            model.must_be(upload.declared_type, found)
+        except WrongType:
+            await self.cancel_upload(actor, request)
+            raise
+        async with self._database.transaction() as tx:
+            upload = await self._become(tx, actor, request.upload_id, found, sha256)
+        self._digests.forget(upload.id)
+        return await self._seen(upload)
+
+    async def _become(self, tx: Transaction, actor: Actor, upload_id: str, type: str, sha256: str) -> StoredUpload:
+        """A file, or the one that its owner has already."""
+        now_us = self._clock()
+        await store.lock_owner(tx, actor.user_id)
+        upload = await self._locked(tx, actor, upload_id)
+        if upload.media_id is not None:
+            return upload
+        same = await store.lock_same_content(tx, actor.user_id, sha256)
+        if same is not None:
+            await store.discard_content(tx, upload.id, now_us + model.GARBAGE_LIVES_US)
+            await store.touch(tx, same.id, now_us)
+        else:
+            same = _file_of(upload, type, sha256, now_us)
+            await store.add_media(tx, same)
+            await tx.publish(MediaStored(media=same.media))
+        if upload.keep:
+            await store.refer(tx, same.id, store.OWNER, "", "", now_us)
+        await store.end_upload(tx, upload.id, same.id)
+        return await self._locked(tx, actor, upload_id)
+
+    # Inside
+
+    async def _get(self, actor: Actor, upload_id: str) -> StoredUpload:
+        upload = await store.find_upload(self._database, upload_id, actor.user_id)
+        return self._living(upload)
+
+    async def _locked(self, tx: Transaction, actor: Actor, upload_id: str) -> StoredUpload:
+        upload = await store.lock_upload(tx, upload_id)
+        if upload is not None and upload.owner_id != actor.user_id:
+            raise UploadNotFound
+        return self._living(upload)
+
+    def _living(self, upload: StoredUpload | None) -> StoredUpload:
+        if upload is None or upload.expires_at_us <= self._clock():
+            raise UploadNotFound
+        return upload
+
+    async def _seen(self, upload: StoredUpload) -> Upload:
+        if upload.media_id is None:
+            return upload.seen()
+        media = await store.find_media(self._database, upload.media_id)
+        if media is None:
+            raise UploadNotFound
+        return upload.seen(media.media)
+
+
+def quota_of(actor: Actor, quotas: Quotas) -> Quota:
+    return quotas.more if UPLOAD_MORE in actor.permissions else quotas.usual
+
+
+async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> None:
+    """Raises QuotaExceeded, TooManyUploads."""
+    free = quota.total_max - await store.used_bytes(tx, actor.user_id)
+    if length > free:
+        raise QuotaExceeded(bytes_free=max(free, 0))
+    if len(await store.unfinished(tx, actor.user_id)) >= UNFINISHED_MAX:
+        raise TooManyUploads
+
+
+def _must_be_next(upload: StoredUpload, request: Append) -> None:
+    if upload.writer != request.writer:
+        raise Displaced
+    if upload.received != request.offset:
+        raise WrongOffset(offset=upload.received)
+    if request.offset + len(request.content) > upload.length:
+        raise BeyondLength
+
+
+def _is_small(last: Part, request: Append) -> bool:
+    return last.length < SMALL_BYTES and last.length + len(request.content) <= PIECE_BYTES_MAX
+
+
+def _file_of(upload: StoredUpload, type: str, sha256: str, now_us: int) -> StoredMedia:
+    return StoredMedia(
+        id=MediaId(upload.id),
+        owner_id=upload.owner_id,
+        name=upload.name,
+        type=type,
+        kind=model.kind_of(type),
+        size=upload.length,
+        sha256=sha256,
+        state="ready",
+        created_at_us=now_us,
+        touched_at_us=now_us,
+    )

@@ -1,0 +1,140 @@
+"""Media as it is wired, on a clock that a test sets, with chats of which the test says who is in them."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from kaif.app.compose import database_of
+from kaif.app.media import master_keys, media_services
+from kaif.app.settings import read_settings
+from kaif.engines.blobs import Blobs, open_blobs
+from kaif.engines.database import Database
+from kaif.engines.keys import Keys
+from kaif.engines.keys.ring import new_key
+from kaif.interfaces.media import Library, ListMedia, Media
+from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
+from kaif.interfaces.media.references import References
+from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
+from kaif.interfaces.messaging import Chat, GetChat
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import now_us
+from kaif.kernel.ids import new_id
+from kaif.services.media.collecting import Collector
+from kaif.services.media.content import Content
+from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.rights import FindsChats
+from kaif.services.media.uploads import UploadsService
+
+ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
+NEVER_S = 1e6
+LOOKS_MAX = 50
+
+
+class NoChats:
+    """Where no file is shown in a chat, nobody asks who is in one."""
+
+    async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
+        raise AssertionError("who is in a chat was asked for nothing")
+
+
+class Home:
+    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys) -> None:
+        self.uploads: Uploads = services[Uploads]
+        self.library: Library = services[Library]
+        self.delivery: Delivery = services[Delivery]
+        self.references: References = services[References]
+        self.database, self.blobs, self.keys = database, blobs, keys
+        self.content = Content(blobs, keys)
+        self.moment = [now_us()]
+
+    async def create(self, length: int, actor: Actor = ANNA, **more: Any) -> Upload:
+        return await self.uploads.create_upload(actor, CreateUpload(length, **more))
+
+    async def write(self, upload: Upload, *pieces: bytes, actor: Actor = ANNA) -> Upload:
+        writing = await self.uploads.begin_writing(actor, BeginWriting(upload.id, upload.received))
+        for piece in pieces:
+            upload = await self.uploads.append(actor, Append(upload.id, writing.writer, upload.received, piece))
+        return upload
+
+    async def finish(self, upload: Upload, actor: Actor = ANNA) -> Media:
+        while upload.media is None:
+            upload = await self.uploads.finish_upload(actor, OfUpload(upload.id))
+        return upload.media
+
+    async def put(self, content: bytes, actor: Actor = ANNA, **more: Any) -> Media:
+        upload = await self.create(len(content), actor, **more)
+        return await self.finish(await self.write(upload, *cut(content), actor=actor), actor)
+
+    async def read(self, media: Media, start: int = 0, length: int = 4 << 20, actor: Actor = ANNA) -> bytes:
+        return (await self.delivery.read(actor, ReadMedia(media.id, start, length))).content
+
+    async def look(self, media: Media, actor: Actor = ANNA, link: str = "") -> Media:
+        return await self.delivery.look_at(actor, LookAt(media.id, link))
+
+    async def listed(self, actor: Actor = ANNA) -> list[str]:
+        return [media.id for media in (await self.library.list_media(actor, ListMedia())).files]
+
+    async def come(self, later_us: int) -> None:
+        """The clock goes on, and what nothing needs is collected."""
+        self.moment[0] += later_us
+        await self.collect()
+
+    async def collect(self, collector: Collector | None = None) -> None:
+        collector = collector or Collector(self.database, self.content, lambda: self.moment[0])
+        for _ in range(LOOKS_MAX):
+            if not await collector.collect():
+                return
+        raise AssertionError("there is always more to collect")
+
+    def process(self, blobs: Blobs) -> UploadsService:
+        """Another process that takes uploads, whose store has its moods."""
+        quota = Quota(1 << 40, 1 << 40)
+        content = Content(blobs, self.keys)
+        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), lambda: self.moment[0])
+
+    async def stored(self) -> list[str]:
+        """The names of all that lies in the store."""
+        return sorted([name async for name in self.blobs.list("")])
+
+    async def rows(self, table: str) -> int:
+        found: list[tuple[int]] = await self.database.fetch(tuple, f"SELECT COUNT(*) FROM {table}")
+        return found[0][0]
+
+
+def cut(content: bytes, size: int = 4 << 20) -> Iterator[bytes]:
+    return (content[at : at + size] for at in range(0, len(content), size))
+
+
+@asynccontextmanager
+async def at_home(
+    folder: Path, database_url: str, blobs_url: str = "", chats: FindsChats | None = None, **settings: str
+) -> AsyncIterator[Home]:
+    keys = folder / "media-keys"
+    if not keys.exists():
+        keys.write_text(new_key(1))
+    environment = {
+        "KAIF_DATABASE_URL": database_url,
+        "KAIF_MEDIA_KEYS": f"file:{keys}",
+        "KAIF_BLOBS_URL": blobs_url or f"file:{folder / 'blobs'}",
+        **settings,
+    }
+    wanted = read_settings(folder, "127.0.0.1", 0, environment)
+    moment = [now_us()]
+    async with (
+        database_of(wanted) as database,
+        media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
+    ):
+        blobs = await open_blobs(wanted.blobs_url)
+        home = Home(services, database, blobs, master_keys(wanted))
+        home.moment = moment
+        yield home
+
+
+def random_bytes(size: int) -> bytes:
+    return secrets.token_bytes(size)
+
+
+def somebody() -> Actor:
+    return Actor(UserId(new_id()))
