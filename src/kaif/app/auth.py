@@ -91,7 +91,7 @@ async def auth_services(
     settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
     await database.migrate("auth", MIGRATIONS)
-    passwords, signer, web = Passwords(_breached_passwords(settings)), _signer(settings), HttpxWeb()
+    passwords, signer, web = Passwords(_breached_passwords(settings)), signer_of(settings.signing_key), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
@@ -246,9 +246,10 @@ def _places(settings: Settings) -> Places:
         raise Misconfigured(f"KAIF_GEOIP: {settings.geoip} is no database of places ({error}).") from error
 
 
-def _signer(settings: Settings) -> Signer:
+def signer_of(signing_key: str) -> Signer:
+    """Raises Misconfigured."""
     try:
-        return Signer(settings.signing_key)
+        return Signer(signing_key)
     except ValueError:
         # What was read may be a secret in the wrong place, so it is not repeated.
         raise Misconfigured("The signing key is not one that `kaif keys` prints.") from None

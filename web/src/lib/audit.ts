@@ -38,6 +38,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   invitation_revoked: 'action.invitation_revoked',
   sessions_taken: 'action.sessions_taken',
   password_reset_forced: 'action.password_reset_forced',
+  reset_link_handed_out: 'action.reset_link_handed_out',
   confirmation_sent: 'action.confirmation_sent',
   second_factors_taken: 'action.second_factors_taken',
   event_retried: 'action.event_retried',
@@ -78,7 +79,13 @@ const WARNINGS = [
   'application_code_reused',
   'application_token_stolen',
 ]
-const LOSSES = ['account_suspended', 'account_deleted', 'password_reset_forced', 'second_factors_taken']
+const LOSSES = [
+  'account_suspended',
+  'account_deleted',
+  'password_reset_forced',
+  'reset_link_handed_out',
+  'second_factors_taken',
+]
 
 export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
   if (WARNINGS.includes(action)) return 'warn'

@@ -44,6 +44,7 @@ Action = Literal[
     "invitation_revoked",
     "sessions_taken",
     "password_reset_forced",
+    "reset_link_handed_out",
     "confirmation_sent",
     "second_factors_taken",
     "event_retried",

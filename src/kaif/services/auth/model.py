@@ -74,6 +74,12 @@ class Account(msgspec.Struct, frozen=True):
     def person(self) -> Person:
         return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind)
 
+    @property
+    def opens_by_letter(self) -> bool:
+        """Whether a letter to its address may give it a new password. Not to one that nobody has proved where the
+        account has a role: a slip of the keyboard would hand a stranger the server."""
+        return self.email_confirmed_at_us is not None or not self.roles
+
 
 class NewPassword(msgspec.Struct, frozen=True):
     """`is_short` when it is good only beside a second factor."""

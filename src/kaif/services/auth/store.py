@@ -52,6 +52,13 @@ async def find_by_login(database: Database, login: str) -> Account | None:
     return found[0] if found else None
 
 
+async def find_by_username(reads: Reads, username: str) -> UserId | None:
+    rows: list[tuple[UserId]] = await reads.fetch(
+        tuple, "SELECT id FROM auth_users WHERE username = :username", username=username
+    )
+    return rows[0][0] if rows else None
+
+
 async def owner_of_address(reads: Reads, email: str) -> Account | None:
     """Who has confirmed it: one at most."""
     sql = f"SELECT {ACCOUNT} FROM auth_users WHERE email = :email AND email_confirmed_at_us IS NOT NULL"
