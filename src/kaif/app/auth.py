@@ -54,6 +54,7 @@ from kaif.services.auth.authorizations import AuthorizationsService
 from kaif.services.auth.bots import BotsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.codes import Codes
 from kaif.services.auth.digest_letters import DigestLettersService
 from kaif.services.auth.directory import DirectoryService
 from kaif.services.auth.factors import SecondFactorsService
@@ -66,6 +67,7 @@ from kaif.services.auth.openid import OpenIdService
 from kaif.services.auth.own_data import OwnDataService
 from kaif.services.auth.parked_events import ParkedEventsService
 from kaif.services.auth.passkeys import PasskeysService
+from kaif.services.auth.password_proofs import PasswordProofs
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.providers import ProvidersService
 from kaif.services.auth.reactions import LETTERS, POSTPONED, Reactions
@@ -76,6 +78,7 @@ from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.staff import StaffService
+from kaif.services.auth.step_ups import StepUps
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.vk import VkId
 from kaif.services.auth.wallet_proofs import WalletProofs
@@ -131,16 +134,16 @@ def _people(
         database, cache, passwords, signer, captcha, places, audit, admission, clock, settings.setup_code
     )
     party, enter, open_session = relying_party_at(settings.public_url), accounts.enter, accounts.open_session
-    assertions, proofs = Assertions(party, audit), WalletProofs(settings.public_url)
+    assertions, proofs, codes = Assertions(party, audit), WalletProofs(settings.public_url), Codes(signer)
+    again = PasswordProofs(database, passwords, audit, clock)
+    step_ups = StepUps(database, again, codes, assertions, proofs, audit, clock)
     return {
         Auth: accounts,
         Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
         OwnData: OwnDataService(database, clock),
         Captchas: captcha,
         Sessions: SessionsService(database, cache, places, audit, clock),
-        SecondFactors: SecondFactorsService(
-            database, cache, passwords, signer, assertions, proofs, audit, clock, open_session
-        ),
+        SecondFactors: SecondFactorsService(database, cache, codes, assertions, step_ups, audit, clock, open_session),
         Passkeys: PasskeysService(database, cache, party, assertions, audit, clock, open_session),
         Wallets: WalletsService(database, proofs, audit, clock, enter, accounts.register_on_claim),
         ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),

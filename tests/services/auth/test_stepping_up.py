@@ -272,3 +272,38 @@ async def test_guesses_at_the_sign_in_do_not_keep_the_owner_from_stepping_up(
     await guess(services, app, 10)
 
     await step_up(services, tokens, app.code())
+
+
+@pytest.mark.asvs("16.3.1", "16.3.3")
+async def test_each_proof_is_in_the_log_whether_it_was_one_or_not_and_so_is_a_wish_for_another_address(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    app, owner = await turn_on(services, time, actor_of(tokens)), actor_of(tokens)
+    time.passes(16 * MINUTE_S)
+    for code, password in ((app.wrong_code(), PASSWORD), (app.code(), "not the password")):
+        with pytest.raises(KaifError):
+            await step_up(services, tokens, code, password)
+    await step_up(services, tokens, app.code())
+    with pytest.raises(WrongPassword):
+        await services.accounts.change_email(owner, ChangeEmail("new@example.org", "not the password"))
+    await services.accounts.change_email(owner, ChangeEmail("new@example.org", PASSWORD))
+    for _ in range(10):
+        with pytest.raises(WrongPassword):
+            await step_up(services, tokens, password="not the password")
+    with pytest.raises(TooManyTries):
+        await step_up(services, tokens)
+
+    log = (await services.audit.list_audit(AUDITOR, ListAudit(user_id=owner.user_id, limit=200))).entries[::-1]
+    log = [one for one in log if one.action in ("stepped_up", "step_up_failed", "email_change_asked")]
+    wrong = ("step_up_failed", {"by": "password", "code": "wrong_password"})
+    assert [(one.action, one.details) for one in log] == [
+        ("step_up_failed", {"by": "password", "code": "invalid_code"}),
+        wrong,
+        ("stepped_up", {"by": "password"}),
+        wrong,
+        ("email_change_asked", {}),
+        *[wrong] * 10,
+        ("step_up_failed", {"by": "password", "code": "too_many_tries"}),
+    ]
+    assert {(one.actor_id, one.subject_id) for one in log} == {(owner.user_id, owner.user_id)}
+    assert "new@example.org" not in repr(log) and "not the password" not in repr(log)

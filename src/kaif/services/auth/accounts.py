@@ -44,12 +44,14 @@ from kaif.services.auth import (
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.challenges import too_many_tries
 from kaif.services.auth.erasing import erase_account
 from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due, present
+from kaif.services.auth.password_proofs import PasswordProofs
 from kaif.services.auth.passwords import Passwords, normalised
-from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
+from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer
 
@@ -67,7 +69,7 @@ class AccountsService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha = captcha
+        self._captcha, self._password_proofs = captcha, PasswordProofs(database, passwords, audit, clock)
         self._accounts = store.accounts(database)
 
     # The address
@@ -145,6 +147,7 @@ class AccountsService:
             link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
             await tx.publish(letter_due(account, "new_email", link_id or "", address=email))
             await tell(tx, account.id, "email_change_asked")
+            await self._audit.record(tx, actor, "email_change_asked", account.id)
         return Nothing()
 
     async def _count_letter(self, tx: Transaction, account: Account) -> None:
@@ -317,9 +320,5 @@ class AccountsService:
         if await ways_in.steps_after_one(self._database, account.id):
             # Here the password is half of a proof: whoever has it and a session that was left open is not the owner.
             await require_recent_authentication(self._database, actor, self._clock())
-        await count_guess(self._database, account.id, self._clock())
-        if not await self._passwords.verify(account.password_hash, password):
-            raise WrongPassword
-        async with self._database.transaction() as tx:
-            await challenges.forget_guesses(tx, account.id, "step_up")
+        await self._password_proofs.require(actor, account, password)
         return account

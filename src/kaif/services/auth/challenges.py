@@ -3,12 +3,13 @@
 from typing import Literal
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX
+from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX, TooManyTries
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
 
-Purpose = Literal["sign_in", "step_up", "reset", "letters", "address_named"]
+# What is guessed at, or counted like guesses.
+Guessed = Literal["sign_in", "step_up", "reset", "letters", "address_named"]
 
 # Ten in an hour: at three codes that fit of a million, a year of guessing finds one in four accounts whose
 # password is known already; people who mistype need fewer.
@@ -69,7 +70,7 @@ async def end_all(tx: Transaction, user_id: UserId) -> None:
 
 
 async def count_guess(
-    tx: Transaction, user_id: UserId, purpose: Purpose, now_us: int, tries_max: int = TRIES_MAX
+    tx: Transaction, user_id: UserId, purpose: Guessed, now_us: int, tries_max: int = TRIES_MAX
 ) -> int:
     """Microseconds to wait, zero when this guess may be made. It counts only once the transaction commits."""
     rows: list[tuple[int, int]] = await tx.fetch(
@@ -90,7 +91,7 @@ async def count_guess(
     return 0 if tries <= tries_max else since_us + TRIES_WINDOW_US - now_us
 
 
-async def had_all_tries(reads: Reads, user_id: UserId, purpose: Purpose, now_us: int) -> bool:
+async def had_all_tries(reads: Reads, user_id: UserId, purpose: Guessed, now_us: int) -> bool:
     """Whether the next one would have to wait; it is not counted."""
     rows = await reads.fetch(
         tuple,
@@ -106,6 +107,10 @@ async def had_all_tries(reads: Reads, user_id: UserId, purpose: Purpose, now_us:
     return bool(rows)
 
 
-async def forget_guesses(tx: Transaction, user_id: UserId, purpose: Purpose) -> None:
+async def forget_guesses(tx: Transaction, user_id: UserId, purpose: Guessed) -> None:
     sql = "DELETE FROM auth_tries WHERE user_id = :user_id AND purpose = :purpose"
     await tx.execute(sql, user_id=user_id, purpose=purpose)
+
+
+def too_many_tries(wait_us: int) -> TooManyTries:
+    return TooManyTries(retry_after_ms=-(-wait_us // 1000))
