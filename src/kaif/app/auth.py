@@ -203,7 +203,7 @@ def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog
         FactorRequirement: FactorRequirementService(database, cache, audit, clock),
         Audit: AuditService(database),
         Directory: DirectoryService(database, cache, places, audit, clock),
-        ParkedEvents: ParkedEventsService(database, audit),
+        ParkedEvents: ParkedEventsService(database, audit, clock),
     }
 
 

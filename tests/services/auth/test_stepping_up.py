@@ -12,20 +12,24 @@ from tests.services.auth.second_factors import Time, guess, sign_in, step_up, tu
 from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword, DeleteAccount
 from kaif.interfaces.auth.audit import ListAudit
-from kaif.interfaces.auth.directory import OfAccount
+from kaif.interfaces.auth.directory import OfAccount, TakeApiKey
 from kaif.interfaces.auth.factors import (
     ConfirmTotp,
     InvalidCode,
     StepUpRequired,
     TooManyTries,
 )
+from kaif.interfaces.auth.invitations import Invite, SetRegistration
+from kaif.interfaces.auth.parked_events import ThatEvent
 from kaif.interfaces.auth.roles import READ_AUDIT, DefineRole, DropRole, Grant
 from kaif.interfaces.auth.sessions import Restore, Suspend
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError
+from kaif.kernel.ids import new_id
 
 MINUTE_S = 60
+NO_KEY = SessionId(new_id())
 
 Act = Callable[[Services, Tokens], Awaitable[object]]
 DANGEROUS: dict[str, Act] = {
@@ -45,6 +49,14 @@ OPERATORS: dict[str, Callable[[Home, Actor, UserId], Awaitable[object]]] = {
     "defining": lambda home, owner, _: home.roles.define_role(owner, DefineRole("clerk", [])),
     "dropping": lambda home, owner, _: home.roles.drop_role(owner, DropRole("clerk")),
     "a forced reset": lambda home, owner, other: home.directory.force_reset(owner, OfAccount(other)),
+    "taking sessions": lambda home, owner, other: home.directory.take_sessions(owner, OfAccount(other)),
+    "taking a key": lambda home, owner, other: home.directory.take_api_key(owner, TakeApiKey(other, NO_KEY)),
+    "dropping an event": lambda home, owner, _: home.parked_events.drop_parked_event(
+        owner, ThatEvent("auth.letters", 1)
+    ),
+    "opening registration": lambda home, owner, _: home.invitations.set_registration(owner, SetRegistration("closed")),
+    "inviting": lambda home, owner, _: home.invitations.invite(owner, Invite()),
+    "inviting into a role": lambda home, owner, _: home.invitations.invite(owner, Invite(role="clerk")),
     "taking factors": lambda home, owner, other: home.directory.take_second_factors(owner, OfAccount(other)),
 }
 
@@ -110,6 +122,7 @@ async def test_what_an_operator_does_to_others_wants_them_again_and_changes_noth
 
     assert (await home.audit.list_audit(AUDITOR, ListAudit())).entries == before.entries
     assert (await refresh(home.auth, boris)).user.roles == ["clerk"]
+    assert (await home.invitations.get_registration(NOBODY, Nothing())).mode == "open"
 
 
 async def test_within_fifteen_minutes_nobody_is_asked(services: Services, time: Time, tokens: Tokens) -> None:

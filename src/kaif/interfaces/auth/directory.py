@@ -135,14 +135,14 @@ class Directory(Protocol):
 
     @repeatable
     async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
-        """End all sessions of an account; it may sign in again. Takes no step-up: it is what stops a thief at once."""
+        """End all sessions of an account; it may sign in again. Raises StepUpRequired (in `factors`)."""
         ...
 
     @repeatable
     async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
-        """Revoke a key of somebody's, for its sockets too, and write to them. Takes no step-up, as `take_sessions`.
+        """Revoke a key of somebody's, for its sockets too, and write to them if their address is confirmed.
 
-        Raises ApiKeyNotFound (in `api_keys`).
+        Raises StepUpRequired (in `factors`), ApiKeyNotFound (in `api_keys`).
         """
         ...
 

@@ -112,18 +112,22 @@ class DirectoryService:
     # To do
 
     async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
+        now_us = self._clock()
         async with self._database.transaction() as tx:
             account = await _target(tx, actor, request.user_id)
-            ended = await stored_sessions.end_all(tx, account.id, self._clock())
+            await require_recent_authentication(tx, actor, now_us)
+            ended = await stored_sessions.end_all(tx, account.id, now_us)
             if ended:
                 await self._audit.record(tx, actor, "sessions_taken", account.id, count=len(ended))
         await announce_ends(self._cache, ended)
         return Nothing()
 
     async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
+        now_us = self._clock()
         async with self._database.transaction() as tx:
             account = await _target(tx, actor, request.user_id)
-            key = await stored_keys.revoke(tx, account.id, request.key_id, self._clock())
+            await require_recent_authentication(tx, actor, now_us)
+            key = await stored_keys.revoke(tx, account.id, request.key_id, now_us)
             if key is None:
                 raise ApiKeyNotFound
             # By its ending alone: its name is the owner's to choose.
