@@ -24,12 +24,9 @@ from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.bots_store import StoredBot
 from kaif.services.auth.erasing import erase_account
-from kaif.services.auth.model import Account
+from kaif.services.auth.model import NO_PASSWORD, Account
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.store import Reads
-
-# Nothing is right for one.
-NO_PASSWORD = ""
 
 
 class BotsService:

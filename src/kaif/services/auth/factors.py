@@ -34,7 +34,7 @@ from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.codes import Codes
-from kaif.services.auth.entering import OpenSession
+from kaif.services.auth.entering import OpenSession, nothing_more
 from kaif.services.auth.model import present
 from kaif.services.auth.step_ups import StepUps
 from kaif.services.auth.stepping_up import require_recent_authentication
@@ -150,7 +150,7 @@ class SecondFactorsService:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         if refusal:
             raise refusal
-        return await self._open_session(actor, present(account))
+        return await self._open_session(actor, present(account), nothing_more)
 
     async def _refusal(
         self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int

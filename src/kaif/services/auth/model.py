@@ -28,6 +28,8 @@ NEW_DEVICE_SHOWN_US = 7 * DAY_US
 # An account that is used from more places than these is told of some of them again.
 KNOWN_DEVICES_MAX = 100
 WORD_CHARS_MAX = 32
+# The hash of none: an account without a password has none that is right.
+NO_PASSWORD = ""
 
 
 class Account(msgspec.Struct, frozen=True):
