@@ -7,26 +7,32 @@ import pytest
 from tests.harness import Services, wired_services
 from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, set_up
 from tests.services.auth.home import Home
-from tests.services.auth.second_factors import Time, guess, sign_in, step_up, turn_on
+from tests.services.auth.second_factors import Time, answer, challenge, guess, sign_in, step_up, turn_on
 
 from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword, DeleteAccount
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.directory import OfAccount, TakeApiKey
 from kaif.interfaces.auth.factors import (
+    ChallengeEnded,
     ConfirmTotp,
     InvalidCode,
+    StepUp,
     StepUpRequired,
     TooManyTries,
 )
+from kaif.interfaces.auth.identities import ServiceSignInEnded
 from kaif.interfaces.auth.invitations import Invite, SetRegistration
 from kaif.interfaces.auth.parked_events import ThatEvent
+from kaif.interfaces.auth.passkeys import BeginSecondStep
 from kaif.interfaces.auth.roles import READ_AUDIT, DefineRole, DropRole, Grant
 from kaif.interfaces.auth.sessions import Restore, Suspend
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
+from kaif.services.auth import challenges
+from kaif.services.auth.model import hash_of
 
 MINUTE_S = 60
 NO_KEY = SessionId(new_id())
@@ -320,3 +326,23 @@ async def test_each_proof_is_in_the_log_whether_it_was_one_or_not_and_so_is_a_wi
     ]
     assert {(one.actor_id, one.subject_id) for one in log} == {(owner.user_id, owner.user_id)}
     assert "new@example.org" not in repr(log) and "not the password" not in repr(log)
+
+
+@pytest.mark.asvs("6.5.1")
+async def test_a_challenge_is_good_for_what_it_was_made_for(services: Services, time: Time, tokens: Tokens) -> None:
+    app, owner = await turn_on(services, time, actor_of(tokens)), actor_of(tokens)
+    to_sign_in, to_step_up = await challenge(services), "of a sign-in service, which has vouched for the owner"
+    async with services.database.transaction() as tx:
+        ends_at_us = time.now_us + MINUTE_S * SECOND_US
+        await challenges.add(tx, hash_of(to_step_up), "step_up", owner.user_id, time.now_us, ends_at_us)
+
+    with pytest.raises(ServiceSignInEnded):
+        await services.factors.step_up(owner, StepUp(challenge=to_sign_in, code=app.code()))
+    with pytest.raises(ChallengeEnded):
+        await answer(services, to_step_up, app.code())
+    with pytest.raises(ChallengeEnded):
+        await services.passkeys.begin_passkey_second_step(NOBODY, BeginSecondStep(to_step_up))
+
+    # Neither took a try, or the code.
+    await services.factors.step_up(owner, StepUp(challenge=to_step_up, code=app.code()))
+    assert await answer(services, to_sign_in, app.recovery_codes[0])

@@ -58,6 +58,7 @@ LetterKind = Literal[
     "recovery_codes_renewed",
     "api_key_made",
     "api_key_taken",
+    "bot_key_made",
     "wallet_linked",
     "wallet_unlinked",
 ]

@@ -8,6 +8,8 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
 
+# What a challenge is for: the second step of a sign-in, or a session that proves itself by a service.
+Purpose = Literal["sign_in", "step_up"]
 # What is guessed at, or counted like guesses.
 Guessed = Literal["sign_in", "step_up", "reset", "letters", "address_named"]
 
@@ -17,44 +19,49 @@ TRIES_MAX = 10
 TRIES_WINDOW_US = 60 * MINUTE_US
 
 
-async def add(tx: Transaction, token_hash: str, user_id: UserId, now_us: int, expires_at_us: int) -> None:
+async def add(
+    tx: Transaction, token_hash: str, purpose: Purpose, user_id: UserId, now_us: int, expires_at_us: int
+) -> None:
     await tx.execute("DELETE FROM auth_challenges WHERE expires_at_us <= :now_us", now_us=now_us)
     await tx.execute(
         """
-        INSERT INTO auth_challenges (token_hash, user_id, tries, expires_at_us)
-        VALUES (:token_hash, :user_id, 0, :expires_at_us)
+        INSERT INTO auth_challenges (token_hash, purpose, user_id, tries, expires_at_us)
+        VALUES (:token_hash, :purpose, :user_id, 0, :expires_at_us)
         """,
         token_hash=token_hash,
+        purpose=purpose,
         user_id=user_id,
         expires_at_us=expires_at_us,
     )
 
 
-async def find(reads: Reads, token_hash: str, now_us: int) -> UserId | None:
+async def find(reads: Reads, token_hash: str, purpose: Purpose, now_us: int) -> UserId | None:
     """Whose challenge it is, without taking a try of it."""
     rows: list[tuple[UserId]] = await reads.fetch(
         tuple,
         """
         SELECT user_id FROM auth_challenges
-        WHERE token_hash = :token_hash AND tries < :tries_max AND expires_at_us > :now_us
+        WHERE token_hash = :token_hash AND purpose = :purpose AND tries < :tries_max AND expires_at_us > :now_us
         """,
         token_hash=token_hash,
+        purpose=purpose,
         tries_max=CHALLENGE_TRIES_MAX,
         now_us=now_us,
     )
     return rows[0][0] if rows else None
 
 
-async def take_try(tx: Transaction, token_hash: str, now_us: int) -> UserId | None:
-    """Whose challenge it is; None when it is none, has lapsed or has had its tries."""
+async def take_try(tx: Transaction, token_hash: str, purpose: Purpose, now_us: int) -> UserId | None:
+    """Whose challenge it is; None when it is none for this purpose, has lapsed or has had its tries."""
     rows: list[tuple[UserId]] = await tx.fetch(
         tuple,
         """
         UPDATE auth_challenges SET tries = tries + 1
-        WHERE token_hash = :token_hash AND tries < :tries_max AND expires_at_us > :now_us
+        WHERE token_hash = :token_hash AND purpose = :purpose AND tries < :tries_max AND expires_at_us > :now_us
         RETURNING user_id
         """,
         token_hash=token_hash,
+        purpose=purpose,
         tries_max=CHALLENGE_TRIES_MAX,
         now_us=now_us,
     )

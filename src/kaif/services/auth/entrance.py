@@ -51,7 +51,7 @@ class Entrance:
         async with self._database.transaction() as tx:
             await _locked_unchanged(tx, account)
             await to_the_end(tx)
-            await challenges.add(tx, model.hash_of(challenge), account.id, now_us, expires_at_us)
+            await challenges.add(tx, model.hash_of(challenge), "sign_in", account.id, now_us, expires_at_us)
         return challenge
 
     async def open_session(

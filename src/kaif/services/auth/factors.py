@@ -137,7 +137,7 @@ class SecondFactorsService:
         token_hash, now_us = model.hash_of(request.challenge), self._clock()
         # A failure counts, so it is refused only after the transaction.
         async with self._database.transaction() as tx:
-            user_id = await challenges.take_try(tx, token_hash, now_us)
+            user_id = await challenges.take_try(tx, token_hash, "sign_in", now_us)
             if user_id is None:
                 raise ChallengeEnded
             refusal = await self._refusal(tx, actor, user_id, request, now_us)

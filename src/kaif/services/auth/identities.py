@@ -276,7 +276,7 @@ class IdentitiesService:
                 raise IdentityNotYours
             await identity_store.count_use(tx, known.id, profile.label, now_us)
             expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
-            await challenges.add(tx, model.hash_of(challenge), actor.user_id, now_us, expires_at_us)
+            await challenges.add(tx, model.hash_of(challenge), "step_up", actor.user_id, now_us, expires_at_us)
             return ServiceProof(challenge, await enrolments.methods(tx, actor.user_id))
 
     # Who and whose

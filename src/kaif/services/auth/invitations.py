@@ -25,7 +25,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import grants, invitation_store, store
 from kaif.services.auth.admission import Admission, may_invite
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.invitation_store import ERASED, StoredInvitation
+from kaif.services.auth.invitation_store import StoredInvitation
 from kaif.services.auth.permissions import BUILT_IN, must_hold, permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.tokens import Signer
@@ -137,7 +137,7 @@ def _shown(invitation: StoredInvitation, maker: Person, stands: bool, now_us: in
     return Invitation(
         id=invitation.id,
         note=invitation.note,
-        email=invitation.email if invitation.email not in ("", ERASED) else None,
+        email=invitation.shown_email,
         role=invitation.role or None,
         uses=invitation.uses,
         uses_max=invitation.uses_max,

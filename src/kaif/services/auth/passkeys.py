@@ -186,7 +186,7 @@ class PasskeysService:
 
     async def begin_passkey_second_step(self, actor: Actor, request: BeginSecondStep) -> RequestOptions:
         async with self._database.transaction() as tx:
-            user_id = await challenges.find(tx, model.hash_of(request.challenge), self._clock())
+            user_id = await challenges.find(tx, model.hash_of(request.challenge), "sign_in", self._clock())
             if user_id is None:
                 raise ChallengeEnded
             return await self._ask(tx, "second_step", user_id)

@@ -90,7 +90,7 @@ class StepUps:
         self, tx: Transaction, user_id: UserId, request: StepUp, now_us: int
     ) -> KaifError | None:
         challenge_hash = model.hash_of(request.challenge)
-        if await challenges.take_try(tx, challenge_hash, now_us) != user_id:
+        if await challenges.take_try(tx, challenge_hash, "step_up", now_us) != user_id:
             return ServiceSignInEnded()
         refusal = await self._code_refusal(tx, user_id, request.code, now_us)
         if refusal is None:
