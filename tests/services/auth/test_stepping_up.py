@@ -293,7 +293,6 @@ async def test_guesses_at_the_sign_in_do_not_keep_the_owner_from_stepping_up(
     await step_up(services, tokens, app.code())
 
 
-@pytest.mark.asvs("16.3.1", "16.3.3")
 async def test_each_proof_is_in_the_log_whether_it_was_one_or_not_and_so_is_a_wish_for_another_address(
     services: Services, time: Time, tokens: Tokens
 ) -> None:
