@@ -8,6 +8,8 @@ import pytest
 from tests.gateway.conftest import NewPerson
 from tests.harness import PASSWORD, Person, Server
 
+from kaif.gateway import cookies
+
 CREATE = "/v1/messaging/chats"
 
 
@@ -186,3 +188,23 @@ async def test_a_broken_cookie_is_nobody(browser: Browser, cookie: str) -> None:
     answer = await browser.http.get("/v1/auth/me", headers={b"cookie": cookie.encode()})
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.asvs("3.5.1")
+@pytest.mark.parametrize(
+    ("public_url", "ours", "foreign"),
+    [
+        ("https://ozero.example", ["https://ozero.example", "https://OZERO.example"], ["http://ozero.example"]),
+        ("http://127.0.0.1:8080", ["http://127.0.0.1:8080"], ["https://127.0.0.1:8080", "http://127.0.0.1:8081"]),
+        ("", ["http://ozero.example", "https://ozero.example"], ["ftp://ozero.example", "ozero.example", ""]),
+    ],
+)
+def test_a_page_is_ours_by_its_scheme_host_and_port(public_url: str, ours: list[str], foreign: list[str]) -> None:
+    schemes = cookies.schemes_of(public_url)
+    host = ours[0].partition("://")[2].encode()
+
+    for origin in ours:
+        cookies.require_own_origin(origin.encode(), host, schemes)
+    for origin in foreign:
+        with pytest.raises(cookies.ForeignOrigin):
+            cookies.require_own_origin(origin.encode(), host, schemes)

@@ -21,7 +21,7 @@ from kaif.app.archive import PENDING, stage
 from kaif.app.settings import Misconfigured
 
 STOP_WITHIN_S = 5
-COMMANDS = ["up", "serve", "backup", "restore", "demo", "doctor", "keys", "openapi"]
+COMMANDS = ["up", "serve", "backup", "restore", "demo", "doctor", "password-link", "keys", "openapi"]
 
 
 # Stopping
@@ -401,3 +401,19 @@ async def test_an_account_works_after_the_server_was_set_up_by_its_link(tmp_path
             right = await http.post("/v1/auth/setup", json={"code": code, **account})
             again = await http.post("/v1/auth/setup", json={"code": code, **account, "username": "eve"})
         assert [answer.status_code for answer in (wrong, right, again)] == [403, 201, 403]
+
+
+@pytest.mark.asvs("6.4.3")
+async def test_whoever_has_the_machine_gives_an_owner_without_letters_a_new_password(tmp_path: Path) -> None:
+    async with running_server(tmp_path) as server, people(server, "anna"):
+        done = await kaif("password-link", "anna", "--data", server.data)
+        assert done.code == 0 and done.out.startswith(f"{server.url}/reset#"), done
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
+            new = {"token": done.out.strip().partition("#")[2], "password": "a quiet lake and two boats"}
+            reset = await http.post("/v1/auth/password/reset", json=new)
+            signed_in = await http.post("/v1/auth/login", json={"login": "anna", "password": new["password"]})
+        assert (reset.status_code, signed_in.status_code) == (204, 200)
+        assert (await kaif("audit", "verify", "--data", server.data)).code == 0
+
+    assert_refused(await kaif("password-link", "nobody", "--data", server.data), "person_not_found")
+    assert_refused(await kaif("password-link", "anna", "--data", tmp_path / "elsewhere"), "secrets")

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import msgspec
 
 from kaif.app.anchors import Anchors
-from kaif.app.folder import AUDIT_KEY
-from kaif.app.settings import Misconfigured, Settings
+from kaif.app.folder import audit_key_in
+from kaif.app.settings import Settings
 from kaif.engines.database import open_database
 from kaif.services.auth import audit_store
 from kaif.services.auth.chain import Verification
@@ -17,17 +17,10 @@ from kaif.services.auth.chain import Verification
 
 def verify(settings: Settings) -> int:
     """How many entries the log has, all of them sound. Raises Broken, Misconfigured."""
-    key = settings.audit_key or _key_in(settings.data)
+    key = settings.audit_key or audit_key_in(settings.data)
     # Before the database: what is appended meanwhile lies beyond these.
     anchors = Anchors(settings.audit_anchors).all()
     return asyncio.run(_verify(settings, Verification(key.encode(), anchors)))
-
-
-def _key_in(data: Path) -> str:
-    try:
-        return (data / "secrets" / AUDIT_KEY).read_text(encoding="utf-8")
-    except OSError as error:
-        raise Misconfigured(f"{error.filename} can't be read: without the key nothing can be checked.") from error
 
 
 async def _verify(settings: Settings, verification: Verification) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from kaif.app.anchors import Anchors, anchoring
 from kaif.app.settings import Misconfigured, Settings
@@ -54,28 +55,35 @@ from kaif.services.auth.authorizations import AuthorizationsService
 from kaif.services.auth.bots import BotsService
 from kaif.services.auth.breached import BreachedPasswords
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.codes import Codes
 from kaif.services.auth.digest_letters import DigestLettersService
 from kaif.services.auth.directory import DirectoryService
+from kaif.services.auth.entrance import Entrance
 from kaif.services.auth.factors import SecondFactorsService
 from kaif.services.auth.github import GitHub
 from kaif.services.auth.identities import IdentitiesService
 from kaif.services.auth.invitations import InvitationsService
 from kaif.services.auth.issuers import Issuers
+from kaif.services.auth.issuing import TokenIssuer
 from kaif.services.auth.letters import Letters
 from kaif.services.auth.openid import OpenIdService
 from kaif.services.auth.own_data import OwnDataService
 from kaif.services.auth.parked_events import ParkedEventsService
 from kaif.services.auth.passkeys import PasskeysService
+from kaif.services.auth.password_proofs import PasswordProofs
 from kaif.services.auth.passwords import Passwords
 from kaif.services.auth.providers import ProvidersService
 from kaif.services.auth.reactions import LETTERS, POSTPONED, Reactions
+from kaif.services.auth.registration import Registration
 from kaif.services.auth.relying_party import relying_party_at
 from kaif.services.auth.required_factors import FactorRequirementService
 from kaif.services.auth.roles import RolesService
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions import SessionsService
+from kaif.services.auth.sign_in_guard import SignInGuard
 from kaif.services.auth.signing_keys import SigningKeys
 from kaif.services.auth.staff import StaffService
+from kaif.services.auth.step_ups import StepUps
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.vk import VkId
 from kaif.services.auth.wallet_proofs import WalletProofs
@@ -91,7 +99,7 @@ async def auth_services(
     settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
 ) -> AsyncIterator[Services]:
     await database.migrate("auth", MIGRATIONS)
-    passwords, signer, web = Passwords(_breached_passwords(settings)), _signer(settings), HttpxWeb()
+    passwords, signer, web = Passwords(_breached_passwords(settings)), signer_of(settings.signing_key), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
@@ -100,10 +108,10 @@ async def auth_services(
             _reacting(settings, database, mail, letters, signer, clock),
             anchoring(database, Anchors(settings.audit_anchors)),
         ):
-            people = _people(settings, database, cache, passwords, signer, places, audit, clock)
+            door = _door(settings, database, cache, passwords, signer, places, audit, clock)
             yield (
-                people
-                | _sign_in_services(settings, database, web, signer, audit, clock, people[Auth])
+                _people(settings, database, cache, passwords, signer, places, door, audit, clock)
+                | _sign_in_services(settings, database, web, signer, audit, clock, door)
                 | _openid_provider(settings, database, signer, audit, clock)
                 | _operating(database, cache, places, audit, clock)
                 | _writing(settings, database, mail, letters, signer, clock)
@@ -114,7 +122,18 @@ async def auth_services(
         passwords.close()
 
 
-def _people(
+class Door(NamedTuple):
+    """By which people come in, whatever proves who they are."""
+
+    captcha: Captcha
+    admission: Admission
+    guard: SignInGuard
+    issuer: TokenIssuer
+    entrance: Entrance
+    registration: Registration
+
+
+def _door(
     settings: Settings,
     database: Database,
     cache: Cache,
@@ -123,29 +142,56 @@ def _people(
     places: Places,
     audit: AuditLog,
     clock: Clock,
-) -> Services:
-    """Their accounts, the ways in that are our own, and what they do with both."""
+) -> Door:
     captcha = Captcha(wanted=settings.captcha, key=signer.key_for("puzzles"), cache=cache)
     admission = Admission(database, signer, clock)
-    accounts = AuthService(
-        database, cache, passwords, signer, captcha, places, audit, admission, clock, settings.setup_code
+    issuer = TokenIssuer(database, signer)
+    guard = SignInGuard(database, signer.key_for("attempts"), captcha, audit, clock)
+    entrance = Entrance(database, cache, issuer, places, audit, clock)
+    registration = Registration(
+        database,
+        passwords,
+        captcha,
+        admission,
+        entrance,
+        audit,
+        clock,
+        setup_code=settings.setup_code,
+        welcome_key=signer.key_for("welcomes"),
     )
-    party, enter, open_session = relying_party_at(settings.public_url), accounts.enter, accounts.open_session
-    assertions, proofs = Assertions(party, audit), WalletProofs(settings.public_url)
+    return Door(captcha, admission, guard, issuer, entrance, registration)
+
+
+def _people(
+    settings: Settings,
+    database: Database,
+    cache: Cache,
+    passwords: Passwords,
+    signer: Signer,
+    places: Places,
+    door: Door,
+    audit: AuditLog,
+    clock: Clock,
+) -> Services:
+    """Their accounts, the ways in that are our own, and what they do with both."""
+    party, enter, open_session = relying_party_at(settings.public_url), door.entrance.enter, door.entrance.open_session
+    assertions, proofs, codes = Assertions(party, audit), WalletProofs(settings.public_url), Codes(signer)
+    again = PasswordProofs(database, passwords, audit, clock)
+    step_ups = StepUps(database, again, codes, assertions, proofs, audit, clock)
     return {
-        Auth: accounts,
-        Accounts: AccountsService(database, cache, passwords, signer, captcha, audit, clock),
-        OwnData: OwnDataService(database, clock),
-        Captchas: captcha,
-        Sessions: SessionsService(database, cache, places, audit, clock),
-        SecondFactors: SecondFactorsService(
-            database, cache, passwords, signer, assertions, proofs, audit, clock, open_session
+        Auth: AuthService(
+            database, cache, door.registration, passwords, door.guard, door.entrance, door.issuer, audit, clock
         ),
+        Accounts: AccountsService(database, cache, passwords, signer, door.captcha, audit, clock),
+        OwnData: OwnDataService(database, clock),
+        Captchas: door.captcha,
+        Sessions: SessionsService(database, cache, places, audit, clock),
+        SecondFactors: SecondFactorsService(database, cache, codes, assertions, step_ups, audit, clock, open_session),
         Passkeys: PasskeysService(database, cache, party, assertions, audit, clock, open_session),
-        Wallets: WalletsService(database, proofs, audit, clock, enter, accounts.register_on_claim),
+        Wallets: WalletsService(database, proofs, audit, clock, enter, door.registration.register_on_claim),
         ApiKeys: ApiKeysService(database, cache, signer, audit, clock, SCOPES),
         Bots: BotsService(database, cache, audit, clock, BOT_SCOPES),
-        Invitations: InvitationsService(database, signer, admission, audit, clock),
+        Invitations: InvitationsService(database, signer, door.admission, audit, clock),
     }
 
 
@@ -156,7 +202,7 @@ def _sign_in_services(
     signer: Signer,
     audit: AuditLog,
     clock: Clock,
-    accounts: AuthService,
+    door: Door,
 ) -> Services:
     """Other people's services, by which ours sign in."""
     redirect_uri = f"{settings.public_url}{SIGN_IN_CALLBACK}"
@@ -177,8 +223,8 @@ def _sign_in_services(
             audit,
             clock,
             redirect_uri,
-            accounts.enter,
-            accounts.register_on_claim,
+            door.entrance.enter,
+            door.registration.register_on_claim,
         ),
     }
 
@@ -200,7 +246,7 @@ def _operating(database: Database, cache: Cache, places: Places, audit: AuditLog
         FactorRequirement: FactorRequirementService(database, cache, audit, clock),
         Audit: AuditService(database),
         Directory: DirectoryService(database, cache, places, audit, clock),
-        ParkedEvents: ParkedEventsService(database, audit),
+        ParkedEvents: ParkedEventsService(database, audit, clock),
     }
 
 
@@ -246,9 +292,10 @@ def _places(settings: Settings) -> Places:
         raise Misconfigured(f"KAIF_GEOIP: {settings.geoip} is no database of places ({error}).") from error
 
 
-def _signer(settings: Settings) -> Signer:
+def signer_of(signing_key: str) -> Signer:
+    """Raises Misconfigured."""
     try:
-        return Signer(settings.signing_key)
+        return Signer(signing_key)
     except ValueError:
         # What was read may be a secret in the wrong place, so it is not repeated.
         raise Misconfigured("The signing key is not one that `kaif keys` prints.") from None

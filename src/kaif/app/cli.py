@@ -174,6 +174,19 @@ def export_audit(file: Path, data: Path) -> None:
     click.echo(f"{file} holds {count} entries.")
 
 
+@main.command("password-link")
+@click.argument("username")
+@data_option
+def password_link(username: str, data: Path) -> None:
+    """Print a link by which USERNAME sets a new password, once, within half an hour.
+
+    For whoever lost it and gets no letter. Their second step stays. The server may be running.
+    """
+    from kaif.app import readmitting
+
+    click.echo(readmitting.link_for(read_settings(data, "127.0.0.1", 8080), username))
+
+
 @main.group()
 def index() -> None:
     """The index by which messages are found; it holds nothing that the logs do not."""

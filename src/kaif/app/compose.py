@@ -24,7 +24,7 @@ from kaif.engines.database import Database, open_database
 from kaif.engines.index import IndexTaken, open_indexes
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
-from kaif.gateway import openid, pages, unsubscribing
+from kaif.gateway import cookies, openid, pages, unsubscribing
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
@@ -254,7 +254,15 @@ async def edge(
     key_ring = KeyRing(services[ApiKeys], identity, limits)
     metrics = Metrics()
     hub = Hub(messaging, cache, PresenceBoard(cache))
-    sockets = Sockets(identity, key_ring, hub, messaging, limits, settings.trusted_proxies)
+    sockets = Sockets(
+        identity,
+        key_ring,
+        hub,
+        messaging,
+        limits,
+        settings.trusted_proxies,
+        cookies.schemes_of(settings.public_url_given),
+    )
     facade = Facade(identity, key_ring, hub, messaging, limits, sockets.outbox)
     sockets.others[SOCKET_IO.encode()] = facade.engine.accept
     sockets.on_drain = facade.engine.drain

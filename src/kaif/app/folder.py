@@ -14,7 +14,7 @@ from kaif.app.settings import MEDIA_KEYS, Misconfigured
 from kaif.engines.keys.ring import new_key
 from kaif.services.auth.tokens import new_signing_key
 
-AUDIT_KEY = "audit-key"
+_SIGNING_KEY, _AUDIT_KEY = "signing-key.json", "audit-key"
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -48,11 +48,11 @@ class DataFolder:
 
     def signing_key(self) -> str:
         """The key of access tokens, made at the first start."""
-        return secret_file(self.path / "secrets" / "signing-key.json", new_signing_key)
+        return secret_file(self.path / "secrets" / _SIGNING_KEY, new_signing_key)
 
     def audit_key(self) -> str:
         """What the audit log's chain is sealed with; it never changes."""
-        return secret_file(self.path / "secrets" / AUDIT_KEY, partial(secrets.token_hex, 32))
+        return secret_file(self.path / "secrets" / _AUDIT_KEY, partial(secrets.token_hex, 32))
 
     def push_key(self) -> str:
         """What our pushes are signed by and devices' addresses sealed with: another one would end all subscriptions."""
@@ -87,6 +87,23 @@ def _decode(content: bytes) -> Running | None:
         return msgspec.json.decode(content, type=Running)
     except msgspec.MsgspecError:
         return None
+
+
+def signing_key_in(path: Path) -> str:
+    """That of the folder, whoever holds it. Raises Misconfigured when there is none yet."""
+    return _secret_in(path, _SIGNING_KEY)
+
+
+def audit_key_in(path: Path) -> str:
+    """As above."""
+    return _secret_in(path, _AUDIT_KEY)
+
+
+def _secret_in(path: Path, name: str) -> str:
+    try:
+        return (path / "secrets" / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Misconfigured(f"{error.filename} can't be read: it is needed for this.") from error
 
 
 def secret_file(path: Path, make: Callable[[], str]) -> str:

@@ -158,7 +158,8 @@ class Gateway:
         if authorization := request.headers.get(b"authorization"):
             return self._identity.verify(bearer_token(authorization)).actor
         if request.wants_cookies and request.method not in ("GET", "HEAD"):
-            cookies.require_own_origin(request.headers.get(b"origin", b""), request.headers.get(b"host", b""))
+            origin, host = request.headers.get(b"origin", b""), request.headers.get(b"host", b"")
+            cookies.require_own_origin(origin, host, self._sockets.schemes)
         cookie = request.headers.get(b"cookie")
         if cookie and (token := cookies.read(cookie, cookies.ACCESS)):
             if request.method not in ("GET", "HEAD") and not request.wants_cookies:

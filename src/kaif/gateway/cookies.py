@@ -14,6 +14,8 @@ ACCESS = b"__Host-kaif_access"
 REFRESH = b"__Host-kaif_refresh"
 REFRESH_SECONDS = 30 * 24 * 3600
 
+SCHEMES = frozenset({b"https", b"http"})
+
 # After these a browser has no session any more.
 LEAVING = {"/v1/auth/logout", "/v1/auth/account/delete"}
 
@@ -31,9 +33,18 @@ def read(cookie: bytes, name: bytes) -> bytes:
     return b""
 
 
-def require_own_origin(origin: bytes, host: bytes) -> None:
-    """Raises ForeignOrigin unless the page that asks is ours."""
-    if not origin or origin.partition(b"://")[2].lower() != host.lower():
+def schemes_of(public_url: str) -> frozenset[bytes]:
+    """By which our pages come: that of the address where people reach the server, or either of the two where the
+    operator has not said it, as a proxy may add TLS."""
+    scheme = public_url.partition("://")[0].lower().encode()
+    return frozenset({scheme}) if scheme else SCHEMES
+
+
+def require_own_origin(origin: bytes, host: bytes, schemes: frozenset[bytes]) -> None:
+    """Raises ForeignOrigin unless the page that asks is ours: of our host and port, and of one of the schemes, for a
+    page that came without TLS may be anybody's on the way (RFC 6454, 5)."""
+    scheme, _, authority = origin.lower().partition(b"://")
+    if scheme not in schemes or authority != host.lower():
         raise ForeignOrigin
 
 

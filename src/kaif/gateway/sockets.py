@@ -78,10 +78,11 @@ class Sockets:
         messaging: Messaging,
         limits: Limits,
         trusted_proxies: list[Network],
+        schemes: frozenset[bytes] = cookies.SCHEMES,
     ) -> None:
         self.identity, self.key_ring = identity, key_ring
         self.hub, self.messaging, self.limits = hub, messaging, limits
-        self.trusted_proxies = trusted_proxies
+        self.trusted_proxies, self.schemes = trusted_proxies, schemes
         self.outbox = Outbox(messaging, hub)
         self.background = Background()
         self.open: Crowd[Socket] = Crowd()
@@ -224,7 +225,7 @@ class Handshake:
             raise Unauthenticated
         # Browsers let any page open a socket to anywhere, with our cookies (ASVS 4.4.2).
         origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
-        cookies.require_own_origin(origin.encode("latin-1"), host.encode("latin-1"))
+        cookies.require_own_origin(origin.encode("latin-1"), host.encode("latin-1"), self._sockets.schemes)
         return token
 
 

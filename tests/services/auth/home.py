@@ -1,7 +1,7 @@
 """Auth as `kaif up` wires it, with the letters that its people get."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -107,8 +107,15 @@ def token_in(letter: Letter) -> str:
     return found[1]
 
 
+def _as_it_is(database: Database) -> Database:
+    return database
+
+
 @asynccontextmanager
-async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncIterator[Home]:
+async def at_home(
+    folder: Path, database_url: str, around: Callable[[Database], Database] = _as_it_is, **environment: str
+) -> AsyncIterator[Home]:
+    """`around` gives the database on which auth works; what the test itself asks comes from the one it got."""
     signing_key = new_signing_key()
     settings = read_settings(
         folder,
@@ -124,7 +131,7 @@ async def at_home(folder: Path, database_url: str, **environment: str) -> AsyncI
     )
     async with compose.database_of(settings) as database, compose.cache_of(settings) as cache:
         home = Home(folder, database, cache, signing_key)
-        async with auth_services(settings, database, cache, lambda: home.now_us) as services:
+        async with auth_services(settings, around(database), cache, lambda: home.now_us) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]

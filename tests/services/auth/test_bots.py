@@ -19,7 +19,7 @@ from kaif.interfaces.auth import (
     Tokens,
     UsernameTaken,
 )
-from kaif.interfaces.auth.accounts import DeleteAccount
+from kaif.interfaces.auth.accounts import ConfirmEmail, DeleteAccount
 from kaif.interfaces.auth.api_keys import READ_PEOPLE, ApiKeyRefused, ExchangeApiKey
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.bots import (
@@ -188,6 +188,21 @@ async def test_a_renewed_key_ends_the_one_of_before_and_a_revoked_one_leaves_non
     with pytest.raises(ApiKeyRefused):
         await speaker(home, renewed.secret)
     assert [action for action, *_ in await audited(home)] == ["bot_made", "bot_key_renewed", "bot_key_revoked"]
+
+
+@pytest.mark.asvs("6.3.7")
+async def test_each_key_is_told_to_whoever_answers_for_the_bot_at_an_address_that_is_proved(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    made = await make(home, anna, "firstbot")
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("anna@example.org")))
+
+    renewed = await bots_of(home).renew_bot_key(actor_of(anna), OfBot(made.bot.person.id))
+    other = await make(home, anna, "otherbot")
+
+    letters = [await home.letter("anna@example.org", number) for number in (2, 3)]
+    assert "@firstbot" in letters[0].text and "@otherbot" in letters[1].text
+    assert renewed.secret not in letters[0].text and other.secret not in letters[1].text
+    assert len(await home.letters("anna@example.org")) == 3
 
 
 async def test_a_bot_has_another_name_from_now_on(home: Home) -> None:

@@ -9,7 +9,7 @@ from tests.services.auth.home import Home
 from kaif.interfaces.auth import InvalidCredentials, Tokens
 from kaif.interfaces.auth.accounts import ChangePassword, ConfirmEmail
 from kaif.interfaces.auth.factors import TooManyTries
-from kaif.kernel.actor import NOBODY, Actor
+from kaif.kernel.actor import Actor
 from kaif.kernel.clock import MINUTE_US, SECOND_US
 from kaif.services.auth import attempts, sign_in_guard
 from kaif.services.auth.pacing import LOGIN, MEMORY_US, NETWORK, PAIR, Pace
@@ -107,7 +107,9 @@ async def test_whoever_waits_comes_in_and_starts_anew(home: Home) -> None:
 @pytest.mark.asvs("6.3.8")
 async def test_nobody_tells_by_waiting_whose_an_address_is(embedded_home: Home) -> None:
     owner = await set_up(embedded_home.auth)
-    await embedded_home.accounts.confirm_email(NOBODY, ConfirmEmail(await embedded_home.token("owner@example.org")))
+    await embedded_home.accounts.confirm_email(
+        actor_of(owner), ConfirmEmail(await embedded_home.token("owner@example.org"))
+    )
     assert (await embedded_home.user(owner)).email_confirmed
     addresses = ["owner@example.org", "nobody@example.org"]
 

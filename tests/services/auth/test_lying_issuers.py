@@ -504,9 +504,11 @@ async def test_only_true_is_verified(home: Home, provider: Provider, liar: Liar,
 
 
 @pytest.mark.parametrize("email", ["OWNER@example.org", "owner@Example.ORG"])
-async def test_capitals_take_nobodys_account_over(home: Home, provider: Provider, liar: Liar, email: str) -> None:
+async def test_capitals_take_nobodys_account_over(
+    home: Home, owner: Actor, provider: Provider, liar: Liar, email: str
+) -> None:
     liar.email = email
-    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("owner@example.org")))
+    await home.accounts.confirm_email(owner, ConfirmEmail(await home.token("owner@example.org")))
 
     with pytest.raises(LinkInSettings):
         await give(home, liar.grant(await begin(home, provider)))

@@ -55,7 +55,12 @@ from kaif.services.auth.links import RESET, issue
 from kaif.services.auth.tokens import Signer, new_signing_key
 
 OWNER = "owner@example.org"
+BORIS = "boris@example.org"
 ANNA = "anna@example.org"
+
+
+async def a_member(home: Home) -> Tokens:
+    return (await home.owner_and("boris"))[1]
 
 
 async def confirm(home: Home, token: str) -> ConfirmedEmail:
@@ -83,11 +88,11 @@ async def subjects(home: Home, address: str) -> list[str]:
 
 @pytest.mark.asvs("14.2.1")
 async def test_the_letters_link_confirms_the_address_once(home: Home) -> None:
-    tokens = await set_up(home.auth)
+    tokens = await a_member(home)
     assert not (await home.user(tokens)).email_confirmed
-    token = await home.token(OWNER)
+    token = await home.token(BORIS)
 
-    assert await confirm(home, token) == ConfirmedEmail(OWNER)
+    assert await confirm(home, token) == ConfirmedEmail(BORIS)
 
     assert (await home.user(tokens)).email_confirmed
     with pytest.raises(LinkSpent):
@@ -95,8 +100,8 @@ async def test_the_letters_link_confirms_the_address_once(home: Home) -> None:
 
 
 async def test_of_ten_uses_of_a_link_at_once_one_succeeds(home: Home) -> None:
-    await set_up(home.auth)
-    token = await home.token(OWNER)
+    await a_member(home)
+    token = await home.token(BORIS)
 
     done = await asyncio.gather(*[confirm(home, token) for _ in range(10)], return_exceptions=True)
 
@@ -104,8 +109,8 @@ async def test_of_ten_uses_of_a_link_at_once_one_succeeds(home: Home) -> None:
 
 
 async def test_a_link_is_good_for_seven_days(home: Home) -> None:
-    await set_up(home.auth)
-    token = await home.token(OWNER)
+    await a_member(home)
+    token = await home.token(BORIS)
 
     home.now_us += 7 * DAY_US
 
@@ -114,8 +119,8 @@ async def test_a_link_is_good_for_seven_days(home: Home) -> None:
 
 
 async def test_a_link_just_before_its_end_is_good(home: Home) -> None:
-    await set_up(home.auth)
-    token = await home.token(OWNER)
+    await a_member(home)
+    token = await home.token(BORIS)
 
     home.now_us += 7 * DAY_US - 1
 
@@ -123,8 +128,8 @@ async def test_a_link_just_before_its_end_is_good(home: Home) -> None:
 
 
 async def test_a_link_sealed_by_another_key_is_none(home: Home) -> None:
-    await set_up(home.auth)
-    token = await home.token(OWNER)
+    await a_member(home)
+    token = await home.token(BORIS)
     link_id = token.partition(".")[0]
 
     for forged in (Signer(new_signing_key()).link_token(link_id), link_id, f"{link_id}.", token[:-1], token + "0"):
@@ -141,11 +146,11 @@ async def test_nonsense_in_place_of_a_link_is_refused(embedded_home: Home, token
 
 
 async def test_a_link_sent_again_replaces_the_earlier_one(home: Home) -> None:
-    tokens = await set_up(home.auth)
-    first = await home.token(OWNER)
+    tokens = await a_member(home)
+    first = await home.token(BORIS)
 
     await home.accounts.resend_confirmation(actor_of(tokens), Nothing())
-    second = await home.token(OWNER, 2)
+    second = await home.token(BORIS, 2)
 
     with pytest.raises(LinkSpent):
         await confirm(home, first)
@@ -153,38 +158,38 @@ async def test_a_link_sent_again_replaces_the_earlier_one(home: Home) -> None:
 
 
 async def test_who_has_confirmed_gets_no_link_again(home: Home) -> None:
-    owner, anna = await home.owner_and("anna")
-    await confirm(home, await home.token(OWNER))
+    boris, anna = await a_member(home), await register(home.auth, "anna")
+    await confirm(home, await home.token(BORIS))
 
-    await home.accounts.resend_confirmation(actor_of(owner), Nothing())
+    await home.accounts.resend_confirmation(actor_of(boris), Nothing())
     await home.accounts.resend_confirmation(actor_of(anna), Nothing())
 
     await home.letter(ANNA, 2)
-    assert len(await home.letters(OWNER)) == 1
+    assert len(await home.letters(BORIS)) == 1
 
 
 @pytest.mark.asvs("6.3.7")
 async def test_a_new_address_counts_when_its_link_is_opened_and_the_old_one_is_told(home: Home) -> None:
-    tokens = await set_up(home.auth)
-    await confirm(home, await home.token(OWNER))
+    tokens = await a_member(home)
+    await confirm(home, await home.token(BORIS))
 
     await home.accounts.change_email(actor_of(tokens), ChangeEmail("New@Example.org", PASSWORD))
     token = await home.token("new@example.org")
-    assert (await home.user(tokens)).email == OWNER
-    assert (await home.letter(OWNER, 2)).subject == "Somebody wants to change your account's address"
+    assert (await home.user(tokens)).email == BORIS
+    assert (await home.letter(BORIS, 2)).subject == "Somebody wants to change your account's address"
     await confirm(home, token)
 
     user = await home.user(tokens)
     assert (user.email, user.email_confirmed) == ("new@example.org", True)
-    assert (await home.letter(OWNER, 3)).subject == "Your account's address was changed"
+    assert (await home.letter(BORIS, 3)).subject == "Your account's address was changed"
     assert await log_in(home.auth, "new@example.org")
 
 
 async def test_links_to_the_old_address_open_nothing_after_the_change(home: Home) -> None:
-    tokens = await set_up(home.auth)
-    confirmation = await home.token(OWNER)
-    await forget(home, OWNER)
-    reset_token = await home.token(OWNER, 2)
+    tokens = await a_member(home)
+    confirmation = await home.token(BORIS)
+    await forget(home, BORIS)
+    reset_token = await home.token(BORIS, 2)
     await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", PASSWORD))
     await confirm(home, await home.token("new@example.org"))
 
@@ -196,27 +201,27 @@ async def test_links_to_the_old_address_open_nothing_after_the_change(home: Home
 
 @pytest.mark.asvs("7.5.1")
 async def test_an_address_changes_only_with_the_password(home: Home) -> None:
-    tokens = await set_up(home.auth)
+    tokens = await a_member(home)
 
     with pytest.raises(WrongPassword):
         await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", "not the password"))
 
 
 async def test_an_address_that_somebody_confirms_before_the_letter_is_opened_is_taken(home: Home) -> None:
-    owner = await set_up(home.auth)
-    await home.accounts.change_email(actor_of(owner), ChangeEmail("boris@example.org", PASSWORD))
-    token = await home.token("boris@example.org")
-    await register(home.auth, "boris")
-    await confirm(home, await home.token("boris@example.org", 2))
+    boris = await a_member(home)
+    await home.accounts.change_email(actor_of(boris), ChangeEmail("vera@example.org", PASSWORD))
+    token = await home.token("vera@example.org")
+    await register(home.auth, "vera")
+    await confirm(home, await home.token("vera@example.org", 2))
 
     with pytest.raises(EmailTaken):
         await confirm(home, token)
 
-    assert (await home.user(owner)).email == OWNER
+    assert (await home.user(boris)).email == BORIS
 
 
 async def test_a_changed_password_stops_a_change_of_address_that_somebody_asked_for(home: Home) -> None:
-    tokens = await set_up(home.auth)
+    tokens = await a_member(home)
     await home.accounts.change_email(actor_of(tokens), ChangeEmail("thief@example.org", PASSWORD))
     token = await home.token("thief@example.org")
 
@@ -227,7 +232,7 @@ async def test_a_changed_password_stops_a_change_of_address_that_somebody_asked_
 
 
 async def test_no_account_fills_the_mailboxes_of_strangers(home: Home) -> None:
-    tokens = await set_up(home.auth)
+    tokens = await a_member(home)
     for number in range(5):
         await home.accounts.resend_confirmation(actor_of(tokens), Nothing())
         await home.accounts.change_email(actor_of(tokens), ChangeEmail(f"stranger-{number}@example.org", PASSWORD))
@@ -246,42 +251,43 @@ async def test_no_account_fills_the_mailboxes_of_strangers(home: Home) -> None:
 
 @pytest.mark.asvs("6.3.7", "6.4.3", "7.4.3")
 async def test_a_reset_sets_the_password_ends_all_sessions_and_is_told(home: Home) -> None:
-    phone = await set_up(home.auth)
-    laptop = await log_in(home.auth, "owner")
+    phone = await a_member(home)
+    await confirm(home, await home.token(BORIS))
+    laptop = await log_in(home.auth, "boris")
     told: list[bytes] = []
     await home.cache.subscribe(SESSIONS_ENDED, told.append)
-    await forget(home, "Owner@Example.org")
+    await forget(home, "Boris@Example.org")
 
-    await reset(home, await home.token(OWNER, 2))
+    await reset(home, await home.token(BORIS, 2))
 
-    assert await log_in(home.auth, "owner", NEW_PASSWORD)
+    assert await log_in(home.auth, "boris", NEW_PASSWORD)
     with pytest.raises(InvalidCredentials):
-        await log_in(home.auth, "owner")
+        await log_in(home.auth, "boris")
     for tokens in (phone, laptop):
         with pytest.raises(SessionEnded):
             await refresh(home.auth, tokens)
     assert set(told) == {session_of(phone).encode(), session_of(laptop).encode()}
-    assert (await home.letter(OWNER, 3)).subject == "Your password was changed"
+    assert (await home.letter(BORIS, 3)).subject == "Your password was changed"
 
 
 async def test_whoever_opens_the_letter_of_a_reset_has_proved_the_address(home: Home) -> None:
-    await set_up(home.auth)
-    await forget(home, OWNER)
+    await a_member(home)
+    await forget(home, BORIS)
 
-    await reset(home, await home.token(OWNER, 2))
+    await reset(home, await home.token(BORIS, 2))
 
-    assert (await log_in(home.auth, "owner", NEW_PASSWORD)).user.email_confirmed
+    assert (await log_in(home.auth, "boris", NEW_PASSWORD)).user.email_confirmed
 
 
 @pytest.mark.asvs("6.4.1", "6.4.3")
 async def test_a_reset_is_good_once_and_for_thirty_minutes(home: Home) -> None:
-    await set_up(home.auth)
-    await forget(home, OWNER)
-    used = await home.token(OWNER, 2)
+    await a_member(home)
+    await forget(home, BORIS)
+    used = await home.token(BORIS, 2)
     await reset(home, used)
     home.now_us += 2 * MINUTE_US
-    await forget(home, OWNER)
-    late = await home.token(OWNER, 4)
+    await forget(home, BORIS)
+    late = await home.token(BORIS, 4)
     home.now_us += 30 * MINUTE_US
 
     for token in (used, late):
@@ -291,24 +297,24 @@ async def test_a_reset_is_good_once_and_for_thirty_minutes(home: Home) -> None:
 
 @pytest.mark.asvs("6.4.3")
 async def test_of_five_resets_by_one_link_at_once_one_succeeds(home: Home) -> None:
-    await set_up(home.auth)
-    await forget(home, OWNER)
-    token = await home.token(OWNER, 2)
+    await a_member(home)
+    await forget(home, BORIS)
+    token = await home.token(BORIS, 2)
     wanted = [f"{NEW_PASSWORD} {number}" for number in range(5)]
 
     done = await asyncio.gather(*[reset(home, token, password) for password in wanted], return_exceptions=True)
 
     assert sorted(type(outcome).__name__ for outcome in done) == ["LinkSpent"] * 4 + ["NoneType"]
-    assert await log_in(home.auth, "owner", wanted[done.index(None)])
+    assert await log_in(home.auth, "boris", wanted[done.index(None)])
 
 
 async def test_a_newer_request_replaces_the_link_of_an_earlier_one(home: Home) -> None:
-    await set_up(home.auth)
-    await forget(home, OWNER)
-    first = await home.token(OWNER, 2)
+    await a_member(home)
+    await forget(home, BORIS)
+    first = await home.token(BORIS, 2)
     home.now_us += MINUTE_US
-    await forget(home, OWNER)
-    second = await home.token(OWNER, 3)
+    await forget(home, BORIS)
+    second = await home.token(BORIS, 3)
 
     with pytest.raises(LinkSpent):
         await reset(home, first)
@@ -316,48 +322,52 @@ async def test_a_newer_request_replaces_the_link_of_an_earlier_one(home: Home) -
 
 
 async def test_requests_within_a_minute_send_one_letter(home: Home) -> None:
-    await home.owner_and("anna")
+    await a_member(home)
+    await register(home.auth, "anna")
     for _ in range(5):
-        await forget(home, OWNER)
+        await forget(home, BORIS)
     await forget(home, ANNA)
 
     # The requests are heeded in their order.
     await home.letter(ANNA, 2)
-    assert await subjects(home, OWNER) == ["Welcome. Please confirm your e-mail address", "A new password"]
+    assert await subjects(home, BORIS) == ["Welcome. Please confirm your e-mail address", "A new password"]
 
 
 async def test_whoever_asks_without_end_can_not_take_the_links_of_the_owner_away(home: Home) -> None:
-    await home.owner_and("anna")
+    await a_member(home)
+    await register(home.auth, "anna")
     for number in range(10):
-        await forget(home, OWNER)
-        await home.letter(OWNER, number + 2)
+        await forget(home, BORIS)
+        await home.letter(BORIS, number + 2)
         home.now_us += MINUTE_US
     for _ in range(10):
-        await forget(home, OWNER)
+        await forget(home, BORIS)
         home.now_us += MINUTE_US
     await forget(home, ANNA)
 
     # The requests are heeded in their order.
     await home.letter(ANNA, 2)
-    assert len(await home.letters(OWNER)) == 11
-    await reset(home, await home.token(OWNER, 11))
+    assert len(await home.letters(BORIS)) == 11
+    await reset(home, await home.token(BORIS, 11))
 
 
 async def test_an_hour_later_there_are_letters_again(home: Home) -> None:
-    await home.owner_and("anna")
+    await a_member(home)
+    await register(home.auth, "anna")
     for number in range(10):
-        await forget(home, OWNER)
-        await home.letter(OWNER, number + 2)
+        await forget(home, BORIS)
+        await home.letter(BORIS, number + 2)
         home.now_us += MINUTE_US
 
     home.now_us += 50 * MINUTE_US
-    await forget(home, OWNER)
+    await forget(home, BORIS)
 
-    assert await home.token(OWNER, 12)
+    assert await home.token(BORIS, 12)
 
 
 async def test_of_an_unknown_address_nothing_is_said_and_nothing_sent(home: Home) -> None:
-    await home.owner_and("anna")
+    await a_member(home)
+    await register(home.auth, "anna")
 
     unknown = await home.accounts.forget_password(NOBODY, ForgetPassword("nobody@example.org"))
     known = await home.accounts.forget_password(NOBODY, ForgetPassword(ANNA))
@@ -368,10 +378,10 @@ async def test_of_an_unknown_address_nothing_is_said_and_nothing_sent(home: Home
 
 
 async def test_a_link_of_one_purpose_serves_no_other(home: Home) -> None:
-    await set_up(home.auth)
-    confirmation = await home.token(OWNER)
-    await forget(home, OWNER)
-    reset_token = await home.token(OWNER, 2)
+    await a_member(home)
+    confirmation = await home.token(BORIS)
+    await forget(home, BORIS)
+    reset_token = await home.token(BORIS, 2)
 
     with pytest.raises(LinkSpent):
         await reset(home, confirmation)
@@ -382,9 +392,9 @@ async def test_a_link_of_one_purpose_serves_no_other(home: Home) -> None:
 
 @pytest.mark.asvs("2.3.3")
 async def test_a_weak_password_does_not_use_the_link_up(home: Home) -> None:
-    await set_up(home.auth)
-    await forget(home, OWNER)
-    token = await home.token(OWNER, 2)
+    await a_member(home)
+    await forget(home, BORIS)
+    token = await home.token(BORIS, 2)
 
     with pytest.raises(PasswordBreached):
         await reset(home, token, "password12345678")
@@ -397,9 +407,9 @@ async def test_a_weak_password_does_not_use_the_link_up(home: Home) -> None:
 
 @pytest.mark.asvs("6.2.2", "6.3.7", "7.4.3")
 async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home) -> None:
-    phone = await set_up(home.auth)
-    await confirm(home, await home.token(OWNER))
-    laptop = await log_in(home.auth, "owner")
+    phone = await a_member(home)
+    await confirm(home, await home.token(BORIS))
+    laptop = await log_in(home.auth, "boris")
     home.now_us += DAY_US
 
     await home.accounts.change_password(actor_of(laptop), ChangePassword(PASSWORD, NEW_PASSWORD))
@@ -410,7 +420,7 @@ async def test_a_changed_password_ends_the_other_sessions_and_is_told(home: Home
     assert (await home.auth.get_withdrawn(NOBODY, Nothing())).session_ids == [session_of(phone)]
     user = await home.user(laptop)
     assert user.password_changed_at.timestamp() == home.now_us / 1_000_000
-    assert (await home.letter(OWNER, 2)).subject == "Your password was changed"
+    assert (await home.letter(BORIS, 2)).subject == "Your password was changed"
 
 
 @pytest.mark.asvs("6.2.3", "7.5.1")
@@ -607,6 +617,7 @@ async def test_who_left_can_do_nothing_more_with_a_token_that_is_still_good(home
 
 async def test_the_links_of_somebody_who_left_open_nothing(home: Home) -> None:
     _, anna = await home.owner_and("anna")
+    await register(home.auth, "boris")
     async with home.database.transaction() as tx:
         link_id = await issue(tx, anna.user.id, RESET, ANNA, home.now_us)
     await home.accounts.delete_account(actor_of(anna), DeleteAccount(PASSWORD))
@@ -614,10 +625,10 @@ async def test_the_links_of_somebody_who_left_open_nothing(home: Home) -> None:
     with pytest.raises(KaifError):
         await reset(home, Signer(home.signing_key).link_token(link_id or ""))
     await forget(home, ANNA)
-    await forget(home, OWNER)
+    await forget(home, BORIS)
 
     async def told() -> bool:
-        return len(await home.letters(OWNER)) == 2
+        return len(await home.letters(BORIS)) == 2
 
     await eventually(told)
     assert "A new password" not in await subjects(home, ANNA)

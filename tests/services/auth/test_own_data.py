@@ -4,7 +4,7 @@ import re
 
 import msgspec
 import pytest
-from tests.services.auth.accounts import PASSWORD, actor_of, log_in
+from tests.services.auth.accounts import PASSWORD, actor_of, log_in, refresh
 from tests.services.auth.home import Home
 from tests.waiting import eventually
 
@@ -12,7 +12,9 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.accounts import ChangeEmail, DeleteAccount
 from kaif.interfaces.auth.factors import StepUpRequired
-from kaif.interfaces.auth.own_data import ErasureNotFound, GetErasure
+from kaif.interfaces.auth.invitations import Invite, RevokeInvitation
+from kaif.interfaces.auth.own_data import ErasureNotFound, GetErasure, LastDigest
+from kaif.interfaces.auth.roles import Grant
 from kaif.interfaces.auth.sessions import Restore, Suspend
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.actor import NOBODY, Actor
@@ -33,7 +35,6 @@ NOT_EXPORTED = {
     "auth_authorizations": "a secret of minutes",
     "auth_totp_begun": "a secret that was shown to them and counts for nothing",
     "auth_user_handles": "a random number",
-    "auth_digests": "the number of the last letter",
     "auth_looks": "their username, as it looks",
     "auth_setup": "that the server was set up",
     "auth_codes": "a secret of a minute",
@@ -54,6 +55,7 @@ EXPORTED = {
     "auth_api_keys": "api_keys",
     "auth_bots": "bots",
     "auth_wallets": "wallets",
+    "auth_digests": "last_digest",
 }
 
 
@@ -81,7 +83,7 @@ async def fill(database: Database, table: str, user_id: str) -> None:
                 "auth_totp": "INSERT INTO auth_totp VALUES (:u, 'sealed', 1, 1)",
                 "auth_totp_begun": "INSERT INTO auth_totp_begun VALUES (:u, 'sealed')",
                 "auth_recovery_codes": "INSERT INTO auth_recovery_codes VALUES (:u, 'hash')",
-                "auth_challenges": "INSERT INTO auth_challenges VALUES ('hash', :u, 0, 9)",
+                "auth_challenges": "INSERT INTO auth_challenges VALUES ('hash', :u, 0, 9, 'sign_in')",
                 "auth_tries": "INSERT INTO auth_tries VALUES (:u, 'sign_in', 1, 1)",
                 "auth_passkeys": "INSERT INTO auth_passkeys VALUES "
                 "('p1', :u, 'c', 'k', 0, '', 0, 0, '', 'Laptop', 1, NULL, NULL)",
@@ -121,7 +123,7 @@ async def test_the_export_says_all_that_is_held_and_no_secret(home: Home) -> Non
     asking = Actor(address="203.0.113.7", agent="curl/8")
     tokens = await log_in(home.auth, "anna", asking=asking)
     await home.accounts.change_email(actor_of(tokens), ChangeEmail("new@example.org", PASSWORD))
-    for table in ("auth_passkeys", "auth_api_keys", "auth_wallets"):
+    for table in ("auth_passkeys", "auth_api_keys", "auth_wallets", "auth_digests"):
         await fill(home.database, table, anna.user.id)
 
     data = await home.own_data.export_own_data(actor_of(tokens), Nothing())
@@ -133,9 +135,29 @@ async def test_the_export_says_all_that_is_held_and_no_secret(home: Home) -> Non
     assert [(key.name, key.ending) for key in data.api_keys] == [("Bot", "aB3d")]
     assert [wallet.address for wallet in data.wallets] == ["0xAb"]
     assert {link.email for link in data.open_links} == {"anna@example.org", "new@example.org"}
-    assert [entry.action for entry in data.history] == ["signed_in", "signed_in", "account_created"]
+    assert data.last_digest == LastDigest("d", None) and data.invitations == []
+    history = ["email_change_asked", "signed_in", "signed_in", "account_created"]
+    assert [entry.action for entry in data.history] == history
     text = msgspec.json.encode(data).decode()
     assert "argon2" not in text and tokens.refresh_token not in text and not re.search(r"[0-9a-f]{64}", text)
+
+
+async def test_whoever_invites_takes_along_what_they_made_and_nobody_elses(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    mine = (await home.invitations.invite(actor_of(owner), Invite(note="Choir", uses=3))).invitation
+    await home.invitations.revoke_invitation(actor_of(owner), RevokeInvitation(mine.id))
+    letter = (await home.invitations.invite(actor_of(owner), Invite(email="vera@example.org"))).invitation
+    await home.roles.grant_role(actor_of(owner), Grant(anna.user.id, "admin"))
+    admin = await refresh(home.auth, anna)
+    await home.invitations.invite(actor_of(admin), Invite(note="Hers"))
+
+    exported = (await home.own_data.export_own_data(actor_of(owner), Nothing())).invitations
+
+    assert [(one.id, one.note, one.email, one.uses_max) for one in exported] == [
+        (letter.id, "", "vera@example.org", 1),
+        (mine.id, "Choir", None, 3),
+    ]
+    assert exported[1].revoked_at and not exported[0].revoked_at
 
 
 async def test_every_table_about_people_is_exported_or_left_out_for_a_reason(home: Home) -> None:

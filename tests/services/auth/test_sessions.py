@@ -13,19 +13,12 @@ from kaif.app import compose
 from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache.memory import MemoryCache
-from kaif.engines.places.nowhere import Nowhere
 from kaif.interfaces.auth import SESSIONS_ENDED, Auth, Nothing, Refresh, SessionEnded, Tokens
 from kaif.interfaces.auth.sessions import EndSession, SessionNotFound, Sessions
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.tokens import TokenExpired, Verifier
-from kaif.services.auth.admission import Admission
-from kaif.services.auth.audit import AuditLog
-from kaif.services.auth.captcha import Captcha
-from kaif.services.auth.passwords import Passwords
-from kaif.services.auth.service import AuthService
-from kaif.services.auth.sessions import SessionsService
-from kaif.services.auth.tokens import Signer, new_signing_key
+from kaif.services.auth.tokens import new_signing_key
 
 
 async def ended(auth: Auth) -> list[SessionId]:
@@ -146,30 +139,15 @@ class TestTime:
     @pytest.fixture(autouse=True)
     async def given(self, tmp_path: Path):  # type: ignore[no-untyped-def]
         self.now_us = 1_800_000_000_000_000
-        self.signer = Signer(new_signing_key())
-        settings = read_settings(tmp_path, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
-        passwords = Passwords()
-        async with compose.database_of(settings) as database, auth_services(settings, database, MemoryCache()):
-            audit = AuditLog("a key of the audit log", lambda: self.now_us)
-            cache = MemoryCache()
-            captcha = Captcha(wanted=False, key=b"", cache=cache)
-            admission = Admission(database, self.signer, lambda: self.now_us)
-            places = Nowhere()
-            self.auth: Auth = AuthService(
-                database,
-                cache,
-                passwords,
-                self.signer,
-                captcha,
-                places,
-                audit,
-                admission,
-                lambda: self.now_us,
-                "set-up-code",
-            )
-            self.sessions: Sessions = SessionsService(database, MemoryCache(), places, audit, lambda: self.now_us)
+        environment = {"KAIF_SIGNING_KEY": new_signing_key(), "KAIF_SETUP_CODE": "set-up-code"}
+        settings, cache = read_settings(tmp_path, "127.0.0.1", 0, environment), MemoryCache()
+        async with (
+            compose.database_of(settings) as database,
+            auth_services(settings, database, cache, lambda: self.now_us) as services,
+        ):
+            self.auth: Auth = services[Auth]
+            self.sessions: Sessions = services[Sessions]
             yield
-        passwords.close()
 
     @pytest.mark.asvs("7.3.1")
     async def test_an_idle_session_lapses_after_thirty_days_and_a_used_one_lives_on(self) -> None:

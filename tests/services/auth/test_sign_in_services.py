@@ -436,7 +436,7 @@ async def test_a_link_that_one_began_is_not_finished_by_another(
 async def test_a_service_that_was_linked_signs_in_to_that_account(
     home: Home, owner: Actor, issuer: Issuer, provider: Provider
 ) -> None:
-    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("owner@example.org")))
+    await home.accounts.confirm_email(owner, ConfirmEmail(await home.token("owner@example.org")))
     linked = await link(home, owner, provider, issuer.visit)
 
     assert (linked.name, linked.label, linked.usable) == ("Elsewhere", ANNAS, True)
@@ -451,7 +451,7 @@ async def test_a_service_that_was_linked_signs_in_to_that_account(
 
 @pytest.mark.asvs("6.5.6")
 async def test_what_was_unlinked_signs_in_no_more(home: Home, owner: Actor, issuer: Issuer, provider: Provider) -> None:
-    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token("owner@example.org")))
+    await home.accounts.confirm_email(owner, ConfirmEmail(await home.token("owner@example.org")))
     linked = await link(home, owner, provider, issuer.visit)
 
     await home.identities.unlink_identity(owner, GivenIdentity(linked.id))

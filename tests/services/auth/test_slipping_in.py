@@ -22,7 +22,6 @@ from kaif.interfaces.auth.accounts import (
 from kaif.interfaces.auth.api_keys import READ_PROFILE, MakeApiKey
 from kaif.interfaces.auth.factors import ChallengeEnded, ConfirmTotp, LogInWithSecondFactor, SecondFactorRequired
 from kaif.interfaces.auth.passkeys import AddPasskey
-from kaif.interfaces.auth.roles import Grant
 from kaif.interfaces.auth.wallets import GivenProof
 from kaif.kernel.actor import NOBODY
 from kaif.services.auth import links, store, stored_sessions
@@ -86,9 +85,10 @@ async def change(home: Home, tokens: Tokens) -> None:
 
 
 async def reset(home: Home, tokens: Tokens) -> None:
-    await home.letter(tokens.user.email)
+    # After the letters of welcome and of the second step.
+    await home.letter(tokens.user.email, 2)
     await home.accounts.forget_password(NOBODY, ForgetPassword(tokens.user.email))
-    await home.accounts.reset_password(NOBODY, ResetPassword(await home.token(tokens.user.email, 2), NEW_PASSWORD))
+    await home.accounts.reset_password(NOBODY, ResetPassword(await home.token(tokens.user.email, 3), NEW_PASSWORD))
 
 
 @pytest.mark.parametrize("renew", [change, reset])
@@ -96,7 +96,7 @@ async def test_a_sign_in_that_waits_for_its_second_step_ends_with_the_password_i
     home: Home, renew: Callable[[Home, Tokens], Awaitable[None]]
 ) -> None:
     _, anna = await home.owner_and("anna")
-    await home.roles.grant_role(actor_of(_), Grant(anna.user.id, "moderator"))
+    await home.accounts.confirm_email(NOBODY, ConfirmEmail(await home.token(anna.user.email)))
     app = await turn_on(home, anna)
     with pytest.raises(SecondFactorRequired) as under_way:
         await log_in(home.auth, "anna")

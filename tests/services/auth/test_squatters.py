@@ -15,7 +15,6 @@ from kaif.interfaces.auth.api_keys import READ_PROFILE, ApiKeyRefused, ExchangeA
 from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.factors import ChallengeEnded, ConfirmTotp, LogInWithSecondFactor, SecondFactorRequired
 from kaif.interfaces.auth.passkeys import AddPasskey, PasskeyUnknown, SignInWithPasskey
-from kaif.interfaces.auth.roles import Grant
 from kaif.interfaces.auth.wallets import GivenProof, WalletUnknown
 from kaif.kernel.actor import NOBODY
 
@@ -131,17 +130,6 @@ async def test_whose_address_was_confirmed_keeps_all_but_sessions(home: Home) ->
     assert await home.api_keys.exchange(NOBODY, ExchangeApiKey(api_key.secret))
     [entry] = await home.audited("password_reset")
     assert entry.details == {"first_proof": False}
-
-
-async def test_an_operators_second_factor_does_not_depend_on_an_address_that_nobody_has_confirmed(home: Home) -> None:
-    owner, anna = await home.owner_and("anna")
-    await home.roles.grant_role(actor_of(owner), Grant(anna.user.id, "support"))
-    await turn_on(home, anna)
-
-    await reset(home)
-
-    with pytest.raises(SecondFactorRequired):
-        await log_in(home.auth, "anna", NEW_PASSWORD)
 
 
 async def test_a_reset_that_an_operator_forces_ends_a_strangers_ways_in_as_well(home: Home) -> None:

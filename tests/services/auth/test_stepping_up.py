@@ -7,25 +7,35 @@ import pytest
 from tests.harness import Services, wired_services
 from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in, refresh, set_up
 from tests.services.auth.home import Home
-from tests.services.auth.second_factors import Time, guess, sign_in, step_up, turn_on
+from tests.services.auth.second_factors import Time, answer, challenge, guess, sign_in, step_up, turn_on
 
 from kaif.interfaces.auth import Nothing, Refresh, SessionEnded, Tokens, WrongPassword
 from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword, DeleteAccount
 from kaif.interfaces.auth.audit import ListAudit
-from kaif.interfaces.auth.directory import OfAccount
+from kaif.interfaces.auth.directory import OfAccount, TakeApiKey
 from kaif.interfaces.auth.factors import (
+    ChallengeEnded,
     ConfirmTotp,
     InvalidCode,
+    StepUp,
     StepUpRequired,
     TooManyTries,
 )
+from kaif.interfaces.auth.identities import ServiceSignInEnded
+from kaif.interfaces.auth.invitations import Invite, SetRegistration
+from kaif.interfaces.auth.parked_events import ThatEvent
+from kaif.interfaces.auth.passkeys import BeginSecondStep
 from kaif.interfaces.auth.roles import READ_AUDIT, DefineRole, DropRole, Grant
 from kaif.interfaces.auth.sessions import Restore, Suspend
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError
+from kaif.kernel.ids import new_id
+from kaif.services.auth import challenges
+from kaif.services.auth.model import hash_of
 
 MINUTE_S = 60
+NO_KEY = SessionId(new_id())
 
 Act = Callable[[Services, Tokens], Awaitable[object]]
 DANGEROUS: dict[str, Act] = {
@@ -45,6 +55,14 @@ OPERATORS: dict[str, Callable[[Home, Actor, UserId], Awaitable[object]]] = {
     "defining": lambda home, owner, _: home.roles.define_role(owner, DefineRole("clerk", [])),
     "dropping": lambda home, owner, _: home.roles.drop_role(owner, DropRole("clerk")),
     "a forced reset": lambda home, owner, other: home.directory.force_reset(owner, OfAccount(other)),
+    "taking sessions": lambda home, owner, other: home.directory.take_sessions(owner, OfAccount(other)),
+    "taking a key": lambda home, owner, other: home.directory.take_api_key(owner, TakeApiKey(other, NO_KEY)),
+    "dropping an event": lambda home, owner, _: home.parked_events.drop_parked_event(
+        owner, ThatEvent("auth.letters", 1)
+    ),
+    "opening registration": lambda home, owner, _: home.invitations.set_registration(owner, SetRegistration("closed")),
+    "inviting": lambda home, owner, _: home.invitations.invite(owner, Invite()),
+    "inviting into a role": lambda home, owner, _: home.invitations.invite(owner, Invite(role="clerk")),
     "taking factors": lambda home, owner, other: home.directory.take_second_factors(owner, OfAccount(other)),
 }
 
@@ -110,6 +128,7 @@ async def test_what_an_operator_does_to_others_wants_them_again_and_changes_noth
 
     assert (await home.audit.list_audit(AUDITOR, ListAudit())).entries == before.entries
     assert (await refresh(home.auth, boris)).user.roles == ["clerk"]
+    assert (await home.invitations.get_registration(NOBODY, Nothing())).mode == "open"
 
 
 async def test_within_fifteen_minutes_nobody_is_asked(services: Services, time: Time, tokens: Tokens) -> None:
@@ -272,3 +291,57 @@ async def test_guesses_at_the_sign_in_do_not_keep_the_owner_from_stepping_up(
     await guess(services, app, 10)
 
     await step_up(services, tokens, app.code())
+
+
+async def test_each_proof_is_in_the_log_whether_it_was_one_or_not_and_so_is_a_wish_for_another_address(
+    services: Services, time: Time, tokens: Tokens
+) -> None:
+    app, owner = await turn_on(services, time, actor_of(tokens)), actor_of(tokens)
+    time.passes(16 * MINUTE_S)
+    for code, password in ((app.wrong_code(), PASSWORD), (app.code(), "not the password")):
+        with pytest.raises(KaifError):
+            await step_up(services, tokens, code, password)
+    await step_up(services, tokens, app.code())
+    with pytest.raises(WrongPassword):
+        await services.accounts.change_email(owner, ChangeEmail("new@example.org", "not the password"))
+    await services.accounts.change_email(owner, ChangeEmail("new@example.org", PASSWORD))
+    for _ in range(10):
+        with pytest.raises(WrongPassword):
+            await step_up(services, tokens, password="not the password")
+    with pytest.raises(TooManyTries):
+        await step_up(services, tokens)
+
+    log = (await services.audit.list_audit(AUDITOR, ListAudit(user_id=owner.user_id, limit=200))).entries[::-1]
+    log = [one for one in log if one.action in ("stepped_up", "step_up_failed", "email_change_asked")]
+    wrong = ("step_up_failed", {"by": "password", "code": "wrong_password"})
+    assert [(one.action, one.details) for one in log] == [
+        ("step_up_failed", {"by": "password", "code": "invalid_code"}),
+        wrong,
+        ("stepped_up", {"by": "password"}),
+        wrong,
+        ("email_change_asked", {}),
+        *[wrong] * 10,
+        ("step_up_failed", {"by": "password", "code": "too_many_tries"}),
+    ]
+    assert {(one.actor_id, one.subject_id) for one in log} == {(owner.user_id, owner.user_id)}
+    assert "new@example.org" not in repr(log) and "not the password" not in repr(log)
+
+
+@pytest.mark.asvs("6.5.1")
+async def test_a_challenge_is_good_for_what_it_was_made_for(services: Services, time: Time, tokens: Tokens) -> None:
+    app, owner = await turn_on(services, time, actor_of(tokens)), actor_of(tokens)
+    to_sign_in, to_step_up = await challenge(services), "of a sign-in service, which has vouched for the owner"
+    async with services.database.transaction() as tx:
+        ends_at_us = time.now_us + MINUTE_S * SECOND_US
+        await challenges.add(tx, hash_of(to_step_up), "step_up", owner.user_id, time.now_us, ends_at_us)
+
+    with pytest.raises(ServiceSignInEnded):
+        await services.factors.step_up(owner, StepUp(challenge=to_sign_in, code=app.code()))
+    with pytest.raises(ChallengeEnded):
+        await answer(services, to_step_up, app.code())
+    with pytest.raises(ChallengeEnded):
+        await services.passkeys.begin_passkey_second_step(NOBODY, BeginSecondStep(to_step_up))
+
+    # Neither took a try, or the code.
+    await services.factors.step_up(owner, StepUp(challenge=to_step_up, code=app.code()))
+    assert await answer(services, to_sign_in, app.recovery_codes[0])

@@ -10,9 +10,12 @@ export const ACTIONS: Record<AuditAction, Key> = {
   signed_in: 'action.signed_in',
   sign_in_failed: 'action.sign_in_failed',
   stuffing_suspected: 'action.stuffing_suspected',
+  stepped_up: 'action.stepped_up',
+  step_up_failed: 'action.step_up_failed',
   signed_out: 'action.signed_out',
   session_stolen: 'action.session_stolen',
   email_confirmed: 'action.email_confirmed',
+  email_change_asked: 'action.email_change_asked',
   email_disowned: 'action.email_disowned',
   password_changed: 'action.password_changed',
   password_reset: 'action.password_reset',
@@ -38,6 +41,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   invitation_revoked: 'action.invitation_revoked',
   sessions_taken: 'action.sessions_taken',
   password_reset_forced: 'action.password_reset_forced',
+  reset_link_handed_out: 'action.reset_link_handed_out',
   confirmation_sent: 'action.confirmation_sent',
   second_factors_taken: 'action.second_factors_taken',
   event_retried: 'action.event_retried',
@@ -72,13 +76,20 @@ export const ACTIONS: Record<AuditAction, Key> = {
 
 const WARNINGS = [
   'sign_in_failed',
+  'step_up_failed',
   'stuffing_suspected',
   'session_stolen',
   'passkey_cloned',
   'application_code_reused',
   'application_token_stolen',
 ]
-const LOSSES = ['account_suspended', 'account_deleted', 'password_reset_forced', 'second_factors_taken']
+const LOSSES = [
+  'account_suspended',
+  'account_deleted',
+  'password_reset_forced',
+  'reset_link_handed_out',
+  'second_factors_taken',
+]
 
 export function toneOf({ action }: Audited): 'warn' | 'danger' | '' {
   if (WARNINGS.includes(action)) return 'warn'
@@ -96,7 +107,7 @@ export function iconOf({ action }: Audited): string {
   if (action.includes('role')) return 'shield'
   if (action.includes('password')) return 'key'
   if (action.includes('invitation') || action.includes('registration')) return 'share'
-  if (action.includes('session') || action.startsWith('sign')) return 'laptop'
+  if (action.includes('session') || action.startsWith('sign') || action.startsWith('step')) return 'laptop'
   if (action.includes('event')) return 'layers'
   if (action === 'report_decided') return 'flag'
   return action === 'account_suspended' ? 'lock' : 'user'

@@ -58,6 +58,7 @@ LetterKind = Literal[
     "recovery_codes_renewed",
     "api_key_made",
     "api_key_taken",
+    "bot_key_made",
     "wallet_linked",
     "wallet_unlinked",
 ]
@@ -171,6 +172,11 @@ class LinkSpent(Forbidden):
     code, detail = "link_spent", "This link was used, replaced by a newer one, or is too old."
 
 
+class ConfirmSignedIn(Forbidden):
+    code = "confirm_signed_in"
+    detail = "This account has a role here: sign in to it first, then open the link again."
+
+
 class PasswordTooShort(Invalid):
     code = "password_too_short"
     detail = "The password needs at least 15 characters, or 8 for an account with a second factor."
@@ -198,7 +204,10 @@ class Accounts(Protocol):
 
     async def confirm_email(self, actor: Actor, request: ConfirmEmail) -> ConfirmedEmail:
         """The address of the letter is the account's, and confirmed. Raises LinkSpent, and EmailTaken when
-        somebody else has confirmed the address meanwhile."""
+        somebody else has confirmed the address meanwhile.
+
+        The letter alone does not confirm the address of an account that has a role: whoever opens it must be signed in
+        to that account. Raises ConfirmSignedIn, which spends nothing."""
         ...
 
     @repeatable
@@ -229,7 +238,7 @@ class Accounts(Protocol):
         """Send a link for a new password, replacing earlier ones; same answer and time when nobody has the address.
 
         It is for the account that has confirmed the address. Where none has, a letter goes for each of the five oldest
-        accounts that name it.
+        accounts that name it, but not for those that have a role: they get one at a confirmed address alone.
 
         Raises CaptchaRequired (in `captcha`).
         """
@@ -239,8 +248,8 @@ class Accounts(Protocol):
         """Set the password and end all sessions; the owner is told by letter. Raises LinkSpent, Busy.
 
         Where nobody had confirmed the address before, somebody else may have made the account with it: everything else
-        that opens it or acts for it ends too (passkeys, wallets, sign-in services, API keys, applications), unless an
-        operator has given it a role. The letter says so. Codes from an app are never taken away.
+        that opens it or acts for it ends too (passkeys, wallets, sign-in services, API keys, applications). The letter
+        says so. Codes from an app are never taken away.
         """
         ...
 

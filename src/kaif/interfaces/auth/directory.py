@@ -106,6 +106,11 @@ class AccountIsBot(Conflict):
     code, detail = "account_is_bot", "This is a bot: it has no password and no address."
 
 
+class AddressUnconfirmed(Conflict):
+    code = "address_unconfirmed"
+    detail = "This account has a role and an address that nobody has confirmed: no new password is sent there."
+
+
 class NoSecondFactors(Conflict):
     code, detail = "no_second_factors", "This account has no second factor and no passkey."
 
@@ -130,14 +135,14 @@ class Directory(Protocol):
 
     @repeatable
     async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
-        """End all sessions of an account; it may sign in again. Takes no step-up: it is what stops a thief at once."""
+        """End all sessions of an account; it may sign in again. Raises StepUpRequired (in `factors`)."""
         ...
 
     @repeatable
     async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
-        """Revoke a key of somebody's, for its sockets too, and write to them. Takes no step-up, as `take_sessions`.
+        """Revoke a key of somebody's, for its sockets too, and write to them if their address is confirmed.
 
-        Raises ApiKeyNotFound (in `api_keys`).
+        Raises StepUpRequired (in `factors`), ApiKeyNotFound (in `api_keys`).
         """
         ...
 
@@ -145,8 +150,8 @@ class Directory(Protocol):
         """Make the password useless, end all sessions, and send a link for a new password.
 
         Until there is one nothing opens the account, no passkey either; second factors stay what they were if the
-        address had been confirmed (see `reset_password` in `accounts`). Raises
-        StepUpRequired (in `factors`).
+        address had been confirmed (see `reset_password` in `accounts`). Raises StepUpRequired (in `factors`), and
+        AddressUnconfirmed for an account that has a role.
         """
         ...
 
@@ -155,10 +160,11 @@ class Directory(Protocol):
         ...
 
     async def take_second_factors(self, actor: Actor, request: OfAccount) -> Nothing:
-        """For who has lost them: forget the app, the recovery codes and the passkeys, and write to the person.
+        """For who has lost them: forget the app, the recovery codes and the passkeys, and write to the person if their
+        address is confirmed.
 
         A password too short to stand alone is reset as well, as `force_reset` does.
 
-        Raises StepUpRequired (in `factors`), NoSecondFactors.
+        Raises StepUpRequired (in `factors`), NoSecondFactors, AddressUnconfirmed as `force_reset`.
         """
         ...

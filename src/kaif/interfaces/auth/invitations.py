@@ -157,7 +157,7 @@ class Invitations(Protocol):
         """Make an invitation. Needs MANAGE_INVITATIONS; with a role MANAGE_ROLES and all that it permits as well.
 
         Raises MissingPermission, BeyondYourOwn and RoleNotFound (in `roles`), OneAddressOneUse, EmailTaken, and
-        StepUpRequired (in `factors`) for one with a role.
+        StepUpRequired (in `factors`).
         """
         ...
 

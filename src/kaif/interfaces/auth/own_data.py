@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import Nothing, User
+from kaif.interfaces.auth import Nothing, RoleName, User
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.audit import Audited
 from kaif.interfaces.auth.bots import Bot
@@ -38,6 +38,29 @@ class OpenLink(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class OwnInvitation(msgspec.Struct, frozen=True):
+    """One that the person made. `email` and `role` are null for anybody, as a member; `email` also once whoever came by
+    it has left."""
+
+    id: str
+    note: str
+    email: str | None
+    role: RoleName | None
+    uses: int
+    uses_max: int
+    made_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class LastDigest(msgspec.Struct, frozen=True):
+    """The newest letter about missed messages; `id` is null before the first one was sent, and `sending_until` unless
+    one is under way."""
+
+    id: str | None
+    sending_until: datetime | None
+
+
 class OwnAuthData(msgspec.Struct, frozen=True):
     """All that auth holds about a person, but for secrets and their hashes.
 
@@ -54,6 +77,8 @@ class OwnAuthData(msgspec.Struct, frozen=True):
     wallets: list[Wallet]
     linked_services: list[Identity]
     open_links: list[OpenLink]
+    invitations: list[OwnInvitation]
+    last_digest: LastDigest | None
     allowed_applications: list[AllowedApplication]
     history: list[Audited]
 

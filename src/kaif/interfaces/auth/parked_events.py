@@ -58,5 +58,5 @@ class ParkedEvents(Protocol):
         ...
 
     async def drop_parked_event(self, actor: Actor, request: ThatEvent) -> Nothing:
-        """Forget it: what it asked for will not happen. Raises EventNotParked."""
+        """Forget it: what it asked for will not happen. Raises EventNotParked, StepUpRequired (in `factors`)."""
         ...

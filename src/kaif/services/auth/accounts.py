@@ -14,6 +14,7 @@ from kaif.interfaces.auth.accounts import (
     Claimant,
     ConfirmedEmail,
     ConfirmEmail,
+    ConfirmSignedIn,
     DeleteAccount,
     ForgetPassword,
     LinkSpent,
@@ -43,12 +44,14 @@ from kaif.services.auth import (
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.challenges import too_many_tries
 from kaif.services.auth.erasing import erase_account
 from kaif.services.auth.guessing import is_short
 from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET, Link
 from kaif.services.auth.model import Account, NewPassword, letter_due, present
+from kaif.services.auth.password_proofs import PasswordProofs
 from kaif.services.auth.passwords import Passwords, normalised
-from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
+from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.telling import tell
 from kaif.services.auth.tokens import Signer
 
@@ -66,7 +69,7 @@ class AccountsService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha = captcha
+        self._captcha, self._password_proofs = captcha, PasswordProofs(database, passwords, audit, clock)
         self._accounts = store.accounts(database)
 
     # The address
@@ -75,7 +78,7 @@ class AccountsService:
         link_id, now_us = self._link_id(request.token), self._clock()
         try:
             async with self._database.transaction() as tx:
-                link = await self._confirm(tx, link_id, now_us)
+                link = await self._confirm(tx, actor, link_id, now_us)
                 await self._audit.record(tx, actor, "email_confirmed", link.user_id)
         except AlreadyExists:
             raise EmailTaken from None
@@ -104,11 +107,15 @@ class AccountsService:
             raise LinkSpent
         return found
 
-    async def _confirm(self, tx: Transaction, link_id: str, now_us: int) -> Link:
-        """The link, used up. Raises LinkSpent, and AlreadyExists when the address is somebody else's."""
+    async def _confirm(self, tx: Transaction, actor: Actor, link_id: str, now_us: int) -> Link:
+        """The link, used up. Raises LinkSpent, ConfirmSignedIn, and AlreadyExists when the address is somebody
+        else's."""
         found = await self._claim(tx, link_id, now_us)
         # The account before the link, as whoever withdraws links does: neither waits for what the other holds.
         before = await store.locked_account(tx, found.user_id)
+        if before and before.roles and actor.user_id != before.id:
+            # Whoever reads letters to a mistyped address would prove it as theirs, and set a password by the next one.
+            raise ConfirmSignedIn
         link = await links.use_up(tx, link_id, now_us)
         if before is None or link is None:
             raise LinkSpent
@@ -140,6 +147,7 @@ class AccountsService:
             link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
             await tx.publish(letter_due(account, "new_email", link_id or "", address=email))
             await tell(tx, account.id, "email_change_asked")
+            await self._audit.record(tx, actor, "email_change_asked", account.id)
         return Nothing()
 
     async def _count_letter(self, tx: Transaction, account: Account) -> None:
@@ -178,17 +186,25 @@ class AccountsService:
         """What ended. Raises LinkSpent, and AlreadyExists when the address is somebody else's."""
         before = await store.locked_account(tx, account.id)
         used = await links.use_up(tx, link_id, now_us)
-        # Who has opened the letter has the address; who has another one by now must not come in by the old.
-        if not (before and used and await people.confirm_email(tx, account.id, used.email, now_us)):
+        if not (before and used and await self._opens(tx, before, used, now_us)):
             raise LinkSpent
-        first_proof = _is_unproved(before)
+        # Whoever made the account may have given a stranger's address, who is here now.
+        first_proof = before.email_confirmed_at_us is None and bool(used.email)
         ended = await self._end_for_reset(tx, account.id, now_us, first_proof=first_proof)
         if not await self._replace_password(tx, account, new, now_us):
             raise LinkSpent
         await links.withdraw(tx, account.id, [NEW_EMAIL])
-        await tx.publish(letter_due(before, "password_set_first" if first_proof else "password_changed"))
+        await tell(tx, account.id, "password_set_first" if first_proof else "password_changed")
         await self._audit.record(tx, actor, "password_reset", account.id, first_proof=first_proof)
         return ended
+
+    async def _opens(self, tx: Transaction, account: Account, link: Link, now_us: int) -> bool:
+        """Whether the link still sets a password. Raises AlreadyExists when the address is somebody else's."""
+        if not link.email:
+            return True
+        # Who has opened the letter has the address; who has another one by now must not come in by the old, and a role
+        # may have been given since.
+        return account.opens_by_letter and await people.confirm_email(tx, account.id, link.email, now_us)
 
     async def _end_for_reset(
         self, tx: Transaction, user_id: UserId, now_us: int, *, first_proof: bool
@@ -304,15 +320,5 @@ class AccountsService:
         if await ways_in.steps_after_one(self._database, account.id):
             # Here the password is half of a proof: whoever has it and a session that was left open is not the owner.
             await require_recent_authentication(self._database, actor, self._clock())
-        await count_guess(self._database, account.id, self._clock())
-        if not await self._passwords.verify(account.password_hash, password):
-            raise WrongPassword
-        async with self._database.transaction() as tx:
-            await challenges.forget_guesses(tx, account.id, "step_up")
+        await self._password_proofs.require(actor, account, password)
         return account
-
-
-def _is_unproved(account: Account) -> bool:
-    """Whoever made it may have given a stranger's address. Not so one that an operator has given a role: they knew
-    whom, and its second factor must not depend on an address that may be mistyped."""
-    return account.email_confirmed_at_us is None and not account.roles

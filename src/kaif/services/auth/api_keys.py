@@ -28,6 +28,7 @@ from kaif.services.auth import bots_store, grants, model, store, stored_keys
 from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.devices import network_of
+from kaif.services.auth.model import Account
 from kaif.services.auth.permissions import must_hold, permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.stored_keys import StoredKey
@@ -117,13 +118,7 @@ class ApiKeysService:
             if key is None:
                 raise ApiKeyRefused
             await self._require_owner(tx, key.user_id)
-            if not await store.lock_account(tx, key.user_id):
-                raise AccountSuspended
-            account = await store.locked_account(tx, key.user_id)
-            if account is None:
-                raise ApiKeyRefused
-            if account.reset_required_at_us is not None:
-                raise PasswordResetRequired
+            account = await _answerable(tx, key.user_id)
             own_roles = await grants.own_roles(tx) if account.roles else {}
             await self._note_use(tx, actor, key, now_us)
         scopes = frozenset(map(Scope, key.scopes.split()))
@@ -134,18 +129,11 @@ class ApiKeysService:
     async def _require_owner(self, tx: Transaction, user_id: UserId) -> None:
         """A bot is as good as the person who answers for it, who is locked first, as by whoever stops or erases both.
 
-        Raises AccountSuspended, PasswordResetRequired.
+        Raises as `_answerable` does.
         """
         owner_id = await bots_store.owner_of(tx, user_id)
-        if owner_id is None:
-            return
-        if not await store.lock_account(tx, owner_id):
-            raise AccountSuspended
-        owner = await store.locked_account(tx, owner_id)
-        if owner is None:
-            raise ApiKeyRefused
-        if owner.reset_required_at_us is not None:
-            raise PasswordResetRequired
+        if owner_id is not None:
+            await _answerable(tx, owner_id)
 
     async def _note_use(self, tx: Transaction, actor: Actor, key: StoredKey, now_us: int) -> None:
         """Raises ApiKeyRefused when it was revoked meanwhile."""
@@ -156,3 +144,15 @@ class ApiKeysService:
             raise ApiKeyRefused
         if is_new:
             await self._audit.record(tx, actor, "api_key_used", key.user_id, key=key.id)
+
+
+async def _answerable(tx: Transaction, user_id: UserId) -> Account:
+    """The account, locked. Raises ApiKeyRefused for who has left, AccountSuspended, PasswordResetRequired."""
+    account = await store.locked_account(tx, user_id)
+    if account is None:
+        raise ApiKeyRefused
+    if account.suspended_at_us is not None:
+        raise AccountSuspended
+    if account.reset_required_at_us is not None:
+        raise PasswordResetRequired
+    return account

@@ -14,6 +14,7 @@ async def require_authority(tx: Transaction, actor: Actor, user_id: UserId) -> N
     # The rows of everybody with a role stay locked: two owners who suspend each other at once do so one after the
     # other, and the second has no access any more. So one always remains.
     privileged = await grants.lock_privileged(tx)
-    if not await store.lock_account(tx, actor.user_id):
+    operator = await store.locked_account(tx, actor.user_id)
+    if operator is None or operator.suspended_at_us is not None:
         raise Forbidden
     must_hold(actor.permissions, permitted(privileged.get(user_id, "").split(), await grants.own_roles(tx)))

@@ -24,12 +24,10 @@ from kaif.services.auth.announcing import announce_ends
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.bots_store import StoredBot
 from kaif.services.auth.erasing import erase_account
-from kaif.services.auth.model import Account
+from kaif.services.auth.model import NO_PASSWORD, Account
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.store import Reads
-
-# Nothing is right for one.
-NO_PASSWORD = ""
+from kaif.services.auth.telling import tell
 
 
 class BotsService:
@@ -58,7 +56,7 @@ class BotsService:
                 await store.add_account(tx, account)
                 await bots_store.add(tx, bot_id, actor.user_id, now_us)
                 await tx.publish(PersonChanged(person=account.person))
-                made = await self._give_key(tx, await self._get(tx, actor, bot_id), now_us)
+                made = await self._give_key(tx, actor.user_id, await self._get(tx, actor, bot_id), now_us)
                 await self._audit.record(tx, actor, "bot_made", bot_id)
         except AlreadyExists:
             taken = await store.is_username_taken(self._database, username)
@@ -84,7 +82,7 @@ class BotsService:
             bot = await self._get(tx, actor, request.bot_id)
             await require_recent_authentication(tx, actor, now_us)
             ended = await stored_keys.revoke_all(tx, bot.id, now_us)
-            renewed = await self._give_key(tx, bot, now_us)
+            renewed = await self._give_key(tx, actor.user_id, bot, now_us)
             await self._audit.record(tx, actor, "bot_key_renewed", bot.id)
         await announce_ends(self._cache, ended)
         return renewed
@@ -124,7 +122,9 @@ class BotsService:
             raise BotNotFound
         return bot
 
-    async def _give_key(self, tx: Transaction, bot: StoredBot, now_us: int) -> BotWithKey:
+    async def _give_key(self, tx: Transaction, owner_id: UserId, bot: StoredBot, now_us: int) -> BotWithKey:
         key, secret = stored_keys.new_key(bot.id, bot.username, self._scopes, now_us, BOT_KEY_DAYS)
         await stored_keys.add(tx, key, model.hash_of(secret))
+        # By its username, which is nobody else's words.
+        await tell(tx, owner_id, "bot_key_made", {"bot": f"@{bot.username}"})
         return BotWithKey(await bots_store.seen(tx, bot), secret)

@@ -3,12 +3,15 @@
 from typing import Literal
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX
+from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX, TooManyTries
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
 
-Purpose = Literal["sign_in", "step_up", "reset", "letters", "address_named"]
+# What a challenge is for: the second step of a sign-in, or a session that proves itself by a service.
+Purpose = Literal["sign_in", "step_up"]
+# What is guessed at, or counted like guesses.
+Guessed = Literal["sign_in", "step_up", "reset", "letters", "address_named"]
 
 # Ten in an hour: at three codes that fit of a million, a year of guessing finds one in four accounts whose
 # password is known already; people who mistype need fewer.
@@ -16,44 +19,49 @@ TRIES_MAX = 10
 TRIES_WINDOW_US = 60 * MINUTE_US
 
 
-async def add(tx: Transaction, token_hash: str, user_id: UserId, now_us: int, expires_at_us: int) -> None:
+async def add(
+    tx: Transaction, token_hash: str, purpose: Purpose, user_id: UserId, now_us: int, expires_at_us: int
+) -> None:
     await tx.execute("DELETE FROM auth_challenges WHERE expires_at_us <= :now_us", now_us=now_us)
     await tx.execute(
         """
-        INSERT INTO auth_challenges (token_hash, user_id, tries, expires_at_us)
-        VALUES (:token_hash, :user_id, 0, :expires_at_us)
+        INSERT INTO auth_challenges (token_hash, purpose, user_id, tries, expires_at_us)
+        VALUES (:token_hash, :purpose, :user_id, 0, :expires_at_us)
         """,
         token_hash=token_hash,
+        purpose=purpose,
         user_id=user_id,
         expires_at_us=expires_at_us,
     )
 
 
-async def find(reads: Reads, token_hash: str, now_us: int) -> UserId | None:
+async def find(reads: Reads, token_hash: str, purpose: Purpose, now_us: int) -> UserId | None:
     """Whose challenge it is, without taking a try of it."""
     rows: list[tuple[UserId]] = await reads.fetch(
         tuple,
         """
         SELECT user_id FROM auth_challenges
-        WHERE token_hash = :token_hash AND tries < :tries_max AND expires_at_us > :now_us
+        WHERE token_hash = :token_hash AND purpose = :purpose AND tries < :tries_max AND expires_at_us > :now_us
         """,
         token_hash=token_hash,
+        purpose=purpose,
         tries_max=CHALLENGE_TRIES_MAX,
         now_us=now_us,
     )
     return rows[0][0] if rows else None
 
 
-async def take_try(tx: Transaction, token_hash: str, now_us: int) -> UserId | None:
-    """Whose challenge it is; None when it is none, has lapsed or has had its tries."""
+async def take_try(tx: Transaction, token_hash: str, purpose: Purpose, now_us: int) -> UserId | None:
+    """Whose challenge it is; None when it is none for this purpose, has lapsed or has had its tries."""
     rows: list[tuple[UserId]] = await tx.fetch(
         tuple,
         """
         UPDATE auth_challenges SET tries = tries + 1
-        WHERE token_hash = :token_hash AND tries < :tries_max AND expires_at_us > :now_us
+        WHERE token_hash = :token_hash AND purpose = :purpose AND tries < :tries_max AND expires_at_us > :now_us
         RETURNING user_id
         """,
         token_hash=token_hash,
+        purpose=purpose,
         tries_max=CHALLENGE_TRIES_MAX,
         now_us=now_us,
     )
@@ -69,7 +77,7 @@ async def end_all(tx: Transaction, user_id: UserId) -> None:
 
 
 async def count_guess(
-    tx: Transaction, user_id: UserId, purpose: Purpose, now_us: int, tries_max: int = TRIES_MAX
+    tx: Transaction, user_id: UserId, purpose: Guessed, now_us: int, tries_max: int = TRIES_MAX
 ) -> int:
     """Microseconds to wait, zero when this guess may be made. It counts only once the transaction commits."""
     rows: list[tuple[int, int]] = await tx.fetch(
@@ -90,7 +98,7 @@ async def count_guess(
     return 0 if tries <= tries_max else since_us + TRIES_WINDOW_US - now_us
 
 
-async def had_all_tries(reads: Reads, user_id: UserId, purpose: Purpose, now_us: int) -> bool:
+async def had_all_tries(reads: Reads, user_id: UserId, purpose: Guessed, now_us: int) -> bool:
     """Whether the next one would have to wait; it is not counted."""
     rows = await reads.fetch(
         tuple,
@@ -106,6 +114,10 @@ async def had_all_tries(reads: Reads, user_id: UserId, purpose: Purpose, now_us:
     return bool(rows)
 
 
-async def forget_guesses(tx: Transaction, user_id: UserId, purpose: Purpose) -> None:
+async def forget_guesses(tx: Transaction, user_id: UserId, purpose: Guessed) -> None:
     sql = "DELETE FROM auth_tries WHERE user_id = :user_id AND purpose = :purpose"
     await tx.execute(sql, user_id=user_id, purpose=purpose)
+
+
+def too_many_tries(wait_us: int) -> TooManyTries:
+    return TooManyTries(retry_after_ms=-(-wait_us // 1000))

@@ -1,7 +1,9 @@
 """Which digest went to whom: the last one of each person, and one that is under way."""
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.auth.own_data import LastDigest
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
 from kaif.services.auth.store import Reads
 
 
@@ -29,6 +31,14 @@ async def was_sent(reads: Reads, user_id: UserId, digest_id: str) -> bool:
         digest_id=digest_id,
     )
     return bool(rows)
+
+
+async def last(reads: Reads, user_id: UserId) -> LastDigest | None:
+    """None for who was never written to."""
+    rows: list[tuple[str, int]] = await reads.fetch(
+        tuple, "SELECT sent_id, claimed_until_us FROM auth_digests WHERE user_id = :user_id", user_id=user_id
+    )
+    return LastDigest(rows[0][0] or None, as_datetime(rows[0][1] or None)) if rows else None
 
 
 async def note_sent(tx: Transaction, user_id: UserId, digest_id: str) -> None:

@@ -13,6 +13,7 @@ from kaif.interfaces.auth.directory import (
     AccountPage,
     AccountSecurity,
     AccountSummary,
+    AddressUnconfirmed,
     FindAccounts,
     NoSecondFactors,
     NothingToConfirm,
@@ -46,6 +47,7 @@ from kaif.services.auth.links import CONFIRM, NEW_EMAIL, RESET
 from kaif.services.auth.model import Account, letter_due
 from kaif.services.auth.permissions import permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
+from kaif.services.auth.telling import tell
 from kaif.services.auth.whereabouts import place_of
 
 SESSIONS_SHOWN_MAX = 100
@@ -110,23 +112,26 @@ class DirectoryService:
     # To do
 
     async def take_sessions(self, actor: Actor, request: OfAccount) -> Nothing:
+        now_us = self._clock()
         async with self._database.transaction() as tx:
             account = await _target(tx, actor, request.user_id)
-            ended = await stored_sessions.end_all(tx, account.id, self._clock())
+            await require_recent_authentication(tx, actor, now_us)
+            ended = await stored_sessions.end_all(tx, account.id, now_us)
             if ended:
                 await self._audit.record(tx, actor, "sessions_taken", account.id, count=len(ended))
         await announce_ends(self._cache, ended)
         return Nothing()
 
     async def take_api_key(self, actor: Actor, request: TakeApiKey) -> Nothing:
+        now_us = self._clock()
         async with self._database.transaction() as tx:
             account = await _target(tx, actor, request.user_id)
-            key = await stored_keys.revoke(tx, account.id, request.key_id, self._clock())
+            await require_recent_authentication(tx, actor, now_us)
+            key = await stored_keys.revoke(tx, account.id, request.key_id, now_us)
             if key is None:
                 raise ApiKeyNotFound
-            # By its ending alone: its name is the owner's to choose, and the address may be a stranger's.
-            if account.kind == "person":
-                await tx.publish(letter_due(account, "api_key_taken", details={"ending": key.ending}))
+            # By its ending alone: its name is the owner's to choose.
+            await tell(tx, account.id, "api_key_taken", {"ending": key.ending})
             await self._audit.record(tx, actor, "api_key_taken", account.id, key=key.id)
         await announce_ends(self._cache, [key.id])
         return Nothing()
@@ -163,7 +168,7 @@ class DirectoryService:
             await enrolments.remove_totp(tx, account.id)
             await credentials.remove_all(tx, account.id)
             await challenges.end_all(tx, account.id)
-            await tx.publish(letter_due(account, "second_factors_removed"))
+            await tell(tx, account.id, "second_factors_removed")
             # A password that was short because a factor stood beside it must not open the account alone.
             ended = await _require_new_password(tx, account, now_us) if account.short_password else []
             await self._audit.record(tx, actor, "second_factors_taken", account.id, app=has_totp, passkeys=passkeys)
@@ -194,7 +199,9 @@ async def _person(tx: Transaction, actor: Actor, user_id: UserId) -> Account:
 
 async def _require_new_password(tx: Transaction, account: Account, now_us: int) -> list[SessionId]:
     """Take what whoever has the account now may hold: the password, sign-ins under way, links, what applications
-    hold, and sessions, which are named. A letter with a link follows."""
+    hold, and sessions, which are named. A letter with a link follows. Raises AddressUnconfirmed."""
+    if not account.opens_by_letter:
+        raise AddressUnconfirmed
     await people.require_reset(tx, account.id, now_us)
     await challenges.end_all(tx, account.id)
     await links.withdraw(tx, account.id, [NEW_EMAIL, RESET])

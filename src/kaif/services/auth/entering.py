@@ -28,8 +28,15 @@ class Claim(msgspec.Struct, frozen=True):
     email_confirmed: bool = False
 
 
+# What a way in does in the transaction that lets somebody in, with the account's row locked: it raises when it was
+# taken away since it proved them, and notes its use.
+ToTheEnd = Callable[[Transaction], Awaitable[None]]
 # By one factor, of which a second may be asked.
-Enter = Callable[[Actor, Account], Awaitable[Tokens]]
+Enter = Callable[[Actor, Account, ToTheEnd], Awaitable[Tokens]]
 # By all that is asked.
-OpenSession = Callable[[Actor, Account], Awaitable[Tokens]]
+OpenSession = Callable[[Actor, Account, ToTheEnd], Awaitable[Tokens]]
 RegisterOnClaim = Callable[[Actor, Claimant, Claim], Awaitable[Tokens]]
+
+
+async def nothing_more(tx: Transaction) -> None:
+    """For a way in that can't be taken away, or was spent when it proved them."""

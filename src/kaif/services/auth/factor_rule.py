@@ -1,6 +1,6 @@
 """Of whom a second factor is required, and who has one."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,8 +11,9 @@ from kaif.interfaces.auth.required_factors import LastSecondFactor, RequiredOf
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import credentials, enrolments, grants
+from kaif.services.auth.model import Account
 from kaif.services.auth.permissions import Permissions, permitted
-from kaif.services.auth.store import Reads
+from kaif.services.auth.store import ACCOUNT, Reads
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -62,6 +63,21 @@ async def standing(reads: Reads, user_id: UserId) -> Standing:
     if not found:
         raise Unauthenticated
     return found[0]
+
+
+async def account_and_standing(reads: Reads, user_id: UserId) -> tuple[Account, Standing] | None:
+    """Both as they were at one moment; None for nobody."""
+    sql = f"""
+        SELECT {ACCOUNT}, mode, changed_at_us
+        FROM auth_users, (SELECT mode, changed_at_us FROM auth_required_factors WHERE id = 1) AS rule
+        WHERE id = :user_id
+    """
+    rows: list[tuple[Any, ...]] = await reads.fetch(tuple, sql, user_id=user_id)
+    if not rows:
+        return None
+    *values, mode, changed_at_us = rows[0]
+    account = Account(*values)
+    return account, Standing(account.roles, account.permitted_at_us, mode, changed_at_us)
 
 
 async def is_required(reads: Reads, user_id: UserId) -> bool:

@@ -1,8 +1,8 @@
-"""What one can do with second factors; each method is one transaction, but stepping up counts its guess first."""
+"""What one can do with second factors; each method is one transaction."""
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import Nothing, SessionEnded, Tokens, WrongPassword
+from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.factors import (
     ChallengeEnded,
     ConfirmTotp,
@@ -13,18 +13,13 @@ from kaif.interfaces.auth.factors import (
     SecondFactorOff,
     SecondFactorState,
     StepUp,
-    StepUpRequired,
     TotpAlreadyOn,
     TotpBegun,
     TotpNotBegun,
 )
-from kaif.interfaces.auth.identities import ServiceSignInEnded
-from kaif.interfaces.auth.passkeys import Assertion
-from kaif.interfaces.auth.wallets import EthereumProof, TonProof, WalletNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.kernel.sealing import Sealer
 from kaif.services.auth import (
     challenges,
     enrolments,
@@ -34,20 +29,16 @@ from kaif.services.auth import (
     store,
     stored_sessions,
     totp,
-    wallet_store,
-    ways_in,
 )
 from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.assertions import Assertions
 from kaif.services.auth.audit import AuditLog
-from kaif.services.auth.challenges import Purpose
-from kaif.services.auth.entering import OpenSession
+from kaif.services.auth.codes import Codes
+from kaif.services.auth.entering import OpenSession, nothing_more
 from kaif.services.auth.model import present
-from kaif.services.auth.passwords import Passwords
-from kaif.services.auth.stepping_up import count_guess, require_recent_authentication, too_many_tries
+from kaif.services.auth.step_ups import StepUps
+from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.telling import tell
-from kaif.services.auth.tokens import Signer
-from kaif.services.auth.wallet_proofs import WalletProofs
 
 
 class SecondFactorsService:
@@ -55,20 +46,17 @@ class SecondFactorsService:
         self,
         database: Database,
         cache: Cache,
-        passwords: Passwords,
-        signer: Signer,
+        codes: Codes,
         assertions: Assertions,
-        wallet_proofs: WalletProofs,
+        step_ups: StepUps,
         audit: AuditLog,
         clock: Clock,
         open_session: OpenSession,
     ) -> None:
-        self._database, self._cache, self._passwords = database, cache, passwords
-        self._audit, self._clock = audit, clock
-        self._assertions, self._wallet_proofs, self._open_session = assertions, wallet_proofs, open_session
+        self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
+        self._codes, self._assertions, self._step_ups = codes, assertions, step_ups
+        self._open_session = open_session
         self._accounts = store.accounts(database)
-        self._sealer = Sealer(signer.key_for("secrets of apps"))
-        self._recovery_key = signer.key_for("recovery codes")
 
     async def get_second_factors(self, actor: Actor, request: Nothing) -> SecondFactorState:
         found = await enrolments.find_totp(self._database, actor.user_id)
@@ -81,7 +69,7 @@ class SecondFactorsService:
             await require_recent_authentication(tx, actor, self._clock())
             if await enrolments.find_totp(tx, account.id):
                 raise TotpAlreadyOn
-            await enrolments.begin_totp(tx, account.id, self._sealer.seal(secret, account.id))
+            await enrolments.begin_totp(tx, account.id, self._codes.seal(secret, account.id))
         return TotpBegun(secret, totp.uri(secret, account.username))
 
     async def confirm_totp(self, actor: Actor, request: ConfirmTotp) -> RecoveryCodes:
@@ -91,7 +79,7 @@ class SecondFactorsService:
                 # First of all, as whoever ends sessions does.
                 present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
-                await self._turn_on(tx, actor.user_id, _digits(request.code), now_us)
+                await self._turn_on(tx, actor.user_id, request.code, now_us)
                 await self._keep_recovery_codes(tx, actor.user_id, codes)
                 # They were opened by a password alone, which no longer proves a person.
                 await stored_sessions.age_other_authentications(tx, actor.user_id, actor.session_id)
@@ -108,7 +96,7 @@ class SecondFactorsService:
         sealed_secret = await enrolments.take_begun(tx, user_id)
         if sealed_secret is None:
             raise TotpNotBegun
-        step = totp.step_of(self._sealer.unseal(sealed_secret, user_id), code, now_us)
+        step = self._codes.step_of(sealed_secret, user_id, code, now_us)
         if step is None:
             raise InvalidCode(path="$.code")
         await enrolments.add_totp(tx, user_id, sealed_secret, step, now_us)
@@ -143,14 +131,13 @@ class SecondFactorsService:
         return RecoveryCodes(codes)
 
     async def _keep_recovery_codes(self, tx: Transaction, user_id: UserId, codes: list[str]) -> None:
-        hashes = [recovery_codes.hash_of(self._recovery_key, user_id, code) for code in codes]
-        await enrolments.replace_recovery_codes(tx, user_id, hashes)
+        await enrolments.replace_recovery_codes(tx, user_id, self._codes.hashes(user_id, codes))
 
     async def log_in_with_second_factor(self, actor: Actor, request: LogInWithSecondFactor) -> Tokens:
         token_hash, now_us = model.hash_of(request.challenge), self._clock()
         # A failure counts, so it is refused only after the transaction.
         async with self._database.transaction() as tx:
-            user_id = await challenges.take_try(tx, token_hash, now_us)
+            user_id = await challenges.take_try(tx, token_hash, "sign_in", now_us)
             if user_id is None:
                 raise ChallengeEnded
             refusal = await self._refusal(tx, actor, user_id, request, now_us)
@@ -163,7 +150,7 @@ class SecondFactorsService:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         if refusal:
             raise refusal
-        return await self._open_session(actor, present(account))
+        return await self._open_session(actor, present(account), nothing_more)
 
     async def _refusal(
         self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int
@@ -172,116 +159,8 @@ class SecondFactorsService:
         if request.credential:
             proved = await self._assertions.accept(tx, actor, request.credential, "second_step", now_us, user_id)
             return proved if isinstance(proved, KaifError) else None
-        if wait_us := await self._wait_us(tx, user_id, request.code, "sign_in", now_us):
-            return too_many_tries(wait_us)
-        return None if await self._accept(tx, user_id, request.code, now_us) else InvalidCode(path="$.code")
-
-    async def _wait_us(self, tx: Transaction, user_id: UserId, code: str, purpose: Purpose, now_us: int) -> int:
-        """Only what can be guessed is counted: whoever knows a password must not keep its owner out."""
-        if not totp.has_form(_digits(code)):
-            return 0
-        return await challenges.count_guess(tx, user_id, purpose, now_us)
+        return await self._codes.refusal(tx, user_id, request.code, "sign_in", now_us)
 
     async def step_up(self, actor: Actor, request: StepUp) -> Nothing:
-        if request.credential:
-            await self._step_up_by_passkey(actor, request.credential)
-        elif request.wallet:
-            await self._step_up_by_wallet(actor, request.wallet, request.code)
-        elif request.challenge:
-            await self._step_up_by_service(actor, request)
-        else:
-            await self._step_up_by_password(actor, request)
+        await self._step_ups.step_up(actor, request)
         return Nothing()
-
-    async def _step_up_by_passkey(self, actor: Actor, credential: Assertion) -> None:
-        now_us = self._clock()
-        async with self._database.transaction() as tx:
-            proved = await self._assertions.accept(tx, actor, credential, "step_up", now_us, actor.user_id)
-            renewed = not isinstance(proved, KaifError) and await stored_sessions.renew_authentication(
-                tx, actor.user_id, actor.session_id, now_us
-            )
-        if isinstance(proved, KaifError):
-            raise proved
-        if not renewed:
-            raise SessionEnded
-
-    async def _step_up_by_wallet(self, actor: Actor, proof: EthereumProof | TonProof, code: str) -> None:
-        now_us = self._clock()
-        # A proof and a guess count, so they are refused only after the transaction.
-        async with self._database.transaction() as tx:
-            refusal = await self._wallet_refusal(tx, actor, proof, now_us)
-            refusal = refusal or await self._code_refusal(tx, actor.user_id, code, now_us)
-            if refusal is None:
-                await self._renew(tx, actor, now_us)
-        if refusal:
-            raise refusal
-
-    async def _wallet_refusal(
-        self, tx: Transaction, actor: Actor, proof: EthereumProof | TonProof, now_us: int
-    ) -> KaifError | None:
-        """Why the wallet does not prove that it is the actor, if so."""
-        proved = await self._wallet_proofs.accept(tx, proof, "step_up", actor.user_id, now_us)
-        if isinstance(proved, KaifError):
-            return proved
-        linked = await wallet_store.find(tx, proved)
-        return None if linked and linked.user_id == actor.user_id else WalletNotFound()
-
-    async def _step_up_by_service(self, actor: Actor, request: StepUp) -> None:
-        challenge_hash, now_us = model.hash_of(request.challenge), self._clock()
-        # A failure counts, so it is refused only after the transaction.
-        async with self._database.transaction() as tx:
-            if await challenges.take_try(tx, challenge_hash, now_us) != actor.user_id:
-                raise ServiceSignInEnded
-            refusal = await self._code_refusal(tx, actor.user_id, request.code, now_us)
-            if refusal is None:
-                await challenges.end(tx, challenge_hash)
-                await self._renew(tx, actor, now_us)
-        if refusal:
-            raise refusal
-
-    async def _code_refusal(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> KaifError | None:
-        """Why the code is not what the account's second factor wants, if it has one."""
-        if await enrolments.find_totp(tx, user_id) is None:
-            return await _passkey_wanted(tx, user_id)
-        if wait_us := await self._wait_us(tx, user_id, code, "step_up", now_us):
-            return too_many_tries(wait_us)
-        return None if await self._accept(tx, user_id, code, now_us) else InvalidCode(path="$.code")
-
-    async def _renew(self, tx: Transaction, actor: Actor, now_us: int) -> None:
-        """The person has just been seen in this session. Raises SessionEnded."""
-        await challenges.forget_guesses(tx, actor.user_id, "step_up")
-        if not await stored_sessions.renew_authentication(tx, actor.user_id, actor.session_id, now_us):
-            raise SessionEnded
-
-    async def _step_up_by_password(self, actor: Actor, request: StepUp) -> None:
-        account, now_us = present(await self._accounts(actor.user_id)), self._clock()
-        await count_guess(self._database, account.id, now_us)
-        if not await self._passwords.verify(account.password_hash, request.password):
-            raise WrongPassword(path="$.password")
-        async with self._database.transaction() as tx:
-            has_factor = await enrolments.find_totp(tx, account.id) is not None
-            if has_factor and not await self._accept(tx, account.id, request.code, now_us):
-                raise InvalidCode(path="$.code")
-            if not has_factor and (refusal := await _passkey_wanted(tx, account.id)):
-                raise refusal
-            await self._renew(tx, actor, now_us)
-
-    async def _accept(self, tx: Transaction, user_id: UserId, code: str, now_us: int) -> bool:
-        """Spend the code, of an app or for recovery."""
-        digits = _digits(code)
-        if not totp.has_form(digits):
-            code_hash = recovery_codes.hash_of(self._recovery_key, user_id, code)
-            return await enrolments.spend_recovery_code(tx, user_id, code_hash)
-        found = await enrolments.find_totp(tx, user_id)
-        step = totp.step_of(self._sealer.unseal(found.sealed_secret, user_id), digits, now_us) if found else None
-        return step is not None and await enrolments.spend_step(tx, user_id, step)
-
-
-async def _passkey_wanted(tx: Transaction, user_id: UserId) -> KaifError | None:
-    """Why nothing but a passkey will do, if so."""
-    return StepUpRequired(methods=["passkey"]) if await ways_in.only_passkeys_count(tx, user_id) else None
-
-
-def _digits(code: str) -> str:
-    """Apps show "123 456"."""
-    return "".join(code.split())

@@ -30,16 +30,6 @@ async def drop(tx: Transaction, name: str) -> None:
     await tx.execute("DELETE FROM auth_roles WHERE name = :name", name=name)
 
 
-async def lock_roles(tx: Transaction, user_id: UserId) -> str | None:
-    """The roles of a person, held until the commit; None for nobody, and for who has left."""
-    rows: list[tuple[str]] = await tx.fetch(
-        tuple,
-        "SELECT roles FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE",
-        user_id=user_id,
-    )
-    return rows[0][0] if rows else None
-
-
 async def lock_privileged(tx: Transaction) -> dict[UserId, str]:
     """The roles of everybody who has any, held until the commit: they are few."""
     rows: list[tuple[UserId, str]] = await tx.fetch(

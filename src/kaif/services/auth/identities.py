@@ -159,11 +159,17 @@ class IdentitiesService:
         provider_id, profile = await self._identified(actor, request, "sign_in")
         async with self._database.transaction() as tx:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
-            if known and not await identity_store.count_use(tx, known.id, profile.label, self._clock()):
-                known = None
+            # As it is while the service vouches for it: who changes it after this is seen when the session opens.
+            account = await store.find_account(tx, known.user_id) if known else None
         if known is None:
             raise await self._newcomer(provider_id, profile)
-        return await self._enter(actor, present(await self._accounts(known.user_id)))
+        identity_id = known.id
+
+        async def still_linked(tx: Transaction) -> None:
+            if not await identity_store.count_use(tx, identity_id, profile.label, self._clock()):
+                raise ServiceSignInEnded
+
+        return await self._enter(actor, present(account), still_linked)
 
     async def _newcomer(self, provider_id: ProviderId, profile: Profile) -> KaifError:
         """What somebody is told whom nobody here knows."""
@@ -270,7 +276,7 @@ class IdentitiesService:
                 raise IdentityNotYours
             await identity_store.count_use(tx, known.id, profile.label, now_us)
             expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
-            await challenges.add(tx, model.hash_of(challenge), actor.user_id, now_us, expires_at_us)
+            await challenges.add(tx, model.hash_of(challenge), "step_up", actor.user_id, now_us, expires_at_us)
             return ServiceProof(challenge, await enrolments.methods(tx, actor.user_id))
 
     # Who and whose

@@ -6,11 +6,15 @@ import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.invitations import InvitationState, RegistrationMode
+from kaif.interfaces.auth.own_data import OwnInvitation
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
 from kaif.services.auth.store import AFTER_ALL_IDS, Reads, columns_of, insert
 
 # In the place of an address that was forgotten: no address, and not nothing, which would mean anybody's.
 ERASED = "erased"
+# Of a person's, in what they take along; an operator who made more has them page by page.
+OWN_MAX = 10_000
 
 
 class StoredInvitation(msgspec.Struct, frozen=True):
@@ -34,6 +38,25 @@ class StoredInvitation(msgspec.Struct, frozen=True):
         if self.uses >= self.uses_max:
             return "used_up"
         return "good" if now_us < self.expires_at_us else "expired"
+
+    @property
+    def shown_email(self) -> str | None:
+        return self.email if self.email not in ("", ERASED) else None
+
+    @property
+    def own(self) -> OwnInvitation:
+        """As whoever made it takes it along."""
+        return OwnInvitation(
+            id=self.id,
+            note=self.note,
+            email=self.shown_email,
+            role=self.role or None,
+            uses=self.uses,
+            uses_max=self.uses_max,
+            made_at=as_datetime(self.made_at_us),
+            expires_at=as_datetime(self.expires_at_us),
+            revoked_at=as_datetime(self.revoked_at_us),
+        )
 
 
 _COLUMNS = columns_of(StoredInvitation)
@@ -64,6 +87,12 @@ async def newest(reads: Reads, before: str | None, limit: int) -> list[StoredInv
     # Ids are in the order of their making.
     sql = f"SELECT {_COLUMNS} FROM auth_invitations WHERE id < :before ORDER BY id DESC LIMIT :limit"
     return await reads.fetch(StoredInvitation, sql, before=before or AFTER_ALL_IDS, limit=limit)
+
+
+async def made_by(reads: Reads, user_id: UserId) -> list[StoredInvitation]:
+    """The newest first."""
+    sql = f"SELECT {_COLUMNS} FROM auth_invitations WHERE made_by = :user_id ORDER BY id DESC LIMIT :limit"
+    return await reads.fetch(StoredInvitation, sql, user_id=user_id, limit=OWN_MAX)
 
 
 async def use(tx: Transaction, invitation_id: str, now_us: int) -> bool:

@@ -25,7 +25,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import grants, invitation_store, store
 from kaif.services.auth.admission import Admission, may_invite
 from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.invitation_store import ERASED, StoredInvitation
+from kaif.services.auth.invitation_store import StoredInvitation
 from kaif.services.auth.permissions import BUILT_IN, must_hold, permitted
 from kaif.services.auth.stepping_up import require_recent_authentication
 from kaif.services.auth.tokens import Signer
@@ -44,6 +44,7 @@ class InvitationsService:
     async def set_registration(self, actor: Actor, request: SetRegistration) -> Registration:
         require_permission(actor, MANAGE_INVITATIONS)
         async with self._database.transaction() as tx:
+            await require_recent_authentication(tx, actor, self._clock())
             if await invitation_store.set_mode(tx, request.mode):
                 await self._audit.record(tx, actor, "registration_changed", NO_ONE, mode=request.mode)
         return Registration(request.mode)
@@ -66,6 +67,7 @@ class InvitationsService:
             maker = await store.locked_account(tx, actor.user_id)
             if maker is None or maker.suspended_at_us is not None:
                 raise Forbidden
+            await require_recent_authentication(tx, actor, self._clock())
             if invitation.role:
                 await self._require_role(tx, actor, invitation.role)
             await invitation_store.add(tx, invitation)
@@ -104,7 +106,6 @@ class InvitationsService:
         if role not in BUILT_IN and role not in own:
             raise RoleNotFound(path="$.role")
         must_hold(actor.permissions, permitted([role], own))
-        await require_recent_authentication(tx, actor, self._clock())
 
     async def list_invitations(self, actor: Actor, request: ListInvitations) -> InvitationPage:
         require_permission(actor, MANAGE_INVITATIONS)
@@ -136,7 +137,7 @@ def _shown(invitation: StoredInvitation, maker: Person, stands: bool, now_us: in
     return Invitation(
         id=invitation.id,
         note=invitation.note,
-        email=invitation.email if invitation.email not in ("", ERASED) else None,
+        email=invitation.shown_email,
         role=invitation.role or None,
         uses=invitation.uses,
         uses_max=invitation.uses_max,

@@ -24,6 +24,8 @@ _PAUSE_US = {RESET: RESET_EVERY_SECONDS * SECOND_US}
 
 
 class Link(msgspec.Struct, frozen=True):
+    """`email` is where its letter went, and empty for one that was handed over without a letter."""
+
     user_id: UserId
     purpose: str
     email: str

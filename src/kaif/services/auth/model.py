@@ -28,6 +28,8 @@ NEW_DEVICE_SHOWN_US = 7 * DAY_US
 # An account that is used from more places than these is told of some of them again.
 KNOWN_DEVICES_MAX = 100
 WORD_CHARS_MAX = 32
+# The hash of none: an account without a password has none that is right.
+NO_PASSWORD = ""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -73,6 +75,12 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def person(self) -> Person:
         return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind)
+
+    @property
+    def opens_by_letter(self) -> bool:
+        """Whether a letter to its address may give it a new password. Not to one that nobody has proved where the
+        account has a role: a slip of the keyboard would hand a stranger the server."""
+        return self.email_confirmed_at_us is not None or not self.roles
 
 
 class NewPassword(msgspec.Struct, frozen=True):

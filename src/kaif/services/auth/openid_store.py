@@ -6,6 +6,7 @@ from kaif.engines.database import Transaction
 from kaif.interfaces.auth.applications import ApplicationId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US
+from kaif.services.auth import store
 from kaif.services.auth.store import Reads, columns_of, insert
 
 # So long the second use of a code is told from a made-up one.
@@ -216,8 +217,5 @@ async def revoke_token(tx: Transaction, token_hash: str, application_id: Applica
 
 async def is_alive(tx: Transaction, user_id: UserId) -> bool:
     """Neither suspended nor deleted; neither can happen until the transaction ends."""
-    sql = """
-        SELECT id FROM auth_users
-        WHERE id = :user_id AND suspended_at_us IS NULL AND deleted_at_us IS NULL FOR UPDATE
-        """
-    return bool(await tx.fetch(tuple, sql, user_id=user_id))
+    account = await store.locked_account(tx, user_id)
+    return account is not None and account.suspended_at_us is None

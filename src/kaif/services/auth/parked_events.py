@@ -14,13 +14,14 @@ from kaif.interfaces.auth.parked_events import (
 )
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.kernel.actor import Actor, require_permission
-from kaif.kernel.clock import as_datetime
+from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.auth.audit import NO_ONE, AuditLog
+from kaif.services.auth.stepping_up import require_recent_authentication
 
 
 class ParkedEventsService:
-    def __init__(self, database: Database, audit: AuditLog) -> None:
-        self._database, self._audit = database, audit
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock) -> None:
+        self._database, self._audit, self._clock = database, audit, clock
 
     async def list_parked_events(self, actor: Actor, request: Nothing) -> ParkedEventList:
         require_permission(actor, MANAGE_EVENTS)
@@ -37,6 +38,8 @@ class ParkedEventsService:
     async def drop_parked_event(self, actor: Actor, request: ThatEvent) -> Nothing:
         require_permission(actor, MANAGE_EVENTS)
         async with self._database.transaction() as tx:
+            # What the event asked for never happens then.
+            await require_recent_authentication(tx, actor, self._clock())
             name = await bus_store.drop_parked(tx, request.consumer, request.event_id)
             await self._record(tx, actor, "event_dropped", request, name)
         return Nothing()

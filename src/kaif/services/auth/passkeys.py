@@ -25,6 +25,7 @@ from kaif.interfaces.auth.passkeys import (
     PasskeyNotFound,
     PasskeyRefused,
     PasskeysNeedAName,
+    PasskeyUnknown,
     RelyingPartyEntity,
     RemovePasskey,
     RenamePasskey,
@@ -165,17 +166,27 @@ class PasskeysService:
         return self._request(challenge, [])
 
     async def sign_in_with_passkey(self, actor: Actor, request: SignInWithPasskey) -> Tokens:
+        account = None
         async with self._database.transaction() as tx:
             proved = await self._assertions.accept(tx, actor, request.credential, "sign_in", self._clock())
             if isinstance(proved, KaifError):
                 await self._audit.record(tx, actor, "sign_in_failed", NO_ONE, passkey=proved.code)
+            else:
+                # As it is while the passkey proves it: who changes it after this is seen when the session opens.
+                account = await store.find_account(tx, proved)
         if isinstance(proved, KaifError):
             raise proved
-        return await self._open_session(actor, present(await self._accounts(proved)))
+        owner = present(account)
+
+        async def still_there(tx: Transaction) -> None:
+            if not any(one.credential_id == request.credential.id for one in await credentials.usable(tx, owner.id)):
+                raise PasskeyUnknown
+
+        return await self._open_session(actor, owner, still_there)
 
     async def begin_passkey_second_step(self, actor: Actor, request: BeginSecondStep) -> RequestOptions:
         async with self._database.transaction() as tx:
-            user_id = await challenges.find(tx, model.hash_of(request.challenge), self._clock())
+            user_id = await challenges.find(tx, model.hash_of(request.challenge), "sign_in", self._clock())
             if user_id is None:
                 raise ChallengeEnded
             return await self._ask(tx, "second_step", user_id)

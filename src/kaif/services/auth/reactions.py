@@ -91,7 +91,8 @@ class Reactions:
         named = [owner] if owner else await store.claimants_of_address(self._database, event.email, CLAIMANTS_MAX)
         async with self._database.transaction() as tx:
             for account in named:
-                await self._offer(tx, account, self._clock())
+                if account.opens_by_letter:
+                    await self._offer(tx, account, self._clock())
 
     async def _offer(self, tx: Transaction, account: Account, now_us: int) -> None:
         # A stranger who asks without end would fill the mailbox, and take each link's place before it is opened.

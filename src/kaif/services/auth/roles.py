@@ -19,7 +19,7 @@ from kaif.interfaces.auth.roles import (
 )
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
-from kaif.services.auth import grants, invitation_store
+from kaif.services.auth import grants, invitation_store, store
 from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.permissions import (
@@ -99,9 +99,7 @@ class RolesService:
                 raise RoleNotFound
             must_hold(actor.permissions, permitted([request.role], own))
             await require_recent_authentication(tx, actor, self._clock())
-            roles = await grants.lock_roles(tx, request.user_id)
-            if roles is None:
-                raise PersonNotFound
+            roles = await _roles_of(tx, request.user_id)
             changes = []
             # Everybody is a member already.
             if request.role != "member" and request.role not in roles.split():
@@ -120,9 +118,7 @@ class RolesService:
             privileged = await grants.lock_privileged(tx)
             roles = privileged.get(request.user_id)
             if roles is None:
-                roles = await grants.lock_roles(tx, request.user_id)
-            if roles is None:
-                raise PersonNotFound
+                roles = await _roles_of(tx, request.user_id)
             changes = []
             if request.role in roles.split():
                 if request.role == OWNER and await grants.owners_with_access(tx) <= {request.user_id}:
@@ -132,3 +128,11 @@ class RolesService:
                 await self._audit.record(tx, actor, "role_revoked", request.user_id, role=request.role)
         await announce_changes(self._cache, changes)
         return Granted(roles.split())
+
+
+async def _roles_of(tx: Transaction, user_id: UserId) -> str:
+    """Held until the commit. Raises PersonNotFound."""
+    account = await store.locked_account(tx, user_id)
+    if account is None:
+        raise PersonNotFound
+    return account.roles

@@ -17,10 +17,10 @@ from kaif.services.auth import attempts, stored_sessions
 from kaif.services.auth.attempts import Failures
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.captcha import Captcha
+from kaif.services.auth.challenges import too_many_tries
 from kaif.services.auth.devices import network_of
 from kaif.services.auth.model import Account
 from kaif.services.auth.pacing import LOGIN, NETWORK, PAIR
-from kaif.services.auth.stepping_up import too_many_tries
 
 FORGET_EVERY = 100
 

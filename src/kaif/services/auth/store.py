@@ -52,6 +52,13 @@ async def find_by_login(database: Database, login: str) -> Account | None:
     return found[0] if found else None
 
 
+async def find_by_username(reads: Reads, username: str) -> UserId | None:
+    rows: list[tuple[UserId]] = await reads.fetch(
+        tuple, "SELECT id FROM auth_users WHERE username = :username", username=username
+    )
+    return rows[0][0] if rows else None
+
+
 async def owner_of_address(reads: Reads, email: str) -> Account | None:
     """Who has confirmed it: one at most."""
     sql = f"SELECT {ACCOUNT} FROM auth_users WHERE email = :email AND email_confirmed_at_us IS NOT NULL"
@@ -77,7 +84,8 @@ async def accounts_of(reads: Reads, ids: Sequence[UserId]) -> list[Account]:
 
 
 async def locked_account(tx: Transaction, user_id: UserId) -> Account | None:
-    """As it is until the transaction ends; None when it was deleted."""
+    """As it is until the transaction ends: nobody else opens a session of it, suspends or deletes it. None when it was
+    deleted."""
     sql = f"SELECT {ACCOUNT} FROM auth_users WHERE id = :user_id AND deleted_at_us IS NULL FOR UPDATE"
     found = await tx.fetch(Account, sql, user_id=user_id)
     return found[0] if found else None
@@ -162,12 +170,6 @@ async def newest_people(database: Database, limit: int) -> list[Person]:
         """,
         limit=limit,
     )
-
-
-async def lock_account(tx: Transaction, user_id: UserId) -> bool:
-    """Until the transaction ends, nobody else opens a session of the account or suspends it; False when it is."""
-    sql = "SELECT id FROM auth_users WHERE id = :user_id AND suspended_at_us IS NULL FOR UPDATE"
-    return bool(await tx.fetch(tuple, sql, user_id=user_id))
 
 
 async def open_accounts_among(database: Database, ids: Sequence[UserId]) -> list[UserId]:

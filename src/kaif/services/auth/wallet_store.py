@@ -121,8 +121,10 @@ async def add(tx: Transaction, wallet: StoredWallet) -> None:
     await insert(tx, "auth_wallets", wallet)
 
 
-async def note_use(tx: Transaction, wallet_id: WalletId, now_us: int) -> None:
-    await tx.execute("UPDATE auth_wallets SET used_at_us = :now_us WHERE id = :id", id=wallet_id, now_us=now_us)
+async def note_use(tx: Transaction, wallet_id: WalletId, now_us: int) -> bool:
+    """False when it was unlinked meanwhile."""
+    sql = "UPDATE auth_wallets SET used_at_us = :now_us WHERE id = :id"
+    return await tx.execute(sql, id=wallet_id, now_us=now_us) == 1
 
 
 async def remove(tx: Transaction, user_id: UserId, wallet_id: WalletId) -> StoredWallet | None:

@@ -16,6 +16,7 @@ from kaif.interfaces.auth.wallets import (
     WalletId,
     WalletList,
     WalletNotFound,
+    WalletProofEnded,
     WalletRegistrationEnded,
     WalletTaken,
     WalletUnknown,
@@ -58,20 +59,27 @@ class WalletsService:
             return await self._proofs.begin(tx, "sign_in", NOBODY.user_id, request, SIGN_IN, self._clock())
 
     async def sign_in_by_wallet(self, actor: Actor, request: GivenProof) -> Tokens:
-        now_us, linked, ticket = self._clock(), None, ""
+        now_us, linked, account, ticket = self._clock(), None, None, ""
         async with self._database.transaction() as tx:
             proved = await self._proofs.accept(tx, request.proof, "sign_in", NOBODY.user_id, now_us)
             if isinstance(proved, KaifError):
                 await self._audit.record(tx, actor, "sign_in_failed", NO_ONE, wallet=proved.code)
             elif linked := await wallet_store.find(tx, proved):
-                await wallet_store.note_use(tx, linked.id, now_us)
+                # As it is while the wallet proves it: who changes it after this is seen when the session opens.
+                account = await store.find_account(tx, linked.user_id)
             else:
                 ticket = await _new_ticket(tx, proved, now_us)
         if isinstance(proved, KaifError):
             raise proved
         if linked is None:
             raise WalletUnknown(ticket=ticket, address=shown(proved.chain, proved.address))
-        return await self._enter(actor, present(await self._accounts(linked.user_id)))
+        wallet_id = linked.id
+
+        async def still_linked(tx: Transaction) -> None:
+            if not await wallet_store.note_use(tx, wallet_id, now_us):
+                raise WalletProofEnded
+
+        return await self._enter(actor, present(account), still_linked)
 
     async def register_by_wallet(self, actor: Actor, request: RegisterByWallet) -> Tokens:
         ticket_hash, now_us = model.hash_of(request.ticket), self._clock()

@@ -1,0 +1,127 @@
+"""What takes a way in away, or changes the account, between its proof and the session is seen before the session."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of
+from tests.services.auth.home import NEW_PASSWORD, Home, at_home
+from tests.services.auth.test_squatters import add_passkey, add_wallet
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import InvalidCredentials, Nothing, Tokens
+from kaif.interfaces.auth.accounts import ChangePassword
+from kaif.interfaces.auth.audit import ListAudit
+from kaif.interfaces.auth.passkeys import PasskeyUnknown, RemovePasskey, SignInWithPasskey
+from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
+from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
+from kaif.kernel.actor import NOBODY
+
+Deed = Callable[[Home, Tokens, Tokens], Awaitable[object]]
+
+
+class Interrupted:
+    """The home's database, on which something else happens right after a transaction has come to its end."""
+
+    def __init__(self) -> None:
+        self._database: Any = None
+        self._task: asyncio.Task[Any] | None = None
+        self.deed: Callable[[], Awaitable[object]] | None = None
+
+    def around(self, database: Database) -> Database:
+        self._database = database
+        return cast(Database, self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as tx:
+            yield tx
+        # Not after those of letters, which leave meanwhile.
+        if self.deed and asyncio.current_task() is self._task:
+            deed, self.deed = self.deed, None
+            await deed()
+
+    def then(self, deed: Callable[[], Awaitable[object]]) -> None:
+        """After the next transaction of whoever says so."""
+        self.deed, self._task = deed, asyncio.current_task()
+
+
+@pytest.fixture
+def interrupted() -> Interrupted:
+    return Interrupted()
+
+
+@pytest.fixture
+async def home(database_url: str, tmp_path: Path, interrupted: Interrupted) -> AsyncIterator[Home]:
+    async with at_home(tmp_path, database_url, around=interrupted.around) as home:
+        yield home
+
+
+async def suspend(home: Home, owner: Tokens, anna: Tokens) -> None:
+    await home.sessions.suspend(actor_of(owner), Suspend(anna.user.id))
+
+
+async def change_password(home: Home, _: Tokens, anna: Tokens) -> None:
+    """Whoever does that ends all sessions, and so those that are about to open."""
+    await home.accounts.change_password(actor_of(anna), ChangePassword(PASSWORD, NEW_PASSWORD))
+
+
+async def unlink(home: Home, _: Tokens, anna: Tokens) -> None:
+    [wallet] = (await home.wallets.list_wallets(actor_of(anna), Nothing())).wallets
+    await home.wallets.unlink_wallet(actor_of(anna), UnlinkWallet(wallet.id))
+
+
+async def remove(home: Home, _: Tokens, anna: Tokens) -> None:
+    [passkey] = (await home.passkeys.get_passkeys(actor_of(anna), Nothing())).passkeys
+    await home.passkeys.remove_passkey(actor_of(anna), RemovePasskey(passkey.id))
+
+
+async def openings(home: Home, anna: Tokens) -> int:
+    entries = (await home.audit.list_audit(AUDITOR, ListAudit("signed_in", anna.user.id))).entries
+    return len(entries)
+
+
+@pytest.mark.parametrize(
+    ("deed", "error"),
+    [(suspend, AccountSuspended), (change_password, InvalidCredentials), (unlink, WalletProofEnded)],
+    ids=["suspended", "password", "unlinked"],
+)
+async def test_a_wallet_lets_nobody_in_whose_account_has_changed_since(
+    home: Home, interrupted: Interrupted, deed: Deed, error: type
+) -> None:
+    owner, anna = await home.owner_and("anna")
+    wallet = await add_wallet(home, anna)
+    proof = wallet.prove(await home.wallets.begin_wallet_sign_in(NOBODY, wallet.begin()))
+    before = await openings(home, anna)
+    interrupted.then(lambda: deed(home, owner, anna))
+
+    with pytest.raises(error):
+        await home.wallets.sign_in_by_wallet(NOBODY, GivenProof(proof))
+
+    assert interrupted.deed is None and await openings(home, anna) == before
+
+
+@pytest.mark.parametrize(
+    ("deed", "error"),
+    [(suspend, AccountSuspended), (change_password, InvalidCredentials), (remove, PasskeyUnknown)],
+    ids=["suspended", "password", "removed"],
+)
+async def test_a_passkey_lets_nobody_in_whose_account_has_changed_since(
+    home: Home, interrupted: Interrupted, deed: Deed, error: type
+) -> None:
+    owner, anna = await home.owner_and("anna")
+    key = await add_passkey(home, anna)
+    given = key.get(await home.passkeys.begin_passkey_sign_in(NOBODY, Nothing()))
+    before = await openings(home, anna)
+    interrupted.then(lambda: deed(home, owner, anna))
+
+    with pytest.raises(error):
+        await home.passkeys.sign_in_with_passkey(NOBODY, SignInWithPasskey(given))
+
+    assert interrupted.deed is None and await openings(home, anna) == before
