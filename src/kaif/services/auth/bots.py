@@ -6,6 +6,7 @@ from kaif.interfaces.auth import Nothing, PersonChanged, UsernameImitates, Usern
 from kaif.interfaces.auth.bots import (
     BOT_KEY_DAYS,
     BOTS_MAX,
+    AskedBots,
     Bot,
     BotList,
     BotNotFound,
@@ -14,6 +15,7 @@ from kaif.interfaces.auth.bots import (
     OfBot,
     RenameBot,
     TooManyBots,
+    WorkingBots,
 )
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.clock import Clock
@@ -111,6 +113,21 @@ class BotsService:
             await self._audit.record(tx, actor, "bot_deleted", bot.id)
         await announce_ends(self._cache, erased.ended)
         return Nothing()
+
+    async def allow_webhook(self, actor: Actor, request: OfBot) -> Nothing:
+        async with self._database.transaction() as tx:
+            if request.bot_id != actor.user_id:
+                bot = await self._get(tx, actor, request.bot_id)
+                await require_recent_authentication(tx, actor, self._clock())
+                await self._audit.record(tx, actor, "bot_webhook_set", bot.id)
+            elif await bots_store.owner_of(tx, actor.user_id):
+                await self._audit.record(tx, actor, "bot_webhook_set", actor.user_id)
+            else:
+                raise BotNotFound
+        return Nothing()
+
+    async def get_working_bots(self, actor: Actor, request: AskedBots) -> WorkingBots:
+        return WorkingBots(await bots_store.working_among(self._database, request.bot_ids, self._clock()))
 
     async def _lock_owner(self, tx: Transaction, actor: Actor) -> None:
         """Of two things done at once the second sees the first; and whoever ends the account or the session holds this

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from kaif.interfaces.messaging import ChatId
+from kaif.kernel.actor import UserId
 from kaif.kernel.events import Event
 
 
@@ -15,3 +16,14 @@ class ChatDeleted(Event, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         return self.chat_id
+
+
+class BotCalled(Event, frozen=True, kw_only=True):
+    """There may be something to tell a bot at its address that is no entry of a chat."""
+
+    name: ClassVar[str] = "messaging.bot_called.v1"
+    bot_id: UserId
+
+    @property
+    def key(self) -> str:
+        return self.bot_id

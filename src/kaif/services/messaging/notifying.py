@@ -16,8 +16,8 @@ from kaif.engines.bus import Bus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.engines.push import Gone, Push, Refused, Subscription
-from kaif.engines.push.addresses import ForbiddenAddress
 from kaif.engines.web import Unreachable
+from kaif.engines.web.addresses import ForbiddenAddress
 from kaif.interfaces.auth import Auth, GetOpenSessions
 from kaif.interfaces.auth.audit import SecurityEvent
 from kaif.interfaces.messaging import PRESENCE, ChatId

@@ -1,4 +1,4 @@
-"""Which addresses a push service may have: a subscription comes from a browser, and could name a machine of our own."""
+"""Which addresses may be asked that strangers have named: one of them could be a machine of our own."""
 
 import asyncio
 import ipaddress
@@ -11,7 +11,7 @@ ENDPOINT_CHARACTERS_MAX = 2048
 
 
 class ForbiddenAddress(Invalid):
-    code, detail = "forbidden_push_address", "This is not the address of a push service that can be used here."
+    code, detail = "forbidden_address", "This is not an address that can be asked from here."
 
 
 def host_of(endpoint: str, *, private_too: bool) -> tuple[str, int]:
