@@ -12,10 +12,11 @@ from kaif.engines.database import Database
 from kaif.engines.web.guarded import GuardedWeb
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.bots import Bots
-from kaif.interfaces.messaging.outgoing_webhooks import TAKEN_WITHIN_S, OutgoingWebhooks
+from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import deliveries
+from kaif.services.messaging.calling import Caller
+from kaif.services.messaging.deliveries import USUAL, Timing
 from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, Deliverer
 from kaif.services.messaging.outgoing_webhooks import OutgoingWebhooksService
 
@@ -27,9 +28,7 @@ async def outgoing_webhooks(
     auth: Auth,
     bots: Bots,
     clock: Clock = now_us,
-    *,
-    within_s: float = TAKEN_WITHIN_S,
-    pause_us: int = deliveries.PAUSE_US_MIN,
+    timing: Timing = USUAL,
 ) -> AsyncIterator[Services]:
     """After messaging's migrations. Without a key nobody is called: bots' secrets could not be sealed."""
     anywhere = settings.webhooks_anywhere
@@ -37,8 +36,9 @@ async def outgoing_webhooks(
         yield {OutgoingWebhooks: OutgoingWebhooksService(database, auth, bots, None, clock, private_too=anywhere)}
         return
     sealer = Sealer(hashlib.sha256(f"outgoing webhooks of {settings.push_key}".encode()).digest())
-    web = GuardedWeb(private_too=anywhere, within_s=within_s, connections_max=BOTS_AT_ONCE_MAX)
-    deliverer = Deliverer(database, bots, web, sealer, OutboxBus(database, FOLLOWING), clock, pause_us)
+    web = GuardedWeb(private_too=anywhere, within_s=timing.within_s, connections_max=BOTS_AT_ONCE_MAX)
+    caller = Caller(database, bots, web, sealer, clock, timing)
+    deliverer = Deliverer(database, caller, OutboxBus(database, FOLLOWING), clock, timing)
     await deliverer.start()
     try:
         yield {OutgoingWebhooks: OutgoingWebhooksService(database, auth, bots, sealer, clock, private_too=anywhere)}

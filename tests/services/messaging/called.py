@@ -18,10 +18,10 @@ from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.kernel.actor import Actor, SessionId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.deliveries import Timing
 
-PAUSE_US = 20_000
-# Longer than a busy machine takes: what has been taken, and not in time, would come again.
-WITHIN_S = 5
+# Answers are waited for longer than a busy machine takes: what has been taken, and not in time, would come again.
+SOON = Timing(within_s=5, pause_us=20_000)
 
 
 class BotServer:
@@ -110,14 +110,12 @@ async def bot_server() -> AsyncIterator[BotServer]:
 
 @asynccontextmanager
 async def calling(
-    folder: Path, services: Services, clock: Clock = now_us, within_s: float = WITHIN_S, **environment: str
+    folder: Path, services: Services, clock: Clock = now_us, timing: Timing = SOON, **environment: str
 ) -> AsyncIterator[OutgoingWebhooks]:
     """As a process of messaging does it, with less patience."""
     given = {"KAIF_PUSH_KEY": KEY, "KAIF_WEBHOOK_ADDRESSES": "any", **environment}
     settings = read_settings(folder, "127.0.0.1", 0, given)
-    async with outgoing_webhooks(
-        settings, services.database, services.auth, services.bots, clock, within_s=within_s, pause_us=PAUSE_US
-    ) as wired:
+    async with outgoing_webhooks(settings, services.database, services.auth, services.bots, clock, timing) as wired:
         called: OutgoingWebhooks = wired[OutgoingWebhooks]
         yield called
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 from tests.harness import Services, wired_services
-from tests.services.messaging.bots import a_bot
+from tests.services.messaging.bots import a_bot, ask, press_of
 from tests.services.messaging.called import BotServer, bot_server, calling, own_bot
 from tests.services.messaging.chats import direct, group, log_of, say
+from tests.services.messaging.dues import Home
 from tests.services.messaging.notified import have_session
-from tests.services.messaging.test_buttons import ask, press_of
 from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import Nothing
@@ -20,8 +21,8 @@ from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.bots import BotNotFound, OfBot
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import READ_AUDIT
-from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember
-from kaif.interfaces.messaging.actions import DeleteMessages
+from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember, SendMessage
+from kaif.interfaces.messaging.actions import DeleteMessages, OfMessage, React
 from kaif.interfaces.messaging.bots import OnlyBots
 from kaif.interfaces.messaging.outgoing_webhooks import (
     GIVEN_UP_AFTER_S,
@@ -35,16 +36,23 @@ from kaif.interfaces.messaging.outgoing_webhooks import (
     OutgoingWebhookState,
     SetOutgoingWebhook,
 )
+from kaif.interfaces.messaging.polls import SendPoll, Vote
+from kaif.interfaces.messaging.topics import MakeTopic, SwitchTopics
+from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, Scope
-from kaif.kernel.clock import SECOND_US, now_us
+from kaif.kernel.clock import DAY_US, SECOND_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import deliveries
-from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, STOPPED_PAUSE_US
+from kaif.services.messaging.calling import STOPPED_PAUSE_US
+from kaif.services.messaging.deliveries import Timing
+from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, MARKS_PAGE
 from kaif.services.messaging.reactions import Reactions
 
 ME = OutgoingWebhookOf("me")
 AUDITOR = Actor(permissions=frozenset({READ_AUDIT}))
+IMPATIENT = Timing(within_s=0.4, pause_us=20_000)
+ONE_EACH = Timing(within_s=5, turn_s=0)
 DOCUMENTATION = Path(__file__).parents[3] / "docs/bots.md"
 
 
@@ -79,7 +87,7 @@ async def test_nothing_is_lost_or_out_of_order_whatever_the_server_does(tmp_path
     bot = await own_bot(services, anna)
     before = await group(services, anna, bot)
     await say(services, anna, before, "Сказано прежде")
-    async with bot_server() as server, calling(tmp_path, services, within_s=0.4) as called:
+    async with bot_server() as server, calling(tmp_path, services, timing=IMPATIENT) as called:
         await call(called, bot, server)
         later = await group(services, anna, bot)
         troubles = ["500 Oops", "hang", "307 Elsewhere", "close", "200 Long", "404 None"]
@@ -113,10 +121,13 @@ async def test_what_is_posted_is_signed_as_the_documentation_checks_it(tmp_path:
     documented: dict[str, Any] = {}
     exec(sample, documented)
     async with bot_server() as server, calling(tmp_path, embedded) as called:
+        server_url, former = server.url, await call(called, bot, server)
         secret = await call(called, bot, server)
+        assert former != secret
         chat_id = await group(embedded, anna, bot)
         said = await say(embedded, anna, chat_id)
         await has_all(server, embedded, anna, chat_id)
+        seen = [await called.get_outgoing_webhook(bot, ME), await called.resume_outgoing_webhook(bot, ME)]
 
     headers, body = server.signed[-1]
     signature, is_ours = headers["kaif-signature"], documented["is_ours"]
@@ -127,7 +138,8 @@ async def test_what_is_posted_is_signed_as_the_documentation_checks_it(tmp_path:
     for forged in (f"t={int(at[2:]) - 1},{mac}", f"{at},v1={'0' * 64}", "t=1", ""):
         assert not is_ours(secret, forged, body)
     assert not is_ours(secret, signature, body.replace("Привет".encode(), "Прощай".encode()))
-    assert not is_ours(secret + "x", signature, body)
+    assert not is_ours(secret + "x", signature, body) and not is_ours(former, signature, body)
+    assert secret not in str(seen) and server_url in str(seen)
     rows = await embedded.database.fetch(tuple, "SELECT * FROM messaging_outgoing_webhooks")
     assert secret not in str(rows) and bot.user_id in str(rows)
 
@@ -140,22 +152,36 @@ async def test_another_process_goes_on_where_one_was_killed(tmp_path: Path, serv
             await call(called, bot, server)
             chat_id = await group(services, anna, bot)
             await has_all(server, services, anna, chat_id)
-            # It takes what comes, and we die before we hear of it.
+            # It never says whether it took what came, and we die.
             server.open.clear()
-            for n in range(5):
+            server.answers = ["hang"]
+            for n in range(3):
                 await say(services, anna, chat_id, f"Слово {n}")
             await until(lambda: server.now == 1)
         server.open.set()
         await until(lambda: server.now == 0)
-        told = len(server.taken)
+        assert server.seqs_of(chat_id) == [1]
         await say(services, anna, chat_id, "Пока никого не было")
+        # What other chats have been marks comes before this one's, more than a page of it.
+        gone = [(bot.user_id, f"0{n}", 1) for n in range(MARKS_PAGE + 5)]
+        async with services.database.transaction() as tx:
+            await tx.insert("messaging_outgoing_webhook_marks", ("bot_id", "chat_id", "seq"), gone)
 
         async with calling(tmp_path, services), calling(tmp_path, services):
+            await until(lambda: server.seqs_of(chat_id)[-1:] == [5])
+            assert server.seqs_of(chat_id) == [1, 2, 3, 4, 5]
+            # It takes what comes, and we die before we hear of it.
+            server.open.clear()
+            await say(services, anna, chat_id, "Дважды")
+            await until(lambda: server.now == 1)
+        server.open.set()
+        await until(lambda: server.now == 0)
+        async with calling(tmp_path, services):
+            await say(services, anna, chat_id, "Дальше")
             await until(lambda: server.seqs_of(chat_id)[-1:] == [7])
 
-    assert sorted(set(server.seqs_of(chat_id))) == list(range(1, 8)) and server.most == 1
-    assert server.seqs_of(chat_id)[told:] == sorted(server.seqs_of(chat_id)[told:])
-    assert len(server.seqs_of(chat_id)) <= 8
+    assert once_each(server.seqs_of(chat_id)) == list(range(1, 8)) and server.most == 1
+    assert len(server.seqs_of(chat_id)) == 8
 
 
 async def test_a_bot_that_left_is_told_no_more_and_one_that_returns_from_then_on(
@@ -174,6 +200,13 @@ async def test_a_bot_that_left_is_told_no_more_and_one_that_returns_from_then_on
         await say(services, anna, chat_id, "Не для бота")
         await services.messaging.remove_member(anna, RemoveMember(chat_id, bot.user_id))
         await say(services, anna, chat_id, "И это")
+        sql = "SELECT chat_id FROM messaging_outgoing_webhook_marks WHERE chat_id = :chat_id"
+        assert await services.database.fetch(tuple, sql, chat_id=chat_id) == []
+        # As when somebody sets the address while it is being removed.
+        async with services.database.transaction() as tx:
+            mark = (bot.user_id, chat_id, 1)
+            await tx.insert("messaging_outgoing_webhook_marks", ("bot_id", "chat_id", "seq"), [mark])
+        await say(services, anna, chat_id, "И после")
         server.open.set()
         await say(services, anna, other, "Дальше")
         await has_all(server, services, anna, other)
@@ -188,7 +221,6 @@ async def test_a_bot_that_left_is_told_no_more_and_one_that_returns_from_then_on
         await has_all(server, services, anna, other)
 
         async def swept() -> bool:
-            sql = "SELECT 1 FROM messaging_outgoing_webhook_marks WHERE chat_id = :chat_id"
             return not await services.database.fetch(tuple, sql, chat_id=chat_id)
 
         await eventually(swept)
@@ -231,7 +263,62 @@ async def test_chats_that_come_while_the_address_is_set_are_not_missed(tmp_path:
             assert server.seqs_of(chat_id) in ([1, 2], [2])
 
 
+async def test_what_comes_is_what_the_bot_reads(tmp_path: Path, small_home: Home) -> None:
+    """Topics, polls, what waited for its time and what has vanished."""
+    home, services = small_home, small_home.services
+    anna, boris = await services.newcomers("anna", "boris")
+    bot = await own_bot(services, anna)
+    async with bot_server() as server, calling(tmp_path, services, lambda: home.moment[0]) as called:
+        await call(called, bot, server)
+        server.open.clear()
+        chat_id = await group(services, anna, boris, bot)
+        await services.topics.switch_topics(anna, SwitchTopics(chat_id, True))
+        await until(lambda: server.now == 1)
+        topic_id = (await services.topics.make_topic(anna, MakeTopic(chat_id, "Лодки", new_id()))).id
+        options = ["в субботу", "никогда"]
+        poll = await services.polls.send_poll(anna, SendPoll(chat_id, new_id(), "Едем?", options, topic_id=topic_id))
+        await services.polls.vote(boris, Vote(chat_id, poll.seq, [1]))
+
+        async def kinds() -> list[str]:
+            return [entry.kind for entry in await log_of(services, bot, chat_id)]
+
+        async def is_counted() -> bool:
+            return "voted" in await kinds()
+
+        await eventually(is_counted)
+        await services.polls.close_poll(anna, OfMessage(chat_id, poll.seq))
+        await home.schedule(anna, chat_id, "В своё время", topic_id=topic_id)
+        await services.vanishing.set_timer(anna, SetTimer(chat_id, 86_400))
+        wanted = SendMessage(chat_id, new_id(), "Исчезнет", topic_id=topic_id)
+        vanishing = await services.messaging.send_message(boris, wanted)
+        await services.actions.add_reaction(anna, React(chat_id, vanishing.seq, "🔥"))
+        await home.come(2 * DAY_US)
+        server.open.set()
+        read = [to_builtins(entry) for entry in await log_of(services, bot, chat_id)]
+
+        await until(lambda: len(server.taken) == len(read))
+    assert server.taken == read
+    assert {"topic_made", "voted", "closed", "timer", "reacted", "deleted"} < {one["kind"] for one in server.taken}
+    assert any(one.get("text") == "В своё время" and one["topic_id"] == topic_id for one in server.taken)
+    assert "Исчезнет".encode() not in b"".join(body for _, body in server.signed)
+
+
 # When it does not come
+
+
+async def test_a_bot_that_hangs_holds_up_no_other(tmp_path: Path, embedded: Services) -> None:
+    (anna,) = await embedded.newcomers("anna")
+    bot, other = await own_bot(embedded, anna), await own_bot(embedded, anna, "otherbot")
+    async with bot_server() as hanging, bot_server() as healthy, calling(tmp_path, embedded) as called:
+        await call(called, bot, hanging)
+        await call(called, other, healthy)
+        hanging.open.clear()
+        chat_id = await group(embedded, anna, bot, other)
+        for _ in range(5):
+            await say(embedded, anna, chat_id)
+
+        await has_all(healthy, embedded, anna, chat_id)
+        assert (hanging.now, hanging.taken) == (1, [])
 
 
 async def test_after_a_day_of_failing_it_stops_until_somebody_asks(tmp_path: Path, migrated_sqlite_url: str) -> None:
@@ -322,17 +409,19 @@ async def test_many_bots_are_called_at_once_but_not_too_many(tmp_path: Path, emb
     anna, boris = await embedded.newcomers("anna", "boris")
     bots = [await own_bot(embedded, anna if n % 2 else boris, f"lake{n}bot") for n in range(BOTS_AT_ONCE_MAX + 2)]
     chat_id = await group(embedded, anna, *bots)
-    async with bot_server() as server, calling(tmp_path, embedded) as called:
-        for bot in bots:
-            await call(called, bot, server)
+    async with bot_server() as server, calling(tmp_path, embedded, timing=ONE_EACH) as called:
+        for n, bot in enumerate(bots):
+            await called.set_outgoing_webhook(bot, SetOutgoingWebhook("me", f"{server.url}/{n}"))
         server.open.clear()
-        said = await say(embedded, anna, chat_id)
+        for _ in range(6):
+            last = await say(embedded, anna, chat_id)
         await until(lambda: server.now == BOTS_AT_ONCE_MAX)
-        await say(embedded, anna, chat_id)
         server.open.set()
 
-        await until(lambda: server.seqs_of(chat_id).count(said.seq + 1) == len(bots))
+        await until(lambda: server.seqs_of(chat_id).count(last.seq) == len(bots))
         assert server.most == BOTS_AT_ONCE_MAX
+        # Those that had no place did not wait until others had been told all.
+        assert max(server.asked.index(f"/bot/{n}") for n in range(len(bots))) < 3 * len(bots)
 
 
 # Whose it is
@@ -378,7 +467,10 @@ async def test_only_the_bot_and_its_owner_say_where_it_is_called(tmp_path: Path,
             (bot.user_id, bot.user_id),
             (anna.user_id, bot.user_id),
         ]
-        assert await called.remove_outgoing_webhook(anna, of) == Nothing()
+        for actor, request in ((anna, of), (bot, ME)):
+            assert await called.remove_outgoing_webhook(actor, request) == Nothing()
+        removed = (await services.audit.list_audit(AUDITOR, ListAudit(action="bot_webhook_removed"))).entries
+        assert [(entry.actor_id, entry.subject_id) for entry in removed] == [(anna.user_id, bot.user_id)]
         assert await called.get_outgoing_webhook(anna, of) == OutgoingWebhookState(None)
 
 

@@ -56,6 +56,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   bot_made: 'action.bot_made',
   bot_key_renewed: 'action.bot_key_renewed',
   bot_webhook_set: 'action.bot_webhook_set',
+  bot_webhook_removed: 'action.bot_webhook_removed',
   bot_key_revoked: 'action.bot_key_revoked',
   bot_deleted: 'action.bot_deleted',
   signing_keys_rotated: 'action.signing_keys_rotated',

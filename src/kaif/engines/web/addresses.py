@@ -47,10 +47,10 @@ def is_public(address: str) -> bool:
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])
         if inner:
             return is_public(str(inner))
-        # Prefixes of translators (RFC 6052, RFC 8215), behind which anything may lie.
+        # Prefixes of translators (RFC 4291, 2.5.5.1; RFC 6052; RFC 8215), behind which anything may lie.
         if any(parsed in network for network in _TRANSLATED):
             return False
     return parsed.is_global and not parsed.is_multicast
 
 
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))

@@ -65,6 +65,7 @@ Action = Literal[
     "bot_made",
     "bot_key_renewed",
     "bot_webhook_set",
+    "bot_webhook_removed",
     "bot_key_revoked",
     "bot_deleted",
     "wallet_linked",

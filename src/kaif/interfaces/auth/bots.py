@@ -114,6 +114,10 @@ class Bots(Protocol):
         """
         ...
 
+    async def note_webhook_removed(self, actor: Actor, request: OfBot) -> Nothing:
+        """For services that call bots: it is called no more, and that is recorded."""
+        ...
+
     @repeatable
     async def get_working_bots(self, actor: Actor, request: AskedBots) -> WorkingBots:
         """For services that call bots: those whose keys would be taken now."""

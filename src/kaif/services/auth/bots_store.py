@@ -74,7 +74,8 @@ async def working_among(reads: Reads, bot_ids: Sequence[UserId], now_us: int) ->
         """
         SELECT b.user_id FROM auth_bots b JOIN auth_users u ON u.id = b.user_id JOIN auth_users o ON o.id = b.owner_id
         WHERE b.user_id IN :ids AND u.suspended_at_us IS NULL AND u.deleted_at_us IS NULL
-          AND o.suspended_at_us IS NULL AND o.deleted_at_us IS NULL AND o.reset_required_at_us IS NULL
+          AND o.suspended_at_us IS NULL AND o.deleted_at_us IS NULL
+          AND u.reset_required_at_us IS NULL AND o.reset_required_at_us IS NULL
           AND EXISTS (SELECT 1 FROM auth_api_keys k WHERE k.user_id = b.user_id AND k.expires_at_us > :now_us)
         """,
         ids=list(bot_ids),

@@ -32,7 +32,7 @@ from kaif.kernel.text import clean_text
 from kaif.services.messaging import buttons, callbacks_store, model, outgoing_webhooks_store, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.callbacks_store import StoredCallback
-from kaif.services.messaging.events import BotCalled
+from kaif.services.messaging.events import ButtonPressed
 
 
 class CallbacksService:
@@ -70,7 +70,7 @@ class CallbacksService:
             oldest_us = now_us - CALLBACKS_KEPT_S * SECOND_US
             await callbacks_store.trim(tx, bot_id, number - CALLBACKS_KEPT_MAX, oldest_us)
             if await outgoing_webhooks_store.find(tx, bot_id):
-                await tx.publish(BotCalled(bot_id=bot_id))
+                await tx.publish(ButtonPressed(bot_id=bot_id))
         return pressed
 
     async def _find_bot(self, tx: Transaction, actor: Actor, request: Press) -> UserId:

@@ -7,13 +7,23 @@ import msgspec
 
 from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.bots import Callback
-from kaif.interfaces.messaging.outgoing_webhooks import PAUSE_S_MAX
+from kaif.interfaces.messaging.outgoing_webhooks import PAUSE_S_MAX, TAKEN_WITHIN_S
 from kaif.kernel.clock import SECOND_US
 
-PAUSE_US_MIN = 2 * SECOND_US
 _encode = msgspec.json.Encoder().encode
 
 Told = Entry | Callback
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient we are with a bot: with one answer, before the second try, and with all of a turn."""
+
+    within_s: float = TAKEN_WITHIN_S
+    pause_us: int = 2 * SECOND_US
+    turn_s: float = 10.0
+
+
+USUAL = Timing()
 
 
 def body_of(told: Told) -> bytes:
@@ -32,6 +42,6 @@ def headers_of(told: Told, body: bytes, secret: str, at_us: int) -> dict[str, st
     }
 
 
-def pause_us(attempts: int, least_us: int = PAUSE_US_MIN) -> int:
+def pause_us(attempts: int, least_us: int = USUAL.pause_us) -> int:
     """After so many failures in a row: seconds at first, an hour at last."""
     return min(least_us << min(attempts - 1, 30), PAUSE_S_MAX * SECOND_US)

@@ -18,10 +18,21 @@ class ChatDeleted(Event, frozen=True, kw_only=True):
         return self.chat_id
 
 
-class BotCalled(Event, frozen=True, kw_only=True):
-    """There may be something to tell a bot at its address that is no entry of a chat."""
+class ButtonPressed(Event, frozen=True, kw_only=True):
+    """Of a bot that is called at an address."""
 
-    name: ClassVar[str] = "messaging.bot_called.v1"
+    name: ClassVar[str] = "messaging.button_pressed.v1"
+    bot_id: UserId
+
+    @property
+    def key(self) -> str:
+        return self.bot_id
+
+
+class OutgoingWebhookSet(Event, frozen=True, kw_only=True):
+    """A bot is to be called, be it for the first time, elsewhere or again."""
+
+    name: ClassVar[str] = "messaging.outgoing_webhook_set.v1"
     bot_id: UserId
 
     @property

@@ -22,7 +22,7 @@ from kaif.kernel.ids import new_id
 from kaif.kernel.sealing import Sealer
 from kaif.services.messaging import callbacks_store, store
 from kaif.services.messaging import outgoing_webhooks_store as stored
-from kaif.services.messaging.events import BotCalled
+from kaif.services.messaging.events import OutgoingWebhookSet
 from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.outgoing_webhooks_store import StoredOutgoingWebhook
 
@@ -63,7 +63,7 @@ class OutgoingWebhooksService:
             sealed = self._sealer.seal(secret, bot_id)
             made = StoredOutgoingWebhook(bot_id, new_id(), request.url, sealed, self._clock(), callbacks)
             await (stored.change(tx, made) if known else stored.add(tx, made))
-            await tx.publish(BotCalled(bot_id=bot_id))
+            await tx.publish(OutgoingWebhookSet(bot_id=bot_id))
         return OutgoingWebhookWithSecret(made.webhook, secret)
 
     async def resume_outgoing_webhook(self, actor: Actor, request: OutgoingWebhookOf) -> OutgoingWebhookState:
@@ -72,11 +72,13 @@ class OutgoingWebhooksService:
             resumed = await stored.resume(tx, bot_id)
             if resumed is None:
                 raise OutgoingWebhookNotFound
-            await tx.publish(BotCalled(bot_id=bot_id))
+            await tx.publish(OutgoingWebhookSet(bot_id=bot_id))
         return OutgoingWebhookState(resumed.webhook)
 
     async def remove_outgoing_webhook(self, actor: Actor, request: OutgoingWebhookOf) -> Nothing:
         bot_id = await self._bot_of(actor, request.bot_id)
+        if await stored.find(self._database, bot_id):
+            await self._bots.note_webhook_removed(actor, OfBot(bot_id))
         async with self._database.transaction() as tx:
             await stored.forget(tx, bot_id)
         return Nothing()

@@ -33,6 +33,9 @@ class StoredOutgoingWebhook(msgspec.Struct, frozen=True):
     problem: ProblemKind | Literal[""] = ""
     status: int = 0
 
+    def is_due(self, now_us: int) -> bool:
+        return not self.stopped_at_us and self.retry_at_us <= now_us
+
     @property
     def webhook(self) -> OutgoingWebhook:
         return OutgoingWebhook(self.url, as_datetime(self.set_at_us), self._problem())
@@ -60,8 +63,8 @@ async def add(tx: Transaction, webhook: StoredOutgoingWebhook) -> None:
     await tx.insert("messaging_outgoing_webhooks", StoredOutgoingWebhook.__struct_fields__, [row])
     await tx.execute(
         """
-        INSERT INTO messaging_outgoing_webhook_marks (bot_id, chat_id, seq, told_at_us)
-        SELECT m.user_id, c.id, c.seq, 0 FROM messaging_members m
+        INSERT INTO messaging_outgoing_webhook_marks (bot_id, chat_id, seq)
+        SELECT m.user_id, c.id, c.seq FROM messaging_members m
         JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0 WHERE m.user_id = :bot_id
         """,
         bot_id=webhook.bot_id,
@@ -123,52 +126,65 @@ async def due(reads: Reads, now_us: int, limit: int) -> list[UserId]:
     return [bot_id for (bot_id,) in rows]
 
 
-async def bots_in(reads: Reads, chat_ids: Sequence[ChatId]) -> list[UserId]:
-    rows: list[tuple[UserId]] = await reads.fetch(
+async def marked_in(reads: Reads, chat_ids: Sequence[ChatId]) -> list[tuple[UserId, ChatId]]:
+    """Bots that are told of these chats, and of which."""
+    return await reads.fetch(
         tuple,
-        "SELECT DISTINCT bot_id FROM messaging_outgoing_webhook_marks WHERE chat_id IN :ids ORDER BY bot_id",
+        "SELECT bot_id, chat_id FROM messaging_outgoing_webhook_marks WHERE chat_id IN :ids ORDER BY bot_id, chat_id",
         ids=list(chat_ids),
     )
-    return [bot_id for (bot_id,) in rows]
 
 
 # How far it is
 
-_WAITING = """
-SELECT k.chat_id, k.seq FROM messaging_outgoing_webhook_marks k
-JOIN messaging_members m ON m.chat_id = k.chat_id AND m.user_id = k.bot_id
-JOIN messaging_chats c ON c.id = k.chat_id AND c.deleted_at_us = 0 AND c.seq > k.seq
-WHERE k.bot_id = :bot_id
-"""
+
+class Mark(msgspec.Struct, frozen=True):
+    """Of a chat; `behind` when its log goes on after it."""
+
+    chat_id: ChatId
+    behind: int
 
 
-async def waiting_chats(reads: Reads, bot_id: UserId, limit: int) -> list[ChatId]:
-    """Chats that the bot is in and has not been told all of, those first whose turn was longest ago."""
-    rows: list[tuple[ChatId, int]] = await reads.fetch(
-        tuple, f"{_WAITING} ORDER BY k.told_at_us, k.chat_id LIMIT :limit", bot_id=bot_id, limit=limit
+async def marks_after(reads: Reads, bot_id: UserId, after: str, limit: int) -> list[Mark]:
+    return await reads.fetch(
+        Mark,
+        """
+        SELECT k.chat_id, CASE WHEN c.seq > k.seq THEN 1 ELSE 0 END
+        FROM messaging_outgoing_webhook_marks k LEFT JOIN messaging_chats c ON c.id = k.chat_id
+        WHERE k.bot_id = :bot_id AND k.chat_id > :after ORDER BY k.chat_id LIMIT :limit
+        """,
+        bot_id=bot_id,
+        after=after,
+        limit=limit,
     )
-    return [chat_id for chat_id, _ in rows]
 
 
 async def told_up_to(reads: Reads, bot_id: UserId, chat_id: ChatId) -> int | None:
-    """None when nothing more is to be told of the chat."""
-    rows: list[tuple[ChatId, int]] = await reads.fetch(
-        tuple, f"{_WAITING} AND k.chat_id = :chat_id", bot_id=bot_id, chat_id=chat_id
+    """None when nothing of the chat is to be told: a mark alone says nothing, its bot must be in the chat."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT k.seq FROM messaging_outgoing_webhook_marks k
+        JOIN messaging_members m ON m.chat_id = k.chat_id AND m.user_id = k.bot_id
+        JOIN messaging_chats c ON c.id = k.chat_id AND c.deleted_at_us = 0
+        WHERE k.bot_id = :bot_id AND k.chat_id = :chat_id
+        """,
+        bot_id=bot_id,
+        chat_id=chat_id,
     )
-    return rows[0][1] if rows else None
+    return rows[0][0] if rows else None
 
 
-async def mark_entry(tx: Transaction, bot_id: UserId, chat_id: ChatId, seq: int, now_us: int) -> None:
+async def mark_entry(tx: Transaction, bot_id: UserId, chat_id: ChatId, seq: int) -> None:
     """Never back, and nothing where the bot has left meanwhile."""
     await tx.execute(
         """
-        UPDATE messaging_outgoing_webhook_marks SET seq = :seq, told_at_us = :now_us
+        UPDATE messaging_outgoing_webhook_marks SET seq = :seq
         WHERE bot_id = :bot_id AND chat_id = :chat_id AND seq < :seq
         """,
         bot_id=bot_id,
         chat_id=chat_id,
         seq=seq,
-        now_us=now_us,
     )
 
 

@@ -212,7 +212,7 @@ OUTGOING_WEBHOOKS_ROUTES = [
     get(_CALLED, OutgoingWebhooks.get_outgoing_webhook, scope=READ_SCOPE),
     post(_CALLED, OutgoingWebhooks.set_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE, wants_origin=True),
     post(f"{_CALLED}/resume", OutgoingWebhooks.resume_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE),
-    delete(_CALLED, OutgoingWebhooks.remove_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE),
+    delete(_CALLED, OutgoingWebhooks.remove_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE, wants_origin=True),
 ]
 
 _REPORT = "/v1/messaging/reports/{report_id}"

@@ -344,8 +344,8 @@ async def _mark_for_webhooks(tx: Transaction, place: Place, user_ids: Sequence[U
     """Those who are called at an address are told of the chat from here on."""
     await tx.execute(
         """
-        INSERT INTO messaging_outgoing_webhook_marks (bot_id, chat_id, seq, told_at_us)
-        SELECT bot_id, :chat_id, :seq, 0 FROM messaging_outgoing_webhooks WHERE bot_id IN :ids
+        INSERT INTO messaging_outgoing_webhook_marks (bot_id, chat_id, seq)
+        SELECT bot_id, :chat_id, :seq FROM messaging_outgoing_webhooks WHERE bot_id IN :ids
         ON CONFLICT (bot_id, chat_id) DO UPDATE SET seq = excluded.seq
         """,
         chat_id=place.chat_id,

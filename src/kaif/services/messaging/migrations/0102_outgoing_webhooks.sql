@@ -23,7 +23,6 @@ CREATE TABLE messaging_outgoing_webhook_marks (
   bot_id TEXT NOT NULL,
   chat_id TEXT NOT NULL,
   seq BIGINT NOT NULL,
-  told_at_us BIGINT NOT NULL,
   PRIMARY KEY (bot_id, chat_id)
 );
 CREATE INDEX messaging_outgoing_webhook_marks_chat ON messaging_outgoing_webhook_marks (chat_id, bot_id);
