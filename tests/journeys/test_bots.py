@@ -94,7 +94,7 @@ async def call_at_an_inner_address(anna: Window, row: Locator) -> None:
     await expect(anna.dialog.get_by_role("button", name="Скопировать секрет")).to_be_focused()
     await expect(anna.dialog.locator("code")).to_have_text(re.compile(r"^[\w-]{43}$"))
     await look(anna, "called")
-    await anna.page.keyboard.press("Escape")
+    await anna.dialog.get_by_role("button", name="Готово").click()
 
 
 async def see_why_it_is_not_called(anna: Window, row: Locator) -> None:
@@ -107,7 +107,10 @@ async def see_why_it_is_not_called(anna: Window, row: Locator) -> None:
     await anna.dialog.get_by_role("button", name="Попробовать снова").click()
     await expect(anna.page.get_by_text("Пробуем снова")).to_be_visible()
     await anna.dialog.get_by_role("button", name="Удалить вебхук").click()
+    await expect(anna.dialog.get_by_text("По его адресу больше ничего не придёт")).to_be_visible()
+    await anna.dialog.get_by_role("button", name="Удалить вебхук").click()
     await expect(anna.dialog).to_have_count(0)
+    await expect(anna.page.get_by_text("Вебхук удалён")).to_be_visible()
 
 
 async def hook(anna: Window, place: Server) -> None:

@@ -62,6 +62,8 @@ class BotServer:
 
     async def close(self) -> None:
         assert self._server
+        # Whoever is held back goes, too.
+        self.open.set()
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
