@@ -88,7 +88,8 @@ async def test_nothing_is_lost_or_out_of_order_whatever_the_server_does(tmp_path
     (anna,) = await services.newcomers("anna")
     bot = await own_bot(services, anna)
     before = await group(services, anna, bot)
-    await say(services, anna, before, "Сказано прежде")
+    asked = await ask(services, bot, before, text="Спрошено прежде")
+    await services.callbacks.press_button(anna, press_of(asked))
     async with bot_server() as server, calling(tmp_path, services, timing=IMPATIENT) as called:
         await call(called, bot, server)
         later = await group(services, anna, bot)
@@ -109,7 +110,7 @@ async def test_nothing_is_lost_or_out_of_order_whatever_the_server_does(tmp_path
         # Where the machine was slower than our patience something came twice, but never out of order.
         assert once_each(server.seqs_of(before)) == list(range(first, first + 8))
         assert once_each(server.seqs_of(later)) == list(range(1, asked.seq + 1))
-        assert once_each([one["number"] for one in server.taken if one["type"] == "callback"]) == [1, 2, 3]
+        assert once_each([one["number"] for one in server.taken if one["type"] == "callback"]) == [2, 3, 4]
         assert set(server.asked) == {"/bot"}
         assert server.of(before)[-1]["text"] == "Слово 7"
         assert await problem_of(called, bot) is None
@@ -214,9 +215,15 @@ async def test_a_bot_that_left_is_told_no_more_and_one_that_returns_from_then_on
         back = await say(services, anna, chat_id, "Снова здесь")
         await until(lambda: server.seqs_of(chat_id)[-1:] == [back.seq])
         assert server.seqs_of(chat_id) == [1, back.seq - 1, back.seq]
+        server.open.clear()
+        await say(services, anna, other, "Держит очередь")
+        await until(lambda: server.now == 1)
+        await say(services, anna, chat_id, "Никому")
         await services.administration.delete_chat(anna, GetChat(chat_id))
+        server.open.set()
         await say(services, anna, other, "После чата")
         await has_all(server, services, anna, other)
+        assert server.seqs_of(chat_id) == [1, back.seq - 1, back.seq]
 
         async def swept() -> bool:
             return not await services.database.fetch(tuple, sql, chat_id=chat_id)
