@@ -60,7 +60,7 @@ class Deliverer:
 
     async def start(self) -> None:
         await self._bus.start()
-        self._background.run(self._watch())
+        self._background.repeat(self._look, "bots are not called", RETRY_S, self._stirred)
 
     async def close(self) -> None:
         await self._bus.close()
@@ -89,28 +89,10 @@ class Deliverer:
 
     # Whose turn it is
 
-    async def _watch(self) -> None:
-        failing = False
-        while True:
-            # Before it is looked: what stirs meanwhile is not missed.
-            self._stirred.clear()
-            try:
-                await self._look()
-                failing = False
-            except Exception as error:
-                if not failing:
-                    log.warning("bots are not called: %s: %s", type(error).__name__, error)
-                failing = True
-                await asyncio.sleep(RETRY_S)
-            with contextlib.suppress(TimeoutError):
-                # Not wait_for, which may lose that we are cancelled when it comes together with the event.
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._stirred.wait()
-
-    async def _look(self) -> None:
+    async def _look(self) -> float:
         if not self._bus.holds(CONSUMER):
             self._let_go()
-            return
+            return LOOK_EVERY_S
         if not self._at_work:
             self._woken.update(dict.fromkeys(await stored.all_at_work(self._database)))
             self._at_work = True
@@ -123,6 +105,7 @@ class Deliverer:
             del self._woken[bot_id]
             turn = self._turns[bot_id] = self._background.run(self._serve(bot_id))
             turn.add_done_callback(partial(self._done, bot_id))
+        return LOOK_EVERY_S
 
     def _done(self, bot_id: UserId, _: asyncio.Task[None]) -> None:
         del self._turns[bot_id]

@@ -98,7 +98,7 @@ class Notifier:
 
     async def start(self) -> None:
         await self._bus.start()
-        self._background.run(self._deliver())
+        self._background.repeat(self._look, "notifications wait", RETRY_S)
         self._background.run(self._sweep())
 
     async def close(self) -> None:
@@ -170,18 +170,9 @@ class Notifier:
 
     # Telling
 
-    async def _deliver(self) -> None:
-        failing = False
-        while True:
-            try:
-                busy = self._bus.holds(CONSUMER) and await self._deliver_due()
-                failing = False
-                await asyncio.sleep(0 if busy else LOOK_EVERY_S)
-            except Exception as error:
-                if not failing:
-                    log.warning("notifications wait: %s: %s", type(error).__name__, error)
-                failing = True
-                await asyncio.sleep(RETRY_S)
+    async def _look(self) -> float:
+        busy = self._bus.holds(CONSUMER) and await self._deliver_due()
+        return 0 if busy else LOOK_EVERY_S
 
     async def _deliver_due(self) -> bool:
         deliveries = await stored.due(self._database, self._clock(), DELIVERIES_MAX)
