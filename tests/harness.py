@@ -29,6 +29,7 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
 from kaif.interfaces.auth.factors import SecondFactors
@@ -614,6 +615,7 @@ class Services(NamedTuple):
     commands: Commands
     callbacks: Callbacks
     webhooks: Webhooks
+    bots: Bots
     topics: GroupTopics
     scheduled: ScheduledMessages
     reminders: MessageReminders
@@ -678,6 +680,7 @@ async def wired_services(
             messagings[Commands],
             messagings[Callbacks],
             messagings[Webhooks],
+            auths[Bots],
             messagings[GroupTopics],
             messagings[ScheduledMessages],
             messagings[MessageReminders],

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import httpx
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 from tests.harness import Server
 from tests.journeys.browser import ANNA, NARROW, WIDE, Human, Window, Windows
 from tests.journeys.conftest import embedded
@@ -59,6 +60,8 @@ async def test_a_bot_is_made_asked_pressed_and_deleted(place: Server, windows: W
     await expect(row).to_contain_text(f"…{secret[-4:]}, действует до")
     await look(anna, "own")
 
+    await call_at_an_inner_address(anna, row)
+
     async with Client(place.url, key=secret) as kaif:
         serving = asyncio.create_task(serve(kaif))
         try:
@@ -71,10 +74,43 @@ async def test_a_bot_is_made_asked_pressed_and_deleted(place: Server, windows: W
             serving.cancel()
 
     await anna.page.goto("/settings/bots")
+    await see_why_it_is_not_called(anna, row)
     await row.get_by_role("button", name=f"Удалить бота «{BOT.name}»").click()
     await anna.dialog.get_by_role("button", name="Удалить").click()
     await expect(row).to_have_count(0)
     await expect(anna.page.get_by_role("heading", name="Ваши боты")).to_be_focused()
+
+
+async def call_at_an_inner_address(anna: Window, row: Locator) -> None:
+    """It is taken, with a secret that is shown once: where an address leads is seen when it is called."""
+    await row.get_by_role("button", name="Вебхук").click()
+    address = anna.dialog.get_by_label("Адрес", exact=True)
+    await expect(address).to_be_focused()
+    await address.fill("bot.example")
+    await anna.dialog.get_by_role("button", name="Сохранить").click()
+    await expect(anna.dialog.get_by_text("Адрес должен начинаться с https://")).to_be_visible()
+    await address.fill("https://127.0.0.1:9/bot")
+    await anna.dialog.get_by_role("button", name="Сохранить").click()
+    await expect(anna.dialog.get_by_role("button", name="Скопировать секрет")).to_be_focused()
+    await expect(anna.dialog.locator("code")).to_have_text(re.compile(r"^[\w-]{43}$"))
+    await look(anna, "called")
+    await anna.dialog.get_by_role("button", name="Готово").click()
+
+
+async def see_why_it_is_not_called(anna: Window, row: Locator) -> None:
+    await row.get_by_role("button", name="Вебхук").click()
+    await expect(anna.dialog.get_by_text("Адрес ведёт не в открытый интернет")).to_be_visible()
+    await expect(anna.dialog.locator("code")).to_have_count(0)
+    await anna.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    await look(anna, "not-called")
+    await anna.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    await anna.dialog.get_by_role("button", name="Попробовать снова").click()
+    await expect(anna.page.get_by_text("Пробуем снова")).to_be_visible()
+    await anna.dialog.get_by_role("button", name="Удалить вебхук").click()
+    await expect(anna.dialog.get_by_text("По его адресу больше ничего не придёт")).to_be_visible()
+    await anna.dialog.get_by_role("button", name="Удалить вебхук").click()
+    await expect(anna.dialog).to_have_count(0)
+    await expect(anna.page.get_by_text("Вебхук удалён")).to_be_visible()
 
 
 async def hook(anna: Window, place: Server) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import kaif
 from kaif.app.auth import auth_services
+from kaif.app.delivering import outgoing_webhooks
 from kaif.app.digesting import digests
 from kaif.app.media import media_services
 from kaif.app.notifying import notifications
@@ -43,6 +44,7 @@ from kaif.gateway.static import StaticFiles
 from kaif.gateway.tus import Tus
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.api_keys import ApiKeys
+from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
@@ -331,11 +333,12 @@ async def run_everything(
         messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
+        outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
         search_service(settings, database) as search,
         media_services(settings, database, messagings[Messaging]) as medias,
         edge(
             settings,
-            {**auths, **messagings, **notified, **digested, **medias, Search: search},
+            {**auths, **messagings, **notified, **digested, **called, **medias, Search: search},
             cache,
             await open_mail(settings.mail_url),
             access_log,
@@ -397,8 +400,9 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
         digests(database, auths.remote(DigestLetters)) as digested,
+        outgoing_webhooks(settings, database, auths.remote(Auth), auths.remote(Bots)) as called,
     ):
-        await _expose(settings, {**services, **notified, **digested}, stop, lambda: started(False))
+        await _expose(settings, {**services, **notified, **digested, **called}, stop, lambda: started(False))
 
 
 async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[bool], None]) -> None:

@@ -1,8 +1,9 @@
 """Tasks that nobody waits for, kept alive and never failing in silence."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 log = logging.getLogger("kaif")
@@ -18,6 +19,20 @@ class Background:
         task.add_done_callback(self._done)
         return task
 
+    def repeat(
+        self,
+        look: Callable[[], Awaitable[float]],
+        failure: str,
+        retry_s: float,
+        woken: asyncio.Event | None = None,
+    ) -> None:
+        """Look again and again: after as many seconds as `look` returns, or sooner when somebody sets `woken`.
+
+        When one fails the next comes after `retry_s`, and that is said, in the words of `failure`, once until one goes
+        well.
+        """
+        self.run(_repeat(look, failure, retry_s, woken or asyncio.Event()))
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
@@ -29,3 +44,29 @@ class Background:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+
+async def _repeat(look: Callable[[], Awaitable[float]], failure: str, retry_s: float, woken: asyncio.Event) -> None:
+    failing = False
+    while True:
+        # Before it is looked: what wakes us meanwhile is not missed.
+        woken.clear()
+        try:
+            wait_s = await look()
+            failing = False
+        except Exception as error:
+            if not failing:
+                log.warning("%s: %s: %s", failure, type(error).__name__, error)
+            failing = True
+            await asyncio.sleep(retry_s)
+        else:
+            await _woken_within(wait_s, woken)
+
+
+async def _woken_within(seconds: float, woken: asyncio.Event) -> None:
+    # Others have their turn even where there is always more to do.
+    await asyncio.sleep(0)
+    with contextlib.suppress(TimeoutError):
+        # Not wait_for, which may lose that we are cancelled when it comes together with the event.
+        async with asyncio.timeout(seconds):
+            await woken.wait()

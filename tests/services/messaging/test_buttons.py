@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.messaging.bots import a_bot
+from tests.services.messaging.bots import NO, YES, a_bot, ask, press_of
 from tests.services.messaging.chats import channel, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import GetPeople, Nothing, PersonChanged
@@ -16,16 +16,13 @@ from kaif.interfaces.messaging import (
     AddMembers,
     BadButtons,
     ButtonsForBots,
-    ChatId,
     ChatNotFound,
-    Entry,
     GetChat,
     LinksNotAllowed,
     Outgoing,
     PersonNotReachable,
     RemoveMember,
     SendBatch,
-    SendMessage,
     Signal,
 )
 from kaif.interfaces.messaging.actions import (
@@ -54,22 +51,11 @@ from kaif.interfaces.messaging.bots import (
 from kaif.interfaces.messaging.content import Button, TextEntity
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.personal_data import PersonErased
-from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.reactions import Reactions
 
-YES, NO = Button("Да", "yes"), Button("Нет", "no")
 SITE = Button("Сайт", url="https://ozero.example/")
-
-
-async def ask(services: Services, bot: Actor, chat_id: ChatId, *rows: list[Button], text: str = "Едем?") -> Entry:
-    wanted = SendMessage(chat_id, new_id(), text, buttons=list(rows) or [[YES, NO]])
-    return await services.messaging.send_message(bot, wanted)
-
-
-def press_of(entry: Entry, data: str = "yes", ref: str = "") -> Press:
-    return Press(entry.chat_id, entry.seq, data, ref or new_id())
 
 
 async def heard_by(services: Services) -> dict[str, list[dict[str, Any]]]:

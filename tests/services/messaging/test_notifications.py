@@ -13,7 +13,6 @@ from tests.services.messaging.chats import channel, direct, group, say
 from tests.services.messaging.notified import Browser, PushService, listen, notifying, push_service
 from tests.waiting import eventually, until
 
-from kaif.engines.push.addresses import ForbiddenAddress
 from kaif.interfaces.auth import LogIn, Nothing, Refresh, SetUp
 from kaif.interfaces.auth.sessions import EndSession
 from kaif.interfaces.messaging import PRESENCE, ChatNotFound, GetChat, MarkRead, RemoveMember, SendMessage
@@ -23,6 +22,7 @@ from kaif.interfaces.messaging.notifications import (
     SUBSCRIPTIONS_MAX,
     BadSubscription,
     ChooseNotifications,
+    ForbiddenPushAddress,
     Notifications,
     NotificationSettings,
     PushUnavailable,
@@ -533,7 +533,7 @@ async def test_addresses_within_and_servers_without_a_key_are_refused(
     wanted = service.browser("x").subscription()
 
     async with notifying(tmp_path, embedded, KAIF_PUSH_ADDRESSES="public") as notified:
-        with pytest.raises(ForbiddenAddress):
+        with pytest.raises(ForbiddenPushAddress):
             await notified.subscribe(boris, wanted)
     async with notifying(tmp_path, embedded, KAIF_PUSH_KEY="") as notified:
         assert (await notified.get_push_key(boris, Nothing())).public_key == ""

@@ -59,6 +59,8 @@ export const ACTIONS: Record<AuditAction, Key> = {
   api_key_made: 'action.api_key_made',
   bot_made: 'action.bot_made',
   bot_key_renewed: 'action.bot_key_renewed',
+  bot_webhook_set: 'action.bot_webhook_set',
+  bot_webhook_removed: 'action.bot_webhook_removed',
   bot_key_revoked: 'action.bot_key_revoked',
   bot_deleted: 'action.bot_deleted',
   signing_keys_rotated: 'action.signing_keys_rotated',

@@ -15,6 +15,10 @@ class Unreachable(Exception):
     """Nobody answered, not in time, or not by the rules of HTTP."""
 
 
+class TooSlow(Unreachable):
+    """Not in time."""
+
+
 class Oversized(Exception):
     """The answer has more than ANSWER_BYTES_MAX bytes; the rest was not read."""
 
@@ -32,5 +36,25 @@ class Web(Protocol):
     async def get(self, url: str, headers: Mapping[str, str]) -> WebAnswer: ...
 
     async def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> WebAnswer: ...
+
+    async def close(self) -> None: ...
+
+
+class PostAnswer(msgspec.Struct, frozen=True):
+    """A redirect is an answer like any other: it is not followed. Header names are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class PostingWeb(Protocol):
+    """Of addresses that strangers have named: none within is ever asked."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, *, answer_bytes_max: int = 0) -> PostAnswer:
+        """With `answer_bytes_max` the answer is waited for to its end; without, no more than its head.
+
+        Raises ForbiddenAddress (in `addresses`), Unreachable, TooSlow, Oversized.
+        """
+        ...
 
     async def close(self) -> None: ...

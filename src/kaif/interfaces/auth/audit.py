@@ -68,6 +68,8 @@ Action = Literal[
     "api_key_taken",
     "bot_made",
     "bot_key_renewed",
+    "bot_webhook_set",
+    "bot_webhook_removed",
     "bot_key_revoked",
     "bot_deleted",
     "wallet_linked",

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from kaif.interfaces.auth import DisplayName, GivenUserId, Nothing, Person
 from kaif.interfaces.auth.api_keys import ApiKey
-from kaif.kernel.actor import Actor
+from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, NotFound
 from kaif.kernel.remote import repeatable
 
@@ -59,6 +59,14 @@ class BotWithKey(msgspec.Struct, frozen=True):
     secret: str
 
 
+class AskedBots(msgspec.Struct, frozen=True):
+    bot_ids: Annotated[list[UserId], Meta(max_length=1000)]
+
+
+class WorkingBots(msgspec.Struct, frozen=True):
+    bot_ids: list[UserId]
+
+
 class BotNotFound(NotFound):
     code, detail = "bot_not_found", "You have no such bot."
 
@@ -97,4 +105,20 @@ class Bots(Protocol):
 
     async def delete_bot(self, actor: Actor, request: OfBot) -> Nothing:
         """Erase it as a person's account is erased: what it wrote stays, its name goes. Raises StepUpRequired."""
+        ...
+
+    async def allow_webhook(self, actor: Actor, request: OfBot) -> Nothing:
+        """For services that call bots: their owner, or the bot itself by its key, may say where. It is recorded.
+
+        Raises StepUpRequired, but not for the bot.
+        """
+        ...
+
+    async def note_webhook_removed(self, actor: Actor, request: OfBot) -> Nothing:
+        """For services that call bots: it is called no more, and that is recorded."""
+        ...
+
+    @repeatable
+    async def get_working_bots(self, actor: Actor, request: AskedBots) -> WorkingBots:
+        """For services that call bots: those whose keys would be taken now."""
         ...

@@ -66,6 +66,10 @@ class ChooseNotifications(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     notify: Notify
 
 
+class ForbiddenPushAddress(Invalid):
+    code, detail = "forbidden_push_address", "This is not the address of a push service that can be used here."
+
+
 class BadSubscription(Invalid):
     code, detail = "bad_subscription", "These are not the keys of a browser's subscription."
 
@@ -89,7 +93,7 @@ class Notifications(Protocol):
         """Tell this browser from now on, as long as the actor's session lasts; a former subscription of the session,
         and whoever used this browser before, end.
 
-        Raises BadSubscription, ForbiddenAddress (`forbidden_push_address`), PushUnavailable.
+        Raises BadSubscription, ForbiddenPushAddress, PushUnavailable.
         """
         ...
 

@@ -6,6 +6,7 @@ from kaif.interfaces.auth import Nothing, PersonChanged, UsernameImitates, Usern
 from kaif.interfaces.auth.bots import (
     BOT_KEY_DAYS,
     BOTS_MAX,
+    AskedBots,
     Bot,
     BotList,
     BotNotFound,
@@ -14,6 +15,7 @@ from kaif.interfaces.auth.bots import (
     OfBot,
     RenameBot,
     TooManyBots,
+    WorkingBots,
 )
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.clock import Clock
@@ -109,6 +111,30 @@ class BotsService:
             await self._audit.record(tx, actor, "bot_deleted", bot.id)
         await announce_ends(self._cache, erased.ended)
         return Nothing()
+
+    async def allow_webhook(self, actor: Actor, request: OfBot) -> Nothing:
+        async with self._database.transaction() as tx:
+            await self._require_itself_or_owner(tx, actor, request.bot_id)
+            if actor.user_id != request.bot_id:
+                await require_recent_authentication(tx, actor, self._clock())
+            await self._audit.record(tx, actor, "bot_webhook_set", request.bot_id)
+        return Nothing()
+
+    async def note_webhook_removed(self, actor: Actor, request: OfBot) -> Nothing:
+        async with self._database.transaction() as tx:
+            await self._require_itself_or_owner(tx, actor, request.bot_id)
+            await self._audit.record(tx, actor, "bot_webhook_removed", request.bot_id)
+        return Nothing()
+
+    async def get_working_bots(self, actor: Actor, request: AskedBots) -> WorkingBots:
+        return WorkingBots(await bots_store.working_among(self._database, request.bot_ids, self._clock()))
+
+    async def _require_itself_or_owner(self, tx: Transaction, actor: Actor, bot_id: UserId) -> None:
+        """Raises BotNotFound."""
+        if actor.user_id == bot_id and await bots_store.owner_of(tx, bot_id):
+            return
+        await self._lock_owner(tx, actor)
+        await self._get(tx, actor, bot_id)
 
     async def _lock_owner(self, tx: Transaction, actor: Actor) -> None:
         """Of two things done at once the second sees the first; and whoever ends the account or the session holds this

@@ -1,5 +1,7 @@
 """Every question about bots and who answers for them."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from kaif.engines.database import Transaction
@@ -63,6 +65,23 @@ async def owner_of(reads: Reads, bot_id: UserId) -> UserId | None:
     sql = "SELECT owner_id FROM auth_bots WHERE user_id = :bot_id"
     rows: list[tuple[UserId]] = await reads.fetch(tuple, sql, bot_id=bot_id)
     return rows[0][0] if rows else None
+
+
+async def working_among(reads: Reads, bot_ids: Sequence[UserId], now_us: int) -> list[UserId]:
+    """Those with a key that has not expired, where neither the bot nor its owner is stopped."""
+    rows: list[tuple[UserId]] = await reads.fetch(
+        tuple,
+        """
+        SELECT b.user_id FROM auth_bots b JOIN auth_users u ON u.id = b.user_id JOIN auth_users o ON o.id = b.owner_id
+        WHERE b.user_id IN :ids AND u.suspended_at_us IS NULL AND u.deleted_at_us IS NULL
+          AND o.suspended_at_us IS NULL AND o.deleted_at_us IS NULL
+          AND u.reset_required_at_us IS NULL AND o.reset_required_at_us IS NULL
+          AND EXISTS (SELECT 1 FROM auth_api_keys k WHERE k.user_id = b.user_id AND k.expires_at_us > :now_us)
+        """,
+        ids=list(bot_ids),
+        now_us=now_us,
+    )
+    return [bot_id for (bot_id,) in rows]
 
 
 async def accounts_of(reads: Reads, owner_id: UserId) -> list[Account]:

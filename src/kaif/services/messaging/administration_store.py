@@ -159,6 +159,7 @@ _SWEPT = {
     "messaging_links": "id",
     "messaging_drafts": "user_id",
     "messaging_due": "id",
+    "messaging_outgoing_webhook_marks": "bot_id",
     "messaging_entries": "seq",
     "messaging_topics": "id",
     "messaging_topic_entries": "seq",

@@ -29,9 +29,10 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import buttons, callbacks_store, model, store
+from kaif.services.messaging import buttons, callbacks_store, model, outgoing_webhooks_store, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.callbacks_store import StoredCallback
+from kaif.services.messaging.events import ButtonPressed
 
 
 class CallbacksService:
@@ -68,6 +69,8 @@ class CallbacksService:
             await callbacks_store.add(tx, pressed)
             oldest_us = now_us - CALLBACKS_KEPT_S * SECOND_US
             await callbacks_store.trim(tx, bot_id, number - CALLBACKS_KEPT_MAX, oldest_us)
+            if await outgoing_webhooks_store.find(tx, bot_id):
+                await tx.publish(ButtonPressed(bot_id=bot_id))
         return pressed
 
     async def _find_bot(self, tx: Transaction, actor: Actor, request: Press) -> UserId:

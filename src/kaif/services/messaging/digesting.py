@@ -58,7 +58,7 @@ class Digester:
 
     async def start(self) -> None:
         await self._bus.start()
-        self._background.run(self._run())
+        self._background.repeat(self._look, "digests wait", self._timing.retry_s)
 
     async def close(self) -> None:
         await self._bus.close()
@@ -68,18 +68,9 @@ class Digester:
         async with self._database.transaction() as tx:
             await digest_store.forget(tx, event.user_id)
 
-    async def _run(self) -> None:
-        failing = False
-        while True:
-            try:
-                busy = self._bus.holds(CONSUMER) and await self.write_due()
-                failing = False
-                await asyncio.sleep(0 if busy else self._timing.look_every_s)
-            except Exception as error:
-                if not failing:
-                    log.warning("digests wait: %s: %s", type(error).__name__, error)
-                failing = True
-                await asyncio.sleep(self._timing.retry_s)
+    async def _look(self) -> float:
+        busy = self._bus.holds(CONSUMER) and await self.write_due()
+        return 0 if busy else self._timing.look_every_s
 
     async def write_due(self) -> bool:
         """Whether anything was due."""

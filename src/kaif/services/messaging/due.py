@@ -35,24 +35,13 @@ class DueQueue:
         self._background = Background()
 
     def start(self) -> None:
-        self._background.run(self._run())
+        self._background.repeat(self._look, "what is due waits", self._look_every_s)
 
     async def close(self) -> None:
         await self._background.close()
 
-    async def _run(self) -> None:
-        failing = False
-        while True:
-            busy = False
-            try:
-                busy = await self.do_due()
-                failing = False
-            except Exception as error:
-                if not failing:
-                    log.warning("what is due waits: %s: %s", type(error).__name__, error)
-                failing = True
-            if not busy:
-                await asyncio.sleep(self._look_every_s)
+    async def _look(self) -> float:
+        return 0 if await self.do_due() else self._look_every_s
 
     async def do_due(self) -> bool:
         """Whether there may be more. Raises Unavailable and the like when nothing can be done at all."""

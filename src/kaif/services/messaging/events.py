@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from kaif.interfaces.messaging import ChatId
+from kaif.kernel.actor import UserId
 from kaif.kernel.events import Event
 
 
@@ -15,3 +16,25 @@ class ChatDeleted(Event, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         return self.chat_id
+
+
+class ButtonPressed(Event, frozen=True, kw_only=True):
+    """Of a bot that is called at an address."""
+
+    name: ClassVar[str] = "messaging.button_pressed.v1"
+    bot_id: UserId
+
+    @property
+    def key(self) -> str:
+        return self.bot_id
+
+
+class OutgoingWebhookSet(Event, frozen=True, kw_only=True):
+    """A bot is to be called, be it for the first time, elsewhere or again."""
+
+    name: ClassVar[str] = "messaging.outgoing_webhook_set.v1"
+    bot_id: UserId
+
+    @property
+    def key(self) -> str:
+        return self.bot_id

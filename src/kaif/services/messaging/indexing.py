@@ -191,7 +191,7 @@ class Indexer:
         await self._bus.start()
         if self._bus.holds(CONSUMER):
             await self._open_what_is_known()
-        self._background.run(self._watch())
+        self._background.repeat(self._look, "the indexes can't be looked after", LOOK_EVERY_S)
 
     async def close(self) -> None:
         await self._bus.close()
@@ -216,19 +216,7 @@ class Indexer:
         for follower in self._tasks:
             follower.hear([each.chat_id for each in event.ranges])
 
-    async def _watch(self) -> None:
-        failing = False
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await self._look()
-                failing = False
-            except Exception as error:
-                if not failing:
-                    log.warning("the indexes can't be looked after: %s: %s", type(error).__name__, error)
-                failing = True
-
-    async def _look(self) -> None:
+    async def _look(self) -> float:
         if not self._bus.holds(CONSUMER):
             await self._let_go()
         elif not self._tasks:
@@ -239,6 +227,7 @@ class Indexer:
             self._building = await self._follow(name) if name else None
         elif self._building.complete.is_set():
             await self._replace()
+        return LOOK_EVERY_S
 
     async def _open_what_is_known(self) -> None:
         known, there = await search_store.indexes(self._database), self._indexes.names()

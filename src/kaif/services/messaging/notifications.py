@@ -8,8 +8,8 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database
 from kaif.engines.push import Subscription
-from kaif.engines.push.addresses import host_of
 from kaif.engines.push.encryption import encrypt
+from kaif.engines.web.addresses import ForbiddenAddress, host_of
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import ChatNotFound, GetChat
 from kaif.interfaces.messaging.notifications import (
@@ -17,6 +17,7 @@ from kaif.interfaces.messaging.notifications import (
     BadSubscription,
     ChatNotifications,
     ChooseNotifications,
+    ForbiddenPushAddress,
     NotificationSettings,
     PushKey,
     PushUnavailable,
@@ -50,7 +51,10 @@ class NotificationsService:
     async def subscribe(self, actor: Actor, request: Subscribe) -> Nothing:
         if self._sealer is None:
             raise PushUnavailable
-        host_of(request.endpoint, private_too=self._private_too)
+        try:
+            host_of(request.endpoint, private_too=self._private_too)
+        except ForbiddenAddress:
+            raise ForbiddenPushAddress from None
         subscription = _checked(request)
         id, endpoint_hash = new_id(), hashlib.sha256(request.endpoint.encode()).hexdigest()
         sealed = self._sealer.seal(msgspec.json.encode(subscription).decode(), id)

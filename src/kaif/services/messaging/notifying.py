@@ -16,8 +16,8 @@ from kaif.engines.bus import Bus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.engines.push import Gone, Push, Refused, Subscription
-from kaif.engines.push.addresses import ForbiddenAddress
 from kaif.engines.web import Unreachable
+from kaif.engines.web.addresses import ForbiddenAddress
 from kaif.interfaces.auth import Auth, GetOpenSessions
 from kaif.interfaces.auth.audit import SecurityEvent
 from kaif.interfaces.messaging import PRESENCE, ChatId
@@ -98,7 +98,7 @@ class Notifier:
 
     async def start(self) -> None:
         await self._bus.start()
-        self._background.run(self._deliver())
+        self._background.repeat(self._look, "notifications wait", RETRY_S)
         self._background.run(self._sweep())
 
     async def close(self) -> None:
@@ -170,18 +170,9 @@ class Notifier:
 
     # Telling
 
-    async def _deliver(self) -> None:
-        failing = False
-        while True:
-            try:
-                busy = self._bus.holds(CONSUMER) and await self._deliver_due()
-                failing = False
-                await asyncio.sleep(0 if busy else LOOK_EVERY_S)
-            except Exception as error:
-                if not failing:
-                    log.warning("notifications wait: %s: %s", type(error).__name__, error)
-                failing = True
-                await asyncio.sleep(RETRY_S)
+    async def _look(self) -> float:
+        busy = self._bus.holds(CONSUMER) and await self._deliver_due()
+        return 0 if busy else LOOK_EVERY_S
 
     async def _deliver_due(self) -> bool:
         deliveries = await stored.due(self._database, self._clock(), DELIVERIES_MAX)

@@ -13,6 +13,7 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
@@ -203,6 +204,17 @@ WEBHOOKS_ROUTES = [
     post("/v1/messaging/incoming/{secret}", Webhooks.post_by_webhook, status=201, public=True, limit=POST_BY_WEBHOOK),
 ]
 
+# For the bot's own key, and for its owner: the service tells the owner's keys apart.
+_CALLED = "/v1/messaging/bots/{bot_id}/webhook"
+CALL = Limit("outgoing_webhook", per_minute=10, burst=10)
+
+OUTGOING_WEBHOOKS_ROUTES = [
+    get(_CALLED, OutgoingWebhooks.get_outgoing_webhook, scope=READ_SCOPE),
+    post(_CALLED, OutgoingWebhooks.set_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE, wants_origin=True),
+    post(f"{_CALLED}/resume", OutgoingWebhooks.resume_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE),
+    delete(_CALLED, OutgoingWebhooks.remove_outgoing_webhook, limit=CALL, scope=WRITE_SCOPE, wants_origin=True),
+]
+
 _REPORT = "/v1/messaging/reports/{report_id}"
 
 REPORTS_ROUTES = [
@@ -255,6 +267,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Commands, COMMANDS_ROUTES),
     (Callbacks, CALLBACKS_ROUTES),
     (Webhooks, WEBHOOKS_ROUTES),
+    (OutgoingWebhooks, OUTGOING_WEBHOOKS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
 ]

@@ -325,7 +325,7 @@ async def add_members(
         ("chat_id", "user_id", "role", "read_seq", "read_messages", "unanswered"),
         [(place.chat_id, user_id, role, place.seq, place.messages, int(unanswered)) for user_id in user_ids],
     )
-    await tx.execute(
+    bots = await tx.execute(
         """
         UPDATE messaging_members SET bot = 1 WHERE chat_id = :chat_id AND user_id IN
           (SELECT id FROM messaging_people WHERE id IN :ids AND kind = 'bot')
@@ -333,14 +333,35 @@ async def add_members(
         chat_id=place.chat_id,
         ids=list(user_ids),
     )
+    if bots:
+        await _mark_for_webhooks(tx, place, user_ids)
     await tx.execute(
         "UPDATE messaging_chats SET members = members + :added WHERE id = :id", id=place.chat_id, added=len(user_ids)
+    )
+
+
+async def _mark_for_webhooks(tx: Transaction, place: Place, user_ids: Sequence[UserId]) -> None:
+    """Those who are called at an address are told of the chat from here on."""
+    await tx.execute(
+        """
+        INSERT INTO messaging_outgoing_webhook_marks (bot_id, chat_id, seq)
+        SELECT bot_id, :chat_id, :seq FROM messaging_outgoing_webhooks WHERE bot_id IN :ids
+        ON CONFLICT (bot_id, chat_id) DO UPDATE SET seq = excluded.seq
+        """,
+        chat_id=place.chat_id,
+        seq=place.seq,
+        ids=list(user_ids),
     )
 
 
 async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bool:
     removed = await tx.execute(
         "DELETE FROM messaging_members WHERE chat_id = :chat_id AND user_id = :user_id",
+        chat_id=chat_id,
+        user_id=user_id,
+    )
+    await tx.execute(
+        "DELETE FROM messaging_outgoing_webhook_marks WHERE chat_id = :chat_id AND bot_id = :user_id",
         chat_id=chat_id,
         user_id=user_id,
     )

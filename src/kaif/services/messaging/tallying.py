@@ -4,8 +4,6 @@ What is to be told is noted with the vote itself, so a process that dies in betw
 """
 
 import asyncio
-import contextlib
-import logging
 
 import msgspec
 
@@ -29,8 +27,6 @@ LOOK_EVERY_S = 1.0
 DUE_MAX = 100
 
 _changed = msgspec.structs.replace
-
-log = logging.getLogger("kaif.messaging")
 
 
 def tell_at_us(poll: StoredPoll, members: int, now_us: int) -> int:
@@ -61,10 +57,9 @@ class Tally:
         self._database, self._announcer, self._clock = database, announcer, clock
         self._background = Background()
         self._woken = asyncio.Event()
-        self._failing = False
 
     def start(self) -> None:
-        self._background.run(self._run())
+        self._background.repeat(self._look, "chats are not told how their polls stand", LOOK_EVERY_S, self._woken)
 
     async def close(self) -> None:
         await self._background.close()
@@ -72,23 +67,6 @@ class Tally:
     def wake(self) -> None:
         """Somebody has voted."""
         self._woken.set()
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                wait_s = await self._look()
-                self._failing = False
-            except Exception as error:
-                if not self._failing:
-                    log.warning("chats are not told how their polls stand: %s: %s", type(error).__name__, error)
-                self._failing, wait_s = True, LOOK_EVERY_S
-            await self._sleep(wait_s)
-
-    async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        self._woken.clear()
 
     async def _look(self) -> float:
         """Say what is due; in how many seconds to look again."""

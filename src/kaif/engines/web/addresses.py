@@ -1,4 +1,4 @@
-"""Which addresses a push service may have: a subscription comes from a browser, and could name a machine of our own."""
+"""Which addresses may be asked that strangers have named: one of them could be a machine of our own."""
 
 import asyncio
 import ipaddress
@@ -11,7 +11,7 @@ ENDPOINT_CHARACTERS_MAX = 2048
 
 
 class ForbiddenAddress(Invalid):
-    code, detail = "forbidden_push_address", "This is not the address of a push service that can be used here."
+    code, detail = "forbidden_address", "This is not an address that can be asked from here."
 
 
 def host_of(endpoint: str, *, private_too: bool) -> tuple[str, int]:
@@ -47,10 +47,10 @@ def is_public(address: str) -> bool:
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])
         if inner:
             return is_public(str(inner))
-        # Prefixes of translators (RFC 6052, RFC 8215), behind which anything may lie.
+        # Prefixes of translators (RFC 4291, 2.5.5.1; RFC 6052; RFC 8215), behind which anything may lie.
         if any(parsed in network for network in _TRANSLATED):
             return False
     return parsed.is_global and not parsed.is_multicast
 
 
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
