@@ -30,7 +30,7 @@ from kaif.kernel.ids import new_id
 from kaif.kernel.sealing import Sealer
 from kaif.services.messaging import notifications_store as store
 from kaif.services.messaging.notifications_store import StoredSettings, StoredSubscription
-from kaif.services.messaging.telling import day_bits, days_of, zone_of
+from kaif.services.messaging.telling import day_bits, zone_of
 
 TRIES_MAX = 3
 
@@ -76,7 +76,7 @@ class NotificationsService:
 
     async def get_settings(self, actor: Actor, request: Nothing) -> NotificationSettings:
         kept = await store.settings_of(self._database, actor.user_id)
-        return _settings_of(kept) if kept else NotificationSettings()
+        return kept.settings if kept else NotificationSettings()
 
     async def keep_settings(self, actor: Actor, request: NotificationSettings) -> NotificationSettings:
         if zone_of(request.time_zone) is None:
@@ -91,7 +91,7 @@ class NotificationsService:
         )
         async with self._database.transaction() as tx:
             await store.keep_settings(tx, actor.user_id, settings)
-        return _settings_of(settings)
+        return settings.settings
 
     async def get_chat_notifications(self, actor: Actor, request: GetChat) -> ChatNotifications:
         notify = await store.choice_of(self._database, actor.user_id, request.chat_id)
@@ -120,14 +120,3 @@ def _checked(request: Subscribe) -> Subscription:
 def _decoded(text: str) -> bytes:
     text = text.rstrip("=")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _settings_of(kept: StoredSettings) -> NotificationSettings:
-    return NotificationSettings(
-        bool(kept.preview),
-        bool(kept.mentions_only),
-        kept.quiet_from,
-        kept.quiet_until,
-        kept.time_zone,
-        days_of(kept.quiet_days),
-    )

@@ -7,11 +7,11 @@ import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.notifications import Notify
+from kaif.interfaces.messaging.notifications import NotificationSettings, Notify
 from kaif.kernel.actor import SessionId, UserId
 from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.store import Reads
-from kaif.services.messaging.telling import Listener
+from kaif.services.messaging.telling import Listener, days_of
 
 
 class StoredSubscription(msgspec.Struct, frozen=True):
@@ -42,6 +42,17 @@ class StoredSettings(msgspec.Struct, frozen=True):
     quiet_until: int
     time_zone: str
     quiet_days: int
+
+    @property
+    def settings(self) -> NotificationSettings:
+        return NotificationSettings(
+            bool(self.preview),
+            bool(self.mentions_only),
+            self.quiet_from,
+            self.quiet_until,
+            self.time_zone,
+            days_of(self.quiet_days),
+        )
 
 
 # Subscriptions

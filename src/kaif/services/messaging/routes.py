@@ -13,6 +13,7 @@ from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
@@ -50,7 +51,10 @@ SEARCH_ROUTES = [
 
 HISTORY_ROUTES = [
     get("/v1/messaging/history", History.export_history, limit=EXPORT, scope=READ_SCOPE),
-    get("/v1/messaging/own-data", History.export_own_messaging_data, limit=OWN_DATA),
+]
+
+OWN_DATA_ROUTES = [
+    get("/v1/messaging/own-data", OwnMessaging.export_own_messaging_data, limit=OWN_DATA),
 ]
 
 _CHAT = "/v1/messaging/chats/{chat_id}"
@@ -257,4 +261,5 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Webhooks, WEBHOOKS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
+    (OwnMessaging, OWN_DATA_ROUTES),
 ]
