@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +24,9 @@ from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import Services
 from kaif.engines.bus.store import next_events
 from kaif.engines.database import Database
+from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Language, LogIn, Nothing, Register, SetUp, Tokens
+from kaif.interfaces.auth.accounts import Accounts, ConfirmEmail
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.kernel.actor import NOBODY, Actor
@@ -31,6 +34,7 @@ from kaif.kernel.clock import DAY_US, SECOND_US, as_us
 from kaif.kernel.tokens import Verifier
 
 STORIES = Path(__file__).parent / "stories"
+_CONFIRMING = re.compile(r"/confirm#(\S+)")
 # So long before the first line the first of them comes.
 JOINED_BEFORE_US = 2 * DAY_US
 LETTERS_SENT_WITHIN_S = 60
@@ -76,6 +80,8 @@ async def _fill(settings: Settings, password: str) -> Told:
                 actors[name] = await doorway.let_in(name)
                 moment.reach(moment() + JOINED_BEFORE_US // (len(people.PEOPLE) + 1))
                 progress.advance(task)
+            await _letters_are_sent(database)
+            await _confirm_addresses(services[Accounts], DevMailbox(settings.data / "mailbox"))
             teller = Teller(services, actors, doorway.sign_in, moment, chance)
             await teller.tell(written, timed, lambda: progress.advance(task))
             await teller.read_up(as_us(now), but=people.VISITOR)
@@ -121,6 +127,13 @@ class Doorway:
 
     def _actor(self, tokens: Tokens) -> Actor:
         return self._verifier.verify(tokens.access_token.encode(), self._moment() / SECOND_US).actor
+
+
+async def _confirm_addresses(accounts: Accounts, mailbox: DevMailbox) -> None:
+    """As people do, by the links in their letters."""
+    for kept in await mailbox.letters():
+        if link := _CONFIRMING.search(kept.letter.text):
+            await accounts.confirm_email(NOBODY, ConfirmEmail(link[1]))
 
 
 async def _letters_are_sent(database: Database) -> None:
