@@ -94,7 +94,7 @@ class Album:
         await self.picture("10-new-chat")
         await page.keyboard.press("Escape")
         await page.locator(".list-h .ibtn").last.click()
-        await window.dialog.locator(".btn-soft").click()
+        await window.dialog.locator(".btn-soft").first.click()
         await window.dialog.locator("input[name=title]").fill("Рассвет на воде")
         for index in range(2):
             await window.dialog.locator("ul.people button").nth(index).click()

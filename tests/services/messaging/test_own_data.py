@@ -176,7 +176,7 @@ class Life:
         await services.privacy.change_privacy(anna, ChangePrivacy(online="nobody"))
         await services.privacy.block_person(anna, OfPerson(eve.user_id))
         await services.privacy.block_person(eve, OfPerson(anna.user_id))
-        notifications = NotificationsService(services.database, None, "", lambda: self.home.moment[0], private_too=True)
+        notifications = NotificationsService(services.database, None, "", private_too=True)
         await notifications.keep_settings(anna, NotificationSettings(preview=False, quiet_from=60, quiet_until=120))
         await notifications.choose_notifications(anna, ChooseNotifications(self.group, "mentions"))
         digests = DigestsService(services.database, lambda: self.home.moment[0])

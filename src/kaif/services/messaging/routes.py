@@ -14,6 +14,7 @@ from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
+from kaif.interfaces.messaging.phones import PhoneNotifications
 from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
@@ -148,6 +149,11 @@ NOTIFICATIONS_ROUTES = [
     post(f"{_CHAT}/notifications", Notifications.choose_notifications, scope=WRITE_SCOPE),
 ]
 
+PHONES_ROUTES = [
+    get("/v1/messaging/push-devices", PhoneNotifications.get_phone_services),
+    post("/v1/messaging/push-devices", PhoneNotifications.register_phone, status=204, limit=SUBSCRIBE),
+]
+
 # Where letters go, and how often, is their reader's alone to say.
 DIGESTS_ROUTES = [
     get("/v1/messaging/digest", Digests.get_digest),
@@ -250,6 +256,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
+    (PhoneNotifications, PHONES_ROUTES),
     (Digests, DIGESTS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
