@@ -154,6 +154,14 @@ async def test_a_device_of_another_application_is_gone_for_google(google: tuple[
         await push.send(TOKEN, ALERT, ttl_s=60)
 
 
+async def test_a_project_that_google_does_not_know_costs_no_device(google: tuple[FcmVendor, Push[str]]) -> None:
+    vendor, push = google
+    vendor.fail("nowhere")
+
+    with pytest.raises(Refused):
+        await push.send(TOKEN, ALERT, ttl_s=60)
+
+
 async def test_what_google_gets_beside_the_message_says_nothing_of_it(google: tuple[FcmVendor, Push[str]]) -> None:
     vendor, push = google
 

@@ -152,6 +152,7 @@ class FcmVendor(Served):
     FAILURES: ClassVar[dict[str, tuple[str, dict[str, Any], str]]] = {
         "gone": ("404 Not Found", _GONE, ""),
         "elsewhere": ("403 Forbidden", _fcm_error(403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH"), ""),
+        "nowhere": ("404 Not Found", {"error": {"code": 404, "status": "NOT_FOUND"}}, ""),
         "bad": ("400 Bad Request", _fcm_error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT"), ""),
         "busy": (
             "429 Too Many Requests",

@@ -132,8 +132,8 @@ class FcmPush:
 
     def _refuse(self, answer: Answer) -> None:
         """Raises Gone, Refused."""
-        code = _error_code(answer.content)
-        if code in _GONE or (answer.status == 404 and not code):
+        # A 404 alone may be a project that the operator has named wrongly: no device is at fault.
+        if _error_code(answer.content) in _GONE:
             raise Gone
         again = answer.status in (401, 429) or answer.status >= 500
         raise answer.refused(again=again)
