@@ -48,6 +48,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
@@ -620,6 +621,7 @@ class Services(NamedTuple):
     scheduled: ScheduledMessages
     reminders: MessageReminders
     vanishing: Vanishing
+    own_data: OwnMessaging
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -685,4 +687,5 @@ async def wired_services(
             messagings[ScheduledMessages],
             messagings[MessageReminders],
             messagings[Vanishing],
+            messagings[OwnMessaging],
         )

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kaif.engines.push import MESSAGE_BYTES_MAX, Gone, Refused, Subscription
+from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Gone, Refused, Subscription
 from kaif.engines.push.encryption import CURVE, content_keys, encrypt, point_of
 from kaif.engines.push.web import WebPush
 from kaif.engines.web import Unreachable
@@ -122,7 +122,7 @@ async def push() -> AsyncIterator[WebPush]:
 
 @pytest.mark.parametrize("message", [b"", "Борис: Лодка у причала".encode(), b"x" * MESSAGE_BYTES_MAX])
 async def test_a_message_arrives_as_it_was_sent(service: PushService, push: WebPush, message: bytes) -> None:
-    await push.send(service.subscription, message, ttl_s=60, urgency="high", topic="chat1")
+    await push.send(service.subscription, Alert(message), ttl_s=60, urgency="high", topic="chat1")
 
     assert service.messages == [message]
     wanted = {"ttl": "60", "urgency": "high", "topic": "chat1", "content-encoding": "aes128gcm"}
@@ -130,7 +130,7 @@ async def test_a_message_arrives_as_it_was_sent(service: PushService, push: WebP
 
 
 async def test_we_sign_who_we_are_for_this_push_service_and_not_for_long(service: PushService, push: WebPush) -> None:
-    await push.send(service.subscription, b"hi", ttl_s=60)
+    await push.send(service.subscription, Alert(b"hi"), ttl_s=60)
 
     claims = service.claims_signed_with(push.public_key)
     assert (claims["aud"], claims["sub"]) == (service.origin, CONTACT)
@@ -172,7 +172,7 @@ async def test_a_subscription_that_is_over_is_gone(service: PushService, push: W
     service.answer = answer
 
     with pytest.raises(Gone):
-        await push.send(service.subscription, b"hi", ttl_s=60)
+        await push.send(service.subscription, Alert(b"hi"), ttl_s=60)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ async def test_a_refusal_says_whether_to_try_again(
     service.more_headers = f"retry-after: {retry_after}\r\n" if retry_after else ""
 
     with pytest.raises(Refused) as refused:
-        await push.send(service.subscription, b"hi", ttl_s=60)
+        await push.send(service.subscription, Alert(b"hi"), ttl_s=60)
 
     assert (refused.value.again, refused.value.retry_after_s) == (again, after_s)
 
@@ -205,14 +205,14 @@ async def test_a_refusal_says_whether_to_try_again(
 )
 async def test_keys_that_are_none_are_refused(push: WebPush, public_key: bytes, auth: bytes) -> None:
     with pytest.raises(ValueError):
-        await push.send(Subscription("http://localhost:1/x", public_key, auth), b"hi", ttl_s=60)
+        await push.send(Subscription("http://localhost:1/x", public_key, auth), Alert(b"hi"), ttl_s=60)
 
 
 async def test_nobody_is_sent_elsewhere(service: PushService, push: WebPush) -> None:
     service.answer, service.more_headers = "307 Temporary Redirect", f"location: {service.origin}/within\r\n"
 
     with pytest.raises(Refused):
-        await push.send(service.subscription, b"hi", ttl_s=60)
+        await push.send(service.subscription, Alert(b"hi"), ttl_s=60)
 
     assert service.messages == [b"hi"]
 
@@ -221,7 +221,7 @@ async def test_a_push_service_that_is_away_is_unreachable(service: PushService, 
     nowhere = Subscription("http://localhost:1/x", service.subscription.public_key, service.auth)
 
     with pytest.raises(Unreachable):
-        await push.send(nowhere, b"hi", ttl_s=60)
+        await push.send(nowhere, Alert(b"hi"), ttl_s=60)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ async def test_a_name_for_this_machine_is_never_asked(service: PushService, host
     target = Subscription(f"https://{host}:{port}/x", service.subscription.public_key, service.auth)
 
     with pytest.raises((ForbiddenAddress, Unreachable)):
-        await strict.send(target, b"hi", ttl_s=60)
+        await strict.send(target, Alert(b"hi"), ttl_s=60)
 
     assert service.messages == []
     with pytest.raises((ForbiddenAddress, OSError)):

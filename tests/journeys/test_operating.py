@@ -8,13 +8,14 @@ import tarfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.harness import PASSWORD, Person, Server, is_ready, log_is_whole, people, running_server
-from tests.journeys.commands import Done, assert_refused, kaif
+from tests.journeys.commands import assert_refused, kaif
 from tests.waiting import until
 
 from kaif.app.archive import PENDING, stage
@@ -316,44 +317,52 @@ async def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
 # A look at it
 
 
-async def test_the_demo_fills_a_server_once(tmp_path: Path) -> None:
-    async with running_server(tmp_path) as server, people(server, "owner") as (owner,):
-        first = await kaif("demo", "--data", server.data, "--messages", "300")
-        assert first.code == 0, first.err
-        assert "anna.vetrova" in first.out
+async def test_the_demo_leaves_two_weeks_behind_for_the_first_start(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    demo = await kaif("demo", "--data", server.data)
+    assert demo.code == 0, demo.err
+    username, _, rest = demo.out.strip().partition(" as ")[2].partition(", or as the operator ")
+    operator, _, password = rest.partition(", with the password ")
 
-        async with demo_visitor(server, first) as anna:
-            seen = await everything_of(anna)
-            assert sum(chat["kind"] == "group" for chat in seen[0][1]) >= 2
-            assert (await kaif("demo", "--data", server.data, "--messages", "300")).code == 0
-            assert await everything_of(anna) == seen
-        assert counted(server.data, "messaging_entries WHERE kind = 'message'") == 300
-        assert (await owner.get("/v1/messaging/chats"))["chats"] == []
-
-
-@asynccontextmanager
-async def demo_visitor(server: Server, demo: Done) -> AsyncIterator[Person]:
-    """Signs in with what the command printed."""
-    username, _, password = demo.out.strip().partition(" as ")[2].partition(" with the password ")
-    person = Person(server.url, username)
+    await server.start()
     try:
-        answer = await person.http.post("/v1/auth/login", json={"login": username, "password": password})
-        assert answer.is_success, answer.text
-        person.http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
-        yield person
+        anna, hostess = await visitor(server, username, password), await visitor(server, operator, password)
+        chats = (await anna.get("/v1/messaging/chats", limit=100))["chats"]
+        ages = [time.time() - datetime.fromisoformat(chat["created_at"]).timestamp() for chat in chats]
+        assert {chat["kind"] for chat in chats} == {"direct", "group", "channel", "saved"}
+        assert max(ages) > 10 * 86_400 and min(ages) > 3600
+        assert any(chat["unread"] for chat in chats) and any(chat["topics"] for chat in chats)
+        assert len((await anna.get("/v1/messaging/folders"))["folders"]) == 3
+        assert (await anna.get("/v1/messaging/drafts"))["drafts"]
+        assert len((await anna.get("/v1/messaging/scheduled"))["messages"]) == 1
+        assert (await anna.get("/v1/messaging/reminders"))["reminders"]
+        assert len((await hostess.get("/v1/messaging/reports"))["reports"]) == 2
+        for chat in chats:
+            log = await anna.history(chat["id"])
+            assert [entry["seq"] for entry in log] == list(range(1, len(log) + 1))
+            assert [entry["at"] for entry in log] == sorted(entry["at"] for entry in log)
+        assert counted(server.data, "outbox_parked") == 0
+        assert_refused(await kaif("demo", "--data", server.data), "already in use")
     finally:
-        await person.close()
+        await server.close()
+        await anna.close()
+        await hostess.close()
+    before = counted(server.data, "messaging_entries")
+    assert_refused(await kaif("demo", "--data", server.data), "People live here already")
+    assert counted(server.data, "messaging_entries") == before
+
+
+async def visitor(server: Server, username: str, password: str) -> Person:
+    person = Person(server.url, username)
+    answer = await person.http.post("/v1/auth/login", json={"login": username, "password": password})
+    assert answer.is_success, answer.text
+    person.keep(answer.json())
+    return person
 
 
 def counted(data: Path, what: str) -> int:
     with closing(sqlite3.connect(data / "kaif.db")) as database:
         return int(database.execute(f"SELECT count(*) FROM {what}").fetchone()[0])
-
-
-async def test_the_demo_needs_a_server_that_is_set_up(tmp_path: Path) -> None:
-    assert_refused(await kaif("demo", "--data", tmp_path / "nothing"), "kaif up")
-    async with running_server(tmp_path) as server:
-        assert_refused(await kaif("demo", "--data", server.data), "operator's account")
 
 
 async def test_the_doctor_finds_a_running_server_well(tmp_path: Path) -> None:

@@ -125,17 +125,14 @@ def restore(file: Path, data: Path) -> None:
 
 @main.command()
 @data_option
-@click.option(
-    "--messages", default=10_000, show_default=True, type=click.IntRange(1, 1_000_000), help="How many to send."
-)
-def demo(data: Path, messages: int) -> None:
-    """Fill the running server with conversations.
+def demo(data: Path) -> None:
+    """Fill a fresh data folder with two weeks in the life of thirty people.
 
-    Running it twice changes nothing.
+    Before the server's first start: it makes the operator's account too.
     """
-    from kaif.app import demo as demonstration
+    from kaif.app.demo.run import run as tell
 
-    demonstration.run(data, messages, click.echo)
+    tell(read_settings(data, "127.0.0.1", 8080), click.echo)
 
 
 @main.command()

@@ -63,6 +63,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
+from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
@@ -94,6 +95,7 @@ from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.order import OwnOrderService
+from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
@@ -191,9 +193,11 @@ async def messaging_services(
     try:
         actions = MessageActionsService(database, announcer, sender, clock)
         administration = AdministrationService(database, auth, announcer, clock)
+        own_data = OwnMessagingDataService(database, chats, clock)
         yield {
             Messaging: chats,
-            History: HistoryService(database, chats, clock),
+            History: HistoryService(database, chats, own_data, clock),
+            OwnMessaging: own_data,
             MessageActions: actions,
             Polls: PollsService(database, announcer, sender, tally, clock),
             Sharing: SharingService(database, auth, sender, clock),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from kaif.app.settings import MEDIA_KEYS, Misconfigured
+from kaif.app.settings import MEDIA_KEYS, Misconfigured, Settings
 from kaif.engines.keys.ring import new_key
 from kaif.services.auth.tokens import new_signing_key
 
@@ -40,6 +40,15 @@ class DataFolder:
             whose = f" by process {holder.pid}" if holder else ""
             os.close(self._lock)
             raise Misconfigured(f"The data folder {path} is already in use{whose}.") from None
+
+    def settings(self, settings: Settings) -> Settings:
+        """With the keys that the folder keeps, where none are given."""
+        return msgspec.structs.replace(
+            settings,
+            signing_key=settings.signing_key or self.signing_key(),
+            audit_key=settings.audit_key or self.audit_key(),
+            push_key=settings.push_key or self.push_key(),
+        )
 
     def announce(self, url: str) -> None:
         content = msgspec.json.encode(Running(os.getpid(), url))

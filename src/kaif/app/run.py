@@ -43,13 +43,7 @@ def _up(settings: Settings, say: Say) -> bool:
         say(f"The restored data is in place; what was there before is in {kept}.")
     listener = listen_or_explain(settings)
     port = listener.getsockname()[1]
-    settings = msgspec.structs.replace(
-        settings,
-        port=port,
-        signing_key=settings.signing_key or folder.signing_key(),
-        audit_key=settings.audit_key or folder.audit_key(),
-        push_key=settings.push_key or folder.push_key(),
-    )
+    settings = folder.settings(msgspec.structs.replace(settings, port=port))
     folder.media_keys()
     folder.announce(settings.listening_url)
     again = False

@@ -49,6 +49,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     push_contact: str
     push_anywhere: bool
     webhooks_anywhere: bool
+    fcm_account: str
+    apns_key: str
+    apns_key_id: str
+    apns_team_id: str
+    apns_topic: str
+    apns_environment: str
     auth_addresses: Addresses
     messaging_addresses: Addresses
     search_addresses: Addresses
@@ -96,6 +102,12 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         push_contact=_contact(env, "KAIF_PUSH_CONTACT"),
         push_anywhere=_choice(env, "KAIF_PUSH_ADDRESSES", ["public", "any"]) == "any",
         webhooks_anywhere=_choice(env, "KAIF_WEBHOOK_ADDRESSES", ["public", "any"]) == "any",
+        fcm_account=_secret(env, "KAIF_FCM_ACCOUNT"),
+        apns_key=_secret(env, "KAIF_APNS_KEY"),
+        apns_key_id=env.get("KAIF_APNS_KEY_ID", ""),
+        apns_team_id=env.get("KAIF_APNS_TEAM_ID", ""),
+        apns_topic=env.get("KAIF_APNS_TOPIC", ""),
+        apns_environment=_choice(env, "KAIF_APNS_ENVIRONMENT", ["production", "development"]),
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
         search_addresses=_addresses(env, "KAIF_SEARCH"),

@@ -367,7 +367,7 @@ async def test_presses_and_commands_go_with_whose_they_were(services: Services) 
     asked = await ask(services, bot, await group(services, anna, bot))
     await services.commands.set_commands(bot, CommandList([Command("help", "Помощь", "Help")]))
     await services.callbacks.press_button(anna, press_of(asked))
-    data = await services.history.export_own_messaging_data(anna, Nothing())
+    data = await services.own_data.export_own_messaging_data(anna, Nothing())
     assert [(one.seq, one.data) for one in data.pressed] == [(asked.seq, "yes")]
     reactions = Reactions(services.database)
 

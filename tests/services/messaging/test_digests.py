@@ -93,7 +93,7 @@ class Home:
         self.services, self.folder, self.clock = services, folder, clock
         self.letters = Mortal(services.digest_letters)
         self.digests: Digests = DigestsService(services.database, clock)
-        self.notifications = NotificationsService(services.database, None, "", clock, private_too=False)
+        self.notifications = NotificationsService(services.database, None, "", private_too=False)
         self.restart()
 
     def restart(self) -> None:

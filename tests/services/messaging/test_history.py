@@ -155,7 +155,7 @@ async def test_own_data_names_every_chat_and_what_one_is_there(services: Service
     chats = {await direct(services, anna, boris): "member", await group(services, boris, anna): "member"}
     own = await group(services, anna, boris)
 
-    data = await services.history.export_own_messaging_data(anna, Nothing())
+    data = await services.own_data.export_own_messaging_data(anna, Nothing())
 
     assert {each.chat.id: each.role for each in data.memberships if each.chat.id == own} == {own: "owner"}
     assert {each.chat.id for each in data.memberships} == {*chats, own}

@@ -156,7 +156,7 @@ async def test_it_is_of_a_message_for_a_time_to_come_and_a_hundred_are_enough(sm
         await remind(home, anna, entry)
     with pytest.raises(TooManyReminders):
         await remind(home, anna, entry)
-    data = await home.services.history.export_own_messaging_data(anna, Nothing())
+    data = await home.services.own_data.export_own_messaging_data(anna, Nothing())
     assert data.reminders == await pending(home, anna)
 
 

@@ -367,7 +367,7 @@ async def test_what_waits_is_in_ones_own_data_and_goes_with_the_account(home: Ho
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     scheduled = await home.schedule(anna, chat_id, "Мой секрет")
-    assert (await home.services.history.export_own_messaging_data(anna, Nothing())).scheduled == [scheduled]
+    assert (await home.services.own_data.export_own_messaging_data(anna, Nothing())).scheduled == [scheduled]
 
     remains = Person(anna.user_id, "deleted-x", "")
     await Reactions(home.services.database).forget_person(PersonErased(erasure_id="e1", remains=remains))

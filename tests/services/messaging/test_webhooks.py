@@ -212,7 +212,7 @@ async def test_webhooks_go_with_their_maker(services: Services) -> None:
     (anna,) = await services.newcomers("anna")
     chat_id = await group(services, anna)
     made = await make(services, anna, chat_id)
-    data = await services.history.export_own_messaging_data(anna, Nothing())
+    data = await services.own_data.export_own_messaging_data(anna, Nothing())
     assert data.webhooks == [made.webhook]
     (person,) = (await services.auth.get_people(anna, GetPeople([anna.user_id]))).people
 

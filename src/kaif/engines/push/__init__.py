@@ -1,6 +1,6 @@
 """Brings a short message to a device of somebody who is not here, by the service that its maker runs for that."""
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -8,6 +8,12 @@ import msgspec
 MESSAGE_BYTES_MAX = 3993
 
 Urgency = Literal["very-low", "low", "normal", "high"]
+
+# A service may ask us to come back so much later, and no later.
+RETRY_AFTER_S_MAX = 24 * 3600
+
+# Where a device is reached: each adapter has its own kind.
+Address_contra = TypeVar("Address_contra", contravariant=True)
 
 
 class Refused(Exception):
@@ -30,14 +36,32 @@ class Subscription(msgspec.Struct, frozen=True):
     auth: bytes
 
 
-class Push(Protocol):
+class Alert(msgspec.Struct, frozen=True):
+    """`content` is for our client alone. The rest is for phones whose system shows it without asking the client, and
+    says no more than their maker may read; nothing is shown of an alert without words."""
+
+    content: bytes
+    title: str = ""
+    text: str = ""
+    badge: int = 0
+    silent: bool = False
+    # Alerts of one thread are shown together.
+    thread: str = ""
+
+
+class Push(Protocol[Address_contra]):
     async def send(
-        self, subscription: Subscription, message: bytes, *, ttl_s: int, urgency: Urgency = "normal", topic: str = ""
+        self, address: Address_contra, alert: Alert, *, ttl_s: int, urgency: Urgency = "normal", topic: str = ""
     ) -> None:
-        """Hand a message over; a later one of the same topic takes its place while it waits.
+        """Hand it over; a later one of the same topic takes its place. Nobody keeps it longer than `ttl_s`.
 
         Raises Gone, Refused, Unreachable (of engines.web), ForbiddenAddress, ValueError for keys that are none.
         """
         ...
 
     async def close(self) -> None: ...
+
+
+def retry_after_s(said: str) -> int:
+    """Of a Retry-After in seconds (RFC 9110, 10.2.3); 0 where it says none."""
+    return min(int(said), RETRY_AFTER_S_MAX) if said.isascii() and said.isdigit() and len(said) < 10 else 0

@@ -11,16 +11,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from kaif.engines.push import MESSAGE_BYTES_MAX, Gone, Refused, Subscription, Urgency
+from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Gone, Refused, Subscription, Urgency, retry_after_s
 from kaif.engines.push.encryption import CURVE, encrypt, point_of
-from kaif.engines.web import PostAnswer
 from kaif.engines.web.guarded import GuardedWeb
 from kaif.kernel.base64url import base64url
 
 # RFC 8292, 2 allows 24 hours; ours is made anew for each message, so minutes will do.
 TOKEN_S = 600
 CONNECTIONS_MAX = 20
-RETRY_AFTER_S_MAX = 24 * 3600
 
 
 class WebPush:
@@ -41,11 +39,11 @@ class WebPush:
         return base64url(point_of(self._key.public_key()))
 
     async def send(
-        self, subscription: Subscription, message: bytes, *, ttl_s: int, urgency: Urgency = "normal", topic: str = ""
+        self, address: Subscription, alert: Alert, *, ttl_s: int, urgency: Urgency = "normal", topic: str = ""
     ) -> None:
-        assert len(message) <= MESSAGE_BYTES_MAX, "too long for a push service"
+        assert len(alert.content) <= MESSAGE_BYTES_MAX, "too long for a push service"
         headers = {
-            "authorization": f"vapid t={self._token(subscription.endpoint)}, k={self.public_key}",
+            "authorization": f"vapid t={self._token(address.endpoint)}, k={self.public_key}",
             "content-encoding": "aes128gcm",
             "content-type": "application/octet-stream",
             "ttl": str(ttl_s),
@@ -53,13 +51,14 @@ class WebPush:
         }
         if topic:
             headers["topic"] = topic
-        body = encrypt(message, subscription.public_key, subscription.auth)
-        answer = await self._web.post(subscription.endpoint, headers, body)
+        body = encrypt(alert.content, address.public_key, address.auth)
+        answer = await self._web.post(address.endpoint, headers, body)
         if answer.status in (404, 410):
             raise Gone
         if not 200 <= answer.status < 300:
             again = answer.status == 429 or answer.status >= 500
-            raise Refused(answer.status, again=again, retry_after_s=_retry_after(answer))
+            after_s = retry_after_s(answer.headers.get("retry-after", ""))
+            raise Refused(answer.status, again=again, retry_after_s=after_s)
 
     def _token(self, endpoint: str) -> str:
         parts = urlsplit(endpoint)
@@ -78,11 +77,6 @@ class WebPush:
 
 # Of the group of points of P-256 (NIST SP 800-186, 3.2.1.3).
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-
-def _retry_after(answer: PostAnswer) -> int:
-    said = answer.headers.get("retry-after", "")
-    return min(int(said), RETRY_AFTER_S_MAX) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
 def _part(fields: dict[str, object]) -> str:

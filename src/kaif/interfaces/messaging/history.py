@@ -1,15 +1,10 @@
 """What messaging promises about taking one's history along: all of it, in a form that people or programs can read."""
 
-from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
 
-from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Chat, ChatId, Cursor, GivenChatId
-from kaif.interfaces.messaging.reminders import Reminder
-from kaif.interfaces.messaging.scheduled import Scheduled
-from kaif.interfaces.messaging.webhooks import Webhook
+from kaif.interfaces.messaging import Cursor, GivenChatId
 from kaif.kernel.actor import Actor
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
@@ -19,7 +14,9 @@ EXPORT = Limit("export", per_minute=1200, burst=120)
 
 
 class ExportHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one chat, or of all that the person is in. `html` is a page that opens without a network."""
+    """Of one chat, or of all that the person is in. `html` is a page that opens without a network; that of
+    all chats says what else is held, too.
+    """
 
     format: Literal["json", "html"] = "json"
     language: Literal["ru", "en"] = "en"
@@ -34,42 +31,8 @@ class HistoryPart(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class Membership(msgspec.Struct, frozen=True):
-    """A chat that the person is in, as they see it, and what they are there."""
-
-    chat: Chat
-    role: str
-
-
-class PressedButton(msgspec.Struct, frozen=True):
-    """That the person has pressed a bot's button, as it is kept for the bot."""
-
-    chat_id: ChatId
-    seq: int
-    data: str
-    at: datetime
-
-
-class OwnMessagingData(msgspec.Struct, frozen=True):
-    """All that messaging holds about a person but for the logs, which `export_history` gives in parts."""
-
-    exported_at: datetime
-    username: str
-    display_name: str
-    memberships: list[Membership]
-    pressed: list[PressedButton]
-    webhooks: list[Webhook]
-    scheduled: list[Scheduled]
-    reminders: list[Reminder]
-
-
 class History(Protocol):
     @repeatable
     async def export_history(self, actor: Actor, request: ExportHistory) -> HistoryPart:
         """The next part of a file with everything that the person may read. Raises ChatNotFound, BadCursor."""
-        ...
-
-    @repeatable
-    async def export_own_messaging_data(self, actor: Actor, request: Nothing) -> OwnMessagingData:
-        """What is held about the actor."""
         ...

@@ -25,6 +25,8 @@ TAKEN_FOR_S = 24 * 60 * 60
 
 Reason = Literal["spam", "fraud", "abuse", "violence", "sexual", "illegal", "impersonation", "other"]
 State = Literal["open", "taken", "decided"]
+# As far as its reporter is told.
+Outcome = Literal["waiting", "acted", "dismissed"]
 Decision = Literal["dismiss", "delete_messages", "ban_from_chat", "suspend_account"]
 GivenReportId = Annotated[str, Meta(pattern=PATTERN)]
 Words = Annotated[str, Meta(max_length=1000, pattern=NO_NUL)]
@@ -47,7 +49,7 @@ class OwnReport(msgspec.Struct, frozen=True):
     id: str
     reason: Reason
     at: datetime
-    state: Literal["waiting", "acted", "dismissed"]
+    state: Outcome
     person: Person | None
     title: str
 

@@ -99,9 +99,10 @@ async def after(reads: Reads, bot_id: UserId, number: int, since_us: int, limit:
     )
 
 
-async def pressed_by(reads: Reads, user_id: UserId) -> list[StoredCallback]:
-    sql = f"SELECT {_COLUMNS} FROM messaging_callbacks WHERE user_id = :user_id ORDER BY at_us"
-    return await reads.fetch(StoredCallback, sql, user_id=user_id)
+async def pressed_by(reads: Reads, user_id: UserId, limit: int) -> list[StoredCallback]:
+    """The newest first."""
+    sql = f"SELECT {_COLUMNS} FROM messaging_callbacks WHERE user_id = :user_id ORDER BY at_us DESC, id LIMIT :limit"
+    return await reads.fetch(StoredCallback, sql, user_id=user_id, limit=limit)
 
 
 async def forget(tx: Transaction, user_id: UserId) -> int:

@@ -19,9 +19,7 @@ class DigestsService:
 
     async def get_digest(self, actor: Actor, request: Nothing) -> DigestSettings:
         kept = await digest_store.find(self._database, actor.user_id)
-        if kept is None:
-            return DigestSettings()
-        return DigestSettings(kept.every, kept.at_minute, kept.time_zone, kept.language)
+        return kept.settings if kept else DigestSettings()
 
     async def choose_digest(self, actor: Actor, request: DigestSettings) -> DigestSettings:
         if zone_of(request.time_zone) is None:

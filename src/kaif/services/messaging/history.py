@@ -3,38 +3,33 @@
 from typing import Protocol
 
 from kaif.engines.database import Database
-from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Chats, GetChat, ListChats
+from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, GetChat
 from kaif.interfaces.messaging.cards import Contact
-from kaif.interfaces.messaging.history import (
-    ExportHistory,
-    HistoryPart,
-    Membership,
-    OwnMessagingData,
-    PressedButton,
-)
-from kaif.interfaces.messaging.reminders import REMINDERS_LISTED_MAX
-from kaif.interfaces.messaging.scheduled import SCHEDULED_LISTED_MAX
+from kaif.interfaces.messaging.history import ExportHistory, HistoryPart
+from kaif.interfaces.messaging.own_data import Membership, OwnMessagingData
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import callbacks_store, due_store, history_store, store, viewing, webhooks_store
-from kaif.services.messaging.due_model import reminder_of, scheduled_of
+from kaif.services.messaging import history_store, store, viewing
 from kaif.services.messaging.history_pages import Pages, People, pages_of
+from kaif.services.messaging.own_pages import own_section
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
 ENTRIES_MAX = 200
-CHATS_PAGE = 200
+# Of each kind of what else is held, on the page for people; the whole of it is in the file for programs.
+OWN_EACH_MAX = 100
 
 
 class DescribesChats(Protocol):
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat: ...
 
-    async def list_chats(self, actor: Actor, request: ListChats) -> Chats: ...
+
+class TellsWhatIsHeld(Protocol):
+    async def held_about(self, actor: Actor, each_max: int, memberships: list[Membership]) -> OwnMessagingData: ...
 
 
 class HistoryService:
-    def __init__(self, database: Database, chats: DescribesChats, clock: Clock) -> None:
-        self._database, self._chats, self._clock = database, chats, clock
+    def __init__(self, database: Database, chats: DescribesChats, own: TellsWhatIsHeld, clock: Clock) -> None:
+        self._database, self._chats, self._own, self._clock = database, chats, own, clock
 
     async def export_history(self, actor: Actor, request: ExportHistory) -> HistoryPart:
         pages = pages_of(request.format, request.language)
@@ -44,6 +39,8 @@ class HistoryService:
         start = pages.begin(actor.user_id, as_datetime(self._clock()).isoformat())
         if request.chat_id and await store.find_member(self._database, request.chat_id, actor.user_id) is None:
             raise ChatNotFound
+        if request.format == "html" and request.chat_id is None:
+            start += own_section(await self._own.held_about(actor, OWN_EACH_MAX, []), request.language)
         first = request.chat_id or await history_store.next_chat_of(self._database, actor.user_id, "")
         if first is None:
             return HistoryPart(start + pages.end(), None)
@@ -79,31 +76,6 @@ class HistoryService:
 
     async def _people(self, ids: set[UserId]) -> People:
         return {person.id: person for person in await store.known_people(self._database, sorted(ids))}
-
-    async def export_own_messaging_data(self, actor: Actor, request: Nothing) -> OwnMessagingData:
-        chats: list[Chat] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            page = await self._chats.list_chats(actor, ListChats(CHATS_PAGE, cursor))
-            chats += page.chats
-            cursor = page.next_cursor
-        roles = await history_store.roles_of(self._database, actor.user_id, [chat.id for chat in chats])
-        waiting = await due_store.of_person(self._database, actor.user_id, "message", SCHEDULED_LISTED_MAX)
-        reminders = await due_store.of_person(self._database, actor.user_id, "reminder", REMINDERS_LISTED_MAX)
-        person = next(iter(await store.known_people(self._database, [actor.user_id])), None)
-        return OwnMessagingData(
-            exported_at=as_datetime(self._clock()),
-            username=person.username if person else "",
-            display_name=person.display_name if person else "",
-            memberships=[Membership(chat, roles.get(chat.id, "")) for chat in chats],
-            pressed=[
-                PressedButton(one.chat_id, one.seq, one.data, as_datetime(one.at_us))
-                for one in await callbacks_store.pressed_by(self._database, actor.user_id)
-            ],
-            webhooks=[one.webhook for one in await webhooks_store.made_by(self._database, actor.user_id)],
-            scheduled=[scheduled_of(row) for row in waiting],
-            reminders=[reminder_of(row) for row in reminders],
-        )
 
 
 def _parse(cursor: str, chat_id: ChatId | None) -> tuple[ChatId, int]:

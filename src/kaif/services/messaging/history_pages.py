@@ -79,7 +79,8 @@ _ACTIONS = (
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--in:#8881}
 body{max-width:46rem;margin:0 auto;padding:1.5rem 1rem;font:15px/1.45 system-ui,sans-serif;overflow-wrap:anywhere}
-h1{font-size:1.4rem}h2{margin:2.5rem 0 1rem;padding-bottom:.5rem;border-bottom:1px solid var(--line);font-size:1.15rem}
+h1{font-size:1.4rem}h3{margin:1.5rem 0 .5rem;font-size:1rem}
+h2{margin:2.5rem 0 1rem;padding-bottom:.5rem;border-bottom:1px solid var(--line);font-size:1.15rem}
 ol{list-style:none;margin:0;padding:0}li{margin:.4rem 0;padding:.5rem .75rem;border-radius:.75rem;background:var(--in)}
 li.note{background:none;text-align:center;opacity:.75}
 time{opacity:.7;font-size:.85em;font-variant-numeric:tabular-nums}p{margin:.15rem 0 0;white-space:pre-wrap}
@@ -146,7 +147,7 @@ class HtmlPages:
         )
 
     def begin_chat(self, chat: Chat, title: str, *, first: bool) -> str:
-        return f"<section>\n<h2>{escape(title)}</h2>\n<ol>\n"
+        return f'<section id="{chat.id}">\n<h2>{escape(title)}</h2>\n<ol>\n'
 
     def entries(self, entries: Sequence[Entry], people: People, *, first: bool) -> str:
         return "".join(self._entry(entry, people) for entry in entries)

@@ -1,7 +1,5 @@
 """The questions of whoever takes their history along."""
 
-from collections.abc import Sequence
-
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
@@ -41,13 +39,3 @@ async def readable_entries_after(
         after=after,
         limit=limit,
     )
-
-
-async def roles_of(reads: Reads, user_id: UserId, chat_ids: Sequence[ChatId]) -> dict[ChatId, str]:
-    rows: list[tuple[ChatId, str]] = await reads.fetch(
-        tuple,
-        "SELECT chat_id, role FROM messaging_members WHERE user_id = :user_id AND chat_id IN :ids",
-        user_id=user_id,
-        ids=list(chat_ids),
-    )
-    return dict(rows)

@@ -76,6 +76,12 @@ async def count_links(reads: Reads, chat_id: ChatId) -> int:
     return rows[0][0]
 
 
+async def made_by(reads: Reads, user_id: UserId, limit: int) -> list[StoredLink]:
+    """In whatever chat, the revoked ones too, newest first."""
+    sql = f"SELECT {_LINK} FROM messaging_links WHERE made_by = :user_id ORDER BY id DESC LIMIT :limit"
+    return await reads.fetch(StoredLink, sql, user_id=user_id, limit=limit)
+
+
 async def links_of(reads: Reads, chat_id: ChatId, limit: int) -> list[StoredLink]:
     """Those that are not revoked, newest first: ids rise with time."""
     return await reads.fetch(

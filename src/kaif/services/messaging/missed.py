@@ -9,7 +9,7 @@ import msgspec
 from kaif.interfaces.auth import Language
 from kaif.interfaces.auth.digest_letters import DigestChat, DigestLine
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.digests import LINES_SHOWN_MAX, TOLD_WITHIN_DAYS, Every
+from kaif.interfaces.messaging.digests import LINES_SHOWN_MAX, TOLD_WITHIN_DAYS, DigestSettings, Every
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, as_datetime, as_us
 from kaif.services.messaging.telling import Message, Recipient, shortened, zone_of
@@ -32,6 +32,10 @@ class StoredDigest(msgspec.Struct, frozen=True):
     attempts: int = 0
     pending_id: str = ""
     pending: str = "{}"
+
+    @property
+    def settings(self) -> DigestSettings:
+        return DigestSettings(self.every, self.at_minute, self.time_zone, self.language)
 
     @property
     def marks(self) -> dict[ChatId, int]:

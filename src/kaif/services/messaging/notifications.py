@@ -6,14 +6,13 @@ import hashlib
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Database
+from kaif.engines.database import Database
 from kaif.engines.push import Subscription
 from kaif.engines.push.encryption import encrypt
 from kaif.engines.web.addresses import ForbiddenAddress, host_of
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import ChatNotFound, GetChat
 from kaif.interfaces.messaging.notifications import (
-    SUBSCRIPTIONS_MAX,
     BadSubscription,
     ChatNotifications,
     ChooseNotifications,
@@ -25,53 +24,36 @@ from kaif.interfaces.messaging.notifications import (
     UnknownTimeZone,
 )
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import Clock
-from kaif.kernel.errors import Busy
 from kaif.kernel.ids import new_id
-from kaif.kernel.sealing import Sealer
 from kaif.services.messaging import notifications_store as store
-from kaif.services.messaging.notifications_store import StoredSettings, StoredSubscription
-from kaif.services.messaging.telling import day_bits, days_of, zone_of
-
-TRIES_MAX = 3
+from kaif.services.messaging.listening import Devices
+from kaif.services.messaging.notifications_store import WEB, StoredSettings
+from kaif.services.messaging.telling import day_bits, zone_of
 
 
 class NotificationsService:
     """Without a public key there is no push here; what people choose is kept all the same."""
 
-    def __init__(
-        self, database: Database, sealer: Sealer | None, public_key: str, clock: Clock, *, private_too: bool
-    ) -> None:
-        self._database, self._sealer, self._public_key, self._clock = database, sealer, public_key, clock
+    def __init__(self, database: Database, devices: Devices | None, public_key: str, *, private_too: bool) -> None:
+        self._database, self._devices, self._public_key = database, devices, public_key
         self._private_too = private_too
 
     async def get_push_key(self, actor: Actor, request: Nothing) -> PushKey:
         return PushKey(self._public_key)
 
     async def subscribe(self, actor: Actor, request: Subscribe) -> Nothing:
-        if self._sealer is None:
+        if self._devices is None:
             raise PushUnavailable
         try:
             host_of(request.endpoint, private_too=self._private_too)
         except ForbiddenAddress:
             raise ForbiddenPushAddress from None
         subscription = _checked(request)
-        id, endpoint_hash = new_id(), hashlib.sha256(request.endpoint.encode()).hexdigest()
-        sealed = self._sealer.seal(msgspec.json.encode(subscription).decode(), id)
-        stored = StoredSubscription(
-            id, actor.user_id, actor.session_id, endpoint_hash, sealed, request.language, self._clock()
-        )
-        for _ in range(TRIES_MAX):
-            try:
-                async with self._database.transaction() as tx:
-                    await store.lock_person(tx, actor.user_id)
-                    await store.add_subscription(tx, stored)
-                    await store.forget_beyond(tx, actor.user_id, SUBSCRIPTIONS_MAX)
-                return Nothing()
-            except AlreadyExists:
-                # Somebody else subscribes with this browser at the same moment: the last one has it.
-                continue
-        raise Busy
+        endpoint_hash = hashlib.sha256(request.endpoint.encode()).hexdigest()
+        place = msgspec.json.encode(subscription).decode()
+        # What goes to a browser, nobody reads on its way.
+        await self._devices.add(actor, new_id(), endpoint_hash, place, request.language, service=WEB, previews=True)
+        return Nothing()
 
     async def unsubscribe(self, actor: Actor, request: Nothing) -> Nothing:
         async with self._database.transaction() as tx:
@@ -80,7 +62,7 @@ class NotificationsService:
 
     async def get_settings(self, actor: Actor, request: Nothing) -> NotificationSettings:
         kept = await store.settings_of(self._database, actor.user_id)
-        return _settings_of(kept) if kept else NotificationSettings()
+        return kept.settings if kept else NotificationSettings()
 
     async def keep_settings(self, actor: Actor, request: NotificationSettings) -> NotificationSettings:
         if zone_of(request.time_zone) is None:
@@ -95,7 +77,7 @@ class NotificationsService:
         )
         async with self._database.transaction() as tx:
             await store.keep_settings(tx, actor.user_id, settings)
-        return _settings_of(settings)
+        return settings.settings
 
     async def get_chat_notifications(self, actor: Actor, request: GetChat) -> ChatNotifications:
         notify = await store.choice_of(self._database, actor.user_id, request.chat_id)
@@ -124,14 +106,3 @@ def _checked(request: Subscribe) -> Subscription:
 def _decoded(text: str) -> bytes:
     text = text.rstrip("=")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _settings_of(kept: StoredSettings) -> NotificationSettings:
-    return NotificationSettings(
-        bool(kept.preview),
-        bool(kept.mentions_only),
-        kept.quiet_from,
-        kept.quiet_until,
-        kept.time_zone,
-        days_of(kept.quiet_days),
-    )

@@ -1,17 +1,22 @@
 """The questions of notifications: which devices there are, what they are to be told, and when."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.notifications import Notify
+from kaif.interfaces.messaging.notifications import NotificationSettings, Notify
+from kaif.interfaces.messaging.phones import PhoneService
 from kaif.kernel.actor import SessionId, UserId
 from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.store import Reads
-from kaif.services.messaging.telling import Listener
+from kaif.services.messaging.telling import Listener, days_of
+
+# The service that a browser names itself.
+WEB: Literal["web"] = "web"
+Service = Literal["web"] | PhoneService
 
 
 class StoredSubscription(msgspec.Struct, frozen=True):
@@ -22,6 +27,8 @@ class StoredSubscription(msgspec.Struct, frozen=True):
     sealed: str
     language: str
     made_at_us: int
+    service: Service = WEB
+    previews: int = 1
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -33,6 +40,7 @@ class Delivery(msgspec.Struct, frozen=True):
     shown_seq: int
     attempts: int
     sealed: str
+    service: Service
 
 
 class StoredSettings(msgspec.Struct, frozen=True):
@@ -42,6 +50,17 @@ class StoredSettings(msgspec.Struct, frozen=True):
     quiet_until: int
     time_zone: str
     quiet_days: int
+
+    @property
+    def settings(self) -> NotificationSettings:
+        return NotificationSettings(
+            bool(self.preview),
+            bool(self.mentions_only),
+            self.quiet_from,
+            self.quiet_until,
+            self.time_zone,
+            days_of(self.quiet_days),
+        )
 
 
 # Subscriptions
@@ -58,7 +77,7 @@ async def add_subscription(tx: Transaction, subscription: StoredSubscription) ->
     await forget_subscriptions(tx, [id for (id,) in taken])
     await tx.insert(
         "messaging_push_subscriptions",
-        ("id", "user_id", "session_id", "endpoint_hash", "sealed", "language", "made_at_us"),
+        StoredSubscription.__struct_fields__,
         [msgspec.structs.astuple(subscription)],
     )
 
@@ -190,9 +209,10 @@ async def forget_person(tx: Transaction, user_id: UserId) -> dict[str, int]:
 # Deliveries
 
 _LISTENERS = """
-SELECT s.user_id, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify, COALESCE(p.preview, 1),
+SELECT s.user_id, c.kind, c.title, c.members, m.read_seq, m.muted_until_us, m.notify,
+  CASE WHEN s.previews = 1 THEN COALESCE(p.preview, 1) ELSE 0 END,
   COALESCE(p.mentions_only, 0), c.topics, s.id, s.language, COALESCE(p.quiet_from, 0), COALESCE(p.quiet_until, 0),
-  COALESCE(p.time_zone, 'UTC'), COALESCE(p.quiet_days, 127)
+  COALESCE(p.time_zone, 'UTC'), COALESCE(p.quiet_days, 127), s.service
 FROM messaging_push_subscriptions s
 JOIN messaging_members m ON m.user_id = s.user_id AND m.chat_id = :chat_id
 JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
@@ -271,7 +291,7 @@ async def due(reads: Reads, now_us: int, limit: int) -> list[Delivery]:
     return await reads.fetch(
         Delivery,
         """
-        SELECT d.subscription_id, d.chat_id, d.seq, d.shown_seq, d.attempts, s.sealed
+        SELECT d.subscription_id, d.chat_id, d.seq, d.shown_seq, d.attempts, s.sealed, s.service
         FROM messaging_push_deliveries d JOIN messaging_push_subscriptions s ON s.id = d.subscription_id
         WHERE d.due_at_us > 0 AND d.due_at_us <= :now_us ORDER BY d.due_at_us LIMIT :limit
         """,

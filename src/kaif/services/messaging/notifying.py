@@ -7,7 +7,8 @@ One process does so: the one that reads the bus for this consumer.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -15,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from kaif.engines.bus import Bus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
-from kaif.engines.push import Gone, Push, Refused, Subscription
+from kaif.engines.push import Alert, Gone, Push, Refused, Subscription, Urgency
 from kaif.engines.web import Unreachable
 from kaif.engines.web.addresses import ForbiddenAddress
 from kaif.interfaces.auth import Auth, GetOpenSessions
@@ -23,6 +24,7 @@ from kaif.interfaces.auth.audit import SecurityEvent
 from kaif.interfaces.messaging import PRESENCE, ChatId
 from kaif.interfaces.messaging.appended import EntriesAppended, Range
 from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX
+from kaif.interfaces.messaging.phones import PhoneService
 from kaif.kernel.actor import NOBODY, SessionId, UserId
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
@@ -84,13 +86,15 @@ class Notifier:
         database: Database,
         cache: Cache,
         auth: Auth,
-        push: Push,
+        web: Push[Subscription],
+        phones: Mapping[PhoneService, Push[str]],
         sealer: Sealer,
         bus: Bus,
         clock: Clock,
         timing: Timing = USUAL,
     ) -> None:
-        self._database, self._cache, self._auth, self._push = database, cache, auth, push
+        self._database, self._cache, self._auth = database, cache, auth
+        self._web, self._phones = web, phones
         self._sealer, self._bus, self._clock, self._timing = sealer, bus, clock, timing
         self._background = Background()
         bus.subscribe(CONSUMER, EntriesAppended, self.note)
@@ -194,12 +198,12 @@ class Notifier:
             return
         author = message.webhook or await self._name_of(message.shown_sender_id) or listener.title
         badge = await self._unread_of(listener.user_id, now_us)
-        payload = telling.shown(delivery.chat_id, message, listener, author, badge)
+        alert = telling.shown(delivery.chat_id, message, listener, author, badge)
         ttl_s = max((message.at_us + TOLD_WITHIN_US - now_us) // SECOND_US, 0)
         try:
-            await self._push.send(
-                self._subscription(delivery),
-                payload,
+            await self._send(
+                delivery,
+                alert,
                 ttl_s=ttl_s,
                 urgency=telling.urgency_of(message, listener),
                 topic=telling.topic_of(delivery.chat_id),
@@ -229,11 +233,11 @@ class Notifier:
         row = await store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
         if row and model.body_of(row).deleted:
             badge = await self._unread_of(listener.user_id, self._clock())
-            payload = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
+            alert = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
             ttl_s = TOLD_WITHIN_US // SECOND_US
             try:
                 topic = telling.topic_of(delivery.chat_id)
-                await self._push.send(self._subscription(delivery), payload, ttl_s=ttl_s, urgency="normal", topic=topic)
+                await self._send(delivery, alert, ttl_s=ttl_s, urgency="normal", topic=topic)
             except (Gone, ForbiddenAddress, InvalidTag):
                 await self._forget(delivery)
                 return
@@ -246,8 +250,16 @@ class Notifier:
         in_topics = await topic_store.unread_heard(self._database, user_id, now_us)
         return in_topics + await stored.unread_of(self._database, user_id, now_us)
 
-    def _subscription(self, delivery: Delivery) -> Subscription:
-        return _subscription(self._sealer.unseal(delivery.sealed, delivery.subscription_id))
+    async def _send(self, delivery: Delivery, alert: Alert, *, ttl_s: int, urgency: Urgency, topic: str) -> None:
+        """By the service that the device listens to. Raises what `send` of Push does, InvalidTag."""
+        place = self._sealer.unseal(delivery.sealed, delivery.subscription_id)
+        if delivery.service == "web":
+            await self._web.send(_subscription(place), alert, ttl_s=ttl_s, urgency=urgency, topic=topic)
+        elif phone := self._phones.get(delivery.service):
+            await phone.send(place, alert, ttl_s=ttl_s, urgency=urgency, topic=topic)
+        else:
+            # The operator has given the service up; whether for good, the hour in which it is told will show.
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, again=True)
 
     async def _name_of(self, user_id: UserId) -> str:
         people = await store.known_people(self._database, [user_id])

@@ -27,8 +27,6 @@ from kaif.services.messaging.announcing import Announcer, ChatEvent
 from kaif.services.messaging.order_store import StoredDraft
 from kaif.services.messaging.reading import Reading
 
-_folders = msgspec.json.Decoder(list[Folder]).decode
-
 
 class DraftEvent(msgspec.Struct, frozen=True, tag_field="type", tag="draft"):
     chat_id: ChatId
@@ -66,13 +64,12 @@ class OwnOrderService:
         return chat
 
     async def list_folders(self, actor: Actor, request: Nothing) -> Folders:
-        kept = await order_store.folders_of(self._database, actor.user_id)
-        return Folders(_folders(kept) if kept else [])
+        return Folders(await order_store.folders_of(self._database, actor.user_id))
 
     async def arrange_folders(self, actor: Actor, request: Folders) -> Folders:
         folders = [msgspec.structs.replace(folder, name=_cleaned_name(folder.name)) for folder in request.folders]
         async with self._database.transaction() as tx:
-            await order_store.keep_folders(tx, actor.user_id, msgspec.json.encode(folders).decode())
+            await order_store.keep_folders(tx, actor.user_id, folders)
         await self._announcer.tell(actor.user_id, ChatId(""), FoldersEvent(folders))
         return Folders(folders)
 

@@ -1,13 +1,14 @@
 """What is stored of how people keep their own chats."""
 
-from typing import Any
-
 import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.order import Folder
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.store import Reads
+
+_folders = msgspec.json.Decoder(list[Folder]).decode
 
 
 class StoredDraft(msgspec.Struct, frozen=True):
@@ -77,27 +78,34 @@ async def drafts_of(reads: Reads, user_id: UserId, limit: int) -> list[StoredDra
     )
 
 
-async def folders_of(reads: Reads, user_id: UserId) -> str | None:
-    """As JSON."""
-    rows: list[tuple[Any, ...]] = await reads.fetch(
+async def folders_of(reads: Reads, user_id: UserId) -> list[Folder]:
+    rows: list[tuple[str]] = await reads.fetch(
         tuple, "SELECT folders FROM messaging_folders WHERE user_id = :user_id", user_id=user_id
     )
-    return rows[0][0] if rows else None
+    return _folders(rows[0][0]) if rows else []
 
 
-async def keep_folders(tx: Transaction, user_id: UserId, folders: str) -> None:
+async def keep_folders(tx: Transaction, user_id: UserId, folders: list[Folder]) -> None:
     await tx.execute(
         """
         INSERT INTO messaging_folders (user_id, folders) VALUES (:user_id, :folders)
         ON CONFLICT (user_id) DO UPDATE SET folders = excluded.folders
         """,
         user_id=user_id,
-        folders=folders,
+        folders=msgspec.json.encode(folders).decode(),
     )
 
 
 async def forget(tx: Transaction, user_id: UserId) -> dict[str, int]:
     """All that a person kept for themselves, and what waits for them; how many of each."""
+    await tx.execute(
+        """
+        UPDATE messaging_members
+        SET archived = 0, muted_until_us = 0, pinned_at_us = 0, marked_unread = 0, notify = 'all'
+        WHERE user_id = :user_id
+        """,
+        user_id=user_id,
+    )
     erased = {}
     for name, table in (
         ("drafts", "messaging_drafts"),

@@ -6,7 +6,7 @@ import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.reports import Decision, Reason, State
+from kaif.interfaces.messaging.reports import Decision, Outcome, Reason, State
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.store import Reads
@@ -30,6 +30,13 @@ class StoredReport(msgspec.Struct, frozen=True):
     decision: str = ""
     note: str = ""
     decided_at_us: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """What its reporter is told."""
+        if self.state != "decided":
+            return "waiting"
+        return "dismissed" if self.decision == "dismiss" else "acted"
 
 
 class StoredEvidence(msgspec.Struct, frozen=True):

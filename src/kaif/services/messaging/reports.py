@@ -140,7 +140,7 @@ class ReportsService:
                 row.id,
                 row.reason,
                 as_datetime(row.at_us),
-                "waiting" if row.state != "decided" else "dismissed" if row.decision == "dismiss" else "acted",
+                row.outcome,
                 people.get(row.user_id),
                 chats.get(row.chat_id, ("", ""))[1],
             )

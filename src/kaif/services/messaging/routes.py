@@ -14,6 +14,8 @@ from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
+from kaif.interfaces.messaging.own_data import OwnMessaging
+from kaif.interfaces.messaging.phones import PhoneNotifications
 from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
@@ -51,7 +53,10 @@ SEARCH_ROUTES = [
 
 HISTORY_ROUTES = [
     get("/v1/messaging/history", History.export_history, limit=EXPORT, scope=READ_SCOPE),
-    get("/v1/messaging/own-data", History.export_own_messaging_data, limit=OWN_DATA),
+]
+
+OWN_DATA_ROUTES = [
+    get("/v1/messaging/own-data", OwnMessaging.export_own_messaging_data, limit=OWN_DATA),
 ]
 
 _CHAT = "/v1/messaging/chats/{chat_id}"
@@ -143,6 +148,11 @@ NOTIFICATIONS_ROUTES = [
     post("/v1/messaging/notifications", Notifications.keep_settings, scope=WRITE_SCOPE),
     get(f"{_CHAT}/notifications", Notifications.get_chat_notifications, scope=READ_SCOPE),
     post(f"{_CHAT}/notifications", Notifications.choose_notifications, scope=WRITE_SCOPE),
+]
+
+PHONES_ROUTES = [
+    get("/v1/messaging/push-devices", PhoneNotifications.get_phone_services),
+    post("/v1/messaging/push-devices", PhoneNotifications.register_phone, status=204, limit=SUBSCRIBE),
 ]
 
 # Where letters go, and how often, is their reader's alone to say.
@@ -258,6 +268,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
+    (PhoneNotifications, PHONES_ROUTES),
     (Digests, DIGESTS_ROUTES),
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
@@ -270,4 +281,5 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (OutgoingWebhooks, OUTGOING_WEBHOOKS_ROUTES),
     (Search, SEARCH_ROUTES),
     (History, HISTORY_ROUTES),
+    (OwnMessaging, OWN_DATA_ROUTES),
 ]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from kaif.engines.push import MESSAGE_BYTES_MAX, Urgency
+from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Urgency
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Notify, Weekday
 from kaif.kernel.actor import UserId
@@ -68,6 +68,12 @@ class Listener(Recipient, frozen=True):
     quiet_until: int
     time_zone: str
     quiet_days: int
+    service: str = "web"
+
+    @property
+    def is_browser(self) -> bool:
+        """What goes to one is encrypted for it alone."""
+        return self.service == "web"
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -187,19 +193,35 @@ def topic_of(chat_id: ChatId) -> str:
     return base64url(hashlib.sha256(chat_id.encode()).digest())[:32]
 
 
-def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int) -> bytes:
+# What a phone shows by itself where it is not to show what was written.
+_NEW_MESSAGE = {"ru": "Новое сообщение", "en": "New message"}
+_DELETED = {"ru": "Сообщение удалено", "en": "Message deleted"}
+
+
+def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int) -> Alert:
     title = author if listener.kind == "direct" else listener.title
     text = shortened(message.text) if listener.preview else ""
-    payload = msgspec.json.encode(
-        Shown(chat_id, message.seq, title, author, text, badge, listener.language, message.silent)
-    )
-    assert len(payload) <= MESSAGE_BYTES_MAX, "every part of it is bounded"
-    return payload
+    if not (listener.preview or listener.is_browser):
+        # Whoever brings it reads it: without a preview they don't learn who wrote either.
+        title = author = ""
+    words = text or _NEW_MESSAGE[listener.language]
+    if text and listener.kind != "direct":
+        words = f"{author}: {text}"
+    shown = Shown(chat_id, message.seq, title, author, text, badge, listener.language, message.silent)
+    return _alert(shown, words)
 
 
-def shown_deleted(chat_id: ChatId, seq: int, listener: Listener, badge: int) -> bytes:
-    title = "" if listener.kind == "direct" else listener.title
-    return msgspec.json.encode(Shown(chat_id, seq, title, "", "", badge, listener.language, silent=True, deleted=True))
+def shown_deleted(chat_id: ChatId, seq: int, listener: Listener, badge: int) -> Alert:
+    named = listener.kind != "direct" and (listener.preview or listener.is_browser)
+    title = listener.title if named else ""
+    shown = Shown(chat_id, seq, title, "", "", badge, listener.language, silent=True, deleted=True)
+    return _alert(shown, _DELETED[listener.language])
+
+
+def _alert(shown: Shown, words: str) -> Alert:
+    content = msgspec.json.encode(shown)
+    assert len(content) <= MESSAGE_BYTES_MAX, "every part of it is bounded"
+    return Alert(content, shown.title, words, shown.badge, shown.silent, topic_of(shown.chat_id))
 
 
 def shortened(text: str) -> str:

@@ -88,9 +88,10 @@ async def forget_chat(tx: Transaction, chat_id: ChatId) -> None:
     await tx.execute("DELETE FROM messaging_webhooks WHERE chat_id = :chat_id", chat_id=chat_id)
 
 
-async def made_by(reads: Reads, user_id: UserId) -> list[StoredWebhook]:
-    sql = f"SELECT {_COLUMNS} FROM messaging_webhooks WHERE made_by = :user_id ORDER BY id"
-    return await reads.fetch(StoredWebhook, sql, user_id=user_id)
+async def made_by(reads: Reads, user_id: UserId, limit: int) -> list[StoredWebhook]:
+    """The newest first."""
+    sql = f"SELECT {_COLUMNS} FROM messaging_webhooks WHERE made_by = :user_id ORDER BY id DESC LIMIT :limit"
+    return await reads.fetch(StoredWebhook, sql, user_id=user_id, limit=limit)
 
 
 async def forget_maker(tx: Transaction, user_id: UserId) -> int:
