@@ -42,8 +42,17 @@ BREACHES = {
     "Inside media: edge, use cases, storage, rules": [
         ("services/media/store.py", "from kaif.services.media.uploads import UploadsService"),
     ],
+    "Inside media's pictures: the server's side, the worker's, rules": [
+        ("services/media/images/limits.py", "from kaif.services.media.images.loading import Source"),
+        ("services/media/images/worker.py", "from kaif.services.media.images.workers import Workers"),
+    ],
+    "What strangers send is decoded by workers alone": [
+        ("services/media/images/workers.py", "from kaif.services.media.images.inspecting import inspect"),
+        ("services/media/images/turns.py", "import pyvips"),
+        ("app/compose.py", "from PIL import Image"),
+    ],
     "Inside media's films: use, tracks, reading": [
-        ("services/media/video/ladder.py", "from kaif.services.media.video import encoding"),
+        ("services/media/video/probing.py", "from kaif.services.media.video import packaging"),
     ],
     "Drivers live in engines": [
         ("services/messaging/store.py", "import sqlite3"),
