@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 import msgspec
-from tests.services.messaging.bots import a_bot
+from tests.services.messaging.bots import a_bot, ask, press_of
 from tests.services.messaging.chats import channel, direct, group, say
 from tests.services.messaging.dues import Home
-from tests.services.messaging.test_buttons import ask, press_of
 from tests.services.messaging.test_history import export
 
 from kaif.engines.database import Database
