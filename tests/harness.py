@@ -45,6 +45,7 @@ from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import Polls
@@ -612,6 +613,7 @@ class Services(NamedTuple):
     scheduled: ScheduledMessages
     reminders: MessageReminders
     vanishing: Vanishing
+    last_seen: LastSeen
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -676,4 +678,5 @@ async def wired_services(
             messagings[ScheduledMessages],
             messagings[MessageReminders],
             messagings[Vanishing],
+            messagings[LastSeen],
         )

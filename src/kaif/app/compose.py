@@ -29,6 +29,7 @@ from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
+from kaif.gateway.last_seen import LastSeenNotes
 from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
@@ -52,6 +53,7 @@ from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import Polls
@@ -83,6 +85,7 @@ from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.last_seen import LastSeenService
 from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.polls import PollsService
@@ -199,6 +202,7 @@ async def messaging_services(
             MessageReminders: reminders,
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
+            LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
@@ -246,7 +250,9 @@ async def edge(
     limits = Limits(settings.limits_scale)
     key_ring = KeyRing(services[ApiKeys], identity, limits)
     metrics = Metrics()
-    hub = Hub(messaging, cache, PresenceBoard(cache))
+    presence = PresenceBoard(cache)
+    hub = Hub(messaging, cache, presence)
+    last_seen = LastSeenNotes(services[LastSeen], presence)
     sockets = Sockets(identity, key_ring, hub, messaging, limits, settings.trusted_proxies)
     facade = Facade(identity, key_ring, hub, messaging, limits, sockets.outbox)
     sockets.others[SOCKET_IO.encode()] = facade.engine.accept
@@ -264,6 +270,7 @@ async def edge(
     own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
+    last_seen.start()
     sockets.start()
     facade.start()
     try:
@@ -271,6 +278,7 @@ async def edge(
     finally:
         await facade.close()
         await sockets.close()
+        await last_seen.close()
         await hub.close()
         await identity.close()
         lines.flush()

@@ -112,6 +112,7 @@ export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
 export type FoundMessage = FoundMessages['messages'][number]
 
 export type PrivacySettings = Ok<'/v1/messaging/privacy', 'get', 200>
+export type Seen = Ok<'/v1/messaging/people/{user_id}/last-seen', 'get', 200>
 export type PrivacyChange = components['schemas']['ChangePrivacy']
 export type OwnReport = Ok<'/v1/messaging/own-reports', 'get', 200>['reports'][number]
 export type ReportSummary = Ok<'/v1/messaging/reports', 'get', 200>['reports'][number]

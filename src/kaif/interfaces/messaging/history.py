@@ -61,6 +61,7 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     webhooks: list[Webhook]
     scheduled: list[Scheduled]
     reminders: list[Reminder]
+    last_seen_at: datetime | None
 
 
 class History(Protocol):

@@ -17,7 +17,15 @@ from kaif.interfaces.messaging.reminders import REMINDERS_LISTED_MAX
 from kaif.interfaces.messaging.scheduled import SCHEDULED_LISTED_MAX
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import callbacks_store, due_store, history_store, store, viewing, webhooks_store
+from kaif.services.messaging import (
+    callbacks_store,
+    due_store,
+    history_store,
+    last_seen_store,
+    store,
+    viewing,
+    webhooks_store,
+)
 from kaif.services.messaging.due_model import reminder_of, scheduled_of
 from kaif.services.messaging.history_pages import Pages, People, pages_of
 
@@ -91,6 +99,7 @@ class HistoryService:
         waiting = await due_store.of_person(self._database, actor.user_id, "message", SCHEDULED_LISTED_MAX)
         reminders = await due_store.of_person(self._database, actor.user_id, "reminder", REMINDERS_LISTED_MAX)
         person = next(iter(await store.known_people(self._database, [actor.user_id])), None)
+        seen_at_us = await last_seen_store.seen_at_us(self._database, actor.user_id)
         return OwnMessagingData(
             exported_at=as_datetime(self._clock()),
             username=person.username if person else "",
@@ -103,6 +112,7 @@ class HistoryService:
             webhooks=[one.webhook for one in await webhooks_store.made_by(self._database, actor.user_id)],
             scheduled=[scheduled_of(row) for row in waiting],
             reminders=[reminder_of(row) for row in reminders],
+            last_seen_at=as_datetime(seen_at_us) if seen_at_us else None,
         )
 
 

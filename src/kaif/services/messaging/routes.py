@@ -10,6 +10,7 @@ from kaif.interfaces.messaging.digests import Digests
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.last_seen import LOOK_FOR, LastSeen
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
@@ -159,6 +160,10 @@ PRIVACY_ROUTES = [
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
 ]
 
+LAST_SEEN_ROUTES = [
+    get("/v1/messaging/people/{user_id}/last-seen", LastSeen.get_last_seen, limit=LOOK_FOR, scope=READ_SCOPE),
+]
+
 DATES_ROUTES = [
     get(f"{_CHAT}/date", Dates.find_date, scope=READ_SCOPE),
 ]
@@ -250,6 +255,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
     (LookalikesFinder, LOOKALIKES_ROUTES),
+    (LastSeen, LAST_SEEN_ROUTES),
     (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
     (Commands, COMMANDS_ROUTES),
