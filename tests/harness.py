@@ -49,6 +49,7 @@ from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import Polls
+from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
@@ -614,6 +615,7 @@ class Services(NamedTuple):
     reminders: MessageReminders
     vanishing: Vanishing
     last_seen: LastSeen
+    posts: ChannelPosts
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -679,4 +681,5 @@ async def wired_services(
             messagings[MessageReminders],
             messagings[Vanishing],
             messagings[LastSeen],
+            messagings[ChannelPosts],
         )

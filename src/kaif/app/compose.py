@@ -57,6 +57,7 @@ from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import Polls
+from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
@@ -77,6 +78,7 @@ from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.callbacks import CallbacksService
 from kaif.services.messaging.commands import CommandsService
+from kaif.services.messaging.counting import PostCounting
 from kaif.services.messaging.dates import DatesService
 from kaif.services.messaging.due import Deed, DueQueue
 from kaif.services.messaging.due_model import DueKind
@@ -89,6 +91,7 @@ from kaif.services.messaging.last_seen import LastSeenService
 from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.polls import PollsService
+from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reminding import MessageRemindersService
@@ -178,10 +181,12 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
+    counting = PostCounting(database, announcer, clock)
     await bus.start()
     announcer.start()
     queue.start()
     tally.start()
+    counting.start()
     try:
         actions = MessageActionsService(database, announcer, sender, clock)
         administration = AdministrationService(database, auth, announcer, clock)
@@ -202,6 +207,7 @@ async def messaging_services(
             MessageReminders: reminders,
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
+            ChannelPosts: ChannelPostsService(database, counting),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
@@ -213,6 +219,7 @@ async def messaging_services(
     finally:
         await queue.close()
         await tally.close()
+        await counting.close()
         await announcer.close()
         await bus.close()
 

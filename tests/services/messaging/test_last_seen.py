@@ -16,7 +16,7 @@ from kaif.gateway.last_seen import LastSeenNotes
 from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Nothing, Person, PersonNotFound
 from kaif.interfaces.messaging import PRESENCE, AddMembers
-from kaif.interfaces.messaging.last_seen import NoteSeen, Seen
+from kaif.interfaces.messaging.last_seen import About, NoteSeen, Seen
 from kaif.interfaces.messaging.privacy import Audience, ChangePrivacy, OfPerson
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, UserId
@@ -65,7 +65,8 @@ async def test_who_hides_it_sees_nobodys_and_others_learn_only_about_when(home: 
     await services.cache.touch(PRESENCE, [anna.user_id, boris.user_id], "a gateway", 60_000)
     await show(services, anna, "nobody")
 
-    for days, about in ((0, "recently"), (3, "recently"), (1, "week"), (4, "month"), (23, "long")):
+    steps: list[tuple[int, About]] = [(0, "recently"), (3, "recently"), (1, "week"), (4, "month"), (23, "long")]
+    for days, about in steps:
         home.moment[0] += days * DAY_US
         for one, other in ((anna, boris), (boris, anna)):
             assert await seen(services, one, other) == Seen(other.user_id, False, None, about)

@@ -50,6 +50,13 @@ class PressedButton(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class ViewedPosts(msgspec.Struct, frozen=True):
+    """Posts of a channel that were shown to the person, so that each of them counts them once."""
+
+    chat_id: ChatId
+    seqs: list[int]
+
+
 class OwnMessagingData(msgspec.Struct, frozen=True):
     """All that messaging holds about a person but for the logs, which `export_history` gives in parts."""
 
@@ -61,6 +68,7 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     webhooks: list[Webhook]
     scheduled: list[Scheduled]
     reminders: list[Reminder]
+    viewed: list[ViewedPosts]
     last_seen_at: datetime | None
 
 

@@ -12,6 +12,7 @@ from kaif.interfaces.messaging.history import (
     Membership,
     OwnMessagingData,
     PressedButton,
+    ViewedPosts,
 )
 from kaif.interfaces.messaging.reminders import REMINDERS_LISTED_MAX
 from kaif.interfaces.messaging.scheduled import SCHEDULED_LISTED_MAX
@@ -24,6 +25,7 @@ from kaif.services.messaging import (
     last_seen_store,
     store,
     viewing,
+    views_store,
     webhooks_store,
 )
 from kaif.services.messaging.due_model import reminder_of, scheduled_of
@@ -112,6 +114,10 @@ class HistoryService:
             webhooks=[one.webhook for one in await webhooks_store.made_by(self._database, actor.user_id)],
             scheduled=[scheduled_of(row) for row in waiting],
             reminders=[reminder_of(row) for row in reminders],
+            viewed=[
+                ViewedPosts(one.chat_id, views_store.seqs_of(one.block, one.bits))
+                for one in await views_store.seen_by(self._database, actor.user_id)
+            ],
             last_seen_at=as_datetime(seen_at_us) if seen_at_us else None,
         )
 

@@ -9,7 +9,7 @@ from kaif.interfaces.messaging.privacy import Audience, OfPerson
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import last_seen_store, privacy_store, store
+from kaif.services.messaging import last_seen_store, model, privacy_store, store
 
 _WITHIN_DAYS: tuple[tuple[int, About], ...] = ((3, "recently"), (7, "week"), (30, "month"))
 
@@ -23,7 +23,7 @@ class LastSeenService:
         people = await store.known_people(self._database, [other])
         if not people:
             raise PersonNotFound
-        nobody = people[0].kind == "bot" or people[0].username == last_seen_store.erased_name(other)
+        nobody = people[0].kind == "bot" or people[0].username == model.erased_name(other)
         if nobody:
             return Seen(other, False, None, None)
         at_us = await last_seen_store.seen_at_us(self._database, other)

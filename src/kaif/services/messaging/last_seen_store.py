@@ -4,12 +4,8 @@ from collections.abc import Iterable
 
 from kaif.engines.database import Transaction
 from kaif.kernel.actor import UserId
+from kaif.services.messaging.model import erased_name
 from kaif.services.messaging.store import Reads
-
-
-def erased_name(user_id: UserId) -> str:
-    """What remains of an account: nobody else can have it (PersonErased.remains)."""
-    return f"deleted-{user_id}"
 
 
 async def note(tx: Transaction, user_ids: Iterable[UserId], at_us: int) -> None:

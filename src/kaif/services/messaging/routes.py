@@ -15,6 +15,7 @@ from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.polls import VOTE, Polls
+from kaif.interfaces.messaging.posts import VIEW, ChannelPosts
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
@@ -160,6 +161,10 @@ PRIVACY_ROUTES = [
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
 ]
 
+POSTS_ROUTES = [
+    post(f"{_CHAT}/views", ChannelPosts.view_posts, limit=VIEW, scope=READ_SCOPE),
+]
+
 LAST_SEEN_ROUTES = [
     get("/v1/messaging/people/{user_id}/last-seen", LastSeen.get_last_seen, limit=LOOK_FOR, scope=READ_SCOPE),
 ]
@@ -255,6 +260,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
     (LookalikesFinder, LOOKALIKES_ROUTES),
+    (ChannelPosts, POSTS_ROUTES),
     (LastSeen, LAST_SEEN_ROUTES),
     (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
