@@ -42,6 +42,7 @@ from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
+from kaif.interfaces.messaging.discussions import Discussions
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -616,6 +617,7 @@ class Services(NamedTuple):
     vanishing: Vanishing
     last_seen: LastSeen
     posts: ChannelPosts
+    discussions: Discussions
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -682,4 +684,5 @@ async def wired_services(
             messagings[Vanishing],
             messagings[LastSeen],
             messagings[ChannelPosts],
+            messagings[Discussions],
         )

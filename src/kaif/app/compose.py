@@ -50,6 +50,7 @@ from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
+from kaif.interfaces.messaging.discussions import Discussions
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -80,6 +81,7 @@ from kaif.services.messaging.callbacks import CallbacksService
 from kaif.services.messaging.commands import CommandsService
 from kaif.services.messaging.counting import PostCounting
 from kaif.services.messaging.dates import DatesService
+from kaif.services.messaging.discussions import DiscussionsService
 from kaif.services.messaging.due import Deed, DueQueue
 from kaif.services.messaging.due_model import DueKind
 from kaif.services.messaging.events import ChatDeleted
@@ -160,7 +162,8 @@ async def messaging_services(
 ) -> AsyncIterator[Services]:
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
-    sender = Sender(database, announcer, clock)
+    counting = PostCounting(database, announcer, clock)
+    sender = Sender(database, announcer, clock, on_comment=counting.note_change)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
@@ -181,7 +184,6 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
-    counting = PostCounting(database, announcer, clock)
     await bus.start()
     announcer.start()
     queue.start()
@@ -208,6 +210,7 @@ async def messaging_services(
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             ChannelPosts: ChannelPostsService(database, counting),
+            Discussions: DiscussionsService(database, auth, announcer, sender, clock),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),

@@ -1,4 +1,4 @@
-"""What posts of a channel promise beside what they say: by how many people each has been seen."""
+"""What posts of a channel promise beside what they say: how many have seen each, and how many comments it has."""
 
 from typing import Annotated, Protocol
 
@@ -24,10 +24,11 @@ class ViewPosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PostCounts(msgspec.Struct, frozen=True):
-    """Of one post; `views` counts each person once."""
+    """Of one post; `views` counts each person once, `comments` is null where posts take none (discussions.py)."""
 
     seq: int
     views: int
+    comments: int | None
 
 
 class CountedPosts(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import model, views_store
+from kaif.services.messaging import model, thread_store, views_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.views_store import Block
 
@@ -76,7 +76,11 @@ class PostCounting:
     async def counts(self, chat_id: ChatId, seqs: Collection[int]) -> list[PostCounts]:
         """Only what is durable, so that it is never less than it was."""
         views = await views_store.views_of(self._database, chat_id, seqs)
-        return [PostCounts(seq, views.get(seq, 0)) for seq in sorted(seqs)]
+        comments = await thread_store.comments_on(self._database, chat_id, seqs)
+        return [
+            PostCounts(seq, views.get(seq, 0), None if comments is None else comments.get(seq, 0))
+            for seq in sorted(seqs)
+        ]
 
     async def _run(self) -> None:
         failing = False

@@ -188,6 +188,8 @@ class Place(msgspec.Struct):
     closed: int = 0
     # Whether messages are counted by topics, and whether topics are shown (migrations/0095_topics.sql).
     topics: int = 0
+    # Whether it is, or was, the discussion of a channel, where answers may be comments.
+    threads: int = 0
 
     @property
     def speaks(self) -> bool:

@@ -7,6 +7,7 @@ from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import PRESS, Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.digests import Digests
+from kaif.interfaces.messaging.discussions import Discussions
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
@@ -165,6 +166,14 @@ POSTS_ROUTES = [
     post(f"{_CHAT}/views", ChannelPosts.view_posts, limit=VIEW, scope=READ_SCOPE),
 ]
 
+DISCUSSIONS_ROUTES = [
+    get(f"{_CHAT}/discussion", Discussions.get_discussion, scope=READ_SCOPE),
+    post(f"{_CHAT}/discussion", Discussions.link_discussion, limit=CREATE, scope=WRITE_SCOPE),
+    delete(f"{_CHAT}/discussion", Discussions.unlink_discussion, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_MESSAGE}/comments", Discussions.list_comments, scope=READ_SCOPE),
+    post(f"{_MESSAGE}/comments", Discussions.write_comment, status=201, limit=SEND, scope=WRITE_SCOPE),
+]
+
 LAST_SEEN_ROUTES = [
     get("/v1/messaging/people/{user_id}/last-seen", LastSeen.get_last_seen, limit=LOOK_FOR, scope=READ_SCOPE),
 ]
@@ -261,6 +270,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (FirstContacts, FIRST_CONTACT_ROUTES),
     (LookalikesFinder, LOOKALIKES_ROUTES),
     (ChannelPosts, POSTS_ROUTES),
+    (Discussions, DISCUSSIONS_ROUTES),
     (LastSeen, LAST_SEEN_ROUTES),
     (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
