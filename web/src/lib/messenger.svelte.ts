@@ -546,7 +546,8 @@ export class Messenger {
 
   #acknowledge(entries: readonly Entry[]): void {
     for (const { sender_id, ref, chat_id } of entries) {
-      if (sender_id !== this.me || !ref) continue
+      // One's own post in a channel is the channel's word, and known by its reference.
+      if (!ref || (sender_id !== this.me && sender_id !== chat_id)) continue
       this.#outbox.remove(ref)
       const chat = this.chats.get(chat_id)
       if (chat?.unsent.some((message) => message.ref === ref)) {

@@ -112,6 +112,8 @@ export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
 export type FoundMessage = FoundMessages['messages'][number]
 
 export type PrivacySettings = Ok<'/v1/messaging/privacy', 'get', 200>
+export type Discussion = Ok<'/v1/messaging/chats/{chat_id}/discussion', 'post', 200>
+export type Thread = Ok<'/v1/messaging/chats/{chat_id}/messages/{seq}/comments', 'get', 200>
 export type PostCounts = Ok<'/v1/messaging/chats/{chat_id}/views', 'post', 200>['posts'][number]
 export type Seen = Ok<'/v1/messaging/people/{user_id}/last-seen', 'get', 200>
 export type PrivacyChange = components['schemas']['ChangePrivacy']

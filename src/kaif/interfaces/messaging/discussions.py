@@ -25,6 +25,12 @@ class Discussion(msgspec.Struct, frozen=True):
     joined: bool
 
 
+class FoundDiscussion(msgspec.Struct, frozen=True):
+    """Null where posts of the channel take no comments."""
+
+    discussion: Discussion | None
+
+
 class OfChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat_id: GivenChatId
 
@@ -94,8 +100,8 @@ class Discussions(Protocol):
     """
 
     @repeatable
-    async def get_discussion(self, actor: Actor, request: OfChannel) -> Discussion:
-        """Where comments on a channel's posts go."""
+    async def get_discussion(self, actor: Actor, request: OfChannel) -> FoundDiscussion:
+        """Where comments on a channel's posts go, if anywhere."""
         ...
 
     @repeatable

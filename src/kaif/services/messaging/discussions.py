@@ -11,6 +11,7 @@ from kaif.interfaces.messaging.content import Origin
 from kaif.interfaces.messaging.discussions import (
     CommentsForMembers,
     Discussion,
+    FoundDiscussion,
     GroupIsLinked,
     LinkDiscussion,
     ListComments,
@@ -61,9 +62,12 @@ class DiscussionsService:
 
     # The link
 
-    async def get_discussion(self, actor: Actor, request: OfChannel) -> Discussion:
-        link = await self._link(self._database, actor, request.chat_id)
-        return await self._described(actor, link)
+    async def get_discussion(self, actor: Actor, request: OfChannel) -> FoundDiscussion:
+        try:
+            link = await self._link(self._database, actor, request.chat_id)
+        except NoDiscussion:
+            return FoundDiscussion(None)
+        return FoundDiscussion(await self._described(actor, link))
 
     async def _described(self, actor: Actor, link: Link) -> Discussion:
         joined = await store.find_member(self._database, link.group_id, actor.user_id) is not None
@@ -93,7 +97,7 @@ class DiscussionsService:
             if of_group and of_group.channel_id != request.chat_id:
                 raise GroupIsLinked
             await thread_store.link(tx, request.chat_id, request.group_id, is_open=request.open)
-        return await self.get_discussion(actor, OfChannel(request.chat_id))
+        return await self._described(actor, await self._link(self._database, actor, request.chat_id))
 
     async def unlink_discussion(self, actor: Actor, request: OfChannel) -> Nothing:
         async with self._database.transaction() as tx:
