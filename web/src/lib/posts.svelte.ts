@@ -39,6 +39,12 @@ class Posts {
     }
   }
 
+  /** What the thread of a post says of itself. */
+  count(chatId: string, seq: number, comments: number): void {
+    const known = this.of(chatId, seq)
+    if (known && known.comments !== comments) this.#counts.set(key(chatId, seq), { ...known, comments })
+  }
+
   clear(): void {
     this.#counts.clear()
     this.#askedAt.clear()

@@ -2,6 +2,7 @@
 import { ChatModel, PAGE, PAGE_MAX } from './chat.svelte'
 import { fetchThread, writeComment, type NewComment } from './discussions'
 import { firstSeq } from './log'
+import { posts } from './posts.svelte'
 import type { Chat, Discussion, Entry } from './types'
 
 export class ThreadModel extends ChatModel {
@@ -63,6 +64,7 @@ export class ThreadModel extends ChatModel {
         const thread = await fetchThread(this.channel.id, this.post, { limit })
         this.rootSeq = thread.root_seq
         this.count = thread.comments
+        posts.count(this.channel.id, this.post, thread.comments)
         const from = firstSeq(thread.entries)
         const whole = thread.entries.length < limit
         this.entries = [...(whole ? [] : this.entries.filter(({ seq }) => seq < from)), ...thread.entries]
