@@ -43,13 +43,16 @@ from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
+from kaif.interfaces.messaging.discussions import Discussions
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import Polls
+from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
@@ -622,6 +625,9 @@ class Services(NamedTuple):
     reminders: MessageReminders
     vanishing: Vanishing
     own_data: OwnMessaging
+    last_seen: LastSeen
+    posts: ChannelPosts
+    discussions: Discussions
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -688,4 +694,7 @@ async def wired_services(
             messagings[MessageReminders],
             messagings[Vanishing],
             messagings[OwnMessaging],
+            messagings[LastSeen],
+            messagings[ChannelPosts],
+            messagings[Discussions],
         )

@@ -239,6 +239,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "for_everyone": True,
         "at": "2026-01-01T00:00:00Z",
         "from_chat_id": chat_id,
+        "group_id": chat_id,
         "messages": [{"seq": 1, "ref": "r"}],
         "let_in": True,
         "notify": "all",

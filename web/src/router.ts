@@ -84,6 +84,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/': Chats,
     '/chat/:id': Chats,
     '/chat/:id/:seq': Chats,
+    '/chat/:id/comments/:post': Chats,
     '/chat/:id/topic/:topic': Chats,
     '/chat/:id/topic/:topic/:seq': Chats,
     '/settings': Settings,

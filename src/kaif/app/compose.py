@@ -33,6 +33,7 @@ from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
+from kaif.gateway.last_seen import LastSeenNotes
 from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
@@ -58,13 +59,16 @@ from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
+from kaif.interfaces.messaging.discussions import Discussions
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import Polls
+from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
@@ -85,7 +89,9 @@ from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.callbacks import CallbacksService
 from kaif.services.messaging.commands import CommandsService
+from kaif.services.messaging.counting import PostCounting
 from kaif.services.messaging.dates import DatesService
+from kaif.services.messaging.discussions import DiscussionsService
 from kaif.services.messaging.due import Deed, DueQueue
 from kaif.services.messaging.due_model import DueKind
 from kaif.services.messaging.events import ChatDeleted
@@ -93,10 +99,12 @@ from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.last_seen import LastSeenService
 from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.polls import PollsService
+from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reminding import MessageRemindersService
@@ -165,7 +173,8 @@ async def messaging_services(
 ) -> AsyncIterator[Services]:
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
-    sender = Sender(database, announcer, clock)
+    counting = PostCounting(database, announcer, clock)
+    sender = Sender(database, announcer, clock, on_comment=counting.note_change)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
@@ -190,6 +199,7 @@ async def messaging_services(
     announcer.start()
     queue.start()
     tally.start()
+    counting.start()
     try:
         actions = MessageActionsService(database, announcer, sender, clock)
         administration = AdministrationService(database, auth, announcer, clock)
@@ -212,6 +222,9 @@ async def messaging_services(
             MessageReminders: reminders,
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
+            ChannelPosts: ChannelPostsService(database, counting),
+            Discussions: DiscussionsService(database, auth, announcer, sender, clock),
+            LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
@@ -222,6 +235,7 @@ async def messaging_services(
     finally:
         await queue.close()
         await tally.close()
+        await counting.close()
         await announcer.close()
         await bus.close()
 
@@ -259,7 +273,9 @@ async def edge(
     limits = Limits(settings.limits_scale)
     key_ring = KeyRing(services[ApiKeys], identity, limits)
     metrics = Metrics()
-    hub = Hub(messaging, cache, PresenceBoard(cache))
+    presence = PresenceBoard(cache)
+    hub = Hub(messaging, cache, presence)
+    last_seen = LastSeenNotes(services[LastSeen], presence)
     sockets = Sockets(
         identity,
         key_ring,
@@ -287,6 +303,7 @@ async def edge(
     own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
+    last_seen.start()
     sockets.start()
     facade.start()
     try:
@@ -294,6 +311,7 @@ async def edge(
     finally:
         await facade.close()
         await sockets.close()
+        await last_seen.close()
         await hub.close()
         await identity.close()
         lines.flush()

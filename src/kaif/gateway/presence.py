@@ -1,7 +1,7 @@
 """Who is here: noted in the cache by every gateway, with an expiry in case the gateway dies."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 import msgspec
 
@@ -35,6 +35,8 @@ class PresenceBoard:
         self._watchers: dict[UserId, set[Reader]] = {}
         self._background = Background()
         self._on_change: OnChange = lambda user_id, online, watchers: None
+        # Told of everybody whose last connection to this gateway has ended.
+        self.on_leave: Callable[[UserId], None] = lambda user_id: None
 
     async def start(self, on_change: OnChange) -> None:
         self._on_change = on_change
@@ -58,6 +60,11 @@ class PresenceBoard:
             except KaifError:
                 continue
 
+    @property
+    def here(self) -> Set[UserId]:
+        """Those who are connected to this gateway, or were until moments ago."""
+        return self._here
+
     async def arrive(self, user_id: UserId) -> None:
         known = user_id in self._here
         self._here.add(user_id)
@@ -69,6 +76,7 @@ class PresenceBoard:
             return  # The next renewal notes it.
 
     def leave_soon(self, user_id: UserId, is_back: Callable[[UserId], bool]) -> None:
+        self.on_leave(user_id)
         self._background.run(self._leave(user_id, is_back))
 
     async def _leave(self, user_id: UserId, is_back: Callable[[UserId], bool]) -> None:

@@ -7,6 +7,7 @@ from tests.services.messaging.bots import a_bot, ask, press_of
 from tests.services.messaging.chats import channel, direct, group, say
 from tests.services.messaging.dues import Home
 from tests.services.messaging.test_history import export
+from tests.services.messaging.test_views import counter_of
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing, Person
@@ -16,22 +17,25 @@ from kaif.interfaces.messaging.administration import OfMember
 from kaif.interfaces.messaging.bots import Command, CommandList
 from kaif.interfaces.messaging.digests import DigestSettings
 from kaif.interfaces.messaging.invitations import Door, MakeLink
+from kaif.interfaces.messaging.last_seen import NoteSeen
 from kaif.interfaces.messaging.notifications import ChooseNotifications, NotificationSettings
 from kaif.interfaces.messaging.order import ArrangeChat, Folder, Folders, KeepDraft
 from kaif.interfaces.messaging.own_data import OwnMessagingData
 from kaif.interfaces.messaging.polls import SendPoll, Vote
+from kaif.interfaces.messaging.posts import ViewPosts
 from kaif.interfaces.messaging.privacy import ChangePrivacy, OfPerson
 from kaif.interfaces.messaging.reminders import RemindMe
 from kaif.interfaces.messaging.reports import FileReport, OfReport
 from kaif.interfaces.messaging.topics import MakeTopic, MuteTopic, SwitchTopics
 from kaif.interfaces.messaging.webhooks import MakeWebhook
 from kaif.interfaces.personal_data import PersonErased
-from kaif.kernel.actor import Actor, SessionId
+from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import notifications_store
+from kaif.services.messaging import notifications_store, outgoing_webhooks_store
 from kaif.services.messaging.digests import DigestsService
 from kaif.services.messaging.notifications import NotificationsService
 from kaif.services.messaging.notifications_store import StoredSubscription
+from kaif.services.messaging.outgoing_webhooks_store import StoredOutgoingWebhook
 from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.reactions import Reactions
 
@@ -57,6 +61,8 @@ EXPORTED = {
     "messaging_callbacks.user_id": "pressed",
     "messaging_webhooks.made_by": "webhooks",
     "messaging_topic_members.user_id": "topics",
+    "messaging_views.user_id": "viewed",
+    "messaging_last_seen.user_id": "last_seen_at",
     "messaging_digests.user_id": "letters",
     "messaging_entries.sender_id": "- the logs, which the history gives in parts",
     "messaging_entries.body": "- the logs: whom an entry names",
@@ -71,6 +77,8 @@ EXPORTED = {
     "messaging_evidence.entry": "- evidence of somebody's report",
     "messaging_callbacks.bot_id": "- presses are the pressers'",
     "messaging_bots.bot_id": "- the number of the newest press",
+    "messaging_outgoing_webhooks.bot_id": "- the bot asks for it, and its owner sees it beside the bot",
+    "messaging_outgoing_webhook_marks.bot_id": "- how far the bot has been told",
 }
 # What still names somebody who has left, and why.
 KEPT = {
@@ -101,9 +109,24 @@ WITHOUT_PEOPLE = {
     "messaging_polls",
     "messaging_push_deliveries",
     "messaging_topic_entries",
+    "messaging_post_views",
+    "messaging_discussions",
+    "messaging_threads",
+    "messaging_thread_entries",
 }
 # Columns that are named as if they held a person's id, and do not.
-OTHER_IDS = {"chat_id", "link_id", "report_id", "topic_id", "session_id", "subscription_id", "pending_id", "id"}
+OTHER_IDS = {
+    "chat_id",
+    "channel_id",
+    "group_id",
+    "link_id",
+    "report_id",
+    "topic_id",
+    "session_id",
+    "subscription_id",
+    "pending_id",
+    "id",
+}
 
 
 async def text_columns(database: Database) -> set[tuple[str, str]]:
@@ -200,6 +223,18 @@ class Life:
         await services.invitations.join_chat(anna, Door(secret=link.secret))
         await services.commands.set_commands(bot, CommandList([Command("help", "Помощь", "Help")]))
         await services.callbacks.press_button(anna, press_of(await ask(services, bot, self.group)))
+        async with services.database.transaction() as tx:
+            address = StoredOutgoingWebhook(bot.user_id, new_id(), "https://bot.example", "sealed", 1, 0)
+            await outgoing_webhooks_store.add(tx, address)
+        await self._be_seen()
+
+    async def _be_seen(self) -> None:
+        services, anna, boris = self.services, self.anna, self.boris
+        news = await channel(services, boris, anna, title="Новости")
+        post = await say(services, boris, news, "Открылись")
+        await services.posts.view_posts(anna, ViewPosts(news, [post.seq]))
+        await counter_of(services).write()
+        await services.last_seen.note_seen(NOBODY, NoteSeen([anna.user_id]))
 
     async def export(self, actor: Actor) -> OwnMessagingData:
         return await self.services.own_data.export_own_messaging_data(actor, Nothing())

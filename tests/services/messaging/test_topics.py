@@ -31,7 +31,14 @@ from kaif.interfaces.messaging import (
     SendBatch,
     SendMessage,
 )
-from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, NotAnEmoji, OfMessage
+from kaif.interfaces.messaging.actions import (
+    DeleteMessages,
+    EditMessage,
+    ForwardedMessage,
+    ForwardMessages,
+    NotAnEmoji,
+    OfMessage,
+)
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, Restrict
 from kaif.interfaces.messaging.topics import (
     GENERAL,
@@ -361,6 +368,29 @@ async def test_a_message_keeps_its_topic_when_it_is_edited_and_deleted(services:
     await services.actions.delete_messages(anna, DeleteMessages(chat_id, [entry.seq], True))
     seen = await message_of(services, boris, entry)
     assert (seen.topic_id, seen.deleted, seen.text) == (boats, True, "")
+
+
+async def test_a_forward_goes_into_the_topic_that_is_named_if_one_may_write_there(services: Services) -> None:
+    chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+    boats, fish = await make(services, anna, chat_id), await make(services, anna, chat_id)
+    plain = await group(services, boris)
+    sent = await say(services, boris, plain, "Щука")
+
+    def forward(topic_id: int, ref: str, to: ChatId = chat_id) -> ForwardMessages:
+        return ForwardMessages(to, plain, [ForwardedMessage(sent.seq, ref)], topic_id=topic_id)
+
+    for _ in range(2):
+        (entry,) = (await services.actions.forward_messages(boris, forward(fish, "f1"))).entries
+        assert (entry.topic_id, entry.text) == (fish, "Щука")
+    assert await unread(services, anna, chat_id) == {fish: 1}
+    assert (await history(services, anna, chat_id, fish))[-1].forward
+    await services.topics.change_topic(anna, ChangeTopic(chat_id, boats, closed=True))
+    await services.topics.restrict_in_topic(anna, RestrictInTopic(chat_id, fish, boris.user_id, True))
+    for topic_id, refusal in ((boats, TopicClosed), (fish, RestrictedInTopic), (fish + 1, TopicNotFound)):
+        with pytest.raises(refusal):
+            await services.actions.forward_messages(boris, forward(topic_id, "f2"))
+    with pytest.raises(TopicNotFound):
+        await services.actions.forward_messages(boris, forward(1, "f3", plain))
 
 
 async def test_a_restriction_of_the_whole_group_holds_in_its_topics(services: Services) -> None:

@@ -18,6 +18,7 @@ import { Problem } from './problems'
 import { pinsOf } from './messages'
 import { withActions, withoutContent, withReaction, withState } from './states'
 import { withEntry } from './summary'
+import type { NewComment } from './discussions'
 import type { Chat, Entry, Unsent } from './types'
 
 export const PAGE = 50
@@ -52,6 +53,8 @@ export class ChatModel {
   newest = 0
   /** Of a group with topics, that of which this is the log. */
   readonly topicId: number | undefined = undefined
+  /** Where what is written goes another way than by the socket. */
+  readonly comment?: (wanted: NewComment) => Promise<Entry>
   protected readonly me: string
   #summary = $state.raw<Chat>()!
   #unsent = $state.raw<readonly Unsent[]>([])

@@ -79,6 +79,11 @@ export function number(value: number): string {
   return new Intl.NumberFormat(i18n.locale).format(value)
 }
 
+/** As short as it can be said: 950, 1,2 тыс. */
+export function compact(value: number): string {
+  return new Intl.NumberFormat(i18n.locale, { notation: 'compact', maximumFractionDigits: 1 }).format(value)
+}
+
 /** A title that stands inside quotation marks: its own become inner ones. */
 export function inQuotes(title: string): string {
   const [opening, closing] = i18n.locale === 'ru' ? ['„', '“'] : ['‘', '’']

@@ -63,7 +63,9 @@ export async function forward(
   from_chat_id: string,
   chat_id: string,
   messages: { seq: number; ref: string }[],
+  topic_id = 0,
 ): Promise<void> {
   const params = { path: { chat_id } }
-  await ok(api.POST('/v1/messaging/chats/{chat_id}/forward', { params, body: { from_chat_id, messages } }))
+  const body = { from_chat_id, messages, topic_id }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/forward', { params, body }))
 }

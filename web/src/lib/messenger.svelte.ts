@@ -12,6 +12,7 @@ import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { wordsFor } from './problems'
 import { clearRead } from './notifications'
+import { posts } from './posts.svelte'
 import { presses } from './presses.svelte'
 import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
@@ -97,6 +98,7 @@ export class Messenger {
     drafts.clear()
     ownFolders.clear()
     scheduled.clear()
+    posts.clear()
   }
 
   get unsentCount(): number {
@@ -501,6 +503,8 @@ export class Messenger {
         return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
       case 'vote':
         return this.chats.get(event.chat_id)?.knowVote(event.message)
+      case 'posts':
+        return posts.hear(event.chat_id, event.posts)
       case 'presence':
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
@@ -542,7 +546,8 @@ export class Messenger {
 
   #acknowledge(entries: readonly Entry[]): void {
     for (const { sender_id, ref, chat_id } of entries) {
-      if (sender_id !== this.me || !ref) continue
+      // One's own post in a channel is the channel's word, and known by its reference.
+      if (!ref || (sender_id !== this.me && sender_id !== chat_id)) continue
       this.#outbox.remove(ref)
       const chat = this.chats.get(chat_id)
       if (chat?.unsent.some((message) => message.ref === ref)) {

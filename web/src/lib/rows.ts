@@ -29,7 +29,10 @@ export interface RowsInput {
 
 export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[] {
   const known = new Set(
-    entries.filter((entry) => entry.sender_id === me && entry.ref).map((entry) => entry.ref),
+    entries
+      // One's own post in a channel is the channel's word, and known by its reference.
+      .filter(({ sender_id, chat_id, ref }) => ref && (sender_id === me || sender_id === chat_id))
+      .map((entry) => entry.ref),
   )
   const rows = [
     ...entries.filter(isShown).map((entry) => entryRow(entry, me)),

@@ -115,6 +115,10 @@ export type FoundMessages = Ok<'/v1/messaging/search', 'post', 200>
 export type FoundMessage = FoundMessages['messages'][number]
 
 export type PrivacySettings = Ok<'/v1/messaging/privacy', 'get', 200>
+export type Discussion = Ok<'/v1/messaging/chats/{chat_id}/discussion', 'post', 200>
+export type Thread = Ok<'/v1/messaging/chats/{chat_id}/messages/{seq}/comments', 'get', 200>
+export type PostCounts = Ok<'/v1/messaging/chats/{chat_id}/views', 'post', 200>['posts'][number]
+export type Seen = Ok<'/v1/messaging/people/{user_id}/last-seen', 'get', 200>
 export type PrivacyChange = components['schemas']['ChangePrivacy']
 export type OwnReport = Ok<'/v1/messaging/own-reports', 'get', 200>['reports'][number]
 export type ReportSummary = Ok<'/v1/messaging/reports', 'get', 200>['reports'][number]
@@ -153,6 +157,7 @@ export type ServerEvent =
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
   | { type: 'vote'; chat_id: string; message: Entry }
+  | { type: 'posts'; chat_id: string; posts: PostCounts[] }
 
 /** Events of docs/realtime.md, client to server. */
 export type ClientEvent =

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import ChatId, Cursor, Entry, GivenChatId, Ref, Seq, Text
+from kaif.interfaces.messaging import ChatId, Cursor, Entry, GivenChatId, Ref, Seq, Text, TopicId
 from kaif.interfaces.messaging.content import ButtonRows, TextEntity
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -119,12 +119,13 @@ class ForwardedMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForwardMessages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Into `chat_id`, in the order given."""
+    """Into `chat_id`, in the order given; in a group with topics into that of `topic_id`."""
 
     chat_id: GivenChatId
     from_chat_id: GivenChatId
     messages: Annotated[list[ForwardedMessage], Meta(min_length=1, max_length=100)]
     silent: bool = False
+    topic_id: TopicId = 0
 
 
 class Forwarded(msgspec.Struct, frozen=True):
@@ -262,6 +263,7 @@ class MessageActions(Protocol):
     async def forward_messages(self, actor: Actor, request: ForwardMessages) -> Forwarded:
         """Say in one chat what stands in another, naming who wrote it first. Repeating a ref returns the first entry.
 
-        If one of them is not there, none is forwarded. Raises Busy, StorageFull.
+        If one of them is not there, none is forwarded. Raises MessageNotFound, MayNotSend, TopicNotFound, TopicClosed,
+        RestrictedInTopic, Busy, StorageFull.
         """
         ...

@@ -111,6 +111,13 @@ class PressedButton(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class ViewedPosts(msgspec.Struct, frozen=True):
+    """Posts of a channel that were shown to the person, so that each of them counts them once."""
+
+    chat_id: ChatId
+    seqs: list[int]
+
+
 class OwnMessagingData(msgspec.Struct, frozen=True):
     """All that messaging holds about a person but for the logs, which `export_history` gives in parts.
 
@@ -138,6 +145,8 @@ class OwnMessagingData(msgspec.Struct, frozen=True):
     asked_to_join: list[InChatSince]
     banned_from: list[InChatSince]
     pressed: list[PressedButton]
+    viewed: list[ViewedPosts]
+    last_seen_at: datetime | None
     commands: list[Command]
     webhooks: list[Webhook]
     scheduled: list[Scheduled]

@@ -387,4 +387,5 @@ def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMess
         forward=origin,
         entities=entry.entities,
         card=cards.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
+        topic_id=request.topic_id,
     )

@@ -34,7 +34,7 @@ from kaif.interfaces.messaging.administration import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import administration_store, invitation_store, model, store, webhooks_store
+from kaif.services.messaging import administration_store, invitation_store, model, store, thread_store, webhooks_store
 from kaif.services.messaging.administration_store import Settings
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.events import ChatDeleted
@@ -219,6 +219,7 @@ class AdministrationService:
                 raise OwnersOnly
             await administration_store.mark_deleted(tx, place.chat_id, self._clock())
             await webhooks_store.forget_chat(tx, place.chat_id)
+            await thread_store.unlink(tx, place.chat_id)
             # Perhaps hundreds of thousands of rows: they go in portions, after everybody has stopped seeing them.
             await tx.publish(ChatDeleted(chat_id=place.chat_id))
         await self._announcer.announce_end(place.chat_id)

@@ -173,6 +173,10 @@ _SWEPT = {
     "messaging_polls": "seq",
     "messaging_votes": "seq",
     "messaging_callbacks": "id",
+    "messaging_threads": "root_seq",
+    "messaging_thread_entries": "seq",
+    "messaging_views": "user_id",
+    "messaging_post_views": "seq",
 }
 
 

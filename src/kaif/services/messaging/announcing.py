@@ -112,6 +112,10 @@ class Announcer:
         """Something that concerns one person alone, for all of their devices."""
         await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event), user_id)))
 
+    async def signal(self, chat_id: ChatId, event: msgspec.Struct) -> None:
+        """To everyone in the chat, beside its log."""
+        await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event))))
+
     async def announce_reach(self, chat_ids: Sequence[ChatId]) -> None:
         """In these chats it has changed who sees whom."""
         if chat_ids:
@@ -127,7 +131,7 @@ class Announcer:
         """To the reader's own devices at least."""
         event = ReadEvent(chat_id, user_id, seq, topic_id)
         if to_everyone:
-            await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event))))
+            await self.signal(chat_id, event)
         else:
             await self.tell(user_id, chat_id, event)
 

@@ -13,7 +13,7 @@ from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, Pe
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging import message_store, model, store, viewing
+from kaif.services.messaging import message_store, model, store, thread_store, viewing
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.rights import Right, rights_of
 
@@ -85,6 +85,8 @@ async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
     for row in there:
         await change.act("deleted", row, model.without_words(model.body_of(row)))
     await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
+    if change.place.threads:
+        await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
     return await change.write()
 
 

@@ -24,7 +24,7 @@ from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.content import Button, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
-from kaif.kernel.clock import as_datetime
+from kaif.kernel.clock import SECOND_US, as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
 from kaif.services.messaging import buttons, cards, markup
@@ -33,6 +33,11 @@ from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_o
 MEMBERS_MAX = 200_000
 PEOPLE_SHOWN = 10
 TEXT_CHARS_MAX = 4096
+
+TELL_EVERY_US = SECOND_US
+TELL_EVERY_US_MAX = 30 * SECOND_US
+# What everybody hears goes to so many people a second, whatever the size of the chat.
+TOLD_PEOPLE_PER_S = 1000
 
 # Of a chat's `topics`.
 TOPICS_ON, TOPICS_OFF_AGAIN = 1, 2
@@ -183,6 +188,8 @@ class Place(msgspec.Struct):
     closed: int = 0
     # Whether messages are counted by topics, and whether topics are shown (migrations/0095_topics.sql).
     topics: int = 0
+    # Whether it is, or was, the discussion of a channel, where answers may be comments.
+    threads: int = 0
 
     @property
     def speaks(self) -> bool:
@@ -377,6 +384,16 @@ def member_of(row: StoredMember, now_us: int) -> ChatMember:
         taken=names_of(row.taken) if restricted else [],
         restricted_until=as_datetime(row.taken_until_us) if restricted and row.taken_until_us else None,
     )
+
+
+def erased_name(user_id: UserId) -> str:
+    """What remains of an account: nobody else can have it (PersonErased.remains)."""
+    return f"deleted-{user_id}"
+
+
+def told_every_us(members: int) -> int:
+    """How often everybody in so large a chat hears of what changes all the time, such as votes and views."""
+    return min(max(TELL_EVERY_US, members * SECOND_US // TOLD_PEOPLE_PER_S), TELL_EVERY_US_MAX)
 
 
 def cleaned_text(text: str) -> str:

@@ -15,6 +15,7 @@ from kaif.interfaces.messaging.own_data import (
     OwnLink,
     OwnMessagingData,
     PressedButton,
+    ViewedPosts,
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
@@ -23,12 +24,14 @@ from kaif.services.messaging import (
     digest_store,
     due_store,
     invitation_store,
+    last_seen_store,
     notifications_store,
     order_store,
     own_data_store,
     privacy_store,
     report_store,
     store,
+    views_store,
     webhooks_store,
 )
 from kaif.services.messaging.due_model import DueKind, StoredDue, reminder_of, scheduled_of
@@ -55,6 +58,7 @@ class OwnMessagingDataService:
         person = next(iter(await store.known_people(database, [me])), None)
         notifications = await notifications_store.settings_of(database, me)
         letters = await digest_store.find(database, me)
+        seen_at_us = await last_seen_store.seen_at_us(database, me)
         cut = Cut(each_max)
         # One more than is given shows whether there are more.
         limit = each_max + 1
@@ -85,6 +89,11 @@ class OwnMessagingDataService:
                 PressedButton(one.chat_id, one.seq, one.data, as_datetime(one.at_us))
                 for one in cut("pressed", await callbacks_store.pressed_by(database, me, limit))
             ],
+            viewed=[
+                ViewedPosts(one.chat_id, views_store.seqs_of(one.block, one.bits))
+                for one in cut("viewed", await views_store.seen_by(database, me, limit))
+            ],
+            last_seen_at=as_datetime(seen_at_us) if seen_at_us else None,
             commands=cut("commands", await own_data_store.commands(database, me, limit)),
             webhooks=[one.webhook for one in cut("webhooks", await webhooks_store.made_by(database, me, limit))],
             scheduled=[scheduled_of(row) for row in cut("scheduled", await self._due(me, "message", limit))],

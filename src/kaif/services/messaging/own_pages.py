@@ -54,6 +54,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "banned_from": "Где вам закрыт вход",
         "webhooks": "Ваши вебхуки",
         "pressed": "Кнопки ботов, которые вы нажали",
+        "viewed": "Записи каналов, которые вам показали",
+        "last_seen": "Когда вы были здесь в последний раз",
         "commands": "Команды бота",
         "cut": "Здесь не всё: полный список — в файле с данными из настроек.",
     },
@@ -100,6 +102,8 @@ _WORDS: dict[Language, dict[str, str]] = {
         "banned_from": "Where you are kept out",
         "webhooks": "Your webhooks",
         "pressed": "Bots' buttons that you have pressed",
+        "viewed": "Posts of channels that were shown to you",
+        "last_seen": "When you were last here",
         "commands": "The bot's commands",
         "cut": "Not all of it: the whole list is in the file of your data, in the settings.",
     },
@@ -169,6 +173,8 @@ class OwnSection:
             ("banned_from", (f"{word['chat']} {_at(one.at)}" for one in data.banned_from)),
             ("webhooks", (f"{escape(one.name)} {_at(one.made_at)}" for one in data.webhooks)),
             ("pressed", (f"{place(one.chat_id, one.seq)} {_at(one.at)}" for one in data.pressed)),
+            ("viewed", (f"{place(one.chat_id)}: {len(one.seqs)}" for one in data.viewed)),
+            ("last_seen", [_at(data.last_seen_at)] if data.last_seen_at else []),
             ("commands", (f"/{escape(one.name)}" for one in data.commands)),
         ]
         return "".join(self._list(name, lines) for name, lines in lists)

@@ -10,6 +10,7 @@ from kaif.services.messaging import (
     commands_store,
     digest_store,
     due_store,
+    last_seen_store,
     message_store,
     notifications_store,
     order_store,
@@ -18,6 +19,7 @@ from kaif.services.messaging import (
     privacy_store,
     store,
     topic_store,
+    views_store,
     webhooks_store,
 )
 from kaif.services.messaging.events import ChatDeleted
@@ -66,6 +68,8 @@ async def _erase(tx: Transaction, user_id: UserId) -> dict[str, int]:
         "scheduled_and_reminders": await due_store.forget(tx, user_id),
         "digests": await digest_store.forget(tx, user_id),
         "commands": await commands_store.forget(tx, user_id),
+        "views": await views_store.forget(tx, user_id),
+        "last_seen": await last_seen_store.forget(tx, user_id),
         "pressed": await callbacks_store.forget(tx, user_id),
         "webhooks": await webhooks_store.forget_maker(tx, user_id),
         "outgoing_webhooks": await outgoing_webhooks_store.forget(tx, user_id),

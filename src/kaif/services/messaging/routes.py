@@ -7,9 +7,11 @@ from kaif.interfaces.messaging.administration import Administration
 from kaif.interfaces.messaging.bots import PRESS, Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.digests import Digests
+from kaif.interfaces.messaging.discussions import Discussions
 from kaif.interfaces.messaging.first_contact import FirstContacts
 from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
+from kaif.interfaces.messaging.last_seen import LOOK_FOR, LastSeen
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
@@ -17,6 +19,7 @@ from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.phones import PhoneNotifications
 from kaif.interfaces.messaging.polls import VOTE, Polls
+from kaif.interfaces.messaging.posts import VIEW, ChannelPosts
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
@@ -170,6 +173,22 @@ PRIVACY_ROUTES = [
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
 ]
 
+POSTS_ROUTES = [
+    post(f"{_CHAT}/views", ChannelPosts.view_posts, limit=VIEW, scope=READ_SCOPE),
+]
+
+DISCUSSIONS_ROUTES = [
+    get(f"{_CHAT}/discussion", Discussions.get_discussion, scope=READ_SCOPE),
+    post(f"{_CHAT}/discussion", Discussions.link_discussion, limit=CREATE, scope=WRITE_SCOPE),
+    delete(f"{_CHAT}/discussion", Discussions.unlink_discussion, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_MESSAGE}/comments", Discussions.list_comments, scope=READ_SCOPE),
+    post(f"{_MESSAGE}/comments", Discussions.write_comment, status=201, limit=SEND, scope=WRITE_SCOPE),
+]
+
+LAST_SEEN_ROUTES = [
+    get("/v1/messaging/people/{user_id}/last-seen", LastSeen.get_last_seen, limit=LOOK_FOR, scope=READ_SCOPE),
+]
+
 DATES_ROUTES = [
     get(f"{_CHAT}/date", Dates.find_date, scope=READ_SCOPE),
 ]
@@ -273,6 +292,9 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Privacy, PRIVACY_ROUTES),
     (FirstContacts, FIRST_CONTACT_ROUTES),
     (LookalikesFinder, LOOKALIKES_ROUTES),
+    (ChannelPosts, POSTS_ROUTES),
+    (Discussions, DISCUSSIONS_ROUTES),
+    (LastSeen, LAST_SEEN_ROUTES),
     (Dates, DATES_ROUTES),
     (Reports, REPORTS_ROUTES),
     (Commands, COMMANDS_ROUTES),

@@ -5,7 +5,7 @@ Places in the logs are given inside the transaction that makes the entries durab
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.messaging import (
@@ -30,6 +30,7 @@ from kaif.services.messaging import buttons, cards, markup, message_store, model
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
+from kaif.services.messaging.thread_sending import BatchThreads
 from kaif.services.messaging.topic_sending import BatchTopics
 
 # Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
@@ -38,6 +39,8 @@ BATCH_MESSAGES_MAX = 1000
 WAITING_MESSAGES_MAX = 20_000
 NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode, TopicClosed, RestrictedInTopic)
 SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
+# Told of a channel's posts on which there are new comments.
+OnComment = Callable[[ChatId, Iterable[int]], None]
 _NOBODYS: Mapping[UserId, int] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
 WRITERS_MAX = 200_000
@@ -93,8 +96,15 @@ class Writers:
 
 
 class Sender:
-    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        announcer: Announcer,
+        clock: Clock,
+        on_comment: OnComment = lambda channel_id, post_seqs: None,
+    ) -> None:
         self._database, self._announcer, self._clock = database, announcer, clock
+        self._on_comment = on_comment
         self._writers = Writers()
         self._waiting: list[Waiting] = []
         self._waiting_messages = 0
@@ -159,6 +169,8 @@ class Sender:
 
     async def announce(self, batch: "Batch") -> None:
         await self._announcer.announce(batch.entries, batch.places)
+        for channel_id, post_seq in batch.threads.commented:
+            self._on_comment(channel_id, [post_seq])
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
             if isinstance(result, Sent) and result.repeated:
@@ -189,6 +201,7 @@ class Sender:
         await batch.read_quoted(tx, messages)
         await batch.read_bots(tx, messages)
         await batch.topics.read(tx, messages)
+        await batch.threads.read(tx, messages)
         for message in messages:
             batch.place(message)
         if batch.not_allowed and not look_up:
@@ -221,6 +234,7 @@ class Batch:
         self._polls: list[tuple[Entry, NewPoll]] = []
         self._bots: set[UserId] = set()
         self.topics = BatchTopics(places, absent=absent)
+        self.threads = BatchThreads(places)
 
     async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
         """Find out about those senders of whom it is not remembered what they may do."""
@@ -312,6 +326,8 @@ class Batch:
         self._senders.append(message.sender_id)
         if place.topics:
             self.topics.take(entry, message.sender_id)
+        if place.threads:
+            self.threads.take(entry)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
 
@@ -373,3 +389,4 @@ class Batch:
         elif marks:
             await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
         await self.topics.write(tx, self._now_us)
+        await self.threads.write(tx)

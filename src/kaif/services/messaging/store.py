@@ -250,12 +250,17 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
         Place,
         """
         SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed, closed,
-          topics
+          topics, threads
         FROM messaging_chats WHERE id IN :ids AND deleted_at_us = 0 ORDER BY id FOR UPDATE
         """,
         ids=sorted(set(chat_ids)),
     )
     return {place.chat_id: place for place in places}
+
+
+async def title_of(reads: Reads, chat_id: ChatId) -> str:
+    rows: list[tuple[str]] = await reads.fetch(tuple, "SELECT title FROM messaging_chats WHERE id = :id", id=chat_id)
+    return rows[0][0] if rows else ""
 
 
 async def is_closed(reads: Reads, chat_id: ChatId) -> bool:

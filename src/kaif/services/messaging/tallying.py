@@ -12,16 +12,12 @@ from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.cards import Poll
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import cards, poll_store, store
+from kaif.services.messaging import cards, model, poll_store, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import Change, of_chat
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.poll_store import Due, StoredPoll
 
-TELL_EVERY_US = SECOND_US
-TELL_EVERY_US_MAX = 30 * SECOND_US
-# What everybody hears goes to so many people a second, whatever the size of the chat.
-TOLD_PEOPLE_PER_S = 1000
 # How soon is noticed what other processes were to tell.
 LOOK_EVERY_S = 1.0
 DUE_MAX = 100
@@ -31,8 +27,7 @@ _changed = msgspec.structs.replace
 
 def tell_at_us(poll: StoredPoll, members: int, now_us: int) -> int:
     """When the chat is to hear of a vote that was cast now."""
-    every_us = min(max(TELL_EVERY_US, members * SECOND_US // TOLD_PEOPLE_PER_S), TELL_EVERY_US_MAX)
-    at_us = max(now_us, poll.told_at_us + every_us)
+    at_us = max(now_us, poll.told_at_us + model.told_every_us(members))
     return min(at_us, poll.due_at_us) if poll.due_at_us else at_us
 
 
