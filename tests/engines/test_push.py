@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kaif.engines.push import MESSAGE_BYTES_MAX, Gone, Refused, Subscription
-from kaif.engines.push.addresses import ForbiddenAddress, address_of, host_of, is_public
+from kaif.engines.push.addresses import ForbiddenAddress, address_of, host_of
 from kaif.engines.push.encryption import CURVE, content_keys, encrypt, point_of
 from kaif.engines.push.web import WebPush
 from kaif.engines.web import Unreachable
+from kaif.engines.web.addresses import is_public
 
 CONTACT = "mailto:operator@ozero.example"
 

@@ -1,10 +1,8 @@
 """Which addresses a push service may have: a subscription comes from a browser, and could name a machine of our own."""
 
-import asyncio
-import ipaddress
-import socket
 from urllib.parse import urlsplit
 
+from kaif.engines.web.addresses import addresses_of, is_public
 from kaif.kernel.errors import Invalid
 
 ENDPOINT_CHARACTERS_MAX = 2048
@@ -33,24 +31,7 @@ async def address_of(host: str, port: int, *, private_too: bool) -> str:
 
     Who asks must connect to this very address: another look-up could have another answer.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(where[0]) for *_, where in found]
+    addresses = await addresses_of(host, port)
     if not private_too and not all(is_public(address) for address in addresses):
         raise ForbiddenAddress
     return addresses[0]
-
-
-def is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        # An address of the old protocol in the clothes of the new one is judged as what it is.
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])
-        if inner:
-            return is_public(str(inner))
-        # Prefixes of translators (RFC 6052, RFC 8215), behind which anything may lie.
-        if any(parsed in network for network in _TRANSLATED):
-            return False
-    return parsed.is_global and not parsed.is_multicast
-
-
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
