@@ -9,7 +9,8 @@ import pytest
 from tests.elsewhere import Asked, Service
 
 from kaif.engines.web import Unreachable
-from kaif.engines.web.pages import PAGE_BYTES_MAX, REDIRECTS_MAX, NotAPage, PublicPages, WebPage
+from kaif.engines.web.pages import PAGE_BYTES_MAX, NotAPage, WebPage
+from kaif.engines.web.public import REDIRECTS_MAX, PublicPages
 from kaif.engines.web.summaries import Summary, host_shown, summary_of
 
 

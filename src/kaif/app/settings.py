@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     push_key: str
     push_contact: str
     push_anywhere: bool
+    link_previews: str
     auth_addresses: Addresses
     messaging_addresses: Addresses
     search_addresses: Addresses
@@ -83,6 +84,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         push_key=_secret(env, "KAIF_PUSH_KEY"),
         push_contact=_contact(env, "KAIF_PUSH_CONTACT"),
         push_anywhere=_choice(env, "KAIF_PUSH_ADDRESSES", ["public", "any"]) == "any",
+        link_previews=_choice(env, "KAIF_LINK_PREVIEWS", ["public", "any", "off"]),
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
         search_addresses=_addresses(env, "KAIF_SEARCH"),

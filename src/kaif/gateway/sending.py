@@ -54,6 +54,7 @@ class Outbox:
                 event.silent,
                 buttons=event.buttons,
                 topic_id=event.topic_id,
+                without_preview=event.without_preview,
             )
         )
         if self._running is None:

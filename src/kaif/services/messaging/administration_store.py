@@ -172,6 +172,7 @@ _SWEPT = {
     "messaging_polls": "seq",
     "messaging_votes": "seq",
     "messaging_callbacks": "id",
+    "messaging_preview_tasks": "seq",
 }
 
 

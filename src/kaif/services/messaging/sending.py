@@ -28,6 +28,7 @@ from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
 from kaif.services.messaging import buttons, cards, markup, message_store, model, poll_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
 from kaif.services.messaging.topic_sending import BatchTopics
@@ -93,8 +94,8 @@ class Writers:
 
 
 class Sender:
-    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
-        self._database, self._announcer, self._clock = database, announcer, clock
+    def __init__(self, database: Database, announcer: Announcer, links: LinkPlan, clock: Clock) -> None:
+        self._database, self._announcer, self._links, self._clock = database, announcer, links, clock
         self._writers = Writers()
         self._waiting: list[Waiting] = []
         self._waiting_messages = 0
@@ -158,6 +159,8 @@ class Sender:
         return sent.entry
 
     async def announce(self, batch: "Batch") -> None:
+        if batch.linked:
+            self._links.wake()
         await self._announcer.announce(batch.entries, batch.places)
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
@@ -194,6 +197,7 @@ class Sender:
         if batch.not_allowed and not look_up:
             await batch.look_again(tx, messages)
         await batch.write(tx)
+        batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
         return batch
 
 
@@ -202,9 +206,11 @@ class Batch:
 
     def __init__(self, places: dict[ChatId, Place], now_us: int, *, absent: bool = False) -> None:
         self.places, self._absent = places, absent
-        self._now_us, self._at = now_us, as_datetime(now_us)
+        self.now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
+        # Whether there is a link to look up in what was written.
+        self.linked = False
         # Places of messages that are not allowed now.
         self.not_allowed: list[int] = []
         self._senders: list[UserId] = []
@@ -228,8 +234,8 @@ class Batch:
         unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
             for pair, member in (await store.members_among(tx, unknown)).items():
-                self._found[pair] = int(rights_of(member, self._now_us))
-                if not (member.taken_until_us and is_restricted(member, self._now_us)):
+                self._found[pair] = int(rights_of(member, self.now_us))
+                if not (member.taken_until_us and is_restricted(member, self.now_us)):
                     self.lasting[pair] = self._found[pair]
         slow = any(place.slow_mode_s for place in self.places.values())
         if slow and (hurried := [message for message in messages if self._is_slowed(message)]):
@@ -307,7 +313,7 @@ class Batch:
         if isinstance(message.card, NewPoll):
             self._polls.append((entry, message.card))
         if place.slow_mode_s:
-            self._sent_at_us[message.chat_id, message.sender_id] = self._now_us
+            self._sent_at_us[message.chat_id, message.sender_id] = self.now_us
         self.entries.append(entry)
         self._senders.append(message.sender_id)
         if place.topics:
@@ -343,21 +349,21 @@ class Batch:
         if place.slow_mode_s and not rights & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
-            if self._now_us < next_at_us:
-                raise SlowMode(retry_after_ms=(next_at_us - self._now_us) // 1000 + 1)
+            if self.now_us < next_at_us:
+                raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
             self.topics.must_be_allowed(message, rights, place)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._senders, self._counts, self._now_us)
+        await store.append(tx, self.entries, self._senders, self._counts, self.now_us)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         if self._polls:
             await poll_store.add(tx, self._polls)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
         # Whoever writes has read what stands above.
         marks = {
             (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
@@ -369,7 +375,7 @@ class Batch:
             # A reminder is written to be read.
             reminded = {(entry.chat_id, entry.seq) for entry in self.entries if entry.reminder}
             own = [marks[key] for key in sorted(marks) if (key[0], marks[key][2]) not in reminded]
-            await store.move_absent_senders_marks(tx, own, self._now_us)
+            await store.move_absent_senders_marks(tx, own, self.now_us)
         elif marks:
-            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
-        await self.topics.write(tx, self._now_us)
+            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self.now_us)
+        await self.topics.write(tx, self.now_us)

@@ -128,6 +128,7 @@ class MessagingService:
             request.silent,
             buttons=request.buttons,
             topic_id=request.topic_id,
+            without_preview=request.without_preview,
         )
         return await self._sender.send_one(message)
 

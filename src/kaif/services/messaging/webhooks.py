@@ -29,6 +29,7 @@ from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
 from kaif.services.messaging import markup, model, store, topic_sending, webhooks_store
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import Right
@@ -40,8 +41,9 @@ PATH = "/v1/messaging/incoming/"
 
 
 class WebhooksService:
-    def __init__(self, database: Database, auth: Auth, announcer: Announcer, clock: Clock) -> None:
+    def __init__(self, database: Database, auth: Auth, announcer: Announcer, links: LinkPlan, clock: Clock) -> None:
         self._database, self._auth, self._announcer, self._clock = database, auth, announcer, clock
+        self._links = links
         self._membership = Membership(auth, clock)
 
     # Looking after them
@@ -130,6 +132,7 @@ class WebhooksService:
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
             await store.advance(tx, [place], now_us)
+            await self._links.note(tx, [entry], now_us)
             if place.topics:
                 await topic_sending.count_nobodys(tx, entry)
         return place, entry
