@@ -637,6 +637,7 @@ async def wired_services(
     clock: Clock = now_us,
     public_url: str = "",
     pages: Pages | None = None,
+    limits_scale: float = 1000,
 ) -> AsyncIterator[Services]:
     environment = {
         "KAIF_DATABASE_URL": database_url,
@@ -651,7 +652,14 @@ async def wired_services(
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
         compose.messaging_services(
-            database, cache, auths[Auth], auths[Sessions], auths[Staff], clock, pages=pages
+            database,
+            cache,
+            auths[Auth],
+            auths[Sessions],
+            auths[Staff],
+            clock,
+            pages=pages,
+            limits_scale=limits_scale,
         ) as messagings,
     ):
         yield Services(

@@ -32,6 +32,7 @@ from kaif.kernel.limits import Limits
 from kaif.services.messaging import store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.linking import LinkPlan
+from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
@@ -92,7 +93,7 @@ class MessagingHost:
         self.cache = world.news.end(self.process)
         announcer = Announcer(self.cache)
         announcer.start()
-        sender = world.parts.sender(self.database, announcer, LinkPlan(on=False), world.clock)
+        sender = world.parts.sender(self.database, announcer, LinkPlan(on=False), Pace(1e6), world.clock)
         self.service = MessagingService(self.database, cast(Auth, None), announcer, sender, world.clock)
 
     def kill(self) -> None:

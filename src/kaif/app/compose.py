@@ -90,6 +90,7 @@ from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
+from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.previewing import Previewer
 from kaif.services.messaging.previews import LinkPreviewsService
@@ -165,12 +166,14 @@ async def messaging_services(
     clock: Clock = now_us,
     *,
     pages: Pages | None = None,
+    limits_scale: float = 1.0,
 ) -> AsyncIterator[Services]:
     """Without `pages` no links are looked up."""
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
     links = LinkPlan(on=pages is not None)
-    sender = Sender(database, announcer, links, clock)
+    pace = Pace(limits_scale)
+    sender = Sender(database, announcer, links, pace, clock)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
@@ -212,7 +215,7 @@ async def messaging_services(
             OwnOrder: OwnOrderService(database, announcer, clock),
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
-            Webhooks: WebhooksService(database, auth, announcer, links, clock),
+            Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
             LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, clock, on=links.on),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
             ScheduledMessages: scheduled,
@@ -347,7 +350,15 @@ async def run_everything(
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
         pages_of(settings) as pages,
-        messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff], pages=pages) as messagings,
+        messaging_services(
+            database,
+            cache,
+            auths[Auth],
+            auths[Sessions],
+            auths[Staff],
+            pages=pages,
+            limits_scale=settings.limits_scale,
+        ) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
         search_service(settings, database) as search,
@@ -410,7 +421,13 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         pages_of(settings) as pages,
         messaging_services(
-            database, cache, auths.remote(Auth), auths.remote(Sessions), auths.remote(Staff), pages=pages
+            database,
+            cache,
+            auths.remote(Auth),
+            auths.remote(Sessions),
+            auths.remote(Staff),
+            pages=pages,
+            limits_scale=settings.limits_scale,
         ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
         digests(database, auths.remote(DigestLetters)) as digested,

@@ -323,6 +323,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     repeated: Entry | None = None
     code: str = ""
     detail: str = ""
+    retry_after_ms: int = 0
 
 
 class Outcomes(msgspec.Struct, frozen=True, array_like=True):
@@ -469,6 +470,12 @@ class SlowMode(Limited):
     """Details carry retry_after_ms."""
 
     code, detail = "slow_mode", "This group is slow: wait before you write again."
+
+
+class TooManyMessages(Limited):
+    """Of one sender's in this chat, or of all its bots'. Details carry retry_after_ms."""
+
+    code, detail = "too_many_messages", "Too many messages in this chat: wait a moment."
 
 
 class MembersHidden(Forbidden):

@@ -20,6 +20,7 @@ from kaif.interfaces.messaging import (
     Outgoing,
     PersonNotReachable,
     SlowMode,
+    TooManyMessages,
 )
 from kaif.interfaces.messaging.cards import NewPoll
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
@@ -30,6 +31,7 @@ from kaif.services.messaging import buttons, cards, markup, message_store, model
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import Place, StoredEntry
+from kaif.services.messaging.pacing import Pace, Taken
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
 from kaif.services.messaging.topic_sending import BatchTopics
 
@@ -37,8 +39,18 @@ from kaif.services.messaging.topic_sending import BatchTopics
 BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
-NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode, TopicClosed, RestrictedInTopic)
+NOT_ALLOWED = (
+    PersonNotReachable,
+    MayNotSend,
+    LinksNotAllowed,
+    SlowMode,
+    TooManyMessages,
+    TopicClosed,
+    RestrictedInTopic,
+)
 SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
+# Remembered with the rights of whom it is so.
+BOT = 1 << 30
 _NOBODYS: Mapping[UserId, int] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
 WRITERS_MAX = 200_000
@@ -94,8 +106,9 @@ class Writers:
 
 
 class Sender:
-    def __init__(self, database: Database, announcer: Announcer, links: LinkPlan, clock: Clock) -> None:
-        self._database, self._announcer, self._links, self._clock = database, announcer, links, clock
+    def __init__(self, database: Database, announcer: Announcer, links: LinkPlan, pace: Pace, clock: Clock) -> None:
+        self._database, self._announcer, self._links = database, announcer, links
+        self._pace, self._clock = pace, clock
         self._writers = Writers()
         self._waiting: list[Waiting] = []
         self._waiting_messages = 0
@@ -184,7 +197,15 @@ class Sender:
         self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
     ) -> "Batch":
         places = await store.lock_places(tx, {message.chat_id for message in messages})
-        batch = Batch(places, self._clock(), absent=absent)
+        batch = Batch(places, self._clock(), self._pace, absent=absent)
+        try:
+            await self._fill(tx, batch, messages, look_up=look_up)
+        except BaseException:
+            batch.give_back()
+            raise
+        return batch
+
+    async def _fill(self, tx: Transaction, batch: "Batch", messages: list[Outgoing], *, look_up: bool) -> None:
         await batch.read_rights(tx, messages, self._writers)
         if look_up:
             await batch.read_repeated(tx, messages)
@@ -198,14 +219,14 @@ class Sender:
             await batch.look_again(tx, messages)
         await batch.write(tx)
         batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
-        return batch
 
 
 class Batch:
     """One transaction's messages on their way into the logs."""
 
-    def __init__(self, places: dict[ChatId, Place], now_us: int, *, absent: bool = False) -> None:
-        self.places, self._absent = places, absent
+    def __init__(self, places: dict[ChatId, Place], now_us: int, pace: Pace, *, absent: bool = False) -> None:
+        self.places, self._pace, self._absent = places, pace, absent
+        self._taken: list[Taken] = []
         self.now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
@@ -234,7 +255,7 @@ class Batch:
         unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
             for pair, member in (await store.members_among(tx, unknown)).items():
-                self._found[pair] = int(rights_of(member, self.now_us))
+                self._found[pair] = int(rights_of(member, self.now_us)) | (BOT if member.is_bot else 0)
                 if not (member.taken_until_us and is_restricted(member, self.now_us)):
                     self.lasting[pair] = self._found[pair]
         slow = any(place.slow_mode_s for place in self.places.values())
@@ -308,7 +329,13 @@ class Batch:
             raise BadReply
         if message.quote:
             self._check_quote(message)
-        entry = model.message_at(place, message, self._at, self._people)
+        taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
+        try:
+            entry = model.message_at(place, message, self._at, self._people)
+        except KaifError:
+            self._pace.give_back(taken)
+            raise
+        self._taken += taken
         self._under_ref[reference] = entry
         if isinstance(message.card, NewPoll):
             self._polls.append((entry, message.card))
@@ -320,6 +347,11 @@ class Batch:
             self.topics.take(entry, message.sender_id)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
+
+    def give_back(self) -> None:
+        """Nothing of it was written."""
+        self._pace.give_back(self._taken)
+        self._taken = []
 
     def _check_quote(self, message: Outgoing) -> None:
         """Nobody is made to have said what they have not said. Raises BadQuote."""

@@ -297,7 +297,7 @@ async def members_among(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]])
     rows: list[tuple[Any, ...]] = await tx.fetch(
         tuple,
         """
-        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us
+        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         WHERE (m.chat_id, m.user_id) IN :pairs
         """,
