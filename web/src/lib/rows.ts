@@ -62,6 +62,7 @@ const UNSEEN_KINDS = new Set<string>([
   'topic_changed',
   'voted',
   'closed',
+  'previewed',
 ])
 
 function isShown(entry: Entry): boolean {
