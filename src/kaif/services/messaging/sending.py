@@ -188,8 +188,14 @@ class Sender:
         return await self._written(tx, messages, look_up=True, absent=True)
 
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
-        async with self._database.transaction() as tx:
-            batch = await self._written(tx, messages, look_up=look_up)
+        batch: Batch | None = None
+        try:
+            async with self._database.transaction() as tx:
+                batch = await self._written(tx, messages, look_up=look_up)
+        except BaseException:
+            if batch:
+                batch.give_back()
+            raise
         self._writers.remember(batch.places, batch.lasting)
         return batch
 
