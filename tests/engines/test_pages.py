@@ -124,6 +124,17 @@ async def test_a_redirect_leads_within_as_little_as_a_link(site: Service, monkey
     assert (asked_for, connected_to, site.count("/")) == (["lake.example", "localhost"], ["8.8.8.8"], 1)
 
 
+@pytest.mark.asvs("1.3.6")
+async def test_a_name_with_one_address_within_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look_up(*_: object, **__: object) -> list[object]:
+        return [(2, 1, 6, "", (address, 80)) for address in ("8.8.8.8", "10.0.0.1")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+
+    with pytest.raises(NotAPage):
+        await PublicPages().read("http://lake.example/")
+
+
 async def test_who_leads_on_and_on_is_left(pages: PublicPages, site: Service) -> None:
     for place in range(REDIRECTS_MAX + 1):
         site.handlers[f"/{place}"] = lambda asked: leads_to(f"/{int(asked.path[1:]) + 1}")

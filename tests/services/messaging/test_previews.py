@@ -196,26 +196,26 @@ async def test_an_edit_of_the_link_looks_it_up_anew_one_of_the_words_does_not(se
 async def test_an_edit_or_deletion_while_the_page_is_read_leaves_nothing_of_it(services: Services, site: Site) -> None:
     anna, boris = await services.newcomers("anna", "boris")
     chat_id = await group(services, anna, boris)
-    asked, answer = asyncio.Event(), asyncio.Event()
+    answer = asyncio.Event()
 
     async def hold(_: Asked) -> Reply:
-        asked.set()
         await answer.wait()
         return b"HTTP/1.1 200 .\r\ncontent-type: text/html\r\n\r\n<title>Held</title>"
 
-    site.handlers["/held"] = hold
+    for number in range(3):
+        site.handlers[f"/{number}"] = hold
     onega = site.page("/onega", "Онега")
-    edited, deleted = [await say(services, anna, chat_id, site.url + "/held") for _ in range(2)]
-    await asked.wait()
+    edited, bare, deleted = [await say(services, anna, chat_id, f"{site.url}/{number}") for number in range(3)]
+    await until(partial(asked, site, 3))
 
     await services.actions.edit_message(anna, EditMessage(chat_id, edited.seq, onega))
+    await services.actions.edit_message(anna, EditMessage(chat_id, bare.seq, "ничего"))
     await services.actions.delete_messages(anna, DeleteMessages(chat_id, [deleted.seq], for_everyone=True))
     answer.set()
 
     assert await title_of(services, boris, edited) == "Онега"
     assert [entry.target for entry in await previewed(services, boris, chat_id)] == [edited.seq]
-    left = await message_of(services, boris, deleted)
-    assert (left.deleted, left.preview) == (True, None)
+    assert [await preview_of(services, boris, one) for one in (bare, deleted)] == [None, None]
 
 
 async def test_a_deleted_message_loses_its_preview_and_a_forwarded_one_gets_its_own(
