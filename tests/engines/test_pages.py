@@ -131,8 +131,15 @@ async def test_a_name_with_one_address_within_is_not_asked(monkeypatch: pytest.M
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
 
+    async def connect_tcp(*_: object, **__: object) -> None:
+        connected.append(True)
+        raise OSError
+
+    connected: list[bool] = []
+    monkeypatch.setattr(anyio, "connect_tcp", connect_tcp)
     with pytest.raises(NotAPage):
         await PublicPages().read("http://lake.example/")
+    assert not connected
 
 
 async def test_who_leads_on_and_on_is_left(pages: PublicPages, site: Service) -> None:
