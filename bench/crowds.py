@@ -38,6 +38,7 @@ AT_ONCE = 20_000
 BATCH = 10
 BATCHES = 10
 LET_IN = 25
+LIMITS_SCALE = 1e6
 TEXT = "The quick brown fox jumps over the lazy dog; see you at seven, all right?"
 
 
@@ -158,7 +159,9 @@ async def measure(directory: Path, people: int, seconds: float) -> dict[str, flo
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
+        compose.messaging_services(
+            database, cache, auths[Auth], auths[Sessions], auths[Staff], limits_scale=LIMITS_SCALE
+        ) as messagings,
     ):
         return await compare(database, cache, messagings[Messaging], people, seconds)
 

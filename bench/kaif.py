@@ -20,7 +20,7 @@ from bench.contenders import Account, Server, hall_of, pairs_of, rooms_of
 from bench.processes import BenchError, Process, free_port, last_words, pinned, running, server_core, wait_until
 
 PROGRAM = Path(sys.executable).parent / "kaif"
-LIMITS_SCALE = 1000
+LIMITS_SCALE = 10_000
 PASSWORD = "a password of some length"
 # Access tokens live for ten minutes at most; a run never starts with one older than this.
 TOKEN_AGE_MAX_S = 240

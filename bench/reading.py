@@ -27,6 +27,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth.tokens import new_signing_key
 
 ME = UserId("me")
+LIMITS_SCALE = 1e6
 CHATS = 1000
 # Of these the one who searches is a member.
 MY_CHATS = 200
@@ -102,7 +103,9 @@ async def measure(what: str, directory: Path, count: int, seconds: float) -> dic
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
+        compose.messaging_services(
+            database, cache, auths[Auth], auths[Sessions], auths[Staff], limits_scale=LIMITS_SCALE
+        ) as messagings,
     ):
         started = time.perf_counter()
         await fill(database, chats, count, texts(words, choose))

@@ -25,6 +25,7 @@ from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
+from kaif.engines.web.pages import Pages
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
@@ -53,6 +54,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
+from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
@@ -134,7 +136,9 @@ class Child:
 
 
 def _ordinary_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("KAIF_")}
+    """Links are looked up where a test is about that, for what they lead to is as it pleases."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("KAIF_")}
+    return {**ours, "KAIF_LINK_PREVIEWS": "off"}
 
 
 class Server:
@@ -628,6 +632,7 @@ class Services(NamedTuple):
     last_seen: LastSeen
     posts: ChannelPosts
     discussions: Discussions
+    previews: LinkPreviews
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -642,7 +647,13 @@ class Services(NamedTuple):
 
 @asynccontextmanager
 async def wired_services(
-    folder: Path, database_url: str, setup_code: str = "set-up-code", clock: Clock = now_us, public_url: str = ""
+    folder: Path,
+    database_url: str,
+    setup_code: str = "set-up-code",
+    clock: Clock = now_us,
+    public_url: str = "",
+    pages: Pages | None = None,
+    limits_scale: float = 1000,
 ) -> AsyncIterator[Services]:
     environment = {
         "KAIF_DATABASE_URL": database_url,
@@ -656,7 +667,16 @@ async def wired_services(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff], clock) as messagings,
+        compose.messaging_services(
+            database,
+            cache,
+            auths[Auth],
+            auths[Sessions],
+            auths[Staff],
+            clock,
+            pages=pages,
+            limits_scale=limits_scale,
+        ) as messagings,
     ):
         yield Services(
             database,
@@ -697,4 +717,5 @@ async def wired_services(
             messagings[LastSeen],
             messagings[ChannelPosts],
             messagings[Discussions],
+            messagings[LinkPreviews],
         )

@@ -202,6 +202,9 @@ CHAPTERS = [
         R("10.7.3", 2, "People see what they have allowed, change it and end it", lacking=
           "They end all of it, and allow less the next time; single things can't be taken back."),
     ]),
+    Chapter("Of V1, what comes in", False, [
+        R("1.3.6", 2, "No address that somebody names leads into the operator's own network"),
+    ]),
     Chapter("Of V2, business logic", False, [
         R("2.3.2", 2, "What has a limit is limited, also for many at once"),
         R("2.3.3", 2, "An act is done whole or not at all"),

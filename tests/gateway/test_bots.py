@@ -1,11 +1,14 @@
 """Bots and webhooks at the edge: what a bot's key opens, how its socket greets and ends, what a webhook is answered."""
 
+import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 from tests.gateway.conftest import NewPerson
 from tests.gateway.test_sockets import closed_with
-from tests.harness import Person
+from tests.harness import Person, people, running_server
 from websockets.asyncio.client import connect
 
 
@@ -104,3 +107,30 @@ async def test_a_webhook_is_for_whoever_has_its_address(new_person: NewPerson) -
     ]
     assert await code_of(refused) == (429, "webhook_too_fast")
     assert 0 < int(refused.headers["retry-after"]) <= 61
+
+
+async def test_what_a_chat_does_not_bear_is_refused_with_the_time_to_wait(tmp_path: Path) -> None:
+    async with running_server(tmp_path, KAIF_LIMITS_SCALE="0.4") as server, people(server, "anna") as (anna,):
+        bot, _ = await make_bot(anna, "lakebot")
+        chat_id = await anna.direct_chat(bot)
+        headers = {"authorization": f"Bearer {bot.access_token}"}
+        address = anna.url.replace("http", "ws", 1) + "/v1/socket"
+        async with connect(address, additional_headers=headers, compression=None, proxy=None) as socket:
+            sends = [{"type": "send", "chat_id": chat_id, "ref": f"{number}", "text": "!"} for number in range(28)]
+            await socket.send(json.dumps(sends))
+            heard: list[dict[str, Any]] = []
+            while len(heard) < 29:
+                frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
+                heard += frame if isinstance(frame, list) else [frame]
+
+        refused = [event for event in heard if event["type"] == "refused"]
+        # The bots of a chat have 24 at once, one of them alone has 40.
+        assert [event["ref"] for event in refused] == ["24", "25", "26", "27"]
+        assert {event["code"] for event in refused} == {"too_many_messages"}
+        assert all(0 < event["retry_after_ms"] <= 2501 for event in refused)
+        path = f"/v1/messaging/chats/{chat_id}/messages"
+        answers = [await bot.http.post(path, json={"ref": f"over-{number}", "text": "!"}) for number in range(10)]
+        late = next(answer for answer in answers if not answer.is_success)
+        assert await code_of(late) == (429, "too_many_messages")
+        assert int(late.headers["retry-after"]) > 0
+        await bot.close()

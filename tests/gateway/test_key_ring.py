@@ -12,7 +12,6 @@ from tests.services.auth.accounts import actor_of, log_in, register, set_up
 
 from kaif.gateway.api_keys import REFUSED_FOR_S, KeyRing
 from kaif.gateway.identity import Identity
-from kaif.gateway.limits import Limits
 from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, Tokens
 from kaif.interfaces.auth.api_keys import (
     READ_PROFILE,
@@ -29,6 +28,7 @@ from kaif.interfaces.auth.sessions import AccountSuspended, Restore, Suspend
 from kaif.kernel.actor import Actor, Scope
 from kaif.kernel.api_keys import new_api_key
 from kaif.kernel.errors import Limited, Unauthenticated, Unavailable
+from kaif.kernel.limits import Limits
 
 OFFICE = "203.0.113.7"
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from tests.harness import PASSWORD, Server, people, running_server
 
 from kaif.gateway.addresses import client_address, limit_subject, parse_networks
-from kaif.gateway.limits import SUBJECTS_MAX, Allowance, Limits
-from kaif.kernel.limits import Limit
+from kaif.kernel.limits import SUBJECTS_MAX, Allowance, Limit, Limits
 
 limits = st.builds(Limit, st.just("any"), st.integers(1, 100_000), st.integers(1, 1000))
 pauses_s = st.lists(st.floats(0, 30, allow_nan=False), min_size=1, max_size=60)

@@ -413,7 +413,9 @@ async def test_a_flood_is_first_refused_and_then_cut_off(tmp_path: Path) -> None
         refusals = [event for event in heard if event["type"] == "refused"]
         assert {entry["type"] for entry in entries} == {"entry"}
         assert len(refusals) > 100
-        assert {refusal["code"] for refusal in refusals} == {"too_many_requests"}
+        # A few come late enough for the one limit, and too early for that of the chat.
+        codes = {refusal["code"] for refusal in refusals}
+        assert "too_many_requests" in codes <= {"too_many_requests", "too_many_messages"}
         assert all(refusal["retry_after_ms"] > 0 for refusal in refusals)
         assert closed.value.rcvd and closed.value.rcvd.code == 4008
 

@@ -48,7 +48,7 @@ class CountsOutsideTheTransaction(Sender):
             places = await store.lock_places(tx, {message.chat_id for message in messages})
             for chat_id, place in places.items():
                 places[chat_id] = ends.setdefault(chat_id, place)
-            batch = Batch(places, self._clock())
+            batch = Batch(places, self._clock(), self._pace)
             await batch.read_rights(tx, messages, self._writers)
             if look_up:
                 await batch.read_repeated(tx, messages)

@@ -21,7 +21,6 @@ from kaif.client.inbox import Inbox
 from kaif.engines import database as engines_database
 from kaif.engines.database.sqlite import Sqlite
 from kaif.gateway.hub import Hub
-from kaif.gateway.limits import Limits
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.sockets import Socket, Sockets
 from kaif.interfaces.auth import Auth, Person
@@ -29,8 +28,11 @@ from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
+from kaif.kernel.limits import Limits
 from kaif.services.messaging import store
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
+from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
@@ -91,7 +93,7 @@ class MessagingHost:
         self.cache = world.news.end(self.process)
         announcer = Announcer(self.cache)
         announcer.start()
-        sender = world.parts.sender(self.database, announcer, world.clock)
+        sender = world.parts.sender(self.database, announcer, LinkPlan(on=False), Pace(1e6), world.clock)
         self.service = MessagingService(self.database, cast(Auth, None), announcer, sender, world.clock)
 
     def kill(self) -> None:

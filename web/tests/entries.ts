@@ -40,6 +40,7 @@ export function chat(fields: Partial<Chat> = {}): Chat {
     blocked: false,
     unanswered: false,
     topics: false,
+    previews: true,
     kind: 'group',
     title: 'Озеро',
     created_at: '2026-11-23T09:00:00Z',

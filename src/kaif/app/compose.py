@@ -25,6 +25,8 @@ from kaif.engines.database import Database, open_database
 from kaif.engines.index import IndexTaken, open_indexes
 from kaif.engines.mail import Mail, open_mail
 from kaif.engines.mail.mailbox import DevMailbox
+from kaif.engines.web.pages import Pages
+from kaif.engines.web.public import PublicPages
 from kaif.gateway import cookies, openid, pages, unsubscribing
 from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
@@ -34,7 +36,6 @@ from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
 from kaif.gateway.last_seen import LastSeenNotes
-from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
@@ -69,6 +70,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
+from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
@@ -82,6 +84,7 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.http import Endpoint, Table
+from kaif.kernel.limits import Limits
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
@@ -100,11 +103,16 @@ from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
 from kaif.services.messaging.last_seen import LastSeenService
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.lookalikes import LookalikesService
+from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
+from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.posts import ChannelPostsService
+from kaif.services.messaging.previewing import Previewer
+from kaif.services.messaging.previews import LinkPreviewsService
 from kaif.services.messaging.privacy import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reminding import MessageRemindersService
@@ -169,12 +177,23 @@ async def cache_of(settings: Settings) -> AsyncIterator[Cache]:
 
 @asynccontextmanager
 async def messaging_services(
-    database: Database, cache: Cache, auth: Auth, sessions: Sessions, staff: Staff, clock: Clock = now_us
+    database: Database,
+    cache: Cache,
+    auth: Auth,
+    sessions: Sessions,
+    staff: Staff,
+    clock: Clock = now_us,
+    *,
+    pages: Pages | None = None,
+    limits_scale: float = 1.0,
 ) -> AsyncIterator[Services]:
+    """Without `pages` no links are looked up."""
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
+    links = LinkPlan(on=pages is not None)
+    pace = Pace(limits_scale)
     counting = PostCounting(database, announcer, clock)
-    sender = Sender(database, announcer, clock, on_comment=counting.note_change)
+    sender = Sender(database, announcer, links, pace, clock, on_comment=counting.note_change)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
@@ -195,13 +214,16 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
+    previewer = Previewer(database, announcer, links, pages, clock) if pages else None
     await bus.start()
     announcer.start()
     queue.start()
     tally.start()
     counting.start()
+    if previewer:
+        previewer.start()
     try:
-        actions = MessageActionsService(database, announcer, sender, clock)
+        actions = MessageActionsService(database, announcer, sender, links, clock)
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
         yield {
@@ -216,7 +238,8 @@ async def messaging_services(
             OwnOrder: OwnOrderService(database, announcer, clock),
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
-            Webhooks: WebhooksService(database, auth, announcer, clock),
+            Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
+            LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, clock, on=links.on),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,
@@ -233,11 +256,26 @@ async def messaging_services(
             ),
         }
     finally:
+        if previewer:
+            await previewer.close()
         await queue.close()
         await tally.close()
         await counting.close()
         await announcer.close()
         await bus.close()
+
+
+@asynccontextmanager
+async def pages_of(settings: Settings) -> AsyncIterator[Pages | None]:
+    """Of other sites, for previews of links; None where the operator wants none asked."""
+    if settings.link_previews == "off":
+        yield None
+        return
+    pages = PublicPages(private_too=settings.link_previews == "any")
+    try:
+        yield pages
+    finally:
+        await pages.close()
 
 
 @asynccontextmanager
@@ -352,7 +390,16 @@ async def run_everything(
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff]) as messagings,
+        pages_of(settings) as pages,
+        messaging_services(
+            database,
+            cache,
+            auths[Auth],
+            auths[Sessions],
+            auths[Staff],
+            pages=pages,
+            limits_scale=settings.limits_scale,
+        ) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
         outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
@@ -417,8 +464,15 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
+        pages_of(settings) as pages,
         messaging_services(
-            database, cache, auths.remote(Auth), auths.remote(Sessions), auths.remote(Staff)
+            database,
+            cache,
+            auths.remote(Auth),
+            auths.remote(Sessions),
+            auths.remote(Staff),
+            pages=pages,
+            limits_scale=settings.limits_scale,
         ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
         digests(database, auths.remote(DigestLetters)) as digested,

@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     apns_team_id: str
     apns_topic: str
     apns_environment: str
+    link_previews: str
     auth_addresses: Addresses
     messaging_addresses: Addresses
     search_addresses: Addresses
@@ -108,6 +109,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         apns_team_id=env.get("KAIF_APNS_TEAM_ID", ""),
         apns_topic=env.get("KAIF_APNS_TOPIC", ""),
         apns_environment=_choice(env, "KAIF_APNS_ENVIRONMENT", ["production", "development"]),
+        link_previews=_choice(env, "KAIF_LINK_PREVIEWS", ["public", "any", "off"]),
         auth_addresses=_addresses(env, "KAIF_AUTH"),
         messaging_addresses=_addresses(env, "KAIF_MESSAGING"),
         search_addresses=_addresses(env, "KAIF_SEARCH"),

@@ -25,6 +25,8 @@ from kaif.client.wire import Hangup, Line, Wire
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
 AFTER_FLOODING_S = 5.0
+# Of a message that was refused for its time: who must wait longer is told so.
+WAIT_MS_MAX = 60_000
 # Calls other than `send` and `entries` give up after so many tries, about a quarter of a minute.
 TRIES = 7
 PAGE = 200
@@ -311,7 +313,8 @@ class Client:
             self._outbox.settle(entry)
 
     def _hear_refusal(self, refusal: dict[str, Any]) -> None:
-        if retry_after_ms := refusal.get("retry_after_ms"):
+        retry_after_ms = refusal.get("retry_after_ms", 0)
+        if 0 < retry_after_ms <= WAIT_MS_MAX:
             asyncio.get_running_loop().call_later(retry_after_ms / 1000, self._send_again, refusal["ref"])
         else:
             self._outbox.refuse(refusal["ref"], Refused(refusal["code"], refusal["detail"]))

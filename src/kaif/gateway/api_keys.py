@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeVar
 
 from kaif.gateway.addresses import limit_subject
 from kaif.gateway.identity import Identity, bearer_token
-from kaif.gateway.limits import Limits
 from kaif.interfaces.auth import SIGN_IN
 from kaif.interfaces.auth.api_keys import ApiKeyRefused, ApiKeys, ExchangeApiKey
 from kaif.kernel.actor import Actor
 from kaif.kernel.api_keys import PREFIX, is_well_formed
 from kaif.kernel.errors import Unauthenticated, Unavailable
+from kaif.kernel.limits import Limits
 from kaif.kernel.tokens import Verified
 
 Value = TypeVar("Value")

@@ -16,7 +16,6 @@ from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer, lines
 from kaif.gateway.api_keys import KeyRing, given_key
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.identity import ApiKeyGiven, Identity, bearer_token, require_factor
-from kaif.gateway.limits import Limits
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.requests import Request
 from kaif.gateway.sockets import Sockets
@@ -26,7 +25,7 @@ from kaif.kernel.actor import NOBODY, Actor, Permission, require_permission
 from kaif.kernel.errors import InsufficientScope, NotFound, Unauthenticated
 from kaif.kernel.http import Endpoint, Route, Table, problem_of
 from kaif.kernel.http.problems import MethodNotAllowed, UnsupportedMediaType, unreadable
-from kaif.kernel.limits import Limit
+from kaif.kernel.limits import Limit, Limits
 
 Page = Callable[[Request], Awaitable[Answer]]
 

@@ -54,6 +54,7 @@ class Outbox:
                 event.silent,
                 buttons=event.buttons,
                 topic_id=event.topic_id,
+                without_preview=event.without_preview,
             )
         )
         if self._running is None:
@@ -88,7 +89,7 @@ class Outbox:
 
     def _settle(self, sender: Sending, message: Outgoing, outcome: Outcome) -> None:
         if outcome.code:
-            sender.refuse(message.ref, outcome.code, outcome.detail)
+            sender.refuse(message.ref, outcome.code, outcome.detail, outcome.retry_after_ms)
         elif outcome.repeated:
             sender.write(frames.text_frame(frames.encode(outcome.repeated)))
         else:

@@ -30,7 +30,6 @@ from kaif.gateway.crowd import Crowd
 from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity, bearer_token, require_factor
-from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, ChatId, MarkRead, Messaging
 from kaif.kernel.actor import Actor, Scope, UserId
@@ -38,7 +37,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.errors import InsufficientScope, KaifError, Limited, NotFound, Unauthenticated, Unavailable
 from kaif.kernel.http import problem_of
 from kaif.kernel.ids import new_id
-from kaif.kernel.limits import Limit
+from kaif.kernel.limits import Limit, Limits
 from kaif.kernel.tokens import Verified
 
 PATH = "/v1/socket"

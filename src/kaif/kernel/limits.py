@@ -1,6 +1,18 @@
-"""How often something may be done."""
+"""How often something may be done, by the generic cell rate algorithm (GCRA): one number for each subject, no timers.
+
+The number is the theoretical arrival time, the moment at which the subject's burst will be whole
+again. Each process limits on its own.
+"""
+
+import time
+from collections.abc import Callable
 
 import msgspec
+
+from kaif.kernel.errors import Limited
+
+# Past this many subjects the ones whose burst is whole again are forgotten.
+SUBJECTS_MAX = 100_000
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -9,3 +21,64 @@ class Limit(msgspec.Struct, frozen=True):
     name: str
     per_minute: int
     burst: int
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left after one request; `retry_after_s` is 0 when the request may pass."""
+
+    retry_after_s: float
+    burst: int
+    remaining: int
+    reset_s: float
+
+    @property
+    def retry_after_ms(self) -> int:
+        return int(self.retry_after_s * 1000) + 1 if self.retry_after_s else 0
+
+    def require(self) -> None:
+        """Raises Limited unless the request may pass."""
+        if self.retry_after_s:
+            raise Limited(retry_after_ms=self.retry_after_ms)
+
+    @property
+    def headers(self) -> bytes:
+        return b"ratelimit-limit: %d\r\nratelimit-remaining: %d\r\nratelimit-reset: %d\r\n" % (
+            self.burst,
+            self.remaining,
+            self.reset_s + 0.999,
+        )
+
+
+class Limits:
+    def __init__(self, scale: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`scale` multiplies every rate and burst; `clock` counts seconds from any moment."""
+        self._scale, self._clock = scale, clock
+        self._arrivals: dict[tuple[str, str], float] = {}
+
+    def take(self, limit: Limit, subject: str) -> Allowance:
+        now = self._clock()
+        burst = int(limit.burst * self._scale) or 1
+        interval_s = 60.0 / (limit.per_minute * self._scale)
+        key = (limit.name, subject)
+        arrival = self._arrivals.get(key, now)
+        ahead_s = (arrival - now if arrival > now else 0.0) + interval_s
+        over_s = ahead_s - interval_s * burst
+        # A millionth of an interval forgives what floating point adds up to.
+        if over_s > interval_s * 1e-6:
+            return Allowance(over_s, burst, 0, ahead_s - interval_s)
+        if len(self._arrivals) >= SUBJECTS_MAX:
+            self._forget(now)
+        self._arrivals[key] = now + ahead_s
+        return Allowance(0.0, burst, int(-over_s / interval_s + 1e-6), ahead_s)
+
+    def give_back(self, limit: Limit, subject: str) -> None:
+        """What was taken and did not have to count."""
+        key = (limit.name, subject)
+        if key in self._arrivals:
+            self._arrivals[key] -= 60.0 / (limit.per_minute * self._scale)
+
+    def _forget(self, now: float) -> None:
+        in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]
+        # Under attack everyone may be in debt: then the older half makes room, so that neither memory
+        # nor the time spent on forgetting grows.
+        self._arrivals = dict(in_debt[-SUBJECTS_MAX // 2 :])

@@ -40,3 +40,11 @@ def clean_text(text: str) -> str | None:
         return text or None
     text = text.replace("\r\n", "\n")
     return None if _UNSTORABLE.search(text) else text
+
+
+def line_of(text: str, characters_max: int) -> str:
+    """A stranger's words as one line, without what could deceive a reader and no longer than that; it may be empty."""
+    # No more than could be shown: spaces and invisible characters may make up most of it.
+    line = " ".join(unicodedata.normalize("NFC", text[: 16 * characters_max]).split())
+    line = " ".join(_UNSTORABLE.sub("", _DECEPTIVE.sub("", line)).split())
+    return line if len(line) <= characters_max else line[: characters_max - 1].rstrip() + "…"

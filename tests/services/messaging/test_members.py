@@ -23,6 +23,8 @@ from kaif.interfaces.messaging import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
+from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 
@@ -30,7 +32,7 @@ from kaif.services.messaging.service import MessagingService
 def another_process(services: Services) -> MessagingService:
     """On the same data, remembering nothing of what this one does."""
     announcer = Announcer(services.cache)
-    sender = Sender(services.database, announcer, now_us)
+    sender = Sender(services.database, announcer, LinkPlan(on=False), Pace(), now_us)
     return MessagingService(services.database, services.auth, announcer, sender, now_us)
 
 

@@ -394,6 +394,7 @@ export class Messenger {
       ...(how.quote ? { quote: how.quote } : {}),
       ...(how.silent ? { silent: true } : {}),
       ...(how.topicId ? { topic_id: how.topicId } : {}),
+      ...(how.withoutPreview ? { without_preview: true } : {}),
     }
     this.#keep(message)
     this.#transmit([message])
@@ -655,6 +656,7 @@ interface SendHow {
   quote?: string
   silent?: boolean
   topicId?: number
+  withoutPreview?: boolean
 }
 
 interface Mark {
@@ -673,7 +675,8 @@ function someAreGone(log: readonly Entry[], vanishAfterS: number, now = Date.now
   return log.some((entry) => isReadable(entry) && Date.parse(entry.at) + vanishAfterS * 1000 <= now)
 }
 
-function sendEvent({ chat_id, ref, text, reply_to, quote, silent, topic_id }: Unsent): ClientEvent {
+function sendEvent(message: Unsent): ClientEvent {
+  const { chat_id, ref, text, reply_to, quote, silent, topic_id, without_preview } = message
   return {
     type: 'send',
     chat_id,
@@ -683,5 +686,6 @@ function sendEvent({ chat_id, ref, text, reply_to, quote, silent, topic_id }: Un
     ...(quote ? { quote } : {}),
     ...(silent ? { silent } : {}),
     ...(topic_id ? { topic_id } : {}),
+    ...(without_preview ? { without_preview } : {}),
   }
 }

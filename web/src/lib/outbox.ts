@@ -4,7 +4,15 @@ import type { Unsent } from './types'
 export const REFUSALS_MAX = 3
 
 /** Codes that may pass by themselves; any other refusal is final. */
-const PASSING = new Set(['too_many_requests', 'busy', 'storage_full', 'draining', 'internal', 'unavailable'])
+const PASSING = new Set([
+  'too_many_requests',
+  'too_many_messages',
+  'busy',
+  'storage_full',
+  'draining',
+  'internal',
+  'unavailable',
+])
 
 export class Outbox {
   readonly #storage: Storage

@@ -65,6 +65,7 @@ const UNSEEN_KINDS = new Set<string>([
   'topic_changed',
   'voted',
   'closed',
+  'previewed',
 ])
 
 function isShown(entry: Entry): boolean {

@@ -136,6 +136,7 @@ export interface Unsent {
   reply_to?: number
   quote?: string
   silent?: boolean
+  without_preview?: boolean
   at: string
   state: 'pending' | 'failed'
   refusals: number
@@ -170,6 +171,7 @@ export type ClientEvent =
       reply_to?: number
       quote?: string
       silent?: boolean
+      without_preview?: boolean
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }

@@ -33,11 +33,16 @@ async def address_of(host: str, port: int, *, private_too: bool) -> str:
 
     Who asks must connect to this very address: another look-up could have another answer.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(where[0]) for *_, where in found]
+    addresses = await addresses_of(host, port)
     if not private_too and not all(is_public(address) for address in addresses):
         raise ForbiddenAddress
     return addresses[0]
+
+
+async def addresses_of(host: str, port: int) -> list[str]:
+    """Raises OSError, and UnicodeError for what is no name at all."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(where[0]) for *_, where in found]
 
 
 def is_public(address: str) -> bool:

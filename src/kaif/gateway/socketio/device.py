@@ -14,7 +14,6 @@ from kaif.gateway.addresses import limit_subject
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity, require_factor
-from kaif.gateway.limits import Limits
 from kaif.gateway.sending import Outbox
 from kaif.gateway.socketio import packets
 from kaif.gateway.socketio.engine import CONNECT_WITHIN_S, Conversation, Engine
@@ -40,6 +39,7 @@ from kaif.kernel.api_keys import PREFIX
 from kaif.kernel.background import Background
 from kaif.kernel.errors import Conflict, InsufficientScope, Invalid, KaifError, Limited, Unauthenticated
 from kaif.kernel.ids import ID_FORM, new_id
+from kaif.kernel.limits import Limits
 from kaif.kernel.tokens import Verified
 
 TOKEN_CHARS_MAX = 8192

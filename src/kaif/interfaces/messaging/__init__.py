@@ -8,7 +8,15 @@ from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
 from kaif.interfaces.messaging.cards import Card, NewPoll
-from kaif.interfaces.messaging.content import Button, ButtonRows, MessagePlace, Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import (
+    Button,
+    ButtonRows,
+    LinkPreview,
+    MessagePlace,
+    Origin,
+    Reaction,
+    TextEntity,
+)
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -53,6 +61,7 @@ EntryKind = Literal[
     "topic_reopened",
     "voted",
     "closed",
+    "previewed",
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
@@ -89,6 +98,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     and `hidden`, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
     A `timer` says how long messages from then on stay, absent for good.
+    `without_preview` is said where its writer wants no `preview` of its first link.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
     its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
@@ -122,6 +132,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     topic_id: int = 0
     reminder: MessagePlace | None = None
     vanish_after_s: int = 0
+    preview: LinkPreview | None = None
+    without_preview: bool = False
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -166,6 +178,8 @@ class Chat(msgspec.Struct, frozen=True):
     unanswered: bool
     # Whether the group is shown by topics (interfaces/messaging/topics.py).
     topics: bool
+    # Whether links of messages are looked up (interfaces/messaging/previews.py).
+    previews: bool
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,7 +211,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
     A `silent` message is not to make a sound. In a group with topics it goes into that of `topic_id`. `buttons` are for
-    bots.
+    bots. With `without_preview` its link is not looked up.
     """
 
     chat_id: GivenChatId
@@ -208,6 +222,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silent: bool = False
     buttons: ButtonRows = []
     topic_id: TopicId = 0
+    without_preview: bool = False
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -290,6 +305,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     topic_id: int = 0
     # So has what reminds of a message.
     reminder: MessagePlace | None = None
+    without_preview: bool = False
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -307,6 +323,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     repeated: Entry | None = None
     code: str = ""
     detail: str = ""
+    retry_after_ms: int = 0
 
 
 class Outcomes(msgspec.Struct, frozen=True, array_like=True):
@@ -453,6 +470,12 @@ class SlowMode(Limited):
     """Details carry retry_after_ms."""
 
     code, detail = "slow_mode", "This group is slow: wait before you write again."
+
+
+class TooManyMessages(Limited):
+    """Of one sender's in this chat, or of all its bots'. Details carry retry_after_ms."""
+
+    code, detail = "too_many_messages", "Too many messages in this chat: wait a moment."
 
 
 class MembersHidden(Forbidden):

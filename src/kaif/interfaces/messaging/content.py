@@ -73,6 +73,19 @@ class MessagePlace(msgspec.Struct, frozen=True):
     seq: int
 
 
+class LinkPreview(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the page says of itself to which the first link of a message leads: a stranger's words, as plain text.
+
+    `url` is the link, `host` where the page was found in the end, whatever it calls its `site`.
+    """
+
+    url: str
+    host: str
+    title: str
+    site: str = ""
+    description: str = ""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Who wrote first what was forwarded, and when; `sender_id` is empty where they do not want to be named."""
 

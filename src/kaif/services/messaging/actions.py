@@ -63,6 +63,7 @@ from kaif.services.messaging import (
     cards,
     consent,
     emojis,
+    links,
     markup,
     message_store,
     model,
@@ -72,6 +73,7 @@ from kaif.services.messaging import (
 )
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import Change, begin, erased, of_chat
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending import Sender, Sent
@@ -81,8 +83,9 @@ _changed = msgspec.structs.replace
 
 
 class MessageActionsService:
-    def __init__(self, database: Database, announcer: Announcer, sender: Sender, clock: Clock) -> None:
+    def __init__(self, database: Database, announcer: Announcer, sender: Sender, links: LinkPlan, clock: Clock) -> None:
         self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
+        self._links = links
 
     async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
         return await begin(tx, actor, chat_id, self._clock())
@@ -179,7 +182,14 @@ class MessageActionsService:
         if before.edits >= EDITS_MAX:
             raise TooManyEdits
         await message_store.add_version(change.tx, row, before)
-        await change.act("edited", row, _changed(after, edited_at_us=now_us, edits=before.edits + 1))
+        after = _changed(after, edited_at_us=now_us, edits=before.edits + 1)
+        link = links.first_link(after.text, after.entities)
+        if link != links.first_link(before.text, before.entities):
+            # What was said of another page is not said of this one, not even for a moment.
+            after = _changed(after, preview=None)
+        await change.act("edited", row, after)
+        if after.preview is None:
+            await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
 
     async def list_versions(self, actor: Actor, request: OfMessage) -> Versions:
         entry = await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
@@ -388,4 +398,5 @@ def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMess
         entities=entry.entities,
         card=cards.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
         topic_id=request.topic_id,
+        without_preview=entry.without_preview,
     )

@@ -177,6 +177,7 @@ _SWEPT = {
     "messaging_thread_entries": "seq",
     "messaging_views": "user_id",
     "messaging_post_views": "seq",
+    "messaging_preview_tasks": "seq",
 }
 
 

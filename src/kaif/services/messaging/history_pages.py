@@ -11,6 +11,7 @@ import msgspec
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import Chat, Entry
 from kaif.interfaces.messaging.cards import Card, Contact, Location, Poll, PollOption
+from kaif.interfaces.messaging.content import LinkPreview
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import cards
 
@@ -73,6 +74,7 @@ _ACTIONS = (
     "unpinned",
     "voted",
     "closed",
+    "previewed",
     "topic_changed",
 )
 
@@ -163,7 +165,7 @@ class HtmlPages:
         if entry.reply_to:
             place = f"{entry.chat_id}-{entry.reply_to}"
             answer = f'<blockquote><a href="#{place}">{self._words["answers"]} {entry.reply_to}</a></blockquote>'
-        card = self._card(entry.card, people)
+        card = self._card(entry.card, people) + _preview(entry.preview)
         place = f"{entry.chat_id}-{entry.seq}"
         return f'<li id="{place}"><b>{author}</b> {at}{answer}<p>{self._text(entry)}</p>{card}</li>\n'
 
@@ -218,3 +220,12 @@ class HtmlPages:
 
     def end(self) -> str:
         return "</body>\n</html>\n"
+
+
+def _preview(preview: LinkPreview | None) -> str:
+    """In words alone: where it leads the text of the message says."""
+    if preview is None:
+        return ""
+    site = " · ".join(escape(part) for part in (preview.site, preview.host) if part)
+    described = f"<br>{escape(preview.description)}" if preview.description else ""
+    return f"<blockquote><small>{site}</small><br><b>{escape(preview.title)}</b>{described}</blockquote>"

@@ -22,7 +22,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.cards import Card
-from kaif.interfaces.messaging.content import Button, MessagePlace, Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.content import Button, LinkPreview, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US, as_datetime
 from kaif.kernel.errors import Invalid
@@ -78,6 +78,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     topic_id: int = 0
     reminder: MessagePlace | None = None
     vanish_after_s: int = 0
+    preview: LinkPreview | None = None
+    without_preview: bool = False
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -134,6 +136,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     unanswered: int
     marks_shown: int
     topics: int
+    previews: int
 
     @property
     def member(self) -> Member:
@@ -238,6 +241,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         topic_id=body.topic_id,
         reminder=body.reminder,
         vanish_after_s=body.vanish_after_s,
+        preview=body.preview,
+        without_preview=body.without_preview,
     )
 
 
@@ -269,7 +274,8 @@ def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
     more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.topic_id
-    if entry.kind == "message" and not (more or entry.card or entry.buttons or entry.webhook or entry.reminder):
+    rare = entry.card or entry.buttons or entry.webhook or entry.reminder or entry.without_preview
+    if entry.kind == "message" and not (more or rare):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
         Body(
@@ -290,6 +296,7 @@ def encoded_body_of(entry: Entry) -> str:
             topic_id=entry.topic_id,
             reminder=entry.reminder,
             vanish_after_s=entry.vanish_after_s,
+            without_preview=entry.without_preview,
         )
     )
 
@@ -320,6 +327,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         buttons=rows,
         topic_id=message.topic_id,
         reminder=message.reminder,
+        without_preview=message.without_preview,
     )
 
 
@@ -368,6 +376,7 @@ def chat_of(
         bool(row.blocked),
         bool(row.unanswered),
         row.topics == TOPICS_ON,
+        bool(row.previews),
     )
 
 

@@ -43,6 +43,7 @@ class Member(NamedTuple):
     rights: int
     taken: int
     taken_until_us: int
+    is_bot: int = 0
 
 
 def rights_of(member: Member, now_us: int) -> Right:

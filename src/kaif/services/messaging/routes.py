@@ -20,6 +20,7 @@ from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.phones import PhoneNotifications
 from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.posts import VIEW, ChannelPosts
+from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
@@ -273,6 +274,12 @@ REMINDERS_ROUTES = [
 
 VANISHING_ROUTES = [post(f"{_CHAT}/timer", Vanishing.set_timer, limit=CREATE, scope=WRITE_SCOPE)]
 
+PREVIEWS_ROUTES = [
+    get("/v1/messaging/previews", LinkPreviews.get_previews_here, scope=READ_SCOPE),
+    post(f"{_CHAT}/previews", LinkPreviews.switch_previews, limit=CREATE, scope=WRITE_SCOPE),
+    delete(_MESSAGE + "/preview", LinkPreviews.remove_preview, limit=ACT, scope=WRITE_SCOPE),
+]
+
 # The interfaces of messaging, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
@@ -286,6 +293,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ScheduledMessages, SCHEDULED_ROUTES),
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),
+    (LinkPreviews, PREVIEWS_ROUTES),
     (Notifications, NOTIFICATIONS_ROUTES),
     (PhoneNotifications, PHONES_ROUTES),
     (Digests, DIGESTS_ROUTES),

@@ -8,7 +8,15 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import ChatNotFound, Entry, MayNotSend, Outgoing, PersonNotReachable, SlowMode
+from kaif.interfaces.messaging import (
+    ChatNotFound,
+    Entry,
+    MayNotSend,
+    Outgoing,
+    PersonNotReachable,
+    SlowMode,
+    TooManyMessages,
+)
 from kaif.interfaces.messaging.scheduled import (
     AHEAD_DAYS_MAX,
     SCHEDULED_LISTED_MAX,
@@ -167,7 +175,7 @@ class ScheduledMessagesService:
         """Whether it could not be sent."""
         (sent,) = batch.results
         match sent:
-            case SlowMode():
+            case SlowMode() | TooManyMessages():
                 wait_us = int(str(sent.details["retry_after_ms"])) * 1000
                 await due_store.look_again(tx, row.id, self._clock() + wait_us)
                 return False

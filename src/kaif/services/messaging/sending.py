@@ -20,6 +20,7 @@ from kaif.interfaces.messaging import (
     Outgoing,
     PersonNotReachable,
     SlowMode,
+    TooManyMessages,
 )
 from kaif.interfaces.messaging.cards import NewPoll
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
@@ -28,7 +29,9 @@ from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
 from kaif.services.messaging import buttons, cards, markup, message_store, model, poll_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import Place, StoredEntry
+from kaif.services.messaging.pacing import Pace, Taken
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
 from kaif.services.messaging.thread_sending import BatchThreads
 from kaif.services.messaging.topic_sending import BatchTopics
@@ -37,10 +40,20 @@ from kaif.services.messaging.topic_sending import BatchTopics
 BATCH_MESSAGES_MAX = 1000
 # About a second of work; whoever comes later is told to try again.
 WAITING_MESSAGES_MAX = 20_000
-NOT_ALLOWED = (PersonNotReachable, MayNotSend, LinksNotAllowed, SlowMode, TopicClosed, RestrictedInTopic)
+NOT_ALLOWED = (
+    PersonNotReachable,
+    MayNotSend,
+    LinksNotAllowed,
+    SlowMode,
+    TooManyMessages,
+    TopicClosed,
+    RestrictedInTopic,
+)
 SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
 # Told of a channel's posts on which there are new comments.
 OnComment = Callable[[ChatId, Iterable[int]], None]
+# Remembered with the rights of whom it is so.
+BOT = 1 << 30
 _NOBODYS: Mapping[UserId, int] = {}
 # Remembered pairs of a chat and a person in it: some tens of megabytes.
 WRITERS_MAX = 200_000
@@ -100,11 +113,13 @@ class Sender:
         self,
         database: Database,
         announcer: Announcer,
+        links: LinkPlan,
+        pace: Pace,
         clock: Clock,
         on_comment: OnComment = lambda channel_id, post_seqs: None,
     ) -> None:
-        self._database, self._announcer, self._clock = database, announcer, clock
-        self._on_comment = on_comment
+        self._database, self._announcer, self._links = database, announcer, links
+        self._pace, self._clock, self._on_comment = pace, clock, on_comment
         self._writers = Writers()
         self._waiting: list[Waiting] = []
         self._waiting_messages = 0
@@ -168,6 +183,8 @@ class Sender:
         return sent.entry
 
     async def announce(self, batch: "Batch") -> None:
+        if batch.linked:
+            self._links.wake()
         await self._announcer.announce(batch.entries, batch.places)
         for channel_id, post_seq in batch.threads.commented:
             self._on_comment(channel_id, [post_seq])
@@ -184,8 +201,14 @@ class Sender:
         return await self._written(tx, messages, look_up=True, absent=True)
 
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
-        async with self._database.transaction() as tx:
-            batch = await self._written(tx, messages, look_up=look_up)
+        batch: Batch | None = None
+        try:
+            async with self._database.transaction() as tx:
+                batch = await self._written(tx, messages, look_up=look_up)
+        except BaseException:
+            if batch:
+                batch.give_back()
+            raise
         self._writers.remember(batch.places, batch.lasting)
         return batch
 
@@ -193,7 +216,15 @@ class Sender:
         self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
     ) -> "Batch":
         places = await store.lock_places(tx, {message.chat_id for message in messages})
-        batch = Batch(places, self._clock(), absent=absent)
+        batch = Batch(places, self._clock(), self._pace, absent=absent)
+        try:
+            await self._fill(tx, batch, messages, look_up=look_up)
+        except BaseException:
+            batch.give_back()
+            raise
+        return batch
+
+    async def _fill(self, tx: Transaction, batch: "Batch", messages: list[Outgoing], *, look_up: bool) -> None:
         await batch.read_rights(tx, messages, self._writers)
         if look_up:
             await batch.read_repeated(tx, messages)
@@ -207,17 +238,20 @@ class Sender:
         if batch.not_allowed and not look_up:
             await batch.look_again(tx, messages)
         await batch.write(tx)
-        return batch
+        batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
 
 
 class Batch:
     """One transaction's messages on their way into the logs."""
 
-    def __init__(self, places: dict[ChatId, Place], now_us: int, *, absent: bool = False) -> None:
-        self.places, self._absent = places, absent
-        self._now_us, self._at = now_us, as_datetime(now_us)
+    def __init__(self, places: dict[ChatId, Place], now_us: int, pace: Pace, *, absent: bool = False) -> None:
+        self.places, self._pace, self._absent = places, pace, absent
+        self._taken: list[Taken] = []
+        self.now_us, self._at = now_us, as_datetime(now_us)
         self.entries: list[Entry] = []
         self.results: list[Result] = []
+        # Whether there is a link to look up in what was written.
+        self.linked = False
         # Places of messages that are not allowed now.
         self.not_allowed: list[int] = []
         self._senders: list[UserId] = []
@@ -242,8 +276,8 @@ class Batch:
         unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
             for pair, member in (await store.members_among(tx, unknown)).items():
-                self._found[pair] = int(rights_of(member, self._now_us))
-                if not (member.taken_until_us and is_restricted(member, self._now_us)):
+                self._found[pair] = int(rights_of(member, self.now_us)) | (BOT if member.is_bot else 0)
+                if not (member.taken_until_us and is_restricted(member, self.now_us)):
                     self.lasting[pair] = self._found[pair]
         slow = any(place.slow_mode_s for place in self.places.values())
         if slow and (hurried := [message for message in messages if self._is_slowed(message)]):
@@ -316,12 +350,18 @@ class Batch:
             raise BadReply
         if message.quote:
             self._check_quote(message)
-        entry = model.message_at(place, message, self._at, self._people)
+        taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
+        try:
+            entry = model.message_at(place, message, self._at, self._people)
+        except KaifError:
+            self._pace.give_back(taken)
+            raise
+        self._taken += taken
         self._under_ref[reference] = entry
         if isinstance(message.card, NewPoll):
             self._polls.append((entry, message.card))
         if place.slow_mode_s:
-            self._sent_at_us[message.chat_id, message.sender_id] = self._now_us
+            self._sent_at_us[message.chat_id, message.sender_id] = self.now_us
         self.entries.append(entry)
         self._senders.append(message.sender_id)
         if place.topics:
@@ -330,6 +370,11 @@ class Batch:
             self.threads.take(entry)
         self._counts.append(place.messages)
         return Sent(entry, repeated=False)
+
+    def give_back(self) -> None:
+        """Nothing of it was written."""
+        self._pace.give_back(self._taken)
+        self._taken = []
 
     def _check_quote(self, message: Outgoing) -> None:
         """Nobody is made to have said what they have not said. Raises BadQuote."""
@@ -359,21 +404,21 @@ class Batch:
         if place.slow_mode_s and not rights & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
-            if self._now_us < next_at_us:
-                raise SlowMode(retry_after_ms=(next_at_us - self._now_us) // 1000 + 1)
+            if self.now_us < next_at_us:
+                raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
             self.topics.must_be_allowed(message, rights, place)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._senders, self._counts, self._now_us)
+        await store.append(tx, self.entries, self._senders, self._counts, self.now_us)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         if self._polls:
             await poll_store.add(tx, self._polls)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self._now_us)
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
         # Whoever writes has read what stands above.
         marks = {
             (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
@@ -385,8 +430,8 @@ class Batch:
             # A reminder is written to be read.
             reminded = {(entry.chat_id, entry.seq) for entry in self.entries if entry.reminder}
             own = [marks[key] for key in sorted(marks) if (key[0], marks[key][2]) not in reminded]
-            await store.move_absent_senders_marks(tx, own, self._now_us)
+            await store.move_absent_senders_marks(tx, own, self.now_us)
         elif marks:
-            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self._now_us)
-        await self.topics.write(tx, self._now_us)
+            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self.now_us)
+        await self.topics.write(tx, self.now_us)
         await self.threads.write(tx)

@@ -128,6 +128,7 @@ class MessagingService:
             request.silent,
             buttons=request.buttons,
             topic_id=request.topic_id,
+            without_preview=request.without_preview,
         )
         return await self._sender.send_one(message)
 
@@ -217,5 +218,6 @@ class MessagingService:
 
 def _outcome(sent: Sent | KaifError) -> Outcome:
     if isinstance(sent, KaifError):
-        return Outcome(code=sent.code, detail=str(sent))
+        retry_after_ms = int(str(sent.details.get("retry_after_ms", 0)))
+        return Outcome(code=sent.code, detail=str(sent), retry_after_ms=retry_after_ms)
     return Outcome(sent.entry.seq, sent.entry if sent.repeated else None)

@@ -61,7 +61,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
   c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed, c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -302,7 +302,7 @@ async def members_among(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]])
     rows: list[tuple[Any, ...]] = await tx.fetch(
         tuple,
         """
-        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us
+        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         WHERE (m.chat_id, m.user_id) IN :pairs
         """,

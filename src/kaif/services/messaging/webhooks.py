@@ -25,12 +25,15 @@ from kaif.interfaces.messaging.webhooks import (
 )
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
+from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
 from kaif.services.messaging import markup, model, store, topic_sending, webhooks_store
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import Place
+from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.webhooks_store import StoredWebhook
 
@@ -40,8 +43,11 @@ PATH = "/v1/messaging/incoming/"
 
 
 class WebhooksService:
-    def __init__(self, database: Database, auth: Auth, announcer: Announcer, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, auth: Auth, announcer: Announcer, links: LinkPlan, pace: Pace, clock: Clock
+    ) -> None:
         self._database, self._auth, self._announcer, self._clock = database, auth, announcer, clock
+        self._links, self._pace = links, pace
         self._membership = Membership(auth, clock)
 
     # Looking after them
@@ -95,9 +101,14 @@ class WebhooksService:
         message = Outgoing(
             UserId(webhook.id), webhook.chat_id, request.ref or new_id(), request.text, silent=request.silent
         )
+        taken = self._pace.take(message.chat_id, message.sender_id, is_bot=True)
         try:
             place, entry = await self._append(webhook, message)
+        except KaifError:
+            self._pace.give_back(taken)
+            raise
         except AlreadyExists:
+            self._pace.give_back(taken)
             # It had been posted: the answer was lost, or it comes twice.
             return Posted(await self._repeated(message))
         await self._announcer.announce([entry], {place.chat_id: place})
@@ -130,6 +141,7 @@ class WebhooksService:
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
             await store.advance(tx, [place], now_us)
+            await self._links.note(tx, [entry], now_us)
             if place.topics:
                 await topic_sending.count_nobodys(tx, entry)
         return place, entry

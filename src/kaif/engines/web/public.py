@@ -1,0 +1,115 @@
+"""Pages by httpx, on our terms: from public addresses alone, in time, and no more than a beginning.
+
+The address is looked at and connected to in one go, so a name that leads elsewhere a moment later leads nowhere new.
+No cookies, no proxy, nothing of whoever named the page.
+"""
+
+import asyncio
+from functools import cached_property
+
+import httpx
+
+from kaif.engines.web import Unreachable
+from kaif.engines.web.addresses import addresses_of, is_public
+from kaif.engines.web.pages import PAGE_BYTES_MAX, PAGE_WITHIN_S, NotAPage, WebPage
+
+REDIRECTS_MAX = 3
+URL_CHARACTERS_MAX = 2048
+CONNECTIONS_MAX = 20
+
+# "bot" is what servers look for when they answer programs: with a page that says what it is about.
+USER_AGENT = "Kaif-Ozero (link preview bot)"
+# Compressed, a small answer may be a large one: we ask for none of that.
+HEADERS = {"user-agent": USER_AGENT, "accept": "text/html,application/xhtml+xml", "accept-encoding": "identity"}
+TYPES = ("text/html", "application/xhtml+xml")
+REDIRECTS = (301, 302, 303, 307, 308)
+PORTS = {"http": 80, "https": 443}
+
+
+class PublicPages:
+    """With `private_too` pages may lie in our own network, and at any port: for tests and closed networks."""
+
+    def __init__(self, *, private_too: bool = False, within_s: float = PAGE_WITHIN_S) -> None:
+        self._private_too, self._within_s = private_too, within_s
+
+    @cached_property
+    def _transport(self) -> httpx.AsyncHTTPTransport:
+        """Made when something is read: to read the authorities takes a while. It follows nothing and keeps nothing."""
+        limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0)
+        return httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+
+    async def read(self, url: str) -> WebPage:
+        try:
+            # httpx limits each step; whoever answers a byte at a time would keep us for ever.
+            async with asyncio.timeout(self._within_s):
+                for _ in range(REDIRECTS_MAX + 1):
+                    found = await self._ask(_checked(url, self._private_too))
+                    if isinstance(found, WebPage):
+                        return found
+                    url = found
+                raise NotAPage("It leads from one address to another.")
+        except (httpx.HTTPError, OSError, TimeoutError) as error:
+            raise Unreachable(type(error).__name__) from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise NotAPage(type(error).__name__) from error
+
+    async def _ask(self, url: httpx.URL) -> WebPage | str:
+        """The page, or where it is said to be."""
+        host = url.raw_host.decode()
+        addresses = await addresses_of(host, url.port or PORTS[url.scheme])
+        if not self._private_too and not all(is_public(address) for address in addresses):
+            raise NotAPage("It lies within.")
+        request = httpx.Request(
+            "GET",
+            url.copy_with(host=addresses[0].partition("%")[0], fragment=None),
+            headers={**HEADERS, "host": url.netloc.decode()},
+            extensions={"sni_hostname": host, "timeout": httpx.Timeout(self._within_s).as_dict()},
+        )
+        answer = await self._transport.handle_async_request(request)
+        try:
+            if answer.status_code in REDIRECTS:
+                return str(url.join(answer.headers.get("location", "")))
+            return WebPage(str(url), _charset_of(answer), await _head_of(answer))
+        finally:
+            await answer.aclose()
+
+    async def close(self) -> None:
+        if "_transport" in vars(self):
+            await self._transport.aclose()
+
+
+def _checked(address: str, private_too: bool) -> httpx.URL:
+    """Raises NotAPage, httpx.InvalidURL."""
+    if len(address) > URL_CHARACTERS_MAX:
+        raise NotAPage("Its address is too long.")
+    url = httpx.URL(address)
+    if url.scheme not in PORTS or not url.host or url.userinfo:
+        raise NotAPage("It is no address of a page.")
+    # At other ports stand other things than pages.
+    if not private_too and url.port not in (None, PORTS[url.scheme]):
+        raise NotAPage("It has a port of its own.")
+    return url
+
+
+def _charset_of(answer: httpx.Response) -> str:
+    """Raises NotAPage for what is none, Unreachable for what may be one later."""
+    if answer.status_code == 429 or answer.status_code >= 500:
+        raise Unreachable(f"It answers {answer.status_code}.")
+    if answer.status_code != 200:
+        raise NotAPage(f"It answers {answer.status_code}.")
+    if answer.headers.get("content-type", "").partition(";")[0].strip().lower() not in TYPES:
+        raise NotAPage("It is of another type.")
+    if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise NotAPage("It comes in an encoding that was not asked for.")
+    return answer.charset_encoding or ""
+
+
+async def _head_of(answer: httpx.Response) -> bytes:
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
+    head = bytearray()
+    async for piece in answer.stream:
+        looked_at = max(len(head) - 8, 0)
+        head += piece
+        if len(head) >= PAGE_BYTES_MAX or b"</head" in head[looked_at:].lower():
+            break
+    return bytes(head[:PAGE_BYTES_MAX])

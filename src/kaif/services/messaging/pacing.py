@@ -1,0 +1,41 @@
+"""How fast a chat can be filled: by one person or program, and by all of its bots together.
+
+Kept in the memory of each process, by the same rule as the limits of requests: it costs a message no question to the
+database. What was taken for messages that were not written in the end is given back.
+"""
+
+import time
+from collections.abc import Callable
+
+from kaif.interfaces.messaging import ChatId, TooManyMessages
+from kaif.kernel.actor import UserId
+from kaif.kernel.limits import Limit, Limits
+
+# A message a second is more than anybody reads; a hundred at once is what can be forwarded.
+OF_ONE = Limit("messages_in_chat", per_minute=60, burst=100)
+# Bots of one chat could set each other off.
+OF_BOTS = Limit("messages_of_bots_in_chat", per_minute=60, burst=60)
+
+Taken = tuple[Limit, str]
+
+
+class Pace:
+    def __init__(self, scale: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """`scale` multiplies every rate and burst; `clock` counts seconds from any moment."""
+        self._limits = Limits(scale, clock)
+
+    def take(self, chat_id: ChatId, sender_id: UserId, *, is_bot: bool) -> list[Taken]:
+        """What one message takes. Raises TooManyMessages, and takes nothing then."""
+        wanted: list[Taken] = [(OF_ONE, chat_id + sender_id)]
+        if is_bot:
+            wanted.append((OF_BOTS, chat_id))
+        for place, (limit, subject) in enumerate(wanted):
+            allowance = self._limits.take(limit, subject)
+            if allowance.retry_after_s:
+                self.give_back(wanted[:place])
+                raise TooManyMessages(retry_after_ms=allowance.retry_after_ms)
+        return wanted
+
+    def give_back(self, taken: list[Taken]) -> None:
+        for limit, subject in taken:
+            self._limits.give_back(limit, subject)

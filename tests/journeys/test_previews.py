@@ -1,0 +1,91 @@
+"""A link in a message becomes a card for both, which its author can do without; no browser asks anybody for it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, expect
+from tests.elsewhere import Service
+from tests.harness import Server, running_server
+from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
+from tests.journeys.looks import Look
+
+HTML = """<title>Ладога — озеро в Карелии</title><meta property="og:site_name" content="Атлас озёр">
+<meta name="description" content="{}">""".format("Самое большое пресноводное озеро Европы. " * 10)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Server]:
+    async with running_server(tmp_path, KAIF_LINK_PREVIEWS="any") as server:
+        yield server
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Service]:
+    site = Service()
+    await site.start()
+    for path in ("/ladoga", "/onega"):
+        body = HTML.replace("Ладога", path[1:]).encode()
+        head = f"HTTP/1.1 200 .\r\ncontent-type: text/html\r\ncontent-length: {len(body)}\r\n\r\n"
+        site.handlers[path] = lambda _, head=head, body=body: head.encode() + body  # type: ignore[misc]
+    yield site
+    await site.stop()
+
+
+def card(window: Window, words: str) -> Locator:
+    return window.message(words).get_by_role("group", name="озеро в Карелии")
+
+
+async def test_a_link_becomes_a_card_for_both(place: Server, windows: Windows, site: Service) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    anna, boris = await windows.open(), await windows.open(size=NARROW, locale="en-GB")
+    asked: list[str] = []
+    for window, human in ((anna, ANNA), (boris, BORIS)):
+        window.page.on("request", lambda request: asked.append(request.url))
+        await window.sign_in(human.username)
+    await anna.start_group("Озеро", [BORIS])
+    await boris.open_chat("Озеро")
+
+    await anna.say(f"Едем сюда: {site.url}/ladoga")
+    await anna.say(f"Или сюда: {site.url}/onega")
+    for window in (anna, boris):
+        await expect(card(window, "Едем сюда")).to_contain_text("Атлас озёр · 127.0.0.1")
+        await expect(card(window, "Или сюда")).to_be_visible()
+        link = card(window, "Едем сюда").get_by_role("link")
+        await expect(link).to_have_attribute("href", f"{site.url}/ladoga")
+        await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+    await expect(card(boris, "Едем сюда").get_by_role("button")).to_have_count(0)
+
+    looks = [Look(anna), Look(boris)]
+    for look in looks:
+        await look("cards")
+    await card(anna, "Или сюда").get_by_role("button", name="Убрать карточку ссылки").click()
+    for window in (anna, boris):
+        await expect(card(window, "Или сюда")).to_have_count(0)
+    await boris.page.reload()
+    await expect(card(boris, "Едем сюда")).to_be_visible()
+    await expect(card(boris, "Или сюда")).to_have_count(0)
+
+    await anna.composer.fill(f"Без карточки: {site.url}/onega")
+    choice = anna.page.get_by_role("checkbox", name="Показать карточку ссылки: 127.0.0.1")
+    await expect(choice).to_be_checked()
+    await choice.uncheck()
+    await looks[0]("composer")
+    await anna.composer.press("Enter")
+    await anna.see_state("Без карточки", "sent")
+
+    await anna.page.get_by_role("button", name="Ещё о чате").click()
+    await anna.page.get_by_role("menuitem", name="Не показывать карточки ссылок").click()
+    await boris.see_message("Settings have changed")
+    await anna.say(f"Здесь их нет: {site.url}/ladoga")
+    await anna.say("Последнее")
+    await boris.see_message("Последнее")
+    await anna.composer.fill(f"{site.url}/ladoga")
+    await expect(choice).to_have_count(0)
+    for words in ("Без карточки", "Здесь их нет"):
+        await expect(boris.message(words)).to_be_visible()
+        await expect(card(boris, words)).to_have_count(0)
+    for look in looks:
+        look.assert_nothing_grave()
+    assert (site.count("/ladoga"), site.count("/onega")) == (1, 1)
+    assert asked and not [url for url in asked if url.startswith(site.url)]

@@ -1,0 +1,28 @@
+// Previews of links: the server looks links up, and tells everybody by the message itself. Nothing here asks other sites.
+import { api, ok } from './api'
+import type { Chat, Entry } from './types'
+
+let here: Promise<boolean> | undefined
+
+/** Whether this server looks links up at all: asked once. */
+export function previewsHere(): Promise<boolean> {
+  here ??= ok(api.GET('/v1/messaging/previews')).then(
+    ({ on }) => on,
+    () => {
+      here = undefined
+      return false
+    },
+  )
+  return here
+}
+
+export async function switchPreviews(chat_id: string, on: boolean): Promise<Chat> {
+  return ok(
+    api.POST('/v1/messaging/chats/{chat_id}/previews', { params: { path: { chat_id } }, body: { on } }),
+  )
+}
+
+export async function removePreview({ chat_id, seq }: Entry): Promise<void> {
+  const params = { path: { chat_id, seq } }
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}/messages/{seq}/preview', { params }))
+}
