@@ -61,6 +61,7 @@ READ_BUFFER_BYTES = 1024
 log = logging.getLogger("kaif.sockets")
 # picows makes a logger for each connection out of a Logger, which costs a kilobyte, but takes an adapter as it is.
 _picows_log = logging.LoggerAdapter(log)
+_NOBODYS = asyncio.Protocol()
 
 
 class Draining(Unavailable):
@@ -159,6 +160,9 @@ class Sockets:
             extra_headers=None,
             read_buffer_init_size=READ_BUFFER_BYTES,
         )
+        # The transport of uvloop keeps a method of the last protocol that was no buffered one: so that it does not keep
+        # all that read the request, that is nobody's.
+        transport.set_protocol(_NOBODYS)
         protocol.connection_made(transport)
         while head:
             buffer = protocol.get_buffer(-1)
@@ -181,8 +185,16 @@ class Sockets:
         await self.background.close()
 
 
+def forget_headers(transport: WSTransport) -> None:
+    """picows keeps the request and its answer with the connection: mostly one long token that was read already."""
+    transport.request.headers.clear()
+    transport.response.headers.clear()
+
+
 class Handshake:
     """Decides about one request for a socket; `known` is what came of its API key, if it has one."""
+
+    __slots__ = ("_known", "_peer", "_sockets")
 
     def __init__(self, sockets: Sockets, peer: str, known: Verified | KaifError | None = None) -> None:
         self._sockets, self._peer, self._known = sockets, peer, known
@@ -281,6 +293,7 @@ class Socket(WSListener):
     # Coming and going
 
     def on_ws_connected(self, transport: WSTransport) -> None:
+        forget_headers(transport)
         self._transport = transport
         self._write = transport.underlying_transport.write
         self._waiting_bytes = transport.underlying_transport.get_write_buffer_size
