@@ -143,6 +143,22 @@ async def test_a_cache_that_forgot_everything_takes_nobody_along(redis_server: R
         assert device.heard == [(BORIS, False)]
 
 
+async def test_a_cache_that_forgot_without_an_interruption_is_noticed(cache: Cache, shared_redis: RedisServer) -> None:
+    """Redis may be back before anybody has seen that it was away."""
+    rhythm = Rhythm(leave_after_s=0.4, note_ttl_s=60, renew_s=0.3, look_s=0.05, settle_s=0.6)
+    async with running_board(cache, rhythm) as board, running_board(cache, rhythm) as other:
+        await other.arrive(ANNA)
+        await board.arrive(BORIS)
+        device, here = await watching(board, ANNA, BORIS)
+        assert here == {ANNA, BORIS}
+
+        shared_redis.flush()
+        await asyncio.sleep(1)
+
+        assert device.heard == []
+        assert await cache.present(PRESENCE, [ANNA, BORIS]) == {ANNA, BORIS}
+
+
 class SlowToAnswer(MemoryCache):
     """What it answers about who is here was so when it was asked."""
 

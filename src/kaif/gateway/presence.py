@@ -36,7 +36,7 @@ class Rhythm(msgspec.Struct, frozen=True):
     # Those who seem to be away are many more, and only a lost announcement hides that they came.
     everybody_each: int = 10
     # After the cache was away every gateway has noted its people anew by then.
-    settle_s: float = 6.0
+    settle_s: float = 8.0
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -64,6 +64,7 @@ class PresenceBoard:
     async def start(self, on_change: OnChange) -> None:
         self._on_change = on_change
         await self._cache.subscribe(CHANNEL, self._hear, self._note_outage)
+        await self._note_everybody()
         self._background.run(self._renew())
         self._background.run(self._look_again_and_again())
 
@@ -78,8 +79,8 @@ class PresenceBoard:
     # Those who are here
 
     async def _note(self, user_ids: list[UserId], ttl_s: float) -> None:
-        if user_ids:
-            await self._cache.touch(PRESENCE, user_ids, self._gateway, int(ttl_s * 1000))
+        """And this gateway itself: where it is not found, the cache has forgotten more than that."""
+        await self._cache.touch(PRESENCE, [*user_ids, self._gateway], self._gateway, int(ttl_s * 1000))
 
     async def _renew(self) -> None:
         while True:
@@ -162,10 +163,12 @@ class PresenceBoard:
         changed: set[UserId] = set()
         self._looks.append(changed)
         try:
-            present = await self._cache.present(PRESENCE, user_ids)
+            present = await self._cache.present(PRESENCE, [*user_ids, self._gateway])
         finally:
             # Lists compare sets by what is in them: another look's may be equal.
             self._looks[:] = [other for other in self._looks if other is not changed]
+        if self._gateway not in present:
+            self._note_outage()
         is_forgetful = asyncio.get_running_loop().time() < self._forgetful_until_s
         for user_id in user_ids:
             online = user_id in present

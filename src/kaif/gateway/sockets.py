@@ -169,6 +169,10 @@ class Sockets:
             part, head = head[: len(buffer)], head[len(buffer) :]
             buffer[: len(part)] = part
             protocol.buffer_updated(len(part))
+        # Both stay with the connection, and nobody reads them any more: mostly it is one long token.
+        for read in (protocol.transport.request, protocol.transport.response):
+            if read is not None:
+                read.headers.clear()
         transport.set_protocol(protocol)
 
     def drain(self) -> None:
@@ -183,12 +187,6 @@ class Sockets:
 
     async def close(self) -> None:
         await self.background.close()
-
-
-def forget_headers(transport: WSTransport) -> None:
-    """picows keeps the request and its answer with the connection: mostly one long token that was read already."""
-    transport.request.headers.clear()
-    transport.response.headers.clear()
 
 
 class Handshake:
@@ -293,7 +291,6 @@ class Socket(WSListener):
     # Coming and going
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        forget_headers(transport)
         self._transport = transport
         self._write = transport.underlying_transport.write
         self._waiting_bytes = transport.underlying_transport.get_write_buffer_size
