@@ -179,6 +179,16 @@ def crowd(people: int, duration: Duration) -> Figures:
     return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
 
 
+def pictures(what: str, duration: Duration) -> Figures:
+    """Have pictures made on all cores."""
+    command = [sys.executable, "-m", "bench.pictures", what, str(duration.measure_s)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        raise BenchError(f"bench.pictures: {done.stderr}")
+    figures: Figures = json.loads(done.stdout)
+    return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
+
+
 def _children_cpu_seconds() -> float:
     """Processor time of this process's children that have ended: between two calls, that of wrk."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -70,14 +70,16 @@ def make_world(directory: Path, engines: Engines, people: int) -> World:
 
 
 def install_peers() -> None:
-    """Install exactly what package-lock.json says; an installation that is there is kept."""
-    if (PEERS / "node_modules" / ".package-lock.json").exists():
+    """Install exactly what package-lock.json says; an installation of it that is there is kept."""
+    wanted, installed = (PEERS / "package-lock.json").read_bytes(), PEERS / "node_modules" / ".installed"
+    if installed.exists() and installed.read_bytes() == wanted:
         return
     if shutil.which("npm") is None:
         raise BenchError("Node is missing: apt-get install nodejs npm")
     done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=PEERS, capture_output=True, text=True)
     if done.returncode != 0:
         raise BenchError(f"npm ci failed in bench/peers:\n{done.stderr}")
+    installed.write_bytes(wanted)
 
 
 def _user(number: int) -> dict[str, str]:

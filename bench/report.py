@@ -29,6 +29,10 @@ UNITS = {
     "small_join_ms": "small",
     "server_us_per_request": "server CPU µs each",
     "server_us_per_message": "server CPU µs each",
+    "cpu_times": "CPU times",
+    "size_percent": "% of bytes",
+    "psnr_db": "dB",
+    "thumbs_per_cpu_s": "pictures/s of a core",
     "server_cpu": "server CPU",
     "load_cpu": "load CPU",
 }

@@ -148,6 +148,15 @@ def _history(server: Server, sizes: Sizes, directory: Path) -> Figures:
     return loads.reading("history", sizes.messages * 10, sizes.duration)
 
 
+def _pictures(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    """Without the server: the workers of media, beside sharp by turns."""
+    return loads.pictures("variants", sizes.duration)
+
+
+def _thumbs(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return loads.pictures("thumbs", sizes.duration)
+
+
 def _in_rooms(accounts: Sequence[Account]) -> list[tuple[Account, str]]:
     return [(account, account.room) for account in accounts]
 
@@ -315,6 +324,28 @@ SUITES = (
         (KAIF_SQLITE,),
         Target((KAIF_SQLITE,), at_most=5),
         _history,
+    ),
+    Suite(
+        "pictures",
+        "Three variants of a 12-megapixel JPEG: times as fast as sharp by the code of the first draft",
+        "times",
+        "times",
+        ("cpu_times", "size_percent", "psnr_db"),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_least=2),
+        _pictures,
+    ),
+    Suite(
+        "thumbs",
+        "Both small variants of a 12-megapixel JPEG",
+        "thumbs_per_s",
+        "pictures/s",
+        ("thumbs_per_cpu_s",),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_least=13),
+        _thumbs,
     ),
 )
 

@@ -39,6 +39,18 @@ BREACHES = {
         ("services/messaging/model.py", "from kaif.services.messaging import store"),
         ("services/messaging/sending.py", "from kaif.services.messaging.routes import ROUTES"),
     ],
+    "Inside media's pictures: the server's side, the worker's, rules": [
+        ("services/media/images/limits.py", "from kaif.services.media.images.loading import Source"),
+        ("services/media/images/worker.py", "from kaif.services.media.images.workers import Workers"),
+    ],
+    "What strangers send is decoded by workers alone": [
+        ("services/media/images/workers.py", "from kaif.services.media.images.inspecting import inspect"),
+        ("services/media/images/turns.py", "import pyvips"),
+        ("app/compose.py", "from PIL import Image"),
+    ],
+    "Inside media's films: use, tracks, reading": [
+        ("services/media/video/probing.py", "from kaif.services.media.video import packaging"),
+    ],
     "Drivers live in engines": [
         ("services/messaging/store.py", "import sqlite3"),
         ("gateway/hub.py", "import redis.asyncio"),

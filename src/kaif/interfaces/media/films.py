@@ -1,0 +1,42 @@
+"""What media promises about films and sounds: one that plays everywhere, or a refusal that says why.
+
+Invalid
+├── NotPlayable      not_playable      neither film nor sound of a kind that is taken, or damaged from the start
+├── FilmTooLong      film_too_long     plays longer than is taken (seconds_max)
+└── FilmTooLarge     film_too_large    more pixels in a frame than are taken (pixels_max)
+"""
+
+import msgspec
+
+from kaif.kernel.errors import Invalid
+
+
+class NotPlayable(Invalid):
+    code, detail = "not_playable", "This is no film or sound of a kind that is taken here, or it is damaged."
+
+
+class FilmTooLong(Invalid):
+    """Details carry seconds_max."""
+
+    code, detail = "film_too_long", "This plays for too long."
+
+
+class FilmTooLarge(Invalid):
+    """Details carry pixels_max."""
+
+    code, detail = "film_too_large", "The frames of this film are too large."
+
+
+class Film(msgspec.Struct, frozen=True, tag="film"):
+    """Sides are as people see them, turned and with square pixels. The duration is that of what can be read, whatever
+    the header says."""
+
+    duration_us: int
+    width: int
+    height: int
+    has_sound: bool
+    is_hdr: bool
+
+
+class Sound(msgspec.Struct, frozen=True, tag="sound"):
+    duration_us: int

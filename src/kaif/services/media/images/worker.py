@@ -1,0 +1,103 @@
+"""The process that decodes what strangers sent: `python -m kaif.services.media.images.worker BYTES`.
+
+It reads jobs from its standard input and answers on its standard output, until that ends. It has nothing to be stolen:
+no secret in its environment, no file open but those two, and, where the system allows it, no network. It may hold BYTES
+of memory of its own, and each job may take only so much of the processor; the system ends it beyond that.
+"""
+
+import ctypes
+import os
+import resource
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from kaif.kernel.errors import Invalid
+from kaif.services.media.images import jobs
+from kaif.services.media.images.jobs import Failed, Job, Seen
+
+FILES_MAX = 64
+_CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
+
+
+def main() -> None:
+    requests, answers = _take_over_pipes()
+    _bound(int(sys.argv[1]))
+    # Whatever these bring along runs within the bounds already.
+    from kaif.services.media.images import inspecting, rendering
+
+    def work(job: Job, content: bytes) -> list[bytes]:
+        if job.variants is None:
+            return jobs.framed(Seen(inspecting.inspect(content, job.limits)))
+        return jobs.framed(*jobs.drawn(rendering.render(content, job.variants, job.limits)))
+
+    _write(answers, [jobs.READY])
+    while request := _read(requests):
+        job, content = request
+        _allow_cpu(job.cpu_s)
+        try:
+            answer = work(job, content)
+        except Invalid as error:
+            answer = jobs.framed(jobs.refused(error))
+        except MemoryError:
+            # What it has taken would be missed by the next one.
+            os._exit(1)
+        except Exception as error:
+            answer = jobs.framed(Failed(repr(error)[:1000]))
+        del request, content
+        _write(answers, answer)
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """A library that prints must not be taken for an answer."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return requests, answers
+
+
+def _bound(memory_bytes: int) -> None:
+    if sys.platform == "linux":
+        # Refused inside some containers; they bound the network themselves.
+        ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    # Data, not address space: programs and their libraries are shared with everyone.
+    _lower(resource.RLIMIT_DATA, memory_bytes)
+    _lower(resource.RLIMIT_NOFILE, FILES_MAX)
+    # It writes no file.
+    _lower(resource.RLIMIT_FSIZE, 0)
+    # What it was reading must not stay behind on disk.
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _lower(what: int, to: int) -> None:
+    _, hard = resource.getrlimit(what)
+    to = to if hard == resource.RLIM_INFINITY else min(to, hard)
+    resource.setrlimit(what, (to, to))
+
+
+def _allow_cpu(seconds: int) -> None:
+    """Counted from now; at the end the system sends SIGXCPU, which nothing here catches."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
+
+
+def _read(requests: BinaryIO) -> tuple[Job, bytes] | None:
+    prefix = requests.read(jobs.PREFIX_BYTES)
+    if len(prefix) < jobs.PREFIX_BYTES:
+        return None
+    header, content = jobs.lengths(prefix, 1 << 32)
+    return msgspec.msgpack.decode(requests.read(header), type=Job), requests.read(content)
+
+
+def _write(answers: BinaryIO, parts: list[bytes]) -> None:
+    for part in parts:
+        answers.write(part)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What a file is: read to its end packet by packet, because headers lie; nothing but its first frame is decoded."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kaif.interfaces.media.films import Film, FilmTooLarge, FilmTooLong, NotPlayable, Sound
+from kaif.kernel.clock import SECOND_US
+from kaif.services.media.video.reading import film_of, opened, sound_of
+
+SECONDS_MAX = 4 * 3600
+PIXELS_MAX = 7680 * 4320
+# A damaged frame or two at the beginning is common in what phones cut out of longer films.
+_PACKETS_TO_FIRST_FRAME_MAX = 300
+# Of ITU-T H.273: perceptual quantisation and hybrid log-gamma.
+_HDR_TRANSFERS = (16, 18)
+
+
+def probe(path: Path) -> Film | Sound:
+    """Raises NotPlayable, FilmTooLong and FilmTooLarge."""
+    with opened(path) as container:
+        stream, sound = film_of(container), sound_of(container)
+        if stream is None:
+            if sound is None:
+                raise NotPlayable
+            return Sound(_duration_us(container))
+        if stream.width * stream.height > PIXELS_MAX:
+            raise FilmTooLarge(pixels_max=PIXELS_MAX)
+        frame = _first_frame(container, stream)
+        width, height = _shown_size(frame, stream)
+        container.seek(0)
+        return Film(
+            duration_us=_duration_us(container),
+            width=width,
+            height=height,
+            has_sound=sound is not None,
+            is_hdr=frame.color_trc in _HDR_TRANSFERS,
+        )
+
+
+def _shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height, turned upright and with square pixels."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width, height = max(1, round(frame.width * aspect)), frame.height
+    return (height, width) if frame.rotation % 180 else (width, height)
+
+
+def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
+    for number, packet in enumerate(container.demux(stream)):
+        if number > _PACKETS_TO_FIRST_FRAME_MAX:
+            break
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        if frames:
+            frame = frames[0]
+            assert isinstance(frame, VideoFrame)
+            return frame
+    raise NotPlayable
+
+
+def _duration_us(container: InputContainer) -> int:
+    """From the first packet's beginning to the last one's end."""
+    begin_us: int | None = None
+    end_us = 0
+    for packet in container.demux(*container.streams.video, *container.streams.audio):
+        if packet.pts is None or packet.time_base is None:
+            continue
+        at_us = int(packet.pts * packet.time_base * SECOND_US)
+        begin_us = at_us if begin_us is None else min(begin_us, at_us)
+        end_us = max(end_us, at_us + int((packet.duration or 0) * packet.time_base * SECOND_US))
+        if end_us - begin_us > SECONDS_MAX * SECOND_US:
+            raise FilmTooLong(seconds_max=SECONDS_MAX)
+    if begin_us is None or end_us <= begin_us:
+        raise NotPlayable
+    return end_us - begin_us

@@ -1,0 +1,82 @@
+"""Opening what anybody sent: only formats that hold their own content, no network, no other file."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kaif.interfaces.media.films import NotPlayable
+
+Stream = TypeVar("Stream", VideoStream, AudioStream)
+
+# Playlists and scripts of libav name other files, which it would read: none of those is here.
+_FORMATS = "mov,matroska,avi,mpegts,mpeg,ogg,wav,mp3,flac,aac,asf,amr,caf,aiff"
+_DECODERS = (
+    *("h264", "hevc", "vp8", "vp9", "libdav1d", "av1", "mpeg4", "mpeg2video", "mpeg1video", "h263", "mjpeg", "prores"),
+    *("theora", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4v2", "msmpeg4"),
+    *("aac", "aac_latm", "mp3", "mp3float", "mp2", "mp2float", "opus", "libopus", "vorbis", "flac", "alac", "ac3"),
+    *("eac3", "amrnb", "amrwb", "wmav1", "wmav2", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le"),
+    *("pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw", "adpcm_ms", "adpcm_ima_wav"),
+)
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS, "codec_whitelist": ",".join(_DECODERS)}
+# Each keeps frames of its own.
+DECODER_THREADS = 1
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Raises NotPlayable, also for what libav finds wrong while it is open."""
+    try:
+        with av.open(f"file:{path}", metadata_errors="replace", options=_OPTIONS) as container:
+            for stream in container.streams.video:
+                stream.thread_type = "AUTO"
+                stream.codec_context.thread_count = DECODER_THREADS
+            yield container
+    except (av.FFmpegError, EOFError) as error:
+        raise NotPlayable from error
+
+
+def film_of(container: InputContainer) -> VideoStream | None:
+    """The first that is no cover of an album. Raises NotPlayable when it is of a kind that is not taken."""
+    cover = av.stream.Disposition.attached_pic
+    return _taken(next((stream for stream in container.streams.video if not stream.disposition & cover), None))
+
+
+def sound_of(container: InputContainer) -> AudioStream | None:
+    """The first. Raises NotPlayable when it is of a kind that is not taken."""
+    return _taken(next(iter(container.streams.audio), None))
+
+
+def _taken(stream: Stream | None) -> Stream | None:
+    # The container asks libav for that only when it must look into the stream by itself.
+    if stream and stream.codec_context.name not in _DECODERS:
+        raise NotPlayable
+    return stream
+
+
+def decoded(
+    container: InputContainer, streams: Sequence[VideoStream | AudioStream]
+) -> Iterator[VideoFrame | AudioFrame]:
+    """What can be decoded, in the file's order; damaged pieces are passed over. A frame without a time is dropped."""
+    for packet in container.demux(*streams):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        for frame in frames:
+            if isinstance(frame, VideoFrame | AudioFrame) and frame.pts is not None and frame.time_base is not None:
+                yield frame
+
+
+def time_of(frame: VideoFrame | AudioFrame) -> Fraction:
+    """Seconds, from wherever the file begins to count."""
+    assert frame.pts is not None and frame.time_base is not None, "decoded() leaves none without"
+    return frame.pts * frame.time_base

@@ -1,0 +1,53 @@
+"""Frames as screens show them: turned, scaled, of square pixels, in BT.709; brighter ones are mapped into it."""
+
+from fractions import Fraction
+
+from av.filter import Graph
+from av.video.frame import VideoFrame
+
+_TRANSPOSE = {90: "cclock", 270: "clock"}
+
+
+class Upright:
+    """Gives every frame this width and height in yuv420p."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._graph: Graph | None = None
+        self._shape: tuple[object, ...] = ()
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        # Films of calls and screens change their size on the way.
+        shape = (frame.format.name, frame.width, frame.height, frame.rotation, frame.color_trc)
+        if self._graph is None or shape != self._shape:
+            self._graph, self._shape = self._for_frames_like(frame), shape
+        self._graph.push(frame)
+        made = self._graph.pull()
+        assert isinstance(made, VideoFrame)
+        return made
+
+    def _for_frames_like(self, frame: VideoFrame) -> Graph:
+        graph = Graph()
+        turned = frame.rotation % 360
+        width, height = (self._height, self._width) if turned % 180 else (self._width, self._height)
+        steps = [
+            graph.add_buffer(
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base or Fraction(1, 90_000),
+            ),
+            graph.add(
+                "scale",
+                f"w={width}:h={height}:flags=bicubic:"
+                "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=limited",
+            ),
+            graph.add("format", "pix_fmts=yuv420p"),
+        ]
+        if turned % 180:
+            steps.append(graph.add("transpose", f"dir={_TRANSPOSE[turned]}"))
+        elif turned:
+            steps += [graph.add("hflip"), graph.add("vflip")]
+        steps += [graph.add("setsar", "1"), graph.add("buffersink")]
+        graph.link_nodes(*steps).configure()
+        return graph
