@@ -234,7 +234,7 @@ SUITES = (
         ("server_cpu",),
         SOCKETIO,
         CHATTERS,
-        Target(OURS, at_most=15),
+        Target(OURS, at_most=12),
         _idle,
     ),
     Suite(

@@ -88,12 +88,14 @@ class Child:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         self.arguments = arguments
         self._env = {**_ordinary_environment(), **settings}
+        # How wrong its machine's clock is.
+        self.clock_ahead_s = 0.0
         self._process: nursery.Process | None = None
 
     async def start(self) -> None:
         """Returns when it says that it listens."""
         said_before = len(self.said())
-        process = self._process = nursery.spawn(self.arguments, self._env, self._out, self._err)
+        process = self._process = nursery.spawn(self.arguments, self._env, self._out, self._err, self.clock_ahead_s)
         await until(
             lambda: "Kaif Ozero" in self.said()[said_before:] or process.poll() is not None, timeout_s=START_WITHIN_S
         )
@@ -203,11 +205,12 @@ async def running_server(folder: Path, host: str = "", **settings: str) -> Async
 
 
 class Split:
-    """The system as separate processes on PostgreSQL and Redis: two of messaging, one of each other."""
+    """The system as separate processes on PostgreSQL and Redis: two of messaging, some gateways, one of each other."""
 
-    def __init__(self, folder: Path, postgres_url: str, redis_url: str, **settings: str) -> None:
+    def __init__(self, folder: Path, postgres_url: str, redis_url: str, *, gateways: int = 1, **settings: str) -> None:
         self.setup_code = "set-up-code"
-        names = ("auth", "messaging-1", "messaging-2", "search", "media", "gateway")
+        gateway_names = [f"gateway-{number}" for number in range(1, gateways + 1)]
+        names = ["auth", "messaging-1", "messaging-2", "search", "media", *gateway_names]
         self._addresses = {name: free_address() for name in names}
         messagings = [self._addresses["messaging-1"], self._addresses["messaging-2"]]
         shared = {
@@ -232,7 +235,7 @@ class Split:
         self.messagings = [self._child(folder, name, shared) for name in ("messaging-1", "messaging-2")]
         self.search = self._child(folder, "search", shared)
         self.media = self._child(folder, "media", shared)
-        self.gateway = self._child(folder, "gateway", shared)
+        self.gateways = [self._child(folder, name, shared) for name in gateway_names]
 
     def _child(self, folder: Path, name: str, settings: Mapping[str, str]) -> Child:
         host, port = self._addresses[name]
@@ -241,17 +244,30 @@ class Split:
 
     @property
     def url(self) -> str:
-        return "http://{}:{}".format(*self._addresses["gateway"])
+        return self.urls[0]
+
+    @property
+    def gateway(self) -> Child:
+        return self.gateways[0]
+
+    @property
+    def gateway_addresses(self) -> list[tuple[str, int]]:
+        return [address for name, address in self._addresses.items() if name.startswith("gateway")]
+
+    @property
+    def urls(self) -> list[str]:
+        """Of the gateways."""
+        return [f"http://{host}:{port}" for host, port in self.gateway_addresses]
 
     @property
     def children(self) -> list[Child]:
-        return [self.auth, *self.messagings, self.search, self.media, self.gateway]
+        return [self.auth, *self.messagings, self.search, self.media, *self.gateways]
 
     async def start(self) -> None:
         await self.auth.start()
         await asyncio.gather(*[child.start() for child in (*self.messagings, self.search)])
         await self.media.start()
-        await self.gateway.start()
+        await asyncio.gather(*[gateway.start() for gateway in self.gateways])
 
     async def close(self) -> None:
         for child in reversed(self.children):
@@ -263,8 +279,15 @@ class Split:
 
 
 @asynccontextmanager
-async def running_split(folder: Path, postgres_url: str, redis_url: str, **settings: str) -> AsyncIterator[Split]:
-    split = Split(folder, postgres_url, redis_url, **settings)
+async def running_split(
+    folder: Path, postgres_url: str, redis_url: str, *, gateways: int = 1, **settings: str
+) -> AsyncIterator[Split]:
+    async with running(Split(folder, postgres_url, redis_url, gateways=gateways, **settings)) as split:
+        yield split
+
+
+@asynccontextmanager
+async def running(split: Split) -> AsyncIterator[Split]:
     try:
         await split.start()
         yield split

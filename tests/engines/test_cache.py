@@ -262,6 +262,25 @@ async def test_without_redis_every_command_fails_within_a_second_or_so(
         assert time.monotonic() - started < 1.5
 
 
+async def test_who_is_cancelled_while_redis_is_asked_ends(redis_url: str) -> None:
+    """In whatever moment that is: some end what the driver does just then."""
+    cache = await open_cache(redis_url)
+
+    async def ask_on_and_on() -> None:
+        while True:
+            await cache.present("people", ["anna"])
+
+    for moment in range(60):
+        asking = [asyncio.create_task(ask_on_and_on()) for _ in range(3)]
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        for task in asking:
+            task.cancel()
+        _, going_on = await asyncio.wait(asking, timeout=2)
+        assert not going_on
+    await cache.close()
+
+
 async def test_commands_work_again_when_redis_is_back(redis_server: RedisServer, outage_cache: Cache) -> None:
     await outage_cache.touch("people", ["anna"], "process 1", 60_000)
     redis_server.stop()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.gateway.wire import exchange, hangs_up_after
 from tests.harness import Person, Server, people, running_server
+from tests.waiting import eventually
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -165,12 +166,35 @@ async def test_a_server_that_stops_hangs_up_on_the_idle_and_answers_the_others(
     ):
         idle = asyncio.create_task(hangs_up_after(server.url, GET, within_s=10))
         busy = asyncio.create_task(anna.log_in())
+        address = urlsplit(server.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(GET)
+        assert b"connection: close" not in (await reader.readuntil(b"\r\n\r\n")).lower()
         await asyncio.sleep(0.2)
 
-        await server.stop()
+        stopping = asyncio.create_task(server.stop())
+        await nothing_listens(server)
+        # It may have been on its way when the server was asked to stop.
+        writer.write(GET)
 
+        said = (await reader.read()).lower()
+        assert b"http/1.1 200" in said and b"connection: close" in said
+        await stopping
         assert (await idle)[0] < 5
         assert (await busy).access_token
+        writer.close()
+
+
+async def nothing_listens(server: Server) -> None:
+    async def refused() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(server.host, server.port)
+        except ConnectionRefusedError:
+            return True
+        writer.close()
+        return False
+
+    await eventually(refused, timeout_s=5)
 
 
 async def test_what_follows_a_body_is_no_header(server: Server, anna: Person) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 SNDBUF_BYTES = 32 * 1024
 
@@ -57,13 +57,16 @@ class Cable:
             writer.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        far_reader, far_writer = await self._reach()
         # What waits here has not reached the server.
         far_writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SNDBUF_BYTES)
         try:
             await asyncio.gather(self._copy(reader, far_writer, counted=True), self._copy(far_reader, writer))
         finally:
             far_writer.close()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(self._host, self._port)
 
     async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, counted: bool = False) -> None:
         """Until one side is gone, and then the other side goes too."""
@@ -86,3 +89,28 @@ async def laid_cable(host: str, port: int) -> AsyncIterator[Cable]:
         yield cable
     finally:
         await cable.remove()
+
+
+class Balancer(Cable):
+    """A proxy in front of several servers, as operators run one: connections go to each in turn that takes them."""
+
+    def __init__(self, addresses: Sequence[tuple[str, int]]) -> None:
+        super().__init__(*addresses[0])
+        self._addresses = list(addresses)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for _ in self._addresses:
+            self._addresses.append(self._addresses.pop(0))
+            with contextlib.suppress(ConnectionRefusedError):
+                return await asyncio.open_connection(*self._addresses[0])
+        raise ConnectionRefusedError
+
+
+@contextlib.asynccontextmanager
+async def balanced(addresses: Sequence[tuple[str, int]]) -> AsyncIterator[Balancer]:
+    balancer = Balancer(addresses)
+    await balancer.lay()
+    try:
+        yield balancer
+    finally:
+        await balancer.remove()

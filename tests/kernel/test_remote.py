@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -106,6 +107,7 @@ class Wire:
         with contextlib.suppress(ConnectionError):
             while data := await source.read(65536):
                 target.write(data)
+        target.close()
 
     def cut(self) -> None:
         for cable in self._cables:
@@ -256,6 +258,48 @@ async def test_a_listener_that_closes_answers_what_it_has_begun(process: Process
         await process.stop()
 
         assert (await call).what == "a"
+
+
+async def test_processes_that_are_stopped_in_turn_break_no_call(process: Process) -> None:
+    """Not even one that may not be repeated, and that was under way when its process was asked to stop."""
+    other = Process("other")
+    await other.start()
+    number, asking = iter(range(1_000_000)), True
+
+    async def ask_on_and_on(remote: Oracle) -> int:
+        answered = 0
+        while asking:
+            told = await remote.ask_once(NOBODY, Ask(str(next(number)), seconds=0.001 * (answered % 3)))
+            answered += bool(told.what)
+        return answered
+
+    async with calling(process.port, other.port) as remote:
+        crowd = [asyncio.create_task(ask_on_and_on(remote)) for _ in range(20)]
+        for stopping in (process, other, process, other):
+            await asyncio.sleep(0.1)
+            await stopping.stop()
+            await stopping.start()
+            await asyncio.sleep(0.2)
+        asking = False
+        answered = sum(await asyncio.gather(*crowd))
+
+    asked = process.oracle.asked + other.oracle.asked
+    assert answered == len(asked) == len(set(asked)) > 500
+    assert len(process.oracle.asked) > 100 and len(other.oracle.asked) > 100
+    await other.stop()
+
+
+async def test_a_caller_that_does_not_part_is_not_waited_for_without_end(process: Process) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+    challenge = (await reader.readexactly(36))[4:]
+    writer.write((32).to_bytes(4, "big") + hmac.digest(SECRET, challenge, "sha256"))
+    await reader.readexactly(4 + len(b"welcome"))
+
+    async with asyncio.timeout(5):
+        await process.stop()
+
+    assert await reader.read() == (0).to_bytes(4, "big")
+    writer.close()
 
 
 async def test_a_call_that_is_too_large_is_refused_and_harms_no_other(process: Process) -> None:

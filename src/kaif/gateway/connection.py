@@ -40,6 +40,9 @@ READ_WITHIN_S = 20.0
 WRITTEN_AT_ONCE = 128 * 1024
 # What the kernel holds of a stream is lost with the process, and has to be sent again.
 WINDOW_BYTES = 512 * 1024
+# While draining, a connection without a request may bring its last one: hanging up at once could cross with it on the
+# way, and nobody would know whether it was carried out.
+LAST_REQUEST_WITHIN_S = 0.5
 # Hanging up on a client that still sends would take the answer from it: the rest is read and thrown away.
 LINGER_S = 10.0
 DISCARDED_BYTES_MAX = 16 << 20
@@ -112,10 +115,13 @@ class Connections:
                 connection.give_up()
 
     async def drain(self, within_s: float) -> None:
-        """Let what is under way be answered; then hang up."""
+        """Answer what is under way and what comes at once, each as the last of its connection; then hang up."""
+        for connection in self._open:
+            connection.finish_soon()
+        await self._open.gone(min(LAST_REQUEST_WITHIN_S, within_s))
         for connection in self._open:
             connection.finish()
-        await self._open.gone(within_s)
+        await self._open.gone(within_s - LAST_REQUEST_WITHIN_S)
         for connection in self._open:
             connection.abort()
         if self._clock:
@@ -427,6 +433,10 @@ class Connection(asyncio.Protocol):
         if self._reading and not self._refused and self._running is None:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         self._transport.close()
+
+    def finish_soon(self) -> None:
+        """The next answer is the last."""
+        self._finishing = True
 
     def finish(self) -> None:
         """What has come is still answered, and nothing more."""

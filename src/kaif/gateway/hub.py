@@ -141,7 +141,7 @@ class Hub:
             self._presence.leave_soon(reader.actor.user_id, is_back=self._readers.__contains__)
         for room in list(reader.rooms):
             self._leave(reader, room)
-        self._presence.unwatch(reader)
+        self._presence.watch_only(reader, set())
 
     async def _enter(self, reader: Reader) -> None:
         """Join the reader's chats and say hello; on trouble have it come again."""
@@ -151,7 +151,7 @@ class Hub:
             self._join_all(reader, standings.chats)
             if any(room.chat_id in self._reached for room in reader.rooms):
                 self._look_soon(reader)
-            online = await self._presence.online(standing.peer_id for standing in standings.chats if standing.peer_id)
+            online = await self._presence.online(reader, reader.watched)
         except KaifError as error:
             log.warning("a socket could not be greeted: %s", error.code)
             reader.close(frames.CloseCode.RESUME)
@@ -175,17 +175,14 @@ class Hub:
         there |= {chat_id for chat_id, joined_id in self._joined if joined_id == user_id}
         for room in [room for room in reader.rooms if room.chat_id not in there]:
             self._leave(reader, room)
-        # News of who sees whom may have been lost as well.
-        self._presence.unwatch(reader)
+        standings = [standing for standing in standings if (standing.chat_id, user_id) not in self._left]
         for standing in standings:
-            if (standing.chat_id, user_id) in self._left:
-                continue
             room = self._join(reader, standing.chat_id, standing.kind, standing.seq + 1)
             room.newest = max(room.newest, standing.seq, self._passed.get(standing.chat_id, 0))
             room.closed = standing.closed
             self._fill_if_behind(room)
-            if standing.peer_id:
-                self._presence.watch(reader, standing.peer_id)
+        # News of who sees whom may have been lost as well.
+        self._presence.watch_only(reader, peers_of(standings))
 
     def _join(self, reader: Reader, chat_id: ChatId, kind: ChatKind, next_seq: int) -> Room:
         room = self._rooms.get(chat_id)
@@ -304,13 +301,11 @@ class Hub:
         for standing in standings:
             if room := self._rooms.get(standing.chat_id):
                 room.closed = standing.closed
-        before, peers = set(reader.watched), {standing.peer_id for standing in standings if standing.peer_id}
-        self._presence.unwatch(reader)
-        for peer_id in peers:
-            self._presence.watch(reader, peer_id)
+        before, peers = set(reader.watched), peers_of(standings)
+        self._presence.watch_only(reader, peers)
         for peer_id in before - peers:
             self._hear_presence(peer_id, False, [reader])
-        for peer_id in await self._presence.online(peers - before):
+        for peer_id in await self._presence.online(reader, peers - before):
             self._hear_presence(peer_id, True, [reader])
 
     def expect(self, chat_id: ChatId, seq: int) -> None:
@@ -382,3 +377,8 @@ class Hub:
             await self._cache.publish(SIGNALS, payload)
         except KaifError:
             return  # A signal that is lost harms nothing.
+
+
+def peers_of(standings: Iterable[Standing]) -> set[UserId]:
+    """Whom one sees come and go."""
+    return {standing.peer_id for standing in standings if standing.peer_id}

@@ -60,6 +60,7 @@ READ_BUFFER_BYTES = 1024
 log = logging.getLogger("kaif.sockets")
 # picows makes a logger for each connection out of a Logger, which costs a kilobyte, but takes an adapter as it is.
 _picows_log = logging.LoggerAdapter(log)
+_NOBODYS = asyncio.Protocol()
 
 
 class Draining(Unavailable):
@@ -159,12 +160,19 @@ class Sockets:
             extra_headers=None,
             read_buffer_init_size=READ_BUFFER_BYTES,
         )
+        # The transport of uvloop keeps a method of the last protocol that was no buffered one: so that it does not keep
+        # all that read the request, that is nobody's.
+        transport.set_protocol(_NOBODYS)
         protocol.connection_made(transport)
         while head:
             buffer = protocol.get_buffer(-1)
             part, head = head[: len(buffer)], head[len(buffer) :]
             buffer[: len(part)] = part
             protocol.buffer_updated(len(part))
+        # Both stay with the connection, and nobody reads them any more: mostly it is one long token.
+        for read in (protocol.transport.request, protocol.transport.response):
+            if read is not None:
+                read.headers.clear()
         transport.set_protocol(protocol)
 
     def drain(self) -> None:
@@ -183,6 +191,8 @@ class Sockets:
 
 class Handshake:
     """Decides about one request for a socket; `known` is what came of its API key, if it has one."""
+
+    __slots__ = ("_known", "_peer", "_sockets")
 
     def __init__(self, sockets: Sockets, peer: str, known: Verified | KaifError | None = None) -> None:
         self._sockets, self._peer, self._known = sockets, peer, known

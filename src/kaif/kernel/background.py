@@ -6,6 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+CANCEL_AGAIN_AFTER_S = 1.0
+
 log = logging.getLogger("kaif")
 
 
@@ -40,10 +42,11 @@ class Background:
 
     async def close(self) -> None:
         """Cancel what is still running and wait for it to stop."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            # Some library may have lost the cancellation; whatever tidies up is done sooner than this.
+            await asyncio.wait(self._tasks, timeout=CANCEL_AGAIN_AFTER_S)
 
 
 async def _repeat(look: Callable[[], Awaitable[float]], failure: str, retry_s: float, woken: asyncio.Event) -> None:

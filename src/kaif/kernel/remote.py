@@ -4,6 +4,10 @@ Both sides keep one connection, on which calls overlap: every frame is a 4-byte 
 msgpack array. The listener sends a random challenge first and the caller answers with its HMAC
 under the shared secret, so the secret itself never crosses the wire. A call that was lost with its
 connection is repeated, on another process if there is one, when its method is marked `@repeatable`.
+
+A listener that closes says farewell by an empty frame. The caller answers with one and calls elsewhere from then on; as
+frames keep their order, whatever it had called before has come by then, and is still answered. So a process that is
+stopped in good order breaks no call.
 """
 
 import asyncio
@@ -33,6 +37,9 @@ CALLS_IN_FLIGHT_MAX = 10_000
 CALL_TIMEOUT_S = 15
 CONNECT_TIMEOUT_S = 2
 RECONNECT_S = 0.1
+# Of a listener that closes; whoever stops processes does not wait for long.
+PART_WITHIN_S = 3
+FAREWELL = b""
 
 log = logging.getLogger("kaif.remote")
 
@@ -95,6 +102,7 @@ class Listener:
                 return
             connection.on_frame = self._serve
             connection.frame_bytes_max = FRAME_BYTES_MAX
+            connection.is_greeted = True
             connection.send(b"welcome")
 
         connection = Connection(greet, on_lost=self._connections.discard)
@@ -103,6 +111,9 @@ class Listener:
         return connection
 
     def _serve(self, connection: "Connection", frame: bytes) -> None:
+        if frame == FAREWELL:
+            connection.parted.set()
+            return
         call = msgspec.msgpack.decode(frame, type=Call)
         task = asyncio.get_running_loop().create_task(self._answer(connection, call))
         connection.tasks.add(task)
@@ -128,12 +139,18 @@ class Listener:
         return await method(call.actor, request)
 
     async def close(self) -> None:
-        """Stop accepting, let running calls be answered, hang up."""
+        """Stop accepting, have callers turn elsewhere, answer what they have called, hang up."""
         if self._server:
             self._server.close()
-        running = [task for connection in self._connections for task in connection.tasks]
-        if running:
-            await asyncio.wait(running, timeout=3)
+        callers = [connection for connection in self._connections if connection.is_greeted]
+        for connection in callers:
+            connection.send(FAREWELL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PART_WITHIN_S):
+                for connection in callers:
+                    await connection.parted.wait()
+                    if connection.tasks:
+                        await asyncio.wait(connection.tasks)
         for connection in list(self._connections):
             connection.close()
 
@@ -223,7 +240,8 @@ class Peer:
         while True:
             self._lost.clear()
             with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(loop.create_connection(self._connect, *self._address), CONNECT_TIMEOUT_S)
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await loop.create_connection(self._connect, *self._address)
                 await self._lost.wait()
             await asyncio.sleep(RECONNECT_S)
 
@@ -250,7 +268,7 @@ class Peer:
         self._lost.set()
 
     async def call(self, method: str, actor: Actor, request: msgspec.Raw) -> msgspec.Raw:
-        if self._connection is None:
+        if self._connection is None or not self.up.is_set():
             raise ConnectionLost
         if len(self._answers) >= CALLS_IN_FLIGHT_MAX:
             raise Unavailable(retry_after_ms=500)
@@ -258,16 +276,23 @@ class Peer:
             # The other side would hang up, and every other call would be lost with this one.
             raise Invalid("The request is too large.")
         number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
         self._connection.send(_encoder.encode(Call(number, method, actor, request)))
         try:
-            return await asyncio.wait_for(answer, CALL_TIMEOUT_S)
+            # Not by `wait_for`: before Python 3.12 it forgets a cancellation that comes together with the answer.
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                return await answer
         except TimeoutError:
             raise Unavailable(retry_after_ms=1000) from None
         finally:
             self._answers.pop(number, None)
 
-    def _receive(self, _: "Connection", frame: bytes) -> None:
+    def _receive(self, connection: "Connection", frame: bytes) -> None:
+        if frame == FAREWELL:
+            self.up.clear()
+            connection.send(FAREWELL)
+            return
         answer = msgspec.msgpack.decode(frame, type=Answer)
         waiting = self._answers.get(answer.number)
         if waiting is None or waiting.done():
@@ -294,6 +319,9 @@ class Connection(asyncio.Protocol):
         self.first = b""
         self.frame_bytes_max = GREETING_BYTES_MAX
         self.tasks: set[asyncio.Task[None]] = set()
+        # Of a caller: whether it has proved itself, and when nothing more comes of it.
+        self.is_greeted = False
+        self.parted = asyncio.Event()
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
 
@@ -321,6 +349,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(_LENGTH.pack(len(frame)) + frame)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.parted.set()
         self._on_lost(self)
 
     def close(self) -> None:

@@ -113,6 +113,8 @@ WITHOUT_PEOPLE = {
     "messaging_discussions",
     "messaging_threads",
     "messaging_thread_entries",
+    "messaging_preview_tasks",
+    "messaging_pages",
 }
 # Columns that are named as if they held a person's id, and do not.
 OTHER_IDS = {

@@ -80,10 +80,16 @@ class RedisCache:
 
     @asynccontextmanager
     async def bounded(self) -> AsyncIterator[None]:
-        """Within it the driver's errors are ours, and nothing takes longer than a command may."""
+        """Within it the driver's errors are ours, nothing takes longer than a command may, no cancellation is lost."""
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
         with _translated():
             async with asyncio.timeout(COMMAND_TIMEOUT_S):
                 yield
+        # The driver writes by `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes in the
+        # moment in which the writing ends: whoever repeats something until it is cancelled would repeat it for ever.
+        if task and task.cancelling() > cancelled:
+            raise asyncio.CancelledError
 
     async def ping(self) -> None:
         await self._client.ping()

@@ -55,8 +55,10 @@ class News:
 
     async def close(self) -> None:
         if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
+            while not self._reader.done():
+                self._reader.cancel()
+                # The driver may lose a cancellation, as RedisCache.bounded says.
+                await asyncio.wait([self._reader], timeout=SUBSCRIBE_TIMEOUT_S)
         await self._client.aclose()
 
     async def _read(self) -> None:
