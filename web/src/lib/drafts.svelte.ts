@@ -55,6 +55,11 @@ class Drafts {
       if (!known.has(chatId) && !isOfTopic(chatId)) await this.#push(chatId)
   }
 
+  /** Other devices hear of it at the next greeting: who is about to leave the chat may no longer keep one there. */
+  hold(chatId: string): void {
+    clearTimeout(this.#timers.get(chatId))
+  }
+
   /** Forget it here alone. */
   drop(chatId: string): void {
     clearTimeout(this.#timers.get(chatId))

@@ -306,6 +306,7 @@ export class Messenger {
   }
 
   async leave(chatId: string): Promise<void> {
+    drafts.hold(chatId)
     const params = { path: { chat_id: chatId, user_id: this.me } }
     await ok(api.DELETE('/v1/messaging/chats/{chat_id}/members/{user_id}', { params }))
     this.#remove(chatId)
