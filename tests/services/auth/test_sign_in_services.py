@@ -636,6 +636,20 @@ async def test_a_proof_is_good_for_its_account_alone(
             await home.factors.step_up(owner, StepUp(challenge=challenge))
 
 
+async def test_a_proof_ends_with_the_link_that_it_came_by(
+    home: Home, owner: Actor, issuer: Issuer, provider: Provider
+) -> None:
+    """Whoever takes a service away does so because somebody else has it."""
+    linked = await link(home, owner, provider, issuer.visit)
+    begun = await home.identities.begin_service_step_up(owner, BeginAtService(provider.id))
+    proof = await home.identities.prove_by_service(owner, await issuer.visit(begun))
+
+    await home.identities.unlink_identity(owner, GivenIdentity(linked.id))
+
+    with pytest.raises(ServiceSignInEnded):
+        await home.factors.step_up(owner, StepUp(challenge=proof.challenge))
+
+
 @pytest.mark.asvs("6.8.4")
 async def test_a_proof_wants_the_code_where_there_is_a_second_factor(
     home: Home, issuer: Issuer, provider: Provider

@@ -9,12 +9,18 @@ from typing import Any, cast
 import pytest
 from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of
 from tests.services.auth.home import NEW_PASSWORD, Home, at_home
+from tests.services.auth.test_slipping_in import turn_on
 from tests.services.auth.test_squatters import add_passkey, add_wallet
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import InvalidCredentials, Nothing, Tokens
 from kaif.interfaces.auth.accounts import ChangePassword
 from kaif.interfaces.auth.audit import ListAudit
+from kaif.interfaces.auth.factors import (
+    ChallengeEnded,
+    LogInWithSecondFactor,
+    SecondFactorRequired,
+)
 from kaif.interfaces.auth.passkeys import PasskeyUnknown, RemovePasskey, SignInWithPasskey
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
@@ -29,6 +35,7 @@ class Interrupted:
     def __init__(self) -> None:
         self._database: Any = None
         self._task: asyncio.Task[Any] | None = None
+        self._after = 1
         self.deed: Callable[[], Awaitable[object]] | None = None
 
     def around(self, database: Database) -> Database:
@@ -44,12 +51,15 @@ class Interrupted:
             yield tx
         # Not after those of letters, which leave meanwhile.
         if self.deed and asyncio.current_task() is self._task:
+            self._after -= 1
+            if self._after:
+                return
             deed, self.deed = self.deed, None
             await deed()
 
-    def then(self, deed: Callable[[], Awaitable[object]]) -> None:
-        """After the next transaction of whoever says so."""
-        self.deed, self._task = deed, asyncio.current_task()
+    def then(self, deed: Callable[[], Awaitable[object]], after: int = 1) -> None:
+        """After so many transactions of whoever says so, from now on."""
+        self.deed, self._task, self._after = deed, asyncio.current_task(), after
 
 
 @pytest.fixture
@@ -125,3 +135,20 @@ async def test_a_passkey_lets_nobody_in_whose_account_has_changed_since(
         await home.passkeys.sign_in_with_passkey(NOBODY, SignInWithPasskey(given))
 
     assert interrupted.deed is None and await openings(home, anna) == before
+
+
+async def test_a_sign_in_that_waits_for_its_second_step_ends_with_the_wallet_it_began_with(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    wallet = await add_wallet(home, anna)
+    app = await turn_on(home, anna)
+    proof = wallet.prove(await home.wallets.begin_wallet_sign_in(NOBODY, wallet.begin()))
+    with pytest.raises(SecondFactorRequired) as under_way:
+        await home.wallets.sign_in_by_wallet(NOBODY, GivenProof(proof))
+
+    await unlink(home, anna, anna)
+
+    code = app.at(home.now_us // 1_000_000 + 30)
+    with pytest.raises(ChallengeEnded):
+        await home.factors.log_in_with_second_factor(
+            NOBODY, LogInWithSecondFactor(str(under_way.value.details["challenge"]), code)
+        )

@@ -261,6 +261,8 @@ class IdentitiesService:
             ]
             if not found or not await identity_store.remove_identity(tx, actor.user_id, request.identity_id):
                 raise IdentityNotFound
+            # Proofs and sign-ins under way may have come by it.
+            await challenges.end_all(tx, actor.user_id)
             await tell(tx, actor.user_id, "service_unlinked", {"service": found[0].name})
             await self._audit.record(tx, actor, "identity_unlinked", actor.user_id, provider=found[0].provider_id)
         return Nothing()
