@@ -25,6 +25,7 @@ from kaif.interfaces.auth.passkeys import PasskeyUnknown, RemovePasskey, SignInW
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
 from kaif.kernel.actor import NOBODY
+from kaif.kernel.clock import MINUTE_US
 
 Deed = Callable[[Home, Tokens, Tokens], Awaitable[object]]
 
@@ -133,6 +134,24 @@ async def test_a_passkey_lets_nobody_in_whose_account_has_changed_since(
 
     with pytest.raises(error):
         await home.passkeys.sign_in_with_passkey(NOBODY, SignInWithPasskey(given))
+
+    assert interrupted.deed is None and await openings(home, anna) == before
+
+
+async def test_one_factor_lets_nobody_in_where_a_second_one_was_turned_on_since(
+    home: Home, interrupted: Interrupted
+) -> None:
+    _, anna = await home.owner_and("anna")
+    wallet = await add_wallet(home, anna)
+    # Long enough that what has run out is forgotten on the way in.
+    home.now_us += 2 * MINUTE_US
+    proof = wallet.prove(await home.wallets.begin_wallet_sign_in(NOBODY, wallet.begin()))
+    before = await openings(home, anna)
+    # After the wallet has proved its owner, and nothing more was asked.
+    interrupted.then(lambda: turn_on(home, anna), after=2)
+
+    with pytest.raises(InvalidCredentials):
+        await home.wallets.sign_in_by_wallet(NOBODY, GivenProof(proof))
 
     assert interrupted.deed is None and await openings(home, anna) == before
 
