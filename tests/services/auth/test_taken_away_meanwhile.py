@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of
+from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, log_in
 from tests.services.auth.home import NEW_PASSWORD, Home, at_home
 from tests.services.auth.test_slipping_in import turn_on
 from tests.services.auth.test_squatters import add_passkey, add_wallet
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import InvalidCredentials, Nothing, Tokens
-from kaif.interfaces.auth.accounts import ChangePassword
+from kaif.interfaces.auth import InvalidCredentials, Nothing, SessionEnded, Tokens, WrongPassword
+from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.factors import (
     ChallengeEnded,
@@ -171,3 +171,32 @@ async def test_a_sign_in_that_waits_for_its_second_step_ends_with_the_wallet_it_
         await home.factors.log_in_with_second_factor(
             NOBODY, LogInWithSecondFactor(str(under_way.value.details["challenge"]), code)
         )
+
+
+async def test_an_address_is_not_changed_by_a_password_that_was_changed_since(
+    home: Home, interrupted: Interrupted
+) -> None:
+    """Whoever changes it because somebody else knows it has withdrawn that one's links just before."""
+    _, anna = await home.owner_and("anna")
+    stranger = await log_in(home.auth, "anna")
+    # After the password was proved, and its guess was forgotten.
+    interrupted.then(lambda: change_password(home, anna, anna), after=2)
+
+    with pytest.raises(WrongPassword):
+        await home.accounts.change_email(actor_of(stranger), ChangeEmail("stranger@example.org", PASSWORD))
+
+    assert interrupted.deed is None
+    assert not await home.database.fetch(tuple, "SELECT 1 FROM auth_links WHERE purpose = 'new_email'")
+
+
+async def test_an_address_is_not_changed_in_a_session_that_has_ended_since(
+    home: Home, interrupted: Interrupted
+) -> None:
+    _, anna = await home.owner_and("anna")
+    stranger = await log_in(home.auth, "anna")
+    interrupted.then(lambda: home.sessions.end_other_sessions(actor_of(anna), Nothing()), after=2)
+
+    with pytest.raises(SessionEnded):
+        await home.accounts.change_email(actor_of(stranger), ChangeEmail("stranger@example.org", PASSWORD))
+
+    assert interrupted.deed is None
