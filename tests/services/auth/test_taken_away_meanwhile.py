@@ -18,14 +18,17 @@ from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.factors import (
     ChallengeEnded,
+    InvalidCode,
     LogInWithSecondFactor,
     SecondFactorRequired,
+    StepUp,
 )
 from kaif.interfaces.auth.passkeys import PasskeyUnknown, RemovePasskey, SignInWithPasskey
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
+from kaif.services.auth import enrolments, store, stored_sessions
 
 Deed = Callable[[Home, Tokens, Tokens], Awaitable[object]]
 
@@ -200,3 +203,21 @@ async def test_an_address_is_not_changed_in_a_session_that_has_ended_since(
         await home.accounts.change_email(actor_of(stranger), ChangeEmail("stranger@example.org", PASSWORD))
 
     assert interrupted.deed is None
+
+
+async def test_a_password_alone_renews_no_session_while_a_second_factor_is_turned_on(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    other = actor_of(await log_in(home.auth, "anna"))
+
+    async with home.database.transaction() as tx:
+        # As whoever turns it on does, in another session.
+        assert await store.locked_account(tx, anna.user.id)
+        await enrolments.add_totp(tx, anna.user.id, "sealed", 0, home.now_us)
+        await stored_sessions.age_other_authentications(tx, anna.user.id, actor_of(anna).session_id)
+        coming = asyncio.ensure_future(home.factors.step_up(other, StepUp(PASSWORD)))
+        # By now it has compared the password, and waits.
+        await asyncio.sleep(0.4)
+
+    with pytest.raises(InvalidCode):
+        await coming
+    assert await stored_sessions.find_authentication(home.database, other.user_id, other.session_id) == 0
