@@ -107,3 +107,25 @@ async def test_the_log_says_from_where_an_operator_acted(owner: Person, new_pers
     [entry] = (await asked(owner, f"audit?action=sessions_taken&user_id={person.id}"))["entries"]
     assert (entry["actor_id"], entry["details"]["address"][:4]) == (owner.id, "127.")
     assert (await person.http.get("/v1/auth/me")).json()["code"] == "session_ended"
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("step-up", {"password": "a wrong password"}),
+        ("password", {"current_password": "a wrong password", "password": "a quiet lake and two boats"}),
+        ("email", {"email": "other@example.org", "password": "a wrong password"}),
+        ("account/delete", {"password": "a wrong password"}),
+    ],
+    ids=["step up", "password", "address", "leaving"],
+)
+async def test_the_log_says_from_where_somebody_failed_to_prove_who_they_are(
+    owner: Person, new_person: NewPerson, path: str, given: dict[str, str]
+) -> None:
+    """In a session that was left open, or stolen."""
+    person = await new_person()
+
+    assert (await person.http.post(f"/v1/auth/{path}", json=given)).json()["code"] == "wrong_password"
+
+    [entry] = (await asked(owner, f"audit?action=step_up_failed&user_id={person.id}"))["entries"]
+    assert entry["details"].get("address", "")[:4] == "127."

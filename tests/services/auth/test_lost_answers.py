@@ -10,7 +10,7 @@ from tests.services.auth.home import Home
 
 from kaif.interfaces.auth import Refresh, SessionEnded, Tokens
 from kaif.kernel.actor import NOBODY
-from kaif.kernel.clock import SECOND_US
+from kaif.kernel.clock import DAY_US, SECOND_US
 
 ATTEMPT = "an-attempt-of-this-client"
 
@@ -134,3 +134,14 @@ async def test_an_ended_session_is_not_answered_again(home: Home) -> None:
 def test_an_attempt_that_could_be_guessed_is_refused(attempt: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"refresh_token": "x", "attempt": attempt}, Refresh)
+
+
+async def test_a_session_that_has_lapsed_was_stolen_by_nobody(home: Home) -> None:
+    """Its key comes for the first time, only late."""
+    tokens = await set_up(home.auth)
+    home.now_us += 31 * DAY_US
+
+    with pytest.raises(SessionEnded):
+        await home.auth.refresh(NOBODY, Refresh(tokens.refresh_token))
+
+    assert not await home.audited("session_stolen")

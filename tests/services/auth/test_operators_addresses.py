@@ -23,6 +23,7 @@ from kaif.interfaces.auth.directory import AccountIsBot, AddressUnconfirmed, OfA
 from kaif.interfaces.auth.factors import SecondFactorRequired
 from kaif.interfaces.auth.roles import Grant
 from kaif.kernel.actor import NOBODY
+from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth import handed_links
 from kaif.services.auth.audit import AuditLog
 from kaif.services.auth.tokens import Signer
@@ -141,6 +142,22 @@ async def test_a_link_that_is_handed_over_sets_a_password_once_and_proves_no_add
     assert [(entry.actor_id, entry.subject_id) for entry in told] == [("", owner.user.id)] * 2
     await all_sent(home)
     assert len(await home.letters(OWNER)) == 1
+
+
+async def test_no_stranger_takes_the_place_of_a_link_that_was_handed_over(home: Home) -> None:
+    """Whoever knows an address can ask for letters to it, and perhaps none come."""
+    await home.owner_and("anna")
+    await home.register_in("en", "boris")
+    token = await handed_out(home, "anna")
+    home.now_us += 2 * MINUTE_US
+
+    await home.accounts.forget_password(NOBODY, ForgetPassword(ANNA))
+    # Letters leave in their order: by the time of this one, hers would have left.
+    await home.accounts.forget_password(NOBODY, ForgetPassword("boris@example.org"))
+    await home.letter("boris@example.org", 2)
+
+    await home.accounts.reset_password(NOBODY, ResetPassword(token, NEW_PASSWORD))
+    assert await log_in(home.auth, "anna", NEW_PASSWORD)
 
 
 async def test_a_link_is_handed_over_for_people_who_are_here_alone(embedded_home: Home) -> None:

@@ -26,7 +26,7 @@ from kaif.interfaces.auth.roles import (
     UnknownPermission,
 )
 from kaif.kernel.actor import NOBODY, Actor, Permission, UserId
-from kaif.kernel.clock import MINUTE_US
+from kaif.kernel.clock import MINUTE_US, SECOND_US
 from kaif.kernel.errors import MissingPermission
 
 
@@ -222,3 +222,17 @@ async def test_only_a_fresh_session_gives_power(home: Home) -> None:
         await home.roles.define_role(actor_of(owner), DefineRole("clerk", [READ_MAILBOX]))
 
     assert (await home.user(anna)).roles == []
+
+
+async def test_what_is_taken_away_outdates_the_tokens_of_before_by_whichever_clock(home: Home) -> None:
+    """Of two machines one may be behind, and clocks are set back."""
+    owner, anna = await home.owner_and("anna")
+    await home.roles.grant_role(actor_of(owner), Grant(anna.user.id, "compliance"))
+    [given] = (await home.auth.get_withdrawn(NOBODY, Nothing())).permissions
+    home.now_us -= 2 * SECOND_US
+
+    await home.roles.revoke_role(actor_of(owner), Grant(anna.user.id, "compliance"))
+
+    [taken] = (await home.auth.get_withdrawn(NOBODY, Nothing())).permissions
+    assert taken.user_id == given.user_id == anna.user.id
+    assert taken.at_us > given.at_us

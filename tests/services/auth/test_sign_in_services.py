@@ -618,10 +618,14 @@ async def test_who_is_somebody_else_there_proves_nothing(home: Home, issuer: Iss
         begun = await home.identities.begin_service_step_up(anna, BeginAtService(provider.id))
         with pytest.raises(IdentityNotYours):
             await home.identities.prove_by_service(anna, await issuer.visit(begun))
+        [failed, *_] = await home.audited("step_up_failed")
+        assert failed.subject_id == anna.user_id
+        assert failed.details == {"by": "service", "code": "identity_not_yours"}
 
     await prove()
     await sign_up(home, provider, issuer.visit, "boris")
     await prove()
+    assert len(await home.audited("step_up_failed")) == 2
 
 
 async def test_a_proof_is_good_for_its_account_alone(
@@ -634,6 +638,20 @@ async def test_a_proof_is_good_for_its_account_alone(
     for challenge in (proof.challenge, "guessed"):
         with pytest.raises(ServiceSignInEnded):
             await home.factors.step_up(owner, StepUp(challenge=challenge))
+
+
+async def test_a_proof_ends_with_the_link_that_it_came_by(
+    home: Home, owner: Actor, issuer: Issuer, provider: Provider
+) -> None:
+    """Whoever takes a service away does so because somebody else has it."""
+    linked = await link(home, owner, provider, issuer.visit)
+    begun = await home.identities.begin_service_step_up(owner, BeginAtService(provider.id))
+    proof = await home.identities.prove_by_service(owner, await issuer.visit(begun))
+
+    await home.identities.unlink_identity(owner, GivenIdentity(linked.id))
+
+    with pytest.raises(ServiceSignInEnded):
+        await home.factors.step_up(owner, StepUp(challenge=proof.challenge))
 
 
 @pytest.mark.asvs("6.8.4")

@@ -4,7 +4,7 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, User, WrongPassword
+from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, SessionEnded, User, WrongPassword
 from kaif.interfaces.auth.accounts import (
     ChangeAvatarColour,
     ChangeDisplayName,
@@ -143,6 +143,7 @@ class AccountsService:
         account, email = await self._seen(actor, request.password), request.email.lower()
         # Whose the address is decides, later, what the letter says: nobody can tell it here.
         async with self._database.transaction() as tx:
+            await self._still_seen(tx, actor, account)
             await self._count_letter(tx, account)
             link_id = await links.issue(tx, account.id, NEW_EMAIL, email, self._clock())
             await tx.publish(letter_due(account, "new_email", link_id or "", address=email))
@@ -322,3 +323,14 @@ class AccountsService:
             await require_recent_authentication(self._database, actor, self._clock())
         await self._password_proofs.require(actor, account, password)
         return account
+
+    async def _still_seen(self, tx: Transaction, actor: Actor, account: Account) -> None:
+        """Whoever changes the password or ends sessions comes before or after, and nothing slips in behind them.
+
+        Raises WrongPassword, SessionEnded.
+        """
+        now = present(await store.locked_account(tx, account.id))
+        if now.password_hash != account.password_hash:
+            raise WrongPassword(path="$.password")
+        if await stored_sessions.find_authentication(tx, account.id, actor.session_id) is None:
+            raise SessionEnded

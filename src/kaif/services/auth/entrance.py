@@ -43,7 +43,14 @@ class Entrance:
         if methods := await ways_in.steps_after_one(self._database, account.id):
             challenge = await self._new_challenge(account, to_the_end)
             raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
-        return await self.open_session(actor, account, to_the_end)
+
+        async def still_enough(tx: Transaction) -> None:
+            # Whoever turns a second factor on holds the account's row, and what was asked before it is not all now.
+            if await ways_in.steps_after_one(tx, account.id):
+                raise InvalidCredentials
+            await to_the_end(tx)
+
+        return await self.open_session(actor, account, still_enough)
 
     async def _new_challenge(self, account: Account, to_the_end: ToTheEnd) -> str:
         challenge, now_us = model.new_secret(), self._clock()

@@ -261,6 +261,8 @@ class IdentitiesService:
             ]
             if not found or not await identity_store.remove_identity(tx, actor.user_id, request.identity_id):
                 raise IdentityNotFound
+            # Proofs and sign-ins under way may have come by it.
+            await challenges.end_all(tx, actor.user_id)
             await tell(tx, actor.user_id, "service_unlinked", {"service": found[0].name})
             await self._audit.record(tx, actor, "identity_unlinked", actor.user_id, provider=found[0].provider_id)
         return Nothing()
@@ -272,12 +274,18 @@ class IdentitiesService:
         challenge, now_us = model.new_secret(), self._clock()
         async with self._database.transaction() as tx:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
-            if known is None or known.user_id != actor.user_id:
-                raise IdentityNotYours
-            await identity_store.count_use(tx, known.id, profile.label, now_us)
-            expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
-            await challenges.add(tx, model.hash_of(challenge), "step_up", actor.user_id, now_us, expires_at_us)
-            return ServiceProof(challenge, await enrolments.methods(tx, actor.user_id))
+            is_theirs = known is not None and known.user_id == actor.user_id
+            if known and is_theirs:
+                await identity_store.count_use(tx, known.id, profile.label, now_us)
+                expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
+                await challenges.add(tx, model.hash_of(challenge), "step_up", actor.user_id, now_us, expires_at_us)
+            else:
+                code = IdentityNotYours.code
+                await self._audit.record(tx, actor, "step_up_failed", actor.user_id, by="service", code=code)
+            methods = await enrolments.methods(tx, actor.user_id)
+        if not is_theirs:
+            raise IdentityNotYours
+        return ServiceProof(challenge, methods)
 
     # Who and whose
 

@@ -32,7 +32,8 @@ class Link(msgspec.Struct, frozen=True):
 
 
 async def issue(tx: Transaction, user_id: UserId, purpose: str, email: str, now_us: int) -> str | None:
-    """The id of a new link, in place of an earlier one; None when that one is too young to be replaced."""
+    """The id of a new link, in place of an earlier one; None when that one is too young to be replaced, or was handed
+    over: whoever asks for a letter may be a stranger."""
     await tx.execute("DELETE FROM auth_links WHERE expires_at_us <= :now_us", now_us=now_us)
     link_id = new_id()
     issued = await tx.execute(
@@ -42,7 +43,7 @@ async def issue(tx: Transaction, user_id: UserId, purpose: str, email: str, now_
         ON CONFLICT (user_id, purpose) DO UPDATE
         SET id = excluded.id, email = excluded.email,
             created_at_us = excluded.created_at_us, expires_at_us = excluded.expires_at_us
-        WHERE auth_links.created_at_us <= :before_us
+        WHERE auth_links.created_at_us <= :before_us AND auth_links.email <> ''
         """,
         id=link_id,
         user_id=user_id,

@@ -19,7 +19,7 @@ from kaif.interfaces.auth.roles import (
 )
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
-from kaif.services.auth import grants, invitation_store, store
+from kaif.services.auth import factor_rule, grants, invitation_store, store
 from kaif.services.auth.announcing import announce_changes
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.permissions import (
@@ -87,9 +87,10 @@ class RolesService:
         return changes
 
     async def _set_roles(self, tx: Transaction, user_id: UserId, roles: str) -> PermissionChange:
-        now_us = self._clock()
-        await grants.set_roles(tx, user_id, roles, now_us)
-        return PermissionChange(user_id, now_us)
+        # Later than what the tokens say, by whichever machine's clock.
+        at_us = max(self._clock(), (await factor_rule.standing(tx, user_id)).since_us + 1)
+        await grants.set_roles(tx, user_id, roles, at_us)
+        return PermissionChange(user_id, at_us)
 
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
         require_permission(actor, MANAGE_ROLES)

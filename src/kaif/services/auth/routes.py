@@ -80,14 +80,14 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/email/consider", Accounts.consider_email, public=True, limit=LINKS),
     post("/v1/auth/email/disown", Accounts.disown_email, status=204, public=True, limit=LINKS),
     post("/v1/auth/email/confirmation", Accounts.resend_confirmation, status=204, limit=LETTERS),
-    post("/v1/auth/email", Accounts.change_email, status=204, limit=LETTERS),
+    post("/v1/auth/email", Accounts.change_email, status=204, limit=LETTERS, wants_origin=True),
     post("/v1/auth/password/forgot", Accounts.forget_password, status=204, public=True, limit=FORGOT),
-    post("/v1/auth/password/reset", Accounts.reset_password, status=204, public=True, limit=LINKS),
-    post("/v1/auth/password", Accounts.change_password, status=204, limit=SIGN_IN),
+    post("/v1/auth/password/reset", Accounts.reset_password, status=204, public=True, limit=LINKS, wants_origin=True),
+    post("/v1/auth/password", Accounts.change_password, status=204, limit=SIGN_IN, wants_origin=True),
     post("/v1/auth/display-name", Accounts.change_display_name),
     post("/v1/auth/avatar-colour", Accounts.change_avatar_colour),
     post("/v1/auth/language", Accounts.change_language, before_enrolment=True),
-    post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN, before_enrolment=True),
+    post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN, before_enrolment=True, wants_origin=True),
 ]
 
 CAPTCHA_ROUTES = [get("/v1/auth/captcha", Captchas.get_captcha, public=True)]
@@ -217,7 +217,9 @@ SECOND_FACTOR_ROUTES = [
         limit=SIGN_IN,
         wants_origin=True,
     ),
-    post("/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN, before_enrolment=True),
+    post(
+        "/v1/auth/step-up", SecondFactors.step_up, status=204, limit=SIGN_IN, before_enrolment=True, wants_origin=True
+    ),
 ]
 
 PASSKEYS_ROUTES = [

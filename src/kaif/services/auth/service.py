@@ -122,7 +122,10 @@ class AuthService:
                 )
             # A token that was good once and comes again is in two hands: neither keeps the session.
             was_good = user_id is None and self._issuer.refresh_tokens.renewed_by(request.refresh_token) is not None
-            stolen_from = await stored_sessions.end(tx, session_id, now_us) if was_good else None
+            stolen_from = None
+            if was_good:
+                spent_hash = model.hash_of(request.refresh_token)
+                stolen_from = await stored_sessions.end_if_spent(tx, session_id, spent_hash, now_us)
             if stolen_from:
                 await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)
         if stolen_from:

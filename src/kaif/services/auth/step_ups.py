@@ -42,6 +42,8 @@ class StepUps:
         refusal = await self._password_refusal(actor, request) if by == "password" else None
         # What was spent or counted stays so, and the attempt is told: it is refused only after the transaction.
         async with self._database.transaction() as tx:
+            # First of all, as whoever ends sessions or turns on a second factor does: what is asked stays the same.
+            model.present(await store.locked_account(tx, actor.user_id))
             refusal = refusal or await self._refusal(tx, actor, request, by, self._clock())
             if refusal is None:
                 await self._renew(tx, actor, by)

@@ -150,6 +150,15 @@ async def end(tx: Transaction, session_id: SessionId, now_us: int) -> UserId | N
     return rows[0][0]
 
 
+async def end_if_spent(tx: Transaction, session_id: SessionId, refresh_hash: str, now_us: int) -> UserId | None:
+    """As above, if that token was its current one before, and is no more. One that has only run out was spent by
+    nobody."""
+    sql = "SELECT 1 FROM auth_sessions WHERE id = :session_id AND refresh_hash = :refresh_hash"
+    if await tx.fetch(tuple, sql, session_id=session_id, refresh_hash=refresh_hash):
+        return None
+    return await end(tx, session_id, now_us)
+
+
 async def end_one(tx: Transaction, user_id: UserId, session_id: SessionId, now_us: int) -> list[SessionId]:
     """Those that ended: none when the person has no such session."""
     rows: list[tuple[SessionId]] = await tx.fetch(

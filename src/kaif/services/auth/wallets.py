@@ -25,7 +25,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.auth import model, store, wallet_store, ways_in
+from kaif.services.auth import challenges, model, store, wallet_store, ways_in
 from kaif.services.auth.audit import NO_ONE, AuditLog
 from kaif.services.auth.entering import Claim, Enter, RegisterOnClaim
 from kaif.services.auth.model import Account, present
@@ -152,6 +152,8 @@ class WalletsService:
             removed = await wallet_store.remove(tx, actor.user_id, request.wallet_id)
             if removed is None:
                 raise WalletNotFound
+            # Sign-ins under way may have begun with it.
+            await challenges.end_all(tx, account.id)
             await tell(tx, account.id, "wallet_unlinked")
             await self._audit.record(tx, actor, "wallet_unlinked", account.id, **_told(removed))
         return Nothing()
