@@ -82,6 +82,11 @@ async def test_a_name_of_which_one_address_lies_within_is_not_asked(
     await strict.close()
 
 
+async def test_what_is_no_name_at_all_is_not_reached(web: GuardedWeb) -> None:
+    with pytest.raises(Unreachable):
+        await web.post(f"https://{'a' * 64}.example/", {}, b"{}")
+
+
 async def test_a_redirect_is_an_answer(web: GuardedWeb, service: Service) -> None:
     service.handlers["/bot"] = lambda _: b"HTTP/1.1 307 .\r\nlocation: /inner\r\ncontent-length: 0\r\n\r\n"
 
