@@ -246,7 +246,7 @@ async def messaging_services(
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             ChannelPosts: ChannelPostsService(database, counting),
-            Discussions: DiscussionsService(database, auth, announcer, sender, clock),
+            Discussions: DiscussionsService(database, auth, announcer, sender, links, clock),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
