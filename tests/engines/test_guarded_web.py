@@ -22,14 +22,6 @@ async def web() -> AsyncIterator[GuardedWeb]:
     await web.close()
 
 
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    await service.start()
-    yield service
-    await service.stop()
-
-
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
     """A name server that says something else each time it is asked for our name; the last answer stays."""
     left, honest = list(answers), socket.getaddrinfo
