@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +81,7 @@ async def _fill(settings: Settings, password: str) -> Told:
                 moment.reach(moment() + JOINED_BEFORE_US // (len(people.PEOPLE) + 1))
                 progress.advance(task)
             await _letters_are_sent(database)
-            await _confirm_addresses(services[Accounts], DevMailbox(settings.data / "mailbox"))
+            await _confirm_addresses(services[Accounts], DevMailbox(settings.data / "mailbox"), actors)
             teller = Teller(services, actors, doorway.sign_in, moment, chance)
             await teller.tell(written, timed, lambda: progress.advance(task))
             await teller.read_up(as_us(now), but=people.VISITOR)
@@ -114,7 +114,7 @@ class Doorway:
         """For the first time."""
         username, display_name = people.PEOPLE[name]
         language: Language = "en" if name in people.ENGLISH else "ru"
-        email = f"{username}@example.org"
+        email = _address_of(name)
         if name == people.OPERATOR:
             set_up = SetUp(username, email, self._password, display_name, language, code=self._setup_code)
             return self._actor(await self._auth.set_up(NOBODY, set_up))
@@ -129,11 +129,16 @@ class Doorway:
         return self._verifier.verify(tokens.access_token.encode(), self._moment() / SECOND_US).actor
 
 
-async def _confirm_addresses(accounts: Accounts, mailbox: DevMailbox) -> None:
-    """As people do, by the links in their letters."""
+async def _confirm_addresses(accounts: Accounts, mailbox: DevMailbox, actors: Mapping[str, Actor]) -> None:
+    """As people do who have just signed up: by the links in their letters."""
+    owners = {_address_of(name): actor for name, actor in actors.items()}
     for kept in await mailbox.letters():
         if link := _CONFIRMING.search(kept.letter.text):
-            await accounts.confirm_email(NOBODY, ConfirmEmail(link[1]))
+            await accounts.confirm_email(owners[kept.letter.to], ConfirmEmail(link[1]))
+
+
+def _address_of(name: str) -> str:
+    return f"{people.PEOPLE[name][0]}@example.org"
 
 
 async def _letters_are_sent(database: Database) -> None:

@@ -22,6 +22,7 @@ from kaif.interfaces.messaging.actions import (
 from kaif.interfaces.messaging.administration import Administration, Appoint, ChangeChat
 from kaif.interfaces.messaging.bots import Callbacks, Command, CommandList, Commands, Press
 from kaif.interfaces.messaging.content import Button
+from kaif.interfaces.messaging.last_seen import LastSeen, NoteSeen
 from kaif.interfaces.messaging.notifications import ChooseNotifications, Notifications
 from kaif.interfaces.messaging.order import ArrangeChat, Folder, Folders, KeepDraft, OwnOrder
 from kaif.interfaces.messaging.polls import Polls, SendPoll, Vote
@@ -108,6 +109,8 @@ class Teller:
             if line.chat not in self._stages:
                 self._stages[line.chat] = await self._open(casts[line.chat])
             await self._verb(line.verb)(self._stages[line.chat], line)
+            if person := self._people.get(line.who):
+                await self._use(LastSeen).note_seen(NOBODY, NoteSeen([person.user_id]))
             advance()
 
     async def read_up(self, now_us: int, but: str) -> None:
