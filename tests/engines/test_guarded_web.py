@@ -22,14 +22,6 @@ async def web() -> AsyncIterator[GuardedWeb]:
     await web.close()
 
 
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    await service.start()
-    yield service
-    await service.stop()
-
-
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
     """A name server that says something else each time it is asked for our name; the last answer stays."""
     left, honest = list(answers), socket.getaddrinfo
@@ -80,6 +72,11 @@ async def test_a_name_of_which_one_address_lies_within_is_not_asked(
 
     assert service.asked == []
     await strict.close()
+
+
+async def test_what_is_no_name_at_all_is_not_reached(web: GuardedWeb) -> None:
+    with pytest.raises(Unreachable):
+        await web.post(f"https://{'a' * 64}.example/", {}, b"{}")
 
 
 async def test_a_redirect_is_an_answer(web: GuardedWeb, service: Service) -> None:

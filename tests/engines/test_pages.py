@@ -22,11 +22,8 @@ async def pages() -> AsyncIterator[PublicPages]:
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Service]:
-    site = Service()
-    await site.start()
-    yield site
-    await site.stop()
+async def site(service: Service) -> Service:
+    return service
 
 
 def page(*lines: str, body: bytes = b"<title>Lake</title>") -> bytes:

@@ -18,14 +18,6 @@ async def web() -> AsyncIterator[Web]:
     await web.close()
 
 
-@pytest.fixture
-async def service() -> AsyncIterator[Service]:
-    service = Service()
-    await service.start()
-    yield service
-    await service.stop()
-
-
 def head(*lines: str) -> bytes:
     return "\r\n".join(["HTTP/1.1 200 .", *lines, "", ""]).encode()
 

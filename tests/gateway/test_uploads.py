@@ -102,7 +102,8 @@ async def test_what_has_come_before_a_connection_broke_is_kept_to_the_byte(anna:
     await eventually(kept)
 
 
-async def test_a_sender_who_pauses_has_what_came_written_down(anna: Person) -> None:
+async def paused(anna: Person) -> tuple[str, asyncio.Event, asyncio.Task[httpx.Response]]:
+    """An upload of 10,000 bytes that stands still after 4,000 until it is let go on; and its request."""
     place = await create(anna, 10_000)
     release = asyncio.Event()
 
@@ -113,6 +114,11 @@ async def test_a_sender_who_pauses_has_what_came_written_down(anna: Person) -> N
 
     sending = asyncio.create_task(patch(anna, place, 0, slowly()))
     await asyncio.sleep(1.6)
+    return place, release, sending
+
+
+async def test_a_sender_who_pauses_has_what_came_written_down(anna: Person) -> None:
+    _, release, sending = await paused(anna)
     # By the list of what is unfinished, for to ask the upload itself would take the writing from the sender.
     unfinished = (await anna.get("/v1/media/own-data"))["uploads"]
     release.set()
@@ -122,16 +128,7 @@ async def test_a_sender_who_pauses_has_what_came_written_down(anna: Person) -> N
 
 
 async def test_asking_how_far_an_upload_is_takes_it_from_who_held_it(anna: Person) -> None:
-    place = await create(anna, 10_000)
-    release = asyncio.Event()
-
-    async def slowly() -> AsyncIterator[bytes]:
-        yield b"a" * 4000
-        await release.wait()
-        yield b"b" * 6000
-
-    old = asyncio.create_task(patch(anna, place, 0, slowly()))
-    await asyncio.sleep(1.6)
+    place, release, old = await paused(anna)
 
     assert await offset_of(anna, place) == 4000
     release.set()

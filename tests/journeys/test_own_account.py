@@ -175,6 +175,7 @@ async def test_ones_own_data_come_as_a_file(place: Place, windows: Windows) -> N
     assert download.suggested_filename == f"kaif-ozero-{ANNA.username}.json"
     assert data["account"]["username"] == ANNA.username and data["history"][-1]["action"] == "account_created"
     assert data["messaging"]["username"] == ANNA.username and data["messaging"]["privacy"]["online"] == "everybody"
+    assert data["media"]["files"] == data["media"]["uploads"] == []
 
 
 def read(path: Path) -> str:

@@ -126,7 +126,7 @@ async def talkers(those: Sequence[Person], url: str, chat_id: str) -> AsyncItera
 
 async def restart_in_turn(split: Split, everybody_gets_through: Any) -> None:
     """In the order of docs/operating.md."""
-    for child in (split.search, split.auth, *split.messagings, *split.gateways):
+    for child in (split.search, split.auth, *split.messagings, split.media, *split.gateways):
         await restart(child)
         await everybody_gets_through()
         await asyncio.sleep(AFTER_EACH_S)

@@ -3,35 +3,22 @@
 import asyncio
 import itertools
 import json
-import shutil
-import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
-from tests.servers import die_with_parent
+from tests.stock import StockProcess
 from tests.waiting import until
 
 FOLDER = Path(__file__).parent
 
 
-class StockClient:
-    """`heard` is everything that happened to it, in order."""
+class StockClient(StockProcess):
+    """One connection."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.heard: list[dict[str, Any]] = []
+        super().__init__(process)
         self._numbers = itertools.count(1)
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self._process.stdout
-        while line := await self._process.stdout.readline():
-            self.heard.append(json.loads(line))
-
-    def events(self, event: str) -> list[dict[str, Any]]:
-        return [heard for heard in self.heard if heard["event"] == event]
 
     async def hears(self, event: str, count: int = 1, timeout_s: float = 20) -> dict[str, Any]:
         """Wait for the event to have happened so often; returns the last of it."""
@@ -60,31 +47,6 @@ class StockClient:
         entries = [heard["content"][0] for heard in self.heard if heard["event"] in ("new_message", "entry")]
         return [entry["seq"] for entry in entries if entry["chat_id"] == chat_id]
 
-    async def close(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
-        await self._reading
 
-
-@asynccontextmanager
-async def stock_client(url: str, token: str, **options: Any) -> AsyncIterator[StockClient]:
-    node = shutil.which("node")
-    assert node, "Node is not installed. Run: apt-get install -y nodejs npm"
-    installed = (FOLDER / "node_modules" / ".installed").exists()
-    assert installed, "The client is not installed. Run: scripts/install-test-servers"
-    settings = {"url": url, "auth": {"token": token}, **options}
-    process = await asyncio.create_subprocess_exec(
-        node,
-        str(FOLDER / "client.js"),
-        json.dumps(settings),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 24,
-        preexec_fn=die_with_parent(signal.SIGKILL),
-    )
-    client = StockClient(process)
-    try:
-        yield client
-    finally:
-        await client.close()
+def stock_client(url: str, token: str, **options: Any) -> AbstractAsyncContextManager[StockClient]:
+    return StockClient.running(FOLDER, {"url": url, "auth": {"token": token}, **options})

@@ -83,6 +83,7 @@ from kaif.interfaces.messaging.webhooks import Webhooks
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import Clock, now_us
+from kaif.kernel.errors import Unavailable
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.limits import Limits
 from kaif.kernel.remote import Caller, Listener
@@ -246,7 +247,7 @@ async def messaging_services(
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             ChannelPosts: ChannelPostsService(database, counting),
-            Discussions: DiscussionsService(database, auth, announcer, sender, clock),
+            Discussions: DiscussionsService(database, auth, announcer, sender, links, clock),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
@@ -525,7 +526,11 @@ async def _calling(addresses: list[tuple[str, int]], variable: str, secret: byte
     if not addresses:
         raise Misconfigured(f"{variable} must name where that service listens, such as 127.0.0.1:9001.")
     caller = Caller(addresses, secret)
-    await caller.start(PATIENCE_S)
+    try:
+        await caller.start(PATIENCE_S)
+    except Unavailable:
+        await caller.close()
+        raise Misconfigured(f"Nobody answers where {variable} says: is that service running?") from None
     try:
         yield caller
     finally:

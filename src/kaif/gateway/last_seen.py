@@ -4,7 +4,7 @@ Whoever leaves is noted within seconds. Whoever stays is noted every few minutes
 visit is known to that.
 """
 
-import asyncio
+import contextlib
 
 from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.messaging.last_seen import NOTED_MAX, LastSeen, NoteSeen
@@ -28,35 +28,32 @@ class LastSeenNotes:
         self._last_seen, self._presence = last_seen, presence
         self._gather_s, self._staying_every_s = gather_s, staying_every_s
         self._left: set[UserId] = set()
+        self._waited_s = 0.0
         self._background = Background()
 
     def start(self) -> None:
         self._presence.on_leave = self._left.add
-        self._background.run(self._run())
+        self._background.repeat(self._look, "when people were here is not written down", self._gather_s)
 
     async def close(self) -> None:
         """Everybody's connection ends with this."""
         await self._background.close()
         self._left |= self._presence.here
-        await self._note()
-
-    async def _run(self) -> None:
-        waited_s = 0.0
-        while True:
-            await asyncio.sleep(self._gather_s)
-            waited_s += self._gather_s
-            if waited_s >= self._staying_every_s:
-                waited_s = 0.0
-                self._left |= self._presence.here
+        with contextlib.suppress(KaifError):
             await self._note()
+
+    async def _look(self) -> float:
+        self._waited_s += self._gather_s
+        if self._waited_s >= self._staying_every_s:
+            self._waited_s = 0.0
+            self._left |= self._presence.here
+        await self._note()
+        return self._gather_s
 
     async def _note(self) -> None:
         """What can't be written now waits for the next time; there are never more than have been here."""
         noting = list(self._left)
         for start in range(0, len(noting), NOTED_MAX):
             portion = noting[start : start + NOTED_MAX]
-            try:
-                await self._last_seen.note_seen(NOBODY, NoteSeen(portion))
-            except KaifError:
-                return
+            await self._last_seen.note_seen(NOBODY, NoteSeen(portion))
             self._left.difference_update(portion)

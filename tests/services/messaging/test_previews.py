@@ -10,6 +10,7 @@ import pytest
 from tests.elsewhere import Asked, Reply, Service
 from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
+from tests.services.messaging.test_discussions import link as take_comments
 from tests.waiting import eventually, until
 
 from kaif.engines.web.public import PublicPages
@@ -23,6 +24,7 @@ from kaif.interfaces.messaging.actions import (
     OfMessage,
 )
 from kaif.interfaces.messaging.content import LinkPreview
+from kaif.interfaces.messaging.discussions import WriteComment
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.previews import NotYourPreview, SwitchPreviews
 from kaif.kernel.actor import Actor, UserId
@@ -380,3 +382,23 @@ def asked(site: Site, times: int) -> bool:
 async def refused(kind: type[Exception], call: Awaitable[object]) -> None:
     with pytest.raises(kind):
         await call
+
+
+async def test_posts_and_comments_have_previews_where_comments_go_unless_their_writers_want_none(
+    services: Services, site: Site
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    channel_id, group_id = await channel(services, anna, boris), await group(services, anna)
+    await take_comments(services, anna, channel_id, group_id)
+    url = site.page("/ladoga", "Ладога")
+    shown = await say(services, anna, channel_id, url)
+    without = await services.messaging.send_message(anna, SendMessage(channel_id, "w", url, without_preview=True))
+
+    for post in (shown, without):
+        wanted = WriteComment(channel_id, post.seq, f"c-{post.seq}", url, without_preview=post.without_preview)
+        await services.discussions.write_comment(boris, wanted)
+
+    await settled(services)
+    said = [entry for entry in await log_of(services, boris, group_id) if entry.kind == "message"]
+    assert [entry.preview.title if entry.preview else "" for entry in said] == ["Ладога", "Ладога", "", ""]
+    assert site.count("/ladoga") == 1

@@ -35,6 +35,7 @@ export interface NewComment {
   reply_to?: number
   quote?: string
   silent?: boolean
+  without_preview?: boolean
 }
 
 export async function writeComment(chat_id: string, seq: number, body: NewComment): Promise<Entry> {

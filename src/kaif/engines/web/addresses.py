@@ -29,20 +29,16 @@ def host_of(endpoint: str, *, private_too: bool) -> tuple[str, int]:
 
 
 async def address_of(host: str, port: int, *, private_too: bool) -> str:
-    """An address of the host, none of whose addresses may be within. Raises ForbiddenAddress, OSError.
+    """An address of the host, none of whose addresses may be within.
 
     Who asks must connect to this very address: another look-up could have another answer.
+    Raises ForbiddenAddress, OSError, and UnicodeError for what is no name at all.
     """
-    addresses = await addresses_of(host, port)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(where[0]) for *_, where in found]
     if not private_too and not all(is_public(address) for address in addresses):
         raise ForbiddenAddress
-    return addresses[0]
-
-
-async def addresses_of(host: str, port: int) -> list[str]:
-    """Raises OSError, and UnicodeError for what is no name at all."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(where[0]) for *_, where in found]
+    return addresses[0].partition("%")[0]
 
 
 def is_public(address: str) -> bool:

@@ -1,17 +1,13 @@
-"""Pages by httpx, on our terms: from public addresses alone, in time, and no more than a beginning.
-
-The address is looked at and connected to in one go, so a name that leads elsewhere a moment later leads nowhere new.
-No cookies, no proxy, nothing of whoever named the page.
-"""
+"""Pages on our terms: from public addresses alone, in time, no more than a beginning, and nothing of who named them."""
 
 import asyncio
-from functools import cached_property
 
 import httpx
 
 from kaif.engines.web import Unreachable
-from kaif.engines.web.addresses import addresses_of, is_public
+from kaif.engines.web.addresses import ForbiddenAddress
 from kaif.engines.web.pages import PAGE_BYTES_MAX, PAGE_WITHIN_S, NotAPage, WebPage
+from kaif.engines.web.pinned import PORTS, PinnedWeb
 
 REDIRECTS_MAX = 3
 URL_CHARACTERS_MAX = 2048
@@ -23,7 +19,6 @@ USER_AGENT = "Kaif-Ozero (link preview bot)"
 HEADERS = {"user-agent": USER_AGENT, "accept": "text/html,application/xhtml+xml", "accept-encoding": "identity"}
 TYPES = ("text/html", "application/xhtml+xml")
 REDIRECTS = (301, 302, 303, 307, 308)
-PORTS = {"http": 80, "https": 443}
 
 
 class PublicPages:
@@ -31,12 +26,7 @@ class PublicPages:
 
     def __init__(self, *, private_too: bool = False, within_s: float = PAGE_WITHIN_S) -> None:
         self._private_too, self._within_s = private_too, within_s
-
-    @cached_property
-    def _transport(self) -> httpx.AsyncHTTPTransport:
-        """Made when something is read: to read the authorities takes a while. It follows nothing and keeps nothing."""
-        limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0)
-        return httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        self._web = PinnedWeb(private_too=private_too, within_s=within_s, connections_max=CONNECTIONS_MAX)
 
     async def read(self, url: str) -> WebPage:
         try:
@@ -50,22 +40,12 @@ class PublicPages:
                 raise NotAPage("It leads from one address to another.")
         except (httpx.HTTPError, OSError, TimeoutError) as error:
             raise Unreachable(type(error).__name__) from error
-        except (httpx.InvalidURL, UnicodeError) as error:
+        except (httpx.InvalidURL, UnicodeError, ForbiddenAddress) as error:
             raise NotAPage(type(error).__name__) from error
 
     async def _ask(self, url: httpx.URL) -> WebPage | str:
         """The page, or where it is said to be."""
-        host = url.raw_host.decode()
-        addresses = await addresses_of(host, url.port or PORTS[url.scheme])
-        if not self._private_too and not all(is_public(address) for address in addresses):
-            raise NotAPage("It lies within.")
-        request = httpx.Request(
-            "GET",
-            url.copy_with(host=addresses[0].partition("%")[0], fragment=None),
-            headers={**HEADERS, "host": url.netloc.decode()},
-            extensions={"sni_hostname": host, "timeout": httpx.Timeout(self._within_s).as_dict()},
-        )
-        answer = await self._transport.handle_async_request(request)
+        answer = await self._web.ask("GET", url, HEADERS)
         try:
             if answer.status_code in REDIRECTS:
                 return str(url.join(answer.headers.get("location", "")))
@@ -74,8 +54,7 @@ class PublicPages:
             await answer.aclose()
 
     async def close(self) -> None:
-        if "_transport" in vars(self):
-            await self._transport.aclose()
+        await self._web.close()
 
 
 def _checked(address: str, private_too: bool) -> httpx.URL:

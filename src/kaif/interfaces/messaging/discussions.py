@@ -53,6 +53,7 @@ class WriteComment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     quote: Quote = ""
     silent: bool = False
+    without_preview: bool = False
 
 
 class ListComments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

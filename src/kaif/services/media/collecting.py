@@ -6,16 +6,11 @@ into use, and forgotten only after it is off the disk, so a crash in between lea
 processes may do this.
 """
 
-import asyncio
-import logging
-
 from kaif.engines.database import Database
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
 from kaif.services.media import model, store
 from kaif.services.media.content import Content
-
-log = logging.getLogger("kaif.media")
 
 AT_ONCE = 100
 LOOK_EVERY_S = 30.0
@@ -28,24 +23,13 @@ class Collector:
         self._background = Background()
 
     def start(self) -> None:
-        self._background.run(self._run())
+        self._background.repeat(self._look, "garbage waits", self._look_every_s)
 
     async def close(self) -> None:
         await self._background.close()
 
-    async def _run(self) -> None:
-        failing = False
-        while True:
-            busy = False
-            try:
-                busy = await self.collect()
-                failing = False
-            except Exception as error:
-                if not failing:
-                    log.warning("garbage waits: %s: %s", type(error).__name__, error)
-                failing = True
-            if not busy:
-                await asyncio.sleep(self._look_every_s)
+    async def _look(self) -> float:
+        return 0 if await self.collect() else self._look_every_s
 
     async def collect(self) -> bool:
         """Whether there may be more. Raises Unavailable and the like when nothing can be done."""

@@ -4,7 +4,6 @@ A view is noted in memory; once a second all that came meanwhile is written toge
 posts. A process that dies loses its last second, which the next look at the posts makes good.
 """
 
-import asyncio
 import logging
 from collections.abc import Collection, Iterable
 
@@ -49,7 +48,7 @@ class PostCounting:
         self._background = Background()
 
     def start(self) -> None:
-        self._background.run(self._run())
+        self._background.repeat(self._look, "views wait", self._write_every_s)
 
     async def close(self) -> None:
         await self._background.close()
@@ -82,18 +81,10 @@ class PostCounting:
             for seq in sorted(seqs)
         ]
 
-    async def _run(self) -> None:
-        failing = False
-        while True:
-            await asyncio.sleep(self._write_every_s)
-            try:
-                await self.write()
-                await self.tell()
-                failing = False
-            except Exception as error:
-                if not failing:
-                    log.warning("views wait: %s: %s", type(error).__name__, error)
-                failing = True
+    async def _look(self) -> float:
+        await self.write()
+        await self.tell()
+        return self._write_every_s
 
     async def write(self) -> None:
         """What could not be written waits for the next time."""

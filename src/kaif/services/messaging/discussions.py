@@ -35,6 +35,7 @@ from kaif.services.messaging import (
     viewing,
 )
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require_person
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import Right
@@ -56,8 +57,11 @@ class Written(msgspec.Struct):
 
 
 class DiscussionsService:
-    def __init__(self, database: Database, auth: Auth, announcer: Announcer, sender: Sender, clock: Clock) -> None:
-        self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
+    def __init__(
+        self, database: Database, auth: Auth, announcer: Announcer, sender: Sender, links: LinkPlan, clock: Clock
+    ) -> None:
+        self._database, self._announcer, self._sender = database, announcer, sender
+        self._links, self._clock = links, clock
         self._membership = Membership(auth, clock)
 
     # The link
@@ -201,12 +205,14 @@ class DiscussionsService:
             forward=Origin(channel, post.at),
             entities=post.entities,
             card=card,
+            without_preview=post.without_preview,
         )
         entry = model.message_at(place, message, as_datetime(now_us), {})
         title = await store.title_of(tx, link.channel_id)
         entry = _changed(entry, sender_id=channel, forward=post.forward, webhook=title)
         await store.append(tx, [entry], [channel], [place.messages], now_us)
         await store.advance(tx, [place], now_us)
+        await self._links.note(tx, [entry], now_us)
         if place.topics:
             await topic_sending.count_nobodys(tx, entry)
         thread = StoredThread(place.chat_id, entry.seq, link.channel_id, post.seq, 0)
@@ -230,4 +236,5 @@ def _outgoing(actor: Actor, thread: StoredThread, request: WriteComment) -> Outg
         request.reply_to or thread.root_seq,
         request.quote,
         request.silent,
+        without_preview=request.without_preview,
     )

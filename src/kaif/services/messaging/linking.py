@@ -13,7 +13,7 @@ class LinkPlan:
 
     def __init__(self, *, on: bool) -> None:
         self.on = on
-        self._woken = asyncio.Event()
+        self.woken = asyncio.Event()
 
     async def note(self, tx: Transaction, entries: Iterable[Entry], now_us: int) -> bool:
         """Whether there was one: whoever commits wakes then. Messages without links cost nothing here."""
@@ -26,16 +26,7 @@ class LinkPlan:
 
     def wake(self) -> None:
         """There is, or may be, something to do."""
-        self._woken.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Until something may have been noted here, or so long."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return
-        self._woken.clear()
+        self.woken.set()
 
 
 def _is_looked_up(entry: Entry) -> bool:

@@ -103,7 +103,7 @@ class Notifier:
     async def start(self) -> None:
         await self._bus.start()
         self._background.repeat(self._look, "notifications wait", RETRY_S)
-        self._background.run(self._sweep())
+        self._background.repeat(self._sweep, "ended sessions are not looked for", SWEEP_EVERY_S)
 
     async def close(self) -> None:
         await self._bus.close()
@@ -299,18 +299,12 @@ class Notifier:
         async with self._database.transaction() as tx:
             await stored.forget_sessions(tx, ended)
 
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                after = ""
-                while self._bus.holds(CONSUMER) and (
-                    page := await stored.sessions_after(self._database, after, SESSIONS_PAGE)
-                ):
-                    await self._forget_ended(page)
-                    after = page[-1]
-            except KaifError as error:
-                log.warning("ended sessions could not be looked for: %s", error)
-            await asyncio.sleep(SWEEP_EVERY_S)
+    async def _sweep(self) -> float:
+        after = ""
+        while self._bus.holds(CONSUMER) and (page := await stored.sessions_after(self._database, after, SESSIONS_PAGE)):
+            await self._forget_ended(page)
+            after = page[-1]
+        return SWEEP_EVERY_S
 
 
 _subscription = msgspec.json.Decoder(Subscription).decode

@@ -71,24 +71,15 @@ class Previewer:
         self._sweep_at_us = self._working = 0
 
     def start(self) -> None:
-        self._background.run(self._run())
+        self._background.repeat(self._look, "links are not looked up", RETRY_S, self._plan.woken)
 
     async def close(self) -> None:
         await self._background.close()
 
-    async def _run(self) -> None:
-        failing = False
-        while True:
-            wait_s = LOOK_EVERY_S
-            try:
-                await self._sweep()
-                await self._begin_due()
-                failing = False
-            except Exception as error:
-                if not failing:
-                    log.warning("links are not looked up: %s: %s", type(error).__name__, error)
-                failing, wait_s = True, RETRY_S
-            await self._plan.wait(wait_s)
+    async def _look(self) -> float:
+        await self._sweep()
+        await self._begin_due()
+        return LOOK_EVERY_S
 
     async def _begin_due(self) -> None:
         """As many as there is room for: whoever waits for a slow page keeps nobody else waiting."""

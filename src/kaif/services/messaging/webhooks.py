@@ -25,7 +25,6 @@ from kaif.interfaces.messaging.webhooks import (
 )
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
-from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
 from kaif.services.messaging import markup, model, store, topic_sending, webhooks_store
@@ -104,13 +103,13 @@ class WebhooksService:
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=True)
         try:
             place, entry = await self._append(webhook, message)
-        except KaifError:
-            self._pace.give_back(taken)
-            raise
         except AlreadyExists:
             self._pace.give_back(taken)
             # It had been posted: the answer was lost, or it comes twice.
             return Posted(await self._repeated(message))
+        except BaseException:
+            self._pace.give_back(taken)
+            raise
         await self._announcer.announce([entry], {place.chat_id: place})
         return Posted(entry.seq)
 
