@@ -344,6 +344,17 @@ async def test_a_migration_during_writes_disturbs_neither(notes: Database, tmp_p
     assert len(await names(notes)) == 50
 
 
+async def test_what_a_migration_makes_is_there_at_once_for_those_who_read_just_before(
+    notes: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "0001_more.sql").write_text("CREATE TABLE more (id TEXT);")
+    await notes.fetch(tuple, "SELECT 1 FROM notes")
+
+    await notes.migrate("more", tmp_path)
+
+    assert await notes.fetch(tuple, "SELECT id FROM more") == []
+
+
 async def test_a_migration_among_those_who_never_stop_writing_has_its_turn(notes: Database, tmp_path: Path) -> None:
     over = False
 

@@ -159,6 +159,8 @@ class Sqlite:
                     self._migrate(service, folder)
                 finally:
                     self._writer.execute(f"PRAGMA {_SAVEPOINTS_IN_MEMORY}")
+        # All of this may have been one turn, and somebody may have read before it.
+        self._reader.let_go()
 
     def _migrate(self, service: str, folder: Path) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -228,17 +230,18 @@ class Reader:
         if not self._is_open:
             self._connection.execute("BEGIN")
             self._is_open = True
-            asyncio.get_running_loop().call_soon(self._let_go)
+            asyncio.get_running_loop().call_soon(self.let_go)
         return self._connection
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Whoever reads next sees all that is committed by now."""
         if self._is_open:
             self._is_open = False
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        self._let_go()
+        self.let_go()
         self._connection.close()
 
 
