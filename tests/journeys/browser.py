@@ -54,7 +54,7 @@ VERA = Human("vera", "Вера Егорова")
 
 async def make_accounts(url: str, setup_code: str, *humans: Human) -> None:
     """Without a browser; the first one sets the server up."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=WITHIN_MS / 1000, trust_env=False) as http:
         for human in humans:
             account = {"username": human.username, "email": human.email, "password": PASSWORD}
             first = {"code": setup_code} if human is humans[0] else {}
