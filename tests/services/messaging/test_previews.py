@@ -126,11 +126,11 @@ async def test_a_page_is_asked_once_however_many_link_to_it(services: Services, 
     assert site.count("/ladoga") == 1
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_two_processes_ask_a_page_once_and_tell_of_it_once(
     services: Services, site: Site, tmp_path: Path, database_url: str
 ) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("an embedded database has one process")
+    """An embedded database has one process."""
     anna, boris = await services.newcomers("anna", "boris")
     chat_id = await group(services, anna, boris)
 
