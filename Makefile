@@ -46,7 +46,6 @@ $(BIN)/.dev: requirements-dev.lock $(BIN)/.ready
 
 test: $(BIN)/.dev $(CLIENT) check
 	@scripts/install-test-servers
-	cd web && npm test --silent
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(BIN)/.dev $(CLIENT)
@@ -54,7 +53,7 @@ check: $(BIN)/.dev $(CLIENT)
 	$(BIN)/ruff format --check --quiet src tests bench hatch_build.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	cd web && npm run --silent check
+	cd web && npm run --silent check && npm test --silent
 
 bench: $(BIN)/.dev $(CLIENT)
 	@scripts/install-test-servers bench
