@@ -28,7 +28,9 @@ from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
-from kaif.services.auth import enrolments, store, stored_sessions
+from kaif.services.auth import store
+from kaif.services.auth.factors import enrolments
+from kaif.services.auth.sessions import store as stored_sessions
 
 Deed = Callable[[Home, Tokens, Tokens], Awaitable[object]]
 
