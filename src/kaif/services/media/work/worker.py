@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from typing import BinaryIO
@@ -22,6 +23,7 @@ from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, Rende
 
 FILES_MAX = 64
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PR_SET_PDEATHSIG = 1
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 
 
@@ -87,7 +89,10 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
 def _bound(memory_bytes: int, file_bytes: int) -> None:
     if sys.platform == "linux":
         # Refused inside some containers; they bound the network themselves.
-        ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        libc = ctypes.CDLL(None)
+        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        # After that, which would undo it: nobody waits for work when its server was killed.
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # Data, not address space: programs and their libraries are shared with everyone.
     _lower(resource.RLIMIT_DATA, memory_bytes)
     _lower(resource.RLIMIT_NOFILE, FILES_MAX)
