@@ -74,7 +74,7 @@ class Pool:
                 except _Died as error:
                     raise self._too_demanding from error
         match result:
-            case Invalid():
+            case Invalid() | Unavailable():
                 raise result
             case KaifError():
                 log.error("a worker failed at %s: %s", type(job.task).__name__, result)

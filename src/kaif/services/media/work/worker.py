@@ -19,7 +19,7 @@ import msgspec
 
 from kaif.kernel.errors import Invalid
 from kaif.services.media.work import jobs
-from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, Render, Task
+from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, NoRoom, Refused, Render, Task
 
 FILES_MAX = 64
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -42,7 +42,7 @@ def main() -> None:
         try:
             answer = _done(job.task, content, tell)
         except Invalid as error:
-            answer = jobs.framed(_of_the_disk(error) or jobs.refused(error))
+            answer = jobs.framed(answer_to(error))
         except MemoryError:
             # What it has taken would be missed by the next one.
             os._exit(1)
@@ -68,12 +68,10 @@ def _done(task: Task, content: bytes, tell: Callable[[msgspec.Struct], None]) ->
     return jobs.framed(filming.done(task, tell))
 
 
-def _of_the_disk(error: Invalid) -> Failed | None:
+def answer_to(error: Invalid) -> Refused | NoRoom:
     """A full disk looks to libav as if the film were at fault."""
     cause = error.__cause__
-    if isinstance(cause, OSError) and cause.errno in _DISK_FULL:
-        return Failed(f"no room on the disk for work on films: {cause!r}"[:1000])
-    return None
+    return NoRoom() if isinstance(cause, OSError) and cause.errno in _DISK_FULL else jobs.refused(error)
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
