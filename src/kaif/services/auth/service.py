@@ -96,11 +96,16 @@ class AuthService:
             await self._audit.record(tx, actor, "sign_in_failed", account.id if account else NO_ONE)
 
     async def _rehash(self, account: Account, password: str) -> Account:
+        """The account as its next step finds it. Raises InvalidCredentials when the password was changed meanwhile."""
         password_hash = await self._passwords.hash(password)
         async with self._database.transaction() as tx:
-            if not await store.set_password_hash(tx, account.id, password_hash, account.password_hash):
-                raise InvalidCredentials
-        return msgspec.structs.replace(account, password_hash=password_hash)
+            if await store.set_password_hash(tx, account.id, password_hash, account.password_hash):
+                return msgspec.structs.replace(account, password_hash=password_hash)
+        # Another sign-in with the same password may have been faster.
+        now = await store.find_account(self._database, account.id)
+        if now is None or not await self._passwords.verify(now.password_hash, password):
+            raise InvalidCredentials
+        return now
 
     # Sessions
 
