@@ -152,10 +152,10 @@ async def test_one_factor_lets_nobody_in_where_a_second_one_was_turned_on_since(
     home.now_us += 2 * MINUTE_US
     proof = wallet.prove(await home.wallets.begin_wallet_sign_in(NOBODY, wallet.begin()))
     before = await openings(home, anna)
-    # After the wallet has proved its owner, and nothing more was asked.
+    # After the wallet has proved its owner, who had no other factor.
     interrupted.then(lambda: turn_on(home, anna), after=2)
 
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(SecondFactorRequired):
         await home.wallets.sign_in_by_wallet(NOBODY, GivenProof(proof))
 
     assert interrupted.deed is None and await openings(home, anna) == before

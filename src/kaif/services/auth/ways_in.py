@@ -33,8 +33,10 @@ async def steps_after_one(reads: Reads, user_id: UserId) -> list[str]:
 
     Where a second factor is required a passkey is asked for even if it is all there is: it is what makes it two.
     """
-    steps = await second_steps(reads, user_id)
-    return steps or (["passkey"] if await only_passkeys_count(reads, user_id) else [])
+    if steps := await second_steps(reads, user_id):
+        return steps
+    passkey = await _passkey(reads, user_id)
+    return passkey if passkey and await factor_rule.is_required(reads, user_id) else []
 
 
 async def only_passkeys_count(reads: Reads, user_id: UserId) -> bool:

@@ -11,6 +11,15 @@ _FORGOTTEN_AT_ONCE = 1000
 Failures = dict[str, tuple[int, int]]
 
 
+async def count_first(tx: Transaction, subject: str, now_us: int) -> bool:
+    """Count one of a subject that has none; False when it has."""
+    sql = """
+        INSERT INTO auth_attempts (subject, failures, last_us) VALUES (:subject, 1, :now_us)
+        ON CONFLICT (subject) DO NOTHING
+    """
+    return await tx.execute(sql, subject=subject, now_us=now_us) == 1
+
+
 async def lock(tx: Transaction, subjects: Sequence[str], now_us: int) -> Failures:
     """How many failures of each, and when the last was. Nobody else counts them until the transaction ends."""
     found: Failures = {}

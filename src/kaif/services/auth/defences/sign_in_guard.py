@@ -67,6 +67,8 @@ class SignInGuard:
     async def _try(self, actor: Actor, attempt: Attempt, now_us: int, *, vouched: bool) -> tuple[int, int]:
         """Count it, unless it has to wait: for failures like it, or for those of strangers."""
         async with self._database.transaction() as tx:
+            if not attempt.foreign and await attempts.count_first(tx, attempt.pair, now_us):
+                return 0, 0
             failures = await attempts.lock(tx, attempt.subjects, now_us)
             own_us = PAIR.wait_us(*failures[attempt.pair], now_us)
             strangers_us = _strangers_wait_us(attempt, failures, now_us) if attempt.foreign and not vouched else 0

@@ -88,6 +88,13 @@ async def standing(reads: Reads, user_id: UserId) -> Standing:
     return found[0]
 
 
+async def standing_of(tx: Transaction, account: Account) -> Standing:
+    """Its row must be locked: then nothing of it changes before the rule is read."""
+    sql = "SELECT mode, changed_at_us FROM auth_required_factors WHERE id = 1"
+    rows: list[tuple[RequiredOf, int]] = await tx.fetch(tuple, sql)
+    return Standing(account.roles, account.permitted_at_us, *rows[0])
+
+
 async def account_and_standing(reads: Reads, user_id: UserId) -> tuple[Account, Standing] | None:
     """Both as they were at one moment; None for nobody."""
     sql = f"""

@@ -1,5 +1,7 @@
 """A session for whoever has proved who they are, or the second step that their account wants before."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from kaif.engines.cache import Cache
@@ -19,6 +21,8 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth import model, store, ways_in
 from kaif.services.auth.audit.log import AuditLog
 from kaif.services.auth.factors import challenges
+from kaif.services.auth.factors import rule as factor_rule
+from kaif.services.auth.factors.rule import Standing
 from kaif.services.auth.model import Account, NewSession
 from kaif.services.auth.sessions import store as stored_sessions
 from kaif.services.auth.sessions.announcing import announce_ends
@@ -27,6 +31,16 @@ from kaif.services.auth.sessions.issuing import TokenIssuer
 from kaif.services.auth.sessions.whereabouts import place_in
 
 FORGET_EVERY_US = 1 * MINUTE_US
+
+
+class Opened(NamedTuple):
+    """A session that was just added, with its owner and their standing as they were then."""
+
+    account: Account
+    standing: Standing
+    session: NewSession
+    refresh_token: str
+    displaced: list[SessionId]
 
 
 class Entrance:
@@ -42,49 +56,62 @@ class Entrance:
 
         Raises SecondFactorRequired where that is not all.
         """
-        if methods := await ways_in.steps_after_one(self._database, account.id):
-            challenge = await self._new_challenge(account, to_the_end)
-            raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
-
-        async def still_enough(tx: Transaction) -> None:
-            # Whoever turns a second factor on holds the account's row, and what was asked before it is not all now.
-            if await ways_in.steps_after_one(tx, account.id):
-                raise InvalidCredentials
-            await to_the_end(tx)
-
-        return await self.open_session(actor, account, still_enough)
-
-    async def _new_challenge(self, account: Account, to_the_end: ToTheEnd) -> str:
-        challenge, now_us = model.new_secret(), self._clock()
-        expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
+        await self._forget_expired()
+        challenge, opened = model.new_secret(), None
         async with self._database.transaction() as tx:
-            await _locked_unchanged(tx, account)
-            await to_the_end(tx)
-            await challenges.add(tx, model.hash_of(challenge), "sign_in", account.id, now_us, expires_at_us)
-        return challenge
+            now = await _locked_unchanged(tx, account)
+            # Whoever turns a second factor on waits for the row, or is seen here.
+            methods = await ways_in.steps_after_one(tx, account.id)
+            if methods:
+                await to_the_end(tx)
+                await self._add_challenge(tx, account, challenge)
+            else:
+                opened = await self._open(tx, actor, now, to_the_end)
+        if opened is None:
+            raise SecondFactorRequired(challenge=challenge, methods=methods, username=account.username)
+        return await self._let_in(opened)
+
+    async def _add_challenge(self, tx: Transaction, account: Account, challenge: str) -> None:
+        now_us = self._clock()
+        expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
+        await challenges.add(tx, model.hash_of(challenge), "sign_in", account.id, now_us, expires_at_us)
 
     async def open_session(
         self, actor: Actor, account: Account, to_the_end: ToTheEnd, *, is_first: bool = False
     ) -> Tokens:
         """For someone who has proved all that is asked."""
         await self._forget_expired()
-        refresh_token, now_us = self._issuer.refresh_tokens.new(new_id()), self._clock()
-        session = model.new_session(actor, account.id, refresh_token, now_us)
         async with self._database.transaction() as tx:
             now = await _locked_unchanged(tx, account)
-            if now.suspended_at_us is not None:
-                raise AccountSuspended
-            if now.reset_required_at_us is not None:
-                raise PasswordResetRequired
-            was_new, displaced = await self._add(tx, now, session, is_first=is_first)
-            await to_the_end(tx)
-            person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
-            details = {"session": session.id, "device": session.device, "new_device": was_new}
-            await self._audit.record(tx, person, "signed_in", account.id, **details)
-            if displaced:
-                await self._audit.record(tx, person, "sessions_displaced", account.id, count=len(displaced))
-        await announce_ends(self._cache, displaced)
-        return await self._issuer.tokens(account.id, session.id, refresh_token, now_us)
+            opened = await self._open(tx, actor, now, to_the_end, is_first=is_first)
+        return await self._let_in(opened)
+
+    async def _open(
+        self, tx: Transaction, actor: Actor, account: Account, to_the_end: ToTheEnd, *, is_first: bool = False
+    ) -> Opened:
+        """The account's row must be locked."""
+        if account.suspended_at_us is not None:
+            raise AccountSuspended
+        if account.reset_required_at_us is not None:
+            raise PasswordResetRequired
+        refresh_token, now_us = self._issuer.refresh_tokens.new(new_id()), self._clock()
+        session = model.new_session(actor, account.id, refresh_token, now_us)
+        standing = await factor_rule.standing_of(tx, account)
+        was_new, displaced = await self._add(tx, account, session, is_first=is_first)
+        await to_the_end(tx)
+        person = msgspec.structs.replace(actor, user_id=account.id, session_id=session.id)
+        details = {"session": session.id, "device": session.device, "new_device": was_new}
+        await self._audit.record(tx, person, "signed_in", account.id, **details)
+        if displaced:
+            await self._audit.record(tx, person, "sessions_displaced", account.id, count=len(displaced))
+        return Opened(account, standing, session, refresh_token, displaced)
+
+    async def _let_in(self, opened: Opened) -> Tokens:
+        session = opened.session
+        await announce_ends(self._cache, opened.displaced)
+        return await self._issuer.tokens_of(
+            opened.account, opened.standing, session.id, opened.refresh_token, session.opened_at_us
+        )
 
     async def _add(
         self, tx: Transaction, account: Account, session: NewSession, *, is_first: bool

@@ -4,6 +4,8 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, Jwks, SessionEnded, Tokens
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.services.auth.factors import rule as factor_rule
+from kaif.services.auth.factors.rule import Standing
+from kaif.services.auth.model import Account
 from kaif.services.auth.roles import grants
 from kaif.services.auth.roles.permissions import permitted
 from kaif.services.auth.sessions.refresh_tokens import RefreshTokens
@@ -21,11 +23,16 @@ class TokenIssuer:
 
     async def tokens(self, user_id: UserId, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         """Raises SessionEnded for who has left."""
-        # What the token says is as old as this: whatever changes after it is announced, and outdates the token.
         found = await factor_rule.account_and_standing(self._database, user_id)
         if found is None:
             raise SessionEnded
         account, standing = found
+        return await self.tokens_of(account, standing, session_id, refresh_token, now_us)
+
+    async def tokens_of(
+        self, account: Account, standing: Standing, session_id: SessionId, refresh_token: str, now_us: int
+    ) -> Tokens:
+        """Of an account as it was at one moment. Whatever changed since was announced, and outdates them."""
         roles = standing.roles.split()
         permissions = permitted(roles, await grants.own_roles(self._database) if roles else {})
         required = standing.requires(permissions)

@@ -194,6 +194,11 @@ async def end_beyond(tx: Transaction, newest: NewSession, limit: int) -> list[Se
 
     One at a time for each account: its row must be locked.
     """
+    counted: list[tuple[int]] = await tx.fetch(
+        tuple, "SELECT COUNT(*) FROM auth_sessions WHERE user_id = :user_id", user_id=newest.user_id
+    )
+    if counted[0][0] <= limit:
+        return []
     rows: list[tuple[SessionId]] = await tx.fetch(
         tuple,
         """
