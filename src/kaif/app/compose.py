@@ -54,6 +54,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
@@ -336,7 +337,7 @@ async def edge(
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
-    own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
+    own.update(_own_pages(settings, gateway, sockets, services, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
     own.update(unsubscribing.pages(services[DigestLetters]))
     own[SOCKET_IO] = facade.engine.page
@@ -357,17 +358,20 @@ async def edge(
 
 
 def _own_pages(
-    settings: Settings, gateway: Gateway, sockets: Sockets, auth: Auth, metrics: Metrics, mail: Mail
+    settings: Settings, gateway: Gateway, sockets: Sockets, services: Services, metrics: Metrics, mail: Mail
 ) -> dict[str, Page]:
     async def auth_answers() -> None:
-        await auth.get_setup(NOBODY, Nothing())
+        await services[Auth].get_setup(NOBODY, Nothing())
+
+    async def media_answers() -> None:
+        await services[Health].check_media(NOBODY, Nothing())
 
     def may_read_mailbox(request: Request) -> None:
         gateway.require(request, READ_MAILBOX)
 
     return {
         "/health": pages.health(),
-        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}),
+        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}, {"media": media_answers}),
         "/metrics": pages.metrics(metrics, settings.metrics_token),
         "/openapi.json": pages.openapi(document()),
         "/tonconnect-manifest.json": pages.ton_manifest(settings.public_url),
@@ -437,7 +441,7 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery)}
+            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, Health)}
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),

@@ -14,6 +14,7 @@ from kaif.engines.database import Database
 from kaif.engines.keys import Keys, open_keys
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.personal_data import PersonErased
@@ -23,6 +24,7 @@ from kaif.services.media import collecting
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
+from kaif.services.media.health import HealthService
 from kaif.services.media.library import LibraryService
 from kaif.services.media.links import links_of
 from kaif.services.media.model import Quota, Quotas
@@ -44,7 +46,8 @@ async def media_services(
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
-    content = Content(await open_blobs(settings.blobs_url), keys)
+    blobs = await open_blobs(settings.blobs_url)
+    content = Content(blobs, keys)
     links, rights, quotas = await links_of(database, keys), Rights(database, chats), quotas_of(settings)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
@@ -57,6 +60,7 @@ async def media_services(
             Library: LibraryService(database, rights, links, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, clock),
             References: ReferencesService(database, clock),
+            Health: HealthService(database, blobs, keys, clock),
         }
     finally:
         await collector.close()

@@ -25,6 +25,11 @@ class Reads(Protocol):
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]: ...
 
 
+async def is_made(reads: Reads) -> bool:
+    """Whether there are tables of ours."""
+    return bool(await reads.fetch(tuple, "SELECT 1 FROM migrations WHERE service = 'media' LIMIT 1"))
+
+
 # Owners
 
 
@@ -88,6 +93,18 @@ async def keys_older_than(reads: Reads, version: int, limit: int) -> list[tuple[
         limit=limit,
     )
     return [(id, Wrapped(old, base64.b64decode(sealed))) for id, old, sealed in rows]
+
+
+async def a_key_of_each_version(reads: Reads) -> list[tuple[str, Wrapped]]:
+    """One that is wrapped by each master key that is still needed."""
+    rows: list[tuple[str, int, str]] = await reads.fetch(
+        tuple,
+        """
+        SELECT id, version, sealed FROM media_keys
+        WHERE id IN (SELECT MIN(id) FROM media_keys GROUP BY version) ORDER BY version
+        """,
+    )
+    return [(id, Wrapped(version, base64.b64decode(sealed))) for id, version, sealed in rows]
 
 
 async def rewrap_key(tx: Transaction, id: str, before: Wrapped, wrapped: Wrapped) -> bool:
