@@ -36,9 +36,8 @@ def _mux(sources: list[InputContainer], folder: Path) -> None:
         "hls_time": str(KEYFRAME_S),
         "hls_playlist_type": "vod",
         "hls_segment_type": "fmp4",
-        "hls_flags": "independent_segments",
-        "hls_fmp4_init_filename": "%v-init.mp4",
-        "hls_segment_filename": str(folder / "%v-%05d.m4s"),
+        "hls_flags": "independent_segments+single_file",
+        "hls_segment_filename": str(folder / "%v.m4s"),
         "master_pl_name": MASTER,
         "var_stream_map": " ".join(_variants(sources)),
     }
