@@ -409,7 +409,7 @@ async def run_everything(
         digests(database, auths[DigestLetters]) as digested,
         outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
         search_service(settings, database) as search,
-        media_services(settings, database, messagings[Messaging]) as medias,
+        media_services(settings, database, messagings[Messaging], auths[Auth]) as medias,
         edge(
             settings,
             {**auths, **messagings, **notified, **digested, **called, **medias, Search: search},
@@ -491,8 +491,9 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     secret = _internal_secret(settings)
     async with (
         database_of(settings) as database,
+        _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
-        media_services(settings, database, messagings.remote(Messaging)) as services,
+        media_services(settings, database, messagings.remote(Messaging), auths.remote(Auth)) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
 

@@ -31,6 +31,7 @@ from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.standing import FindsOpen, Standing
 from kaif.services.media.uploads import UploadsService
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
@@ -41,6 +42,7 @@ async def media_services(
     settings: Settings,
     database: Database,
     chats: FindsChats,
+    doors: FindsOpen,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
 ) -> AsyncIterator[Services]:
@@ -58,7 +60,7 @@ async def media_services(
         yield {
             Uploads: UploadsService(database, content, keys, quotas, clock),
             Library: LibraryService(database, rights, links, quotas, clock),
-            Delivery: DeliveryService(database, content, rights, links, clock),
+            Delivery: DeliveryService(database, content, rights, links, Standing(doors), clock),
             References: ReferencesService(database, clock),
             Health: HealthService(database, blobs, keys, clock),
         }

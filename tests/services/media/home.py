@@ -13,6 +13,7 @@ from kaif.engines.blobs import Blobs, open_blobs
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
+from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
 from kaif.interfaces.media.references import References
@@ -37,6 +38,16 @@ class NoChats:
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
         raise AssertionError("who is in a chat was asked for nothing")
+
+
+class OpenDoors:
+    """Nobody's session ends and nobody is suspended: `tests/gateway/test_files.py` is where that matters."""
+
+    async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
+        return OpenSessions(request.session_ids)
+
+    async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts:
+        return OpenAccounts(request.ids)
 
 
 class Home:
@@ -124,7 +135,7 @@ async def at_home(
     moment = [now_us()]
     async with (
         database_of(wanted) as database,
-        media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
+        media_services(wanted, database, chats or NoChats(), OpenDoors(), lambda: moment[0], NEVER_S) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
         home = Home(services, database, blobs, master_keys(wanted))

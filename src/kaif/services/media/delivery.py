@@ -9,12 +9,15 @@ from kaif.services.media.content import Content
 from kaif.services.media.links import Links
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.rights import Rights
+from kaif.services.media.standing import Standing
 
 
 class DeliveryService:
-    def __init__(self, database: Database, content: Content, rights: Rights, links: Links, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, content: Content, rights: Rights, links: Links, standing: Standing, clock: Clock
+    ) -> None:
         self._database, self._content = database, content
-        self._rights, self._links, self._clock = rights, links, clock
+        self._rights, self._links, self._standing, self._clock = rights, links, standing, clock
 
     async def look_at(self, actor: Actor, request: LookAt) -> Media:
         return (await self._visible(actor, request.media_id, request.link)).media
@@ -27,5 +30,8 @@ class DeliveryService:
         return Piece(await self._content.read(self._database, media.id, request.start, length))
 
     async def _visible(self, actor: Actor, media_id: str, link: str) -> StoredMedia:
-        viewer = self._links.viewer(media_id, link, self._clock()) if link else actor
+        viewer = actor
+        if link:
+            viewer = self._links.viewer(media_id, link, self._clock())
+            await self._standing.require(viewer)
         return await self._rights.visible(viewer, media_id)

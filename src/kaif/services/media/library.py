@@ -66,7 +66,7 @@ class LibraryService:
     async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
         media = await self._rights.visible(actor, request.media_id)
         expires_at_s = self._clock() // SECOND_US + request.seconds
-        return SignedMedia(self._links.path(media.id, actor.user_id, expires_at_s), _moment(expires_at_s))
+        return SignedMedia(self._links.path(media.id, actor, expires_at_s), _moment(expires_at_s))
 
     async def sign_many(self, actor: Actor, request: SignMany) -> MediaLinks:
         expires_at_s = (self._clock() // SECOND_US // LINKS_END_EVERY_S + 2) * LINKS_END_EVERY_S
@@ -74,7 +74,7 @@ class LibraryService:
         visible = {media.id for media in await self._rights.visible_of(actor, asked)}
         return MediaLinks(
             [
-                MediaLink(id, self._links.path(id, actor.user_id, expires_at_s), _moment(expires_at_s))
+                MediaLink(id, self._links.path(id, actor, expires_at_s), _moment(expires_at_s))
                 for id in asked
                 if id in visible
             ]
