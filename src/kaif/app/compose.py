@@ -330,7 +330,9 @@ async def edge(
     sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
     surface = [(route, services[interface]) for interface, routes in AUTH + MESSAGING + MEDIA for route in routes]
-    of_bytes = Tus(services[Uploads]).endpoints() + Files(services[Uploads], services[Delivery]).endpoints()
+    of_bytes = (
+        Tus(services[Uploads]).endpoints() + Files(services[Uploads], services[Delivery], services[Library]).endpoints()
+    )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
     client = StaticFiles(CLIENT)

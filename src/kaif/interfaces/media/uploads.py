@@ -29,6 +29,9 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Whoever says image/*, video/* or audio/* gets something that is seen or heard, or a refusal; whoever does not gets
     a file at the least. `voice` is of sounds that are voice messages.
+
+    With `at_most` nobody knows the length yet: it is no more than that, and no more than the actor may have; the answer
+    says how much that is, and `settle_length` ends it.
     """
 
     length: Annotated[int, Meta(ge=0, le=1 << 50)]
@@ -36,6 +39,7 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     declared_type: Annotated[str, Meta(max_length=255)] = ""
     keep: bool = True
     voice: bool = False
+    at_most: bool = False
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -60,6 +64,11 @@ class BeginWriting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Writing(msgspec.Struct, frozen=True):
     writer: str
     upload: Upload
+
+
+class SettleLength(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upload_id: GivenUploadId
+    writer: Annotated[str, Meta(pattern=PATTERN)]
 
 
 class Append(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,6 +115,11 @@ class Uploads(Protocol):
 
     async def append(self, actor: Actor, request: Append) -> Upload:
         """Add a piece, which is on disk when this returns. Raises Displaced, WrongOffset, BeyondLength."""
+        ...
+
+    @repeatable
+    async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
+        """What has come is all. Raises Displaced, EmptyFile."""
         ...
 
     @repeatable

@@ -156,6 +156,10 @@ async def advance(tx: Transaction, id: str, received: int, expires_at_us: int) -
     )
 
 
+async def set_length(tx: Transaction, id: str, length: int) -> None:
+    await tx.execute("UPDATE media_uploads SET length = :length WHERE id = :id", id=id, length=length)
+
+
 async def end_upload(tx: Transaction, id: str, media_id: MediaId) -> None:
     await tx.execute("UPDATE media_uploads SET media_id = :media_id WHERE id = :id", id=id, media_id=media_id)
 

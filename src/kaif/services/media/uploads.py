@@ -2,6 +2,8 @@
 
 import secrets
 
+import msgspec
+
 from kaif.engines.database import Database, Transaction
 from kaif.engines.keys import Keys
 from kaif.interfaces.auth import Nothing
@@ -23,6 +25,7 @@ from kaif.interfaces.media.uploads import (
     CreateUpload,
     Displaced,
     OfUpload,
+    SettleLength,
     Upload,
     UploadNotFound,
     Writing,
@@ -52,7 +55,7 @@ class UploadsService:
         quota = quota_of(actor, self._quotas)
         if request.length == 0:
             raise EmptyFile
-        if request.length > quota.file_max:
+        if request.length > quota.file_max and not request.at_most:
             raise FileTooLarge(bytes_max=quota.file_max)
         now_us = self._clock()
         upload = StoredUpload(
@@ -70,7 +73,9 @@ class UploadsService:
         wrapped = await self._keys.wrap(secrets.token_bytes(DATA_KEY_BYTES), upload.id)
         async with self._database.transaction() as tx:
             await store.lock_owner(tx, actor.user_id)
-            await _must_have_room(tx, actor, request.length, quota)
+            free = await _must_have_room(tx, actor, 1 if request.at_most else request.length, quota)
+            if request.at_most:
+                upload = msgspec.structs.replace(upload, length=min(request.length, quota.file_max, free))
             await store.add_key(tx, upload.id, wrapped)
             await store.add_upload(tx, upload)
         return upload.seen()
@@ -126,6 +131,16 @@ class UploadsService:
             await store.advance(tx, upload.id, received, expires_at_us)
         await self._digests.add(upload.id, request.offset, request.content)
         return await self._seen(await self._get(actor, upload.id))
+
+    async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            if upload.writer != request.writer:
+                raise Displaced
+            if upload.received == 0:
+                raise EmptyFile
+            await store.set_length(tx, upload.id, upload.received)
+        return await self._seen(msgspec.structs.replace(upload, length=upload.received))
 
     # Finishing
 
@@ -198,13 +213,14 @@ def quota_of(actor: Actor, quotas: Quotas) -> Quota:
     return quotas.more if UPLOAD_MORE in actor.permissions else quotas.usual
 
 
-async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> None:
-    """Raises QuotaExceeded, TooManyUploads."""
+async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> int:
+    """How much there is. Raises QuotaExceeded, TooManyUploads."""
     free = quota.total_max - await store.used_bytes(tx, actor.user_id)
     if length > free:
         raise QuotaExceeded(bytes_free=max(free, 0))
     if len(await store.unfinished(tx, actor.user_id)) >= UNFINISHED_MAX:
         raise TooManyUploads
+    return free
 
 
 def _must_be_next(upload: StoredUpload, request: Append) -> None:
