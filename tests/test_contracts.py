@@ -28,24 +28,31 @@ BREACHES = {
     "No service imports another": [("services/messaging/store.py", "from kaif.services.auth.store import people")],
     "Inside auth: edge, use cases, storage, rules": [
         ("services/auth/store.py", "from kaif.services.auth.service import AuthService"),
-        ("services/auth/enrolments.py", "from kaif.services.auth import factors"),
-        ("services/auth/credentials.py", "from kaif.services.auth import ways_in"),
-        ("services/auth/openid_store.py", "from kaif.services.auth.openid import OpenIdService"),
-        ("services/auth/issuers.py", "from kaif.services.auth import identities"),
-        ("services/auth/people.py", "from kaif.services.auth.links import issue"),
-        ("services/auth/letters.py", "from kaif.services.auth.accounts import AccountsService"),
+        ("services/auth/factors/enrolments.py", "from kaif.services.auth.factors import service"),
+        ("services/auth/passkeys/credentials.py", "from kaif.services.auth import ways_in"),
+        ("services/auth/openid/store.py", "from kaif.services.auth.openid.service import OpenIdService"),
+        ("services/auth/providers/issuers.py", "from kaif.services.auth.providers import identities"),
+        ("services/auth/accounts/people.py", "from kaif.services.auth.letters.links import issue"),
+        ("services/auth/letters/writing.py", "from kaif.services.auth.accounts.service import AccountsService"),
+    ],
+    "Inside auth: topics, and what they all stand on": [
+        ("services/auth/letters/writing.py", "from kaif.services.auth.roles import grants"),
+        ("services/auth/roles/staff.py", "from kaif.services.auth.operating import directory_store"),
     ],
     "Inside messaging: edge, use cases, storage, rules": [
         ("services/messaging/model.py", "from kaif.services.messaging import store"),
         ("services/messaging/sending.py", "from kaif.services.messaging.routes import ROUTES"),
     ],
-    "Inside media's pictures: the server's side, the worker's, rules": [
+    "Inside media's pictures: rules, and what a worker does": [
         ("services/media/images/limits.py", "from kaif.services.media.images.loading import Source"),
-        ("services/media/images/worker.py", "from kaif.services.media.images.workers import Workers"),
+    ],
+    "Inside media's work: the server's side, and the worker's": [
+        ("services/media/work/worker.py", "from kaif.services.media.work.films import FilmWorkers"),
     ],
     "What strangers send is decoded by workers alone": [
-        ("services/media/images/workers.py", "from kaif.services.media.images.inspecting import inspect"),
-        ("services/media/images/turns.py", "import pyvips"),
+        ("services/media/work/pool.py", "from kaif.services.media.images.inspecting import inspect"),
+        ("services/media/work/films.py", "from kaif.services.media.video.probing import probe"),
+        ("services/media/work/turns.py", "import pyvips"),
         ("app/compose.py", "from PIL import Image"),
     ],
     "Inside media: edge, use cases, storage, rules": [
@@ -63,10 +70,10 @@ BREACHES = {
     "Use cases know no HTTP": [
         ("services/messaging/service.py", "from kaif.kernel.http import post"),
         ("services/auth/model.py", "import httpx"),
-        ("services/auth/issuers.py", "from kaif.engines.web.client import HttpxWeb"),
-        ("services/auth/factors.py", "from kaif.kernel.http import post"),
-        ("services/auth/accounts.py", "from kaif.kernel.http import post"),
-        ("services/auth/openid.py", "from kaif.kernel.http import post"),
+        ("services/auth/providers/issuers.py", "from kaif.engines.web.client import HttpxWeb"),
+        ("services/auth/factors/service.py", "from kaif.kernel.http import post"),
+        ("services/auth/accounts/service.py", "from kaif.kernel.http import post"),
+        ("services/auth/openid/service.py", "from kaif.kernel.http import post"),
         ("interfaces/messaging/__init__.py", "from kaif.kernel.http import post"),
     ],
     "The kernel stands on little": [("kernel/remote.py", "import httpx")],

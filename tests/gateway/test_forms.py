@@ -63,6 +63,9 @@ async def test_a_form_of_which_nothing_was_taken_is_an_error_that_tells_each(ann
     assert [file["problem"]["code"] for file in refused.json()["files"]] == ["wrong_type", "empty_file"]
     nothing = await anna.http.post(FILES, data={"a": "b"}, files={"f": ("", b"")})
     assert code_of(nothing) == (422, "no_files")
+    # As browsers write it where nobody chose one.
+    nothing = await anna.http.post(FILES, content=HEAD % b"" + END, headers=OF_FORM)
+    assert code_of(nothing) == (422, "no_files")
 
 
 async def test_files_that_are_only_for_something_else_are_not_among_ones_own(new_person: NewPerson) -> None:

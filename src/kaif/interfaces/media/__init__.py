@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
+from kaif.interfaces.media.images import Variant
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.events import Event
@@ -27,11 +28,20 @@ LINKS_AT_ONCE_MAX = 100
 
 MediaId = NewType("MediaId", str)
 GivenMediaId = Annotated[MediaId, Meta(pattern=PATTERN)]
-# By content. What may be shown in a page is an image, a video or an audio; all else is a file to be saved.
+# By content. What is seen or heard is an image, a video or an audio; all else is a file to be saved.
 Kind = Literal["image", "video", "audio", "file"]
 # A film or voice message is `working` until it plays everywhere, and `failed` if that can't be. Pictures, and files
 # that take no work, are `ready` at once.
 State = Literal["working", "ready", "failed"]
+
+# What browsers show by a decoder that runs nothing; anything else is sent to be saved.
+INLINE_TYPES = frozenset(
+    {
+        *("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic"),
+        *("video/mp4", "video/webm", "video/quicktime", "video/ogg"),
+        *("audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/wav", "audio/flac", "audio/aac"),
+    }
+)
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -118,6 +128,12 @@ class MediaLinks(msgspec.Struct, frozen=True):
     links: list[MediaLink]
 
 
+class SignPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_id: GivenMediaId
+    variant: Variant
+    seconds: Annotated[int, Meta(ge=1, le=LINK_SECONDS_MAX)] = 3600
+
+
 class Usage(msgspec.Struct, frozen=True):
     """In bytes. `used` includes what is still being uploaded."""
 
@@ -167,6 +183,14 @@ class MediaReady(Event, frozen=True, kw_only=True):
 
 class MediaNotFound(NotFound):
     code, detail = "media_not_found", "There is no such file, or it is not yours to see."
+
+
+class RenditionNotFound(NotFound):
+    code, detail = "no_such_rendition", "Nothing of that name is made of this file."
+
+
+class RenditionNotReady(NotFound):
+    code, detail = "rendition_not_ready", "This is still being made: ask again later."
 
 
 class EmptyFile(Invalid):
@@ -223,6 +247,14 @@ class Library(Protocol):
         """Links of the actor's to all of these that they may see; what they may not is left out.
 
         They last for 6 to 12 hours, and whoever asks again within hours gets the same ones: caches know them.
+        """
+        ...
+
+    @repeatable
+    async def sign_picture(self, actor: Actor, request: SignPicture) -> SignedMedia:
+        """A link to a picture of any size, or to a film's poster, made when it is first asked for.
+
+        Raises MediaNotFound; RenditionNotFound of what is no picture.
         """
         ...
 

@@ -279,6 +279,12 @@ async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
     return found[0] if found else None
 
 
+async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:
+    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256"
+    found = await reads.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
+    return found[0] if found else None
+
+
 async def lock_same_content(tx: Transaction, owner_id: UserId, sha256: str) -> StoredMedia | None:
     sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256 FOR UPDATE"
     found = await tx.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
@@ -327,8 +333,14 @@ async def forget_name(tx: Transaction, id: str) -> None:
 
 
 async def drop_media(tx: Transaction, id: str, due_at_us: int) -> None:
+    """With all that was made of it."""
     await tx.execute("DELETE FROM media_objects WHERE id = :id", id=id)
     await discard_content(tx, id, due_at_us)
+    rows: list[tuple[str]] = await tx.fetch(tuple, "SELECT id FROM media_renditions WHERE media_id = :id", id=id)
+    for (rendition_id,) in rows:
+        await discard_content(tx, rendition_id, due_at_us)
+    await tx.execute("DELETE FROM media_renditions WHERE media_id = :id", id=id)
+    await tx.execute("DELETE FROM media_makers WHERE media_id = :id", id=id)
 
 
 # References

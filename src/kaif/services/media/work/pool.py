@@ -1,0 +1,177 @@
+"""A few processes that read what strangers sent on the server's behalf, and die in its stead."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+import kaif
+from kaif.kernel.errors import Invalid, KaifError, Unavailable
+from kaif.services.media.images.limits import MB
+from kaif.services.media.work import jobs
+from kaif.services.media.work.jobs import Job, Nonsense, Result, Underway
+from kaif.services.media.work.turns import Priority, Turns
+
+log = logging.getLogger("kaif.media")
+
+START_S = 30.0
+_PROGRAM = "kaif.services.media.work.worker"
+
+# Told how many seconds of a film are done.
+Progress = Callable[[float], None]
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Of one worker. The memory is what it may have of its own; a worker's libraries take 40 MB beside it."""
+
+    memory_bytes: int = 352 * MB
+    # Of each file that it writes, whatever a job allows.
+    file_bytes: int = 0
+    # Of the processor; a machine that is busy otherwise makes no picture slow.
+    cpu_s: int = 20
+    # Of the clock, for a worker that waits for something.
+    wall_s: float = 120.0
+    # Then another one takes its place: what decoders leave behind adds up.
+    jobs_max: int = 500
+    # How far it stands back for others on the machine.
+    niceness: int = 0
+
+
+class Pool:
+    """`count` of them, started when they are needed. Whoever stops waiting ends the work."""
+
+    def __init__(self, count: int, bounds: Bounds, too_demanding: type[Invalid], waiting_max: int) -> None:
+        self.bounds = bounds
+        self._too_demanding = too_demanding
+        self._turns = Turns(count, waiting_max)
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+
+    async def done(
+        self,
+        job: Job,
+        content: bytes = b"",
+        priority: Priority = "urgent",
+        progress: Progress = lambda seconds: None,
+        wall_s: float = 0,
+    ) -> Result:
+        """Raises what the worker refused, what was too demanding, Busy, Unavailable."""
+        wall_s = wall_s or self.bounds.wall_s
+        async with self._turns.one(priority):
+            try:
+                result = await self._asked(job, content, progress, wall_s)
+            except _Died:
+                # Somebody else may have ended it; the second time it is the file's doing.
+                try:
+                    result = await self._asked(job, content, progress, wall_s)
+                except _Died as error:
+                    raise self._too_demanding from error
+        match result:
+            case Invalid():
+                raise result
+            case KaifError():
+                log.error("a worker failed at %s: %s", type(job.task).__name__, result)
+                raise KaifError
+        return result
+
+    async def close(self) -> None:
+        await asyncio.gather(*[worker.end() for worker in list(self._all)])
+
+    async def _asked(self, job: Job, content: bytes, progress: Progress, wall_s: float) -> Result:
+        worker = self._idle.pop() if self._idle else await self._started()
+        try:
+            async with asyncio.timeout(wall_s):
+                result = await worker.ask(job, content, progress)
+        except TimeoutError as error:
+            await self._end(worker)
+            raise self._too_demanding from error
+        except (Nonsense, OSError, asyncio.IncompleteReadError) as error:
+            took_too_long = await self._end(worker) == -signal.SIGXCPU
+            raise self._too_demanding if took_too_long else _Died from error
+        except BaseException:
+            # Nobody waits for it any more, so it must not go on.
+            await self._end(worker)
+            raise
+        if worker.jobs >= self.bounds.jobs_max:
+            await self._end(worker)
+        else:
+            self._idle.append(worker)
+        return result
+
+    async def _started(self) -> "_Worker":
+        bounds = [str(self.bounds.memory_bytes), str(self.bounds.file_bytes), str(self.bounds.niceness)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-B", "-m", _PROGRAM, *bounds,
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd="/", env=_ENVIRONMENT, start_new_session=True,
+        )  # fmt: skip
+        worker = _Worker(process)
+        self._all.add(worker)
+        try:
+            async with asyncio.timeout(START_S):
+                await worker.ready()
+        except (OSError, asyncio.IncompleteReadError, Nonsense) as error:
+            log.error("a worker does not start: python -m %s %s says why", _PROGRAM, " ".join(bounds))
+            await self._end(worker)
+            raise Unavailable from error
+        except BaseException:
+            await self._end(worker)
+            raise
+        return worker
+
+    async def _end(self, worker: "_Worker") -> int:
+        self._all.discard(worker)
+        return await worker.end()
+
+
+# Nothing of the server's: what is secret there stays there. One thread each, since there are several workers; all in
+# memory, since nothing may be written.
+_ENVIRONMENT = {
+    "PATH": os.defpath,
+    "PYTHONPATH": str(Path(kaif.__file__).parents[1]),
+    "VIPS_CONCURRENCY": "1",
+    "VIPS_DISC_THRESHOLD": "1t",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+class _Died(Exception):
+    """Before it had answered."""
+
+
+class _Worker:
+    def __init__(self, process: Process) -> None:
+        assert process.stdin and process.stdout
+        self._process, self._requests, self._answers = process, process.stdin, process.stdout
+        self.jobs = 0
+
+    async def ready(self) -> None:
+        if await self._answers.readexactly(len(jobs.READY)) != jobs.READY:
+            raise Nonsense
+
+    async def ask(self, job: Job, content: bytes, progress: Progress) -> Result:
+        """Raises Nonsense, OSError, IncompleteReadError."""
+        self.jobs += 1
+        self._requests.writelines(jobs.framed(job, content))
+        await self._requests.drain()
+        while True:
+            prefix = await self._answers.readexactly(jobs.PREFIX_BYTES)
+            header, length = jobs.lengths(prefix, jobs.ANSWER_BYTES_MAX)
+            packed = await self._answers.readexactly(header)
+            result = jobs.result(job, packed, await self._answers.readexactly(length))
+            if not isinstance(result, Underway):
+                return result
+            progress(result.seconds)
+
+    async def end(self) -> int:
+        """At once; the signal that had ended it before, or ours."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._requests.close()
+        return await self._process.wait()
