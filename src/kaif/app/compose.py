@@ -55,6 +55,7 @@ from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
@@ -331,7 +332,8 @@ async def edge(
     lines = AccessLog(access_log)
     surface = [(route, services[interface]) for interface, routes in AUTH + MESSAGING + MEDIA for route in routes]
     of_bytes = (
-        Tus(services[Uploads]).endpoints() + Files(services[Uploads], services[Delivery], services[Library]).endpoints()
+        Tus(services[Uploads], services[Joining]).endpoints()
+        + Files(services[Uploads], services[Delivery], services[Library]).endpoints()
     )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
@@ -443,7 +445,7 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, Health)}
+            | {interface: medias.remote(interface) for interface in (Library, Uploads, Joining, Delivery, Health)}
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),

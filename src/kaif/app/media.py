@@ -15,6 +15,7 @@ from kaif.engines.keys import Keys, open_keys
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.personal_data import PersonErased
@@ -26,6 +27,7 @@ from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
 from kaif.services.media.health import HealthService
 from kaif.services.media.images.addresses import Addresses
+from kaif.services.media.joining import JoiningService
 from kaif.services.media.library import LibraryService
 from kaif.services.media.links import Links, sealing_key
 from kaif.services.media.looking import Looker
@@ -70,6 +72,7 @@ async def media_services(
     try:
         yield {
             Uploads: uploads,
+            Joining: JoiningService(database, quotas, clock),
             Library: LibraryService(database, rights, links, addresses, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
             References: ReferencesService(database, clock),

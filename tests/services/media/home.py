@@ -16,6 +16,7 @@ from kaif.engines.keys.ring import new_key
 from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.messaging import Chat, GetChat
@@ -59,6 +60,7 @@ class OpenDoors:
 class Home:
     def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
         self.uploads: Uploads = services[Uploads]
+        self.joining: Joining = services[Joining]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]

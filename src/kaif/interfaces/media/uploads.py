@@ -14,7 +14,7 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media
 from kaif.kernel.actor import Actor
-from kaif.kernel.errors import Conflict, NotFound
+from kaif.kernel.errors import Conflict, Forbidden, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.remote import repeatable
 
@@ -31,7 +31,7 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a file at the least. `voice` is of sounds that are voice messages.
 
     With `at_most` nobody knows the length yet: it is no more than that, and no more than the actor may have; the answer
-    says how much that is, and `settle_length` ends it.
+    says how much that is, and `settle_length` ends it. `partial` is of pieces, see `interfaces.media.joining`.
     """
 
     length: Annotated[int, Meta(ge=0, le=1 << 50)]
@@ -40,16 +40,27 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: bool = True
     voice: bool = False
     at_most: bool = False
+    partial: bool = False
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """`media` is what became of it, null until all has come and was looked at."""
+    """`media` is what became of it, null until all has come and was looked at.
+
+    A `partial` one is only a piece, of which nothing becomes until it is joined with others; what came of that names
+    its pieces in `joined`.
+    """
 
     id: str
     length: int
     received: int
     expires_at: datetime
     media: Media | None = None
+    partial: bool = False
+    joined: list[str] = []
+
+    @property
+    def is_to_be_finished(self) -> bool:
+        return self.media is None and self.received == self.length and not self.partial
 
 
 class OfUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +107,10 @@ class BeyondLength(Conflict):
     code, detail = "beyond_length", "That is more than the upload was said to hold."
 
 
+class IsJoined(Forbidden):
+    code, detail = "upload_is_joined", "This upload was put together of others: nothing can be added."
+
+
 class Uploads(Protocol):
     """An upload is its maker's alone: for anybody else UploadNotFound is raised."""
 
@@ -110,7 +125,7 @@ class Uploads(Protocol):
 
     @repeatable
     async def begin_writing(self, actor: Actor, request: BeginWriting) -> Writing:
-        """Become the one who writes. Raises WrongOffset."""
+        """Become the one who writes. Raises WrongOffset, IsJoined."""
         ...
 
     async def append(self, actor: Actor, request: Append) -> Upload:

@@ -47,7 +47,8 @@ async def used_bytes(reads: Reads, owner_id: UserId) -> int:
         """
         SELECT CAST(
           (SELECT COALESCE(SUM(size), 0) FROM media_objects WHERE owner_id = :owner_id)
-          + (SELECT COALESCE(SUM(length), 0) FROM media_uploads WHERE owner_id = :owner_id AND media_id IS NULL)
+          + (SELECT COALESCE(SUM(length), 0) FROM media_uploads
+             WHERE owner_id = :owner_id AND media_id IS NULL AND joined_into = '')
         AS BIGINT)
         """,
         owner_id=owner_id,
@@ -56,7 +57,10 @@ async def used_bytes(reads: Reads, owner_id: UserId) -> int:
 
 
 async def unfinished(reads: Reads, owner_id: UserId) -> list[StoredUpload]:
-    sql = f"SELECT {_UPLOAD} FROM media_uploads WHERE owner_id = :owner_id AND media_id IS NULL ORDER BY id"
+    sql = f"""
+        SELECT {_UPLOAD} FROM media_uploads
+        WHERE owner_id = :owner_id AND media_id IS NULL AND joined_into = '' ORDER BY id
+    """
     return await reads.fetch(StoredUpload, sql, owner_id=owner_id)
 
 
@@ -164,6 +168,24 @@ async def end_upload(tx: Transaction, id: str, media_id: MediaId) -> None:
     await tx.execute("UPDATE media_uploads SET media_id = :media_id WHERE id = :id", id=id, media_id=media_id)
 
 
+async def join_into(tx: Transaction, upload: StoredUpload, target_id: str, start: int) -> None:
+    """Its content is the target's from now on, from there; under the key that it has."""
+    await tx.execute(
+        """
+        UPDATE media_parts SET key_id = holder_id, holder_id = :target_id, start = start + CAST(:start AS BIGINT)
+        WHERE holder_id = :id
+        """,
+        id=upload.id,
+        target_id=target_id,
+        start=start,
+    )
+    await tx.execute(
+        "UPDATE media_uploads SET joined_into = :target_id, writer = '' WHERE id = :id",
+        id=upload.id,
+        target_id=target_id,
+    )
+
+
 async def expired_uploads(reads: Reads, now_us: int, limit: int) -> list[str]:
     rows: list[tuple[str]] = await reads.fetch(
         tuple,
@@ -177,7 +199,7 @@ async def expired_uploads(reads: Reads, now_us: int, limit: int) -> list[str]:
 async def drop_upload(tx: Transaction, upload: StoredUpload, due_at_us: int) -> None:
     """With what has come of it; a file that was made of it keeps its content."""
     await tx.execute("DELETE FROM media_uploads WHERE id = :id", id=upload.id)
-    if upload.media_id is None:
+    if upload.media_id is None and not upload.joined_into:
         await discard_content(tx, upload.id, due_at_us)
 
 
@@ -213,7 +235,7 @@ async def drop_part(tx: Transaction, part: Part, due_at_us: int) -> None:
 
 
 async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> None:
-    """All parts, and the key: what the collector has not got at yet can't be read any more either."""
+    """All parts, and their keys: what the collector has not got at yet can't be read any more either."""
     await tx.execute(
         """
         INSERT INTO media_garbage (part, due_at_us, taken)
@@ -221,6 +243,13 @@ async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> No
         """,
         holder_id=holder_id,
         due_at_us=due_at_us,
+    )
+    await tx.execute(
+        """
+        DELETE FROM media_keys WHERE id IN
+          (SELECT key_id FROM media_parts WHERE holder_id = :holder_id AND key_id <> '')
+        """,
+        holder_id=holder_id,
     )
     await tx.execute("DELETE FROM media_parts WHERE holder_id = :holder_id", holder_id=holder_id)
     await _forget_key(tx, holder_id)

@@ -23,6 +23,7 @@ from kaif.interfaces.media.uploads import (
     BeyondLength,
     CreateUpload,
     Displaced,
+    IsJoined,
     OfUpload,
     SettleLength,
     Upload,
@@ -85,6 +86,7 @@ class UploadsService:
             writer="",
             created_at_us=now_us,
             expires_at_us=now_us + model.UPLOAD_LIVES_US,
+            partial=int(request.partial),
         )
         wrapped = await self._keys.wrap(secrets.token_bytes(DATA_KEY_BYTES), upload.id)
         async with self._database.transaction() as tx:
@@ -116,6 +118,8 @@ class UploadsService:
         writer = new_id()
         async with self._database.transaction() as tx:
             upload = await self._locked(tx, actor, request.upload_id)
+            if upload.joined:
+                raise IsJoined
             if upload.received != request.offset:
                 raise WrongOffset(offset=upload.received)
             await store.set_writer(tx, upload.id, writer)
@@ -163,7 +167,7 @@ class UploadsService:
 
     async def finish_upload(self, actor: Actor, request: OfUpload) -> Upload:
         upload = await self._get(actor, request.upload_id)
-        if upload.media_id is not None or upload.received < upload.length:
+        if upload.media_id is not None or upload.received < upload.length or upload.partial:
             return await self._seen(upload)
         sha256 = await self._digests.digest(self._database, upload.id, upload.length)
         if sha256 is None:
