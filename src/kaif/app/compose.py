@@ -57,6 +57,7 @@ from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.uploads import Uploads
+from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -413,7 +414,7 @@ async def run_everything(
         digests(database, auths[DigestLetters]) as digested,
         outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
         search_service(settings, database) as search,
-        media_services(settings, database, messagings[Messaging], auths[Auth]) as medias,
+        media_services(settings, database, cache, messagings[Messaging], auths[Auth]) as medias,
         edge(
             settings,
             {**auths, **messagings, **notified, **digested, **called, **medias, Search: search},
@@ -445,7 +446,10 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Joining, Delivery, Health)}
+            | {
+                interface: medias.remote(interface)
+                for interface in (Library, Uploads, Joining, Delivery, MediaWork, Health)
+            }
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
@@ -495,9 +499,10 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     secret = _internal_secret(settings)
     async with (
         database_of(settings) as database,
+        cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
-        media_services(settings, database, messagings.remote(Messaging), auths.remote(Auth)) as services,
+        media_services(settings, database, cache, messagings.remote(Messaging), auths.remote(Auth)) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
 
