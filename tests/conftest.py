@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.disks import SmallDisk, mounted_small_disk
 from tests.migrated import CleanDatabase, migrate_all
-from tests.servers import MissingServer, PostgresServer, RedisServer, Server
+from tests.servers import ClamdServer, MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
 
@@ -110,6 +110,11 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     bucket = f"bucket-{os.urandom(6).hex()}"
     httpx.put(f"{s3_endpoint}/{bucket}").raise_for_status()
     return f"s3://{bucket}/kaif?endpoint={s3_endpoint}&region=us-east-1"
+
+
+@pytest.fixture(scope="session")
+def clamd() -> Iterator[ClamdServer]:
+    yield from _running(ClamdServer)
 
 
 def _running(kind: Callable[[], Started]) -> Iterator[Started]:

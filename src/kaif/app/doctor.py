@@ -12,7 +12,7 @@ import msgspec
 
 from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
-from kaif.app.media import master_keys
+from kaif.app.media import master_keys, scanner_of
 from kaif.app.settings import Misconfigured, Settings
 from kaif.engines.blobs import open_blobs
 from kaif.engines.cache import open_cache
@@ -44,6 +44,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _files(settings)
     if not database.remedy:
         yield asyncio.run(_media_keys(settings))
+    if settings.clamd:
+        yield asyncio.run(_clamd(settings))
     if settings.geoip:
         yield _places(settings.geoip)
     yield _server(settings.data)
@@ -157,6 +159,14 @@ async def _media_keys(settings: Settings) -> Finding:
         versions = ", ".join(map(str, lost))
         return Finding("Keys of files", f"version {versions} does not open what is stored", "Bring that key back.")
     return Finding("Keys of files", f"version {newest}, all that is stored opens")
+
+
+async def _clamd(settings: Settings) -> Finding:
+    try:
+        await scanner_of(settings).ping()
+    except (Misconfigured, KaifError) as error:
+        return Finding("Virus scanner", str(error), "Start clamd, or check KAIF_CLAMD: no file is taken without it.")
+    return Finding("Virus scanner", "answers")
 
 
 def _places(path: Path) -> Finding:

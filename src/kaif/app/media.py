@@ -13,6 +13,7 @@ from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys, open_keys
+from kaif.engines.scanner import Scanner, open_scanner
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
@@ -40,6 +41,7 @@ from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.scanning import Scans
 from kaif.services.media.standing import FindsOpen, Standing
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
@@ -76,7 +78,9 @@ async def media_services(
     pictures, films, scratch = PictureWorkers(), FilmWorkers(settings.media_films + 1), scratch_of(settings)
     looker = Looker(database, content, pictures, films, scratch)
     renditions = Renditions(database, content, keys, pictures, clock)
-    uploads = UploadsService(database, content, keys, quotas, looker, renditions, clock)
+    scanner = scanner_of(settings)
+    scans = Scans(database, content, scanner, larger=settings.clamd_larger)
+    uploads = UploadsService(database, content, keys, quotas, looker, renditions, scans, clock)
     collector = Collector(database, content, clock, look_every_s, settings.media_pictures_max)
     maker = Maker(database, content, renditions, films, scratch)
     workshop = Workshop(database, maker, OwnerNews(cache), settings.media_films, clock)
@@ -90,7 +94,7 @@ async def media_services(
             Library: LibraryService(database, rights, links, addresses, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
             References: ReferencesService(database, clock),
-            Health: HealthService(database, blobs, keys, clock),
+            Health: HealthService(database, blobs, keys, scanner, clock),
             MediaWork: MediaWorkService(database, clock),
         }
     finally:
@@ -110,6 +114,14 @@ def scratch_of(settings: Settings) -> Scratch:
         return Scratch(settings.media_work)
     except OSError as error:
         raise Misconfigured(f"KAIF_MEDIA_WORK: {settings.media_work} can't be written to ({error.strerror}).") from None
+
+
+def scanner_of(settings: Settings) -> Scanner:
+    """Raises Misconfigured."""
+    try:
+        return open_scanner(settings.clamd)
+    except ValueError as error:
+        raise Misconfigured(f"KAIF_CLAMD: {error}.") from None
 
 
 def master_keys(settings: Settings) -> Keys:

@@ -18,6 +18,7 @@ from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
+from kaif.engines.scanner import NoScanner
 from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
@@ -37,6 +38,7 @@ from kaif.services.media.making import Maker
 from kaif.services.media.model import Quota, Quotas, StoredMedia
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats
+from kaif.services.media.scanning import Scans
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
@@ -87,6 +89,7 @@ class Work:
 
 class Home:
     def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
+        self.services = services
         self.uploads: Uploads = services[Uploads]
         self.joining: Joining = services[Joining]
         self.library: Library = services[Library]
@@ -154,7 +157,9 @@ class Home:
         pictures, clock = PictureWorkers(1), lambda: self.moment[0]
         looker = Looker(self.database, content, pictures, FilmWorkers(2), Scratch(self.work))
         renditions = Renditions(self.database, content, self.keys, pictures, clock)
-        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), looker, renditions, clock)
+        scans = Scans(self.database, content, NoScanner(), larger=False)
+        quotas = Quotas(quota, quota)
+        return UploadsService(self.database, content, self.keys, quotas, looker, renditions, scans, clock)
 
     @contextlib.asynccontextmanager
     async def workshop(self, films: FilmWorkers | None = None) -> AsyncIterator["Work"]:

@@ -13,6 +13,7 @@ from kaif.app.settings import read_settings
 from kaif.engines.blobs import Blobs, open_blobs
 from kaif.engines.keys import open_keys
 from kaif.engines.keys.ring import new_key
+from kaif.engines.scanner import NoScanner
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media.health import KeysLost, StoreForgets
 from kaif.kernel.actor import NOBODY
@@ -22,7 +23,7 @@ from kaif.services.media.rotating import rewrap_all
 
 
 def health(home: Home, **changed: Any) -> HealthService:
-    parts = {"blobs": home.blobs, "keys": home.keys, "remembered_s": 0, **changed}
+    parts = {"blobs": home.blobs, "keys": home.keys, "scanner": NoScanner(), "remembered_s": 0, **changed}
     return HealthService(home.database, clock=lambda: home.moment[0], **parts)
 
 

@@ -26,6 +26,6 @@ class Health(Protocol):
         """All is well, or was a few seconds ago.
 
         Raises Unavailable when the store or the database does not answer, StorageFull when nothing can be written,
-        StoreForgets, and KeysLost.
+        StoreForgets, KeysLost, and ScannerUnavailable.
         """
         ...

@@ -7,6 +7,7 @@ import time
 from kaif.engines.blobs import Blobs
 from kaif.engines.database import Database
 from kaif.engines.keys import KeyMissing, Keys
+from kaif.engines.scanner import Scanner
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media.health import KeysLost, StoreForgets
 from kaif.kernel.actor import Actor
@@ -24,9 +25,15 @@ _PROBE_BYTES = 64
 
 class HealthService:
     def __init__(
-        self, database: Database, blobs: Blobs, keys: Keys, clock: Clock, remembered_s: float = REMEMBERED_S
+        self,
+        database: Database,
+        blobs: Blobs,
+        keys: Keys,
+        scanner: Scanner,
+        clock: Clock,
+        remembered_s: float = REMEMBERED_S,
     ) -> None:
-        self._database, self._blobs, self._keys = database, blobs, keys
+        self._database, self._blobs, self._keys, self._scanner = database, blobs, keys, scanner
         self._clock, self._remembered_s = clock, remembered_s
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
@@ -48,6 +55,7 @@ class HealthService:
             await self._write_a_little()
             if lost := await lost_keys(self._database, self._keys):
                 raise KeysLost(versions=lost)
+            await self._scanner.ping()
         except KaifError as error:
             return error
         return None

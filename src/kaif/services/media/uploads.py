@@ -40,6 +40,7 @@ from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.looking import Looked, Looker, Looks
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
 from kaif.services.media.renditions import Renditions
+from kaif.services.media.scanning import Scans
 from kaif.services.media.seeing import seen
 
 UNFINISHED_MAX = 100
@@ -56,13 +57,15 @@ class UploadsService:
         quotas: Quotas,
         looker: Looker,
         renditions: Renditions,
+        scans: Scans,
         clock: Clock,
     ) -> None:
         self._database, self._content, self._keys = database, content, keys
         self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
-        self._digests, self._looks = Digests(content), Looks()
+        self._digests, self._looks, self._scans = Digests(content), Looks(), scans
 
     async def close(self) -> None:
+        await self._scans.close()
         await self._looks.close()
 
     # Beginning
@@ -109,6 +112,7 @@ class UploadsService:
             upload = await self._locked(tx, actor, request.upload_id)
             await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
         self._digests.forget(upload.id)
+        self._scans.forget(upload.id)
         self._looks.forget(upload.id)
         return Nothing()
 
@@ -172,16 +176,27 @@ class UploadsService:
         sha256 = await self._digests.digest(self._database, upload.id, upload.length)
         if sha256 is None:
             return upload.seen()
+        if not await self._checked(actor, upload):
+            return upload.seen()
         looked = await self._looked(actor, upload, sha256)
         if looked is None:
             return upload.seen()
         async with self._database.transaction() as tx:
             upload = await self._become(tx, actor, request.upload_id, looked, sha256)
         self._digests.forget(upload.id)
+        self._scans.forget(upload.id)
         if looked.poster and upload.media_id == upload.id:
             # If we die before, work makes it anew.
             await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
         return await self._seen(upload)
+
+    async def _checked(self, actor: Actor, upload: StoredUpload) -> bool:
+        """False when it takes another call. Nothing is left of what is refused; without the scanner it waits."""
+        try:
+            return await self._scans.is_clean(upload.id, upload.length)
+        except Invalid:
+            await self.cancel_upload(actor, OfUpload(upload.id))
+            raise
 
     async def _looked(self, actor: Actor, upload: StoredUpload, sha256: str) -> Looked | None:
         """None when it takes another call. Nothing is left of what is refused."""
