@@ -121,7 +121,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         search_addresses=_addresses(env, "KAIF_SEARCH"),
         media_addresses=_addresses(env, "KAIF_MEDIA"),
         blobs_url=_url(env, "KAIF_BLOBS_URL", f"file:{data / 'blobs'}", "file s3"),
-        media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env"),
+        media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env kms"),
         media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
         media_pictures_max=_size(env, "KAIF_MEDIA_PICTURES", "5G"),
         media_films=_count(env, "KAIF_MEDIA_FILMS", max(1, (os.cpu_count() or 1) // 2)),
