@@ -54,6 +54,8 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.health import Health
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
@@ -330,14 +332,17 @@ async def edge(
     sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
     surface = [(route, services[interface]) for interface, routes in AUTH + MESSAGING + MEDIA for route in routes]
-    of_bytes = Tus(services[Uploads]).endpoints() + Files(services[Uploads], services[Delivery]).endpoints()
+    of_bytes = (
+        Tus(services[Uploads], services[Joining]).endpoints()
+        + Files(services[Uploads], services[Delivery], services[Library]).endpoints()
+    )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
     client = StaticFiles(CLIENT)
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
-    own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
+    own.update(_own_pages(settings, gateway, sockets, services, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
     own.update(unsubscribing.pages(services[DigestLetters]))
     own[SOCKET_IO] = facade.engine.page
@@ -358,17 +363,20 @@ async def edge(
 
 
 def _own_pages(
-    settings: Settings, gateway: Gateway, sockets: Sockets, auth: Auth, metrics: Metrics, mail: Mail
+    settings: Settings, gateway: Gateway, sockets: Sockets, services: Services, metrics: Metrics, mail: Mail
 ) -> dict[str, Page]:
     async def auth_answers() -> None:
-        await auth.get_setup(NOBODY, Nothing())
+        await services[Auth].get_setup(NOBODY, Nothing())
+
+    async def media_answers() -> None:
+        await services[Health].check_media(NOBODY, Nothing())
 
     def may_read_mailbox(request: Request) -> None:
         gateway.require(request, READ_MAILBOX)
 
     return {
         "/health": pages.health(),
-        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}),
+        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}, {"media": media_answers}),
         "/metrics": pages.metrics(metrics, settings.metrics_token),
         "/openapi.json": pages.openapi(document()),
         "/tonconnect-manifest.json": pages.ton_manifest(settings.public_url),
@@ -406,7 +414,7 @@ async def run_everything(
         digests(database, auths[DigestLetters]) as digested,
         outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
         search_service(settings, database) as search,
-        media_services(settings, database, cache, messagings[Messaging]) as medias,
+        media_services(settings, database, cache, messagings[Messaging], auths[Auth]) as medias,
         edge(
             settings,
             {**auths, **messagings, **notified, **digested, **called, **medias, Search: search},
@@ -438,7 +446,10 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, MediaWork)}
+            | {
+                interface: medias.remote(interface)
+                for interface in (Library, Uploads, Joining, Delivery, MediaWork, Health)
+            }
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
@@ -489,8 +500,9 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
+        _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
-        media_services(settings, database, cache, messagings.remote(Messaging)) as services,
+        media_services(settings, database, cache, messagings.remote(Messaging), auths.remote(Auth)) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
 

@@ -203,6 +203,16 @@ class WrongType(Invalid):
     code, detail = "wrong_type", "The file is not what it is said to be."
 
 
+class Infected(Invalid):
+    """Details carry found, the name of the virus."""
+
+    code, detail = "infected", "There is a virus in this file: it was not taken."
+
+
+class TooLargeToCheck(Invalid):
+    code, status, detail = "too_large_to_check", 413, "The file is too large to be checked for viruses."
+
+
 class FileTooLarge(Invalid):
     """Details carry bytes_max."""
 

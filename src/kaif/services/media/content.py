@@ -41,14 +41,15 @@ class Content:
     async def read(self, reads: Reads, holder_id: str, start: int, length: int) -> bytes:
         """Exactly those bytes. Raises ContentDamaged."""
         parts = await store.parts_of(reads, holder_id, start, start + length)
-        data_key = await self.data_key(reads, holder_id)
+        # Of a file that was put together of uploads, each has its own.
+        data_keys = {key: await self.data_key(reads, key) for key in dict.fromkeys(part.key for part in parts)}
         pieces = []
         at, end = start, start + length
         for part in parts:
             if part.start > at:
                 raise ContentDamaged
             wanted = min(end, part.end) - at
-            pieces.append(await self.read_part(data_key, part, at - part.start, wanted))
+            pieces.append(await self.read_part(data_keys[part.key], part, at - part.start, wanted))
             at += wanted
         if at < end:
             raise ContentDamaged
