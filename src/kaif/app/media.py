@@ -28,7 +28,7 @@ from kaif.services.media.links import links_of
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
-from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.uploads import UploadsService
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
@@ -41,11 +41,13 @@ async def media_services(
     chats: FindsChats,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
+    *,
+    messages: ShowsFiles | None = None,
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
     content = Content(await open_blobs(settings.blobs_url), keys)
-    links, rights, quotas = await links_of(database, keys), Rights(database, chats), quotas_of(settings)
+    links, rights, quotas = await links_of(database, keys), Rights(database, chats, messages), quotas_of(settings)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
     collector = Collector(database, content, clock, look_every_s)

@@ -11,7 +11,7 @@ from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 
-DueKind = Literal["message", "reminder", "vanish"]
+DueKind = Literal["message", "reminder", "vanish", "files"]
 
 
 class StoredDue(msgspec.Struct, frozen=True):

@@ -75,6 +75,7 @@ _ACTIONS = (
     "voted",
     "closed",
     "previewed",
+    "renewed",
     "topic_changed",
 )
 
