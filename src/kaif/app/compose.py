@@ -207,7 +207,7 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
-    scheduled = ScheduledMessagesService(database, auth, announcer, sender, clock)
+    scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)
     chats = MessagingService(database, auth, announcer, sender, attaching, clock)
 
     async def open_saved(actor: Actor) -> ChatId:
@@ -256,7 +256,7 @@ async def messaging_services(
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             ChannelPosts: ChannelPostsService(database, counting),
-            Discussions: DiscussionsService(database, auth, announcer, sender, links, clock),
+            Discussions: DiscussionsService(database, auth, announcer, sender, attaching, links, clock),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),

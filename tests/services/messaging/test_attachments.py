@@ -1,17 +1,15 @@
 """Files in messages: whoever is shown one sees it, nobody else does, and it stays exactly as long as it is shown."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from tests.services.messaging.attached import OGG, FilesHome, with_files
+from tests.services.messaging.attached import OGG, FilesHome
 from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound, MediaReady, Shown
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
-from kaif.interfaces.messaging import BadText, ChatNotFound, GetChat, RemoveMember, SendMessage
+from kaif.interfaces.messaging import AddMembers, BadText, ChatNotFound, GetChat, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import (
@@ -24,24 +22,11 @@ from kaif.interfaces.messaging.attachments import ListAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
 
-
-@pytest.fixture
-async def home(database_url: str, tmp_path: Path) -> AsyncIterator[FilesHome]:
-    async with with_files(tmp_path, database_url) as home:
-        yield home
-
-
-@pytest.fixture
-async def small_home(migrated_sqlite_url: str, tmp_path: Path) -> AsyncIterator[FilesHome]:
-    """On SQLite alone, for what the database has no part in."""
-    async with with_files(tmp_path, migrated_sqlite_url) as home:
-        yield home
-
-
 # Sending
 
 
-async def test_an_album_is_one_message_whose_files_those_in_the_chat_see_and_they_alone(home: FilesHome) -> None:
+async def test_an_album_is_one_message_whose_files_those_in_the_chat_see_and_they_alone(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris, clara = await home.services.newcomers("anna", "boris", "clara")
     chat_id = await group(home.services, anna, boris)
     files = [await home.put(anna, f"{number}.txt") for number in range(10)]
@@ -57,7 +42,8 @@ async def test_an_album_is_one_message_whose_files_those_in_the_chat_see_and_the
     assert (await chat_of(home.services, boris, chat_id)).last_entry == sent
 
 
-async def test_who_leaves_the_chat_sees_its_files_no_more_and_who_comes_does(home: FilesHome) -> None:
+async def test_who_leaves_the_chat_sees_its_files_no_more_and_who_comes_back_does(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await group(home.services, anna, boris)
     file = await home.put(anna)
@@ -66,9 +52,12 @@ async def test_who_leaves_the_chat_sees_its_files_no_more_and_who_comes_does(hom
     await home.services.messaging.remove_member(boris, RemoveMember(chat_id, boris.user_id))
 
     assert not await home.sees(boris, file)
+    await home.services.messaging.add_members(anna, AddMembers(chat_id, [boris.user_id]))
+    assert await home.sees(boris, file)
 
 
-async def test_nobody_attaches_a_file_of_somebody_else_even_one_they_see(home: FilesHome) -> None:
+async def test_nobody_attaches_a_file_of_somebody_else_even_one_they_see(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file = await home.put(anna)
@@ -85,7 +74,8 @@ async def test_nobody_attaches_a_file_of_somebody_else_even_one_they_see(home: F
     assert await home.held() == [file.id] and await home.known() == 1
 
 
-async def test_a_message_that_is_refused_lets_its_files_go(home: FilesHome) -> None:
+async def test_a_message_that_is_refused_lets_its_files_go(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, boris, await home.services.newcomer("clara"))
     file = await home.put(anna)
@@ -97,7 +87,8 @@ async def test_a_message_that_is_refused_lets_its_files_go(home: FilesHome) -> N
     assert (await home.held(), await home.known()) == ([], 0)
 
 
-async def test_ten_at_once_under_one_reference_are_one_message_and_one_hold(home: FilesHome) -> None:
+async def test_ten_at_once_under_one_reference_are_one_message_and_one_hold(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file, other = await home.put(anna), await home.put(anna)
@@ -113,29 +104,31 @@ async def test_ten_at_once_under_one_reference_are_one_message_and_one_hold(home
     assert await home.sees(boris, file if shown.media_id == file.id else other)
 
 
-async def test_what_has_files_needs_no_words_and_what_has_none_does(small_home: FilesHome) -> None:
-    anna, boris = await small_home.services.newcomers("anna", "boris")
-    chat_id = await direct(small_home.services, anna, boris)
+async def test_what_has_files_needs_no_words_and_what_has_none_does(small_files_home: FilesHome) -> None:
+    home = small_files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
 
-    sent = await small_home.attach(anna, chat_id, await small_home.put(anna), text=" \n")
+    sent = await home.attach(anna, chat_id, await home.put(anna), text=" \n")
 
     assert sent.text == ""
     for text in ("", "  "):
         with pytest.raises(BadText):
-            await say(small_home.services, anna, chat_id, text)
+            await say(home.services, anna, chat_id, text)
         with pytest.raises(BadText):
-            edited = EditMessage(chat_id, (await say(small_home.services, anna, chat_id)).seq, text)
-            await small_home.services.actions.edit_message(anna, edited)
+            edited = EditMessage(chat_id, (await say(home.services, anna, chat_id)).seq, text)
+            await home.services.actions.edit_message(anna, edited)
 
 
-async def test_a_voice_message_is_a_sound_alone_and_no_file_comes_twice(small_home: FilesHome) -> None:
-    anna, boris = await small_home.services.newcomers("anna", "boris")
-    chat_id = await direct(small_home.services, anna, boris)
-    sound, text = await small_home.put(anna, "голос.ogg", OGG), await small_home.put(anna)
+async def test_a_voice_message_is_a_sound_alone_and_no_file_comes_twice(small_files_home: FilesHome) -> None:
+    home = small_files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    sound, text = await home.put(anna, "голос.ogg", OGG), await home.put(anna)
 
     async def send(*given: GivenAttachment) -> list[Attachment]:
         wanted = SendMessage(chat_id, new_id(), "", attachments=list(given))
-        return (await small_home.services.messaging.send_message(anna, wanted)).attachments
+        return (await home.services.messaging.send_message(anna, wanted)).attachments
 
     for bad in (
         [GivenAttachment(text.id, "voice")],
@@ -149,7 +142,8 @@ async def test_a_voice_message_is_a_sound_alone_and_no_file_comes_twice(small_ho
     assert (await send(GivenAttachment(text.id, spoiler=True)))[0].spoiler
 
 
-async def test_who_may_not_send_files_may_still_write_and_forward_words_alone(home: FilesHome) -> None:
+async def test_who_may_not_send_files_may_still_write_and_forward_words_alone(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await group(home.services, anna, boris)
     elsewhere = await home.attach(boris, await group(home.services, boris), await home.put(boris))
@@ -166,7 +160,8 @@ async def test_who_may_not_send_files_may_still_write_and_forward_words_alone(ho
 # Staying and going
 
 
-async def test_a_file_goes_with_its_message_at_once_for_others_and_soon_for_good(home: FilesHome) -> None:
+async def test_a_file_goes_with_its_message_at_once_for_others_and_soon_for_good(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file = await home.put(anna)
@@ -182,7 +177,8 @@ async def test_a_file_goes_with_its_message_at_once_for_others_and_soon_for_good
     assert (await home.held(), await home.known()) == ([], 0)
 
 
-async def test_a_deleted_chat_and_what_vanished_let_their_files_go(home: FilesHome) -> None:
+async def test_a_deleted_chat_and_what_vanished_let_their_files_go(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await group(home.services, anna, boris)
     for _ in range(3):
@@ -198,23 +194,24 @@ async def test_a_deleted_chat_and_what_vanished_let_their_files_go(home: FilesHo
     assert (await home.held(), await home.known()) == ([], 0)
 
 
-async def test_what_is_let_go_is_let_go_although_media_fails_or_its_answer_is_lost(small_home: FilesHome) -> None:
-    anna, boris = await small_home.services.newcomers("anna", "boris")
-    chat_id = await direct(small_home.services, anna, boris)
-    sent = await small_home.attach(anna, chat_id, await small_home.put(anna))
-    await small_home.delete(anna, sent)
-    media = Unreliable(small_home.services.media[References])
-    attaching = small_home.attaching()
+async def test_what_is_let_go_is_let_go_although_media_fails_or_its_answer_is_lost(small_files_home: FilesHome) -> None:
+    home = small_files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    sent = await home.attach(anna, chat_id, await home.put(anna))
+    await home.delete(anna, sent)
+    media = Unreliable(home.services.media[References])
+    attaching = home.attaching()
     attaching._media = media
-    (hold,) = await holds(small_home)
+    (hold,) = await holds(home)
 
     for _ in range(2):
         with pytest.raises(ConnectionError):
             await attaching.release_due(hold)
-        small_home.moment[0] += 10**9
+        home.moment[0] += 10**9
     await attaching.release_due(hold)
 
-    assert (await small_home.held(), await small_home.known()) == ([], 0)
+    assert (await home.held(), await home.known()) == ([], 0)
 
 
 class Unreliable:
@@ -236,13 +233,15 @@ class Unreliable:
         return answer
 
 
-async def holds(home: FilesHome) -> list[str]:
+async def holds(files_home: FilesHome) -> list[str]:
+    home = files_home
     rows: list[tuple[str]] = await home.services.database.fetch(tuple, "SELECT hold FROM messaging_attachments")
     return [hold for (hold,) in rows]
 
 
-async def test_what_came_too_late_is_not_sent_without_its_files(home: FilesHome) -> None:
+async def test_what_came_too_late_is_not_sent_without_its_files(files_home: FilesHome) -> None:
     """Media answered after the hold had been let go: the message is refused, and sending it again sends it whole."""
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file = await home.put(anna)
@@ -258,7 +257,8 @@ async def test_what_came_too_late_is_not_sent_without_its_files(home: FilesHome)
     assert sent.attachments == held.attachments
 
 
-async def test_sending_deleting_and_forwarding_at_once_neither_leaks_nor_loses(home: FilesHome) -> None:
+async def test_sending_deleting_and_forwarding_at_once_neither_leaks_nor_loses(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris, clara = await home.services.newcomers("anna", "boris", "clara")
     chat_id, other = await group(home.services, anna, boris), await group(home.services, boris, clara)
     files = [await home.put(anna) for _ in range(6)]
@@ -291,7 +291,8 @@ async def test_sending_deleting_and_forwarding_at_once_neither_leaks_nor_loses(h
 # Forwarding
 
 
-async def test_a_forwarded_file_is_seen_in_the_new_chat_and_outlives_its_first_message(home: FilesHome) -> None:
+async def test_a_forwarded_file_is_seen_in_the_new_chat_and_outlives_its_first_message(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris, clara = await home.services.newcomers("anna", "boris", "clara")
     first, second = await direct(home.services, anna, boris), await direct(home.services, boris, clara)
     file = await home.put(anna)
@@ -306,7 +307,8 @@ async def test_a_forwarded_file_is_seen_in_the_new_chat_and_outlives_its_first_m
     assert await home.sees(clara, file) and await home.held() == [file.id]
 
 
-async def test_a_file_in_a_hundred_chats_is_seen_in_the_last_of_them(home: FilesHome) -> None:
+async def test_a_file_in_a_hundred_chats_is_seen_in_the_last_of_them(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     file = await home.put(anna)
     sent = await home.attach(anna, await group(home.services, anna), file)
@@ -346,7 +348,8 @@ async def make_film(home: FilesHome, file: Media) -> None:
         )
 
 
-async def test_everyone_learns_by_the_log_that_a_film_is_ready_once(home: FilesHome) -> None:
+async def test_everyone_learns_by_the_log_that_a_film_is_ready_once(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file = await home.put(anna)
@@ -364,7 +367,8 @@ async def test_everyone_learns_by_the_log_that_a_film_is_ready_once(home: FilesH
     assert last.message.edited_at is None and (await chat_of(home.services, boris, chat_id)).unread == 1
 
 
-async def test_a_film_that_becomes_ready_while_its_message_is_on_its_way_is_sent_ready(home: FilesHome) -> None:
+async def test_a_film_that_becomes_ready_while_its_message_is_on_its_way_is_sent_ready(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file = await home.put(anna)
@@ -381,7 +385,8 @@ async def test_a_film_that_becomes_ready_while_its_message_is_on_its_way_is_sent
 # Finding
 
 
-async def test_the_files_of_a_chat_are_listed_by_kind_newest_first_without_what_is_gone(home: FilesHome) -> None:
+async def test_the_files_of_a_chat_are_listed_by_kind_newest_first_without_what_is_gone(files_home: FilesHome) -> None:
+    home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     sent = [await home.attach(anna, chat_id, await home.put(anna)) for _ in range(7)]

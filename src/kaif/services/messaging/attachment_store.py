@@ -7,11 +7,11 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
-from kaif.interfaces.messaging.attached import AttachmentKind
+from kaif.interfaces.messaging.attached import AttachmentKind, AttachmentsLost
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.services.messaging import due_store
-from kaif.services.messaging.due_model import StoredDue
+from kaif.services.messaging.due_model import StoredDue, scheduled_body_of
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.store import Reads
 
@@ -20,6 +20,8 @@ NOBODYS = UserId("")
 NOWHERE = ChatId("")
 # However slow media and the log are, a message is written or refused by then.
 UNUSED_FOR_US = 600 * SECOND_US
+# A person has a hundred of them in a chat at most; there is no bound to their chats.
+SCHEDULED_ROWS_MAX = 1_000_000
 
 
 class StoredAttachment(msgspec.Struct, frozen=True):
@@ -79,9 +81,23 @@ async def lock(tx: Transaction, holds: Collection[str]) -> list[StoredAttachment
     )
 
 
-async def use(tx: Transaction, hold: str) -> None:
-    """Something that is not in the log uses it from now on."""
+def are_free(rows: Sequence[StoredAttachment], media_ids: Sequence[MediaId]) -> bool:
+    """Whether a hold is of these files, and whoever has locked its rows may come to use it."""
+    free = all(row.state == HELD and row.chat_id == NOWHERE for row in rows)
+    return free and [row.media_id for row in rows] == list(media_ids)
+
+
+async def use(tx: Transaction, hold: str, media_ids: Sequence[MediaId]) -> None:
+    """Something that is not in the log uses it from now on. Raises AttachmentsLost."""
+    if not are_free(await lock(tx, [hold]), media_ids):
+        raise AttachmentsLost(retry_after_ms=1000)
     await due_store.remove(tx, hold)
+
+
+async def give_up_scheduled(tx: Transaction, user_id: UserId, now_us: int) -> None:
+    """What a person's messages that wait are to carry, when they are not to be sent."""
+    rows = await due_store.of_person(tx, user_id, "message", SCHEDULED_ROWS_MAX)
+    await plan(tx, {body.hold for body in map(scheduled_body_of, rows) if body.hold}, now_us)
 
 
 async def show(tx: Transaction, shown: Iterable[tuple[str, Entry]]) -> None:

@@ -79,7 +79,9 @@ def words_for(attachments: Sequence[Attachment], language: str) -> str:
     """What they are, where nothing is written beside them."""
     language = language if language in _WORDS else "en"
     if len(attachments) == 1:
-        return _WORDS[language][attachments[0].kind]
+        (one,) = attachments
+        named = one.kind in ("audio", "file")
+        return one.name if named else _WORDS[language][one.kind]
     are_files = all(one.kind in ("audio", "file") for one in attachments)
     return f"{(_FILES if are_files else _ALBUM)[language]}: {len(attachments)}"
 

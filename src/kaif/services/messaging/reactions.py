@@ -47,7 +47,7 @@ class Reactions:
         """
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
-            erased = await _erase(tx, event.remains.id)
+            erased = await _erase(tx, event.remains.id, self._clock())
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:
@@ -69,8 +69,9 @@ class Reactions:
                 more = await attachment_store.take_off_some(tx, chat_id, FILES_AT_ONCE, self._clock())
 
 
-async def _erase(tx: Transaction, user_id: UserId) -> dict[str, int]:
+async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int]:
     """How many of each there were."""
+    await attachment_store.give_up_scheduled(tx, user_id, now_us)
     erased = {
         "name": 1,
         "hidden_messages": await message_store.forget_hidden(tx, user_id),

@@ -415,8 +415,7 @@ class Batch:
     def _with_files(self, message: Outgoing) -> Outgoing:
         """As they are by now. Raises AttachmentsLost where they are not held for this message any more."""
         rows = self._held.pop(message.hold, [])
-        free = all(row.state == attachment_store.HELD and row.chat_id == attachment_store.NOWHERE for row in rows)
-        if not free or [row.media_id for row in rows] != [one.media_id for one in message.attachments]:
+        if not attachment_store.are_free(rows, [one.media_id for one in message.attachments]):
             raise AttachmentsLost(retry_after_ms=1000)
         ready = {row.media_id: row.ready for row in rows}
         return msgspec.structs.replace(message, attachments=files.renewed_all(message.attachments, ready))
