@@ -40,7 +40,7 @@ from kaif.services.media.operating import MediaWorkService
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
-from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.scanning import Scans
 from kaif.services.media.standing import FindsOpen, Standing
 from kaif.services.media.telling import OwnerNews
@@ -62,6 +62,8 @@ async def media_services(
     doors: FindsOpen,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
+    *,
+    messages: ShowsFiles | None = None,
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
     if database.dialect == "sqlite":
@@ -71,7 +73,7 @@ async def media_services(
     keys = master_keys(settings)
     blobs = await open_blobs(settings.blobs_url)
     content = Content(blobs, keys)
-    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats), quotas_of(settings)
+    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
     links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
