@@ -157,6 +157,10 @@ def _thumbs(server: Server, sizes: Sizes, directory: Path) -> Figures:
     return loads.pictures("thumbs", sizes.duration)
 
 
+def _films(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return loads.films(directory, sizes.duration)
+
+
 def _in_rooms(accounts: Sequence[Account]) -> list[tuple[Account, str]]:
     return [(account, account.room) for account in accounts]
 
@@ -346,6 +350,17 @@ SUITES = (
         (KAIF_SQLITE,),
         Target((KAIF_SQLITE,), at_least=13),
         _thumbs,
+    ),
+    Suite(
+        "films",
+        "A film of 1080p into H.264 and AAC: times as fast as ffmpeg with the same settings and threads",
+        "times",
+        "times",
+        ("cpu_times", "size_percent", "psnr_db", "our_frames_per_s"),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_least=1),
+        _films,
     ),
 )
 
