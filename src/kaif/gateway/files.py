@@ -14,9 +14,10 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
+from kaif.gateway.bodies import Ahead
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.requests import Request
-from kaif.gateway.tus import BodyBrokeOff, finished, write_body
+from kaif.gateway.tus import AHEAD_BYTES_OF_ALL, BodyBrokeOff, finished, write_body
 from kaif.interfaces.media import INLINE_TYPES, READ_SCOPE, WRITE_SCOPE, Media, MediaId, MediaNotFound
 from kaif.interfaces.media.delivery import READ_BYTES_MAX, Delivery, LookAt, ReadMedia
 from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, OfUpload, UploadNotFound, Uploads
@@ -56,6 +57,7 @@ class Range(NamedTuple):
 class Files:
     def __init__(self, uploads: Uploads, delivery: Delivery) -> None:
         self._uploads, self._delivery = uploads, delivery
+        self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
 
     def endpoints(self) -> list[BytesEndpoint]:
         put = Route(method="POST", path=FILES, use_case=Uploads.append, limit=PUT, scope=WRITE_SCOPE)
@@ -79,7 +81,9 @@ class Files:
         upload = await self._uploads.create_upload(request.actor, wanted)
         try:
             writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))
-            upload = await finished(self._uploads, request, await write_body(self._uploads, request, writing))
+            upload = await finished(
+                self._uploads, request, await write_body(self._uploads, request, writing, self._ahead)
+            )
             if upload.media is None:
                 raise BodyBrokeOff
         except (KaifError, TimeoutError) as error:

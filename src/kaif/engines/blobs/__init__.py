@@ -12,7 +12,7 @@ class Blobs(Protocol):
     writes raise StorageFull when it is full.
     """
 
-    async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
+    async def put(self, name: str, content: bytes | bytearray | AsyncIterator[bytes]) -> None:
         """Store all of it, or on failure nothing; an earlier content is replaced."""
         ...
 
