@@ -36,6 +36,7 @@ from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
 from kaif.gateway.last_seen import LastSeenNotes
+from kaif.gateway.media_gauges import MediaGauges
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
@@ -54,6 +55,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
@@ -336,6 +338,7 @@ async def edge(
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
+    media_gauges = MediaGauges(services[MediaStorage], metrics)
     own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
     own.update(unsubscribing.pages(services[DigestLetters]))
@@ -343,6 +346,7 @@ async def edge(
     await identity.start()
     await hub.start()
     last_seen.start()
+    media_gauges.start()
     sockets.start()
     facade.start()
     try:
@@ -350,6 +354,7 @@ async def edge(
     finally:
         await facade.close()
         await sockets.close()
+        await media_gauges.close()
         await last_seen.close()
         await hub.close()
         await identity.close()
@@ -437,7 +442,7 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery)}
+            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, MediaStorage)}
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),

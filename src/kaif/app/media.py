@@ -15,6 +15,7 @@ from kaif.engines.keys import Keys, open_keys
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.references import References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import Clock, now_us
@@ -32,6 +33,7 @@ from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.storage import MediaStorageService
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
@@ -50,7 +52,8 @@ async def media_services(
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
-    content = Content(await open_blobs(settings.blobs_url), keys)
+    blobs = await open_blobs(settings.blobs_url)
+    content = Content(blobs, keys)
     key, rights, quotas = await sealing_key(database, keys), Rights(database, chats), quotas_of(settings)
     links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
@@ -68,6 +71,7 @@ async def media_services(
             Library: LibraryService(database, rights, links, addresses, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, addresses, renditions, clock),
             References: ReferencesService(database, clock),
+            MediaStorage: MediaStorageService(database, blobs, keys, clock),
         }
     finally:
         await uploads.close()

@@ -18,6 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
+from kaif.engines.blobs import Room
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
 
 PIECE_BYTES = 1024 * 1024
@@ -100,6 +101,13 @@ class ObjectBlobs:
             async for page in obstore.list(self._store, folder):
                 for found in page:
                     yield found["path"]
+
+    async def room(self) -> Room | None:
+        if self._root is None:
+            return None
+        with _translated():
+            disk = await asyncio.to_thread(os.statvfs, self._root)
+        return Room(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
 
     async def _settle(self, name: str) -> None:
         """The local store renames a finished file into place but leaves it in the kernel's memory."""

@@ -1,6 +1,8 @@
 """Which path calls which use case. Uploads and content travel as bytes: `gateway.tus` and `gateway.files`."""
 
+from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -17,5 +19,10 @@ LIBRARY_ROUTES = [
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]
 
+STORAGE_ROUTES = [get("/v1/media/storage", MediaStorage.report_storage, needs=MANAGE_EVENTS)]
+
 # The interfaces of media, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [
+    (Library, LIBRARY_ROUTES),
+    (MediaStorage, STORAGE_ROUTES),
+]
