@@ -57,6 +57,7 @@ from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
+from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -410,7 +411,7 @@ async def run_everything(
         digests(database, auths[DigestLetters]) as digested,
         outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
         search_service(settings, database) as search,
-        media_services(settings, database, messagings[Messaging]) as medias,
+        media_services(settings, database, cache, messagings[Messaging]) as medias,
         edge(
             settings,
             {**auths, **messagings, **notified, **digested, **called, **medias, Search: search},
@@ -442,7 +443,10 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, MediaStorage)}
+            | {
+                interface: medias.remote(interface)
+                for interface in (Library, Uploads, Delivery, MediaWork, MediaStorage)
+            }
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
@@ -492,8 +496,9 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     secret = _internal_secret(settings)
     async with (
         database_of(settings) as database,
+        cache_of(settings) as cache,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
-        media_services(settings, database, messagings.remote(Messaging)) as services,
+        media_services(settings, database, cache, messagings.remote(Messaging)) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
 

@@ -1,12 +1,14 @@
 """Keeps files for other services as long as they are shown somewhere."""
 
+import msgspec
+
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound
 from kaif.interfaces.media.references import LetGo, Refer
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.media import store
+from kaif.services.media import jobs_store, steps, store
 from kaif.services.media.seeing import seen
 
 
@@ -22,6 +24,12 @@ class ReferencesService:
             if media is None or media.owner_id != actor.user_id:
                 raise MediaNotFound
             await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
+            if request.voice and media.kind == "audio" and media.shown and not media.voice:
+                media = msgspec.structs.replace(media, voice=1, state="working")
+                await jobs_store.ask_for_voice(tx, media.id)
+                step = steps.next_step(media, [])
+                assert step
+                await jobs_store.add(tx, media.id, step.priority, self._clock())
         return await seen(self._database, media)
 
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
