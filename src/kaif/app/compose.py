@@ -53,11 +53,9 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
-from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
-from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -443,10 +441,7 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {
-                interface: medias.remote(interface)
-                for interface in (Library, Uploads, Delivery, MediaWork, MediaStorage)
-            }
+            | {interface: medias.remote(interface) for interface in (*(one for one, _ in MEDIA), Uploads, Delivery)}
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
