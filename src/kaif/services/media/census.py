@@ -26,8 +26,8 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Census:
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, at_once: int = AT_ONCE) -> None:
+        self._database, self._clock, self._at_once = database, clock, at_once
         self._counted: Counted | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -41,7 +41,7 @@ class Census:
         at_us = self._clock()
         kinds, owners = defaultdict[Kind, Amount](lambda: NONE), defaultdict[UserId, Amount](lambda: NONE)
         after = ""
-        while page := await storage_store.sizes_after(self._database, after, AT_ONCE):
+        while page := await storage_store.sizes_after(self._database, after, self._at_once):
             for row in page:
                 kinds[row.kind] = _with(kinds[row.kind], row.size)
                 owners[row.owner_id] = _with(owners[row.owner_id], row.size)
