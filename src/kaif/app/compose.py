@@ -36,6 +36,7 @@ from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
 from kaif.gateway.last_seen import LastSeenNotes
+from kaif.gateway.media_gauges import MediaGauges
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
@@ -57,8 +58,8 @@ from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
-from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import Chat, ChatId, CreateChat, GetChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -351,6 +352,7 @@ async def edge(
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
+    media_gauges = MediaGauges(services[MediaStorage], metrics)
     own.update(_own_pages(settings, gateway, sockets, services, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
     own.update(unsubscribing.pages(services[DigestLetters]))
@@ -358,6 +360,7 @@ async def edge(
     await identity.start()
     await hub.start()
     last_seen.start()
+    media_gauges.start()
     sockets.start()
     facade.start()
     try:
@@ -365,6 +368,7 @@ async def edge(
     finally:
         await facade.close()
         await sockets.close()
+        await media_gauges.close()
         await last_seen.close()
         await hub.close()
         await identity.close()
@@ -477,7 +481,7 @@ async def run_gateway(
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
             | {
                 interface: medias.remote(interface)
-                for interface in (Library, Uploads, Joining, Delivery, MediaWork, Health)
+                for interface in (*(one for one, _ in MEDIA), Uploads, Joining, Delivery, Health)
             }
             | {Search: search},
             cache,

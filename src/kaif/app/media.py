@@ -19,6 +19,7 @@ from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.personal_data import PersonErased
@@ -43,6 +44,7 @@ from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.scanning import Scans
 from kaif.services.media.standing import FindsOpen, Standing
+from kaif.services.media.storage import MediaStorageService
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
@@ -97,6 +99,7 @@ async def media_services(
             Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
             References: ReferencesService(database, clock),
             Health: HealthService(database, blobs, keys, scanner, clock),
+            MediaStorage: MediaStorageService(database, blobs, keys, clock),
             MediaWork: MediaWorkService(database, clock),
         }
     finally:

@@ -18,12 +18,13 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from kaif.gateway.answers import INERT, NO_STORE, Answer, Headers, lines
-from kaif.gateway.bodies import STALLED_S, Pieces
+from kaif.gateway.bodies import STALLED_S, Ahead, Pieces
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.requests import Request
 from kaif.interfaces.media import WRITE_SCOPE
 from kaif.interfaces.media.joining import JOINED_MAX, Joining, JoinUploads
 from kaif.interfaces.media.uploads import (
+    APPENDED_BYTES_MAX,
     PIECE_BYTES_MAX,
     Append,
     BeginWriting,
@@ -50,6 +51,9 @@ OFFSETS = b"application/offset+octet-stream"
 # A sender who pauses for so long has what came written down.
 PAUSE_S = 1.0
 FINISH_WITHIN_S = 3.0
+# What comes while a piece is written: of one upload, and of all.
+AHEAD_BYTES_MAX = APPENDED_BYTES_MAX - PIECE_BYTES_MAX
+AHEAD_BYTES_OF_ALL = 64 << 20
 METADATA_MAX = 20
 _PARTIAL, _FINAL = b"partial", b"final;"
 _NUMBER = re.compile(rb"[0-9]{1,15}")
@@ -88,6 +92,7 @@ class BodyBrokeOff(Invalid):
 class Tus:
     def __init__(self, uploads: Uploads, joining: Joining) -> None:
         self._uploads, self._joining = uploads, joining
+        self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
         # By upload: set when the request that writes to it here has written all that it had.
         self._writing: dict[str, asyncio.Event] = {}
 
@@ -184,7 +189,7 @@ class Tus:
         written = self._writing[writing.upload.id] = asyncio.Event()
         try:
             if checksum is None:
-                upload = await write_body(self._uploads, request, writing)
+                upload = await write_body(self._uploads, request, writing, self._ahead)
             else:
                 upload = await self._write_checked(request, writing, checksum)
         finally:
@@ -207,7 +212,10 @@ class Tus:
             raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
         assert request.stream
         pieces = Pieces(request.stream, PIECE_BYTES_MAX + 1, STALLED_S)
-        content = await pieces.next()
+        try:
+            content = await pieces.next()
+        finally:
+            pieces.close()
         if len(content) > PIECE_BYTES_MAX:
             raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
         if pieces.was_cut:
@@ -220,14 +228,18 @@ class Tus:
         return await self._uploads.append(request.actor, Append(upload.id, writing.writer, upload.received, content))
 
 
-async def write_body(uploads: Uploads, request: Request, writing: Writing) -> Upload:
+async def write_body(uploads: Uploads, request: Request, writing: Writing, ahead: Ahead) -> Upload:
     """All that comes, kept as it comes. Raises Unavailable when it broke off, for whoever is there to hear it."""
     assert request.stream
-    pieces, upload = Pieces(request.stream, PIECE_BYTES_MAX, PAUSE_S), writing.upload
-    while content := await pieces.next():
-        if upload.received + len(content) > upload.length:
-            raise BeyondLength
-        upload = await uploads.append(request.actor, Append(upload.id, writing.writer, upload.received, content))
+    pieces, upload = Pieces(request.stream, PIECE_BYTES_MAX, PAUSE_S, ahead, AHEAD_BYTES_MAX), writing.upload
+    try:
+        while content := await pieces.next():
+            if upload.received + len(content) > upload.length:
+                raise BeyondLength
+            appended = Append(upload.id, writing.writer, upload.received, content)
+            upload = await pieces.during(uploads.append(request.actor, appended))
+    finally:
+        pieces.close()
     if pieces.was_cut:
         raise Unavailable(retry_after_ms=1000)
     return upload

@@ -24,6 +24,7 @@ from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import SIGNALS, Chat, GetChat, Signal
@@ -95,6 +96,7 @@ class Home:
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
+        self.storage: MediaStorage = services[MediaStorage]
         self.work_service: MediaWork = services[MediaWork]
         self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)

@@ -18,8 +18,10 @@ from kaif.kernel.errors import Conflict, Forbidden, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.remote import repeatable
 
-# Of one piece: what a connection holds in memory, and what a kill may cost a client to send again.
+# Of one piece of a sender who is slower than the disk: what a kill may cost them to send again.
 PIECE_BYTES_MAX = 4 << 20
+# Of one who is faster: what comes while a piece is written may be the next one.
+APPENDED_BYTES_MAX = 12 << 20
 
 GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
 
@@ -86,7 +88,7 @@ class Append(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_id: GivenUploadId
     writer: Annotated[str, Meta(pattern=PATTERN)]
     offset: Annotated[int, Meta(ge=0, le=1 << 50)]
-    content: Annotated[bytes, Meta(min_length=1, max_length=PIECE_BYTES_MAX)]
+    content: Annotated[bytes, Meta(min_length=1, max_length=APPENDED_BYTES_MAX)]
 
 
 class UploadNotFound(NotFound):

@@ -5,6 +5,7 @@ import errno
 import hashlib
 from io import RawIOBase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.keys import KeyMissing, Keys
@@ -19,6 +20,9 @@ HASHED_AT_ONCE = 128 << 20
 READ_AT_ONCE = 4 << 20
 # Of uploads whose digest is half-way; the others' are begun anew.
 DIGESTS_MAX = 256
+
+if TYPE_CHECKING:
+    Digest = hashlib._Hash
 
 __all__ = ["DATA_KEY_BYTES", "Content", "Digests"]
 
@@ -77,7 +81,7 @@ class Content:
         await self._blobs.delete(blob_of(part))
 
 
-def _sealed(data_key: bytes, part: str, content: bytes) -> bytes:
+def _sealed(data_key: bytes, part: str, content: bytes) -> bytearray:
     return PartCipher(data_key, part, len(content)).seal(content)
 
 
@@ -92,15 +96,16 @@ class Digests:
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._known: dict[str, tuple[int, hashlib._Hash]] = {}
+        self._known: dict[str, tuple[int, Digest]] = {}
 
-    async def add(self, upload_id: str, offset: int, piece: bytes) -> None:
-        """The next piece; one that does not follow what is known is left for later."""
+    async def with_piece(self, upload_id: str, offset: int, piece: bytes) -> "Digest | None":
+        """To the end of this piece, for `keep` once it is certain that the piece belongs there. None when it does not
+        follow what is known: that is left for later."""
         at, digest = self._known.pop(upload_id, (0, hashlib.sha256()))
         if at != offset:
-            return
+            return None
         await asyncio.to_thread(digest.update, piece)
-        self._keep(upload_id, offset + len(piece), digest)
+        return digest
 
     async def digest(self, reads: Reads, upload_id: str, length: int) -> str | None:
         """None when it takes another call."""
@@ -110,13 +115,13 @@ class Digests:
             piece = await self._content.read(reads, upload_id, at, min(READ_AT_ONCE, until - at))
             await asyncio.to_thread(digest.update, piece)
             at += len(piece)
-        self._keep(upload_id, at, digest)
+        self.keep(upload_id, at, digest)
         return digest.hexdigest() if at == length else None
 
     def forget(self, upload_id: str) -> None:
         self._known.pop(upload_id, None)
 
-    def _keep(self, upload_id: str, at: int, digest: "hashlib._Hash") -> None:
+    def keep(self, upload_id: str, at: int, digest: "Digest") -> None:
         if len(self._known) >= DIGESTS_MAX:
             del self._known[next(iter(self._known))]
         self._known[upload_id] = (at, digest)

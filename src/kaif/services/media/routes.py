@@ -2,6 +2,7 @@
 
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.work import MediaWork
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -21,6 +22,8 @@ LIBRARY_ROUTES = [
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]
 
+STORAGE_ROUTES = [get("/v1/media/storage", MediaStorage.report_storage, needs=MANAGE_EVENTS)]
+
 WORK_ROUTES = [
     get("/v1/media/jobs", MediaWork.list_media_jobs, needs=MANAGE_EVENTS),
     post("/v1/media/jobs/{media_id}/retry", MediaWork.retry_media_job, needs=MANAGE_EVENTS, status=204),
@@ -28,4 +31,8 @@ WORK_ROUTES = [
 ]
 
 # The interfaces of media, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES), (MediaWork, WORK_ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [
+    (Library, LIBRARY_ROUTES),
+    (MediaStorage, STORAGE_ROUTES),
+    (MediaWork, WORK_ROUTES),
+]

@@ -1,5 +1,6 @@
 """Takes files in, piece by piece, and makes something of what has come whole."""
 
+import asyncio
 import secrets
 
 import msgspec
@@ -130,31 +131,40 @@ class UploadsService:
         return Writing(writer, await self._seen(upload))
 
     async def append(self, actor: Actor, request: Append) -> Upload:
-        part = secrets.token_hex(16)
+        names = [secrets.token_hex(16) for _ in range(0, len(request.content), PIECE_BYTES_MAX)]
         async with self._database.transaction() as tx:
             upload = await self._locked(tx, actor, request.upload_id)
             _must_be_next(upload, request)
             last = await store.last_part(tx, upload.id)
             # Should we die before the end, the collector finds what was written by this.
-            await store.throw_away(tx, part, self._clock() + model.GARBAGE_LIVES_US)
+            for name in names:
+                await store.throw_away(tx, name, self._clock() + model.GARBAGE_LIVES_US)
         replaced = last if last and _is_small(last, request) else None
         data_key = await self._content.data_key(self._database, upload.id)
         content, start = request.content, request.offset
         if replaced:
             content = await self._content.read_part(data_key, replaced, 0, replaced.length) + content
             start = replaced.start
-        await self._content.write(data_key, part, content)
+        pieces = [content[at : at + PIECE_BYTES_MAX] for at in range(0, len(content), PIECE_BYTES_MAX)]
+        # All of it in threads, at once.
+        digest, *_ = await asyncio.gather(
+            self._digests.with_piece(upload.id, request.offset, request.content),
+            *[self._content.write(data_key, name, piece) for name, piece in zip(names, pieces, strict=True)],
+        )
         received, expires_at_us = request.offset + len(request.content), self._clock() + model.UPLOAD_LIVES_US
         async with self._database.transaction() as tx:
             # Somebody else may have come meanwhile, and have gone on.
             _must_be_next(await self._locked(tx, actor, request.upload_id), request)
-            if not await store.rescue(tx, part):
-                raise Displaced
             if replaced:
                 await store.drop_part(tx, replaced, self._clock() + model.GARBAGE_LIVES_US)
-            await store.add_part(tx, Part(upload.id, start, len(content), part))
+            for name, piece in zip(names, pieces, strict=True):
+                if not await store.rescue(tx, name):
+                    raise Displaced
+                await store.add_part(tx, Part(upload.id, start, len(piece), name))
+                start += len(piece)
             await store.advance(tx, upload.id, received, expires_at_us)
-        await self._digests.add(upload.id, request.offset, request.content)
+        if digest:
+            self._digests.keep(upload.id, received, digest)
         return await self._seen(await self._get(actor, upload.id))
 
     async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
