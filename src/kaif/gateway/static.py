@@ -22,7 +22,8 @@ NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kaif 
 def policy(nonce: str) -> bytes:
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; "
-        "img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; font-src 'self'; "
+        "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; "
+        "worker-src 'self'; font-src 'self'; "
         "base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types svelte-trusted-html kaif-sw; report-uri /v1/csp-reports"
     ).encode()
@@ -77,6 +78,6 @@ class StaticFiles:
             (b"cache-control", b"no-cache"),
             (b"content-security-policy", policy(nonce)),
             (b"cross-origin-opener-policy", b"same-origin"),
-            (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(), payment=(), usb=()"),
+            (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(self), payment=(), usb=()"),
         )
         return Answer(200, headers + NO_REFERRER, page.encode())

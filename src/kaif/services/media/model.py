@@ -47,6 +47,7 @@ _SHOWN: dict[str, Kind] = {
     "audio/flac": "audio",
     "audio/aac": "audio",
 }
+_CONTAINERS = ("video/webm", "video/mp4", "audio/mp4", "audio/ogg")
 # A sender who names one of these means content that is seen or heard.
 _MEANS_MEDIA = ("image/", "video/", "audio/")
 _SVG = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]{0,200}\?>\s*)?(<!DOCTYPE[^>]{0,500}>\s*)?<svg[\s>]")
@@ -166,10 +167,10 @@ def kind_of(type: str) -> Kind:
 def must_be(declared: str, found: str) -> None:
     """Raises WrongType for what is said to be seen or heard and is something else."""
     declared = declared.partition(";")[0].strip().lower()
-    if declared.startswith(_MEANS_MEDIA) and declared.partition("/")[0] != _family(found):
+    if declared.startswith(_MEANS_MEDIA) and declared.partition("/")[0] not in _families(found):
         raise WrongType(found=found)
 
 
-def _family(type: str) -> str:
+def _families(type: str) -> tuple[str, ...]:
     # One container holds what is only heard as well as what is seen too.
-    return {"video/webm": "", "video/mp4": "", "audio/ogg": ""}.get(type) or type.partition("/")[0]
+    return ("audio", "video") if type in _CONTAINERS else (type.partition("/")[0],)
