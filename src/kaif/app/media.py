@@ -25,11 +25,15 @@ from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
 from kaif.services.media.library import LibraryService
 from kaif.services.media.links import links_of
+from kaif.services.media.looking import Looker
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
-from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
 
@@ -41,26 +45,43 @@ async def media_services(
     chats: FindsChats,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
+    *,
+    messages: ShowsFiles | None = None,
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
     content = Content(await open_blobs(settings.blobs_url), keys)
-    links, rights, quotas = await links_of(database, keys), Rights(database, chats), quotas_of(settings)
+    links, rights, quotas = await links_of(database, keys), Rights(database, chats, messages), quotas_of(settings)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
+    pictures, films, scratch = PictureWorkers(), FilmWorkers(), scratch_of(settings)
+    looker = Looker(database, content, pictures, films, scratch)
+    uploads = UploadsService(database, content, keys, quotas, looker, clock)
     collector = Collector(database, content, clock, look_every_s)
     await bus.start()
     collector.start()
     try:
         yield {
-            Uploads: UploadsService(database, content, keys, quotas, clock),
+            Uploads: uploads,
             Library: LibraryService(database, rights, links, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, clock),
             References: ReferencesService(database, clock),
         }
     finally:
+        await uploads.close()
         await collector.close()
         await bus.close()
+        await films.close()
+        await pictures.close()
+        scratch.close()
+
+
+def scratch_of(settings: Settings) -> Scratch:
+    """Raises Misconfigured."""
+    try:
+        return Scratch(settings.media_work)
+    except OSError as error:
+        raise Misconfigured(f"KAIF_MEDIA_WORK: {settings.media_work} can't be written to ({error.strerror}).") from None
 
 
 def master_keys(settings: Settings) -> Keys:

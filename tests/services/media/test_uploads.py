@@ -187,13 +187,6 @@ async def test_what_is_not_what_it_is_said_to_be_is_refused_and_nothing_is_left(
     assert await small_home.stored() == []
 
 
-async def test_a_recording_in_a_container_that_films_come_in_too_is_taken_as_sound(small_home: Home) -> None:
-    recorded = b"\x1a\x45\xdf\xa3\x42\x82\x84webm" + b"\0" * 100
-    upload = await small_home.write(await small_home.create(len(recorded), declared_type="audio/webm"), recorded)
-
-    assert await small_home.finish(upload)
-
-
 async def test_nobody_has_more_than_their_share_not_even_by_ten_uploads_at_once(
     database_url: str, tmp_path: Path
 ) -> None:

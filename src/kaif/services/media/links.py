@@ -26,6 +26,9 @@ class Links:
     def sign(self, media_id: str, viewer: UserId, expires_at_s: int) -> str:
         return f"{viewer}.{expires_at_s}.{self._seal(media_id, viewer, expires_at_s)}"
 
+    def path(self, media_id: str, viewer: UserId, expires_at_s: int) -> str:
+        return f"/v1/media/linked/{media_id}/{self.sign(media_id, viewer, expires_at_s)}"
+
     def viewer(self, media_id: str, link: str, now_us: int) -> Actor:
         """Whom the link stands for. Raises MediaNotFound for one that is not ours, or whose time is over."""
         viewer, _, rest = link.partition(".")

@@ -1,6 +1,7 @@
 """What media asks its database."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -247,8 +248,19 @@ async def find_media(reads: Reads, id: str) -> StoredMedia | None:
     return found[0] if found else None
 
 
+async def find_all(reads: Reads, ids: Sequence[str]) -> list[StoredMedia]:
+    """In no order."""
+    return await reads.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id IN :ids", ids=list(ids))
+
+
 async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
     found = await tx.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id FOR UPDATE", id=id)
+    return found[0] if found else None
+
+
+async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:
+    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256"
+    found = await reads.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
     return found[0] if found else None
 
 
@@ -332,19 +344,26 @@ async def let_go(tx: Transaction, media_id: str, holder: str, reference: str) ->
     return changed == 1
 
 
+async def refers(reads: Reads, media_id: str, holder: str, reference: str) -> bool:
+    sql = "SELECT 1 FROM media_references WHERE media_id = :media_id AND holder = :holder AND reference = :reference"
+    return bool(await reads.fetch(tuple, sql, media_id=media_id, holder=holder, reference=reference))
+
+
 async def is_referred_to(reads: Reads, media_id: str) -> bool:
     sql = "SELECT 1 FROM media_references WHERE media_id = :media_id LIMIT 1"
     return bool(await reads.fetch(tuple, sql, media_id=media_id))
 
 
-async def audiences_of(reads: Reads, media_id: str, limit: int) -> list[str]:
-    rows: list[tuple[str]] = await reads.fetch(
+async def audiences_of_all(reads: Reads, media_ids: Sequence[str]) -> dict[str, list[str]]:
+    rows: list[tuple[str, str]] = await reads.fetch(
         tuple,
         """
-        SELECT DISTINCT audience FROM media_references WHERE media_id = :media_id AND audience <> ''
-        ORDER BY audience LIMIT :limit
+        SELECT DISTINCT media_id, audience FROM media_references WHERE media_id IN :ids AND audience <> ''
+        ORDER BY media_id, audience
         """,
-        media_id=media_id,
-        limit=limit,
+        ids=list(media_ids),
     )
-    return [row[0] for row in rows]
+    found: dict[str, list[str]] = {}
+    for media_id, audience in rows:
+        found.setdefault(media_id, []).append(audience)
+    return found

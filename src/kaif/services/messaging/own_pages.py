@@ -7,6 +7,7 @@ from typing import Literal
 
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.own_data import OwnMessagingData
+from kaif.interfaces.messaging.scheduled import Scheduled
 
 Language = Literal["ru", "en"]
 
@@ -153,7 +154,7 @@ class OwnSection:
             ("folders", (escape(one.name) for one in data.folders)),
             ("drafts", (f"{place(one.chat_id)}: {escape(one.text)} {_at(one.written_at)}" for one in data.drafts)),
             ("muted", (place(one.chat_id, one.topic_id) for one in muted)),
-            ("scheduled", (f"{_at(one.send_at)} {place(one.chat_id)}: {escape(one.text)}" for one in data.scheduled)),
+            ("scheduled", (f"{_at(one.send_at)} {place(one.chat_id)}: {_written(one)}" for one in data.scheduled)),
             ("reminders", (f"{_at(one.remind_at)} {place(one.chat_id, one.seq)}" for one in data.reminders)),
             (
                 "votes",
@@ -195,6 +196,10 @@ class OwnSection:
 
     def _yes(self, so: bool) -> str:
         return self._words["yes" if so else "no"]
+
+
+def _written(one: Scheduled) -> str:
+    return escape(" ".join(part for part in (one.text, *(file.name for file in one.attachments)) if part))
 
 
 def _at(moment: datetime) -> str:
