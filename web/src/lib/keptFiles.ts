@@ -12,6 +12,8 @@ export interface KeptUpload {
   url?: string
   mediaId?: string
   paused?: boolean
+  /** A voice message, not just any sound. */
+  voice?: boolean
 }
 
 /** A larger file would be copied for too long, and fill the disk twice: after a reload it is chosen again. */

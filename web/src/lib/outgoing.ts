@@ -1,11 +1,5 @@
 // The pure rules of a message that waits for its files.
-import type { Unsent } from './types'
-
-interface Given {
-  media_id: string
-  as: 'media' | 'file' | 'voice'
-  spoiler: boolean
-}
+import type { GivenAttachment, Unsent } from './types'
 
 /** Whether the server has all that the message shows. */
 export function isWhole({ attachments }: Unsent): boolean {
@@ -13,7 +7,7 @@ export function isWhole({ attachments }: Unsent): boolean {
 }
 
 /** As the server takes them; a file that one has chosen twice is one file. */
-export function given({ attachments = [] }: Unsent): Given[] {
+export function given({ attachments = [] }: Pick<Unsent, 'attachments'>): GivenAttachment[] {
   const known = new Set<string>()
   return attachments.flatMap(({ media_id, as, spoiler }) => {
     if (!media_id || known.has(media_id)) return []

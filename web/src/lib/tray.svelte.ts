@@ -38,7 +38,7 @@ class Trays {
     const fitting = files.slice(0, ATTACHMENTS_MAX - items.length)
     const added = fitting.map((file): TrayItem => {
       // Whoever sends a file as such does not say what is in it, and it is taken as it is.
-      const upload = uploads.add(file, file.name || nameless(file), as === 'file' ? '' : file.type)
+      const upload = uploads.add(file, file.name || nameless(file), as === 'file' ? { type: '' } : {})
       return { upload_id: upload.id, as: as === 'media' && !isSeen(file) ? 'file' : as, spoiler: false }
     })
     this.#set(chatKey, [...items, ...added])

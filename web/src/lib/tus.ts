@@ -15,6 +15,7 @@ export interface TryToSend {
   file: Blob
   name: string
   type: string
+  voice: boolean
   /** Where an earlier try began. */
   url: string | undefined
   begun: (url: string) => void
@@ -50,6 +51,7 @@ export function send(wanted: TryToSend): Sending {
         metadata: {
           filename: wanted.name,
           ...(wanted.type ? { filetype: wanted.type } : {}),
+          ...(wanted.voice ? { voice: 'true' } : {}),
           // It is there for the message that will show it.
           keep: 'false',
         },

@@ -127,6 +127,8 @@ export type ReportReason = ReportSummary['reason']
 export type ReportDecision = NonNullable<ReportSummary['decision']>
 export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
 
+export type GivenAttachment = components['schemas']['GivenAttachment']
+
 /** A file of a message that is on its way; `media_id` once the server has it. */
 export interface UnsentAttachment {
   upload_id: string
@@ -188,7 +190,7 @@ export type ClientEvent =
       quote?: string
       silent?: boolean
       without_preview?: boolean
-      attachments?: { media_id: string; as: 'media' | 'file' | 'voice'; spoiler: boolean }[]
+      attachments?: GivenAttachment[]
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }

@@ -19,6 +19,25 @@ export function stateWords(upload: Upload): string {
   }
 }
 
+/** Of a refusal: its content can't be shown, and may go as a file all the same. */
+const MAY_GO_AS_FILE = new Set([
+  'wrong_type',
+  'not_an_image',
+  'image_damaged',
+  'image_file_too_large',
+  'too_many_pixels',
+  'too_many_frames',
+  'image_too_demanding',
+  'not_playable',
+  'film_too_long',
+  'film_too_large',
+  'film_too_demanding',
+])
+
+export function mayGoAsFile({ state, problem }: Upload): boolean {
+  return state === 'failed' && MAY_GO_AS_FILE.has(problem?.code ?? '')
+}
+
 function problemWords({ problem }: Upload): string {
   const bytes = problem instanceof Refusal ? problem.bytes : undefined
   if (problem?.code === 'file_too_large' && bytes) return t('sending.too_large', { max: sizeOf(bytes) })

@@ -40,6 +40,7 @@ export class Upload {
   readonly size: number
   readonly modified: number
   readonly at: number
+  readonly voice: boolean
   type: string
   state = $state<UploadState>('waiting')
   sent = $state(0)
@@ -59,6 +60,7 @@ export class Upload {
     this.size = kept.size
     this.modified = kept.modified
     this.at = kept.at
+    this.voice = kept.voice ?? false
     this.url = kept.url
     this.mediaId = kept.mediaId
     this.file = file
@@ -71,7 +73,7 @@ export class Upload {
   }
 
   get record(): KeptUpload {
-    const { id, name, type, size, modified, at, url, mediaId } = this
+    const { id, name, type, size, modified, at, voice, url, mediaId } = this
     return {
       id,
       name,
@@ -79,6 +81,7 @@ export class Upload {
       size,
       modified,
       at,
+      voice,
       paused: this.state === 'paused',
       ...(url ? { url } : {}),
       ...(mediaId ? { mediaId } : {}),
@@ -144,10 +147,10 @@ class Uploads {
   }
 
   /** `type` is what the sender believes; without one the server takes the file as whatever it is. */
-  add(file: Blob, name: string, type = file.type): Upload {
+  add(file: Blob, name: string, { type = file.type, voice = false } = {}): Upload {
     const now = Date.now()
     const modified = file instanceof File ? file.lastModified : now
-    const upload = new Upload({ id: newRef(), name, type, size: file.size, modified, at: now }, file)
+    const upload = new Upload({ id: newRef(), name, type, size: file.size, modified, at: now, voice }, file)
     this.#uploads.set(upload.id, upload)
     this.#show(upload)
     void this.#keep(upload)
@@ -318,6 +321,7 @@ class Uploads {
       file: upload.file!,
       name: upload.name,
       type: upload.type,
+      voice: upload.voice,
       url: upload.url,
       begun: (url) => {
         if (url === upload.url) return

@@ -4,7 +4,7 @@ import type { UnsentAttachment } from './types'
 import { uploads } from './uploads.svelte'
 
 export function unsentVoice({ file, durationMs, waveform }: Recording): UnsentAttachment {
-  const { id } = uploads.add(file, file.name)
+  const { id } = uploads.add(file, file.name, { voice: true })
   return {
     upload_id: id,
     as: 'voice',
