@@ -4,9 +4,11 @@ import httpx
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person, Server
+from tests.services.media.images.files import png
 
 FILES = "/v1/media/files"
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes(range(256)) * 300
+# What stands behind a picture makes it no other one.
+PNG = png() + bytes(range(256)) * 300
 
 
 async def put(person: Person, content: bytes = PNG, name: str = "фото.png") -> str:

@@ -25,11 +25,15 @@ from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
 from kaif.services.media.library import LibraryService
 from kaif.services.media.links import links_of
+from kaif.services.media.looking import Looker
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
 
@@ -50,19 +54,34 @@ async def media_services(
     links, rights, quotas = await links_of(database, keys), Rights(database, chats, messages), quotas_of(settings)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
+    pictures, films, scratch = PictureWorkers(), FilmWorkers(), scratch_of(settings)
+    looker = Looker(database, content, pictures, films, scratch)
+    uploads = UploadsService(database, content, keys, quotas, looker, clock)
     collector = Collector(database, content, clock, look_every_s)
     await bus.start()
     collector.start()
     try:
         yield {
-            Uploads: UploadsService(database, content, keys, quotas, clock),
+            Uploads: uploads,
             Library: LibraryService(database, rights, links, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, clock),
             References: ReferencesService(database, clock),
         }
     finally:
+        await uploads.close()
         await collector.close()
         await bus.close()
+        await films.close()
+        await pictures.close()
+        scratch.close()
+
+
+def scratch_of(settings: Settings) -> Scratch:
+    """Raises Misconfigured."""
+    try:
+        return Scratch(settings.media_work)
+    except OSError as error:
+        raise Misconfigured(f"KAIF_MEDIA_WORK: {settings.media_work} can't be written to ({error.strerror}).") from None
 
 
 def master_keys(settings: Settings) -> Keys:

@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_addresses: Addresses
     blobs_url: str
     media_keys_url: str
+    media_work: Path
     media_quota: Bytes
     media_quota_more: Bytes
 
@@ -116,6 +117,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         media_addresses=_addresses(env, "KAIF_MEDIA"),
         blobs_url=_url(env, "KAIF_BLOBS_URL", f"file:{data / 'blobs'}", "file s3"),
         media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env"),
+        media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
         media_quota=_quota(env, "KAIF_MEDIA_QUOTA", "2G/10G"),
         media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )

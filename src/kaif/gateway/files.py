@@ -17,7 +17,7 @@ from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.requests import Request
 from kaif.gateway.tus import BodyBrokeOff, finished, write_body
-from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Media, MediaId, MediaNotFound
+from kaif.interfaces.media import INLINE_TYPES, READ_SCOPE, WRITE_SCOPE, Media, MediaId, MediaNotFound
 from kaif.interfaces.media.delivery import READ_BYTES_MAX, Delivery, LookAt, ReadMedia
 from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, OfUpload, UploadNotFound, Uploads
 from kaif.kernel.errors import Invalid, KaifError, Unavailable
@@ -147,7 +147,7 @@ def _caching(link: str) -> bytes:
 
 
 def _describing(media: Media) -> bytes:
-    shown = media.kind != "file"
+    shown = media.kind != "file" and media.type in INLINE_TYPES
     disposition = "inline" if shown else "attachment"
     ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", media.name)
     name = quote(media.name, safe="!#$&+-.^_`|~")

@@ -23,9 +23,13 @@ from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
+from kaif.services.media.looking import Looker
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.rights import FindsChats
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch
 
 ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
 NEVER_S = 1e6
@@ -40,12 +44,12 @@ class NoChats:
 
 
 class Home:
-    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys) -> None:
+    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
         self.uploads: Uploads = services[Uploads]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
-        self.database, self.blobs, self.keys = database, blobs, keys
+        self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
         self.moment = [now_us()]
 
@@ -92,7 +96,9 @@ class Home:
         """Another process that takes uploads, whose store has its moods."""
         quota = Quota(1 << 40, 1 << 40)
         content = Content(blobs, self.keys)
-        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), lambda: self.moment[0])
+        looker = Looker(self.database, content, PictureWorkers(1), FilmWorkers(2), Scratch(self.work))
+        quotas = Quotas(quota, quota)
+        return UploadsService(self.database, content, self.keys, quotas, looker, lambda: self.moment[0])
 
     async def stored(self) -> list[str]:
         """The names of all that lies in the store."""
@@ -127,7 +133,7 @@ async def at_home(
         media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
-        home = Home(services, database, blobs, master_keys(wanted))
+        home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)
         home.moment = moment
         yield home
 

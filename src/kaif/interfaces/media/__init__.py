@@ -27,11 +27,20 @@ LINKS_AT_ONCE_MAX = 100
 
 MediaId = NewType("MediaId", str)
 GivenMediaId = Annotated[MediaId, Meta(pattern=PATTERN)]
-# By content. What may be shown in a page is an image, a video or an audio; all else is a file to be saved.
+# By content. What is seen or heard is an image, a video or an audio; all else is a file to be saved.
 Kind = Literal["image", "video", "audio", "file"]
 # A film or voice message is `working` until it plays everywhere, and `failed` if that can't be. Pictures, and files
 # that take no work, are `ready` at once.
 State = Literal["working", "ready", "failed"]
+
+# What browsers show by a decoder that runs nothing; anything else is sent to be saved.
+INLINE_TYPES = frozenset(
+    {
+        *("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic"),
+        *("video/mp4", "video/webm", "video/quicktime", "video/ogg"),
+        *("audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/wav", "audio/flac", "audio/aac"),
+    }
+)
 
 
 class Shown(msgspec.Struct, frozen=True):

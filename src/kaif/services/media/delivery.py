@@ -17,7 +17,7 @@ class DeliveryService:
         self._rights, self._links, self._clock = rights, links, clock
 
     async def look_at(self, actor: Actor, request: LookAt) -> Media:
-        return (await self._visible(actor, request.media_id, request.link)).media
+        return (await self._visible(actor, request.media_id, request.link)).seen()
 
     async def read(self, actor: Actor, request: ReadMedia) -> Piece:
         media = await self._visible(actor, request.media_id, request.link)

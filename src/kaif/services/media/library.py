@@ -44,10 +44,10 @@ class LibraryService:
         # One more, to know whether there is another page.
         rows = await store.kept_by(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
-        return MediaPage([row.media for row in page], page[-1].id if len(rows) > request.limit else None)
+        return MediaPage([row.seen() for row in page], page[-1].id if len(rows) > request.limit else None)
 
     async def get_media(self, actor: Actor, request: OfMedia) -> Media:
-        return (await self._rights.visible(actor, request.media_id)).media
+        return (await self._rights.visible(actor, request.media_id)).seen()
 
     async def delete_media(self, actor: Actor, request: OfMedia) -> Nothing:
         now_us = self._clock()
@@ -89,7 +89,7 @@ class LibraryService:
         uploads = await store.unfinished(self._database, actor.user_id)
         return OwnMediaData(
             as_datetime(self._clock()),
-            [row.media for row in files],
+            [row.seen() for row in files],
             [OwnUpload(row.name, row.length, row.received, as_datetime(row.expires_at_us)) for row in uploads],
         )
 

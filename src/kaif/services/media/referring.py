@@ -22,7 +22,7 @@ class ReferencesService:
             if media is None or media.owner_id != actor.user_id:
                 raise MediaNotFound
             await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
-        return media.media
+        return media.seen()
 
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
         async with self._database.transaction() as tx:

@@ -258,6 +258,12 @@ async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
     return found[0] if found else None
 
 
+async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:
+    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256"
+    found = await reads.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
+    return found[0] if found else None
+
+
 async def lock_same_content(tx: Transaction, owner_id: UserId, sha256: str) -> StoredMedia | None:
     sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256 FOR UPDATE"
     found = await tx.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)

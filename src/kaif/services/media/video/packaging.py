@@ -17,7 +17,8 @@ MASTER = "master.m3u8"
 
 
 def package(films: Sequence[Path], folder: Path) -> None:
-    """Into an empty folder: MASTER, and for each film, in their order, `N.m3u8`, `N-init.mp4` and `N-00000.m4s` on.
+    """Into an empty folder: MASTER, and for each film, in their order, `N.m3u8` and `N.m4s`, of which players ask for
+    ranges (RFC 8216, 4.3.2.2).
 
     The films are rungs of one film, so their keyframes lie at the same times.
     """
