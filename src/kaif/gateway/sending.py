@@ -50,6 +50,9 @@ class Outbox:
         self._background = Background()
         self._apart: dict[tuple[UserId, ChatId], deque[tuple[Sending, frames.Send]]] = {}
         self._apart_count = 0
+        # How many messages without files came, and how many are done with; and what is set when that changes.
+        self._accepted = self._settled = 0
+        self._moved = asyncio.Event()
 
     def send(self, sender: Sending, event: frames.Send) -> None:
         if event.attachments or (sender.actor.user_id, event.chat_id) in self._apart:
@@ -58,6 +61,7 @@ class Outbox:
         if len(self._messages) >= WAITING_MAX:
             sender.refuse(event.ref, Busy.code, Busy.detail, 1000)
             return
+        self._accepted += 1
         self._senders.append(sender)
         self._messages.append(
             Outgoing(
@@ -86,14 +90,14 @@ class Outbox:
             self._apart[key].append((sender, event))
         else:
             self._apart[key] = deque([(sender, event)])
-            self._background.run(self._run_apart(key))
+            self._background.run(self._run_apart(key, self._accepted))
 
-    async def _run_apart(self, key: tuple[UserId, ChatId]) -> None:
+    async def _run_apart(self, key: tuple[UserId, ChatId], before: int) -> None:
         waiting = self._apart[key]
         try:
             # What was written before, without files, goes first.
-            while self._running is not None and waiting:
-                await asyncio.wait([self._running])
+            while self._settled < before:
+                await self._moved.wait()
             while waiting:
                 await self._send_one(*waiting[0])
                 waiting.popleft()
@@ -127,6 +131,9 @@ class Outbox:
             else:
                 for sender, message, outcome in zip(senders, messages, outcomes, strict=True):
                     self._settle(sender, message, outcome)
+            self._settled += count
+            self._moved.set()
+            self._moved = asyncio.Event()
         self._running = None
 
     def _fitting(self) -> int:

@@ -1,7 +1,10 @@
 """Messaging beside media, as `kaif up` wires the two, with files that people have uploaded."""
 
+import io
 import itertools
+import math
 import secrets
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +23,17 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 
-OGG = b"OggS\x00\x02" + b"\0" * 22 + b"\x01\x13OpusHead\x01\x01" + b"\0" * 30
+
+def _sound() -> bytes:
+    """A tenth of a second of a humming."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"".join(int(9000 * math.sin(n / 4)).to_bytes(2, "little", signed=True) for n in range(800)))
+    return out.getvalue()
+
+
+SOUND = _sound()
 # Longer than any hold that nothing has come to use.
 LATER_US = 3600 * 1_000_000
 
@@ -38,9 +51,9 @@ class FilesHome(Home):
         upload = await self.uploads.create_upload(actor, CreateUpload(len(content), name))
         writing = await self.uploads.begin_writing(actor, BeginWriting(upload.id, 0))
         await self.uploads.append(actor, Append(upload.id, writing.writer, 0, content))
-        finished = await self.uploads.finish_upload(actor, OfUpload(upload.id))
-        assert finished.media
-        return finished.media
+        while upload.media is None:
+            upload = await self.uploads.finish_upload(actor, OfUpload(upload.id))
+        return upload.media
 
     async def attach(
         self, actor: Actor, chat_id: ChatId, *media: Media, text: str = "", ref: str = "", **more: Any

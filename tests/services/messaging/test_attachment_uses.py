@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.services.messaging.attached import OGG, FilesHome
+from tests.services.messaging.attached import SOUND, FilesHome
 from tests.services.messaging.chats import channel, direct, group, log_of
 from tests.services.messaging.searches import found_messages, searching
 from tests.services.messaging.test_discussions import link
@@ -139,7 +139,7 @@ async def test_files_are_found_by_name_and_caption_and_kind(small_files_home: Fi
     chat_id = await direct(home.services, anna, boris)
     report = await home.attach(anna, chat_id, await home.put(anna, "Отчёт за март.txt"))
     captioned = await home.attach(anna, chat_id, await home.put(anna, "a.txt"), text="Смета на дом")
-    given = [GivenAttachment((await home.put(anna, "голос.ogg", OGG)).id, "voice")]
+    given = [GivenAttachment((await home.put(anna, "голос.wav", SOUND)).id, "voice")]
     voice = await home.services.messaging.send_message(anna, SendMessage(chat_id, "v", attachments=given))
     async with searching(tmp_path, home.services) as search:
 
@@ -167,7 +167,7 @@ async def test_who_is_told_of_a_file_is_told_what_it_is_in_their_language(small_
     home = small_files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
-    recorded = (await home.put(anna, "голос.ogg", OGG)).id
+    recorded = (await home.put(anna, "голос.wav", SOUND)).id
     for how in ("voice", "media"):
         given = [GivenAttachment(recorded, how)]
         await home.services.messaging.send_message(anna, SendMessage(chat_id, how, attachments=given))
@@ -179,7 +179,7 @@ async def test_who_is_told_of_a_file_is_told_what_it_is_in_their_language(small_
 
     assert [one.words("ru") for one in messages] == [
         "🎤 Голосовое сообщение",
-        "🎵 голос.ogg",
+        "🎵 голос.wav",
         "📎 Вот план",
         "📎 Файлы: 2",
     ]

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.services.messaging.attached import OGG, FilesHome
+from tests.services.messaging.attached import SOUND, FilesHome
 from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import Nothing
@@ -124,7 +124,7 @@ async def test_a_voice_message_is_a_sound_alone_and_no_file_comes_twice(small_fi
     home = small_files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
-    sound, text = await home.put(anna, "голос.ogg", OGG), await home.put(anna)
+    sound, text = await home.put(anna, "голос.wav", SOUND), await home.put(anna)
 
     async def send(*given: GivenAttachment) -> list[Attachment]:
         wanted = SendMessage(chat_id, new_id(), "", attachments=list(given))
@@ -390,7 +390,7 @@ async def test_the_files_of_a_chat_are_listed_by_kind_newest_first_without_what_
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     sent = [await home.attach(anna, chat_id, await home.put(anna)) for _ in range(7)]
-    sound = GivenAttachment((await home.put(anna, "голос.ogg", OGG)).id, "voice")
+    sound = GivenAttachment((await home.put(anna, "голос.wav", SOUND)).id, "voice")
     voice = await home.services.messaging.send_message(anna, SendMessage(chat_id, "v", attachments=[sound]))
     await home.delete(anna, sent[3])
     await home.delete(boris, sent[5], for_everyone=False)

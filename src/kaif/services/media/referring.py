@@ -43,7 +43,7 @@ class ReferencesService:
                     raise MediaNotFound
                 await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
                 held[media_id] = media
-        return HeldFiles([held[media_id].media for media_id in request.media_ids])
+        return HeldFiles([held[media_id].seen() for media_id in request.media_ids])
 
     async def _may_hold(self, tx: Transaction, actor: Actor, media: StoredMedia, request: HoldFiles) -> bool:
         if request.like:

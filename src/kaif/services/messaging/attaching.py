@@ -84,7 +84,8 @@ class Attaching:
         if not given:
             return Held()
         files.must_fit(given)
-        hold, media = await self._ask(owner, [one.media_id for one in given])
+        voice = any(one.sent_as == "voice" for one in given)
+        hold, media = await self._ask(owner, [one.media_id for one in given], voice=voice)
         return Held(hold, [files.attachment_of(one, file) for one, file in zip(given, media, strict=True)])
 
     async def copy(self, owner: UserId, entry: Entry) -> Held:
@@ -98,11 +99,13 @@ class Attaching:
         pairs = zip(entry.attachments, media, strict=True)
         return Held(hold, [files.renewed(one, files.news_of(file)) for one, file in pairs])
 
-    async def _ask(self, owner: UserId, media_ids: list[MediaId], like: str = "") -> tuple[str, list[Media]]:
+    async def _ask(
+        self, owner: UserId, media_ids: list[MediaId], like: str = "", *, voice: bool = False
+    ) -> tuple[str, list[Media]]:
         hold = new_id()
         async with self._database.transaction() as tx:
             await attachment_store.add(tx, hold, media_ids, self._clock())
-        wanted = HoldFiles(media_ids, HOLDER, hold, IN_MESSAGES, like)
+        wanted = HoldFiles(media_ids, HOLDER, hold, IN_MESSAGES, like, voice)
         # Refused or not, it is let go when its time is over: an answer may be lost after it was carried out.
         return hold, (await self._media.hold_files(Actor(owner), wanted)).files
 
