@@ -43,51 +43,53 @@ from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.sealing import Sealer
 from kaif.services import auth
-from kaif.services.auth.accounts import AccountsService
-from kaif.services.auth.admission import Admission
-from kaif.services.auth.api_keys import ApiKeysService
-from kaif.services.auth.applications import ApplicationsService
-from kaif.services.auth.asking import SignInClient
-from kaif.services.auth.assertions import Assertions
-from kaif.services.auth.audit import AuditLog, AuditService
-from kaif.services.auth.audited_reports import AuditedReports
-from kaif.services.auth.authorizations import AuthorizationsService
-from kaif.services.auth.bots import BotsService
-from kaif.services.auth.breached import BreachedPasswords
-from kaif.services.auth.captcha import Captcha
-from kaif.services.auth.codes import Codes
-from kaif.services.auth.digest_letters import DigestLettersService
-from kaif.services.auth.directory import DirectoryService
-from kaif.services.auth.entrance import Entrance
-from kaif.services.auth.factors import SecondFactorsService
-from kaif.services.auth.github import GitHub
-from kaif.services.auth.identities import IdentitiesService
-from kaif.services.auth.invitations import InvitationsService
-from kaif.services.auth.issuers import Issuers
-from kaif.services.auth.issuing import TokenIssuer
-from kaif.services.auth.letters import Letters
-from kaif.services.auth.openid import OpenIdService
-from kaif.services.auth.own_data import OwnDataService
-from kaif.services.auth.parked_events import ParkedEventsService
-from kaif.services.auth.passkeys import PasskeysService
-from kaif.services.auth.password_proofs import PasswordProofs
-from kaif.services.auth.passwords import Passwords
-from kaif.services.auth.providers import ProvidersService
+from kaif.services.auth.accounts.own_data import OwnDataService
+from kaif.services.auth.accounts.registration import Registration
+from kaif.services.auth.accounts.service import AccountsService
+from kaif.services.auth.api_keys.service import ApiKeysService
+from kaif.services.auth.audit.log import AuditLog, AuditService
+from kaif.services.auth.audit.reports import AuditedReports
+from kaif.services.auth.bots.service import BotsService
+from kaif.services.auth.defences.captcha import Captcha
+from kaif.services.auth.defences.sign_in_guard import SignInGuard
+from kaif.services.auth.factors.codes import Codes
+from kaif.services.auth.factors.requirement import FactorRequirementService
+from kaif.services.auth.factors.service import SecondFactorsService
+from kaif.services.auth.factors.step_ups import StepUps
+from kaif.services.auth.invitations.admission import Admission
+from kaif.services.auth.invitations.service import InvitationsService
+from kaif.services.auth.letters.digests import DigestLettersService
+from kaif.services.auth.letters.writing import Letters
+from kaif.services.auth.openid.applications import ApplicationsService
+from kaif.services.auth.openid.authorizations import AuthorizationsService
+from kaif.services.auth.openid.service import OpenIdService
+from kaif.services.auth.openid.signing_keys import SigningKeys
+from kaif.services.auth.operating.directory import DirectoryService
+from kaif.services.auth.operating.parked_events import ParkedEventsService
+from kaif.services.auth.passkeys.assertions import Assertions
+from kaif.services.auth.passkeys.relying_party import relying_party_at
+from kaif.services.auth.passkeys.service import PasskeysService
+from kaif.services.auth.passwords.breached import BreachedPasswords
+from kaif.services.auth.passwords.hashing import Passwords
+from kaif.services.auth.passwords.proofs import PasswordProofs
+from kaif.services.auth.passwords.sign_in import PasswordSignIn
+from kaif.services.auth.providers.asking import SignInClient
+from kaif.services.auth.providers.github import GitHub
+from kaif.services.auth.providers.identities import IdentitiesService
+from kaif.services.auth.providers.issuers import Issuers
+from kaif.services.auth.providers.service import ProvidersService
+from kaif.services.auth.providers.vk import VkId
 from kaif.services.auth.reactions import LETTERS, POSTPONED, Reactions
-from kaif.services.auth.registration import Registration
-from kaif.services.auth.relying_party import relying_party_at
-from kaif.services.auth.required_factors import FactorRequirementService
-from kaif.services.auth.roles import RolesService
+from kaif.services.auth.roles.service import RolesService
+from kaif.services.auth.roles.staff import StaffService
 from kaif.services.auth.service import AuthService
-from kaif.services.auth.sessions import SessionsService
-from kaif.services.auth.sign_in_guard import SignInGuard
-from kaif.services.auth.signing_keys import SigningKeys
-from kaif.services.auth.staff import StaffService
-from kaif.services.auth.step_ups import StepUps
+from kaif.services.auth.sessions.entrance import Entrance
+from kaif.services.auth.sessions.issuing import TokenIssuer
+from kaif.services.auth.sessions.renewal import Renewal
+from kaif.services.auth.sessions.service import SessionsService
 from kaif.services.auth.tokens import Signer
-from kaif.services.auth.vk import VkId
-from kaif.services.auth.wallet_proofs import WalletProofs
-from kaif.services.auth.wallets import WalletsService
+from kaif.services.auth.wallets.proofs import WalletProofs
+from kaif.services.auth.wallets.service import WalletsService
 
 MIGRATIONS = Path(auth.__file__).parent / "migrations"
 # The page of the client to which sign-in services send people back.
@@ -177,11 +179,11 @@ def _people(
     party, enter, open_session = relying_party_at(settings.public_url), door.entrance.enter, door.entrance.open_session
     assertions, proofs, codes = Assertions(party, audit), WalletProofs(settings.public_url), Codes(signer)
     again = PasswordProofs(database, passwords, audit, clock)
+    sign_in = PasswordSignIn(database, passwords, door.guard, audit, enter)
+    renewal = Renewal(database, cache, door.issuer, audit, clock)
     step_ups = StepUps(database, again, codes, assertions, proofs, audit, clock)
     return {
-        Auth: AuthService(
-            database, cache, door.registration, passwords, door.guard, door.entrance, door.issuer, audit, clock
-        ),
+        Auth: AuthService(database, door.registration, sign_in, renewal, signer.public_keys, clock),
         Accounts: AccountsService(database, cache, passwords, signer, door.captcha, audit, clock),
         OwnData: OwnDataService(database, clock),
         Captchas: door.captcha,

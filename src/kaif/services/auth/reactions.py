@@ -10,8 +10,12 @@ from kaif.engines.mail import Mail, Postponed
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind, LetterPostponed, PasswordForgotten
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock
-from kaif.services.auth import attempts, challenges, erasure_store, links, model, store
-from kaif.services.auth.letters import Letters
+from kaif.services.auth import model, store
+from kaif.services.auth.accounts import erasure_store
+from kaif.services.auth.defences import attempts
+from kaif.services.auth.factors import challenges
+from kaif.services.auth.letters import links
+from kaif.services.auth.letters.writing import Letters
 from kaif.services.auth.model import Account
 
 # A mail server that is down is waited for as other mail servers would, for three days (RFC 5321, 4.5.4.1); what it
@@ -21,7 +25,7 @@ LETTERS = Retries(retry_min_ms=500, retry_max_ms=30_000, attempts_max=2, outage_
 POSTPONED = Retries(retry_min_ms=1000, retry_max_ms=600_000, attempts_max=2, outage_attempts_max=80)
 
 # Letters that would let their reader take the address for an account.
-CLAIMS: frozenset[LetterKind] = frozenset({"welcome", "confirm", "new_email"})
+CLAIMS: frozenset[LetterKind] = frozenset({"welcome", "confirm", "confirm_asked", "new_email"})
 # Of those, to an address that nobody has confirmed, until an hour has passed without one: however many accounts name
 # it, they do not fill a stranger's mailbox.
 CLAIMS_MAX = 20

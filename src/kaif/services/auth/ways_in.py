@@ -5,21 +5,18 @@ from kaif.interfaces.auth.identities import IdentityId
 from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.interfaces.auth.wallets import WalletId
 from kaif.kernel.actor import SessionId, UserId
-from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import (
-    applications_store,
-    challenges,
-    credentials,
-    enrolments,
-    factor_rule,
-    identity_store,
-    openid_store,
-    store,
-    stored_keys,
-    stored_sessions,
-    wallet_store,
-)
+from kaif.services.auth import store
+from kaif.services.auth.api_keys import store as stored_keys
+from kaif.services.auth.factors import challenges, enrolments
+from kaif.services.auth.factors import rule as factor_rule
+from kaif.services.auth.model import present
+from kaif.services.auth.openid import applications_store
+from kaif.services.auth.openid import store as openid_store
+from kaif.services.auth.passkeys import credentials
+from kaif.services.auth.providers import store as identity_store
+from kaif.services.auth.sessions import store as stored_sessions
 from kaif.services.auth.store import Reads
+from kaif.services.auth.wallets import store as wallet_store
 
 
 async def second_steps(reads: Reads, user_id: UserId) -> list[str]:
@@ -36,8 +33,10 @@ async def steps_after_one(reads: Reads, user_id: UserId) -> list[str]:
 
     Where a second factor is required a passkey is asked for even if it is all there is: it is what makes it two.
     """
-    steps = await second_steps(reads, user_id)
-    return steps or (["passkey"] if await only_passkeys_count(reads, user_id) else [])
+    if steps := await second_steps(reads, user_id):
+        return steps
+    passkey = await _passkey(reads, user_id)
+    return passkey if passkey and await factor_rule.is_required(reads, user_id) else []
 
 
 async def only_passkeys_count(reads: Reads, user_id: UserId) -> bool:
@@ -71,9 +70,7 @@ async def _passkey(reads: Reads, user_id: UserId) -> list[str]:
 async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId | WalletId | IdentityId) -> None:
     """Raises LastWayIn when nothing but this passkey, wallet or linked service opens the account."""
     # The row stays locked, so that of two removals at once the second one sees the first.
-    account = await store.locked_account(tx, user_id)
-    if account is None:
-        raise Unauthenticated
+    account = present(await store.locked_account(tx, user_id))
     if account.password_hash:
         return
     ways: set[str] = {credential.id for credential in await credentials.usable(tx, user_id)}
