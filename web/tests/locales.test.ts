@@ -67,6 +67,8 @@ describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {
       place: 2,
       percent: 40,
       status: 500,
+      length: '1:24',
+      value: '1,5',
     }
     for (const [key, text] of Object.entries(catalogue)) {
       const said = String(new IntlMessageFormat(text, locale, undefined, { ignoreTag: true }).format(values))

@@ -245,7 +245,7 @@ async def messaging_services(
             Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
-            OwnOrder: OwnOrderService(database, announcer, clock),
+            OwnOrder: OwnOrderService(database, announcer, attaching, clock),
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),

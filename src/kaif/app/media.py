@@ -23,12 +23,14 @@ from kaif.services.media import collecting
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
+from kaif.services.media.images.addresses import Addresses
 from kaif.services.media.library import LibraryService
-from kaif.services.media.links import links_of
+from kaif.services.media.links import Links, sealing_key
 from kaif.services.media.looking import Looker
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
+from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
@@ -51,24 +53,27 @@ async def media_services(
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
     content = Content(await open_blobs(settings.blobs_url), keys)
-    links, rights, quotas = await links_of(database, keys), Rights(database, chats, messages), quotas_of(settings)
+    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
+    links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
     pictures, films, scratch = PictureWorkers(), FilmWorkers(), scratch_of(settings)
     looker = Looker(database, content, pictures, films, scratch)
-    uploads = UploadsService(database, content, keys, quotas, looker, clock)
-    collector = Collector(database, content, clock, look_every_s)
+    renditions = Renditions(database, content, keys, pictures, clock)
+    uploads = UploadsService(database, content, keys, quotas, looker, renditions, clock)
+    collector = Collector(database, content, clock, look_every_s, settings.media_pictures_max)
     await bus.start()
     collector.start()
     try:
         yield {
             Uploads: uploads,
-            Library: LibraryService(database, rights, links, quotas, clock),
-            Delivery: DeliveryService(database, content, rights, links, clock),
+            Library: LibraryService(database, rights, links, addresses, quotas, clock),
+            Delivery: DeliveryService(database, content, rights, links, addresses, renditions, clock),
             References: ReferencesService(database, clock),
         }
     finally:
         await uploads.close()
+        await renditions.close()
         await collector.close()
         await bus.close()
         await films.close()

@@ -14,17 +14,19 @@ from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
 from kaif.interfaces.media import Library, ListMedia, Media
-from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
+from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.messaging import Chat, GetChat
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
+from kaif.services.media import store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.looking import Looker
-from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.model import Quota, Quotas, StoredMedia
+from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
@@ -74,8 +76,19 @@ class Home:
     async def read(self, media: Media, start: int = 0, length: int = 4 << 20, actor: Actor = ANNA) -> bytes:
         return (await self.delivery.read(actor, ReadMedia(media.id, start, length))).content
 
-    async def look(self, media: Media, actor: Actor = ANNA, link: str = "") -> Media:
-        return await self.delivery.look_at(actor, LookAt(media.id, link))
+    async def look(self, media: Media, actor: Actor = ANNA, link: str = "", **more: Any) -> Sight:
+        return await self.delivery.look_at(actor, LookAt(media.id, link, **more))
+
+    async def got(self, media: Media, rendition: str, actor: Actor = ANNA, accept: str = "") -> bytes:
+        """The content of what was made of it, of at most 4 MiB."""
+        seen = await self.look(media, actor, rendition=rendition, accept=accept)
+        wanted = ReadMedia(media.id, 0, 4 << 20, rendition=seen.rendition)
+        return (await self.delivery.read(actor, wanted)).content
+
+    async def stored_media(self, media: Media) -> StoredMedia:
+        found = await store.find_media(self.database, media.id)
+        assert found
+        return found
 
     async def listed(self, actor: Actor = ANNA) -> list[str]:
         return [media.id for media in (await self.library.list_media(actor, ListMedia())).files]
@@ -96,9 +109,10 @@ class Home:
         """Another process that takes uploads, whose store has its moods."""
         quota = Quota(1 << 40, 1 << 40)
         content = Content(blobs, self.keys)
-        looker = Looker(self.database, content, PictureWorkers(1), FilmWorkers(2), Scratch(self.work))
-        quotas = Quotas(quota, quota)
-        return UploadsService(self.database, content, self.keys, quotas, looker, lambda: self.moment[0])
+        pictures, clock = PictureWorkers(1), lambda: self.moment[0]
+        looker = Looker(self.database, content, pictures, FilmWorkers(2), Scratch(self.work))
+        renditions = Renditions(self.database, content, self.keys, pictures, clock)
+        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), looker, renditions, clock)
 
     async def stored(self) -> list[str]:
         """The names of all that lies in the store."""

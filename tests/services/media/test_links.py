@@ -65,4 +65,4 @@ async def test_a_link_opens_the_file_for_hours_and_stays_the_same_for_as_long(ho
     assert (await paths(home, [media.id]))[media.id] == made
     home.moment[0] += 1
     assert (await paths(home, [media.id]))[media.id] != made
-    assert (await home.look(media, NOBODY, made.rpartition("/")[2])).id == media.id
+    assert (await home.look(media, NOBODY, made.rpartition("/")[2])).media_id == media.id

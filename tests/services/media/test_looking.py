@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.services.media.home import Home, random_bytes
+from tests.services.media.home import ANNA, Home, random_bytes
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, SHORT, TONE, make
 
-from kaif.interfaces.media import Shown, WrongType
+from kaif.interfaces.media import OfMedia, Shown, WrongType
 from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
 from kaif.kernel.clock import DAY_US
@@ -29,7 +29,7 @@ async def test_of_a_picture_sides_and_a_glimpse_are_known_at_once(small_home: Ho
     seen = shown(media.shown)
     assert (seen.width, seen.height, seen.animated) == (files.WIDTH, files.HEIGHT, False)
     assert len(seen.thumbhash) > 20
-    assert (await small_home.look(media)).shown == seen
+    assert (await small_home.library.get_media(ANNA, OfMedia(media.id))).shown == seen
 
 
 async def test_a_drawing_is_a_picture_whatever_it_is_said_to_be(small_home: Home) -> None:

@@ -1,5 +1,6 @@
 """Files wherever messages go: into their time, comments, reports, searches, notifications and what one takes along."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from tests.services.messaging.test_history import export, export_json
 from tests.services.messaging.test_reports import decide, file, operator
 from tests.waiting import eventually
 
-from kaif.interfaces.auth import Person
-from kaif.interfaces.media import MediaId
-from kaif.interfaces.messaging import AddMembers, ChatId, RemoveMember, SendMessage
+from kaif.interfaces.auth import Nothing, Person
+from kaif.interfaces.media import Media, MediaId
+from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember, SendMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import GivenAttachment, MediaNotAllowed
 from kaif.interfaces.messaging.discussions import ListComments, WriteComment
+from kaif.interfaces.messaging.order import Draft, KeepDraft
 from kaif.interfaces.messaging.reports import OfReport
 from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Scheduled, ScheduleMessage
 from kaif.interfaces.personal_data import PersonErased
@@ -198,3 +200,61 @@ async def test_a_history_names_the_files_in_both_forms(small_files_home: FilesHo
     assert "📎 план &amp; смета.txt" in page
     (chat,) = exported["chats"]
     assert chat["entries"][-1]["attachments"][0]["media_id"] == media.id
+
+
+async def keep(home: FilesHome, actor: Actor, chat_id: ChatId, later_us: int, *media: Media, text: str = "") -> Draft:
+    given = [GivenAttachment(one.id) for one in media]
+    wanted = KeepDraft(chat_id, text, home.at(later_us - HOUR_US), attachments=given)
+    return await home.services.order.keep_draft(actor, wanted)
+
+
+async def test_a_draft_keeps_its_files_until_another_takes_its_place(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    first, second = await home.put(anna), await home.put(anna)
+    drafts = [await keep(home, anna, chat_id, n, first, text="Смо" + "т" * n) for n in range(1, 4)]
+    assert [one.attachments[0].media_id for one in drafts] == [first.id] * 3
+
+    late = await keep(home, anna, chat_id, 2, second, text="Старое")
+    await home.settle()
+
+    assert late == drafts[-1] and await home.held() == [first.id] and await home.known() == 1
+    (listed,) = (await home.services.order.list_drafts(anna, Nothing())).drafts
+    assert listed.attachments == drafts[-1].attachments and not await home.sees(boris, first)
+    await keep(home, anna, chat_id, 5, second)
+    await home.settle()
+    assert await home.held() == [second.id]
+    await keep(home, anna, chat_id, 6)
+    await home.settle()
+    assert (await home.held(), await home.known()) == ([], 0)
+
+
+async def test_ten_devices_that_draft_at_once_keep_the_files_of_one(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    media = [await home.put(anna) for _ in range(10)]
+
+    await asyncio.gather(*(keep(home, anna, chat_id, n, one) for n, one in enumerate(media)))
+
+    await home.settle()
+    assert await home.held() == [media[-1].id] and await home.known() == 1
+
+
+async def test_a_deleted_chat_lets_go_of_what_waits_for_it(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await group(home.services, anna, boris)
+    await schedule(home, boris, chat_id, (await home.put(boris)).id)
+    await keep(home, boris, chat_id, 0, await home.put(boris))
+    await home.attach(boris, chat_id, await home.put(boris))
+
+    await home.services.administration.delete_chat(anna, GetChat(chat_id))
+
+    async def gone() -> bool:
+        await home.do_due()
+        return not await home.known()
+
+    await eventually(gone)
+    assert await home.held() == []

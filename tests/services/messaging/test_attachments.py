@@ -9,7 +9,7 @@ from tests.services.messaging.chats import chat_of, direct, group, log_of, messa
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound, MediaReady, Shown
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
-from kaif.interfaces.messaging import AddMembers, BadText, ChatNotFound, GetChat, RemoveMember, SendMessage
+from kaif.interfaces.messaging import AddMembers, BadText, ChatNotFound, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import (
@@ -19,6 +19,7 @@ from kaif.interfaces.messaging.attached import (
     MediaNotAllowed,
 )
 from kaif.interfaces.messaging.attachments import ListAttachments
+from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
 
@@ -177,20 +178,20 @@ async def test_a_file_goes_with_its_message_at_once_for_others_and_soon_for_good
     assert (await home.held(), await home.known()) == ([], 0)
 
 
-async def test_a_deleted_chat_and_what_vanished_let_their_files_go(files_home: FilesHome) -> None:
+async def test_what_vanishes_takes_its_files_along(files_home: FilesHome) -> None:
     home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
-    chat_id = await group(home.services, anna, boris)
-    for _ in range(3):
-        await home.attach(anna, chat_id, await home.put(anna))
+    chat_id = await direct(home.services, anna, boris)
+    await home.services.vanishing.set_timer(anna, SetTimer(chat_id, 86_400))
+    file = await home.put(anna)
+    await home.attach(anna, chat_id, file)
+    await home.come(86_300 * 1_000_000)
+    assert await home.sees(boris, file)
 
-    await home.services.administration.delete_chat(anna, GetChat(chat_id))
+    await home.come(200 * 1_000_000)
+    await home.do_due()
 
-    for _ in range(100):
-        await home.do_due()
-        if not await home.known():
-            break
-        await asyncio.sleep(0.05)
+    assert not await home.sees(boris, file)
     assert (await home.held(), await home.known()) == ([], 0)
 
 

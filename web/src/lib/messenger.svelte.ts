@@ -14,6 +14,7 @@ import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { wordsFor } from './problems'
 import { clearRead } from './notifications'
 import { posts } from './posts.svelte'
+import { media } from './media'
 import { presses } from './presses.svelte'
 import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
@@ -557,6 +558,8 @@ export class Messenger {
         // What one may do in a topic may be what is different.
         this.#topics.get(event.chat_id)?.refresh()
         return
+      case 'media':
+        return media.heard(event)
       case 'callback_answer':
         return presses.answered(event.callback_id, event.text)
       case 'report':

@@ -68,6 +68,10 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
+/** A file of a message. */
+export type Attachment = NonNullable<Entry['attachments']>[number]
+/** What is known of a picture, film or sound before its content is here. */
+export type Shown = NonNullable<Attachment['shown']>
 export type TextEntity = NonNullable<Entry['entities']>[number]
 export type Button = NonNullable<Entry['buttons']>[number][number]
 export type BotCommand = Ok<'/v1/messaging/chats/{chat_id}/commands', 'get', 200>['commands'][number]
@@ -170,6 +174,7 @@ export type ServerEvent =
   | ({ type: 'draft' } & Draft)
   | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'folders'; folders: Folder[] }
+  | { type: 'media'; media_id: string; state: NonNullable<Attachment['state']>; progress: number }
   | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
+from kaif.interfaces.media.images import Variant
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.events import Event
@@ -127,6 +128,12 @@ class MediaLinks(msgspec.Struct, frozen=True):
     links: list[MediaLink]
 
 
+class SignPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_id: GivenMediaId
+    variant: Variant
+    seconds: Annotated[int, Meta(ge=1, le=LINK_SECONDS_MAX)] = 3600
+
+
 class Usage(msgspec.Struct, frozen=True):
     """In bytes. `used` includes what is still being uploaded."""
 
@@ -176,6 +183,14 @@ class MediaReady(Event, frozen=True, kw_only=True):
 
 class MediaNotFound(NotFound):
     code, detail = "media_not_found", "There is no such file, or it is not yours to see."
+
+
+class RenditionNotFound(NotFound):
+    code, detail = "no_such_rendition", "Nothing of that name is made of this file."
+
+
+class RenditionNotReady(NotFound):
+    code, detail = "rendition_not_ready", "This is still being made: ask again later."
 
 
 class EmptyFile(Invalid):
@@ -232,6 +247,14 @@ class Library(Protocol):
         """Links of the actor's to all of these that they may see; what they may not is left out.
 
         They last for 6 to 12 hours, and whoever asks again within hours gets the same ones: caches know them.
+        """
+        ...
+
+    @repeatable
+    async def sign_picture(self, actor: Actor, request: SignPicture) -> SignedMedia:
+        """A link to a picture of any size, or to a film's poster, made when it is first asked for.
+
+        Raises MediaNotFound; RenditionNotFound of what is no picture.
         """
         ...
 

@@ -12,7 +12,7 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.media import Kind, Shown
 from kaif.interfaces.media.films import Film
-from kaif.interfaces.media.images import ImageFileTooLarge
+from kaif.interfaces.media.images import ImageFileTooLarge, Rendition
 from kaif.services.media import model
 from kaif.services.media.content import Content
 from kaif.services.media.images.formats import CONTENT_TYPES
@@ -35,7 +35,7 @@ class Looked(msgspec.Struct, frozen=True):
     type: str
     kind: Kind
     shown: Shown | None = None
-    poster: bytes = b""
+    poster: Rendition | None = None
 
 
 class Looker:
@@ -90,7 +90,8 @@ class Looker:
             has_sound=film.has_sound,
             thumbhash=glimpse.thumbhash,
         )
-        return Looked(model.type_as("video", type), "video", shown, poster)
+        made = Rendition(poster, "jpeg", glimpse.width, glimpse.height)
+        return Looked(model.type_as("video", type), "video", shown, made)
 
 
 def _heard(probed: Probed, type: str) -> Looked:

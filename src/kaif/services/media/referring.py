@@ -8,6 +8,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.services.media import store
 from kaif.services.media.model import StoredMedia
+from kaif.services.media.seeing import seen, seen_all
 
 
 class ReferencesService:
@@ -22,7 +23,7 @@ class ReferencesService:
             if media is None or media.owner_id != actor.user_id:
                 raise MediaNotFound
             await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
-        return media.seen()
+        return await seen(self._database, media)
 
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
         async with self._database.transaction() as tx:
@@ -43,7 +44,7 @@ class ReferencesService:
                     raise MediaNotFound
                 await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
                 held[media_id] = media
-        return HeldFiles([held[media_id].seen() for media_id in request.media_ids])
+        return HeldFiles(await seen_all(self._database, [held[media_id] for media_id in request.media_ids]))
 
     async def _may_hold(self, tx: Transaction, actor: Actor, media: StoredMedia, request: HoldFiles) -> bool:
         if request.like:

@@ -312,8 +312,14 @@ async def forget_name(tx: Transaction, id: str) -> None:
 
 
 async def drop_media(tx: Transaction, id: str, due_at_us: int) -> None:
+    """With all that was made of it."""
     await tx.execute("DELETE FROM media_objects WHERE id = :id", id=id)
     await discard_content(tx, id, due_at_us)
+    rows: list[tuple[str]] = await tx.fetch(tuple, "SELECT id FROM media_renditions WHERE media_id = :id", id=id)
+    for (rendition_id,) in rows:
+        await discard_content(tx, rendition_id, due_at_us)
+    await tx.execute("DELETE FROM media_renditions WHERE media_id = :id", id=id)
+    await tx.execute("DELETE FROM media_makers WHERE media_id = :id", id=id)
 
 
 # References

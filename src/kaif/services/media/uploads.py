@@ -33,10 +33,12 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.media import model, store
+from kaif.services.media import model, naming, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.looking import Looked, Looker, Looks
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
+from kaif.services.media.renditions import Renditions
+from kaif.services.media.seeing import seen
 
 UNFINISHED_MAX = 100
 # A last part smaller than this is written again with what follows it, so that many small pieces are not many parts.
@@ -45,10 +47,17 @@ SMALL_BYTES = 256 * 1024
 
 class UploadsService:
     def __init__(
-        self, database: Database, content: Content, keys: Keys, quotas: Quotas, looker: Looker, clock: Clock
+        self,
+        database: Database,
+        content: Content,
+        keys: Keys,
+        quotas: Quotas,
+        looker: Looker,
+        renditions: Renditions,
+        clock: Clock,
     ) -> None:
         self._database, self._content, self._keys = database, content, keys
-        self._quotas, self._looker, self._clock = quotas, looker, clock
+        self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
         self._digests, self._looks = Digests(content), Looks()
 
     async def close(self) -> None:
@@ -152,6 +161,9 @@ class UploadsService:
         async with self._database.transaction() as tx:
             upload = await self._become(tx, actor, request.upload_id, looked, sha256)
         self._digests.forget(upload.id)
+        if looked.poster and upload.media_id == upload.id:
+            # If we die before, work makes it anew.
+            await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
         return await self._seen(upload)
 
     async def _looked(self, actor: Actor, upload: StoredUpload, sha256: str) -> Looked | None:
@@ -213,7 +225,7 @@ class UploadsService:
         media = await store.find_media(self._database, upload.media_id)
         if media is None:
             raise UploadNotFound
-        return upload.seen(media.seen())
+        return upload.seen(await seen(self._database, media))
 
 
 def quota_of(actor: Actor, quotas: Quotas) -> Quota:

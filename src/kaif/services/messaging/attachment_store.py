@@ -11,7 +11,7 @@ from kaif.interfaces.messaging.attached import AttachmentKind, AttachmentsLost
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.services.messaging import due_store
-from kaif.services.messaging.due_model import StoredDue, scheduled_body_of
+from kaif.services.messaging.due_model import StoredDue, hold_of_scheduled
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.store import Reads
 
@@ -97,7 +97,7 @@ async def use(tx: Transaction, hold: str, media_ids: Sequence[MediaId]) -> None:
 async def give_up_scheduled(tx: Transaction, user_id: UserId, now_us: int) -> None:
     """What a person's messages that wait are to carry, when they are not to be sent."""
     rows = await due_store.of_person(tx, user_id, "message", SCHEDULED_ROWS_MAX)
-    await plan(tx, {body.hold for body in map(scheduled_body_of, rows) if body.hold}, now_us)
+    await plan(tx, {hold_of_scheduled(row.body) for row in rows} - {""}, now_us)
 
 
 async def show(tx: Transaction, shown: Iterable[tuple[str, Entry]]) -> None:
@@ -122,6 +122,34 @@ async def take_off(tx: Transaction, chat_id: ChatId, seqs: Collection[int], now_
         seqs=list(seqs),
     )
     await plan(tx, set(holds), now_us)
+
+
+async def give_up_waiting(tx: Transaction, chat_id: ChatId, limit: int, now_us: int) -> bool:
+    """What waits to be sent to a chat that has been deleted, and drafts there. False when there was nothing."""
+    due: list[tuple[str, str]] = await tx.fetch(
+        tuple,
+        "SELECT id, body FROM messaging_due WHERE chat_id = :chat_id AND kind = 'message' ORDER BY id LIMIT :limit",
+        chat_id=chat_id,
+        limit=limit,
+    )
+    drafts: list[tuple[str, str]] = await tx.fetch(
+        tuple,
+        """
+        SELECT user_id, hold FROM messaging_drafts WHERE chat_id = :chat_id AND hold <> '' ORDER BY user_id LIMIT :limit
+        """,
+        chat_id=chat_id,
+        limit=limit,
+    )
+    for id, _ in due:
+        await due_store.remove(tx, id)
+    await tx.execute(
+        "DELETE FROM messaging_drafts WHERE chat_id = :chat_id AND user_id IN :ids",
+        chat_id=chat_id,
+        ids=[user_id for user_id, _ in drafts],
+    )
+    holds = {hold_of_scheduled(body) for _, body in due} | {hold for _, hold in drafts}
+    await plan(tx, holds - {""}, now_us)
+    return bool(due or drafts)
 
 
 async def take_off_some(tx: Transaction, chat_id: ChatId, limit: int, now_us: int) -> bool:

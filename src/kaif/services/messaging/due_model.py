@@ -71,6 +71,11 @@ def scheduled_body_of(row: StoredDue) -> ScheduledBody:
     return _scheduled_body.decode(row.body)
 
 
+def hold_of_scheduled(body: str) -> str:
+    """What keeps the files of a message that waits; empty where it has none."""
+    return _scheduled_body.decode(body).hold
+
+
 def reminded_of(row: StoredDue) -> Reminded:
     return _reminded.decode(row.body)
 

@@ -25,7 +25,15 @@ class News(msgspec.Struct, frozen=True, omit_defaults=True):
     shown: Shown | None = None
 
 
+class OfDraft(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The files of a draft: as they were given, and as they are."""
+
+    given: list[GivenAttachment] = []
+    attachments: list[Attachment] = []
+
+
 _news = msgspec.json.Decoder(News)
+_of_draft = msgspec.json.Decoder(OfDraft)
 
 
 def news_of(media: Media) -> News:
@@ -34,6 +42,14 @@ def news_of(media: Media) -> News:
 
 def encoded(news: News) -> str:
     return msgspec.json.encode(news).decode()
+
+
+def encoded_draft(of_draft: OfDraft) -> str:
+    return msgspec.json.encode(of_draft).decode()
+
+
+def of_draft(encoded: str) -> OfDraft:
+    return _of_draft.decode(encoded)
 
 
 def must_fit(given: Sequence[GivenAttachment]) -> None:

@@ -66,12 +66,16 @@ class Reactions:
         more = True
         while more:
             async with self._database.transaction() as tx:
-                more = await attachment_store.take_off_some(tx, chat_id, FILES_AT_ONCE, self._clock())
+                now_us = self._clock()
+                shown = await attachment_store.take_off_some(tx, chat_id, FILES_AT_ONCE, now_us)
+                waiting = await attachment_store.give_up_waiting(tx, chat_id, FILES_AT_ONCE, now_us)
+                more = shown or waiting
 
 
 async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int]:
     """How many of each there were."""
     await attachment_store.give_up_scheduled(tx, user_id, now_us)
+    await attachment_store.plan(tx, await order_store.holds_of_drafts(tx, user_id), now_us)
     erased = {
         "name": 1,
         "hidden_messages": await message_store.forget_hidden(tx, user_id),
