@@ -131,6 +131,23 @@ export type ReportReason = ReportSummary['reason']
 export type ReportDecision = NonNullable<ReportSummary['decision']>
 export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
 
+export type GivenAttachment = components['schemas']['GivenAttachment']
+
+/** A file of a message that is on its way; `media_id` once the server has it. */
+export interface UnsentAttachment {
+  upload_id: string
+  media_id?: string
+  as: 'media' | 'file' | 'voice'
+  spoiler: boolean
+  name: string
+  type: string
+  size: number
+  width?: number
+  height?: number
+  duration_ms?: number
+  waveform?: number[]
+}
+
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
   chat_id: string
@@ -141,6 +158,7 @@ export interface Unsent {
   quote?: string
   silent?: boolean
   without_preview?: boolean
+  attachments?: UnsentAttachment[]
   at: string
   state: 'pending' | 'failed'
   refusals: number
@@ -177,6 +195,7 @@ export type ClientEvent =
       quote?: string
       silent?: boolean
       without_preview?: boolean
+      attachments?: GivenAttachment[]
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }
