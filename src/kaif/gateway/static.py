@@ -23,7 +23,7 @@ def policy(nonce: str) -> bytes:
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; "
         "img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; font-src 'self'; "
-        # Films that come in pieces are put together in the page, which is a blob to the browser.
+        # What was just recorded, and films that come in pieces and are put together in the page: blobs to the browser.
         "media-src 'self' blob:; "
         "base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types svelte-trusted-html kaif-sw; report-uri /v1/csp-reports"

@@ -32,6 +32,16 @@ export async function entriesAfter(chat_id: string, after: number): Promise<Entr
   return (await ok(api.GET('/v1/messaging/chats/{chat_id}/entries', { params }))).entries
 }
 
+/** Names of what has been made of a file by now; none when nobody can tell. */
+export async function madeOf(media_id: string): Promise<readonly string[]> {
+  try {
+    const params = { path: { media_id } }
+    return (await ok(api.GET('/v1/media/files/{media_id}', { params }))).renditions ?? []
+  } catch {
+    return []
+  }
+}
+
 /** Of messages in any order: their pictures and films in that order, those of one album in its own. */
 export function visualsOf(entries: readonly Entry[]): Shared<Visual>[] {
   return entries.flatMap((entry) =>

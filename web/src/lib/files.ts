@@ -9,10 +9,12 @@ const ICONS = { image: '🖼️', video: '🎬', audio: '🎵', voice: '🎤', f
 export function lineOfFiles(files: readonly Attachment[], text: string): string {
   const [first] = files
   if (!first) return text
-  return `${ICONS[first.kind]} ${text || namesOf(files, first)}`
+  return `${ICONS[first.kind]} ${text || nameOfFiles(files)}`
 }
 
-function namesOf(files: readonly Attachment[], first: Attachment): string {
+/** All of a message's, as they are called aloud. */
+export function nameOfFiles(files: readonly Attachment[]): string {
+  const first = files[0]!
   const alike = files.every(({ kind }) => kind === first.kind)
   if (files.length > 1) {
     if (alike && first.kind === 'image') return t('files.photos', { n: files.length })

@@ -33,25 +33,26 @@ function seconds(time: string): number {
 }
 
 export interface Sources {
-  master: string
-  film: string
   original: string
+  /** Names of what was made of it. */
+  made: readonly string[]
 }
 
 /**
- * Play by HLS where the browser has media sources, so that a slow network gets a smaller picture; else by what the
- * browser has itself. What fails is followed by the next: the film in one file, then the file as it was sent.
- * The answer stops it all.
+ * Play by HLS where there is one and the browser has media sources, so that a slow network gets a smaller picture; else
+ * by what the browser has itself. What fails is followed by the next: the film in one file, then the file as it was
+ * sent. The answer stops it all.
  */
-export function attach(
-  video: HTMLVideoElement,
-  sources: Sources,
-  ready: boolean,
-  lost: () => void,
-): () => void {
-  const next = ready ? [sources.film, sources.original] : [sources.original]
+export function attach(video: HTMLVideoElement, { original, made }: Sources, lost: () => void): () => void {
+  const master = `${original}/${MASTER}`
+  const next = made.includes(FILM) ? [`${original}/${FILM}`, original] : [original]
   let hls: Hls | undefined
   let over = false
+
+  function play(): void {
+    // Where it may not begin by itself, its button does.
+    video.play().catch(() => {})
+  }
 
   function fallBack(): void {
     hls?.destroy()
@@ -62,27 +63,27 @@ export function attach(
     const atS = video.currentTime
     video.src = src
     if (atS) video.currentTime = atS
+    play()
   }
 
   async function begin(): Promise<void> {
     const { default: Hls } = await import('hls.js/light')
     if (over) return
-    if (!Hls.isSupported()) {
-      next.unshift(sources.master)
-      return fallBack()
-    }
+    if (!Hls.isSupported()) throw new Error('no media sources')
     // Pieces are MP4 already: there is no work for a worker, and none is let in by our policy.
     hls = new Hls({ enableWorker: false, capLevelToPlayerSize: true, maxBufferLength: 30 })
     hls.on(Hls.Events.ERROR, (_event, { fatal }) => fatal && fallBack())
-    hls.loadSource(sources.master)
+    hls.loadSource(master)
     hls.attachMedia(video)
+    play()
   }
 
   const failed = () => !hls && fallBack()
   video.addEventListener('error', failed)
-  if (ready && 'MediaSource' in window) begin().catch(fallBack)
+  const pieces = made.includes(MASTER)
+  if (pieces && 'MediaSource' in window) begin().catch(fallBack)
   else {
-    if (ready && video.canPlayType('application/vnd.apple.mpegurl')) next.unshift(sources.master)
+    if (pieces && video.canPlayType('application/vnd.apple.mpegurl')) next.unshift(master)
     fallBack()
   }
   return () => {
@@ -93,3 +94,6 @@ export function attach(
     video.load()
   }
 }
+
+const MASTER = 'hls/master.m3u8'
+const FILM = 'film.mp4'
