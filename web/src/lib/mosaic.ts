@@ -14,6 +14,14 @@ export interface Mosaic {
   places: Place[]
 }
 
+export interface AlbumShape extends Mosaic {
+  /** In CSS pixels, where there is room. */
+  width: number
+}
+
+const ALBUM_PX = 400
+const SINGLE_PX = { width: 360, height: 400, least: 160 }
+const SINGLE_RATIO = { min: 0.56, max: 2.6 }
 const PER_ROW_MAX = 4
 const RATIO_MIN = 0.6
 const RATIO_MAX = 2.4
@@ -22,6 +30,16 @@ const TALL_BEST = 1
 const TALL_MAX = 1.5
 /** A picture that stands beside a column of others takes as much of the width at the most. */
 const BESIDE_MAX = 0.66
+
+/** One picture in its own shape, as long as that can be looked at; several as a mosaic. */
+export function albumOf(pictures: readonly { width: number; height: number }[]): AlbumShape {
+  const ratios = pictures.map(({ width, height }) => width / height)
+  if (pictures.length > 1) return { ...mosaic(ratios), width: ALBUM_PX }
+  const ratio = Math.min(SINGLE_RATIO.max, Math.max(SINGLE_RATIO.min, ratios[0] ?? 1))
+  const widest = Math.min(SINGLE_PX.width, SINGLE_PX.height * ratio)
+  const width = Math.max(SINGLE_PX.least, Math.min(widest, pictures[0]?.width ?? 0))
+  return { ratio, width: Math.round(width), places: [{ left: 0, top: 0, width: 1, height: 1 }] }
+}
 
 /** Of ratios of width to height. */
 export function mosaic(ratios: readonly number[]): Mosaic {
