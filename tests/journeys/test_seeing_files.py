@@ -16,6 +16,7 @@ from tests.services.media.video.films import H264, SHORT, TONE, make
 from tests.waiting import eventually
 
 CAPTION = "Вид с причала"
+WORDS = 55
 
 
 def picture(hue: int, width: int, height: int) -> bytes:
@@ -45,6 +46,9 @@ class Sender(Person):
         ]
         await self.send_files(chat_id, *[{"media_id": one} for one in album], text=CAPTION)
         await self.send_files(chat_id, {"media_id": album[0], "spoiler": True})
+        # More than is loaded of a chat at once, and than is loaded around a message.
+        for number in range(WORDS):
+            await self.post_message(chat_id, f"Слово {number}")
         clip = make(folder / "clip.mp4", *SHORT, *TONE, *H264, "-c:a", "aac")
         film = await self.upload(clip.read_bytes(), "clip.mp4", "video/mp4")
         await self.send_files(chat_id, {"media_id": film})
@@ -120,9 +124,9 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     await anna.page.keyboard.press("ArrowLeft")
     await expect(viewer.locator("img")).to_have_attribute("srcset", second or "")
     await anna.page.keyboard.press("+")
-    assert await scale(viewer) > 1
+    await eventually(lambda: is_zoomed(viewer, True))
     await anna.page.keyboard.press("0")
-    await eventually(lambda: is_whole(viewer))
+    await eventually(lambda: is_zoomed(viewer, False))
     await look("a picture")
     await anna.page.keyboard.press("Escape")
     await expect(viewer).to_have_count(0)
@@ -137,6 +141,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     await expect(covered).to_have_count(0)
 
     # A film, in pieces
+    await anna.log.press("End")
     await anna.log.get_by_role("button", name="Видео, 0:02").click()
     video = viewer.locator("video")
     await eventually(lambda: has_played(video))
@@ -171,42 +176,48 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     async with anna.page.expect_download() as download:
         await paper.click()
     assert (await download.value).suggested_filename == "Смета.pdf"
-    await look("files of the chat")
     await anna.page.keyboard.press("Escape")
     await expect(panel).to_have_count(0)
     look.assert_nothing_grave()
     await asyncio.gather(boris.close(), reader.close())
 
-    # On a phone, in English
+    # On a phone, in English: from the newest to what is not loaded yet, and back from there
     phone = await windows.open(size=NARROW, locale="en-GB", has_touch=True)
     await phone.sign_in(ANNA.username)
     await phone.row(BORIS.name).click()
-    look = Look(phone)
-    await phone.message(CAPTION).scroll_into_view_if_needed()
-    await look("the log on a phone")
-    await phone.log.get_by_role("button", name="Photo, 1 of 3").click()
-    await are_loaded(phone.dialog.locator("img"))
-    first = await phone.dialog.locator("img").get_attribute("srcset")
-    await swipe_left(phone)
-    await expect(phone.dialog.locator("img")).not_to_have_attribute("srcset", first or "")
+    look, large = Look(phone), phone.dialog.locator("img")
+    await phone.log.get_by_role("button", name="Video, 0:02").click()
+    await phone.dialog.get_by_role("button", name="Previous").click()
+    await expect(large).to_have_attribute("alt", "Photo")
+    await swipe(phone, 0.3, 0.8)
+    await expect(large).to_have_attribute("alt", f"Photo: {CAPTION}")
     await look("a picture on a phone")
+    await phone.dialog.get_by_role("button", name="Go to the message").click()
+    await phone.log.get_by_role("button", name="Photo, 3 of 3").click()
+    await expect(large).to_have_attribute("alt", f"Photo: {CAPTION}")
+    await swipe(phone, 0.8, 0.3)
+    await expect(large).to_have_attribute("alt", "Photo")
+    await phone.dialog.get_by_role("button", name="Next").click()
+    await eventually(lambda: has_played(phone.dialog.locator("video")))
     await phone.page.keyboard.press("Escape")
+    await look("the log on a phone")
     await open_shared(phone, "More", "Photos and files")
     await look("pictures of the chat on a phone")
     look.assert_nothing_grave()
 
 
-async def is_whole(viewer: Locator) -> bool:
-    return await scale(viewer) == 1
+async def is_zoomed(viewer: Locator, zoomed: bool) -> bool:
+    return (await scale(viewer) > 1) is zoomed
 
 
 async def has_played(video: Locator) -> bool:
     return bool(await video.evaluate("(video) => video.currentTime > 0.2"))
 
 
-async def swipe_left(window: Window) -> None:
+async def swipe(window: Window, start: float, end: float) -> None:
+    """Sideways, by shares of the width."""
     width, height = NARROW
-    await window.page.mouse.move(width * 0.8, height / 2)
+    await window.page.mouse.move(width * start, height / 2)
     await window.page.mouse.down()
-    await window.page.mouse.move(width * 0.3, height / 2, steps=4)
+    await window.page.mouse.move(width * end, height / 2, steps=4)
     await window.page.mouse.up()

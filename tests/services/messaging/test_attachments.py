@@ -39,7 +39,7 @@ async def test_an_album_is_one_message_whose_files_those_in_the_chat_see_and_the
     (read,) = [entry for entry in await log_of(home.services, boris, chat_id) if entry.kind == "message"]
     assert read == sent and read.text == "Десять страниц"
     assert read.attachments == [
-        Attachment(one.id, "file", f"{number}.txt", "text/plain", one.size) for number, one in enumerate(files)
+        Attachment(one.id, "file", f"{number}.txt", "text/plain", one.size, "ready") for number, one in enumerate(files)
     ]
     assert [await home.sees(who, files[9]) for who in (anna, boris, clara)] == [True, True, False]
     assert (await chat_of(home.services, boris, chat_id)).last_entry == sent
