@@ -5,7 +5,7 @@ import hashlib
 import re
 from typing import Any
 
-import pyvips  # type: ignore[import-untyped]
+import pyvips
 from playwright.async_api import FilePayload, expect
 from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
