@@ -47,8 +47,8 @@ INLINE_TYPES = frozenset(
 class Shown(msgspec.Struct, frozen=True):
     """What is known of a picture, film or sound as soon as its upload ends. Sides are in pixels as people see them.
 
-    `thumbhash` is base64 and paints a placeholder at once. `waveform` holds 100 loudnesses of a sound, 0 to 31; of a
-    long one it comes later.
+    `thumbhash` is base64 and paints a placeholder at once. `waveform` holds 100 loudnesses of a sound, 0 to 31; of one
+    of more than ten minutes only if it is a voice message, and later.
     """
 
     width: int = 0

@@ -7,6 +7,8 @@ from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
 OWN_DATA = Limit("own_media_data", per_minute=1, burst=5)
+# Each may be made once.
+SIZES = Limit("picture_sizes", per_minute=120, burst=120)
 
 LIBRARY_ROUTES = [
     get("/v1/media/files", Library.list_media, scope=READ_SCOPE),
@@ -14,7 +16,7 @@ LIBRARY_ROUTES = [
     delete("/v1/media/files/{media_id}", Library.delete_media, scope=WRITE_SCOPE),
     post("/v1/media/files/{media_id}/links", Library.sign_media, scope=READ_SCOPE),
     post("/v1/media/links", Library.sign_many, scope=READ_SCOPE),
-    post("/v1/media/files/{media_id}/pictures", Library.sign_picture, scope=READ_SCOPE),
+    post("/v1/media/files/{media_id}/pictures", Library.sign_picture, limit=SIZES, scope=READ_SCOPE),
     get("/v1/media/usage", Library.get_usage, scope=READ_SCOPE),
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]
