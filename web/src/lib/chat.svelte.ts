@@ -54,7 +54,7 @@ export class ChatModel {
   /** Of a group with topics, that of which this is the log. */
   readonly topicId: number | undefined = undefined
   /** Where what is written goes another way than by the socket. */
-  readonly comment?: (wanted: NewComment) => Promise<Entry>
+  readonly comment?: (wanted: NewComment) => Promise<void>
   protected readonly me: string
   #summary = $state.raw<Chat>()!
   #unsent = $state.raw<readonly Unsent[]>([])
@@ -88,6 +88,11 @@ export class ChatModel {
   /** Under which what one began to write here is kept. */
   get draftKey(): string {
     return this.id
+  }
+
+  /** Whether one is in the chat, and can do what members do. */
+  get joined(): boolean {
+    return true
   }
 
   get hasOlder(): boolean {
@@ -130,11 +135,11 @@ export class ChatModel {
       await this.#loading
       if (this.loaded) return
     }
-    return this.#replace(() => this.loadNewest())
+    return this.replace(() => this.loadNewest())
   }
 
   /** Windows are fetched one after another: of two at once the slower answer would be shown. */
-  async #replace(fetched: () => Promise<void>): Promise<void> {
+  protected async replace(fetched: () => Promise<void>): Promise<void> {
     while (this.#loading) await this.#loading
     const loading = fetched()
     this.#loading = loading.catch(() => {}).finally(() => (this.#loading = undefined))
@@ -182,7 +187,7 @@ export class ChatModel {
   }
 
   async toNewest(): Promise<void> {
-    if (this.detached) await this.#replace(() => this.loadNewest())
+    if (this.detached) await this.replace(() => this.loadNewest())
   }
 
   /** Forget what lies far from the reader. */
@@ -250,7 +255,7 @@ export class ChatModel {
   /** Make the window hold a message, wherever it stands, and send the reader there. */
   async goTo(seq: number): Promise<void> {
     await this.#loading
-    if (!this.loaded || !this.at(seq)) await this.#replace(() => this.loadAround(seq))
+    if (!this.loaded || !this.at(seq)) await this.replace(() => this.loadAround(seq))
     this.aim = seq
   }
 

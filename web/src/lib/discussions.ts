@@ -23,7 +23,7 @@ export async function unlinkDiscussion(chatId: string): Promise<void> {
 export async function fetchThread(
   chat_id: string,
   seq: number,
-  query: { before?: number; limit: number },
+  query: { after?: number; before?: number; limit: number },
 ): Promise<Thread> {
   const params = { path: { chat_id, seq }, query }
   return ok(api.GET('/v1/messaging/chats/{chat_id}/messages/{seq}/comments', { params }))
