@@ -194,7 +194,7 @@ async def messaging_services(
     links = LinkPlan(on=pages is not None)
     pace = Pace(limits_scale)
     counting = PostCounting(database, announcer, clock)
-    sender = Sender(database, announcer, links, pace, clock, on_comment=counting.note_change)
+    sender = Sender(database, announcer, links, pace, clock, on_comments=counting.note_comments)
     bus: Bus = OutboxBus(database)
     reactions = Reactions(database)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
@@ -207,7 +207,7 @@ async def messaging_services(
         return (await chats.create_chat(actor, CreateChat("saved"))).id
 
     reminders = MessageRemindersService(database, open_saved, announcer, sender, clock)
-    vanishing = VanishingService(database, announcer, clock)
+    vanishing = VanishingService(database, announcer, clock, counting.note_comments)
     deeds: dict[DueKind, Deed] = {
         "message": scheduled.send_due,
         "reminder": reminders.remind_due,
@@ -224,7 +224,7 @@ async def messaging_services(
     if previewer:
         previewer.start()
     try:
-        actions = MessageActionsService(database, announcer, sender, links, clock)
+        actions = MessageActionsService(database, announcer, sender, links, clock, counting.note_comments)
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
         yield {

@@ -27,6 +27,8 @@ class Change:
         self.tx, self.place, self.rights, self._actor, self._now_us = tx, place, rights, actor, now_us
         self._rows: dict[int, StoredEntry] = {}
         self._new: list[Entry] = []
+        # Posts of channels on which there are fewer comments than there were.
+        self.uncommented: list[tuple[ChatId, int]] = []
 
     async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
         """Raises MessageNotFound for what is no message; one that was deleted is still one."""
@@ -86,7 +88,7 @@ async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
         await change.act("deleted", row, model.without_words(model.body_of(row)))
     await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
     if change.place.threads:
-        await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
+        change.uncommented += await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
     return await change.write()
 
 

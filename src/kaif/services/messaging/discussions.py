@@ -23,11 +23,12 @@ from kaif.interfaces.messaging.discussions import (
 )
 from kaif.interfaces.messaging.posts import NotAChannel
 from kaif.kernel.actor import Actor, UserId
-from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import (
     administration_store,
     cards,
+    due_store,
     model,
     store,
     thread_store,
@@ -35,11 +36,12 @@ from kaif.services.messaging import (
     viewing,
 )
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.due_model import copy_to_vanish, periods_of
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require_person
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import Right
-from kaif.services.messaging.sending import Batch, Sender
+from kaif.services.messaging.sending import Batch, Placing, Sender
 from kaif.services.messaging.store import Reads
 from kaif.services.messaging.thread_store import Link, StoredThread
 
@@ -151,19 +153,21 @@ class DiscussionsService:
 
     async def write_comment(self, actor: Actor, request: WriteComment) -> Entry:
         people = await self._membership.get_people(self._database, [actor.user_id])
-        async with self._database.transaction() as tx:
-            written, entry = await self._write(tx, actor, request, people[0])
+        async with self._sender.placing() as placing:
+            written, entry = await self._write(placing, actor, request, people[0])
         if written.has_joined:
             await self._announcer.announce_change(written.place, written.joined, joined=[actor.user_id])
         if written.root:
+            self._links.wake()
             await self._announcer.announce([written.root], written.batch.places)
         await self._sender.announce(written.batch)
         return entry
 
     async def _write(
-        self, tx: Transaction, actor: Actor, request: WriteComment, person: Person
+        self, placing: Placing, actor: Actor, request: WriteComment, person: Person
     ) -> tuple[Written, Entry]:
         """Whatever refuses the comment undoes all of it: the post's coming and the writer's too."""
+        tx = placing.tx
         link = await self._link(tx, actor, request.chat_id)
         places = await store.lock_places(tx, [link.group_id])
         if not places:
@@ -178,7 +182,7 @@ class DiscussionsService:
             root, thread = await self._bring(tx, link, post, place)
         if request.reply_to:
             await self._must_be_of(tx, thread, request.reply_to)
-        batch = await self._sender.place_absent(tx, [_outgoing(actor, thread, request)])
+        batch = await placing.place(_outgoing(actor, thread, request))
         (result,) = batch.results
         if isinstance(result, KaifError):
             raise result
@@ -215,9 +219,16 @@ class DiscussionsService:
         await self._links.note(tx, [entry], now_us)
         if place.topics:
             await topic_sending.count_nobodys(tx, entry)
+        await self._let_vanish(tx, post, entry)
         thread = StoredThread(place.chat_id, entry.seq, link.channel_id, post.seq, 0)
         await thread_store.add_thread(tx, thread)
         return entry, thread
+
+    async def _let_vanish(self, tx: Transaction, post: Entry, copy: Entry) -> None:
+        """What the post says is gone from the group when it is gone from the channel."""
+        for period in periods_of(await due_store.periods(tx, post.chat_id)):
+            if period.covers(post.seq):
+                await due_store.add(tx, copy_to_vanish(copy, as_us(post.at) + period.after_us))
 
     async def _must_be_of(self, tx: Transaction, thread: StoredThread, seq: int) -> None:
         """Raises BadReply."""
