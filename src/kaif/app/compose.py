@@ -110,6 +110,7 @@ from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.pacing import Pace
+from kaif.services.messaging.page_summaries import PageSummaries
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.previewing import Previewer
@@ -215,7 +216,8 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
-    previewer = Previewer(database, announcer, links, pages, clock) if pages else None
+    summaries = PageSummaries(database, pages, clock) if pages else None
+    previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
     announcer.start()
     queue.start()
@@ -240,7 +242,7 @@ async def messaging_services(
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
-            LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, clock, on=links.on),
+            LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, summaries, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,

@@ -69,10 +69,13 @@ async def test_the_channel_is_told_without_waiting_for_the_next_look(small_home:
     heard = await heard_in(services, channel_id)
     await comment(services, boris, post)
     await until(lambda: heard == [1], timeout_s=5)
-    patient = PostCounting(services.database, Announcer(services.cache), lambda: 2**50, write_every_s=3600)
+    moment = [2**50]
+    patient = PostCounting(services.database, Announcer(services.cache), lambda: moment[0], write_every_s=3600)
     patient.start()
-    patient.note_comments([(channel_id, post.seq)])
-    await until(lambda: heard == [1, 1])
+    for number in range(2, 5):
+        patient.note_comments([(channel_id, post.seq)])
+        await until(lambda number=number: heard == [1] * number)  # type: ignore[misc]
+        moment[0] += SECOND_US
     await patient.close()
 
 

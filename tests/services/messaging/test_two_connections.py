@@ -1,7 +1,7 @@
 """What two processes do at the same moment, on two connections to PostgreSQL, each waiting where it must."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +12,7 @@ from tests.services.messaging.chats import log_of, say
 from tests.services.messaging.test_discussions import thread, with_comments
 from tests.waiting import eventually
 
-from kaif.engines.database import Database, Transaction, open_database
+from kaif.engines.database import Database, Transaction, Values, open_database
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.discussions import WriteComment
 from kaif.kernel.actor import UserId
@@ -39,12 +39,12 @@ async def other(migrated_postgres_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def somebody_waits(database: Database) -> bool:
-    """For a lock that another connection holds."""
+async def waits_or_ends(database: Database, task: "asyncio.Task[Any]") -> bool:
+    """For a lock that another connection holds; what needs none is done."""
     waiting = await database.fetch(
         tuple, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    return bool(waiting)
+    return bool(waiting) or task.done()
 
 
 class Lingering:
@@ -66,22 +66,42 @@ class Lingering:
         return getattr(self._database, name)
 
 
+class ReadsLong:
+    """A transaction that has read, and takes its time before it writes what follows from that."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self.has_read, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def execute_many(self, sql: str, rows: Sequence[Values]) -> None:
+        if "UPDATE messaging_views SET" in sql:
+            self.has_read.set()
+            await self.goes_on.wait()
+        await self._tx.execute_many(sql, rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tx, name)
+
+
 async def test_of_two_who_note_the_same_views_one_sees_the_others(services: Services, other: Database) -> None:
     block = ChatId("channel"), UserId("anna"), 0
-    async with other.transaction() as tx:
-        assert await views_store.add_bits(tx, {block: 0b001}) == {("channel", 0): 1}
 
-    async def note_later() -> dict[tuple[ChatId, int], int]:
-        async with other.transaction() as tx:
-            return await views_store.add_bits(tx, {block: 0b110})
+    async def note(database: Database, bits: int) -> dict[tuple[ChatId, int], int]:
+        async with database.transaction() as tx:
+            return await views_store.add_bits(tx, {block: bits})
 
+    assert await note(other, 0b001) == {("channel", 0): 1}
     async with services.database.transaction() as tx:
-        assert await views_store.add_bits(tx, {block: 0b010}) == {("channel", 1): 1}
-        later = asyncio.create_task(note_later())
-        await eventually(lambda: somebody_waits(services.database))
+        slow = ReadsLong(tx)
+        first = asyncio.create_task(views_store.add_bits(cast(Transaction, slow), {block: 0b010}))
+        await slow.has_read.wait()
+        second = asyncio.create_task(note(other, 0b110))
+        await eventually(lambda: waits_or_ends(services.database, second))
+        slow.goes_on.set()
+        assert await first == {("channel", 1): 1}
 
     # What both have seen is counted by one of them, and nothing of either is lost.
-    assert await later == {("channel", 2): 1}
+    assert await second == {("channel", 2): 1}
     (row,) = await views_store.seen_by(other, UserId("anna"), 10)
     assert row.bits == 0b111
 
@@ -100,7 +120,7 @@ async def test_of_two_first_comments_the_second_finds_the_post_that_the_first_ha
     await slow.has_written.wait()
     wanted = WriteComment(channel_id, post.seq, "v", "Второй")
     second = asyncio.create_task(services.discussions.write_comment(vera, wanted))
-    await eventually(lambda: somebody_waits(services.database))
+    await eventually(lambda: waits_or_ends(services.database, second))
     slow.goes_on.set()
     await asyncio.gather(first, second)
 

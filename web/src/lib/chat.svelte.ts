@@ -95,6 +95,11 @@ export class ChatModel {
     return true
   }
 
+  /** The id of a chat that one is in, for what is asked of the server about writing here. */
+  get knownAs(): string {
+    return this.id
+  }
+
   get hasOlder(): boolean {
     return firstSeq(this.entries) > 1
   }

@@ -51,6 +51,10 @@ export class ThreadModel extends ChatModel {
     return this.#group() !== undefined
   }
 
+  override get knownAs(): string {
+    return this.joined ? this.id : this.channel.id
+  }
+
   override get draftKey(): string {
     return `${this.id}.post-${this.post}`
   }
