@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 
-from kaif.services.auth.passwords import THREADS, Passwords
+from kaif.services.auth.passwords.hashing import THREADS, Passwords
 
 PASSWORD = "a password of some length"
 

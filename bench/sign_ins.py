@@ -62,22 +62,40 @@ class Connection:
 
 
 def logins(server: Server, password: str, duration: Duration) -> Figures:
-    """Sign-ins by password on all cores, as many as go, while others read at a steady rate.
+    """Sign-ins by password on all cores, as many as go.
 
-    `share` is of what the same hash reaches alone on the same cores just before.
+    `share` is of what the same hash reaches alone, just before and just after, in the time of the same cores that is
+    left to the server: those who sign in would sit at machines of their own.
     """
-    alone_per_s = hashes_per_s(duration)
+    before_per_s = hashes_per_s(duration)
     _use_all_cores(server.process.pid)
-    cpu = cpu_seconds(server.process.pid)
-    done, latencies_ms = asyncio.run(_log_in_and_read(server, password, duration))
-    logins_per_s = done / duration.measure_s
+    cpu, own_cpu = cpu_seconds(server.process.pid), time.process_time()
+    done = asyncio.run(_log_in(server, password, duration))
+    seconds = duration.warmup_s + duration.measure_s
+    server_cpu = (cpu_seconds(server.process.pid) - cpu) / seconds
+    load_cpu = (time.process_time() - own_cpu) / seconds
+    hashes = (before_per_s + hashes_per_s(duration)) / 2
+    cores = len(os.sched_getaffinity(0))
     return {
-        "share": logins_per_s / alone_per_s,
-        "logins_per_s": logins_per_s,
-        "hashes_per_s": alone_per_s,
+        "share": done / duration.measure_s / (hashes * (cores - load_cpu) / cores),
+        "logins_per_s": done / duration.measure_s,
+        "hashes_per_s": hashes,
+        "server_cpu": server_cpu,
+        "load_cpu": load_cpu,
+    }
+
+
+def others(server: Server, password: str, duration: Duration) -> Figures:
+    """Those who read their account at a steady rate while sign-ins take all that there is."""
+    _use_all_cores(server.process.pid)
+    cpu, own_cpu = cpu_seconds(server.process.pid), time.process_time()
+    done, latencies_ms = asyncio.run(_log_in_and_read(server, password, duration))
+    seconds = duration.warmup_s + duration.measure_s
+    return {
         "others_p95_ms": quantiles(latencies_ms, n=20)[-1],
-        "server_cpu": (cpu_seconds(server.process.pid) - cpu) / (duration.warmup_s + duration.measure_s),
-        "load_cpu": 0.0,
+        "logins_per_s": done / duration.measure_s,
+        "server_cpu": (cpu_seconds(server.process.pid) - cpu) / seconds,
+        "load_cpu": (time.process_time() - own_cpu) / seconds,
     }
 
 
@@ -90,22 +108,29 @@ def hashes_per_s(duration: Duration) -> float:
 
 
 async def _log_in_and_read(server: Server, password: str, duration: Duration) -> tuple[int, list[float]]:
-    connections = [await Connection.to(server) for _ in range(SIGNING_IN)]
-    shares = [server.accounts[number::SIGNING_IN] for number in range(SIGNING_IN)]
-    acts = [_logging_in(one, share, password) for one, share in zip(connections, shares, strict=True)]
     reader = await Connection.to(server)
     latencies_ms: list[float] = []
     reading = asyncio.create_task(_read_steadily(reader, server, latencies_ms))
     try:
-        done = await _repeat(acts, duration, latencies_ms.clear)
+        done = await _log_in(server, password, duration, latencies_ms.clear)
     finally:
         reading.cancel()
         await asyncio.wait([reading])
-        for connection in [*connections, reader]:
-            connection.close()
+        reader.close()
     if not reading.cancelled() and (error := reading.exception()):
         raise error
     return done, latencies_ms
+
+
+async def _log_in(server: Server, password: str, duration: Duration, begin: Callable[[], None] = lambda: None) -> int:
+    connections = [await Connection.to(server) for _ in range(SIGNING_IN)]
+    shares = [server.accounts[number::SIGNING_IN] for number in range(SIGNING_IN)]
+    try:
+        acts = [_logging_in(one, share, password) for one, share in zip(connections, shares, strict=True)]
+        return await _repeat(acts, duration, begin)
+    finally:
+        for connection in connections:
+            connection.close()
 
 
 def _logging_in(connection: Connection, people: Sequence[Account], password: str) -> Act:

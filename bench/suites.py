@@ -130,6 +130,10 @@ def _logins(server: Server, sizes: Sizes, directory: Path) -> Figures:
     return sign_ins.logins(server, PASSWORD, sizes.duration)
 
 
+def _others(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return sign_ins.others(server, PASSWORD, sizes.duration)
+
+
 def _refreshes(server: Server, sizes: Sizes, directory: Path) -> Figures:
     return sign_ins.refreshes(server, PASSWORD, sizes.duration)
 
@@ -268,7 +272,7 @@ SUITES = (
         NO_BASELINE,
         OURS,
         Target(OURS, at_most=10),
-        _logins,
+        _others,
     ),
     Suite(
         "refreshes",

@@ -12,7 +12,7 @@ from tests.services.auth.accounts import log_in, set_up
 from kaif.app import auditing
 from kaif.app.anchors import Anchors
 from kaif.app.settings import Misconfigured, Settings, read_settings
-from kaif.services.auth.chain import Broken
+from kaif.services.auth.audit.chain import Broken
 
 KEY = {"KAIF_AUDIT_KEY": "a key of the audit log"}
 

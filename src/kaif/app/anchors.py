@@ -12,8 +12,8 @@ import msgspec
 
 from kaif.engines.database import Database
 from kaif.kernel.errors import KaifError
-from kaif.services.auth import audit_store
-from kaif.services.auth.chain import Broken, Head
+from kaif.services.auth.audit import store as audit_store
+from kaif.services.auth.audit.chain import Broken, Head
 
 ANCHOR_EVERY_S = 1.0
 # A line is about a hundred.

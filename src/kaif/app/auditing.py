@@ -11,8 +11,8 @@ from kaif.app.anchors import Anchors
 from kaif.app.folder import audit_key_in
 from kaif.app.settings import Settings
 from kaif.engines.database import open_database
-from kaif.services.auth import audit_store
-from kaif.services.auth.chain import Verification
+from kaif.services.auth.audit import store as audit_store
+from kaif.services.auth.audit.chain import Verification
 
 
 def verify(settings: Settings) -> int:

@@ -13,7 +13,7 @@ from kaif.app.folder import DataFolder, running
 from kaif.app.settings import Misconfigured, Settings, read_settings
 from kaif.engines.database.migrations import MigrationRefused
 from kaif.kernel.errors import KaifError
-from kaif.services.auth.chain import Broken
+from kaif.services.auth.audit.chain import Broken
 
 
 class Sentences(click.Group):

@@ -7,8 +7,8 @@ from kaif.app.auth import MIGRATIONS, signer_of
 from kaif.app.folder import audit_key_in, running, signing_key_in
 from kaif.app.settings import Settings
 from kaif.kernel.clock import now_us
-from kaif.services.auth import handed_links
-from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.audit.log import AuditLog
+from kaif.services.auth.operating import handed_links
 
 RESET_PAGE = "/reset"
 

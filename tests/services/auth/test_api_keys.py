@@ -32,7 +32,7 @@ from kaif.interfaces.messaging import READ_SCOPE, WRITE_SCOPE
 from kaif.kernel.actor import NOBODY, Actor, Scope, SessionId
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime
 from kaif.kernel.tokens import TokenExpired, Verified, Verifier
-from kaif.services.auth.api_keys import KNOWN_NETWORKS_MAX
+from kaif.services.auth.api_keys.service import KNOWN_NETWORKS_MAX
 
 OFFICE = Actor(address="203.0.113.7")
 

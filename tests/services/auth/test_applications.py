@@ -30,8 +30,8 @@ from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import MANAGE_APPLICATIONS, Grant, Roles
 from kaif.kernel.clock import MINUTE_US
 from kaif.kernel.errors import MissingPermission
-from kaif.services.auth import applications_store
-from kaif.services.auth.applications_store import StoredApplication
+from kaif.services.auth.openid import applications_store
+from kaif.services.auth.openid.applications_store import StoredApplication
 
 ALLOWED: list[tuple[ApplicationKind, str]] = [
     ("web", "https://wiki.example"),

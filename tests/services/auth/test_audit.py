@@ -14,8 +14,8 @@ from kaif.interfaces.auth.roles import PERMISSIONS, READ_AUDIT, DefineRole, Drop
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import MissingPermission
-from kaif.services.auth import audit_store
-from kaif.services.auth.chain import Head, Verification
+from kaif.services.auth.audit import store as audit_store
+from kaif.services.auth.audit.chain import Head, Verification
 
 
 async def told(services: Services, user_id: UserId | None = None) -> list[Audited]:

@@ -24,7 +24,8 @@ from kaif.interfaces.auth.sessions import Sessions, Suspend
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import MINUTE_US, SECOND_US
 from kaif.kernel.errors import KaifError
-from kaif.services.auth import applications_store, store
+from kaif.services.auth import store
+from kaif.services.auth.openid import applications_store
 
 
 @pytest.fixture

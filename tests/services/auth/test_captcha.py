@@ -19,7 +19,7 @@ from kaif.interfaces.auth.captcha import CaptchaRequired
 from kaif.interfaces.auth.factors import TooManyTries
 from kaif.interfaces.auth.wallets import GivenProof, RegisterByWallet, WalletUnknown
 from kaif.kernel.actor import NOBODY
-from kaif.services.auth.pacing import NETWORK, PAIR
+from kaif.services.auth.defences.pacing import NETWORK, PAIR
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from kaif.interfaces.auth.accounts import LetterDue
 from kaif.interfaces.auth.audit import ListAudit, SecurityEvent
 from kaif.interfaces.auth.sessions import Session
 from kaif.kernel.actor import Actor
-from kaif.services.auth import people
+from kaif.services.auth.accounts import people
 from kaif.services.auth.devices import device_of, network_of
 from kaif.services.auth.model import KNOWN_DEVICES_MAX
 

@@ -21,7 +21,7 @@ from kaif.interfaces.auth.identities import (
 )
 from kaif.interfaces.auth.providers import AddProvider, Provider, ProviderKind
 from kaif.kernel.actor import NOBODY, Actor
-from kaif.services.auth.authorization import asked as asked_for
+from kaif.services.auth.providers.authorization import asked as asked_for
 
 SECRET = "client-secret"
 

@@ -11,8 +11,8 @@ from kaif.interfaces.auth.accounts import ChangePassword, ConfirmEmail
 from kaif.interfaces.auth.factors import TooManyTries
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import MINUTE_US, SECOND_US
-from kaif.services.auth import attempts, sign_in_guard
-from kaif.services.auth.pacing import LOGIN, MEMORY_US, NETWORK, PAIR, Pace
+from kaif.services.auth.defences import attempts, sign_in_guard
+from kaif.services.auth.defences.pacing import LOGIN, MEMORY_US, NETWORK, PAIR, Pace
 
 HOME = Actor(address="203.0.113.7", agent="curl/8")
 

@@ -14,10 +14,10 @@ from kaif.app.auth import auth_services
 from kaif.app.settings import Misconfigured, read_settings
 from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
 from kaif.kernel.errors import KaifError
-from kaif.services.auth import guessing
-from kaif.services.auth.breached import BreachedPasswords
-from kaif.services.auth.guessing import refuse_guessable
-from kaif.services.auth.passwords import Passwords, normalised
+from kaif.services.auth.passwords import guessing
+from kaif.services.auth.passwords.breached import BreachedPasswords
+from kaif.services.auth.passwords.guessing import refuse_guessable
+from kaif.services.auth.passwords.hashing import Passwords, normalised
 
 ANNA = ["anna.vetrova", "anna@example.org", "Анна Ветрова"]
 

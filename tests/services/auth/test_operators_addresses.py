@@ -24,8 +24,8 @@ from kaif.interfaces.auth.factors import SecondFactorRequired
 from kaif.interfaces.auth.roles import Grant
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
-from kaif.services.auth import handed_links
-from kaif.services.auth.audit import AuditLog
+from kaif.services.auth.audit.log import AuditLog
+from kaif.services.auth.operating import handed_links
 from kaif.services.auth.tokens import Signer
 
 OWNER = "owner@example.org"

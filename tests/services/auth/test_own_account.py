@@ -51,7 +51,7 @@ from kaif.interfaces.auth.roles import LastOwner
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US, MINUTE_US
 from kaif.kernel.errors import KaifError, Unauthenticated
-from kaif.services.auth.links import RESET, issue
+from kaif.services.auth.letters.links import RESET, issue
 from kaif.services.auth.tokens import Signer, new_signing_key
 
 OWNER = "owner@example.org"

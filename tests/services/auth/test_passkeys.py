@@ -51,8 +51,8 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import KaifError
 from kaif.kernel.text import clean_name
-from kaif.services.auth.authenticators import distinguished, provider_of
-from kaif.services.auth.relying_party import RelyingParty, relying_party_at
+from kaif.services.auth.passkeys.authenticators import distinguished, provider_of
+from kaif.services.auth.passkeys.relying_party import RelyingParty, relying_party_at
 
 MINUTE_S = 60
 Spoil = Callable[[SoftKey], None]

@@ -7,7 +7,7 @@ import argon2
 import pytest
 
 from kaif.kernel.errors import Busy
-from kaif.services.auth.passwords import WAITING_MAX, Passwords
+from kaif.services.auth.passwords.hashing import WAITING_MAX, Passwords
 
 
 @pytest.fixture

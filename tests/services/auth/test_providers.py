@@ -29,7 +29,7 @@ from kaif.interfaces.auth.providers import (
 from kaif.interfaces.auth.roles import MANAGE_PROVIDERS, PERMISSIONS
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.errors import MissingPermission
-from kaif.services.auth.authorization import is_acceptable, is_issuer
+from kaif.services.auth.providers.authorization import is_acceptable, is_issuer
 
 MINUTE_US = 60_000_000
 

@@ -14,7 +14,7 @@ from kaif.interfaces.auth.applications import RotateSigningKeys
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US, MINUTE_US
 from kaif.kernel.sealing import Sealer
-from kaif.services.auth.signing_keys import SigningKeys
+from kaif.services.auth.openid.signing_keys import SigningKeys
 
 
 @pytest.fixture

@@ -24,7 +24,9 @@ from kaif.interfaces.auth.factors import ChallengeEnded, ConfirmTotp, LogInWithS
 from kaif.interfaces.auth.passkeys import AddPasskey
 from kaif.interfaces.auth.wallets import GivenProof
 from kaif.kernel.actor import NOBODY
-from kaif.services.auth import links, store, stored_sessions
+from kaif.services.auth import store
+from kaif.services.auth.letters import links
+from kaif.services.auth.sessions import store as stored_sessions
 
 # Ready to be sent, when everything before it has been done.
 Act = Callable[[], Awaitable[object]]

@@ -31,7 +31,7 @@ from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.auth import challenges
+from kaif.services.auth.factors import challenges
 from kaif.services.auth.model import hash_of
 
 MINUTE_S = 60

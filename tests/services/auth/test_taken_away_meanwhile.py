@@ -28,7 +28,9 @@ from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
-from kaif.services.auth import enrolments, store, stored_sessions
+from kaif.services.auth import store
+from kaif.services.auth.factors import enrolments
+from kaif.services.auth.sessions import store as stored_sessions
 
 Deed = Callable[[Home, Tokens, Tokens], Awaitable[object]]
 
@@ -150,10 +152,10 @@ async def test_one_factor_lets_nobody_in_where_a_second_one_was_turned_on_since(
     home.now_us += 2 * MINUTE_US
     proof = wallet.prove(await home.wallets.begin_wallet_sign_in(NOBODY, wallet.begin()))
     before = await openings(home, anna)
-    # After the wallet has proved its owner, and nothing more was asked.
+    # After the wallet has proved its owner, who had no other factor.
     interrupted.then(lambda: turn_on(home, anna), after=2)
 
-    with pytest.raises(InvalidCredentials):
+    with pytest.raises(SecondFactorRequired):
         await home.wallets.sign_in_by_wallet(NOBODY, GivenProof(proof))
 
     assert interrupted.deed is None and await openings(home, anna) == before

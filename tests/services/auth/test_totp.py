@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaif.kernel.actor import UserId
 from kaif.kernel.sealing import Sealer
-from kaif.services.auth import recovery_codes, totp
+from kaif.services.auth.factors import recovery_codes, totp
 
 # RFC 6238, appendix B: its secret, and the last six of the eight digits that it lists for SHA-1.
 SECRET = base64.b32encode(b"12345678901234567890").decode()

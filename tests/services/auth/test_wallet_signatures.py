@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.softwallets import EthereumWallet, TonWallet
 
-from kaif.services.auth import boc, ethereum, ton
+from kaif.services.auth.wallets import boc, ethereum, ton
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 VERSIONS = ["WalletV3R1", "WalletV3R2", "WalletV4R1", "WalletV4R2", "WalletV5R1"]

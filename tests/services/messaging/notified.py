@@ -22,8 +22,8 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.auth import stored_sessions
 from kaif.services.auth.model import NewSession
+from kaif.services.auth.sessions import store as stored_sessions
 from kaif.services.messaging.notifying import Timing
 
 AT_ONCE = Timing(gather_us=0, connected_us=0, backoff_us=20_000)

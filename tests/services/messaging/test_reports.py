@@ -48,8 +48,8 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, MissingPermission
 from kaif.kernel.ids import new_id
-from kaif.services.auth.audit import AuditLog
-from kaif.services.auth.audited_reports import AuditedReports
+from kaif.services.auth.audit.log import AuditLog
+from kaif.services.auth.audit.reports import AuditedReports
 
 
 async def operator(services: Services, name: str = "moderator") -> Actor:

@@ -10,8 +10,12 @@ from kaif.engines.mail import Mail, Postponed
 from kaif.interfaces.auth.accounts import LetterDue, LetterKind, LetterPostponed, PasswordForgotten
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock
-from kaif.services.auth import attempts, challenges, erasure_store, links, model, store
-from kaif.services.auth.letters import Letters
+from kaif.services.auth import model, store
+from kaif.services.auth.accounts import erasure_store
+from kaif.services.auth.defences import attempts
+from kaif.services.auth.factors import challenges
+from kaif.services.auth.letters import links
+from kaif.services.auth.letters.writing import Letters
 from kaif.services.auth.model import Account
 
 # A mail server that is down is waited for as other mail servers would, for three days (RFC 5321, 4.5.4.1); what it

@@ -30,15 +30,18 @@ from kaif.interfaces.auth import (
 )
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.auth import factor_rule, grants, model, store, stored_sessions
-from kaif.services.auth.announcing import announce_ends
-from kaif.services.auth.audit import NO_ONE, AuditLog
-from kaif.services.auth.entrance import Entrance
-from kaif.services.auth.issuing import TokenIssuer
+from kaif.services.auth import model, store
+from kaif.services.auth.accounts.registration import Registration
+from kaif.services.auth.audit.log import NO_ONE, AuditLog
+from kaif.services.auth.defences.sign_in_guard import SignInGuard
+from kaif.services.auth.factors import rule as factor_rule
 from kaif.services.auth.model import Account
-from kaif.services.auth.passwords import Passwords
-from kaif.services.auth.registration import Registration
-from kaif.services.auth.sign_in_guard import SignInGuard
+from kaif.services.auth.passwords.hashing import Passwords
+from kaif.services.auth.roles import grants
+from kaif.services.auth.sessions import store as stored_sessions
+from kaif.services.auth.sessions.announcing import announce_ends
+from kaif.services.auth.sessions.entrance import Entrance
+from kaif.services.auth.sessions.issuing import TokenIssuer
 
 
 class AuthService:

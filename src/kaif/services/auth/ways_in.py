@@ -6,20 +6,17 @@ from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.interfaces.auth.wallets import WalletId
 from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.errors import Unauthenticated
-from kaif.services.auth import (
-    applications_store,
-    challenges,
-    credentials,
-    enrolments,
-    factor_rule,
-    identity_store,
-    openid_store,
-    store,
-    stored_keys,
-    stored_sessions,
-    wallet_store,
-)
+from kaif.services.auth import store
+from kaif.services.auth.api_keys import store as stored_keys
+from kaif.services.auth.factors import challenges, enrolments
+from kaif.services.auth.factors import rule as factor_rule
+from kaif.services.auth.openid import applications_store
+from kaif.services.auth.openid import store as openid_store
+from kaif.services.auth.passkeys import credentials
+from kaif.services.auth.providers import store as identity_store
+from kaif.services.auth.sessions import store as stored_sessions
 from kaif.services.auth.store import Reads
+from kaif.services.auth.wallets import store as wallet_store
 
 
 async def second_steps(reads: Reads, user_id: UserId) -> list[str]:
@@ -36,8 +33,10 @@ async def steps_after_one(reads: Reads, user_id: UserId) -> list[str]:
 
     Where a second factor is required a passkey is asked for even if it is all there is: it is what makes it two.
     """
-    steps = await second_steps(reads, user_id)
-    return steps or (["passkey"] if await only_passkeys_count(reads, user_id) else [])
+    if steps := await second_steps(reads, user_id):
+        return steps
+    passkey = await _passkey(reads, user_id)
+    return passkey if passkey and await factor_rule.is_required(reads, user_id) else []
 
 
 async def only_passkeys_count(reads: Reads, user_id: UserId) -> bool:

@@ -1,0 +1,1 @@
+"""The audit log: a chain that nobody changes unnoticed."""

@@ -1,0 +1,1 @@
+"""Bots: accounts of programs, and who answers for them."""

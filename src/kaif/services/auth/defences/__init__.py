@@ -1,0 +1,1 @@
+"""What slows whoever guesses: delays, puzzles, and the notice of attacks."""

@@ -1,0 +1,1 @@
+"""Signing in elsewhere by an account here: an OpenID Connect provider."""

@@ -1,0 +1,1 @@
+"""What operators do about people, and about events that were set aside."""

@@ -1,0 +1,1 @@
+"""Signing in by services elsewhere: Google, GitHub, VK ID, and any issuer of OpenID Connect."""

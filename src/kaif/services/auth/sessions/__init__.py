@@ -1,0 +1,1 @@
+"""Sessions: how they are opened, renewed, shown and ended."""

@@ -1,0 +1,1 @@
+"""Wallets of Ethereum and TON as a way in."""
