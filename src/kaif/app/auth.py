@@ -72,6 +72,7 @@ from kaif.services.auth.passkeys.service import PasskeysService
 from kaif.services.auth.passwords.breached import BreachedPasswords
 from kaif.services.auth.passwords.hashing import Passwords
 from kaif.services.auth.passwords.proofs import PasswordProofs
+from kaif.services.auth.passwords.sign_in import PasswordSignIn
 from kaif.services.auth.providers.asking import SignInClient
 from kaif.services.auth.providers.github import GitHub
 from kaif.services.auth.providers.identities import IdentitiesService
@@ -84,6 +85,7 @@ from kaif.services.auth.roles.staff import StaffService
 from kaif.services.auth.service import AuthService
 from kaif.services.auth.sessions.entrance import Entrance
 from kaif.services.auth.sessions.issuing import TokenIssuer
+from kaif.services.auth.sessions.renewal import Renewal
 from kaif.services.auth.sessions.service import SessionsService
 from kaif.services.auth.tokens import Signer
 from kaif.services.auth.wallets.proofs import WalletProofs
@@ -177,11 +179,11 @@ def _people(
     party, enter, open_session = relying_party_at(settings.public_url), door.entrance.enter, door.entrance.open_session
     assertions, proofs, codes = Assertions(party, audit), WalletProofs(settings.public_url), Codes(signer)
     again = PasswordProofs(database, passwords, audit, clock)
+    sign_in = PasswordSignIn(database, passwords, door.guard, audit, enter)
+    renewal = Renewal(database, cache, door.issuer, audit, clock)
     step_ups = StepUps(database, again, codes, assertions, proofs, audit, clock)
     return {
-        Auth: AuthService(
-            database, cache, door.registration, passwords, door.guard, door.entrance, door.issuer, audit, clock
-        ),
+        Auth: AuthService(database, door.registration, sign_in, renewal, signer.public_keys, clock),
         Accounts: AccountsService(database, cache, passwords, signer, door.captcha, audit, clock),
         OwnData: OwnDataService(database, clock),
         Captchas: door.captcha,

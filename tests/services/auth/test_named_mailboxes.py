@@ -11,6 +11,7 @@ from tests.waiting import eventually
 
 from kaif.interfaces.auth import Nothing, Tokens
 from kaif.interfaces.auth.accounts import ChangeEmail, ChangePassword, ConfirmEmail, ForgetPassword
+from kaif.interfaces.auth.directory import OfAccount
 from kaif.interfaces.auth.wallets import UnlinkWallet
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import MINUTE_US
@@ -85,3 +86,14 @@ async def test_what_a_stranger_does_in_their_account_is_not_told_to_the_mailbox_
     await all_sent(home)
 
     assert len(await home.letters(ANNA)) == 1
+
+
+async def test_what_operators_have_sent_there_counts_as_well(home: Home) -> None:
+    owner = await set_up(home.auth)
+    vera = await claim(home, "vera")
+
+    for _ in range(CLAIMS_MAX + 2):
+        await home.directory.send_confirmation(actor_of(owner), OfAccount(vera.user.id))
+    await all_sent(home)
+
+    assert len(await home.letters(ANNA)) == CLAIMS_MAX

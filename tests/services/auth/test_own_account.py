@@ -2,6 +2,7 @@
 
 import asyncio
 
+import argon2
 import msgspec
 import pytest
 from tests.services.auth.accounts import (
@@ -51,6 +52,7 @@ from kaif.interfaces.auth.roles import LastOwner
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US, MINUTE_US
 from kaif.kernel.errors import KaifError, Unauthenticated
+from kaif.services.auth import store
 from kaif.services.auth.letters.links import RESET, issue
 from kaif.services.auth.tokens import Signer, new_signing_key
 
@@ -632,3 +634,16 @@ async def test_the_links_of_somebody_who_left_open_nothing(home: Home) -> None:
 
     await eventually(told)
     assert "A new password" not in await subjects(home, ANNA)
+
+
+async def test_sign_ins_at_once_by_a_hash_that_is_outdated_all_succeed(home: Home) -> None:
+    _, anna = await home.owner_and("anna")
+    outdated = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+    async with home.database.transaction() as tx:
+        await tx.execute("UPDATE auth_users SET password_hash = :hash WHERE username = 'anna'", hash=outdated)
+
+    opened = await asyncio.gather(*[log_in(home.auth, "anna") for _ in range(3)])
+
+    assert len({tokens.refresh_token for tokens in opened}) == 3
+    account = await store.find_account(home.database, anna.user.id)
+    assert account and account.password_hash != outdated

@@ -323,3 +323,21 @@ async def test_whoever_it_is_not_required_of_removes_what_they_like(
     await services.factors.remove_totp(actor_of(anna), Nothing())
 
     assert not await must_enrol(services, anna)
+
+
+async def test_it_outdates_the_tokens_of_before_by_whichever_clock(
+    services: Services, owner: Tokens, anna: Tokens, identity: Identity, time: Time
+) -> None:
+    """Of two machines one may be behind, and clocks are set back."""
+    await services.roles.grant_role(actor_of(owner), Grant(anna.user.id, "support"))
+    anna = await refresh(services.auth, anna)
+    time.passes(-2)
+
+    rules: list[RequiredOf] = ["everyone", "optional"]
+    for required_of in rules:
+        await require(services, owner, required_of)
+
+        with pytest.raises(TokenExpired):
+            says(identity, anna)
+        anna = await refresh(services.auth, anna)
+        assert says(identity, anna).must_enrol is (required_of == "everyone")

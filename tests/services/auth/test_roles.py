@@ -11,6 +11,7 @@ from tests.services.auth.home import Home
 from kaif.interfaces.auth import PERMISSIONS_CHANGED, Nothing, PermissionChange, PersonNotFound, Tokens
 from kaif.interfaces.auth.accounts import DeleteAccount
 from kaif.interfaces.auth.factors import StepUpRequired
+from kaif.interfaces.auth.invitations import Invite
 from kaif.interfaces.auth.roles import (
     MANAGE_ROLES,
     PERMISSIONS,
@@ -28,6 +29,8 @@ from kaif.interfaces.auth.roles import (
 from kaif.kernel.actor import NOBODY, Actor, Permission, UserId
 from kaif.kernel.clock import MINUTE_US, SECOND_US
 from kaif.kernel.errors import MissingPermission
+from kaif.services.auth.invitations import store as invitation_store
+from kaif.services.auth.roles import grants
 
 
 async def permissions_of(services: Services, tokens: Tokens) -> tuple[Tokens, set[Permission]]:
@@ -236,3 +239,25 @@ async def test_what_is_taken_away_outdates_the_tokens_of_before_by_whichever_clo
     [taken] = (await home.auth.get_withdrawn(NOBODY, Nothing())).permissions
     assert taken.user_id == given.user_id == anna.user.id
     assert taken.at_us > given.at_us
+
+
+async def test_a_role_that_is_dropped_at_this_moment_is_given_to_nobody(home: Home) -> None:
+    owner, anna = await home.owner_and("anna")
+    actor = actor_of(owner)
+    await home.roles.define_role(actor, DefineRole("clerk", [READ_MAILBOX]))
+
+    async with home.database.transaction() as tx:
+        # As whoever drops it does: by now they have seen that nobody holds it.
+        await grants.drop(tx, "clerk")
+        await invitation_store.revoke_into(tx, "clerk", home.now_us)
+        await grants.lock_privileged(tx)
+        coming = [
+            asyncio.ensure_future(home.roles.grant_role(actor, Grant(anna.user.id, "clerk"))),
+            asyncio.ensure_future(home.invitations.invite(actor, Invite(role="clerk"))),
+        ]
+        # Long enough for both to come to where they wait, or past it.
+        await asyncio.wait(coming, timeout=0.3)
+
+    done = await asyncio.gather(*coming, return_exceptions=True)
+    assert [type(outcome) for outcome in done] == [RoleNotFound] * 2
+    assert (await home.user(anna)).roles == []

@@ -24,6 +24,7 @@ from tests.services.auth.sign_in_services import (
 from kaif.interfaces.auth import EmailTaken, Nothing, Register, Tokens, UsernameTaken
 from kaif.interfaces.auth.accounts import ConfirmEmail, DeleteAccount, ForgetPassword, ResetPassword
 from kaif.interfaces.auth.factors import (
+    ChallengeEnded,
     ConfirmTotp,
     LogInWithSecondFactor,
     SecondFactorRequired,
@@ -51,6 +52,7 @@ from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError
+from kaif.services.auth.providers import store as identity_store
 
 MINUTE_US = 60_000_000
 ANNAS = "anna@elsewhere.example"
@@ -703,3 +705,53 @@ async def test_what_is_removed_takes_its_links_along(
         await home.identities.register_by_service(NOBODY, wanted(asked))
     again = await add_issuer(home, owner, issuer.url)
     await needed(home, again, issuer.visit)
+
+
+async def test_what_a_service_has_vouched_for_is_not_believed_once_it_is_switched_off(
+    home: Home, owner: Actor, issuer: Issuer, provider: Provider
+) -> None:
+    anna = actor_of(await sign_up(home, provider, issuer.visit))
+    begun = await home.identities.begin_service_step_up(anna, BeginAtService(provider.id))
+    proof = await home.identities.prove_by_service(anna, await issuer.visit(begun))
+    app = await turn_on(home, anna)
+    with pytest.raises(SecondFactorRequired) as under_way:
+        await sign_in(home, provider, issuer.visit)
+
+    for enabled in (False, True):
+        await home.providers.change_provider(owner, ChangeProvider(provider.id, enabled=enabled))
+
+    code = code_of(app, home)
+    with pytest.raises(ServiceSignInEnded):
+        await home.factors.step_up(anna, StepUp(challenge=proof.challenge, code=code))
+    with pytest.raises(ChallengeEnded):
+        await home.factors.log_in_with_second_factor(
+            NOBODY, LogInWithSecondFactor(str(under_way.value.details["challenge"]), code)
+        )
+
+
+async def test_a_service_that_is_switched_off_at_this_moment_vouches_for_nobody(
+    home: Home, owner: Actor, issuer: Issuer, provider: Provider
+) -> None:
+    anna = actor_of(await sign_up(home, provider, issuer.visit))
+    begun = await home.identities.begin_service_step_up(anna, BeginAtService(provider.id))
+    back = [await issuer.visit(begun), await issuer.visit(await begin(home, provider))]
+    before = await openings(home)
+
+    async with home.database.transaction() as tx:
+        # As whoever switches it off does.
+        await tx.execute("UPDATE auth_providers SET enabled = 0")
+        await identity_store.hold_identities(tx, provider.id)
+        coming = [
+            asyncio.ensure_future(home.identities.prove_by_service(anna, back[0])),
+            asyncio.ensure_future(home.identities.sign_in_by_service(NOBODY, back[1])),
+        ]
+        # Long enough for both to hear the service out, and to wait for what is held here.
+        await asyncio.wait(coming, timeout=0.5)
+
+    done = await asyncio.gather(*coming, return_exceptions=True)
+    assert {type(outcome) for outcome in done} <= {ServiceSignInEnded, ServiceNotFound}
+    assert await openings(home) == before
+
+
+async def openings(home: Home) -> int:
+    return len(await home.audited("signed_in")) + len(await home.audited("stepped_up"))

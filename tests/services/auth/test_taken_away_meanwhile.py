@@ -23,7 +23,7 @@ from kaif.interfaces.auth.factors import (
     SecondFactorRequired,
     StepUp,
 )
-from kaif.interfaces.auth.passkeys import PasskeyUnknown, RemovePasskey, SignInWithPasskey
+from kaif.interfaces.auth.passkeys import BeginSecondStep, PasskeyUnknown, RemovePasskey, SignInWithPasskey
 from kaif.interfaces.auth.sessions import AccountSuspended, Suspend
 from kaif.interfaces.auth.wallets import GivenProof, UnlinkWallet, WalletProofEnded
 from kaif.kernel.actor import NOBODY
@@ -223,3 +223,44 @@ async def test_a_password_alone_renews_no_session_while_a_second_factor_is_turne
     with pytest.raises(InvalidCode):
         await coming
     assert await stored_sessions.find_authentication(home.database, other.user_id, other.session_id) == 0
+
+
+async def waits_for_the_second_step(home: Home, anna: Tokens) -> str:
+    with pytest.raises(SecondFactorRequired) as under_way:
+        await log_in(home.auth, anna.user.username)
+    return str(under_way.value.details["challenge"])
+
+
+async def test_a_passkey_that_is_removed_after_it_was_the_second_step_lets_nobody_in(
+    home: Home, interrupted: Interrupted
+) -> None:
+    owner, anna = await home.owner_and("anna")
+    key = await add_passkey(home, anna)
+    await turn_on(home, anna)
+    challenge = await waits_for_the_second_step(home, anna)
+    given = key.get(await home.passkeys.begin_passkey_second_step(NOBODY, BeginSecondStep(challenge)))
+    before = await openings(home, anna)
+    interrupted.then(lambda: remove(home, owner, anna))
+
+    with pytest.raises(PasskeyUnknown):
+        await home.factors.log_in_with_second_factor(NOBODY, LogInWithSecondFactor(challenge, credential=given))
+
+    assert interrupted.deed is None and await openings(home, anna) == before
+
+
+async def test_a_second_step_lets_nobody_in_whose_second_factor_was_removed_since(
+    home: Home, interrupted: Interrupted
+) -> None:
+    """Nor whose first one was: whatever is taken away ends the sign-ins that it began."""
+    _, anna = await home.owner_and("anna")
+    app = await turn_on(home, anna)
+    challenge = await waits_for_the_second_step(home, anna)
+    before = await openings(home, anna)
+    interrupted.then(lambda: home.factors.remove_totp(actor_of(anna), Nothing()))
+
+    with pytest.raises(ChallengeEnded):
+        await home.factors.log_in_with_second_factor(
+            NOBODY, LogInWithSecondFactor(challenge, app.at(home.now_us // 1_000_000 + 30))
+        )
+
+    assert interrupted.deed is None and await openings(home, anna) == before

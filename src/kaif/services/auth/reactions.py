@@ -25,7 +25,7 @@ LETTERS = Retries(retry_min_ms=500, retry_max_ms=30_000, attempts_max=2, outage_
 POSTPONED = Retries(retry_min_ms=1000, retry_max_ms=600_000, attempts_max=2, outage_attempts_max=80)
 
 # Letters that would let their reader take the address for an account.
-CLAIMS: frozenset[LetterKind] = frozenset({"welcome", "confirm", "new_email"})
+CLAIMS: frozenset[LetterKind] = frozenset({"welcome", "confirm", "confirm_asked", "new_email"})
 # Of those, to an address that nobody has confirmed, until an hour has passed without one: however many accounts name
 # it, they do not fill a stranger's mailbox.
 CLAIMS_MAX = 20

@@ -1,16 +1,12 @@
-"""What one can do with accounts and sessions; each method is one transaction."""
+"""Coming in and going, as one interface; and who people are, which is only read."""
 
-import msgspec
-
-from kaif.engines.cache import Cache
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database
 from kaif.interfaces.auth import (
     ACCESS_TOKEN_SECONDS,
     FindPeople,
     GetOpenSessions,
     GetPeople,
     GetPerson,
-    InvalidCredentials,
     Jwks,
     LogIn,
     Nothing,
@@ -21,48 +17,39 @@ from kaif.interfaces.auth import (
     PersonNotFound,
     Refresh,
     Register,
-    SessionEnded,
     SetUp,
     SetupState,
     Tokens,
     User,
     Withdrawn,
 )
-from kaif.kernel.actor import NOBODY, Actor, SessionId
+from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.services.auth import model, store
 from kaif.services.auth.accounts.registration import Registration
-from kaif.services.auth.audit.log import NO_ONE, AuditLog
-from kaif.services.auth.defences.sign_in_guard import SignInGuard
 from kaif.services.auth.factors import rule as factor_rule
-from kaif.services.auth.model import Account
-from kaif.services.auth.passwords.hashing import Passwords
+from kaif.services.auth.passwords.sign_in import PasswordSignIn
 from kaif.services.auth.roles import grants
 from kaif.services.auth.sessions import store as stored_sessions
-from kaif.services.auth.sessions.announcing import announce_ends
-from kaif.services.auth.sessions.entrance import Entrance
-from kaif.services.auth.sessions.issuing import TokenIssuer
+from kaif.services.auth.sessions.renewal import Renewal
 
 
 class AuthService:
     def __init__(
         self,
         database: Database,
-        cache: Cache,
         registration: Registration,
-        passwords: Passwords,
-        guard: SignInGuard,
-        entrance: Entrance,
-        issuer: TokenIssuer,
-        audit: AuditLog,
+        sign_in: PasswordSignIn,
+        renewal: Renewal,
+        keys: Jwks,
         clock: Clock,
     ) -> None:
-        self._database, self._cache, self._audit, self._clock = database, cache, audit, clock
-        self._registration, self._passwords, self._guard = registration, passwords, guard
-        self._entrance, self._issuer = entrance, issuer
+        """`keys` are the public ones of whatever signs access tokens."""
+        self._database, self._keys, self._clock = database, keys, clock
+        self._registration, self._sign_in, self._renewal = registration, sign_in, renewal
         self._accounts = store.accounts(database)
 
-    # Coming in
+    # Coming in, staying and going
 
     async def get_setup(self, actor: Actor, request: Nothing) -> SetupState:
         return SetupState(needed=not await store.is_set_up(self._database))
@@ -74,86 +61,13 @@ class AuthService:
         return await self._registration.register(actor, request)
 
     async def log_in(self, actor: Actor, request: LogIn) -> Tokens:
-        login = request.login.strip().lower()
-        account = await store.find_by_login(self._database, login)
-        attempt = await self._guard.admit(actor, login, account, request.captcha)
-        right = await self._passwords.verify(account.password_hash if account else None, request.password)
-        if account is None or not right:
-            await self._record_failure(actor, account)
-            raise InvalidCredentials
-        if self._passwords.outdated(account.password_hash):
-            account = await self._rehash(account, request.password)
-
-        async def forgive(tx: Transaction) -> None:
-            await self._guard.forgive(tx, attempt)
-
-        return await self._entrance.enter(actor, account, forgive)
-
-    async def _record_failure(self, actor: Actor, account: Account | None) -> None:
-        """Written whether or not there is the account, so that both take as long. The name that was given may be a
-        password in the wrong field, so it is not kept."""
-        async with self._database.transaction() as tx:
-            await self._audit.record(tx, actor, "sign_in_failed", account.id if account else NO_ONE)
-
-    async def _rehash(self, account: Account, password: str) -> Account:
-        password_hash = await self._passwords.hash(password)
-        async with self._database.transaction() as tx:
-            if not await store.set_password_hash(tx, account.id, password_hash, account.password_hash):
-                raise InvalidCredentials
-        return msgspec.structs.replace(account, password_hash=password_hash)
-
-    # Sessions
+        return await self._sign_in.log_in(actor, request)
 
     async def refresh(self, actor: Actor, request: Refresh) -> Tokens:
-        session_id, now_us = model.session_of(request.refresh_token), self._clock()
-        refresh_token = self._issuer.refresh_tokens.after(request.refresh_token, session_id, request.attempt)
-        async with self._database.transaction() as tx:
-            user_id = await stored_sessions.rotate(
-                tx,
-                session_id,
-                model.hash_of(request.refresh_token),
-                model.hash_of(refresh_token),
-                now_us,
-                now_us + model.SESSION_IDLE_US,
-                model.SESSION_LIFETIME_US,
-            )
-            if user_id is None and request.attempt:
-                # By the one who spent it, as only they know the attempt: their answer was lost.
-                since_us = now_us - model.REFRESH_REPEATED_US
-                user_id = await stored_sessions.find_rotated(
-                    tx, session_id, model.hash_of(refresh_token), since_us, now_us
-                )
-            # A token that was good once and comes again is in two hands: neither keeps the session.
-            was_good = user_id is None and self._issuer.refresh_tokens.renewed_by(request.refresh_token) is not None
-            stolen_from = None
-            if was_good:
-                spent_hash = model.hash_of(request.refresh_token)
-                stolen_from = await stored_sessions.end_if_spent(tx, session_id, spent_hash, now_us)
-            if stolen_from:
-                await self._audit.record(tx, NOBODY, "session_stolen", stolen_from, session=session_id)
-        if stolen_from:
-            await announce_ends(self._cache, [session_id])
-        if user_id is None:
-            raise SessionEnded
-        return await self._issuer.tokens(user_id, session_id, refresh_token, now_us)
+        return await self._renewal.refresh(actor, request)
 
     async def log_out(self, actor: Actor, request: Refresh) -> Nothing:
-        session_id = await self._session_to_end(actor, request)
-        if session_id is None:
-            return Nothing()
-        async with self._database.transaction() as tx:
-            user_id = await stored_sessions.end(tx, session_id, self._clock())
-            if user_id:
-                await self._audit.record(tx, actor, "signed_out", user_id, session=session_id)
-        if user_id:
-            await announce_ends(self._cache, [session_id])
-        return Nothing()
-
-    async def _session_to_end(self, actor: Actor, request: Refresh) -> SessionId | None:
-        """The actor's, or the one whose current refresh token was given: a session's id alone ends nothing."""
-        if actor.session_id:
-            return actor.session_id
-        return await stored_sessions.find(self._database, model.hash_of(request.refresh_token))
+        return await self._renewal.log_out(actor, request)
 
     # Who people are
 
@@ -177,7 +91,7 @@ class AuthService:
         return People(await store.people(self._database, request.ids))
 
     async def get_keys(self, actor: Actor, request: Nothing) -> Jwks:
-        return self._issuer.public_keys
+        return self._keys
 
     async def get_withdrawn(self, actor: Actor, request: Nothing) -> Withdrawn:
         since_us = self._clock() - ACCESS_TOKEN_SECONDS * SECOND_US

@@ -5,11 +5,11 @@ from kaif.interfaces.auth.identities import IdentityId
 from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.interfaces.auth.wallets import WalletId
 from kaif.kernel.actor import SessionId, UserId
-from kaif.kernel.errors import Unauthenticated
 from kaif.services.auth import store
 from kaif.services.auth.api_keys import store as stored_keys
 from kaif.services.auth.factors import challenges, enrolments
 from kaif.services.auth.factors import rule as factor_rule
+from kaif.services.auth.model import present
 from kaif.services.auth.openid import applications_store
 from kaif.services.auth.openid import store as openid_store
 from kaif.services.auth.passkeys import credentials
@@ -70,9 +70,7 @@ async def _passkey(reads: Reads, user_id: UserId) -> list[str]:
 async def require_another(tx: Transaction, user_id: UserId, removed: PasskeyId | WalletId | IdentityId) -> None:
     """Raises LastWayIn when nothing but this passkey, wallet or linked service opens the account."""
     # The row stays locked, so that of two removals at once the second one sees the first.
-    account = await store.locked_account(tx, user_id)
-    if account is None:
-        raise Unauthenticated
+    account = present(await store.locked_account(tx, user_id))
     if account.password_hash:
         return
     ways: set[str] = {credential.id for credential in await credentials.usable(tx, user_id)}

@@ -22,7 +22,6 @@ from kaif.interfaces.auth.roles import PERMISSIONS
 from kaif.interfaces.auth.sessions import AccountSuspended
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.clock import DAY_US, Clock
-from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.text import name_of
 from kaif.services.auth import model, store
 from kaif.services.auth.api_keys import store as stored_keys
@@ -32,7 +31,7 @@ from kaif.services.auth.bots import store as bots_store
 from kaif.services.auth.devices import network_of
 from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.letters.telling import tell
-from kaif.services.auth.model import Account
+from kaif.services.auth.model import Account, present
 from kaif.services.auth.roles import grants
 from kaif.services.auth.roles.permissions import must_hold, permitted
 from kaif.services.auth.sessions.announcing import announce_ends
@@ -70,9 +69,7 @@ class ApiKeysService:
         key, secret = stored_keys.new_key(actor.user_id, name, scopes, now_us, request.days)
         async with self._database.transaction() as tx:
             # Of two that are made at once the second one counts the first; and whoever ends the session holds this row.
-            account = await store.locked_account(tx, actor.user_id)
-            if account is None:
-                raise Unauthenticated
+            account = present(await store.locked_account(tx, actor.user_id))
             await require_recent_authentication(tx, actor, now_us)
             await self._make_room(tx, account.id, now_us)
             await stored_keys.add(tx, key, model.hash_of(secret))

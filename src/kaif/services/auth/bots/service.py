@@ -19,7 +19,6 @@ from kaif.interfaces.auth.bots import (
 )
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.clock import Clock
-from kaif.kernel.errors import Unauthenticated
 from kaif.kernel.ids import new_id
 from kaif.services.auth import model, store
 from kaif.services.auth.accounts import people
@@ -142,8 +141,7 @@ class BotsService:
     async def _lock_owner(self, tx: Transaction, actor: Actor) -> None:
         """Of two things done at once the second sees the first; and whoever ends the account or the session holds this
         row."""
-        if await store.locked_account(tx, actor.user_id) is None:
-            raise Unauthenticated
+        model.present(await store.locked_account(tx, actor.user_id))
 
     async def _get(self, reads: Reads, actor: Actor, bot_id: UserId) -> StoredBot:
         bot = await bots_store.find(reads, actor.user_id, bot_id)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX, TooManyTries
+from kaif.interfaces.auth.providers import ProviderId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.auth.store import Reads
@@ -68,8 +69,10 @@ async def take_try(tx: Transaction, token_hash: str, purpose: Purpose, now_us: i
     return rows[0][0] if rows else None
 
 
-async def end(tx: Transaction, token_hash: str) -> None:
-    await tx.execute("DELETE FROM auth_challenges WHERE token_hash = :token_hash", token_hash=token_hash)
+async def end(tx: Transaction, token_hash: str) -> bool:
+    """False when it has ended already: what it began with was taken away, or somebody else was first."""
+    sql = "DELETE FROM auth_challenges WHERE token_hash = :token_hash"
+    return await tx.execute(sql, token_hash=token_hash) == 1
 
 
 async def end_all(tx: Transaction, user_id: UserId) -> None:
@@ -112,6 +115,15 @@ async def had_all_tries(reads: Reads, user_id: UserId, purpose: Guessed, now_us:
         lapsed_us=now_us - TRIES_WINDOW_US,
     )
     return bool(rows)
+
+
+async def end_all_by_provider(tx: Transaction, provider_id: ProviderId) -> None:
+    """Of everybody who is linked to it: nothing tells which of theirs came by it."""
+    sql = """
+        DELETE FROM auth_challenges
+        WHERE user_id IN (SELECT user_id FROM auth_identities WHERE provider_id = :provider_id)
+    """
+    await tx.execute(sql, provider_id=provider_id)
 
 
 async def forget_guesses(tx: Transaction, user_id: UserId, purpose: Guessed) -> None:

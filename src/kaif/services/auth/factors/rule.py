@@ -42,10 +42,31 @@ async def mode(reads: Reads) -> RequiredOf:
 
 async def set_mode(tx: Transaction, mode: RequiredOf, now_us: int) -> PermissionChange | None:
     """What has to be announced; None when it was that before."""
-    sql = """
-        UPDATE auth_required_factors SET mode = :mode, changed_at_us = :now_us WHERE id = 1 AND mode <> :mode
-    """
-    return PermissionChange(EVERYBODY, now_us) if await tx.execute(sql, mode=mode, now_us=now_us) else None
+    await _hold(tx)
+    # Later than what any token says, by whichever machine's clock.
+    rows: list[tuple[int]] = await tx.fetch(
+        tuple,
+        """
+        UPDATE auth_required_factors
+        SET mode = :mode, changed_at_us = (
+          SELECT max(at_us) FROM (
+            SELECT CAST(:now_us AS BIGINT) AS at_us
+            UNION ALL SELECT changed_at_us + 1 FROM auth_required_factors
+            UNION ALL SELECT permitted_at_us + 1 FROM auth_users WHERE permitted_at_us > 0
+          ) AS moments
+        )
+        WHERE id = 1 AND mode <> :mode
+        RETURNING changed_at_us
+        """,
+        mode=mode,
+        now_us=now_us,
+    )
+    return PermissionChange(EVERYBODY, rows[0][0]) if rows else None
+
+
+async def _hold(tx: Transaction) -> None:
+    """The rule stays as it is until the transaction ends."""
+    await tx.fetch(tuple, "SELECT mode FROM auth_required_factors WHERE id = 1 FOR UPDATE")
 
 
 async def changed_since(reads: Reads, since_us: int) -> list[PermissionChange]:
@@ -110,7 +131,7 @@ async def refuse_last(tx: Transaction, user_id: UserId, removed: PasskeyId | Lit
     if factors != {removed}:
         return
     # Whoever changes the rule waits, and then has all tokens made anew.
-    await tx.fetch(tuple, "SELECT mode FROM auth_required_factors WHERE id = 1 FOR UPDATE")
+    await _hold(tx)
     if await is_required(tx, user_id):
         raise LastSecondFactor
 

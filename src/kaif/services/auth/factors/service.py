@@ -29,10 +29,11 @@ from kaif.services.auth.factors.step_ups import StepUps
 from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.letters.telling import tell
 from kaif.services.auth.model import present
+from kaif.services.auth.passkeys import credentials
 from kaif.services.auth.passkeys.assertions import Assertions
 from kaif.services.auth.sessions import store as stored_sessions
 from kaif.services.auth.sessions.announcing import announce_changes
-from kaif.services.auth.sessions.entering import OpenSession, nothing_more
+from kaif.services.auth.sessions.entering import OpenSession
 
 
 class SecondFactorsService:
@@ -138,13 +139,21 @@ class SecondFactorsService:
             # As it is while the challenge holds: who changes the password after this is seen when the session opens.
             account = await store.find_account(tx, user_id)
             if refusal is None:
-                await challenges.end(tx, token_hash)
                 await challenges.forget_guesses(tx, user_id, "sign_in")
             else:
                 await self._audit.record(tx, actor, "sign_in_failed", user_id, second_factor=True)
         if refusal:
             raise refusal
-        return await self._open_session(actor, present(account), nothing_more)
+        owner, passkey = present(account), request.credential
+
+        async def still_all(tx: Transaction) -> None:
+            # Whatever takes the first way in away ends what it began, which is why it ends no sooner than here.
+            if not await challenges.end(tx, token_hash):
+                raise ChallengeEnded
+            if passkey:
+                await credentials.require_usable(tx, owner.id, passkey.id)
+
+        return await self._open_session(actor, owner, still_all)
 
     async def _refusal(
         self, tx: Transaction, actor: Actor, user_id: UserId, request: LogInWithSecondFactor, now_us: int

@@ -29,7 +29,7 @@ from kaif.services.auth.invitations import store as invitation_store
 from kaif.services.auth.invitations.admission import Admission, may_invite
 from kaif.services.auth.invitations.store import StoredInvitation
 from kaif.services.auth.roles import grants
-from kaif.services.auth.roles.permissions import BUILT_IN, must_hold, permitted
+from kaif.services.auth.roles.permissions import must_hold, permitted
 from kaif.services.auth.tokens import Signer
 
 
@@ -66,12 +66,12 @@ class InvitationsService:
         if await store.owner_of_address(self._database, invitation.email):
             raise EmailTaken(path="$.email")
         async with self._database.transaction() as tx:
+            if invitation.role:
+                await _require_role(tx, actor, invitation.role)
             maker = await store.locked_account(tx, actor.user_id)
             if maker is None or maker.suspended_at_us is not None:
                 raise Forbidden
             await require_recent_authentication(tx, actor, self._clock())
-            if invitation.role:
-                await self._require_role(tx, actor, invitation.role)
             await invitation_store.add(tx, invitation)
             if invitation.email:
                 await tx.publish(_letter(invitation, request))
@@ -102,13 +102,6 @@ class InvitationsService:
             expires_at_us=now_us + request.days * DAY_US,
         )
 
-    async def _require_role(self, tx: Transaction, actor: Actor, role: str) -> None:
-        require_permission(actor, MANAGE_ROLES)
-        own = await grants.own_roles(tx)
-        if role not in BUILT_IN and role not in own:
-            raise RoleNotFound(path="$.role")
-        must_hold(actor.permissions, permitted([role], own))
-
     async def list_invitations(self, actor: Actor, request: ListInvitations) -> InvitationPage:
         require_permission(actor, MANAGE_INVITATIONS)
         found = await invitation_store.newest(self._database, request.before, request.limit + 1)
@@ -132,6 +125,15 @@ class InvitationsService:
             if await invitation_store.revoke(tx, invitation.id, self._clock()):
                 await self._audit.record(tx, actor, "invitation_revoked", NO_ONE, invitation=invitation.id)
         return Nothing()
+
+
+async def _require_role(tx: Transaction, actor: Actor, role: str) -> None:
+    """That the actor may give it. It stays as it is: who drops it after this finds the invitation, and revokes it."""
+    require_permission(actor, MANAGE_ROLES)
+    permissions = await grants.locked_role(tx, role)
+    if permissions is None:
+        raise RoleNotFound(path="$.role")
+    must_hold(actor.permissions, permissions)
 
 
 def _shown(invitation: StoredInvitation, maker: Person, stands: bool, now_us: int) -> Invitation:

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth.passkeys import CredentialDescriptor, Passkey, PasskeyId
+from kaif.interfaces.auth.passkeys import CredentialDescriptor, Passkey, PasskeyId, PasskeyUnknown
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.passkeys.relying_party import Attested, Used
@@ -135,6 +135,12 @@ async def of_account(reads: Reads, user_id: UserId) -> list[Credential]:
 
 async def usable(reads: Reads, user_id: UserId) -> list[Credential]:
     return [credential for credential in await of_account(reads, user_id) if credential.cloned_at_us is None]
+
+
+async def require_usable(tx: Transaction, user_id: UserId, credential_id: str) -> None:
+    """Raises PasskeyUnknown when it was removed, or cloned, since it proved its owner."""
+    if not any(credential.credential_id == credential_id for credential in await usable(tx, user_id)):
+        raise PasskeyUnknown
 
 
 async def find(reads: Reads, credential_id: str) -> Credential | None:

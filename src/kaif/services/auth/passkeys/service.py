@@ -25,7 +25,6 @@ from kaif.interfaces.auth.passkeys import (
     PasskeyNotFound,
     PasskeyRefused,
     PasskeysNeedAName,
-    PasskeyUnknown,
     RelyingPartyEntity,
     RemovePasskey,
     RenamePasskey,
@@ -182,8 +181,7 @@ class PasskeysService:
         owner = present(account)
 
         async def still_there(tx: Transaction) -> None:
-            if not any(one.credential_id == request.credential.id for one in await credentials.usable(tx, owner.id)):
-                raise PasskeyUnknown
+            await credentials.require_usable(tx, owner.id, request.credential.id)
 
         return await self._open_session(actor, owner, still_there)
 

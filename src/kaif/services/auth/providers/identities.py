@@ -185,7 +185,7 @@ class IdentitiesService:
         expires_at_us = now_us + REGISTRATION_SECONDS * SECOND_US
         async with self._database.transaction() as tx:
             provider = await identity_store.find_provider(tx, provider_id)
-            if provider is None:
+            if provider is None or not provider.enabled:
                 return ServiceNotFound()
             await identity_store.keep_newcomer(tx, model.hash_of(ticket), newcomer, now_us, expires_at_us)
         return RegistrationNeeded(
@@ -250,7 +250,7 @@ class IdentitiesService:
             raise ServiceAlreadyLinked
         await identity_store.add_identity(tx, IdentityId(new_id()), account.id, newcomer, self._clock())
         linked = await identity_store.find_identity(tx, newcomer.provider_id, newcomer.subject)
-        if linked is None:
+        if linked is None or not linked.enabled:
             raise ServiceNotFound
         return linked
 
@@ -279,7 +279,8 @@ class IdentitiesService:
             known = await identity_store.find_identity(tx, provider_id, profile.subject)
             is_theirs = known is not None and known.user_id == actor.user_id
             if known and is_theirs:
-                await identity_store.count_use(tx, known.id, profile.label, now_us)
+                if not await identity_store.count_use(tx, known.id, profile.label, now_us):
+                    raise ServiceSignInEnded
                 expires_at_us = now_us + CHALLENGE_SECONDS * SECOND_US
                 await challenges.add(tx, model.hash_of(challenge), "step_up", actor.user_id, now_us, expires_at_us)
             else:

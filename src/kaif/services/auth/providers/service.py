@@ -26,6 +26,7 @@ from kaif.kernel.ids import new_id
 from kaif.kernel.sealing import Sealer
 from kaif.kernel.text import name_of
 from kaif.services.auth.audit.log import NO_ONE, AuditLog
+from kaif.services.auth.factors import challenges
 from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.providers import authorization
 from kaif.services.auth.providers import store as identity_store
@@ -101,6 +102,8 @@ class ProvidersService:
                 provider = self._changed(before, request)
                 if not await identity_store.change_provider(tx, provider):
                     raise ProviderNotFound
+                if not provider.enabled:
+                    await _disbelieve(tx, provider.id)
                 linked = (await identity_store.linked_counts(tx)).get(provider.id, 0)
                 secret_changed = provider.sealed_secret != before.sealed_secret
                 await self._audit.record(
@@ -137,6 +140,7 @@ class ProvidersService:
             await require_recent_authentication(tx, actor, self._clock())
             provider = await self._get(tx, request.provider_id)
             linked = (await identity_store.linked_counts(tx)).get(provider.id, 0)
+            await _disbelieve(tx, provider.id)
             if not await identity_store.remove_provider(tx, provider.id):
                 raise ProviderNotFound
             await self._audit.record(tx, actor, "provider_removed", NO_ONE, **_told(provider), linked=linked)
@@ -150,6 +154,12 @@ class ProvidersService:
 
     def _sealed(self, secret: str, provider_id: ProviderId) -> str:
         return self._sealer.seal(secret, provider_id) if secret else ""
+
+
+async def _disbelieve(tx: Transaction, provider_id: ProviderId) -> None:
+    """What it has vouched for a moment ago proves nothing any more."""
+    await identity_store.hold_identities(tx, provider_id)
+    await challenges.end_all_by_provider(tx, provider_id)
 
 
 def _shown(provider: StoredProvider, linked: int) -> Provider:

@@ -90,6 +90,12 @@ async def change_provider(tx: Transaction, provider: StoredProvider) -> bool:
     return changed == 1
 
 
+async def hold_identities(tx: Transaction, provider_id: ProviderId) -> None:
+    """Whoever is vouched for by it at this moment is waited for, and nobody is until the transaction ends."""
+    # They may be many, so that they are locked where they are instead of being fetched.
+    await tx.execute("UPDATE auth_identities SET label = label WHERE provider_id = :id", id=provider_id)
+
+
 async def remove_provider(tx: Transaction, provider_id: ProviderId) -> bool:
     """With all that is linked to it or under way at it."""
     removed = await tx.execute("DELETE FROM auth_providers WHERE id = :id", id=provider_id)
@@ -143,9 +149,14 @@ async def add_identity(
 
 
 async def count_use(tx: Transaction, identity_id: IdentityId, label: str, now_us: int) -> bool:
-    """People rename themselves elsewhere. False when it was unlinked meanwhile."""
+    """People rename themselves elsewhere. False when it was unlinked meanwhile, or its provider switched off: whoever
+    does that after this waits for the identity."""
     sql = "UPDATE auth_identities SET last_used_at_us = :now_us, label = :label WHERE id = :id"
-    return await tx.execute(sql, id=identity_id, label=label, now_us=now_us) == 1
+    if not await tx.execute(sql, id=identity_id, label=label, now_us=now_us):
+        return False
+    # Only now: with the identity held, this sees what was committed before.
+    enabled = "SELECT 1 FROM auth_identities JOIN auth_providers ON auth_providers.id = provider_id"
+    return bool(await tx.fetch(tuple, f"{enabled} WHERE auth_identities.id = :id AND enabled = 1", id=identity_id))
 
 
 async def remove_identity(tx: Transaction, user_id: UserId, identity_id: IdentityId) -> bool:

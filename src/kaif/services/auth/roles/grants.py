@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth import PermissionChange
 from kaif.kernel.actor import Permission, UserId
-from kaif.services.auth.roles.permissions import OWNER, Permissions
+from kaif.services.auth.roles.permissions import BUILT_IN, OWNER, Permissions
 from kaif.services.auth.store import Reads
 
 
@@ -13,6 +13,18 @@ async def own_roles(reads: Reads) -> dict[str, Permissions]:
     """The server's own roles by name."""
     rows: list[tuple[str, str]] = await reads.fetch(tuple, "SELECT name, permissions FROM auth_roles ORDER BY name")
     return {name: frozenset(map(Permission, permissions.split())) for name, permissions in rows}
+
+
+async def locked_role(tx: Transaction, name: str) -> Permissions | None:
+    """What it permits, which nobody changes until the commit, as nobody drops it; None when there is no such role.
+
+    A role is locked before the rows of people: all do it in this order.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    sql = "SELECT permissions FROM auth_roles WHERE name = :name FOR UPDATE"
+    rows: list[tuple[str]] = await tx.fetch(tuple, sql, name=name)
+    return frozenset(map(Permission, rows[0][0].split())) if rows else None
 
 
 async def define(tx: Transaction, name: str, permissions: Iterable[Permission]) -> None:

@@ -25,7 +25,7 @@ from kaif.services.auth.factors import rule as factor_rule
 from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.invitations import store as invitation_store
 from kaif.services.auth.roles import grants
-from kaif.services.auth.roles.permissions import BUILT_IN, OWNER, must_hold, permitted, with_role, without_role
+from kaif.services.auth.roles.permissions import BUILT_IN, OWNER, must_hold, with_role, without_role
 from kaif.services.auth.sessions.announcing import announce_changes
 
 
@@ -48,9 +48,9 @@ class RolesService:
                 raise UnknownPermission(permission=permission)
         permissions = sorted({*request.permissions})
         async with self._database.transaction() as tx:
-            before = (await grants.own_roles(tx)).get(request.name, frozenset())
-            must_hold(actor.permissions, before.union(permissions))
             await require_recent_authentication(tx, actor, self._clock())
+            before = await grants.locked_role(tx, request.name) or frozenset()
+            must_hold(actor.permissions, before.union(permissions))
             await grants.define(tx, request.name, permissions)
             changes = await self._rewrite_holders(tx, request.name, keep=True)
             await self._audit.record(tx, actor, "role_defined", NO_ONE, role=request.name, permissions=permissions)
@@ -62,11 +62,11 @@ class RolesService:
         if request.name in BUILT_IN:
             raise RoleBuiltIn
         async with self._database.transaction() as tx:
-            permissions = (await grants.own_roles(tx)).get(request.name)
+            await require_recent_authentication(tx, actor, self._clock())
+            permissions = await grants.locked_role(tx, request.name)
             if permissions is None:
                 raise RoleNotFound
             must_hold(actor.permissions, permissions)
-            await require_recent_authentication(tx, actor, self._clock())
             await grants.drop(tx, request.name)
             await invitation_store.revoke_into(tx, request.name, self._clock())
             changes = await self._rewrite_holders(tx, request.name, keep=False)
@@ -91,11 +91,12 @@ class RolesService:
     async def grant_role(self, actor: Actor, request: Grant) -> Granted:
         require_permission(actor, MANAGE_ROLES)
         async with self._database.transaction() as tx:
-            own = await grants.own_roles(tx)
-            if request.role not in BUILT_IN and request.role not in own:
-                raise RoleNotFound
-            must_hold(actor.permissions, permitted([request.role], own))
             await require_recent_authentication(tx, actor, self._clock())
+            # Of a grant and an end of the role at once, one sees what the other did.
+            permissions = await grants.locked_role(tx, request.role)
+            if permissions is None:
+                raise RoleNotFound
+            must_hold(actor.permissions, permissions)
             roles = await _roles_of(tx, request.user_id)
             changes = []
             # Everybody is a member already.
@@ -109,8 +110,9 @@ class RolesService:
     async def revoke_role(self, actor: Actor, request: Grant) -> Granted:
         require_permission(actor, MANAGE_ROLES)
         async with self._database.transaction() as tx:
-            must_hold(actor.permissions, permitted([request.role], await grants.own_roles(tx)))
             await require_recent_authentication(tx, actor, self._clock())
+            # What was dropped permits nothing.
+            must_hold(actor.permissions, await grants.locked_role(tx, request.role) or frozenset())
             # All of them are locked, so that two owners can't dismiss each other at once.
             privileged = await grants.lock_privileged(tx)
             roles = privileged.get(request.user_id)

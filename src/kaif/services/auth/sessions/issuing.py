@@ -1,7 +1,7 @@
 """Tokens of a session: what the access token says is what its owner may do now."""
 
 from kaif.engines.database import Database
-from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, Jwks, SessionEnded, Tokens
+from kaif.interfaces.auth import ACCESS_TOKEN_SECONDS, SessionEnded, Tokens
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.services.auth.factors import rule as factor_rule
 from kaif.services.auth.factors.rule import Standing
@@ -16,10 +16,6 @@ class TokenIssuer:
     def __init__(self, database: Database, signer: Signer) -> None:
         self._database, self._signer = database, signer
         self.refresh_tokens = RefreshTokens(signer.key_for("refresh tokens"))
-
-    @property
-    def public_keys(self) -> Jwks:
-        return self._signer.public_keys
 
     async def tokens(self, user_id: UserId, session_id: SessionId, refresh_token: str, now_us: int) -> Tokens:
         """Raises SessionEnded for who has left."""
