@@ -119,6 +119,26 @@ async def heap_bytes(window: Window) -> float:
     return float(usage["usedSize"])
 
 
+async def blocking_listeners(window: Window) -> list[str]:
+    """For which the browser waits before it scrolls the log: listeners on it or around it that could forbid that."""
+    session = await window.context.new_cdp_session(window.page)
+    found: list[str] = []
+    for expression in (
+        "document.querySelector('[role=log]')",
+        "document.querySelector('#app, body')",
+        "document",
+        "window",
+    ):
+        object_id = (await session.send("Runtime.evaluate", {"expression": expression}))["result"]["objectId"]
+        answer = await session.send("DOMDebugger.getEventListeners", {"objectId": object_id})
+        found += [
+            f"{one['type']} on {expression}"
+            for one in answer["listeners"]
+            if one["type"] in ("wheel", "mousewheel", "touchstart", "touchmove") and not one["passive"]
+        ]
+    return found
+
+
 async def rendered_rows(window: Window) -> int:
     return await window.log.locator("[data-index]").count()
 
@@ -158,6 +178,7 @@ async def test_a_long_chat_stays_small_wherever_one_reads(server: Server, window
     await window.open_chat(BORIS.name)
     await expect(window.message(f"№{MESSAGES}.")).to_be_visible()
     at_first = await heap_bytes(window)
+    assert await blocking_listeners(window) == [], "the wheel and a finger scroll without waiting for scripts"
 
     most = await travel(window, -6000, 80)
     high = min(await seqs_in_view(window))
