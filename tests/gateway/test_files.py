@@ -4,9 +4,11 @@ import httpx
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person, Server
+from tests.services.media.images.files import photo, png
 
 FILES = "/v1/media/files"
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes(range(256)) * 300
+# What stands behind a picture makes it no other one.
+PNG = png() + bytes(range(256)) * 300
 
 
 async def put(person: Person, content: bytes = PNG, name: str = "фото.png") -> str:
@@ -121,18 +123,51 @@ async def test_a_signed_link_opens_one_file_for_a_while_without_a_session(anna: 
         assert answer.headers["cache-control"] == "private, max-age=300"
 
         *_, media_id, link = signed["path"].split("/")
-        viewer, expires, seal = link.split(".")
+        viewer, session, expires, seal = link.split(".")
         for forged in (
             f"{other.rpartition('/')[2]}/{link}",
-            f"{media_id}/{viewer}.{int(expires) + 1}.{seal}",
-            f"{media_id}/0123.{expires}.{seal}",
+            f"{media_id}/{viewer}.{session}.{int(expires) + 1}.{seal}",
+            f"{media_id}/{viewer}..{expires}.{seal}",
+            f"{media_id}/0123.{session}.{expires}.{seal}",
             f"{media_id}/{link[:-1]}",
-            f"{media_id}/{viewer}.{expires}.",
+            f"{media_id}/{viewer}.{session}.{expires}.",
             f"{media_id}/..",
             f"{media_id}/%00",
             f"{media_id}/" + "x" * 300,
         ):
             assert (await nobody.get(f"/v1/media/linked/{forged}")).status_code == 404, forged
+
+
+async def test_a_link_ends_with_the_session_in_which_it_was_asked_for(new_person: NewPerson) -> None:
+    vera = await new_person()
+    elsewhere = Person(vera.url, vera.name)
+    await elsewhere.log_in()
+    media_id = (await put(vera)).rpartition("/")[2]
+    here = (await vera.post(f"{FILES}/{media_id}/links"))["path"]
+    [there] = (await elsewhere.post("/v1/media/links", media_ids=[media_id]))["links"]
+    assert [(await vera.http.get(path)).status_code for path in (here, there["path"])] == [200, 200]
+
+    await vera.http.delete("/v1/auth/sessions")
+
+    assert [(await vera.http.get(path)).status_code for path in (here, there["path"])] == [200, 404]
+    await elsewhere.close()
+
+
+async def test_the_links_of_who_is_suspended_open_nothing_not_even_those_of_their_programs(
+    new_person: NewPerson, owner: Person, boris: Person
+) -> None:
+    vera = await new_person()
+    media_id = (await put(vera)).rpartition("/")[2]
+    own = (await vera.post(f"{FILES}/{media_id}/links"))["path"]
+    key = await vera.post("/v1/auth/api-keys", name="reader", scopes=["media.read"], days=7)
+    headers = {"authorization": f"Bearer {key['secret']}"}
+    async with httpx.AsyncClient(base_url=vera.url, headers=headers, trust_env=False) as program:
+        its = (await program.post(f"{FILES}/{media_id}/links", json={})).json()["path"]
+    assert [(await boris.http.get(path)).status_code for path in (own, its)] == [200, 200]
+
+    await owner.http.post(f"/v1/auth/people/{vera.id}/suspend", json={})
+
+    assert [(await boris.http.get(path)).status_code for path in (own, its)] == [404, 404]
 
 
 async def test_a_file_that_is_deleted_is_gone_at_once_with_its_links(anna: Person) -> None:
@@ -180,3 +215,36 @@ async def test_no_id_of_a_file_reaches_the_log(anna: Person, server: Server) -> 
     lines = "".join(map(str, server.access_log()))
 
     assert place.rpartition("/")[2] not in lines
+
+
+async def test_what_was_made_of_a_picture_hangs_on_its_links(anna: Person, boris: Person) -> None:
+    media_id = (await put(anna, png(photo(1000, 600)) + b"behind")).rpartition("/")[2]
+    (link,) = (await anna.post("/v1/media/links", media_ids=[media_id]))["links"]
+    variant = {"format": "png", "width": 50, "height": 50, "fit": "cover", "quality": 9, "background": "ff0000"}
+    sized = (await anna.post(f"{FILES}/{media_id}/pictures", variant=variant))["path"]
+    async with httpx.AsyncClient(base_url=anna.url, trust_env=False, headers={"accept": "image/webp"}) as nobody:
+        small = await nobody.get(f"{link['path']}/small")
+        assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
+        assert small.headers["vary"] == "cookie, authorization, accept"
+        assert small.headers["content-disposition"].startswith('inline; filename="small.webp"')
+        assert "sandbox" in small.headers["content-security-policy"]
+        again = await nobody.get(f"{link['path']}/small", headers={"if-none-match": small.headers["etag"]})
+        part = await nobody.get(f"{link['path']}/small", headers={"range": "bytes=8-11"})
+        assert (again.status_code, part.status_code, part.content) == (304, 206, b"WEBP")
+        other = await nobody.get(f"{link['path']}/small", headers={"accept": "*/*"})
+        assert (other.headers["content-type"], other.headers["etag"] != small.headers["etag"]) == ("image/png", True)
+        assert (await nobody.get(sized)).headers["content-type"] == "image/png"
+        for path in (
+            f"{link['path'][:-1]}/small",
+            f"{link['path']}/film.mp4",
+            f"{link['path']}/hls/master.m3u8",
+            f"{link['path']}/..%2fsmall",
+            f"{link['path']}/" + "x" * 700,
+            f"{link['path']}/pictures/a/b/c",
+            sized.replace("rs:cover:50", "rs:cover:51"),
+            sized + "x",
+        ):
+            assert (await nobody.get(path)).status_code == 404, path
+    assert (await anna.http.get(f"/v1/media/{media_id}/medium")).headers["content-type"] == "image/png"
+    answer = await boris.http.get(f"/v1/media/{media_id}/small")
+    assert (answer.status_code, answer.json()["code"]) == (404, "media_not_found")

@@ -28,7 +28,7 @@ async def nobody(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_health_and_readiness_are_told_to_anyone(nobody: httpx.AsyncClient) -> None:
     assert (await nobody.get("/health")).json() == {"status": "ok"}
-    assert (await nobody.get("/ready")).json() == {"status": "ok", "parts": {"auth": "ok"}}
+    assert (await nobody.get("/ready")).json() == {"status": "ok", "parts": {"auth": "ok", "media": "ok"}}
 
 
 async def test_metrics_count_requests_by_route_and_name_nobody(anna: Person) -> None:

@@ -59,6 +59,24 @@ async def test_the_stock_client_gets_50_megabytes_through_five_cuts_and_a_restar
         await anna.close()
 
 
+async def test_the_stock_client_sends_pieces_side_by_side_through_a_cut(tmp_path: Path) -> None:
+    file, sha256 = a_file(tmp_path, 30 * MIB)
+    async with running_server(tmp_path) as server, laid_cable(server.host, server.port) as cable:
+        anna = await Person(server.url, "anna").set_up(server.setup_code)
+        cable.delay_s = 0.0005
+        async with stock_upload(file, cable.url, anna.access_token, parallelUploads=3) as upload:
+            await reach(upload, cable, 12 * MIB)
+            cable.cut()
+            await asyncio.sleep(0.1)
+            cable.mend()
+            media_id = await upload.succeeds()
+
+        media = await anna.get(f"/v1/media/files/{media_id}")
+        assert (media["size"], media["sha256"], media["name"]) == (30 * MIB, sha256, "film.bin")
+        assert (await anna.get("/v1/media/usage"))["used"] == 30 * MIB
+        await anna.close()
+
+
 async def test_a_kill_loses_no_acknowledged_byte_and_leaves_no_orphan(tmp_path: Path) -> None:
     content = secrets.token_bytes(12 * MIB)
     async with running_server(tmp_path) as server:

@@ -1,31 +1,50 @@
 """Media as it is wired, on a clock that a test sets, with chats of which the test says who is in them."""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from kaif.app.compose import database_of
+import msgspec
+
+from kaif.app.compose import cache_of, database_of
 from kaif.app.media import master_keys, media_services
 from kaif.app.settings import read_settings
 from kaif.engines.blobs import Blobs, open_blobs
+from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
+from kaif.engines.scanner import NoScanner
+from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
 from kaif.interfaces.media import Library, ListMedia, Media
-from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
+from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
-from kaif.interfaces.messaging import Chat, GetChat
+from kaif.interfaces.media.work import MediaWork
+from kaif.interfaces.messaging import SIGNALS, Chat, GetChat, Signal
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
+from kaif.services.media import store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
-from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.looking import Looker
+from kaif.services.media.making import Maker
+from kaif.services.media.model import Quota, Quotas, StoredMedia
+from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats
+from kaif.services.media.scanning import Scans
+from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch
+from kaif.services.media.working import LONG, QUICK, Workshop
 
 ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
 NEVER_S = 1e6
@@ -39,13 +58,45 @@ class NoChats:
         raise AssertionError("who is in a chat was asked for nothing")
 
 
+class OpenDoors:
+    """Nobody's session ends and nobody is suspended: `tests/gateway/test_files.py` is where that matters."""
+
+    async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
+        return OpenSessions(request.session_ids)
+
+    async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts:
+        return OpenAccounts(request.ids)
+
+
+class Work:
+    """A process that works, and what it told owners."""
+
+    def __init__(self, shop: Workshop, scratch: Scratch) -> None:
+        self.shop, self.scratch = shop, scratch
+        self.news, self.told = list[Signal](), asyncio.Event()
+
+    def hear(self, news: bytes) -> None:
+        self.news.append(msgspec.msgpack.decode(news, type=Signal))
+        self.told.set()
+
+    async def through(self) -> int:
+        """All that can be done now; how many jobs were taken up."""
+        for count in range(LOOKS_MAX):
+            if not (await self.shop.work(QUICK) or await self.shop.work(LONG)):
+                return count
+        raise AssertionError("there is always more to do")
+
+
 class Home:
-    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys) -> None:
+    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
+        self.services = services
         self.uploads: Uploads = services[Uploads]
+        self.joining: Joining = services[Joining]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
-        self.database, self.blobs, self.keys = database, blobs, keys
+        self.work_service: MediaWork = services[MediaWork]
+        self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
         self.moment = [now_us()]
 
@@ -70,8 +121,19 @@ class Home:
     async def read(self, media: Media, start: int = 0, length: int = 4 << 20, actor: Actor = ANNA) -> bytes:
         return (await self.delivery.read(actor, ReadMedia(media.id, start, length))).content
 
-    async def look(self, media: Media, actor: Actor = ANNA, link: str = "") -> Media:
-        return await self.delivery.look_at(actor, LookAt(media.id, link))
+    async def look(self, media: Media, actor: Actor = ANNA, link: str = "", **more: Any) -> Sight:
+        return await self.delivery.look_at(actor, LookAt(media.id, link, **more))
+
+    async def got(self, media: Media, rendition: str, actor: Actor = ANNA, accept: str = "") -> bytes:
+        """The content of what was made of it, of at most 4 MiB."""
+        seen = await self.look(media, actor, rendition=rendition, accept=accept)
+        wanted = ReadMedia(media.id, 0, 4 << 20, rendition=seen.rendition)
+        return (await self.delivery.read(actor, wanted)).content
+
+    async def stored_media(self, media: Media) -> StoredMedia:
+        found = await store.find_media(self.database, media.id)
+        assert found
+        return found
 
     async def listed(self, actor: Actor = ANNA) -> list[str]:
         return [media.id for media in (await self.library.list_media(actor, ListMedia())).files]
@@ -92,7 +154,29 @@ class Home:
         """Another process that takes uploads, whose store has its moods."""
         quota = Quota(1 << 40, 1 << 40)
         content = Content(blobs, self.keys)
-        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), lambda: self.moment[0])
+        pictures, clock = PictureWorkers(1), lambda: self.moment[0]
+        looker = Looker(self.database, content, pictures, FilmWorkers(2), Scratch(self.work))
+        renditions = Renditions(self.database, content, self.keys, pictures, clock)
+        scans = Scans(self.database, content, NoScanner(), larger=False)
+        quotas = Quotas(quota, quota)
+        return UploadsService(self.database, content, self.keys, quotas, looker, renditions, scans, clock)
+
+    @contextlib.asynccontextmanager
+    async def workshop(self, films: FilmWorkers | None = None) -> AsyncIterator["Work"]:
+        """Another process that works on what was uploaded."""
+        films, pictures, clock = films or FilmWorkers(2), PictureWorkers(1), lambda: self.moment[0]
+        renditions = Renditions(self.database, self.content, self.keys, pictures, clock)
+        scratch, cache = Scratch(self.work), MemoryCache()
+        maker = Maker(self.database, self.content, renditions, films, scratch)
+        work = Work(Workshop(self.database, maker, OwnerNews(cache), 1, clock), scratch)
+        await cache.subscribe(SIGNALS, work.hear)
+        try:
+            yield work
+        finally:
+            await work.shop.close()
+            await films.close()
+            await pictures.close()
+            scratch.close()
 
     async def stored(self) -> list[str]:
         """The names of all that lies in the store."""
@@ -117,6 +201,8 @@ async def at_home(
     environment = {
         "KAIF_DATABASE_URL": database_url,
         "KAIF_MEDIA_KEYS": f"file:{keys}",
+        # Work is done where a test says so: `workshop`.
+        "KAIF_MEDIA_FILMS": "0",
         "KAIF_BLOBS_URL": blobs_url or f"file:{folder / 'blobs'}",
         **settings,
     }
@@ -124,10 +210,13 @@ async def at_home(
     moment = [now_us()]
     async with (
         database_of(wanted) as database,
-        media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
+        cache_of(wanted) as cache,
+        media_services(
+            wanted, database, cache, chats or NoChats(), OpenDoors(), lambda: moment[0], NEVER_S
+        ) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
-        home = Home(services, database, blobs, master_keys(wanted))
+        home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)
         home.moment = moment
         yield home
 

@@ -19,6 +19,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import now_us
 from kaif.services.messaging import views_store
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, NoFiles
 from kaif.services.messaging.discussions import DiscussionsService
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.pacing import Pace
@@ -113,8 +114,9 @@ async def test_of_two_first_comments_the_second_finds_the_post_that_the_first_ha
     post = await say(services, anna, channel_id, "Новость")
     slow = Lingering(other)
     links, announcer = LinkPlan(on=False), Announcer(services.cache)
+    attaching = Attaching(cast(Database, slow), NoFiles(), announcer, now_us)
     sender = Sender(cast(Database, slow), announcer, links, Pace(), now_us)
-    elsewhere = DiscussionsService(cast(Database, slow), services.auth, announcer, sender, links, now_us)
+    elsewhere = DiscussionsService(cast(Database, slow), services.auth, announcer, sender, attaching, links, now_us)
 
     first = asyncio.create_task(elsewhere.write_comment(boris, WriteComment(channel_id, post.seq, "b", "Первый")))
     await slow.has_written.wait()

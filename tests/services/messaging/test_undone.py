@@ -58,8 +58,8 @@ async def test_a_message_whose_commit_fails_keeps_no_pace(small_home: Home) -> N
     announcer, links, pace = Announcer(services.cache), LinkPlan(on=False), Pace(scale=BURST / 100)
     failing = cast(Database, Failing(services.database))
     sender = Sender(failing, announcer, links, pace, clock)
-    discussions = DiscussionsService(failing, services.auth, announcer, sender, links, clock)
-    scheduled = ScheduledMessagesService(failing, services.auth, announcer, sender, clock)
+    discussions = DiscussionsService(failing, services.auth, announcer, sender, small_home.attaching(), links, clock)
+    scheduled = ScheduledMessagesService(failing, services.auth, announcer, sender, small_home.attaching(), clock)
 
     async def saved(actor: Actor) -> ChatId:
         return saved_id
@@ -97,9 +97,11 @@ async def test_links_are_looked_up_at_once_whichever_way_they_come(small_home: H
     channel_id, group_id, (anna, boris) = await with_comments(services, "anna", "boris")
     announcer, links, pace = Announcer(services.cache), LinkPlan(on=True), Pace()
     sender = Sender(services.database, announcer, links, pace, now_us)
-    actions = MessageActionsService(services.database, announcer, sender, links, now_us)
+    actions = MessageActionsService(services.database, announcer, sender, small_home.attaching(), links, now_us)
     webhooks = WebhooksService(services.database, services.auth, announcer, links, pace, now_us)
-    discussions = DiscussionsService(services.database, services.auth, announcer, sender, links, now_us)
+    discussions = DiscussionsService(
+        services.database, services.auth, announcer, sender, small_home.attaching(), links, now_us
+    )
     made = await services.webhooks.make_webhook(anna, MakeWebhook(group_id, "Насос"))
     secret = made.path.rpartition("/")[2]
     entry, post = await say(services, anna, group_id), await say(services, anna, channel_id, LINK)

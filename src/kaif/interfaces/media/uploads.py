@@ -14,7 +14,7 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media
 from kaif.kernel.actor import Actor
-from kaif.kernel.errors import Conflict, NotFound
+from kaif.kernel.errors import Conflict, Forbidden, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.remote import repeatable
 
@@ -25,22 +25,42 @@ GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
 
 
 class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`declared_type` is what the sender believes; `keep` puts the file among the actor's own."""
+    """`declared_type` is what the sender believes; `keep` puts the file among the actor's own.
+
+    Whoever says image/*, video/* or audio/* gets something that is seen or heard, or a refusal; whoever does not gets
+    a file at the least. `voice` is of sounds that are voice messages.
+
+    With `at_most` nobody knows the length yet: it is no more than that, and no more than the actor may have; the answer
+    says how much that is, and `settle_length` ends it. `partial` is of pieces, see `interfaces.media.joining`.
+    """
 
     length: Annotated[int, Meta(ge=0, le=1 << 50)]
     name: Annotated[str, Meta(max_length=1024)] = ""
     declared_type: Annotated[str, Meta(max_length=255)] = ""
     keep: bool = True
+    voice: bool = False
+    at_most: bool = False
+    partial: bool = False
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """`media` is what became of it, null until all has come and was looked at."""
+    """`media` is what became of it, null until all has come and was looked at.
+
+    A `partial` one is only a piece, of which nothing becomes until it is joined with others; what came of that names
+    its pieces in `joined`.
+    """
 
     id: str
     length: int
     received: int
     expires_at: datetime
     media: Media | None = None
+    partial: bool = False
+    joined: list[str] = []
+
+    @property
+    def is_to_be_finished(self) -> bool:
+        return self.media is None and self.received == self.length and not self.partial
 
 
 class OfUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +75,11 @@ class BeginWriting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Writing(msgspec.Struct, frozen=True):
     writer: str
     upload: Upload
+
+
+class SettleLength(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upload_id: GivenUploadId
+    writer: Annotated[str, Meta(pattern=PATTERN)]
 
 
 class Append(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +107,10 @@ class BeyondLength(Conflict):
     code, detail = "beyond_length", "That is more than the upload was said to hold."
 
 
+class IsJoined(Forbidden):
+    code, detail = "upload_is_joined", "This upload was put together of others: nothing can be added."
+
+
 class Uploads(Protocol):
     """An upload is its maker's alone: for anybody else UploadNotFound is raised."""
 
@@ -96,11 +125,16 @@ class Uploads(Protocol):
 
     @repeatable
     async def begin_writing(self, actor: Actor, request: BeginWriting) -> Writing:
-        """Become the one who writes. Raises WrongOffset."""
+        """Become the one who writes. Raises WrongOffset, IsJoined."""
         ...
 
     async def append(self, actor: Actor, request: Append) -> Upload:
         """Add a piece, which is on disk when this returns. Raises Displaced, WrongOffset, BeyondLength."""
+        ...
+
+    @repeatable
+    async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
+        """What has come is all. Raises Displaced, EmptyFile."""
         ...
 
     @repeatable

@@ -1,10 +1,14 @@
 """Content as a whole, out of the sealed parts of which it is stored."""
 
 import asyncio
+import errno
 import hashlib
+from io import RawIOBase
+from pathlib import Path
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.keys import KeyMissing, Keys
+from kaif.kernel.errors import StorageFull
 from kaif.services.media import store
 from kaif.services.media.model import Part, blob_of
 from kaif.services.media.sealing import DATA_KEY_BYTES, ContentDamaged, PartCipher
@@ -37,18 +41,31 @@ class Content:
     async def read(self, reads: Reads, holder_id: str, start: int, length: int) -> bytes:
         """Exactly those bytes. Raises ContentDamaged."""
         parts = await store.parts_of(reads, holder_id, start, start + length)
-        data_key = await self.data_key(reads, holder_id)
+        # Of a file that was put together of uploads, each has its own.
+        data_keys = {key: await self.data_key(reads, key) for key in dict.fromkeys(part.key for part in parts)}
         pieces = []
         at, end = start, start + length
         for part in parts:
             if part.start > at:
                 raise ContentDamaged
             wanted = min(end, part.end) - at
-            pieces.append(await self.read_part(data_key, part, at - part.start, wanted))
+            pieces.append(await self.read_part(data_keys[part.key], part, at - part.start, wanted))
             at += wanted
         if at < end:
             raise ContentDamaged
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def copy(self, reads: Reads, holder_id: str, size: int, target: Path) -> None:
+        """All of it into a file, which is as readable as the content was. Raises StorageFull."""
+        try:
+            with target.open("xb", buffering=0) as file:
+                for at in range(0, size, READ_AT_ONCE):
+                    piece = await self.read(reads, holder_id, at, min(READ_AT_ONCE, size - at))
+                    await asyncio.to_thread(_write, file, piece)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(retry_after_ms=60_000) from error
+            raise
 
     async def read_part(self, data_key: bytes, part: Part, start: int, length: int) -> bytes:
         cipher = PartCipher(data_key, part.part, part.length)
@@ -62,6 +79,12 @@ class Content:
 
 def _sealed(data_key: bytes, part: str, content: bytes) -> bytes:
     return PartCipher(data_key, part, len(content)).seal(content)
+
+
+def _write(file: RawIOBase, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[file.write(view) or 0 :]
 
 
 class Digests:

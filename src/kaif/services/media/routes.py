@@ -1,19 +1,31 @@
 """Which path calls which use case. Uploads and content travel as bytes: `gateway.tus` and `gateway.files`."""
 
+from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.work import MediaWork
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
 OWN_DATA = Limit("own_media_data", per_minute=1, burst=5)
+# Each may be made once.
+SIZES = Limit("picture_sizes", per_minute=120, burst=120)
 
 LIBRARY_ROUTES = [
     get("/v1/media/files", Library.list_media, scope=READ_SCOPE),
     get("/v1/media/files/{media_id}", Library.get_media, scope=READ_SCOPE),
     delete("/v1/media/files/{media_id}", Library.delete_media, scope=WRITE_SCOPE),
     post("/v1/media/files/{media_id}/links", Library.sign_media, scope=READ_SCOPE),
+    post("/v1/media/links", Library.sign_many, scope=READ_SCOPE),
+    post("/v1/media/files/{media_id}/pictures", Library.sign_picture, limit=SIZES, scope=READ_SCOPE),
     get("/v1/media/usage", Library.get_usage, scope=READ_SCOPE),
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]
 
+WORK_ROUTES = [
+    get("/v1/media/jobs", MediaWork.list_media_jobs, needs=MANAGE_EVENTS),
+    post("/v1/media/jobs/{media_id}/retry", MediaWork.retry_media_job, needs=MANAGE_EVENTS, status=204),
+    post("/v1/media/jobs/{media_id}/discard", MediaWork.discard_media_job, needs=MANAGE_EVENTS, status=204),
+]
+
 # The interfaces of media, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES), (MediaWork, WORK_ROUTES)]

@@ -2,6 +2,8 @@
 
 import secrets
 
+import msgspec
+
 from kaif.engines.database import Database, Transaction
 from kaif.engines.keys import Keys
 from kaif.interfaces.auth import Nothing
@@ -13,7 +15,6 @@ from kaif.interfaces.media import (
     MediaStored,
     QuotaExceeded,
     TooManyUploads,
-    WrongType,
 )
 from kaif.interfaces.media.uploads import (
     PIECE_BYTES_MAX,
@@ -22,7 +23,9 @@ from kaif.interfaces.media.uploads import (
     BeyondLength,
     CreateUpload,
     Displaced,
+    IsJoined,
     OfUpload,
+    SettleLength,
     Upload,
     UploadNotFound,
     Writing,
@@ -30,10 +33,15 @@ from kaif.interfaces.media.uploads import (
 )
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.media import model, store
+from kaif.services.media import jobs_store, model, naming, steps, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
+from kaif.services.media.looking import Looked, Looker, Looks
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
+from kaif.services.media.renditions import Renditions
+from kaif.services.media.scanning import Scans
+from kaif.services.media.seeing import seen
 
 UNFINISHED_MAX = 100
 # A last part smaller than this is written again with what follows it, so that many small pieces are not many parts.
@@ -41,10 +49,24 @@ SMALL_BYTES = 256 * 1024
 
 
 class UploadsService:
-    def __init__(self, database: Database, content: Content, keys: Keys, quotas: Quotas, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        content: Content,
+        keys: Keys,
+        quotas: Quotas,
+        looker: Looker,
+        renditions: Renditions,
+        scans: Scans,
+        clock: Clock,
+    ) -> None:
         self._database, self._content, self._keys = database, content, keys
-        self._quotas, self._clock = quotas, clock
-        self._digests = Digests(content)
+        self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
+        self._digests, self._looks, self._scans = Digests(content), Looks(), scans
+
+    async def close(self) -> None:
+        await self._scans.close()
+        await self._looks.close()
 
     # Beginning
 
@@ -52,7 +74,7 @@ class UploadsService:
         quota = quota_of(actor, self._quotas)
         if request.length == 0:
             raise EmptyFile
-        if request.length > quota.file_max:
+        if request.length > quota.file_max and not request.at_most:
             raise FileTooLarge(bytes_max=quota.file_max)
         now_us = self._clock()
         upload = StoredUpload(
@@ -61,16 +83,20 @@ class UploadsService:
             name=model.file_name(request.name),
             declared_type=request.declared_type,
             keep=int(request.keep),
+            voice=int(request.voice),
             length=request.length,
             received=0,
             writer="",
             created_at_us=now_us,
             expires_at_us=now_us + model.UPLOAD_LIVES_US,
+            partial=int(request.partial),
         )
         wrapped = await self._keys.wrap(secrets.token_bytes(DATA_KEY_BYTES), upload.id)
         async with self._database.transaction() as tx:
             await store.lock_owner(tx, actor.user_id)
-            await _must_have_room(tx, actor, request.length, quota)
+            free = await _must_have_room(tx, actor, 1 if request.at_most else request.length, quota)
+            if request.at_most:
+                upload = msgspec.structs.replace(upload, length=min(request.length, quota.file_max, free))
             await store.add_key(tx, upload.id, wrapped)
             await store.add_upload(tx, upload)
         return upload.seen()
@@ -86,6 +112,8 @@ class UploadsService:
             upload = await self._locked(tx, actor, request.upload_id)
             await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
         self._digests.forget(upload.id)
+        self._scans.forget(upload.id)
+        self._looks.forget(upload.id)
         return Nothing()
 
     # Writing
@@ -94,6 +122,8 @@ class UploadsService:
         writer = new_id()
         async with self._database.transaction() as tx:
             upload = await self._locked(tx, actor, request.upload_id)
+            if upload.joined:
+                raise IsJoined
             if upload.received != request.offset:
                 raise WrongOffset(offset=upload.received)
             await store.set_writer(tx, upload.id, writer)
@@ -127,28 +157,64 @@ class UploadsService:
         await self._digests.add(upload.id, request.offset, request.content)
         return await self._seen(await self._get(actor, upload.id))
 
+    async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            if upload.writer != request.writer:
+                raise Displaced
+            if upload.received == 0:
+                raise EmptyFile
+            await store.set_length(tx, upload.id, upload.received)
+        return await self._seen(msgspec.structs.replace(upload, length=upload.received))
+
     # Finishing
 
     async def finish_upload(self, actor: Actor, request: OfUpload) -> Upload:
         upload = await self._get(actor, request.upload_id)
-        if upload.media_id is not None or upload.received < upload.length:
+        if upload.media_id is not None or upload.received < upload.length or upload.partial:
             return await self._seen(upload)
         sha256 = await self._digests.digest(self._database, upload.id, upload.length)
         if sha256 is None:
             return upload.seen()
+        if not await self._checked(actor, upload):
+            return upload.seen()
+        looked = await self._looked(actor, upload, sha256)
+        if looked is None:
+            return upload.seen()
+        async with self._database.transaction() as tx:
+            upload = await self._become(tx, actor, request.upload_id, looked, sha256)
+        self._digests.forget(upload.id)
+        self._scans.forget(upload.id)
+        if looked.poster and upload.media_id == upload.id:
+            # If we die before, work makes it anew.
+            await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
+        return await self._seen(upload)
+
+    async def _checked(self, actor: Actor, upload: StoredUpload) -> bool:
+        """False when it takes another call. Nothing is left of what is refused; without the scanner it waits."""
+        try:
+            return await self._scans.is_clean(upload.id, upload.length)
+        except Invalid:
+            await self.cancel_upload(actor, OfUpload(upload.id))
+            raise
+
+    async def _looked(self, actor: Actor, upload: StoredUpload, sha256: str) -> Looked | None:
+        """None when it takes another call. Nothing is left of what is refused."""
         head = await self._content.read(self._database, upload.id, 0, min(model.HEAD_BYTES, upload.length))
         found = model.type_of(head)
         try:
             model.must_be(upload.declared_type, found)
-        except WrongType:
-            await self.cancel_upload(actor, request)
+            same = await store.find_same_content(self._database, upload.owner_id, sha256)
+            if same is not None and same.kind != "file":
+                return Looked(same.type, same.kind, same.seen().shown)
+            return await self._looks.look(upload.id, lambda: self._looker.look(upload.id, upload.length, found))
+        except Invalid:
+            if not model.means_media(upload.declared_type):
+                return Looked(found, "file")
+            await self.cancel_upload(actor, OfUpload(upload.id))
             raise
-        async with self._database.transaction() as tx:
-            upload = await self._become(tx, actor, request.upload_id, found, sha256)
-        self._digests.forget(upload.id)
-        return await self._seen(upload)
 
-    async def _become(self, tx: Transaction, actor: Actor, upload_id: str, type: str, sha256: str) -> StoredUpload:
+    async def _become(self, tx: Transaction, actor: Actor, upload_id: str, looked: Looked, sha256: str) -> StoredUpload:
         """A file, or the one that its owner has already."""
         now_us = self._clock()
         await store.lock_owner(tx, actor.user_id)
@@ -160,9 +226,11 @@ class UploadsService:
             await store.discard_content(tx, upload.id, now_us + model.GARBAGE_LIVES_US)
             await store.touch(tx, same.id, now_us)
         else:
-            same = _file_of(upload, type, sha256, now_us)
+            same = _file_of(upload, looked, sha256, now_us)
             await store.add_media(tx, same)
-            await tx.publish(MediaStored(media=same.media))
+            if step := steps.next_step(same, [naming.POSTER] if looked.poster else []):
+                await jobs_store.add(tx, same.id, step.priority, now_us)
+            await tx.publish(MediaStored(media=same.seen()))
         if upload.keep:
             await store.refer(tx, same.id, store.OWNER, "", "", now_us)
         await store.end_upload(tx, upload.id, same.id)
@@ -191,20 +259,21 @@ class UploadsService:
         media = await store.find_media(self._database, upload.media_id)
         if media is None:
             raise UploadNotFound
-        return upload.seen(media.media)
+        return upload.seen(await seen(self._database, media))
 
 
 def quota_of(actor: Actor, quotas: Quotas) -> Quota:
     return quotas.more if UPLOAD_MORE in actor.permissions else quotas.usual
 
 
-async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> None:
-    """Raises QuotaExceeded, TooManyUploads."""
+async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> int:
+    """How much there is. Raises QuotaExceeded, TooManyUploads."""
     free = quota.total_max - await store.used_bytes(tx, actor.user_id)
     if length > free:
         raise QuotaExceeded(bytes_free=max(free, 0))
     if len(await store.unfinished(tx, actor.user_id)) >= UNFINISHED_MAX:
         raise TooManyUploads
+    return free
 
 
 def _must_be_next(upload: StoredUpload, request: Append) -> None:
@@ -220,16 +289,19 @@ def _is_small(last: Part, request: Append) -> bool:
     return last.length < SMALL_BYTES and last.length + len(request.content) <= PIECE_BYTES_MAX
 
 
-def _file_of(upload: StoredUpload, type: str, sha256: str, now_us: int) -> StoredMedia:
-    return StoredMedia(
+def _file_of(upload: StoredUpload, looked: Looked, sha256: str, now_us: int) -> StoredMedia:
+    media = StoredMedia(
         id=MediaId(upload.id),
         owner_id=upload.owner_id,
         name=upload.name,
-        type=type,
-        kind=model.kind_of(type),
+        type=looked.type,
+        kind=looked.kind,
         size=upload.length,
         sha256=sha256,
         state="ready",
         created_at_us=now_us,
         touched_at_us=now_us,
+        shown=msgspec.json.encode(looked.shown).decode() if looked.shown else "",
+        voice=int(upload.voice and looked.kind == "audio"),
     )
+    return msgspec.structs.replace(media, state=steps.state_of(media))
