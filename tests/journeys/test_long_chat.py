@@ -16,6 +16,7 @@ from tests.journeys.conftest import complaints_of
 
 MESSAGES = 100_000
 MIDDLE = 50_000
+COMMENTS = 10_000
 HEAP_BYTES_MAX = 150_000_000
 ROWS_MAX = 120
 # A pixel may be lost where heights are rounded.
@@ -49,30 +50,65 @@ async def long_chat(server: Server) -> tuple[Person, str]:
     return boris, chat_id
 
 
-def fill(path: Path, chat_id: str, senders: tuple[str, str]) -> None:
+async def long_thread(server: Server) -> tuple[Person, str, int]:
+    """Boris, and a post in a channel that he reads with Anna, on which they have said ten thousand things."""
+    await make_accounts(server.url, server.setup_code, ANNA, BORIS)
+    anna = await Person(server.url, ANNA.username).log_in()
+    boris = await Person(server.url, BORIS.username).log_in()
+    channel = await anna.post("/v1/messaging/chats", kind="channel", title="Новости озера", members=[boris.id])
+    group_id = await anna.group("Обсуждение", boris)
+    await anna.post(f"/v1/messaging/chats/{channel['id']}/discussion", group_id=group_id, open=True)
+    post = (await anna.post_message(channel["id"], "Лёд сошёл"))["seq"]
+    root = (await comment(boris, channel["id"], post, "Первый!"))["reply_to"]
+    await server.stop()
+    path = server.data / "kaif.db"
+    first, last = fill(path, group_id, (anna.id, boris.id), COMMENTS, root)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.executemany(
+            "INSERT INTO messaging_thread_entries VALUES (?, ?, ?)",
+            ((group_id, at, root) for at in range(first, last + 1)),
+        )
+        database.execute("UPDATE messaging_threads SET comments = comments + ?", (COMMENTS,))
+    await server.restart()
+    return boris, channel["id"], post
+
+
+async def comment(person: Person, channel_id: str, post: int, text: str) -> dict[str, Any]:
+    path = f"/v1/messaging/chats/{channel_id}/messages/{post}/comments"
+    entry: dict[str, Any] = await person.post(path, ref=person.new_ref(), text=text)
+    return entry
+
+
+def fill(
+    path: Path, chat_id: str, senders: tuple[str, str], count: int = MESSAGES, reply_to: int = 0
+) -> tuple[int, int]:
+    """The places of the first and the last of them."""
     with closing(sqlite3.connect(path)) as database, database:
         seq, now_us = database.execute(
             "SELECT seq, active_at_us FROM messaging_chats WHERE id = ?", (chat_id,)
         ).fetchone()
-        last = seq + MESSAGES
+        last = seq + count
         database.executemany(
             "INSERT INTO messaging_entries VALUES (?, ?, 'message', ?, ?, ?, ?, ?)",
             (
-                (chat_id, at, senders[at % 7 % 2], now_us - (last - at) * 600_000_000, at - seq, f"r{at}", body(at))
+                (chat_id, at, senders[at % 7 % 2], now_us - (last - at) * 600_000_000, at - seq, f"r{at}", words)
                 for at in range(seq + 1, last + 1)
+                for words in [body(at, reply_to)]
             ),
         )
         database.execute(
             "UPDATE messaging_chats SET seq = ?, shown_seq = ?, messages = ? WHERE id = ?",
-            (last, last, MESSAGES, chat_id),
+            (last, last, count, chat_id),
         )
         database.execute(
-            "UPDATE messaging_members SET read_seq = ?, read_messages = ? WHERE chat_id = ?", (last, MESSAGES, chat_id)
+            "UPDATE messaging_members SET read_seq = ?, read_messages = ? WHERE chat_id = ?", (last, count, chat_id)
         )
+    return seq + 1, last
 
 
-def body(seq: int) -> str:
-    return json.dumps({"text": f"Сообщение №{seq}. " + "Ветер с озера, вода прозрачная. " * (seq % 5)})
+def body(seq: int, reply_to: int) -> str:
+    text = f"Сообщение №{seq}. " + "Ветер с озера, вода прозрачная. " * (seq % 5)
+    return json.dumps({"text": text, **({"reply_to": reply_to} if reply_to else {})})
 
 
 async def heap_bytes(window: Window) -> float:
@@ -81,6 +117,26 @@ async def heap_bytes(window: Window) -> float:
     await session.send("HeapProfiler.collectGarbage")
     usage: dict[str, Any] = await session.send("Runtime.getHeapUsage")
     return float(usage["usedSize"])
+
+
+async def blocking_listeners(window: Window) -> list[str]:
+    """For which the browser waits before it scrolls the log: listeners on it or around it that could forbid that."""
+    session = await window.context.new_cdp_session(window.page)
+    found: list[str] = []
+    for expression in (
+        "document.querySelector('[role=log]')",
+        "document.querySelector('#app, body')",
+        "document",
+        "window",
+    ):
+        object_id = (await session.send("Runtime.evaluate", {"expression": expression}))["result"]["objectId"]
+        answer = await session.send("DOMDebugger.getEventListeners", {"objectId": object_id})
+        found += [
+            f"{one['type']} on {expression}"
+            for one in answer["listeners"]
+            if one["type"] in ("wheel", "mousewheel", "touchstart", "touchmove") and not one["passive"]
+        ]
+    return found
 
 
 async def rendered_rows(window: Window) -> int:
@@ -122,6 +178,7 @@ async def test_a_long_chat_stays_small_wherever_one_reads(server: Server, window
     await window.open_chat(BORIS.name)
     await expect(window.message(f"№{MESSAGES}.")).to_be_visible()
     at_first = await heap_bytes(window)
+    assert await blocking_listeners(window) == [], "the wheel and a finger scroll without waiting for scripts"
 
     most = await travel(window, -6000, 80)
     high = min(await seqs_in_view(window))
@@ -201,3 +258,47 @@ async def test_a_jump_is_taken_back_and_new_messages_are_a_press_away(server: Se
     await expect(window.message("Новость 0")).to_be_visible()
     await window.page.locator("button.down").click()
     await expect(window.message("Новость 29")).to_be_visible()
+
+
+async def test_a_thread_of_ten_thousand_comments_stays_small(server: Server, windows: Windows) -> None:
+    boris, channel_id, post = await long_thread(server)
+    window = await windows.open()
+    await window.sign_in(ANNA.username)
+    await window.page.goto(f"/chat/{channel_id}/comments/{post}")
+    await expect(window.message("Сообщение").last).to_be_visible()
+    newest = max(await seqs_in_view(window))
+
+    most = await travel(window, -6000, 60)
+    high = min(await seqs_in_view(window))
+    assert high < newest - 2500, "the way up must lead through more than a window holds"
+    # From anywhere it is one press to the post, and one back.
+    await window.page.get_by_role("button", name="Пост").click()
+    await expect(window.log.get_by_text("Лёд сошёл")).to_be_visible()
+    await expect(window.log.get_by_text(re.compile("10.001 комментарий"))).to_be_visible()
+    await expect(window.message("Первый!")).to_be_visible()
+    await expect(window.page.get_by_role("button", name="Пост")).to_have_count(0)
+    most = max(most, await travel(window, 6000, 20))
+
+    # What is said and taken back meanwhile moves nothing here, and is right where it stands.
+    await window.page.wait_for_timeout(600)
+    seqs = await seqs_in_view(window)
+    read = seqs[len(seqs) // 2]
+    before = await top_of(window, read)
+    said = [await comment(boris, channel_id, post, f"Новое {number}") for number in range(2)]
+    anna = await Person(server.url, ANNA.username).log_in()
+    gone = [seqs[0] - 3, seqs[-1], said[0]["seq"]]
+    answer = await anna.http.post(
+        f"/v1/messaging/chats/{said[0]['chat_id']}/messages/delete", json={"seqs": gone, "for_everyone": True}
+    )
+    assert answer.is_success, answer.text
+    await expect(window.log.locator(f'[data-seq="{seqs[-1]}"]')).to_be_empty()
+    await window.page.wait_for_timeout(300)
+    assert abs(await top_of(window, read) - before) <= STEADY_PX
+    await window.page.get_by_role("button", name=re.compile("К последним")).click()
+    await expect(window.message("Новое 1")).to_be_visible()
+    await expect(window.message("Новое 0")).to_have_count(0)
+
+    assert most <= ROWS_MAX
+    after = await heap_bytes(window)
+    print(f"heap {after / 1e6:.1f} MB, {most} rows at most")
+    assert after < HEAP_BYTES_MAX

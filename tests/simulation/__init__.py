@@ -4,7 +4,8 @@ In one process, without connections or threads, our own code runs: the messaging
 outboxes and sockets, and the client. What stands between them is simulated: the wires between clients and gateways,
 calls between gateways and messaging, the news of the cache, the disk's answer to a commit, and time itself.
 
-    python -m tests.simulation --seeds 10000
+    python -m tests.simulation --seeds 10000 --jobs 2 --kept seeds.jsonl
 
-A seed that fails is run again by `--seed N --verbose`, and does the same again.
+A run that was stopped goes on by the file that keeps what is done, while the code is the same. A seed that fails is run
+again by `--seed N --verbose`, and does the same again.
 """

@@ -2,49 +2,45 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.simulation.world import Broken, Parts, World, prepared, simulate
-
-CHUNK = 100
+from tests.simulation.runs import Kept, code_now, left_of, run_all
+from tests.simulation.world import Broken, Parts, World, prepared
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many (default 1000)")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)")
+    parser.add_argument("--kept", type=Path, help="a file of what is done: a run that was stopped goes on by it")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--verbose", action="store_true", help="with --seed: print its trace and our own log")
     given = parser.parse_args()
     if given.seed is not None:
         return run_one(given.seed, verbose=given.verbose)
+    return run_many(given.first, given.seeds, given.jobs, Kept(given.kept, code_now()) if given.kept else None)
+
+
+def run_many(first: int, count: int, jobs: int, kept: Kept | None) -> int:
     started = time.monotonic()
-    firsts = range(given.first, given.first + given.seeds, CHUNK)
-    lasts = [min(first + CHUNK, given.first + given.seeds) for first in firsts]
-    broken: list[str] = []
-    with ProcessPoolExecutor(given.processes) as pool:
-        for last, found in zip(lasts, pool.map(run_some, firsts, lasts), strict=True):
-            broken += found
-            print("\n".join([*found, f"{last - given.first} seeds, {len(broken)} broken"]), flush=True)
+    known = kept.chunks if kept else []
+    portions = left_of(first, count, known)
+    run = count - sum(last - start for start, last in portions)
+    broken = [each for chunk in known for each in chunk.broken]
+    if run:
+        print("\n".join([*broken, f"{run} seeds known, {len(broken)} broken"]), flush=True)
+    for chunk in run_all(portions, jobs):
+        if kept:
+            kept.add(chunk)
+        run += chunk.last - chunk.first
+        broken += chunk.broken
+        print("\n".join([*chunk.broken, f"{run} seeds, {len(broken)} broken"]), flush=True)
     print(f"{time.monotonic() - started:.0f} s")
     return 1 if broken else 0
-
-
-def run_some(first: int, last: int) -> list[str]:
-    """What was broken."""
-    logging.disable(logging.CRITICAL)
-    broken = []
-    with prepared() as folder:
-        for seed in range(first, last):
-            try:
-                simulate(seed, folder)
-            except Broken as error:
-                broken.append(f"seed {seed}: {error}")
-    return broken
 
 
 def run_one(seed: int, *, verbose: bool) -> int:

@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, cast
@@ -436,29 +436,33 @@ class World:
 
     # The promise
 
+    def _look(self) -> sqlite3.Connection:
+        """At the file itself, which is not ours to share: at what is durable."""
+        return sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+
     def _log(self, chat_id: str) -> list[tuple[int, str, str]]:
-        """What is durable, by a look at the file that is not ours to share."""
-        with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as connection:
-            rows = connection.execute(
+        with closing(self._look()) as connection:
+            return connection.execute(
                 "SELECT seq, sender_id, COALESCE(ref, '') FROM messaging_entries WHERE chat_id = ? ORDER BY seq",
                 (chat_id,),
             ).fetchall()
-        connection.close()
-        return rows
 
     def _all_is_acknowledged(self) -> bool:
         return all(talker.is_done for talker in self.talkers)
 
     def _missing(self) -> dict[str, tuple[int, int]]:
         """Whose newest entry is not the log's."""
-        missing = {}
-        for talker in self.talkers:
-            for chat_id in talker.chat_ids:
-                newest = self._log(chat_id)[-1][0]
-                have = talker.have.get(chat_id, 0)
-                if have < newest:
-                    missing[talker.name] = (have, newest)
-        return missing
+        newest = self._newest()
+        return {
+            talker.name: (talker.have.get(chat_id, 0), newest[chat_id])
+            for talker in self.talkers
+            for chat_id in talker.chat_ids
+            if talker.have.get(chat_id, 0) < newest[chat_id]
+        }
+
+    def _newest(self) -> dict[str, int]:
+        with closing(self._look()) as connection:
+            return dict(connection.execute("SELECT chat_id, MAX(seq) FROM messaging_entries GROUP BY chat_id"))
 
     def _check(self) -> None:
         for chat_id in self.talkers[0].chat_ids:

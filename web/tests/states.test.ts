@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { withActions, withoutContent, withReaction, withState } from '../src/lib/states'
+import { renewed, withActions, withoutContent, withReaction, withState } from '../src/lib/states'
 import type { Entry } from '../src/lib/types'
 import { ME, message, messages } from './entries'
 
@@ -88,4 +88,18 @@ test('what one has deleted for oneself does not come back with the next action',
   const hidden = withoutContent(message(6))
   const window = withActions([hidden], [action(9, 'edited', message(6, { text: 'новое' }))], live)
   expect(window[0]).toBe(hidden)
+})
+
+test('what is no more on a page that covers it keeps its place without content; the rest of the window stays', () => {
+  const window = messages(1, 9)
+  const page = [message(3), message(5, { text: 'изменено' }), message(6), message(10)]
+
+  const next = renewed(window, page, 3, 6)
+
+  expect(next.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+  expect(next.filter(({ hidden }) => hidden).map(({ seq, text }) => [seq, text])).toEqual([[4, undefined]])
+  expect(next[4]?.text).toBe('изменено')
+  expect(renewed(window, page, 3).map(({ seq, hidden }) => (hidden ? 0 : seq))).toEqual([
+    1, 2, 3, 0, 5, 6, 0, 0, 0, 10,
+  ])
 })

@@ -118,6 +118,7 @@ from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.pacing import Pace
+from kaif.services.messaging.page_summaries import PageSummaries
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.previewing import Previewer
@@ -203,7 +204,7 @@ async def messaging_services(
     links = LinkPlan(on=pages is not None)
     pace = Pace(limits_scale)
     counting = PostCounting(database, announcer, clock)
-    sender = Sender(database, announcer, links, pace, clock, on_comment=counting.note_change)
+    sender = Sender(database, announcer, links, pace, clock, on_comments=counting.note_comments)
     bus: Bus = OutboxBus(database)
     attaching = Attaching(database, files or NoFiles(), announcer, clock)
     reactions = Reactions(database, clock)
@@ -218,7 +219,7 @@ async def messaging_services(
         return (await chats.create_chat(actor, CreateChat("saved"))).id
 
     reminders = MessageRemindersService(database, open_saved, announcer, sender, clock)
-    vanishing = VanishingService(database, announcer, clock)
+    vanishing = VanishingService(database, announcer, clock, counting.note_comments)
     deeds: dict[DueKind, Deed] = {
         "message": scheduled.send_due,
         "reminder": reminders.remind_due,
@@ -227,7 +228,8 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
-    previewer = Previewer(database, announcer, links, pages, clock) if pages else None
+    summaries = PageSummaries(database, pages, clock) if pages else None
+    previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
     announcer.start()
     queue.start()
@@ -236,7 +238,7 @@ async def messaging_services(
     if previewer:
         previewer.start()
     try:
-        actions = MessageActionsService(database, announcer, sender, attaching, links, clock)
+        actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
         yield {
@@ -253,7 +255,7 @@ async def messaging_services(
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
-            LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, clock, on=links.on),
+            LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, summaries, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,

@@ -40,6 +40,8 @@ class BotServer:
         self.open = asyncio.Event()
         self.open.set()
         self.now = self.most = 0
+        # How long each answer takes.
+        self.takes_s = 0.0
         self._server: asyncio.Server | None = None
 
     @property
@@ -82,6 +84,7 @@ class BotServer:
         body = await reader.readexactly(int(headers["content-length"]))
         self.asked.append(head[0].split()[1])
         await self.open.wait()
+        await asyncio.sleep(self.takes_s)
         answer = self.answers.pop(0) if self.answers else "204 No Content"
         if answer == "hang":
             await reader.read()

@@ -16,7 +16,7 @@ from tests.services.messaging.dues import Home
 from tests.services.messaging.notified import have_session
 from tests.waiting import eventually, until
 
-from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.bots import BotNotFound, OfBot
 from kaif.interfaces.auth.factors import StepUpRequired
@@ -46,7 +46,8 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import deliveries
 from kaif.services.messaging.calling import STOPPED_PAUSE_US
 from kaif.services.messaging.deliveries import Timing
-from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, MARKS_PAGE
+from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, ENTRIES_OF_CHAT_MAX, MARKS_PAGE
+from kaif.services.messaging.model import erased_name
 from kaif.services.messaging.reactions import Reactions
 
 ME = OutgoingWebhookOf("me")
@@ -451,6 +452,32 @@ async def test_a_bot_whose_key_is_revoked_hears_nothing_until_it_has_another(
         assert said[-1] not in server.seqs_of(chat_id)
 
 
+async def test_a_bot_whose_key_is_revoked_is_called_no_more_in_the_middle_of_a_turn(
+    tmp_path: Path, embedded: Services
+) -> None:
+    anna = await embedded.newcomer("anna")
+    bot = await own_bot(embedded, anna)
+    chats = [await group(embedded, anna, bot) for _ in range(6)]
+    async with bot_server() as server:
+        async with calling(tmp_path, embedded) as called:
+            await call(called, bot, server)
+        for chat_id in chats:
+            for _ in range(ENTRIES_OF_CHAT_MAX):
+                await say(embedded, anna, chat_id)
+        # Whoever starts finds all of it, and tells it in one turn.
+        server.takes_s = 0.02
+        async with calling(tmp_path, embedded, timing=Timing(within_s=60, turn_s=60)) as called:
+            await until(lambda: len(server.taken) > 5)
+            await embedded.bots.revoke_bot_key(anna, OfBot(bot.user_id))
+
+            async def waits() -> bool:
+                found = await problem_of(called, bot)
+                return found is not None and found.kind == "bot_stopped"
+
+            await eventually(waits, timeout_s=20)
+    assert len(server.taken) < len(chats) * ENTRIES_OF_CHAT_MAX
+
+
 async def test_many_bots_are_called_at_once_but_not_too_many(tmp_path: Path, embedded: Services) -> None:
     anna, boris = await embedded.newcomers("anna", "boris")
     bots = [await own_bot(embedded, anna if n % 2 else boris, f"lake{n}bot") for n in range(BOTS_AT_ONCE_MAX + 2)]
@@ -561,3 +588,19 @@ async def test_nothing_is_left_of_a_bot_that_is_erased(tmp_path: Path, embedded:
         for table in ("messaging_outgoing_webhooks", "messaging_outgoing_webhook_marks"):
             assert await embedded.database.fetch(tuple, f"SELECT 1 FROM {table}") == []
         assert server.asked == []
+
+
+async def test_a_bot_that_is_erased_while_its_address_is_set_has_none(tmp_path: Path, services: Services) -> None:
+    (anna,) = await services.newcomers("anna")
+    bot = await own_bot(services, anna)
+    await group(services, anna, bot)
+    async with bot_server() as server, calling(tmp_path, services) as called:
+        # Auth has been asked already when messaging hears of it.
+        nameless = Person(bot.user_id, erased_name(bot.user_id), "Удалённый аккаунт", None, "bot")
+        await Reactions(services.database).forget_person(PersonErased(erasure_id=new_id(), remains=nameless))
+
+        with pytest.raises(BotNotFound):
+            await call(called, bot, server)
+
+    for table in ("messaging_outgoing_webhooks", "messaging_outgoing_webhook_marks"):
+        assert await services.database.fetch(tuple, f"SELECT 1 FROM {table}") == []

@@ -26,7 +26,7 @@ from kaif.interfaces.messaging.actions import (
 from kaif.interfaces.messaging.content import LinkPreview
 from kaif.interfaces.messaging.discussions import WriteComment
 from kaif.interfaces.messaging.history import ExportHistory
-from kaif.interfaces.messaging.previews import NotYourPreview, SwitchPreviews
+from kaif.interfaces.messaging.previews import LookAtLink, NotYourPreview, SwitchPreviews
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, now_us
 from kaif.kernel.ids import new_id
@@ -87,6 +87,10 @@ async def preview_of(services: Services, actor: Actor, message: Entry) -> LinkPr
 async def title_of(services: Services, actor: Actor, message: Entry) -> str:
     preview = await preview_of(services, actor, message)
     return preview.title if preview else ""
+
+
+async def look_at(services: Services, actor: Actor, chat_id: ChatId, text: str) -> LinkPreview | None:
+    return (await services.previews.look_at_link(actor, LookAtLink(chat_id, text))).preview
 
 
 async def previewed(services: Services, actor: Actor, chat_id: ChatId) -> list[Entry]:
@@ -265,6 +269,35 @@ async def test_a_preview_is_taken_off_by_its_author_or_who_may_delete_here_for_g
 
     await services.actions.edit_message(boris, EditMessage(chat_id, boriss.seq, onega))
     assert (await preview_of(services, anna, boriss), site.count("/onega")) == (None, 0)
+
+
+async def test_a_link_is_looked_at_before_it_is_sent_and_its_page_asked_once(services: Services, site: Site) -> None:
+    anna, boris, vera = await services.newcomers("anna", "boris", "vera")
+    chat_id = await group(services, anna, boris)
+    words = f"Едем: {site.page('/lake', 'Озеро')}"
+
+    looks = await asyncio.gather(*(look_at(services, one, chat_id, words) for one in (anna, boris) for _ in range(5)))
+
+    message = await say(services, anna, chat_id, words)
+    assert set(looks) == {await preview_of(services, boris, message)} and looks[0]
+    assert site.count("/lake") == 1
+    assert [entry.kind for entry in await log_of(services, boris, chat_id)] == ["created", "message", "previewed"]
+    with pytest.raises(ChatNotFound):
+        await look_at(services, vera, chat_id, words)
+
+
+async def test_what_will_have_no_card_is_not_looked_at_and_nobody_waits_for_it(services: Services, site: Site) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id, quiet_id = await group(services, anna, boris), await group(services, anna)
+    await services.previews.switch_previews(anna, SwitchPreviews(quiet_id, False))
+    url, down = site.page("/lake", "Озеро"), site.page("/down", "Никого", status=503)
+    for words in ("Без ссылки", f"`{url}`", f"||{url}||", down):
+        assert await look_at(services, anna, chat_id, words) is None
+    assert await look_at(services, anna, quiet_id, url) is None
+    assert site.count("/lake") == 0
+    # What does not answer is left alone for a while, whoever looks.
+    assert await look_at(services, boris, chat_id, down) is None
+    assert site.count("/down") == 1
 
 
 async def test_a_chat_whose_links_are_not_looked_up(services: Services, site: Site) -> None:

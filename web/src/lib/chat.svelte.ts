@@ -18,7 +18,7 @@ import { Problem } from './problems'
 import { pinsOf } from './messages'
 import { withActions, withoutContent, withReaction, withState } from './states'
 import { withEntry } from './summary'
-import type { NewComment } from './discussions'
+import type { UnsentComment } from './discussions'
 import type { Chat, Entry, Unsent } from './types'
 
 export const PAGE = 50
@@ -54,7 +54,7 @@ export class ChatModel {
   /** Of a group with topics, that of which this is the log. */
   readonly topicId: number | undefined = undefined
   /** Where what is written goes another way than by the socket. */
-  readonly comment?: (wanted: NewComment) => Promise<Entry>
+  readonly comment?: (wanted: UnsentComment) => Promise<void>
   protected readonly me: string
   #summary = $state.raw<Chat>()!
   #unsent = $state.raw<readonly Unsent[]>([])
@@ -87,6 +87,16 @@ export class ChatModel {
 
   /** Under which what one began to write here is kept. */
   get draftKey(): string {
+    return this.id
+  }
+
+  /** Whether one is in the chat, and can do what members do. */
+  get joined(): boolean {
+    return true
+  }
+
+  /** The id of a chat that one is in, for what is asked of the server about writing here. */
+  get knownAs(): string {
     return this.id
   }
 
@@ -130,11 +140,11 @@ export class ChatModel {
       await this.#loading
       if (this.loaded) return
     }
-    return this.#replace(() => this.loadNewest())
+    return this.replace(() => this.loadNewest())
   }
 
   /** Windows are fetched one after another: of two at once the slower answer would be shown. */
-  async #replace(fetched: () => Promise<void>): Promise<void> {
+  protected async replace(fetched: () => Promise<void>): Promise<void> {
     while (this.#loading) await this.#loading
     const loading = fetched()
     this.#loading = loading.catch(() => {}).finally(() => (this.#loading = undefined))
@@ -182,7 +192,7 @@ export class ChatModel {
   }
 
   async toNewest(): Promise<void> {
-    if (this.detached) await this.#replace(() => this.loadNewest())
+    if (this.detached) await this.replace(() => this.loadNewest())
   }
 
   /** Forget what lies far from the reader. */
@@ -250,7 +260,7 @@ export class ChatModel {
   /** Make the window hold a message, wherever it stands, and send the reader there. */
   async goTo(seq: number): Promise<void> {
     await this.#loading
-    if (!this.loaded || !this.at(seq)) await this.#replace(() => this.loadAround(seq))
+    if (!this.loaded || !this.at(seq)) await this.replace(() => this.loadAround(seq))
     this.aim = seq
   }
 

@@ -1,6 +1,6 @@
 // Comments on posts of channels, as the server is asked for them.
 import { api, ok } from './api'
-import type { Discussion, Entry, GivenAttachment, Thread } from './types'
+import type { Discussion, Entry, GivenAttachment, Thread, UnsentAttachment } from './types'
 
 const of = (chat_id: string) => ({ params: { path: { chat_id } } })
 
@@ -23,7 +23,7 @@ export async function unlinkDiscussion(chatId: string): Promise<void> {
 export async function fetchThread(
   chat_id: string,
   seq: number,
-  query: { before?: number; limit: number },
+  query: { after?: number; before?: number; limit: number },
 ): Promise<Thread> {
   const params = { path: { chat_id, seq }, query }
   return ok(api.GET('/v1/messaging/chats/{chat_id}/messages/{seq}/comments', { params }))
@@ -38,6 +38,9 @@ export interface NewComment {
   without_preview?: boolean
   attachments?: GivenAttachment[]
 }
+
+/** One on its way, whose files are there. */
+export type UnsentComment = Omit<NewComment, 'attachments'> & { attachments?: UnsentAttachment[] }
 
 export async function writeComment(chat_id: string, seq: number, body: NewComment): Promise<Entry> {
   const params = { path: { chat_id, seq } }

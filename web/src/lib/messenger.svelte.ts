@@ -23,6 +23,7 @@ import { before, isMuted, isUnread, type Arrangement } from './order'
 import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent, UnsentAttachment } from './types'
+import type { ThreadModel } from './thread.svelte'
 import { GroupTopics, type TopicModel } from './topics.svelte'
 import { trays } from './tray.svelte'
 import { ui } from './ui.svelte'
@@ -50,6 +51,8 @@ export class Messenger {
   failed = $state(false)
   cursor = $state<string | null>(null)
   openId = $state<string>()
+  /** The comments that are being read. */
+  thread: ThreadModel | undefined
   chats = new SvelteMap<string, ChatModel>()
   sorted = $derived([...this.chats.values()].sort((a, b) => before(a.summary, b.summary)))
   unreadChats = $derived(
@@ -569,6 +572,7 @@ export class Messenger {
         return
       case 'hidden':
         for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.hide(event.seqs, event.hidden)
+        if (this.thread?.id === event.chat_id) this.thread.hide(event.seqs, event.hidden)
         return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
       case 'vote':
         return this.chats.get(event.chat_id)?.knowVote(event.message)
@@ -591,6 +595,7 @@ export class Messenger {
       else {
         void this.#meetAll(this.#strangers(own))
         this.#topics.get(chatId)?.receive(own)
+        if (this.thread?.id === chatId) this.thread.receive(own)
         const open = this.openId === chatId
         if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
           void this.refreshChat(chatId).catch(() => {})

@@ -1,6 +1,9 @@
-// Previews of links: the server looks links up, and tells everybody by the message itself. Nothing here asks other sites.
+// Previews of links: the server looks links up, and tells everybody by the message itself. Nothing here asks other
+// sites.
 import { api, ok } from './api'
 import type { Chat, Entry } from './types'
+
+export type Preview = NonNullable<Entry['preview']>
 
 let here: Promise<boolean> | undefined
 
@@ -20,6 +23,13 @@ export async function switchPreviews(chat_id: string, on: boolean): Promise<Chat
   return ok(
     api.POST('/v1/messaging/chats/{chat_id}/previews', { params: { path: { chat_id } }, body: { on } }),
   )
+}
+
+/** What the card of a message with this text will say; undefined where there will be none, or none soon. */
+export async function lookAtLink(chat_id: string, text: string): Promise<Preview | undefined> {
+  const params = { path: { chat_id } }
+  const found = await ok(api.POST('/v1/messaging/chats/{chat_id}/previews/look', { params, body: { text } }))
+  return found.preview ?? undefined
 }
 
 export async function removePreview({ chat_id, seq }: Entry): Promise<void> {

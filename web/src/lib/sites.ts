@@ -4,11 +4,15 @@ import type { Entry } from './types'
 const PASSED_OVER = /```[\s\S]*?```|`[^`\n]+`|\|\|[\s\S]*?\|\|/g
 const LINK = /(?<![\p{L}\p{N}])https?:\/\/[^\s<>"'`«»]+/iu
 
-/** The site to which the first link of what is being written leads; the server has the last word on what is one. */
-export function siteIn(text: string): string {
+/** The first link of what is being written; the server has the last word on what is one. */
+export function linkIn(text: string): string {
   const link = LINK.exec(text.replace(PASSED_OVER, ' '))?.[0].replace(/[.,;:!?…)\]}*_~|]+$/, '')
-  if (!link || !URL.canParse(link)) return ''
-  return link
+  return link && URL.canParse(link) ? link : ''
+}
+
+/** The site to which it leads. */
+export function siteIn(text: string): string {
+  return linkIn(text)
     .toLowerCase()
     .replace(/^https?:\/\/(www\.)?/, '')
     .split(/[/?#]/)[0]!

@@ -87,6 +87,23 @@ export function withoutContent(entry: Entry): Entry {
   }
 }
 
+/**
+ * What lies between the two is now this page. What is no more of it keeps its place, with nothing to be seen there, so
+ * that the reader keeps theirs; the rest of the window stays.
+ */
+export function renewed(
+  window: readonly Entry[],
+  page: readonly Entry[],
+  from: number,
+  to = Infinity,
+): readonly Entry[] {
+  const inside = page.filter(({ seq }) => seq >= from && seq <= to)
+  const there = new Set(inside.map(({ seq }) => seq))
+  const others = window.filter(({ seq }) => !there.has(seq))
+  const kept = others.map((entry) => (entry.seq < from || entry.seq > to ? entry : withoutContent(entry)))
+  return [...kept, ...inside].sort((a, b) => a.seq - b.seq)
+}
+
 /** Whether this shows a message that can be read. */
 export function isReadable(entry: Entry | undefined): entry is Entry {
   return entry?.kind === 'message' && !entry.deleted && !entry.hidden

@@ -77,7 +77,7 @@ from kaif.services.messaging.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
-from kaif.services.messaging.sending import Sender, Sent
+from kaif.services.messaging.sending import OnComments, Sender, Sent
 from kaif.services.messaging.topic_sending import BatchTopics
 
 _changed = msgspec.structs.replace
@@ -92,15 +92,17 @@ class MessageActionsService:
         attaching: Attaching,
         links: LinkPlan,
         clock: Clock,
+        on_comments: OnComments = lambda posts: None,
     ) -> None:
         self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
         self._attaching = attaching
-        self._links = links
+        self._links, self._on_comments = links, on_comments
 
     async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
         return await begin(tx, actor, chat_id, self._clock())
 
     async def _announce(self, change: Change, entries: Sequence[Entry]) -> None:
+        self._on_comments(change.uncommented)
         if entries:
             await self._announcer.announce(entries, {change.place.chat_id: change.place})
 
@@ -147,12 +149,15 @@ class MessageActionsService:
                 edited = _changed(edited, buttons=await self._buttons(tx, actor, request.buttons))
             if edited != body:
                 await self._must_be_allowed(change, actor, body, edited, cleaned)
+            linked = False
             if (text, entities) != (body.text, body.entities):
-                await self._edit(change, row, body, edited)
+                linked = await self._edit(change, row, body, edited)
             elif edited != body:
                 change.must_reach()
                 await change.act("edited", row, edited)
             entries = await change.write()
+        if linked:
+            self._links.wake()
         await self._announce(change, entries)
         return await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
 
@@ -182,7 +187,8 @@ class MessageActionsService:
             await topics.read(change.tx, [message])
             topics.must_be_allowed(message, int(change.rights), place)
 
-    async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> None:
+    async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> bool:
+        """Whether there is a link to look up."""
         now_us = self._clock()
         change.must_reach()
         if before.forward or before.reminder or before.card:
@@ -198,8 +204,9 @@ class MessageActionsService:
             # What was said of another page is not said of this one, not even for a moment.
             after = _changed(after, preview=None)
         await change.act("edited", row, after)
-        if after.preview is None:
-            await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
+        if after.preview is not None:
+            return False
+        return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
 
     async def list_versions(self, actor: Actor, request: OfMessage) -> Versions:
         entry = await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))

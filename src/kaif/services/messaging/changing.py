@@ -27,6 +27,8 @@ class Change:
         self.tx, self.place, self.rights, self._actor, self.now_us = tx, place, rights, actor, now_us
         self._rows: dict[int, StoredEntry] = {}
         self._new: list[Entry] = []
+        # Posts of channels on which there are fewer comments than there were.
+        self.uncommented: list[tuple[ChatId, int]] = []
 
     async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
         """Raises MessageNotFound for what is no message; one that was deleted is still one."""
@@ -88,7 +90,7 @@ async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
     if showing := [row.seq for row in there if model.body_of(row).attachments]:
         await attachment_store.take_off(change.tx, change.place.chat_id, showing, change.now_us)
     if change.place.threads:
-        await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
+        change.uncommented += await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
     return await change.write()
 
 

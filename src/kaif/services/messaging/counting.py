@@ -4,6 +4,7 @@ A view is noted in memory; once a second all that came meanwhile is written toge
 posts. A process that dies loses its last second, which the next look at the posts makes good.
 """
 
+import asyncio
 import logging
 from collections.abc import Collection, Iterable
 
@@ -46,9 +47,10 @@ class PostCounting:
         self._changed: dict[ChatId, set[int]] = {}
         self._told_at_us: dict[ChatId, int] = {}
         self._background = Background()
+        self._commented = asyncio.Event()
 
     def start(self) -> None:
-        self._background.repeat(self._look, "views wait", self._write_every_s)
+        self._background.repeat(self._look, "views wait", self._write_every_s, self._commented)
 
     async def close(self) -> None:
         await self._background.close()
@@ -71,6 +73,12 @@ class PostCounting:
             changed = self._changed.setdefault(chat_id, set())
             changed.update(seqs)
             self._changed[chat_id] = set(sorted(changed)[-POSTS_TOLD_MAX:])
+
+    def note_comments(self, posts: Iterable[tuple[ChatId, int]]) -> None:
+        """There are more comments on these posts of channels, or fewer: whoever reads them hears of it at once."""
+        for chat_id, seq in posts:
+            self.note_change(chat_id, [seq])
+            self._commented.set()
 
     async def counts(self, chat_id: ChatId, seqs: Collection[int]) -> list[PostCounts]:
         """Only what is durable, so that it is never less than it was."""

@@ -23,12 +23,13 @@ from kaif.interfaces.messaging.discussions import (
 )
 from kaif.interfaces.messaging.posts import NotAChannel
 from kaif.kernel.actor import Actor, UserId
-from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import (
     administration_store,
     attachment_store,
     cards,
+    due_store,
     model,
     store,
     thread_store,
@@ -37,11 +38,12 @@ from kaif.services.messaging import (
 )
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.attaching import Attaching, Held
+from kaif.services.messaging.due_model import copy_to_vanish, periods_of
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require_person
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import Right
-from kaif.services.messaging.sending import Batch, Sender
+from kaif.services.messaging.sending import Batch, Placing, Sender
 from kaif.services.messaging.store import Reads
 from kaif.services.messaging.thread_store import Link, StoredThread
 
@@ -173,6 +175,7 @@ class DiscussionsService:
         if written.has_joined:
             await self._announcer.announce_change(written.place, written.joined, joined=[actor.user_id])
         if written.root:
+            self._links.wake()
             await self._announcer.announce([written.root], written.batch.places)
         await self._sender.announce(written.batch)
         return entry
@@ -181,20 +184,21 @@ class DiscussionsService:
         self, actor: Actor, request: WriteComment, person: Person, held: Held
     ) -> tuple[Written, Entry]:
         try:
-            async with self._database.transaction() as tx:
-                return await self._write(tx, actor, request, person, held, Held())
+            async with self._sender.placing() as placing:
+                return await self._write(placing, actor, request, person, held, Held())
         except PostHasFiles as error:
             held_post = await self._attaching.copy(actor.user_id, error.post)
         try:
-            async with self._database.transaction() as tx:
-                return await self._write(tx, actor, request, person, held, held_post)
+            async with self._sender.placing() as placing:
+                return await self._write(placing, actor, request, person, held, held_post)
         finally:
             await self._attaching.give_up(held_post)
 
     async def _write(
-        self, tx: Transaction, actor: Actor, request: WriteComment, person: Person, held: Held, held_post: Held
+        self, placing: Placing, actor: Actor, request: WriteComment, person: Person, held: Held, held_post: Held
     ) -> tuple[Written, Entry]:
         """Whatever refuses the comment undoes all of it: the post's coming and the writer's too."""
+        tx = placing.tx
         link = await self._link(tx, actor, request.chat_id)
         places = await store.lock_places(tx, [link.group_id])
         if not places:
@@ -211,7 +215,7 @@ class DiscussionsService:
             root, thread = await self._bring(tx, link, post, place, held_post)
         if request.reply_to:
             await self._must_be_of(tx, thread, request.reply_to)
-        batch = await self._sender.place_absent(tx, [_outgoing(actor, thread, request, held)])
+        batch = await placing.place(_outgoing(actor, thread, request, held))
         (result,) = batch.results
         if isinstance(result, KaifError):
             raise result
@@ -256,9 +260,16 @@ class DiscussionsService:
         await self._links.note(tx, [entry], now_us)
         if place.topics:
             await topic_sending.count_nobodys(tx, entry)
+        await self._let_vanish(tx, post, entry)
         thread = StoredThread(place.chat_id, entry.seq, link.channel_id, post.seq, 0)
         await thread_store.add_thread(tx, thread)
         return entry, thread
+
+    async def _let_vanish(self, tx: Transaction, post: Entry, copy: Entry) -> None:
+        """What the post says is gone from the group when it is gone from the channel."""
+        for period in periods_of(await due_store.periods(tx, post.chat_id)):
+            if period.covers(post.seq):
+                await due_store.add(tx, copy_to_vanish(copy, as_us(post.at) + period.after_us))
 
     async def _must_be_of(self, tx: Transaction, thread: StoredThread, seq: int) -> None:
         """Raises BadReply."""

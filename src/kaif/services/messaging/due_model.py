@@ -5,14 +5,16 @@ from typing import Literal
 
 import msgspec
 
-from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.reminders import Reminder
 from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.kernel.actor import UserId
-from kaif.kernel.clock import as_datetime
+from kaif.kernel.clock import as_datetime, as_us
+from kaif.kernel.ids import new_id
 
 DueKind = Literal["message", "reminder", "vanish", "files"]
+NOBODYS = UserId("")
 
 
 class StoredDue(msgspec.Struct, frozen=True):
@@ -86,6 +88,14 @@ def period_of(row: StoredDue) -> Period:
 
 def periods_of(rows: Iterable[StoredDue]) -> list[Period]:
     return [period_of(row) for row in rows]
+
+
+def copy_to_vanish(copy: Entry, at_us: int) -> StoredDue:
+    """Of this one message, which is to go then: a period of its own, that its chat's timer has no part in."""
+    written_at_us = as_us(copy.at)
+    period = Period(at_us - written_at_us, copy.seq - 1, copy.seq, copy.seq - 1)
+    once = f"vanish:{copy.chat_id}:{copy.seq}:copy"
+    return StoredDue(new_id(), "vanish", NOBODYS, copy.chat_id, once, at_us, at_us, "", encoded(period))
 
 
 def reminder_of(row: StoredDue) -> Reminder:

@@ -24,6 +24,7 @@ from kaif.services.messaging import callbacks_store, store
 from kaif.services.messaging import outgoing_webhooks_store as stored
 from kaif.services.messaging.events import OutgoingWebhookSet
 from kaif.services.messaging.membership import Membership
+from kaif.services.messaging.model import erased_name
 from kaif.services.messaging.outgoing_webhooks_store import StoredOutgoingWebhook
 
 SECRET_BYTES = 32
@@ -58,6 +59,8 @@ class OutgoingWebhooksService:
             # Of two that are set at once the second takes the place of the first; and who lets the bot into a chat
             # holds this row, and so sees that the chat is to be marked.
             await store.lock_people(tx, people)
+            if any(person.username == erased_name(person.id) for person in await store.known_people(tx, [bot_id])):
+                raise BotNotFound
             known = await stored.find(tx, bot_id)
             callbacks = known.callbacks if known else await callbacks_store.newest_number(tx, bot_id)
             sealed = self._sealer.seal(secret, bot_id)

@@ -1,32 +1,26 @@
 """Looks up the links of messages: after they are sent, in the background, whichever process finds one first.
 
-What is to be looked up was noted with the message. A page is read by one process at a time, and what it says is kept
-for all; then the message gets its preview by an entry of the chat's own, if it still says the same. So neither a crash
-nor an edit nor a deletion meanwhile leaves anything behind.
+What is to be looked up was noted with the message. When its page has been read the message gets its preview by an entry
+of the chat's own, if it still says the same. So neither a crash nor an edit nor a deletion meanwhile leaves anything
+behind.
 """
 
-import asyncio
-import hashlib
 import logging
-from urllib.parse import urlsplit
 
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.engines.web import Unreachable
-from kaif.engines.web.pages import PAGE_WITHIN_S, NotAPage, Pages
-from kaif.engines.web.summaries import Summary, summary_of
+from kaif.engines.web.summaries import Summary
 from kaif.interfaces.messaging import Entry
-from kaif.interfaces.messaging.content import LinkPreview
 from kaif.interfaces.messaging.previews import PREVIEWED
 from kaif.kernel.background import Background
-from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, Clock
-from kaif.kernel.limits import Limit, Limits
+from kaif.kernel.clock import MINUTE_US, Clock
 from kaif.services.messaging import links, model, preview_store, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import of_chat
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import Body
+from kaif.services.messaging.page_summaries import HELD_US, Later, PageSummaries, preview_of
 from kaif.services.messaging.preview_store import Task
 
 log = logging.getLogger("kaif.messaging")
@@ -36,37 +30,20 @@ AT_ONCE = 16
 # How soon is noticed what other processes noted, or left.
 LOOK_EVERY_S = 1.0
 RETRY_S = 5.0
-# Whoever takes a task or begins to read a page and dies keeps it from others for so long.
-HELD_US = int(PAGE_WITHIN_S + 10) * SECOND_US
-# How soon to look again for a page that somebody else is reading.
-READ_ELSEWHERE_US = SECOND_US // 2
-KNOWN_FOR_US = DAY_US
-NOTHING_KNOWN_FOR_US = 60 * MINUTE_US
-UNREACHABLE_FOR_US = MINUTE_US
 # Of a page that does not answer; between them the time for which it is not asked.
 ATTEMPTS_MAX = 3
 PAGES_MAX = 20_000
 SWEEP_EVERY_US = MINUTE_US
-# Nobody makes us the tool with which they trouble one site.
-OF_ONE_SITE = Limit("pages_of_one_site", per_minute=30, burst=20)
 
 _changed = msgspec.structs.replace
-_summary = msgspec.json.Decoder(Summary)
-
-
-class Later(Exception):
-    """The page can't be read now; `attempt` is false where it was not even asked."""
-
-    def __init__(self, after_us: int, *, attempt: bool) -> None:
-        super().__init__(after_us)
-        self.after_us, self.attempt = after_us, attempt
 
 
 class Previewer:
-    def __init__(self, database: Database, announcer: Announcer, plan: LinkPlan, pages: Pages, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, announcer: Announcer, plan: LinkPlan, summaries: PageSummaries, clock: Clock
+    ) -> None:
         self._database, self._announcer, self._plan = database, announcer, plan
-        self._pages, self._clock = pages, clock
-        self._limits = Limits()
+        self._summaries, self._clock = summaries, clock
         self._background = Background()
         self._sweep_at_us = self._working = 0
 
@@ -111,7 +88,7 @@ class Previewer:
             return
         url = await self._url_of(task)
         try:
-            summary = await self._summary_of(url) if url else None
+            summary = await self._summaries.find(url) if url else None
         except Later as later:
             await self._postpone(task, later)
             return
@@ -133,41 +110,6 @@ class Previewer:
                 attempts = task.attempts if later.attempt else task.attempts - 1
                 await preview_store.postpone(tx, task, self._clock() + later.after_us, attempts)
 
-    # Pages
-
-    async def _summary_of(self, url: str) -> Summary | None:
-        """What the page says, by what is known of it or by itself. Raises Later."""
-        hash, now_us = _hash_of(url), self._clock()
-        known = await preview_store.find_page(self._database, hash)
-        if known and known.expires_at_us > now_us:
-            return _summary.decode(known.summary) if known.summary else None
-        if known and known.reading_until_us > now_us + HELD_US:
-            raise Later(known.reading_until_us - now_us, attempt=True)
-        allowance = self._limits.take(OF_ONE_SITE, urlsplit(url).hostname or "")
-        if allowance.retry_after_s:
-            raise Later(int(allowance.retry_after_s * SECOND_US) + 1, attempt=False)
-        async with self._database.transaction() as tx:
-            begun = await preview_store.begin_reading(tx, hash, now_us, now_us + HELD_US)
-        if not begun:
-            self._limits.give_back(OF_ONE_SITE, urlsplit(url).hostname or "")
-            raise Later(READ_ELSEWHERE_US, attempt=False)
-        try:
-            # Of a large page it takes longer than anybody else should wait.
-            summary = await asyncio.to_thread(summary_of, await self._pages.read(url))
-        except NotAPage:
-            summary = None
-        except Unreachable:
-            async with self._database.transaction() as tx:
-                await preview_store.leave_alone(tx, hash, self._clock() + UNREACHABLE_FOR_US)
-            raise Later(UNREACHABLE_FOR_US, attempt=True) from None
-        await self._keep(hash, summary, KNOWN_FOR_US if summary else NOTHING_KNOWN_FOR_US)
-        return summary
-
-    async def _keep(self, hash: str, summary: Summary | None, for_us: int) -> None:
-        encoded = msgspec.json.encode(summary).decode() if summary else ""
-        async with self._database.transaction() as tx:
-            await preview_store.keep_page(tx, hash, encoded, self._clock() + for_us)
-
     # Chats
 
     async def _tell(self, task: Task, url: str, summary: Summary | None) -> None:
@@ -181,7 +123,7 @@ class Previewer:
             row = await store.find_entry(tx, task.chat_id, task.seq)
             if row is None or not chat or not chat[1] or place.closed:
                 return
-            body, preview = model.body_of(row), _preview_of(url, summary)
+            body, preview = model.body_of(row), preview_of(url, summary)
             if _link_of(body) == url and body.preview != preview:
                 change = of_chat(tx, place, self._clock())
                 await change.act("previewed", row, _changed(body, preview=preview))
@@ -195,12 +137,3 @@ def _link_of(body: Body) -> str:
     if body.deleted or body.without_preview or body.reminder or body.card:
         return ""
     return links.first_link(body.text, body.entities)
-
-
-def _preview_of(url: str, summary: Summary) -> LinkPreview:
-    return LinkPreview(url, summary.host, summary.title, summary.site, summary.description)
-
-
-def _hash_of(url: str) -> str:
-    """Of the page: which part of it is shown the page doesn't learn."""
-    return hashlib.sha256(url.partition("#")[0].encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,34 +1,59 @@
-"""What people do about previews of links; each method is one transaction."""
+"""What people do about previews of links; each method is one transaction, and asks no site inside one."""
+
+import asyncio
+import contextlib
 
 import msgspec
 
 from kaif.engines.database import Database
+from kaif.engines.web.pages import PAGE_WITHIN_S
+from kaif.engines.web.summaries import Summary
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, Entry
 from kaif.interfaces.messaging.actions import OfMessage
-from kaif.interfaces.messaging.previews import NotYourPreview, PreviewsHere, SwitchPreviews
+from kaif.interfaces.messaging.previews import (
+    PREVIEWED,
+    FoundPreview,
+    LookAtLink,
+    NotYourPreview,
+    PreviewsHere,
+    SwitchPreviews,
+)
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import Clock
-from kaif.services.messaging import preview_store
+from kaif.kernel.clock import SECOND_US, Clock
+from kaif.kernel.errors import Busy
+from kaif.services.messaging import links, markup, model, preview_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import begin
 from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.page_summaries import READ_ELSEWHERE_US, Later, PageSummaries, preview_of
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import Right
+
+# By people who write, in each process: each may wait for a page that is slow.
+LOOKS_AT_ONCE = 32
+LOOKED_AT_WITHIN_S = PAGE_WITHIN_S + 1
 
 _changed = msgspec.structs.replace
 
 
 class LinkPreviewsService:
     def __init__(
-        self, database: Database, membership: Membership, announcer: Announcer, clock: Clock, *, on: bool
+        self,
+        database: Database,
+        membership: Membership,
+        announcer: Announcer,
+        summaries: PageSummaries | None,
+        clock: Clock,
     ) -> None:
+        """Without summaries no links are looked up here."""
         self._database, self._membership, self._announcer = database, membership, announcer
-        self._clock, self._on = clock, on
+        self._summaries, self._clock = summaries, clock
+        self._looks = 0
         self._reading = Reading(database, clock)
 
     async def get_previews_here(self, actor: Actor, request: Nothing) -> PreviewsHere:
-        return PreviewsHere(self._on)
+        return PreviewsHere(self._summaries is not None)
 
     async def switch_previews(self, actor: Actor, request: SwitchPreviews) -> Chat:
         entry: Entry | None = None
@@ -45,6 +70,22 @@ class LinkPreviewsService:
             await self._announcer.announce_change(place, entry)
         return await self._reading.get_chat(request.chat_id, actor.user_id)
 
+    async def look_at_link(self, actor: Actor, request: LookAtLink) -> FoundPreview:
+        await self._membership.get_member(self._database, request.chat_id, actor.user_id)
+        chat = await preview_store.kind_and_choice(self._database, request.chat_id)
+        text, entities = markup.parse(model.cleaned_text(request.text), {})
+        url = links.first_link(text, entities)
+        if self._summaries is None or chat is None or chat[0] not in PREVIEWED or not chat[1] or not url:
+            return FoundPreview(None)
+        if self._looks >= LOOKS_AT_ONCE:
+            raise Busy(retry_after_ms=1000)
+        self._looks += 1
+        try:
+            summary = await _found_within(self._summaries, url)
+        finally:
+            self._looks -= 1
+        return FoundPreview(preview_of(url, summary) if summary else None)
+
     async def remove_preview(self, actor: Actor, request: OfMessage) -> Nothing:
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
@@ -58,3 +99,18 @@ class LinkPreviewsService:
         if entries:
             await self._announcer.announce(entries, {change.place.chat_id: change.place})
         return Nothing()
+
+
+async def _found_within(summaries: PageSummaries, url: str) -> Summary | None:
+    """What the page says; None too where that is not known in time: whoever writes does not wait for it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOOKED_AT_WITHIN_S):
+            while True:
+                try:
+                    return await summaries.find(url)
+                except Later as later:
+                    # Somebody else is reading it, and will soon have done so; or it does not answer.
+                    if later.after_us > READ_ELSEWHERE_US:
+                        return None
+                    await asyncio.sleep(later.after_us / SECOND_US)
+    return None

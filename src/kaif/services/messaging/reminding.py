@@ -98,14 +98,15 @@ class MessageRemindersService:
         if known is None:
             return
         saved_id = await self._open_saved(Actor(known.user_id))
-        async with self._database.transaction() as tx:
+        async with self._sender.placing() as placing:
+            tx = placing.tx
             row = await due_store.lock(tx, id)
             if row is None or not 0 < row.look_at_us <= self._clock():
                 return
             text, entities = await self._words(tx, row)
             place = MessagePlace(row.chat_id, reminded_of(row).seq)
             message = Outgoing(row.user_id, saved_id, row.id, text, entities=entities, reminder=place)
-            batch = await self._sender.place_absent(tx, [message])
+            batch = await placing.place(message)
             (sent,) = batch.results
             if isinstance(sent, KaifError):
                 raise sent

@@ -279,9 +279,13 @@ REMINDERS_ROUTES = [
 
 VANISHING_ROUTES = [post(f"{_CHAT}/timer", Vanishing.set_timer, limit=CREATE, scope=WRITE_SCOPE)]
 
+# Each may have us ask a site: as often as somebody writes links, not as a tool might.
+LOOK_AT_LINK = Limit("look_at_link", per_minute=20, burst=15)
+
 PREVIEWS_ROUTES = [
     get("/v1/messaging/previews", LinkPreviews.get_previews_here, scope=READ_SCOPE),
     post(f"{_CHAT}/previews", LinkPreviews.switch_previews, limit=CREATE, scope=WRITE_SCOPE),
+    post(f"{_CHAT}/previews/look", LinkPreviews.look_at_link, limit=LOOK_AT_LINK, scope=WRITE_SCOPE),
     delete(_MESSAGE + "/preview", LinkPreviews.remove_preview, limit=ACT, scope=WRITE_SCOPE),
 ]
 

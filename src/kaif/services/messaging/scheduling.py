@@ -42,7 +42,7 @@ from kaif.services.messaging.announcing import Announcer, ScheduledEvent
 from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.due_model import ScheduledBody, StoredDue, encoded, scheduled_body_of, scheduled_of
 from kaif.services.messaging.rights import Right, rights_of
-from kaif.services.messaging.sending import Batch, Sender
+from kaif.services.messaging.sending import Batch, Placing, Sender
 
 # Why a message was not sent whose author may not use the server at the moment.
 SHUT_OUT = "account_suspended"
@@ -156,13 +156,13 @@ class ScheduledMessagesService:
         return Nothing()
 
     async def send_scheduled(self, actor: Actor, request: OfScheduled) -> Entry:
-        async with self._database.transaction() as tx:
-            row = await self._lock_own(tx, actor, request.scheduled_id)
-            batch = await self._placed(tx, row)
+        async with self._sender.placing() as placing:
+            row = await self._lock_own(placing.tx, actor, request.scheduled_id)
+            batch = await self._placed(placing, row)
             (sent,) = batch.results
             if isinstance(sent, KaifError):
                 raise sent
-            await due_store.remove(tx, row.id)
+            await due_store.remove(placing.tx, row.id)
         await self._sender.announce(batch)
         await self._tell(row)
         return sent.entry
@@ -174,20 +174,20 @@ class ScheduledMessagesService:
             return
         admitted = (await self._auth.get_open_accounts(NOBODY, GetPeople([known.user_id]))).user_ids
         batch = None
-        async with self._database.transaction() as tx:
-            row = await due_store.lock(tx, id)
+        async with self._sender.placing() as placing:
+            row = await due_store.lock(placing.tx, id)
             if row is None or not 0 < row.look_at_us <= self._clock():
                 return
             if row.user_id in admitted:
-                batch = await self._placed(tx, row)
-                failure = await self._settle(tx, row, batch)
+                batch = await self._placed(placing, row)
+                failure = await self._settle(placing.tx, row, batch)
             else:
-                failure = await self._fail(tx, row, SHUT_OUT)
+                failure = await self._fail(placing.tx, row, SHUT_OUT)
         if batch:
             await self._sender.announce(batch)
         await self._tell(row, failed=failure)
 
-    async def _placed(self, tx: Transaction, row: StoredDue) -> Batch:
+    async def _placed(self, placing: Placing, row: StoredDue) -> Batch:
         body = scheduled_body_of(row)
         message = Outgoing(
             row.user_id,
@@ -200,7 +200,7 @@ class ScheduledMessagesService:
             attachments=body.attachments,
             hold=body.hold,
         )
-        return await self._sender.place_absent(tx, [message])
+        return await placing.place(message)
 
     async def _settle(self, tx: Transaction, row: StoredDue, batch: Batch) -> bool:
         """Whether it could not be sent."""

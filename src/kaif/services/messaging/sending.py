@@ -5,7 +5,9 @@ Places in the logs are given inside the transaction that makes the entries durab
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
 
 import msgspec
 
@@ -66,8 +68,8 @@ NOT_ALLOWED = (
     MediaNotAllowed,
 )
 SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
-# Told of a channel's posts on which there are new comments.
-OnComment = Callable[[ChatId, Iterable[int]], None]
+# Told of posts of channels on which there are more comments, or fewer, once that is so for good.
+OnComments = Callable[[Iterable[tuple[ChatId, int]]], None]
 # Remembered with the rights of whom it is so.
 BOT = 1 << 30
 _NOBODYS: Mapping[UserId, int] = {}
@@ -132,10 +134,10 @@ class Sender:
         links: LinkPlan,
         pace: Pace,
         clock: Clock,
-        on_comment: OnComment = lambda channel_id, post_seqs: None,
+        on_comments: OnComments = lambda posts: None,
     ) -> None:
         self._database, self._announcer, self._links = database, announcer, links
-        self._pace, self._clock, self._on_comment = pace, clock, on_comment
+        self._pace, self._clock, self._on_comments = pace, clock, on_comments
         self._writers = Writers()
         self._waiting: list[Waiting] = []
         self._waiting_messages = 0
@@ -202,19 +204,23 @@ class Sender:
         if batch.linked:
             self._links.wake()
         await self._announcer.announce(batch.entries, batch.places)
-        for channel_id, post_seq in batch.threads.commented:
-            self._on_comment(channel_id, [post_seq])
+        self._on_comments(batch.threads.commented)
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
             if isinstance(result, Sent) and result.repeated:
                 await self._announcer.announce([result.entry], batch.places)
 
-    async def place_absent(self, tx: Transaction, messages: list[Outgoing]) -> "Batch":
-        """Messages of people who are not here to write them, in a transaction of the caller's, who announces them then.
-
-        Whoever is not here has read nothing by writing.
-        """
-        return await self._written(tx, messages, look_up=True, absent=True)
+    @asynccontextmanager
+    async def placing(self) -> AsyncIterator["Placing"]:
+        """A transaction of the caller's, who announces what was placed. Undone, it has taken nothing of a pace."""
+        batches: list[Batch] = []
+        try:
+            async with self._database.transaction() as tx:
+                yield Placing(tx, self._written, batches)
+        except BaseException:
+            for batch in batches:
+                batch.give_back()
+            raise
 
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
         batch: Batch | None = None
@@ -256,6 +262,25 @@ class Sender:
             await batch.look_again(tx, messages)
         await batch.write(tx)
         batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
+
+
+class Written(Protocol):
+    async def __call__(
+        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
+    ) -> "Batch": ...
+
+
+class Placing:
+    """A transaction in which messages are placed of people who are not here to write them."""
+
+    def __init__(self, tx: Transaction, written: "Written", batches: "list[Batch]") -> None:
+        self.tx, self._written, self._batches = tx, written, batches
+
+    async def place(self, message: Outgoing) -> "Batch":
+        """Whoever is not here has read nothing by writing."""
+        batch = await self._written(self.tx, [message], look_up=True, absent=True)
+        self._batches.append(batch)
+        return batch
 
 
 class Batch:

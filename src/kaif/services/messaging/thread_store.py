@@ -122,28 +122,30 @@ async def count(tx: Transaction, counts: Mapping[tuple[ChatId, int], int]) -> No
     )
 
 
-async def remove(tx: Transaction, chat_id: ChatId, seqs: Collection[int]) -> None:
-    """These messages are comments no more; what was the post stays the root of what is left."""
-    rows: list[tuple[int, int]] = await tx.fetch(
+async def remove(tx: Transaction, chat_id: ChatId, seqs: Collection[int]) -> list[tuple[ChatId, int]]:
+    """These messages are comments no more; what was the post stays the root of what is left. The posts with fewer."""
+    rows: list[tuple[int, int, ChatId, int]] = await tx.fetch(
         tuple,
         """
-        SELECT seq, root_seq FROM messaging_thread_entries
-        WHERE chat_id = :chat_id AND seq IN :seqs AND seq <> root_seq
+        SELECT e.seq, e.root_seq, t.channel_id, t.post_seq FROM messaging_thread_entries e
+        JOIN messaging_threads t ON t.chat_id = e.chat_id AND t.root_seq = e.root_seq
+        WHERE e.chat_id = :chat_id AND e.seq IN :seqs AND e.seq <> e.root_seq
         """,
         chat_id=chat_id,
         seqs=list(seqs),
     )
     if not rows:
-        return
+        return []
     await tx.execute(
         "DELETE FROM messaging_thread_entries WHERE chat_id = :chat_id AND seq IN :seqs",
         chat_id=chat_id,
-        seqs=[seq for seq, _ in rows],
+        seqs=[seq for seq, *_ in rows],
     )
     fewer: dict[tuple[ChatId, int], int] = {}
-    for _, root_seq in rows:
+    for _, root_seq, *_ in rows:
         fewer[chat_id, root_seq] = fewer.get((chat_id, root_seq), 0) - 1
     await count(tx, fewer)
+    return [(channel_id, post_seq) for _, _, channel_id, post_seq in rows]
 
 
 async def comments_on(reads: Reads, channel_id: ChatId, seqs: Collection[int]) -> dict[int, int] | None:

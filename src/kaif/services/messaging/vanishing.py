@@ -16,22 +16,25 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import due_store, model, store, topic_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.changing import Change, begin, erased, of_chat
-from kaif.services.messaging.due_model import Period, StoredDue, encoded, period_of
+from kaif.services.messaging.due_model import NOBODYS, Period, StoredDue, encoded, period_of
 from kaif.services.messaging.membership import require
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.reading import Reading
 from kaif.services.messaging.rights import Right
+from kaif.services.messaging.sending import OnComments
 
 # Entries gone through at once: a transaction must not keep others waiting.
 AT_ONCE = 100
 
 _changed = msgspec.structs.replace
-NOBODYS = UserId("")
 
 
 class VanishingService:
-    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, announcer: Announcer, clock: Clock, on_comments: OnComments = lambda posts: None
+    ) -> None:
         self._database, self._announcer, self._clock = database, announcer, clock
+        self._on_comments = on_comments
         self._reading = Reading(database, clock)
 
     async def set_timer(self, actor: Actor, request: SetTimer) -> Chat:
@@ -105,7 +108,9 @@ class VanishingService:
                 await due_store.remove(tx, id)
                 return
             place = places[row.chat_id]
-            entries = await self._go_on(tx, row, of_chat(tx, place, self._clock()))
+            change = of_chat(tx, place, self._clock())
+            entries = await self._go_on(tx, row, change)
+        self._on_comments(change.uncommented)
         if entries:
             await self._announcer.announce(entries, {place.chat_id: place})
 

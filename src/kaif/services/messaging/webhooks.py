@@ -102,7 +102,7 @@ class WebhooksService:
         )
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=True)
         try:
-            place, entry = await self._append(webhook, message)
+            place, entry, linked = await self._append(webhook, message)
         except AlreadyExists:
             self._pace.give_back(taken)
             # It had been posted: the answer was lost, or it comes twice.
@@ -110,6 +110,8 @@ class WebhooksService:
         except BaseException:
             self._pace.give_back(taken)
             raise
+        if linked:
+            self._links.wake()
         await self._announcer.announce([entry], {place.chat_id: place})
         return Posted(entry.seq)
 
@@ -122,8 +124,11 @@ class WebhooksService:
             (row,) = await store.find_repeated(tx, [message])
         return row.seq
 
-    async def _append(self, webhook: StoredWebhook, message: Outgoing) -> tuple[Place, Entry]:
-        """Raises WebhookGone, WebhookTooFast, BadText, and AlreadyExists for a reference that has been used."""
+    async def _append(self, webhook: StoredWebhook, message: Outgoing) -> tuple[Place, Entry, bool]:
+        """With whether there is a link to look up.
+
+        Raises WebhookGone, WebhookTooFast, BadText, and AlreadyExists for a reference that has been used.
+        """
         now_us = self._clock()
         async with self._database.transaction() as tx:
             places = await store.lock_places(tx, [webhook.chat_id])
@@ -140,10 +145,10 @@ class WebhooksService:
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
             await store.advance(tx, [place], now_us)
-            await self._links.note(tx, [entry], now_us)
+            linked = await self._links.note(tx, [entry], now_us)
             if place.topics:
                 await topic_sending.count_nobodys(tx, entry)
-        return place, entry
+        return place, entry, linked
 
 
 def _new_secret() -> str:
