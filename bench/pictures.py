@@ -27,7 +27,7 @@ import pyvips
 from bench.node import PEERS, install_peers
 from bench.processes import BenchError
 from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL
-from kaif.services.media.images.workers import Workers
+from kaif.services.media.work.pictures import PictureWorkers
 
 WIDTH, HEIGHT = 4000, 3000
 # Shades of so many pixels, and how strong they are: the finest are those of a camera's sensor.
@@ -120,7 +120,7 @@ def _cpu_s() -> float:
 
 
 async def variants(directory: Path, seconds: float) -> dict[str, float]:
-    sharp, workers = Sharp(), Workers(CORES)
+    sharp, workers = Sharp(), PictureWorkers(CORES)
     try:
         found = []
         for name, shades in SHADES.items():
@@ -137,7 +137,7 @@ async def variants(directory: Path, seconds: float) -> dict[str, float]:
 
 
 async def thumbs(seconds: float) -> dict[str, float]:
-    workers, content, count = Workers(CORES), picture(SHADES["detailed"]), 5 * CORES
+    workers, content, count = PictureWorkers(CORES), picture(SHADES["detailed"]), 5 * CORES
 
     async def two() -> object:
         return await workers.render(content, [MEDIUM, THUMBNAIL])
@@ -155,7 +155,7 @@ async def thumbs(seconds: float) -> dict[str, float]:
     }
 
 
-async def _turns(sharp: Sharp, workers: Workers, file: Path, content: bytes, seconds: float) -> list[Turn]:
+async def _turns(sharp: Sharp, workers: PictureWorkers, file: Path, content: bytes, seconds: float) -> list[Turn]:
     async def three() -> object:
         return await workers.render(content, [FULL, THUMBNAIL, MEDIUM])
 
@@ -175,7 +175,7 @@ def _ratios(turns: list[Turn]) -> dict[str, float]:
     }
 
 
-async def _differences(sharp: Sharp, workers: Workers, file: Path, content: bytes) -> dict[str, float]:
+async def _differences(sharp: Sharp, workers: PictureWorkers, file: Path, content: bytes) -> dict[str, float]:
     """The largest: percent of bytes, and decibels of likeness to what it is a variant of."""
     sharp.write(file, file.parent)
     original = pyvips.Image.new_from_buffer(content, "").copy_memory()

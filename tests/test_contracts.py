@@ -43,13 +43,16 @@ BREACHES = {
         ("services/messaging/model.py", "from kaif.services.messaging import store"),
         ("services/messaging/sending.py", "from kaif.services.messaging.routes import ROUTES"),
     ],
-    "Inside media's pictures: the server's side, the worker's, rules": [
+    "Inside media's pictures: rules, and what a worker does": [
         ("services/media/images/limits.py", "from kaif.services.media.images.loading import Source"),
-        ("services/media/images/worker.py", "from kaif.services.media.images.workers import Workers"),
+    ],
+    "Inside media's work: the server's side, and the worker's": [
+        ("services/media/work/worker.py", "from kaif.services.media.work.films import FilmWorkers"),
     ],
     "What strangers send is decoded by workers alone": [
-        ("services/media/images/workers.py", "from kaif.services.media.images.inspecting import inspect"),
-        ("services/media/images/turns.py", "import pyvips"),
+        ("services/media/work/pool.py", "from kaif.services.media.images.inspecting import inspect"),
+        ("services/media/work/films.py", "from kaif.services.media.video.probing import probe"),
+        ("services/media/work/turns.py", "import pyvips"),
         ("app/compose.py", "from PIL import Image"),
     ],
     "Inside media: edge, use cases, storage, rules": [

@@ -4,9 +4,11 @@ import httpx
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person, Server
+from tests.services.media.images.files import photo, png
 
 FILES = "/v1/media/files"
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + bytes(range(256)) * 300
+# What stands behind a picture makes it no other one.
+PNG = png() + bytes(range(256)) * 300
 
 
 async def put(person: Person, content: bytes = PNG, name: str = "фото.png") -> str:
@@ -180,3 +182,36 @@ async def test_no_id_of_a_file_reaches_the_log(anna: Person, server: Server) -> 
     lines = "".join(map(str, server.access_log()))
 
     assert place.rpartition("/")[2] not in lines
+
+
+async def test_what_was_made_of_a_picture_hangs_on_its_links(anna: Person, boris: Person) -> None:
+    media_id = (await put(anna, png(photo(1000, 600)) + b"behind")).rpartition("/")[2]
+    (link,) = (await anna.post("/v1/media/links", media_ids=[media_id]))["links"]
+    variant = {"format": "png", "width": 50, "height": 50, "fit": "cover", "quality": 9, "background": "ff0000"}
+    sized = (await anna.post(f"{FILES}/{media_id}/pictures", variant=variant))["path"]
+    async with httpx.AsyncClient(base_url=anna.url, trust_env=False, headers={"accept": "image/webp"}) as nobody:
+        small = await nobody.get(f"{link['path']}/small")
+        assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
+        assert small.headers["vary"] == "cookie, authorization, accept"
+        assert small.headers["content-disposition"].startswith('inline; filename="small.webp"')
+        assert "sandbox" in small.headers["content-security-policy"]
+        again = await nobody.get(f"{link['path']}/small", headers={"if-none-match": small.headers["etag"]})
+        part = await nobody.get(f"{link['path']}/small", headers={"range": "bytes=8-11"})
+        assert (again.status_code, part.status_code, part.content) == (304, 206, b"WEBP")
+        other = await nobody.get(f"{link['path']}/small", headers={"accept": "*/*"})
+        assert (other.headers["content-type"], other.headers["etag"] != small.headers["etag"]) == ("image/png", True)
+        assert (await nobody.get(sized)).headers["content-type"] == "image/png"
+        for path in (
+            f"{link['path'][:-1]}/small",
+            f"{link['path']}/film.mp4",
+            f"{link['path']}/hls/master.m3u8",
+            f"{link['path']}/..%2fsmall",
+            f"{link['path']}/" + "x" * 700,
+            f"{link['path']}/pictures/a/b/c",
+            sized.replace("rs:cover:50", "rs:cover:51"),
+            sized + "x",
+        ):
+            assert (await nobody.get(path)).status_code == 404, path
+    assert (await anna.http.get(f"/v1/media/{media_id}/medium")).headers["content-type"] == "image/png"
+    answer = await boris.http.get(f"/v1/media/{media_id}/small")
+    assert (answer.status_code, answer.json()["code"]) == (404, "media_not_found")

@@ -10,6 +10,7 @@ import httpx
 from tests.gateway.conftest import NewPerson
 from tests.gateway.wire import exchange
 from tests.harness import Person, Server
+from tests.services.media.images.files import png
 from tests.waiting import eventually
 
 from kaif.gateway.tus import OFFSETS
@@ -17,7 +18,7 @@ from kaif.gateway.tus import OFFSETS
 UPLOADS, FILES = "/v1/media/uploads", "/v1/media/files"
 TUS = {"tus-resumable": "1.0.0"}
 WRITE = {**TUS, "content-type": OFFSETS.decode()}
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0" * 1000
+PNG = png() + bytes(1000)
 KIB, MIB = 1024, 1024 * 1024
 
 

@@ -23,13 +23,19 @@ from kaif.services.media import collecting
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
+from kaif.services.media.images.addresses import Addresses
 from kaif.services.media.library import LibraryService
-from kaif.services.media.links import links_of
+from kaif.services.media.links import Links, sealing_key
+from kaif.services.media.looking import Looker
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
+from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
 
@@ -45,22 +51,40 @@ async def media_services(
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
     content = Content(await open_blobs(settings.blobs_url), keys)
-    links, rights, quotas = await links_of(database, keys), Rights(database, chats), quotas_of(settings)
+    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats), quotas_of(settings)
+    links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
-    collector = Collector(database, content, clock, look_every_s)
+    pictures, films, scratch = PictureWorkers(), FilmWorkers(), scratch_of(settings)
+    looker = Looker(database, content, pictures, films, scratch)
+    renditions = Renditions(database, content, keys, pictures, clock)
+    uploads = UploadsService(database, content, keys, quotas, looker, renditions, clock)
+    collector = Collector(database, content, clock, look_every_s, settings.media_pictures_max)
     await bus.start()
     collector.start()
     try:
         yield {
-            Uploads: UploadsService(database, content, keys, quotas, clock),
-            Library: LibraryService(database, rights, links, quotas, clock),
-            Delivery: DeliveryService(database, content, rights, links, clock),
+            Uploads: uploads,
+            Library: LibraryService(database, rights, links, addresses, quotas, clock),
+            Delivery: DeliveryService(database, content, rights, links, addresses, renditions, clock),
             References: ReferencesService(database, clock),
         }
     finally:
+        await uploads.close()
+        await renditions.close()
         await collector.close()
         await bus.close()
+        await films.close()
+        await pictures.close()
+        scratch.close()
+
+
+def scratch_of(settings: Settings) -> Scratch:
+    """Raises Misconfigured."""
+    try:
+        return Scratch(settings.media_work)
+    except OSError as error:
+        raise Misconfigured(f"KAIF_MEDIA_WORK: {settings.media_work} can't be written to ({error.strerror}).") from None
 
 
 def master_keys(settings: Settings) -> Keys:

@@ -17,6 +17,7 @@ Bytes = tuple[int, int]
 MEDIA_KEYS = "media-keys"
 
 _QUOTA = re.compile(r"([1-9]\d{0,5})([KMGT])/([1-9]\d{0,5})([KMGT])")
+_SIZE = re.compile(r"([1-9]\d{0,5})([KMGT])")
 _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -62,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_addresses: Addresses
     blobs_url: str
     media_keys_url: str
+    media_work: Path
+    media_pictures_max: int
     media_quota: Bytes
     media_quota_more: Bytes
 
@@ -116,6 +119,8 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         media_addresses=_addresses(env, "KAIF_MEDIA"),
         blobs_url=_url(env, "KAIF_BLOBS_URL", f"file:{data / 'blobs'}", "file s3"),
         media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env"),
+        media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
+        media_pictures_max=_size(env, "KAIF_MEDIA_PICTURES", "5G"),
         media_quota=_quota(env, "KAIF_MEDIA_QUOTA", "2G/10G"),
         media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )
@@ -186,6 +191,14 @@ def _quota(env: Mapping[str, str], name: str, default: str) -> Bytes:
         raise Misconfigured(f"{name} must be two sizes such as 500M/10G: of one file, and of all that somebody has.")
     file, file_unit, total, total_unit = found.groups()
     return int(file) << _UNITS[file_unit], int(total) << _UNITS[total_unit]
+
+
+def _size(env: Mapping[str, str], name: str, default: str) -> int:
+    """ "5G"."""
+    found = _SIZE.fullmatch(env.get(name) or default)
+    if not found:
+        raise Misconfigured(f"{name} must be a size such as 5G.")
+    return int(found[1]) << _UNITS[found[2]]
 
 
 def _networks(env: Mapping[str, str], name: str) -> list[Network]:

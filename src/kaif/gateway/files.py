@@ -17,8 +17,8 @@ from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.requests import Request
 from kaif.gateway.tus import BodyBrokeOff, finished, write_body
-from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Media, MediaId, MediaNotFound
-from kaif.interfaces.media.delivery import READ_BYTES_MAX, Delivery, LookAt, ReadMedia
+from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, MediaId, MediaNotFound, RenditionNotFound
+from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, OfUpload, UploadNotFound, Uploads
 from kaif.kernel.errors import Invalid, KaifError, Unavailable
 from kaif.kernel.http import Route
@@ -28,16 +28,27 @@ from kaif.kernel.limits import Limit
 PATH = "/v1/media/{media_id}"
 LINKED = "/v1/media/linked/{media_id}/{link}"
 FILES = "/v1/media/files"
+# What was made of a file hangs on its path.
+RENDITIONS = ("/{rendition}", "/hls/{rendition}")
+# A picture of any size: a seal, up to five options, until when, and the file (`images.addresses`).
+_OPTIONS_MAX = 5
+PICTURES = [
+    "/".join(["", "pictures", "{seal}", *[f"{{option_{number}}}" for number in range(count)], "{until}", "{file}"])
+    for count in range(_OPTIONS_MAX + 1)
+]
+ACCEPT_CHARACTERS_MAX = 1000
 LINK_CHARACTERS_MAX = 200
 
 PUT = Limit("put_file", per_minute=120, burst=60)
 READ = Limit("read_file", per_minute=6000, burst=1000)
 
+_PLAIN = re.compile(r"[A-Za-z0-9_./:-]*", re.A)
 _RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
 _FILENAME = re.compile(r"filename\*\s*=\s*utf-8''([^;]+)|filename\s*=\s*\"([^\"]*)\"|filename\s*=\s*([^;\s]+)", re.I)
 _ACCEPT_RANGES = lines((b"accept-ranges", b"bytes"))
 # A link in the address must not go on to other sites, nor into a cache that others share.
 _PRIVATE = INERT + NO_REFERRER + lines((b"vary", b"cookie, authorization"))
+_PRIVATE_RENDITION = INERT + NO_REFERRER + lines((b"vary", b"cookie, authorization, accept"))
 
 
 class LengthRequired(Invalid):
@@ -59,12 +70,11 @@ class Files:
 
     def endpoints(self) -> list[BytesEndpoint]:
         put = Route(method="POST", path=FILES, use_case=Uploads.append, limit=PUT, scope=WRITE_SCOPE)
-        get = Route(method="GET", path=PATH, use_case=Delivery.read, limit=READ, scope=READ_SCOPE)
-        linked = Route(method="GET", path=LINKED, use_case=Delivery.read, limit=READ, public=True)
+        own = [_getting(PATH + rest, public=False) for rest in ("", *RENDITIONS)]
+        linked = [_getting(LINKED + rest, public=True) for rest in ("", *RENDITIONS, *PICTURES)]
         return [
             BytesEndpoint(put, self.put, streams=True),
-            BytesEndpoint(get, self.get),
-            BytesEndpoint(linked, self.get),
+            *[BytesEndpoint(route, self.get) for route in (*own, *linked)],
         ]
 
     # Taking
@@ -100,27 +110,30 @@ class Files:
         link = path.get("link", "")
         if len(link) > LINK_CHARACTERS_MAX:
             raise MediaNotFound
-        media = await self._delivery.look_at(request.actor, LookAt(media_id, link))
-        etag = f'"{media.sha256[:32]}"'.encode()
-        headers = _PRIVATE + _ACCEPT_RANGES + lines((b"etag", etag), (b"cache-control", _caching(link)))
+        rendition = _rendition(request.route.removeprefix(LINKED if link else PATH), path)
+        accept = request.headers.get(b"accept", b"").decode("latin-1")[:ACCEPT_CHARACTERS_MAX]
+        seen = await self._delivery.look_at(request.actor, LookAt(media_id, link, rendition, accept))
+        etag = f'"{seen.etag}"'.encode()
+        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + _ACCEPT_RANGES
+        headers += lines((b"etag", etag), (b"cache-control", _caching(link)))
         if _matches(request.headers.get(b"if-none-match", b""), etag):
             return Answer(HTTPStatus.NOT_MODIFIED, headers, b"")
-        headers += _describing(media)
-        wanted = _range_of(request, media.size, etag)
+        headers += _describing(seen)
+        wanted = _range_of(request, seen.size, etag)
         if wanted is None:
-            return Answer(HTTPStatus.OK, headers, b"", self._stream(request, media, link, Range(0, media.size)))
+            return Answer(HTTPStatus.OK, headers, b"", self._stream(request, seen, link, Range(0, seen.size)))
         if wanted.length == 0:
-            request.limit_headers += lines((b"content-range", b"bytes */%d" % media.size))
+            request.limit_headers += lines((b"content-range", b"bytes */%d" % seen.size))
             raise RangeNotSatisfiable
         last = wanted.start + wanted.length - 1
-        headers += lines((b"content-range", b"bytes %d-%d/%d" % (wanted.start, last, media.size)))
-        return Answer(HTTPStatus.PARTIAL_CONTENT, headers, b"", self._stream(request, media, link, wanted))
+        headers += lines((b"content-range", b"bytes %d-%d/%d" % (wanted.start, last, seen.size)))
+        return Answer(HTTPStatus.PARTIAL_CONTENT, headers, b"", self._stream(request, seen, link, wanted))
 
-    def _stream(self, request: Request, media: Media, link: str, wanted: Range) -> Stream:
+    def _stream(self, request: Request, seen: Sight, link: str, wanted: Range) -> Stream:
         async def pieces() -> AsyncIterator[bytes]:
             at, end = wanted.start, wanted.start + wanted.length
             while at < end:
-                reading = ReadMedia(media.id, at, min(READ_BYTES_MAX, end - at), link)
+                reading = ReadMedia(seen.media_id, at, min(READ_BYTES_MAX, end - at), link, seen.rendition)
                 piece = (await self._delivery.read(request.actor, reading)).content
                 if not piece:
                     return
@@ -128,6 +141,19 @@ class Files:
                 at += len(piece)
 
         return Stream(wanted.length, pieces())
+
+
+def _getting(path: str, *, public: bool) -> Route:
+    scope = None if public else READ_SCOPE
+    return Route(method="GET", path=path, use_case=Delivery.read, limit=READ, public=public, scope=scope)
+
+
+def _rendition(rest: str, path: dict[str, str]) -> str:
+    """What follows the file in the path, as it was asked for. Raises RenditionNotFound for what is no name."""
+    name = "/".join(path[part[1:-1]] if part.startswith("{") else part for part in rest.split("/")[1:])
+    if len(name) > RENDITION_CHARACTERS_MAX or not _PLAIN.fullmatch(name):
+        raise RenditionNotFound
+    return name
 
 
 def _given_name(disposition: str) -> str:
@@ -146,13 +172,12 @@ def _caching(link: str) -> bytes:
     return b"private, max-age=300" if link else b"private, max-age=31536000, immutable"
 
 
-def _describing(media: Media) -> bytes:
-    shown = media.kind != "file"
-    disposition = "inline" if shown else "attachment"
-    ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", media.name)
-    name = quote(media.name, safe="!#$&+-.^_`|~")
+def _describing(seen: Sight) -> bytes:
+    disposition = "inline" if seen.inline else "attachment"
+    ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", seen.name)
+    name = quote(seen.name, safe="!#$&+-.^_`|~")
     return lines(
-        (b"content-type", (media.type if shown else "application/octet-stream").encode()),
+        (b"content-type", (seen.type if seen.inline else "application/octet-stream").encode()),
         # RFC 6266 with RFC 8187: the first is for those who do not know the second.
         (b"content-disposition", f"{disposition}; filename=\"{ascii_name}\"; filename*=UTF-8''{name}".encode()),
     )

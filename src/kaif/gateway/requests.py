@@ -10,6 +10,7 @@ from kaif.kernel.actor import NOBODY, Actor
 # The only headers that mean something here; the others are not even kept.
 KEPT_HEADERS = frozenset(
     {
+        b"accept",
         b"accept-encoding",
         b"authorization",
         b"content-disposition",

@@ -115,6 +115,7 @@ class Tus:
             metadata.get("filename", "")[:1024],
             metadata.get("filetype", "")[:255],
             keep=metadata.get("keep", "true") != "false",
+            voice=metadata.get("voice") == "true",
         )
         upload = await self._uploads.create_upload(request.actor, wanted)
         location = lines((b"location", f"{PATH}/{upload.id}".encode()))

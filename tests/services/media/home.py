@@ -14,18 +14,24 @@ from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
 from kaif.interfaces.media import Library, ListMedia, Media
-from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
+from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.messaging import Chat, GetChat
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
+from kaif.services.media import store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
-from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.looking import Looker
+from kaif.services.media.model import Quota, Quotas, StoredMedia
+from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch
 
 ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
 NEVER_S = 1e6
@@ -40,12 +46,12 @@ class NoChats:
 
 
 class Home:
-    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys) -> None:
+    def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
         self.uploads: Uploads = services[Uploads]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
-        self.database, self.blobs, self.keys = database, blobs, keys
+        self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
         self.moment = [now_us()]
 
@@ -70,8 +76,19 @@ class Home:
     async def read(self, media: Media, start: int = 0, length: int = 4 << 20, actor: Actor = ANNA) -> bytes:
         return (await self.delivery.read(actor, ReadMedia(media.id, start, length))).content
 
-    async def look(self, media: Media, actor: Actor = ANNA, link: str = "") -> Media:
-        return await self.delivery.look_at(actor, LookAt(media.id, link))
+    async def look(self, media: Media, actor: Actor = ANNA, link: str = "", **more: Any) -> Sight:
+        return await self.delivery.look_at(actor, LookAt(media.id, link, **more))
+
+    async def got(self, media: Media, rendition: str, actor: Actor = ANNA, accept: str = "") -> bytes:
+        """The content of what was made of it, of at most 4 MiB."""
+        seen = await self.look(media, actor, rendition=rendition, accept=accept)
+        wanted = ReadMedia(media.id, 0, 4 << 20, rendition=seen.rendition)
+        return (await self.delivery.read(actor, wanted)).content
+
+    async def stored_media(self, media: Media) -> StoredMedia:
+        found = await store.find_media(self.database, media.id)
+        assert found
+        return found
 
     async def listed(self, actor: Actor = ANNA) -> list[str]:
         return [media.id for media in (await self.library.list_media(actor, ListMedia())).files]
@@ -92,7 +109,10 @@ class Home:
         """Another process that takes uploads, whose store has its moods."""
         quota = Quota(1 << 40, 1 << 40)
         content = Content(blobs, self.keys)
-        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), lambda: self.moment[0])
+        pictures, clock = PictureWorkers(1), lambda: self.moment[0]
+        looker = Looker(self.database, content, pictures, FilmWorkers(2), Scratch(self.work))
+        renditions = Renditions(self.database, content, self.keys, pictures, clock)
+        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), looker, renditions, clock)
 
     async def stored(self) -> list[str]:
         """The names of all that lies in the store."""
@@ -127,7 +147,7 @@ async def at_home(
         media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
-        home = Home(services, database, blobs, master_keys(wanted))
+        home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)
         home.moment = moment
         yield home
 

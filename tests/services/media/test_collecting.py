@@ -235,7 +235,7 @@ async def test_a_chat_sees_a_file_and_whoever_leaves_it_sees_it_no_more(
 
         assert await home.read(media, actor=boris) == CONTENT
         link = (await home.library.sign_media(boris, SignMedia(media.id, 60))).path.rpartition("/")[2]
-        assert (await home.look(media, link=link)).id == media.id
+        assert (await home.look(media, link=link)).media_id == media.id
         with pytest.raises(MediaNotFound):
             await home.look(other, boris)
         with pytest.raises(MediaNotFound):

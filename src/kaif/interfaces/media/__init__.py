@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
+from kaif.interfaces.media.images import Variant
 from kaif.kernel.actor import Actor, Scope, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from kaif.kernel.events import Event
@@ -23,17 +24,48 @@ WRITE_SCOPE = Scope("media.write")
 NAME_BYTES_MAX = 255
 LISTED_MAX = 200
 LINK_SECONDS_MAX = 24 * 3600
+LINKS_AT_ONCE_MAX = 100
 
 MediaId = NewType("MediaId", str)
 GivenMediaId = Annotated[MediaId, Meta(pattern=PATTERN)]
-# By content. What may be shown in a page is an image, a video or an audio; all else is a file to be saved.
+# By content. What is seen or heard is an image, a video or an audio; all else is a file to be saved.
 Kind = Literal["image", "video", "audio", "file"]
-# `ready` is to be seen; other states are of kinds that take work first.
-State = Literal["ready"]
+# A film or voice message is `working` until it plays everywhere, and `failed` if that can't be. Pictures, and files
+# that take no work, are `ready` at once.
+State = Literal["working", "ready", "failed"]
+
+# What browsers show by a decoder that runs nothing; anything else is sent to be saved.
+INLINE_TYPES = frozenset(
+    {
+        *("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/heic"),
+        *("video/mp4", "video/webm", "video/quicktime", "video/ogg"),
+        *("audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/wav", "audio/flac", "audio/aac"),
+    }
+)
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What is known of a picture, film or sound as soon as its upload ends. Sides are in pixels as people see them.
+
+    `thumbhash` is base64 and paints a placeholder at once. `waveform` holds 100 loudnesses of a sound, 0 to 31; of a
+    long one it comes later.
+    """
+
+    width: int = 0
+    height: int = 0
+    duration_ms: int = 0
+    animated: bool = False
+    has_sound: bool = False
+    thumbhash: str = ""
+    waveform: list[int] = []
 
 
 class Media(msgspec.Struct, frozen=True):
-    """A file. `size` is in bytes, `sha256` of its content in hexadecimal."""
+    """A file. `size` is in bytes, `sha256` of its content in hexadecimal.
+
+    `shown` is null of what is neither seen nor heard. `renditions` names what was made of it by now; of pictures more
+    is made when it is asked for. `problem` is the code of why it failed. `progress` is in percent, of work under way.
+    """
 
     id: MediaId
     owner_id: UserId
@@ -44,6 +76,10 @@ class Media(msgspec.Struct, frozen=True):
     sha256: str
     state: State
     created_at: datetime
+    shown: Shown | None = None
+    renditions: list[str] = []
+    problem: str = ""
+    progress: int = 0
 
 
 class ListMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +108,30 @@ class SignedMedia(msgspec.Struct, frozen=True):
 
     path: str
     expires_at: datetime
+
+
+class SignMany(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_ids: Annotated[list[GivenMediaId], Meta(min_length=1, max_length=LINKS_AT_ONCE_MAX)]
+
+
+class MediaLink(msgspec.Struct, frozen=True):
+    """As SignedMedia. What was made of the file hangs on it: `PATH/small`."""
+
+    media_id: MediaId
+    path: str
+    expires_at: datetime
+
+
+class MediaLinks(msgspec.Struct, frozen=True):
+    """In the order in which they were asked for."""
+
+    links: list[MediaLink]
+
+
+class SignPicture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_id: GivenMediaId
+    variant: Variant
+    seconds: Annotated[int, Meta(ge=1, le=LINK_SECONDS_MAX)] = 3600
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -110,8 +170,27 @@ class MediaStored(Event, frozen=True, kw_only=True):
         return self.media.id
 
 
+class MediaReady(Event, frozen=True, kw_only=True):
+    """Work on a file that was `working` has ended, well or not; and once more when all that was to be made is there."""
+
+    name: ClassVar[str] = "media.ready.v1"
+    media: Media
+
+    @property
+    def key(self) -> str:
+        return self.media.id
+
+
 class MediaNotFound(NotFound):
     code, detail = "media_not_found", "There is no such file, or it is not yours to see."
+
+
+class RenditionNotFound(NotFound):
+    code, detail = "no_such_rendition", "Nothing of that name is made of this file."
+
+
+class RenditionNotReady(NotFound):
+    code, detail = "rendition_not_ready", "This is still being made: ask again later."
 
 
 class EmptyFile(Invalid):
@@ -161,6 +240,22 @@ class Library(Protocol):
     @repeatable
     async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
         """A link for the actor's own eyes, which expires. Raises MediaNotFound."""
+        ...
+
+    @repeatable
+    async def sign_many(self, actor: Actor, request: SignMany) -> MediaLinks:
+        """Links of the actor's to all of these that they may see; what they may not is left out.
+
+        They last for 6 to 12 hours, and whoever asks again within hours gets the same ones: caches know them.
+        """
+        ...
+
+    @repeatable
+    async def sign_picture(self, actor: Actor, request: SignPicture) -> SignedMedia:
+        """A link to a picture of any size, or to a film's poster, made when it is first asked for.
+
+        Raises MediaNotFound; RenditionNotFound of what is no picture.
+        """
         ...
 
     @repeatable

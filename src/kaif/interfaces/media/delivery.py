@@ -8,20 +8,40 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.media import GivenMediaId, Media
+from kaif.interfaces.media import GivenMediaId, MediaId
 from kaif.kernel.actor import Actor
 from kaif.kernel.remote import repeatable
 
 READ_BYTES_MAX = 4 << 20
+RENDITION_CHARACTERS_MAX = 600
 
 Link = Annotated[str, Meta(max_length=200)]
 
 
 class LookAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`link` is what a signed link ends with; without one the actor is who looks."""
+    """`link` is what a signed link ends with; without one the actor is who looks.
+
+    `rendition` is something that was made of the file, `small` or `film.mp4`, or the address of a picture of any size
+    after `pictures/`; without one the file itself is meant. `accept` are the types that suit whoever looks.
+    """
 
     media_id: GivenMediaId
     link: Link = ""
+    rendition: Annotated[str, Meta(max_length=RENDITION_CHARACTERS_MAX)] = ""
+    accept: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """`name` is for saving it. `etag` is of this content alone. What is `inline` may be shown in a page. `rendition` is
+    by which name it is read."""
+
+    media_id: MediaId
+    name: str
+    type: str
+    size: int
+    etag: str
+    inline: bool
+    rendition: str = ""
 
 
 class ReadMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +49,7 @@ class ReadMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: Annotated[int, Meta(ge=0)]
     length: Annotated[int, Meta(ge=1, le=READ_BYTES_MAX)]
     link: Link = ""
+    rendition: Annotated[str, Meta(max_length=RENDITION_CHARACTERS_MAX)] = ""
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -39,7 +60,12 @@ class Delivery(Protocol):
     """Raises MediaNotFound."""
 
     @repeatable
-    async def look_at(self, actor: Actor, request: LookAt) -> Media: ...
+    async def look_at(self, actor: Actor, request: LookAt) -> Sight:
+        """What is about to be read. A picture that is asked for and is not there yet is made.
+
+        Raises RenditionNotFound, RenditionNotReady of what work has still to make; Busy, and what `images` refuses.
+        """
+        ...
 
     @repeatable
     async def read(self, actor: Actor, request: ReadMedia) -> Piece:

@@ -1,9 +1,10 @@
 """What media promises about films and sounds: one that plays everywhere, or a refusal that says why.
 
 Invalid
-├── NotPlayable      not_playable      neither film nor sound of a kind that is taken, or damaged from the start
-├── FilmTooLong      film_too_long     plays longer than is taken (seconds_max)
-└── FilmTooLarge     film_too_large    more pixels in a frame than are taken (pixels_max)
+├── NotPlayable       not_playable        neither film nor sound of a kind that is taken, or damaged from the start
+├── FilmTooLong       film_too_long       plays longer than is taken (seconds_max)
+├── FilmTooLarge      film_too_large      more pixels in a frame than are taken (pixels_max)
+└── FilmTooDemanding  film_too_demanding  takes more memory, time or room than any film should
 """
 
 import msgspec
@@ -27,6 +28,10 @@ class FilmTooLarge(Invalid):
     code, detail = "film_too_large", "The frames of this film are too large."
 
 
+class FilmTooDemanding(Invalid):
+    code, detail = "film_too_demanding", "Working on this film takes more than any film should."
+
+
 class Film(msgspec.Struct, frozen=True, tag="film"):
     """Sides are as people see them, turned and with square pixels. The duration is that of what can be read, whatever
     the header says."""
@@ -40,3 +45,21 @@ class Film(msgspec.Struct, frozen=True, tag="film"):
 
 class Sound(msgspec.Struct, frozen=True, tag="sound"):
     duration_us: int
+
+
+class Previews(msgspec.Struct, frozen=True):
+    """A sheet of pictures of equal size, row by row, one for each `every_us` from the film's beginning."""
+
+    width: int
+    height: int
+    columns: int
+    count: int
+    every_us: int
+
+
+class Voice(msgspec.Struct, frozen=True):
+    """The `waveform` is 100 loudnesses over its whole length, each 0 to 31, the loudest one of all 31 unless all is
+    silence."""
+
+    duration_us: int
+    waveform: list[int]

@@ -19,12 +19,13 @@ Text = Annotated[str, Meta(min_length=1, max_length=128)]
 
 class Refer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`holder` is the service. `audience` says who sees the file: `chat:ID` those in the chat, `everyone` everyone
-    who is signed in, and nothing only its owner."""
+    who is signed in, and nothing only its owner. `voice` asks for a sound to be made into a voice message."""
 
     media_id: GivenMediaId
     holder: Text
     reference: Text
     audience: Annotated[str, Meta(max_length=128)] = ""
+    voice: bool = False
 
 
 class LetGo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

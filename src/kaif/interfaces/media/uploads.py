@@ -25,12 +25,17 @@ GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
 
 
 class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`declared_type` is what the sender believes; `keep` puts the file among the actor's own."""
+    """`declared_type` is what the sender believes; `keep` puts the file among the actor's own.
+
+    Whoever says image/*, video/* or audio/* gets something that is seen or heard, or a refusal; whoever does not gets
+    a file at the least. `voice` is of sounds that are voice messages.
+    """
 
     length: Annotated[int, Meta(ge=0, le=1 << 50)]
     name: Annotated[str, Meta(max_length=1024)] = ""
     declared_type: Annotated[str, Meta(max_length=255)] = ""
     keep: bool = True
+    voice: bool = False
 
 
 class Upload(msgspec.Struct, frozen=True):

@@ -1,4 +1,5 @@
-"""Takes away what nothing needs: uploads whose time is over, files that nothing refers to, and their parts.
+"""Takes away what nothing needs: uploads whose time is over, files that nothing refers to, and their parts; and of
+pictures that can be made again those that are too many.
 
 Each goes in a transaction of its own that locks it and looks again, as whoever refers to it or goes on with it does:
 of the two one comes first, and the other sees what it did. A part is taken off the disk only after it can't come back
@@ -9,17 +10,25 @@ processes may do this.
 from kaif.engines.database import Database
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
-from kaif.services.media import model, store
+from kaif.services.media import model, renditions_store, store
 from kaif.services.media.content import Content
 
 AT_ONCE = 100
 LOOK_EVERY_S = 30.0
+PASSING_BYTES_MAX = 5 << 30
 
 
 class Collector:
-    def __init__(self, database: Database, content: Content, clock: Clock, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        content: Content,
+        clock: Clock,
+        look_every_s: float = LOOK_EVERY_S,
+        passing_bytes_max: int = PASSING_BYTES_MAX,
+    ) -> None:
         self._database, self._content, self._clock = database, content, clock
-        self._look_every_s = look_every_s
+        self._look_every_s, self._passing_bytes_max = look_every_s, passing_bytes_max
         self._background = Background()
 
     def start(self) -> None:
@@ -43,7 +52,20 @@ class Collector:
         garbage = await store.due_garbage(self._database, now_us, AT_ONCE)
         for part in garbage:
             await self._take_out(part)
-        return AT_ONCE in (len(expired), len(orphans), len(garbage))
+        return AT_ONCE in (len(expired), len(orphans), len(garbage)) or await self._trim()
+
+    async def _trim(self) -> bool:
+        """What can be made again stays as long as there is room for it; what was used longest ago goes first."""
+        too_much = await renditions_store.passing_bytes(self._database) - self._passing_bytes_max
+        if too_much <= 0:
+            return False
+        for rendition in await renditions_store.least_used(self._database, AT_ONCE):
+            async with self._database.transaction() as tx:
+                await renditions_store.drop(tx, rendition.id, self._clock() + model.GARBAGE_LIVES_US)
+            too_much -= rendition.size
+            if too_much <= 0:
+                break
+        return too_much > 0
 
     async def _expire(self, upload_id: str) -> None:
         async with self._database.transaction() as tx:

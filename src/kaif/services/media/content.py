@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from pathlib import Path
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.keys import KeyMissing, Keys
@@ -49,6 +50,13 @@ class Content:
         if at < end:
             raise ContentDamaged
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def copy(self, reads: Reads, holder_id: str, size: int, target: Path) -> None:
+        """All of it into a file, which is as readable as the content was."""
+        with target.open("xb") as file:
+            for at in range(0, size, READ_AT_ONCE):
+                piece = await self.read(reads, holder_id, at, min(READ_AT_ONCE, size - at))
+                await asyncio.to_thread(file.write, piece)
 
     async def read_part(self, data_key: bytes, part: Part, start: int, length: int) -> bytes:
         cipher = PartCipher(data_key, part.part, part.length)

@@ -1,30 +1,65 @@
-"""Hands files out, to those who may see them at that moment."""
+"""Hands files out, and what was made of them, to those who may see the file at that moment."""
 
 from kaif.engines.database import Database
-from kaif.interfaces.media import Media
-from kaif.interfaces.media.delivery import LookAt, Piece, ReadMedia
+from kaif.interfaces.media import INLINE_TYPES, RenditionNotFound
+from kaif.interfaces.media.delivery import LookAt, Piece, ReadMedia, Sight
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
+from kaif.services.media import naming, renditions_store
 from kaif.services.media.content import Content
-from kaif.services.media.links import Links
+from kaif.services.media.images.addresses import Addresses, AddressNotOurs
+from kaif.services.media.links import PICTURES, Links
 from kaif.services.media.model import StoredMedia
+from kaif.services.media.naming import Wanted
+from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import Rights
 
 
 class DeliveryService:
-    def __init__(self, database: Database, content: Content, rights: Rights, links: Links, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        content: Content,
+        rights: Rights,
+        links: Links,
+        addresses: Addresses,
+        renditions: Renditions,
+        clock: Clock,
+    ) -> None:
         self._database, self._content = database, content
-        self._rights, self._links, self._clock = rights, links, clock
+        self._rights, self._links, self._addresses = rights, links, addresses
+        self._renditions, self._clock = renditions, clock
 
-    async def look_at(self, actor: Actor, request: LookAt) -> Media:
-        return (await self._visible(actor, request.media_id, request.link)).media
+    async def look_at(self, actor: Actor, request: LookAt) -> Sight:
+        media = await self._visible(actor, request.media_id, request.link)
+        if not request.rendition:
+            inline = media.kind != "file" and media.type in INLINE_TYPES
+            return Sight(media.id, media.name, media.type, media.size, media.sha256[:32], inline)
+        found = await self._renditions.get(media, self._wanted(media, request.rendition, request.accept))
+        saved_as = found.name.rpartition("/")[2]
+        return Sight(media.id, saved_as, found.type, found.size, found.id, inline=True, rendition=found.name)
 
     async def read(self, actor: Actor, request: ReadMedia) -> Piece:
         media = await self._visible(actor, request.media_id, request.link)
-        length = min(request.length, media.size - request.start)
+        holder_id, size = str(media.id), media.size
+        if request.rendition:
+            found = await renditions_store.find(self._database, media.id, request.rendition)
+            if found is None:
+                raise RenditionNotFound
+            holder_id, size = found.id, found.size
+        length = min(request.length, size - request.start)
         if length <= 0:
             return Piece(b"")
-        return Piece(await self._content.read(self._database, media.id, request.start, length))
+        return Piece(await self._content.read(self._database, holder_id, request.start, length))
+
+    def _wanted(self, media: StoredMedia, name: str, accept: str) -> Wanted:
+        """Raises RenditionNotFound, AddressNotOurs."""
+        if not name.startswith(PICTURES):
+            return naming.wanted(media, name, accept)
+        address = self._addresses.read(name.removeprefix(PICTURES), self._clock())
+        if address.media_id != media.id:
+            raise AddressNotOurs
+        return naming.wanted_at(address.variant)
 
     async def _visible(self, actor: Actor, media_id: str, link: str) -> StoredMedia:
         viewer = self._links.viewer(media_id, link, self._clock()) if link else actor

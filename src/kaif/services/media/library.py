@@ -1,35 +1,49 @@
 """One's own files: seen, linked to, and kept no longer."""
 
+from datetime import datetime
+
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import (
     ListMedia,
     Media,
+    MediaLink,
+    MediaLinks,
     MediaNotFound,
     MediaPage,
     OfMedia,
     OwnMediaData,
     OwnUpload,
+    RenditionNotFound,
     SignedMedia,
+    SignMany,
     SignMedia,
+    SignPicture,
     Usage,
 )
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.services.media import model, store
-from kaif.services.media.links import Links
+from kaif.services.media.images.addresses import Address, Addresses
+from kaif.services.media.links import PICTURES, Links
 from kaif.services.media.model import Quotas
 from kaif.services.media.rights import Rights
+from kaif.services.media.seeing import seen, seen_all
 from kaif.services.media.uploads import quota_of
 
+# Links of many files end at these moments, so that they stay the same for a while.
+LINKS_END_EVERY_S = 6 * 3600
 EXPORTED_MAX = 10_000
 # After every id.
 _NEWEST = "~"
 
 
 class LibraryService:
-    def __init__(self, database: Database, rights: Rights, links: Links, quotas: Quotas, clock: Clock) -> None:
-        self._database, self._rights, self._links = database, rights, links
+    def __init__(
+        self, database: Database, rights: Rights, links: Links, addresses: Addresses, quotas: Quotas, clock: Clock
+    ) -> None:
+        self._database, self._rights = database, rights
+        self._links, self._addresses = links, addresses
         self._quotas, self._clock = quotas, clock
 
     async def list_media(self, actor: Actor, request: ListMedia) -> MediaPage:
@@ -37,10 +51,10 @@ class LibraryService:
         # One more, to know whether there is another page.
         rows = await store.kept_by(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
-        return MediaPage([row.media for row in page], page[-1].id if len(rows) > request.limit else None)
+        return MediaPage(await seen_all(self._database, page), page[-1].id if len(rows) > request.limit else None)
 
     async def get_media(self, actor: Actor, request: OfMedia) -> Media:
-        return (await self._rights.visible(actor, request.media_id)).media
+        return await seen(self._database, await self._rights.visible(actor, request.media_id))
 
     async def delete_media(self, actor: Actor, request: OfMedia) -> Nothing:
         now_us = self._clock()
@@ -59,8 +73,28 @@ class LibraryService:
     async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
         media = await self._rights.visible(actor, request.media_id)
         expires_at_s = self._clock() // SECOND_US + request.seconds
-        link = self._links.sign(media.id, actor.user_id, expires_at_s)
-        return SignedMedia(f"/v1/media/linked/{media.id}/{link}", as_datetime(expires_at_s * SECOND_US))
+        return SignedMedia(self._links.path(media.id, actor.user_id, expires_at_s), _moment(expires_at_s))
+
+    async def sign_many(self, actor: Actor, request: SignMany) -> MediaLinks:
+        expires_at_s = (self._clock() // SECOND_US // LINKS_END_EVERY_S + 2) * LINKS_END_EVERY_S
+        asked = list(dict.fromkeys(request.media_ids))
+        visible = {media.id for media in await self._rights.visible_of(actor, asked)}
+        return MediaLinks(
+            [
+                MediaLink(id, self._links.path(id, actor.user_id, expires_at_s), _moment(expires_at_s))
+                for id in asked
+                if id in visible
+            ]
+        )
+
+    async def sign_picture(self, actor: Actor, request: SignPicture) -> SignedMedia:
+        media = await self._rights.visible(actor, request.media_id)
+        if media.kind not in ("image", "video"):
+            raise RenditionNotFound
+        expires_at_s = self._clock() // SECOND_US + request.seconds
+        address = self._addresses.sign(Address(media.id, request.variant, expires_at_s))
+        path = self._links.path(media.id, actor.user_id, expires_at_s)
+        return SignedMedia(f"{path}/{PICTURES}{address}", _moment(expires_at_s))
 
     async def get_usage(self, actor: Actor, request: Nothing) -> Usage:
         quota = quota_of(actor, self._quotas)
@@ -71,6 +105,10 @@ class LibraryService:
         uploads = await store.unfinished(self._database, actor.user_id)
         return OwnMediaData(
             as_datetime(self._clock()),
-            [row.media for row in files],
+            await seen_all(self._database, files),
             [OwnUpload(row.name, row.length, row.received, as_datetime(row.expires_at_us)) for row in uploads],
         )
+
+
+def _moment(seconds: int) -> datetime:
+    return as_datetime(seconds * SECOND_US)

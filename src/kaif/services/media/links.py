@@ -1,4 +1,4 @@
-"""Signed links: who asked for one, until when, and a seal over both and the file.
+"""Signed links: who asked for one, until when, and a seal over both and the file. Addresses of pictures share the key.
 
 The seal's key is made once, and kept wrapped like those of content.
 """
@@ -17,6 +17,8 @@ from kaif.services.media import store
 
 # No upload has such an id.
 KEY = "key-of-links"
+# What stands after a link, before the address of a picture of any size.
+PICTURES = "pictures/"
 
 
 class Links:
@@ -25,6 +27,9 @@ class Links:
 
     def sign(self, media_id: str, viewer: UserId, expires_at_s: int) -> str:
         return f"{viewer}.{expires_at_s}.{self._seal(media_id, viewer, expires_at_s)}"
+
+    def path(self, media_id: str, viewer: UserId, expires_at_s: int) -> str:
+        return f"/v1/media/linked/{media_id}/{self.sign(media_id, viewer, expires_at_s)}"
 
     def viewer(self, media_id: str, link: str, now_us: int) -> Actor:
         """Whom the link stands for. Raises MediaNotFound for one that is not ours, or whose time is over."""
@@ -42,8 +47,8 @@ class Links:
         return base64.urlsafe_b64encode(seal).decode().rstrip("=")
 
 
-async def links_of(database: Database, keys: Keys) -> Links:
-    """With the key of this system, which the first process makes."""
+async def sealing_key(database: Database, keys: Keys) -> bytes:
+    """That of this system, which the first process makes."""
     wrapped = await store.find_key(database, KEY)
     if wrapped is None:
         made = await keys.wrap(secrets.token_bytes(32), KEY)
@@ -55,4 +60,4 @@ async def links_of(database: Database, keys: Keys) -> Links:
         wrapped = await store.find_key(database, KEY)
     if wrapped is None:
         raise KeyMissing
-    return Links(await keys.unwrap(wrapped, KEY))
+    return await keys.unwrap(wrapped, KEY)

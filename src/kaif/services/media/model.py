@@ -3,13 +3,14 @@
 import codecs
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import filetype  # type: ignore[import-untyped]
 import msgspec
 
-from kaif.interfaces.media import NAME_BYTES_MAX, Kind, Media, MediaId, State, WrongType
+from kaif.interfaces.media import NAME_BYTES_MAX, Kind, Media, MediaId, Shown, State, WrongType
 from kaif.interfaces.media.uploads import Upload
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, as_datetime
@@ -29,24 +30,35 @@ TEXT = "text/plain"
 SVG = "image/svg+xml"
 
 _USUAL_NAMES = {"audio/x-wav": "audio/wav", "audio/x-flac": "audio/flac", "video/x-m4v": "video/mp4"}
-# What browsers show by a decoder that runs nothing; anything else is a file to be saved.
-_SHOWN: dict[str, Kind] = {
+# What is seen or heard: by its own type where browsers show that (`interfaces.media.INLINE_TYPES`), and by what is made
+# of it. Anything else is a file to be saved.
+_KINDS: dict[str, Kind] = {
     "image/png": "image",
     "image/jpeg": "image",
     "image/gif": "image",
     "image/webp": "image",
     "image/avif": "image",
     "image/heic": "image",
+    SVG: "image",
     "video/mp4": "video",
     "video/webm": "video",
     "video/quicktime": "video",
+    "video/x-matroska": "video",
+    "video/x-msvideo": "video",
+    "video/mpeg": "video",
+    "video/3gpp": "video",
+    "video/ogg": "video",
     "audio/mpeg": "audio",
     "audio/mp4": "audio",
     "audio/ogg": "audio",
     "audio/wav": "audio",
     "audio/flac": "audio",
     "audio/aac": "audio",
+    "audio/amr": "audio",
+    "audio/x-aiff": "audio",
 }
+# Containers of what is only heard as well as of what is seen too.
+_CONTAINERS = frozenset({"mp4", "webm", "ogg", "quicktime", "x-matroska", "3gpp", "mpeg"})
 # A sender who names one of these means content that is seen or heard.
 _MEANS_MEDIA = ("image/", "video/", "audio/")
 _SVG = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]{0,200}\?>\s*)?(<!DOCTYPE[^>]{0,500}>\s*)?<svg[\s>]")
@@ -63,6 +75,7 @@ class StoredUpload(msgspec.Struct, frozen=True):
     name: str
     declared_type: str
     keep: int
+    voice: int
     length: int
     received: int
     writer: str
@@ -87,12 +100,27 @@ class StoredMedia(msgspec.Struct, frozen=True):
     state: State
     created_at_us: int
     touched_at_us: int
+    # As JSON; nothing of what is neither seen nor heard.
+    shown: str = ""
+    problem: str = ""
+    progress: int = 0
+    voice: int = 0
 
-    @property
-    def media(self) -> Media:
-        made_at = as_datetime(self.created_at_us)
+    def seen(self, renditions: Sequence[str] = ()) -> Media:
         return Media(
-            self.id, self.owner_id, self.name, self.type, self.kind, self.size, self.sha256, self.state, made_at
+            id=self.id,
+            owner_id=self.owner_id,
+            name=self.name,
+            type=self.type,
+            kind=self.kind,
+            size=self.size,
+            sha256=self.sha256,
+            state=self.state,
+            created_at=as_datetime(self.created_at_us),
+            shown=msgspec.json.decode(self.shown, type=Shown) if self.shown else None,
+            renditions=list(renditions),
+            problem=self.problem,
+            progress=self.progress,
         )
 
 
@@ -160,16 +188,24 @@ def _is_text(head: bytes) -> bool:
 
 
 def kind_of(type: str) -> Kind:
-    return _SHOWN.get(type, "file")
+    return _KINDS.get(type, "file")
+
+
+def type_as(kind: Kind, type: str) -> str:
+    """Of a container in which that was found."""
+    family, _, container = type.partition("/")
+    return f"{kind}/{container}" if family != kind and container in _CONTAINERS else type
+
+
+def means_media(declared: str) -> bool:
+    """Whether its sender wants it seen or heard, and nothing else."""
+    return declared.strip().lower().startswith(_MEANS_MEDIA)
 
 
 def must_be(declared: str, found: str) -> None:
     """Raises WrongType for what is said to be seen or heard and is something else."""
-    declared = declared.partition(";")[0].strip().lower()
-    if declared.startswith(_MEANS_MEDIA) and declared.partition("/")[0] != _family(found):
+    said = declared.strip().lower().partition("/")[0]
+    family, _, container = found.partition("/")
+    is_container = said != "image" and family != "image" and container in _CONTAINERS
+    if means_media(declared) and said != family and not is_container:
         raise WrongType(found=found)
-
-
-def _family(type: str) -> str:
-    # One container holds what is only heard as well as what is seen too.
-    return {"video/webm": "", "video/mp4": "", "audio/ogg": ""}.get(type) or type.partition("/")[0]

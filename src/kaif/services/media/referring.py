@@ -7,6 +7,7 @@ from kaif.interfaces.media.references import LetGo, Refer
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.services.media import store
+from kaif.services.media.seeing import seen
 
 
 class ReferencesService:
@@ -21,7 +22,7 @@ class ReferencesService:
             if media is None or media.owner_id != actor.user_id:
                 raise MediaNotFound
             await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
-        return media.media
+        return await seen(self._database, media)
 
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
         async with self._database.transaction() as tx:

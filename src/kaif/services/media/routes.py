@@ -11,6 +11,8 @@ LIBRARY_ROUTES = [
     get("/v1/media/files/{media_id}", Library.get_media, scope=READ_SCOPE),
     delete("/v1/media/files/{media_id}", Library.delete_media, scope=WRITE_SCOPE),
     post("/v1/media/files/{media_id}/links", Library.sign_media, scope=READ_SCOPE),
+    post("/v1/media/links", Library.sign_many, scope=READ_SCOPE),
+    post("/v1/media/files/{media_id}/pictures", Library.sign_picture, scope=READ_SCOPE),
     get("/v1/media/usage", Library.get_usage, scope=READ_SCOPE),
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]

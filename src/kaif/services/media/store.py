@@ -1,6 +1,7 @@
 """What media asks its database."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -247,8 +248,19 @@ async def find_media(reads: Reads, id: str) -> StoredMedia | None:
     return found[0] if found else None
 
 
+async def find_all(reads: Reads, ids: Sequence[str]) -> list[StoredMedia]:
+    """In no order."""
+    return await reads.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id IN :ids", ids=list(ids))
+
+
 async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
     found = await tx.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id FOR UPDATE", id=id)
+    return found[0] if found else None
+
+
+async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:
+    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256"
+    found = await reads.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
     return found[0] if found else None
 
 
@@ -300,8 +312,14 @@ async def forget_name(tx: Transaction, id: str) -> None:
 
 
 async def drop_media(tx: Transaction, id: str, due_at_us: int) -> None:
+    """With all that was made of it."""
     await tx.execute("DELETE FROM media_objects WHERE id = :id", id=id)
     await discard_content(tx, id, due_at_us)
+    rows: list[tuple[str]] = await tx.fetch(tuple, "SELECT id FROM media_renditions WHERE media_id = :id", id=id)
+    for (rendition_id,) in rows:
+        await discard_content(tx, rendition_id, due_at_us)
+    await tx.execute("DELETE FROM media_renditions WHERE media_id = :id", id=id)
+    await tx.execute("DELETE FROM media_makers WHERE media_id = :id", id=id)
 
 
 # References
@@ -348,3 +366,18 @@ async def audiences_of(reads: Reads, media_id: str, limit: int) -> list[str]:
         limit=limit,
     )
     return [row[0] for row in rows]
+
+
+async def audiences_of_all(reads: Reads, media_ids: Sequence[str]) -> dict[str, list[str]]:
+    rows: list[tuple[str, str]] = await reads.fetch(
+        tuple,
+        """
+        SELECT DISTINCT media_id, audience FROM media_references WHERE media_id IN :ids AND audience <> ''
+        ORDER BY media_id, audience
+        """,
+        ids=list(media_ids),
+    )
+    found: dict[str, list[str]] = {}
+    for media_id, audience in rows:
+        found.setdefault(media_id, []).append(audience)
+    return found

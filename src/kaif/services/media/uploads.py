@@ -2,6 +2,8 @@
 
 import secrets
 
+import msgspec
+
 from kaif.engines.database import Database, Transaction
 from kaif.engines.keys import Keys
 from kaif.interfaces.auth import Nothing
@@ -13,7 +15,6 @@ from kaif.interfaces.media import (
     MediaStored,
     QuotaExceeded,
     TooManyUploads,
-    WrongType,
 )
 from kaif.interfaces.media.uploads import (
     PIECE_BYTES_MAX,
@@ -30,10 +31,14 @@ from kaif.interfaces.media.uploads import (
 )
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
+from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.media import model, store
+from kaif.services.media import model, naming, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
+from kaif.services.media.looking import Looked, Looker, Looks
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
+from kaif.services.media.renditions import Renditions
+from kaif.services.media.seeing import seen
 
 UNFINISHED_MAX = 100
 # A last part smaller than this is written again with what follows it, so that many small pieces are not many parts.
@@ -41,10 +46,22 @@ SMALL_BYTES = 256 * 1024
 
 
 class UploadsService:
-    def __init__(self, database: Database, content: Content, keys: Keys, quotas: Quotas, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        content: Content,
+        keys: Keys,
+        quotas: Quotas,
+        looker: Looker,
+        renditions: Renditions,
+        clock: Clock,
+    ) -> None:
         self._database, self._content, self._keys = database, content, keys
-        self._quotas, self._clock = quotas, clock
-        self._digests = Digests(content)
+        self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
+        self._digests, self._looks = Digests(content), Looks()
+
+    async def close(self) -> None:
+        await self._looks.close()
 
     # Beginning
 
@@ -61,6 +78,7 @@ class UploadsService:
             name=model.file_name(request.name),
             declared_type=request.declared_type,
             keep=int(request.keep),
+            voice=int(request.voice),
             length=request.length,
             received=0,
             writer="",
@@ -86,6 +104,7 @@ class UploadsService:
             upload = await self._locked(tx, actor, request.upload_id)
             await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
         self._digests.forget(upload.id)
+        self._looks.forget(upload.id)
         return Nothing()
 
     # Writing
@@ -136,19 +155,34 @@ class UploadsService:
         sha256 = await self._digests.digest(self._database, upload.id, upload.length)
         if sha256 is None:
             return upload.seen()
+        looked = await self._looked(actor, upload, sha256)
+        if looked is None:
+            return upload.seen()
+        async with self._database.transaction() as tx:
+            upload = await self._become(tx, actor, request.upload_id, looked, sha256)
+        self._digests.forget(upload.id)
+        if looked.poster and upload.media_id == upload.id:
+            # If we die before, work makes it anew.
+            await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
+        return await self._seen(upload)
+
+    async def _looked(self, actor: Actor, upload: StoredUpload, sha256: str) -> Looked | None:
+        """None when it takes another call. Nothing is left of what is refused."""
         head = await self._content.read(self._database, upload.id, 0, min(model.HEAD_BYTES, upload.length))
         found = model.type_of(head)
         try:
             model.must_be(upload.declared_type, found)
-        except WrongType:
-            await self.cancel_upload(actor, request)
+            same = await store.find_same_content(self._database, upload.owner_id, sha256)
+            if same is not None and same.kind != "file":
+                return Looked(same.type, same.kind, same.seen().shown)
+            return await self._looks.look(upload.id, lambda: self._looker.look(upload.id, upload.length, found))
+        except Invalid:
+            if not model.means_media(upload.declared_type):
+                return Looked(found, "file")
+            await self.cancel_upload(actor, OfUpload(upload.id))
             raise
-        async with self._database.transaction() as tx:
-            upload = await self._become(tx, actor, request.upload_id, found, sha256)
-        self._digests.forget(upload.id)
-        return await self._seen(upload)
 
-    async def _become(self, tx: Transaction, actor: Actor, upload_id: str, type: str, sha256: str) -> StoredUpload:
+    async def _become(self, tx: Transaction, actor: Actor, upload_id: str, looked: Looked, sha256: str) -> StoredUpload:
         """A file, or the one that its owner has already."""
         now_us = self._clock()
         await store.lock_owner(tx, actor.user_id)
@@ -160,9 +194,9 @@ class UploadsService:
             await store.discard_content(tx, upload.id, now_us + model.GARBAGE_LIVES_US)
             await store.touch(tx, same.id, now_us)
         else:
-            same = _file_of(upload, type, sha256, now_us)
+            same = _file_of(upload, looked, sha256, now_us)
             await store.add_media(tx, same)
-            await tx.publish(MediaStored(media=same.media))
+            await tx.publish(MediaStored(media=same.seen()))
         if upload.keep:
             await store.refer(tx, same.id, store.OWNER, "", "", now_us)
         await store.end_upload(tx, upload.id, same.id)
@@ -191,7 +225,7 @@ class UploadsService:
         media = await store.find_media(self._database, upload.media_id)
         if media is None:
             raise UploadNotFound
-        return upload.seen(media.media)
+        return upload.seen(await seen(self._database, media))
 
 
 def quota_of(actor: Actor, quotas: Quotas) -> Quota:
@@ -220,16 +254,18 @@ def _is_small(last: Part, request: Append) -> bool:
     return last.length < SMALL_BYTES and last.length + len(request.content) <= PIECE_BYTES_MAX
 
 
-def _file_of(upload: StoredUpload, type: str, sha256: str, now_us: int) -> StoredMedia:
+def _file_of(upload: StoredUpload, looked: Looked, sha256: str, now_us: int) -> StoredMedia:
     return StoredMedia(
         id=MediaId(upload.id),
         owner_id=upload.owner_id,
         name=upload.name,
-        type=type,
-        kind=model.kind_of(type),
+        type=looked.type,
+        kind=looked.kind,
         size=upload.length,
         sha256=sha256,
         state="ready",
         created_at_us=now_us,
         touched_at_us=now_us,
+        shown=msgspec.json.encode(looked.shown).decode() if looked.shown else "",
+        voice=int(upload.voice and looked.kind == "audio"),
     )

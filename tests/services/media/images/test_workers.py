@@ -16,13 +16,14 @@ from tests.services.media.images import files
 
 from kaif.interfaces.media.images import Crop, CropOutside, ImageDamaged, ImageTooDemanding, Picture, Variant
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.media.images import jobs
-from kaif.services.media.images.jobs import Drawn, Failed, Job, Nonsense, Refused, Rendered, Seen
 from kaif.services.media.images.limits import MB, Limits
 from kaif.services.media.images.sizes import PIXELS_MAX
-from kaif.services.media.images.turns import Priority, Turns
 from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL
-from kaif.services.media.images.workers import Bounds, Workers
+from kaif.services.media.work import jobs
+from kaif.services.media.work.jobs import Drawn, Failed, Inspect, Inspected, Job, Nonsense, Refused, Render, Rendered
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.pool import Bounds
+from kaif.services.media.work.turns import Priority, Turns
 
 # Of an ordinary photograph.
 MEGAPIXELS_12 = (4000, 3000)
@@ -35,8 +36,8 @@ def large() -> bytes:
 
 
 @asynccontextmanager
-async def working(count: int = 1, bounds: Bounds | None = None) -> AsyncIterator[Workers]:
-    workers = Workers(count, bounds)
+async def working(count: int = 1, bounds: Bounds | None = None) -> AsyncIterator[PictureWorkers]:
+    workers = PictureWorkers(count, bounds)
     try:
         yield workers
     finally:
@@ -46,7 +47,7 @@ async def working(count: int = 1, bounds: Bounds | None = None) -> AsyncIterator
 
 def processes() -> list[psutil.Process]:
     """The workers that are there."""
-    return [child for child in psutil.Process().children() if "kaif.services.media.images.worker" in child.cmdline()]
+    return [child for child in psutil.Process().children() if "kaif.services.media.work.worker" in child.cmdline()]
 
 
 def may_leave_the_network() -> bool:
@@ -60,7 +61,7 @@ def peak_kb_of(worker: psutil.Process) -> int:
     return int(status.split("VmHWM:")[1].split()[0])
 
 
-async def is_well(workers: Workers) -> bool:
+async def is_well(workers: PictureWorkers) -> bool:
     picture = await workers.inspect(files.jpeg())
     return (picture.width, picture.height) == (files.WIDTH, files.HEIGHT)
 
@@ -195,7 +196,7 @@ async def test_the_largest_picture_of_a_camera_fits_into_400_mb_however_it_was_h
 @pytest.mark.parametrize(
     ("answer", "content"),
     [
-        (Seen(Picture("png", 1, 1, 1, 0, 1, False, "", "")), b""),
+        (Inspected(Picture("png", 1, 1, 1, 0, 1, False, "", "")), b""),
         (Drawn([]), b""),
         (Drawn([Rendered("png", 1, 1, 5)] * 2), b"12345"),
         (Drawn([Rendered("png", 1, 1, 9)]), b"12345"),
@@ -204,7 +205,7 @@ async def test_the_largest_picture_of_a_camera_fits_into_400_mb_however_it_was_h
     ],
 )
 def test_what_no_worker_of_ours_says_is_not_believed(answer: msgspec.Struct, content: bytes) -> None:
-    job = Job(Limits(), 1, [THUMBNAIL])
+    job = Job(1, Render(Limits(), [THUMBNAIL]))
 
     with pytest.raises(Nonsense):
         jobs.result(job, msgspec.msgpack.encode(answer), content)
@@ -217,7 +218,7 @@ def test_what_no_worker_of_ours_says_is_not_believed(answer: msgspec.Struct, con
 
 
 def test_what_a_worker_says_of_itself_does_not_reach_people() -> None:
-    failed = jobs.result(Job(Limits(), 1), msgspec.msgpack.encode(Failed("a secret of the inside")), b"")
+    failed = jobs.result(Job(1, Inspect(Limits())), msgspec.msgpack.encode(Failed("a secret of the inside")), b"")
 
     assert type(failed) is KaifError
 
@@ -281,10 +282,10 @@ async def test_too_many_that_wait_are_told_to_come_back() -> None:
 async def test_workers_end_with_the_server() -> None:
     program = (
         "import asyncio, sys\n"
-        "from kaif.services.media.images.workers import Workers\n"
+        "from kaif.services.media.work.pictures import PictureWorkers\n"
         "from tests.services.media.images import files\n"
         "async def main():\n"
-        "    workers = Workers(1)\n"
+        "    workers = PictureWorkers(1)\n"
         "    await workers.inspect(files.jpeg())\n"
         "    print('ready', flush=True)\n"
         "    await asyncio.sleep(60)\n"

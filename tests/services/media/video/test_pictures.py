@@ -8,9 +8,10 @@ from tests.services.media.video.films import H264, SHORT, is_near, make, pixels,
 
 from kaif.interfaces.media.films import Film, FilmTooLong, NotPlayable
 from kaif.services.media.video import voices
-from kaif.services.media.video.pictures import as_webvtt, take_poster, take_previews
+from kaif.services.media.video.pictures import take_poster, take_previews
 from kaif.services.media.video.probing import probe
 from kaif.services.media.video.voices import PEAK_MAX, PEAKS, make_voice
+from kaif.services.media.video.webvtt import as_webvtt
 
 COLOURS = {"red": (254, 0, 0), "lime": (0, 254, 0), "blue": (0, 0, 254), "white": (254, 254, 254)}
 

@@ -17,7 +17,8 @@ MASTER = "master.m3u8"
 
 
 def package(films: Sequence[Path], folder: Path) -> None:
-    """Into an empty folder: MASTER, and for each film, in their order, `N.m3u8`, `N-init.mp4` and `N-00000.m4s` on.
+    """Into an empty folder: MASTER, and for each film, in their order, `N.m3u8` and `N.m4s`, of which players ask for
+    ranges (RFC 8216, 4.3.2.2).
 
     The films are rungs of one film, so their keyframes lie at the same times.
     """
@@ -36,9 +37,8 @@ def _mux(sources: list[InputContainer], folder: Path) -> None:
         "hls_time": str(KEYFRAME_S),
         "hls_playlist_type": "vod",
         "hls_segment_type": "fmp4",
-        "hls_flags": "independent_segments",
-        "hls_fmp4_init_filename": "%v-init.mp4",
-        "hls_segment_filename": str(folder / "%v-%05d.m4s"),
+        "hls_flags": "independent_segments+single_file",
+        "hls_segment_filename": str(folder / "%v.m4s"),
         "master_pl_name": MASTER,
         "var_stream_map": " ".join(_variants(sources)),
     }

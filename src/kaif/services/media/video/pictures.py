@@ -7,13 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 import av
-import msgspec
 from av.container import InputContainer
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
-from kaif.interfaces.media.films import Film, NotPlayable
+from kaif.interfaces.media.films import Film, NotPlayable, Previews
 from kaif.kernel.clock import SECOND_US
 from kaif.services.media.video.reading import decoded, film_of, opened, time_of
 from kaif.services.media.video.upright import Upright
@@ -26,16 +25,6 @@ PREVIEWS_MAX = 100
 PREVIEW_COLUMNS = 10
 _PREVIEW_EVERY_S_MIN = Fraction(1)
 _JPEG_QUALITY = "4"
-
-
-class Previews(msgspec.Struct, frozen=True):
-    """A sheet of pictures of equal size, row by row, one for each `every_us` from the film's beginning."""
-
-    width: int
-    height: int
-    columns: int
-    count: int
-    every_us: int
 
 
 def take_poster(source: Path, target: Path, film: Film) -> None:
@@ -59,22 +48,6 @@ def take_previews(source: Path, target: Path, film: Film) -> Previews:
         frames = list(map(upright, _at_moments(_keyframes(container), every_s, count)))
         _write_jpeg(_through(sheet, frames), target)
     return Previews(width, height, PREVIEW_COLUMNS, count, int(every_s * SECOND_US))
-
-
-def as_webvtt(previews: Previews, sheet_url: str) -> str:
-    """Cues whose text is a part of the sheet (Media Fragments, 4.2.2), as players expect them."""
-    cues = ["WEBVTT"]
-    for number in range(previews.count):
-        row, column = divmod(number, previews.columns)
-        begin, end = _clock(number * previews.every_us), _clock((number + 1) * previews.every_us)
-        place = f"{column * previews.width},{row * previews.height},{previews.width},{previews.height}"
-        cues.append(f"{begin} --> {end}\n{sheet_url}#xywh={place}")
-    return "\n\n".join(cues) + "\n"
-
-
-def _clock(at_us: int) -> str:
-    minutes, rest_ms = divmod(at_us // 1000, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest_ms // 1000:02}.{rest_ms % 1000:03}"
 
 
 def _within(film: Film, side_max: int) -> tuple[int, int]:

@@ -6,12 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import msgspec
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from kaif.interfaces.media.films import FilmTooLong, NotPlayable
+from kaif.interfaces.media.films import FilmTooLong, NotPlayable, Voice
 from kaif.kernel.clock import SECOND_US
 from kaif.services.media.video.even_sound import RATE, EvenSound
 from kaif.services.media.video.reading import decoded, opened, sound_of, time_of
@@ -21,14 +20,6 @@ PEAKS = 100
 PEAK_MAX = 31
 _BITS_PER_S = 32_000
 _PEAKS_PER_S = 20
-
-
-class Voice(msgspec.Struct, frozen=True):
-    """PEAKS loudnesses over its whole length, each 0 to PEAK_MAX, the loudest one of all PEAK_MAX unless all is
-    silence."""
-
-    duration_us: int
-    waveform: list[int]
 
 
 def make_voice(source: Path, target: Path) -> Voice:
@@ -46,6 +37,24 @@ def make_voice(source: Path, target: Path) -> Voice:
         if not loudness.samples:
             raise NotPlayable
         made.mux(stream.encode(None))
+    return _voice(loudness)
+
+
+def hear(source: Path) -> Voice:
+    """As `make_voice`, without making one."""
+    loudness = Loudness()
+    with opened(source) as container:
+        spoken = sound_of(container)
+        if spoken is None:
+            raise NotPlayable
+        for frame in _one_channel(container, spoken):
+            loudness.hear(frame)
+    if not loudness.samples:
+        raise NotPlayable
+    return _voice(loudness)
+
+
+def _voice(loudness: "Loudness") -> Voice:
     return Voice(loudness.samples * SECOND_US // RATE, loudness.waveform())
 
 

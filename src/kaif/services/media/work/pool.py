@@ -1,4 +1,4 @@
-"""A few processes that read pictures on the server's behalf, and die in its stead."""
+"""A few processes that read what strangers sent on the server's behalf, and die in its stead."""
 
 import asyncio
 import contextlib
@@ -7,112 +7,108 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 import kaif
-from kaif.interfaces.media.images import ImageTooDemanding, Picture, Rendition, Variant
 from kaif.kernel.errors import Invalid, KaifError, Unavailable
-from kaif.services.media.images import jobs
-from kaif.services.media.images.jobs import Job, Nonsense, Result
-from kaif.services.media.images.limits import MB, Limits, check_file
-from kaif.services.media.images.turns import Priority, Turns
+from kaif.services.media.images.limits import MB
+from kaif.services.media.work import jobs
+from kaif.services.media.work.jobs import Job, Nonsense, Result, Underway
+from kaif.services.media.work.turns import Priority, Turns
 
 log = logging.getLogger("kaif.media")
 
 START_S = 30.0
+_PROGRAM = "kaif.services.media.work.worker"
+
+# Told how many seconds of a film are done.
+Progress = Callable[[float], None]
 
 
 class Bounds(msgspec.Struct, frozen=True):
     """Of one worker. The memory is what it may have of its own; a worker's libraries take 40 MB beside it."""
 
     memory_bytes: int = 352 * MB
+    # Of each file that it writes, whatever a job allows.
+    file_bytes: int = 0
     # Of the processor; a machine that is busy otherwise makes no picture slow.
     cpu_s: int = 20
     # Of the clock, for a worker that waits for something.
     wall_s: float = 120.0
     # Then another one takes its place: what decoders leave behind adds up.
     jobs_max: int = 500
+    # How far it stands back for others on the machine.
+    niceness: int = 0
 
 
-class Workers:
-    """`count` of them, started when they are needed. Whoever stops waiting ends the work.
+class Pool:
+    """`count` of them, started when they are needed. Whoever stops waiting ends the work."""
 
-    By default one more than there are cores: it is there for what is urgent while the others are busy for long.
-    """
-
-    def __init__(
-        self, count: int = 0, bounds: Bounds | None = None, limits: Limits | None = None, waiting_max: int = 200
-    ) -> None:
-        self._bounds, self._limits = bounds or Bounds(), limits or Limits()
-        self._turns = Turns(count or (os.cpu_count() or 1) + 1, waiting_max)
+    def __init__(self, count: int, bounds: Bounds, too_demanding: type[Invalid], waiting_max: int) -> None:
+        self.bounds = bounds
+        self._too_demanding = too_demanding
+        self._turns = Turns(count, waiting_max)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
-    async def inspect(self, content: bytes, priority: Priority = "urgent") -> Picture:
-        """Raises NotAnImage, ImageDamaged, ImageFileTooLarge, TooManyPixels, TooManyFrames, ImageTooDemanding; Busy."""
-        picture = await self._done(Job(self._limits, self._bounds.cpu_s), content, priority)
-        assert isinstance(picture, Picture)
-        return picture
-
-    async def render(
-        self, content: bytes, variants: Sequence[Variant], priority: Priority = "urgent"
-    ) -> list[Rendition]:
-        """In the order in which they are asked for. Raises CropOutside, and what `inspect` raises."""
-        assert 0 < len(variants) <= jobs.VARIANTS_MAX
-        renditions = await self._done(Job(self._limits, self._bounds.cpu_s, list(variants)), content, priority)
-        assert isinstance(renditions, list)
-        return renditions
-
-    async def close(self) -> None:
-        await asyncio.gather(*[worker.end() for worker in list(self._all)])
-
-    async def _done(self, job: Job, content: bytes, priority: Priority) -> Picture | list[Rendition]:
-        # What needs no worker to be refused takes nobody's turn.
-        check_file(content, self._limits)
+    async def done(
+        self,
+        job: Job,
+        content: bytes = b"",
+        priority: Priority = "urgent",
+        progress: Progress = lambda seconds: None,
+        wall_s: float = 0,
+    ) -> Result:
+        """Raises what the worker refused, what was too demanding, Busy, Unavailable."""
+        wall_s = wall_s or self.bounds.wall_s
         async with self._turns.one(priority):
             try:
-                result = await self._asked(job, content)
+                result = await self._asked(job, content, progress, wall_s)
             except _Died:
-                # Somebody else may have ended it; the second time it is the picture's doing.
+                # Somebody else may have ended it; the second time it is the file's doing.
                 try:
-                    result = await self._asked(job, content)
+                    result = await self._asked(job, content, progress, wall_s)
                 except _Died as error:
-                    raise ImageTooDemanding from error
+                    raise self._too_demanding from error
         match result:
             case Invalid():
                 raise result
             case KaifError():
-                log.error("a picture could not be made: %s", result)
+                log.error("a worker failed at %s: %s", type(job.task).__name__, result)
                 raise KaifError
         return result
 
-    async def _asked(self, job: Job, content: bytes) -> Result:
+    async def close(self) -> None:
+        await asyncio.gather(*[worker.end() for worker in list(self._all)])
+
+    async def _asked(self, job: Job, content: bytes, progress: Progress, wall_s: float) -> Result:
         worker = self._idle.pop() if self._idle else await self._started()
         try:
-            async with asyncio.timeout(self._bounds.wall_s):
-                result = await worker.ask(job, content)
+            async with asyncio.timeout(wall_s):
+                result = await worker.ask(job, content, progress)
         except TimeoutError as error:
             await self._end(worker)
-            raise ImageTooDemanding from error
+            raise self._too_demanding from error
         except (Nonsense, OSError, asyncio.IncompleteReadError) as error:
             took_too_long = await self._end(worker) == -signal.SIGXCPU
-            raise ImageTooDemanding if took_too_long else _Died from error
+            raise self._too_demanding if took_too_long else _Died from error
         except BaseException:
             # Nobody waits for it any more, so it must not go on.
             await self._end(worker)
             raise
-        if worker.jobs >= self._bounds.jobs_max:
+        if worker.jobs >= self.bounds.jobs_max:
             await self._end(worker)
         else:
             self._idle.append(worker)
         return result
 
     async def _started(self) -> "_Worker":
+        bounds = [str(self.bounds.memory_bytes), str(self.bounds.file_bytes), str(self.bounds.niceness)]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-B", "-m", "kaif.services.media.images.worker", str(self._bounds.memory_bytes),
+            sys.executable, "-B", "-m", _PROGRAM, *bounds,
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd="/", env=_ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
         worker = _Worker(process)
@@ -121,7 +117,7 @@ class Workers:
             async with asyncio.timeout(START_S):
                 await worker.ready()
         except (OSError, asyncio.IncompleteReadError, Nonsense) as error:
-            log.error("a worker for pictures does not start: python -m kaif.services.media.images.worker says why")
+            log.error("a worker does not start: python -m %s %s says why", _PROGRAM, " ".join(bounds))
             await self._end(worker)
             raise Unavailable from error
         except BaseException:
@@ -159,15 +155,19 @@ class _Worker:
         if await self._answers.readexactly(len(jobs.READY)) != jobs.READY:
             raise Nonsense
 
-    async def ask(self, job: Job, content: bytes) -> Result:
+    async def ask(self, job: Job, content: bytes, progress: Progress) -> Result:
         """Raises Nonsense, OSError, IncompleteReadError."""
         self.jobs += 1
         self._requests.writelines(jobs.framed(job, content))
         await self._requests.drain()
-        prefix = await self._answers.readexactly(jobs.PREFIX_BYTES)
-        header, length = jobs.lengths(prefix, jobs.ANSWER_BYTES_MAX)
-        packed = await self._answers.readexactly(header)
-        return jobs.result(job, packed, await self._answers.readexactly(length))
+        while True:
+            prefix = await self._answers.readexactly(jobs.PREFIX_BYTES)
+            header, length = jobs.lengths(prefix, jobs.ANSWER_BYTES_MAX)
+            packed = await self._answers.readexactly(header)
+            result = jobs.result(job, packed, await self._answers.readexactly(length))
+            if not isinstance(result, Underway):
+                return result
+            progress(result.seconds)
 
     async def end(self) -> int:
         """At once; the signal that had ended it before, or ours."""

@@ -1,0 +1,130 @@
+"""Looks at what was uploaded before it becomes a file: what it shows, or why it can't be taken.
+
+Workers do the looking. A picture is looked at in memory, as small as those may be; films and sounds as files, in a
+folder that goes with the look.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from kaif.engines.database import Database
+from kaif.interfaces.media import Kind, Shown
+from kaif.interfaces.media.films import Film
+from kaif.interfaces.media.images import ImageFileTooLarge, Rendition
+from kaif.services.media import model
+from kaif.services.media.content import Content
+from kaif.services.media.images.formats import CONTENT_TYPES
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.jobs import Probed
+from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.scratch import Scratch, read_whole
+
+# A call looks no longer than this; whoever waits calls again.
+LOOK_S = 5.0
+# Of looks that are under way, or whose outcome nobody has asked for.
+LOOKS_MAX = 64
+_POSTER_BYTES_MAX = 8 << 20
+_MS_US = 1000
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """`poster` is that of a film, a JPEG."""
+
+    type: str
+    kind: Kind
+    shown: Shown | None = None
+    poster: Rendition | None = None
+
+
+class Looker:
+    def __init__(
+        self, database: Database, content: Content, pictures: PictureWorkers, films: FilmWorkers, scratch: Scratch
+    ) -> None:
+        self._database, self._content = database, content
+        self._pictures, self._films, self._scratch = pictures, films, scratch
+
+    async def look(self, holder_id: str, size: int, type: str) -> Looked:
+        """At content of that type. Raises what workers refuse (`interfaces.media.images`, `.films`)."""
+        match model.kind_of(type):
+            case "image":
+                return await self._look_at_picture(holder_id, size)
+            case "video" | "audio":
+                return await self._look_at_film(holder_id, size, type)
+            case kind:
+                return Looked(type, kind)
+
+    async def _look_at_picture(self, holder_id: str, size: int) -> Looked:
+        bytes_max = self._pictures.limits.file_bytes
+        if size > bytes_max:
+            raise ImageFileTooLarge(bytes_max=bytes_max)
+        picture = await self._pictures.inspect(await self._content.read(self._database, holder_id, 0, size))
+        shown = Shown(
+            picture.width,
+            picture.height,
+            picture.duration_ms if picture.animated else 0,
+            picture.animated,
+            thumbhash=picture.thumbhash,
+        )
+        return Looked(CONTENT_TYPES[picture.format], "image", shown)
+
+    async def _look_at_film(self, holder_id: str, size: int, type: str) -> Looked:
+        self._scratch.must_have_room(size)
+        with self._scratch.folder() as folder:
+            source, poster = folder / "source", folder / "poster"
+            await self._content.copy(self._database, holder_id, size, source)
+            probed = await self._films.probe(source, poster)
+            if isinstance(probed.found, Film):
+                return await self._seen_film(probed.found, type, await read_whole(poster, _POSTER_BYTES_MAX))
+        return _heard(probed, type)
+
+    async def _seen_film(self, film: Film, type: str, poster: bytes) -> Looked:
+        # The thumbhash is that of the poster.
+        glimpse = await self._pictures.inspect(poster)
+        shown = Shown(
+            film.width,
+            film.height,
+            film.duration_us // _MS_US,
+            animated=True,
+            has_sound=film.has_sound,
+            thumbhash=glimpse.thumbhash,
+        )
+        made = Rendition(poster, "jpeg", glimpse.width, glimpse.height)
+        return Looked(model.type_as("video", type), "video", shown, made)
+
+
+def _heard(probed: Probed, type: str) -> Looked:
+    shown = Shown(duration_ms=probed.found.duration_us // _MS_US, has_sound=True, waveform=probed.waveform)
+    return Looked(model.type_as("audio", type), "audio", shown)
+
+
+class Looks:
+    """Those under way: whoever asks again goes on waiting for the same one."""
+
+    def __init__(self, within_s: float = LOOK_S) -> None:
+        self._within_s = within_s
+        self._tasks: dict[str, asyncio.Task[Looked]] = {}
+
+    async def look(self, id: str, begin: Callable[[], Awaitable[Looked]]) -> Looked | None:
+        """None when it takes another call. Raises what the look raises."""
+        task = self._tasks.get(id)
+        if task is None:
+            if len(self._tasks) >= LOOKS_MAX:
+                self.forget(next(iter(self._tasks)))
+            task = self._tasks[id] = asyncio.ensure_future(begin())
+        await asyncio.wait({task}, timeout=self._within_s)
+        if not task.done():
+            return None
+        self._tasks.pop(id, None)
+        return await task
+
+    def forget(self, id: str) -> None:
+        if task := self._tasks.pop(id, None):
+            task.cancel()
+
+    async def close(self) -> None:
+        tasks = list(self._tasks.values())
+        for id in list(self._tasks):
+            self.forget(id)
+        await asyncio.gather(*tasks, return_exceptions=True)

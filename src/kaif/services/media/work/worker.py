@@ -1,0 +1,130 @@
+"""The process that decodes what strangers sent: `python -m kaif.services.media.work.worker MEMORY FILE NICENESS`.
+
+It reads jobs from its standard input and answers on its standard output, until that ends. It has nothing to be stolen:
+no secret in its environment, no file open but those two, and, where the system allows it, no network. It may hold
+MEMORY bytes of its own and write no file of more than FILE bytes, and each job may take only so much of the processor;
+the system ends it beyond that.
+"""
+
+import ctypes
+import errno
+import os
+import resource
+import sys
+from collections.abc import Callable
+from typing import BinaryIO
+
+import msgspec
+
+from kaif.kernel.errors import Invalid
+from kaif.services.media.work import jobs
+from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, Render, Task
+
+FILES_MAX = 64
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
+
+
+def main() -> None:
+    requests, answers = _take_over_pipes()
+    _bound(int(sys.argv[1]), int(sys.argv[2]))
+    os.nice(int(sys.argv[3]))
+
+    def tell(header: msgspec.Struct) -> None:
+        _write(answers, jobs.framed(header))
+
+    _write(answers, [jobs.READY])
+    while request := _read(requests):
+        job, content = request
+        _allow(job)
+        try:
+            answer = _done(job.task, content, tell)
+        except Invalid as error:
+            answer = jobs.framed(_of_the_disk(error) or jobs.refused(error))
+        except MemoryError:
+            # What it has taken would be missed by the next one.
+            os._exit(1)
+        except Exception as error:
+            answer = jobs.framed(Failed(repr(error)[:1000]))
+        del request, content
+        _write(answers, answer)
+
+
+def _done(task: Task, content: bytes, tell: Callable[[msgspec.Struct], None]) -> list[bytes]:
+    # Whatever libraries bring along runs within the bounds already, and those of pictures are spared who makes films.
+    match task:
+        case Inspect():
+            from kaif.services.media.images import inspecting
+
+            return jobs.framed(Inspected(inspecting.inspect(content, task.limits)))
+        case Render():
+            from kaif.services.media.images import rendering
+
+            return jobs.framed(*jobs.drawn(rendering.render(content, task.variants, task.limits)))
+    from kaif.services.media.work import filming
+
+    return jobs.framed(filming.done(task, tell))
+
+
+def _of_the_disk(error: Invalid) -> Failed | None:
+    """A full disk looks to libav as if the film were at fault."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in _DISK_FULL:
+        return Failed(f"no room on the disk for work on films: {cause!r}"[:1000])
+    return None
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """A library that prints must not be taken for an answer."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return requests, answers
+
+
+def _bound(memory_bytes: int, file_bytes: int) -> None:
+    if sys.platform == "linux":
+        # Refused inside some containers; they bound the network themselves.
+        ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    # Data, not address space: programs and their libraries are shared with everyone.
+    _lower(resource.RLIMIT_DATA, memory_bytes)
+    _lower(resource.RLIMIT_NOFILE, FILES_MAX)
+    # Of pictures it writes none.
+    _lower(resource.RLIMIT_FSIZE, file_bytes)
+    # What it was reading must not stay behind on disk.
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _lower(what: int, to: int) -> None:
+    _, hard = resource.getrlimit(what)
+    to = to if hard == resource.RLIM_INFINITY else min(to, hard)
+    resource.setrlimit(what, (to, to))
+
+
+def _allow(job: Job) -> None:
+    """The processor is counted from now; at the end the system sends SIGXCPU, which nothing here catches."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + job.cpu_s + 1, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(job.file_bytes, hard), hard))
+
+
+def _read(requests: BinaryIO) -> tuple[Job, bytes] | None:
+    prefix = requests.read(jobs.PREFIX_BYTES)
+    if len(prefix) < jobs.PREFIX_BYTES:
+        return None
+    header, content = jobs.lengths(prefix, 1 << 32)
+    return msgspec.msgpack.decode(requests.read(header), type=Job), requests.read(content)
+
+
+def _write(answers: BinaryIO, parts: list[bytes]) -> None:
+    for part in parts:
+        answers.write(part)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Links of many files at once: of those that may be seen, and the same ones for whoever asks again."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
+
+from kaif.interfaces.media import MediaId, SignMany
+from kaif.interfaces.media.references import Refer
+from kaif.interfaces.messaging import Chat, ChatNotFound, GetChat
+from kaif.kernel.actor import NOBODY, Actor
+from kaif.kernel.clock import SECOND_US
+from kaif.kernel.ids import new_id
+
+HOUR_US = 3600 * SECOND_US
+
+
+class TheirChat:
+    """Boris is in the chat `shared` alone; how often that was asked."""
+
+    asked = 0
+
+    async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
+        self.asked += 1
+        if (actor.user_id, request.chat_id) == (BORIS.user_id, "shared"):
+            return None  # type: ignore[return-value]
+        raise ChatNotFound
+
+
+@pytest.fixture
+def chats() -> TheirChat:
+    return TheirChat()
+
+
+@pytest.fixture
+async def home(database_url: str, tmp_path: Path, chats: TheirChat) -> AsyncIterator[Home]:
+    async with at_home(tmp_path, database_url, chats=chats) as home:
+        yield home
+
+
+async def paths(home: Home, ids: list[MediaId], actor: Actor = ANNA) -> dict[str, str]:
+    found = await home.library.sign_many(actor, SignMany(ids))
+    return {link.media_id: link.path for link in found.links}
+
+
+async def test_what_one_may_not_see_is_left_out_and_each_chat_is_asked_for_once(home: Home, chats: TheirChat) -> None:
+    first, second, hidden = [await home.put(random_bytes(100)) for _ in range(3)]
+    for media, audience in ((first, "chat:shared"), (second, "chat:shared"), (hidden, "chat:other")):
+        await home.references.refer(ANNA, Refer(media.id, "messaging", new_id(), audience))
+    ids = [second.id, hidden.id, MediaId(new_id()), first.id, second.id]
+
+    assert list(await paths(home, ids, BORIS)) == [second.id, first.id]
+    assert chats.asked == 2
+    assert list(await paths(home, ids)) == [second.id, hidden.id, first.id]
+    assert await paths(home, ids, NOBODY) == {}
+
+
+async def test_a_link_opens_the_file_for_hours_and_stays_the_same_for_as_long(home: Home) -> None:
+    media = await home.put(random_bytes(100))
+    home.moment[0] = home.moment[0] // (6 * HOUR_US) * 6 * HOUR_US
+    made = (await paths(home, [media.id]))[media.id]
+
+    home.moment[0] += 6 * HOUR_US - 1
+    assert (await paths(home, [media.id]))[media.id] == made
+    home.moment[0] += 1
+    assert (await paths(home, [media.id]))[media.id] != made
+    assert (await home.look(media, NOBODY, made.rpartition("/")[2])).media_id == media.id
