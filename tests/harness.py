@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 from tests import nursery
 from tests.waiting import eventually, until
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,9 +23,12 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from kaif.app import compose
 from kaif.app.auth import auth_services
-from kaif.app.settings import read_settings
+from kaif.app.media import media_services
+from kaif.app.settings import Settings, read_settings
+from kaif.app.surface import Services as Wired
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
+from kaif.engines.keys.ring import new_key
 from kaif.engines.web.pages import Pages
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
@@ -39,9 +43,11 @@ from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
+from kaif.interfaces.media.references import References
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.attachments import Attachments
 from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.discussions import Discussions
@@ -71,6 +77,7 @@ from kaif.services.auth.model import Account
 from kaif.services.auth.tokens import new_signing_key
 
 START_WITHIN_S = 30
+NEVER_S = 1e6
 STOP_WITHIN_S = 5
 PASSWORD = "a password of some length"
 
@@ -656,6 +663,9 @@ class Services(NamedTuple):
     posts: ChannelPosts
     discussions: Discussions
     previews: LinkPreviews
+    attachments: Attachments
+    # Only where they were asked for.
+    media: Wired
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -677,7 +687,10 @@ async def wired_services(
     public_url: str = "",
     pages: Pages | None = None,
     limits_scale: float = 1000,
+    *,
+    with_media: bool = False,
 ) -> AsyncIterator[Services]:
+    """With media the folder keeps its files, and its clock is messaging's."""
     environment = {
         "KAIF_DATABASE_URL": database_url,
         "KAIF_SETUP_CODE": setup_code,
@@ -686,10 +699,12 @@ async def wired_services(
         "KAIF_PUBLIC_URL": public_url,
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
+    later = compose.FutureMessaging()
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock) as auths,
+        _media(folder, settings, database, later, clock, wanted=with_media) as medias,
         compose.messaging_services(
             database,
             cache,
@@ -699,8 +714,10 @@ async def wired_services(
             clock,
             pages=pages,
             limits_scale=limits_scale,
+            files=medias.get(References),
         ) as messagings,
     ):
+        later.services = messagings
         yield Services(
             database,
             cache,
@@ -741,4 +758,21 @@ async def wired_services(
             messagings[ChannelPosts],
             messagings[Discussions],
             messagings[LinkPreviews],
+            messagings[Attachments],
+            medias,
         )
+
+
+@asynccontextmanager
+async def _media(
+    folder: Path, settings: Settings, database: Database, later: compose.FutureMessaging, clock: Clock, *, wanted: bool
+) -> AsyncIterator[Wired]:
+    if not wanted:
+        yield {}
+        return
+    keys = folder / "media-keys"
+    if not keys.exists():
+        keys.write_text(new_key(1))
+    settings = msgspec.structs.replace(settings, media_keys_url=f"file:{keys}")
+    async with media_services(settings, database, later, clock, NEVER_S, messages=later) as medias:
+        yield medias

@@ -31,6 +31,7 @@ from kaif.kernel.ids import new_id
 from kaif.kernel.limits import Limits
 from kaif.services.messaging import store
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, NoFiles
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.sending import Sender
@@ -94,7 +95,8 @@ class MessagingHost:
         announcer = Announcer(self.cache)
         announcer.start()
         sender = world.parts.sender(self.database, announcer, LinkPlan(on=False), Pace(1e6), world.clock)
-        self.service = MessagingService(self.database, cast(Auth, None), announcer, sender, world.clock)
+        attaching = Attaching(self.database, NoFiles(), announcer, world.clock)
+        self.service = MessagingService(self.database, cast(Auth, None), announcer, sender, attaching, world.clock)
 
     def kill(self) -> None:
         self.process.kill()

@@ -52,12 +52,14 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
-from kaif.interfaces.media import Library
+from kaif.interfaces.media import Library, MediaReady
 from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Uploads
-from kaif.interfaces.messaging import ChatId, CreateChat, Messaging
+from kaif.interfaces.messaging import Chat, ChatId, CreateChat, GetChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.attachments import AskedFiles, Attachments, ShownFiles
 from kaif.interfaces.messaging.bots import Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.discussions import Discussions
@@ -91,6 +93,8 @@ from kaif.services import messaging
 from kaif.services.messaging.actions import MessageActionsService
 from kaif.services.messaging.administration import AdministrationService
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, HoldsFiles, NoFiles
+from kaif.services.messaging.attachments import AttachmentsService
 from kaif.services.messaging.callbacks import CallbacksService
 from kaif.services.messaging.commands import CommandsService
 from kaif.services.messaging.counting import PostCounting
@@ -187,8 +191,9 @@ async def messaging_services(
     *,
     pages: Pages | None = None,
     limits_scale: float = 1.0,
+    files: HoldsFiles | None = None,
 ) -> AsyncIterator[Services]:
-    """Without `pages` no links are looked up."""
+    """Without `pages` no links are looked up; without `files` nothing is attached to messages."""
     await database.migrate("messaging", migrations(messaging))
     announcer = Announcer(cache)
     links = LinkPlan(on=pages is not None)
@@ -196,12 +201,14 @@ async def messaging_services(
     counting = PostCounting(database, announcer, clock)
     sender = Sender(database, announcer, links, pace, clock, on_comment=counting.note_change)
     bus: Bus = OutboxBus(database)
-    reactions = Reactions(database)
+    attaching = Attaching(database, files or NoFiles(), announcer, clock)
+    reactions = Reactions(database, clock)
     bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
-    scheduled = ScheduledMessagesService(database, auth, announcer, sender, clock)
-    chats = MessagingService(database, auth, announcer, sender, clock)
+    bus.subscribe("messaging.files", MediaReady, attaching.renew)
+    scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)
+    chats = MessagingService(database, auth, announcer, sender, attaching, clock)
 
     async def open_saved(actor: Actor) -> ChatId:
         return (await chats.create_chat(actor, CreateChat("saved"))).id
@@ -212,6 +219,7 @@ async def messaging_services(
         "message": scheduled.send_due,
         "reminder": reminders.remind_due,
         "vanish": vanishing.vanish_due,
+        "files": attaching.release_due,
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
@@ -224,7 +232,7 @@ async def messaging_services(
     if previewer:
         previewer.start()
     try:
-        actions = MessageActionsService(database, announcer, sender, links, clock)
+        actions = MessageActionsService(database, announcer, sender, attaching, links, clock)
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
         yield {
@@ -232,11 +240,12 @@ async def messaging_services(
             History: HistoryService(database, chats, own_data, clock),
             OwnMessaging: own_data,
             MessageActions: actions,
+            Attachments: AttachmentsService(database, clock),
             Polls: PollsService(database, announcer, sender, tally, clock),
             Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
-            OwnOrder: OwnOrderService(database, announcer, clock),
+            OwnOrder: OwnOrderService(database, announcer, attaching, clock),
             Commands: CommandsService(database, auth, clock),
             Callbacks: CallbacksService(database, announcer, clock),
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
@@ -247,7 +256,7 @@ async def messaging_services(
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             ChannelPosts: ChannelPostsService(database, counting),
-            Discussions: DiscussionsService(database, auth, announcer, sender, links, clock),
+            Discussions: DiscussionsService(database, auth, announcer, sender, attaching, links, clock),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
@@ -376,6 +385,23 @@ def _own_pages(
     }
 
 
+class FutureMessaging:
+    """Media asks messaging who sees a file, and messaging asks media to hold files: so one of them is there first, and
+    asks the other when somebody comes to look.
+    """
+
+    def __init__(self) -> None:
+        self.services: Services = {}
+
+    async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
+        messaging: Messaging = self.services[Messaging]
+        return await messaging.get_chat(actor, request)
+
+    async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        attachments: Attachments = self.services[Attachments]
+        return await attachments.which_are_shown(actor, request)
+
+
 # Processes
 
 
@@ -387,10 +413,12 @@ async def run_everything(
     started: Callable[[bool], None],
 ) -> None:
     """`kaif up`: all of it in this process. `started` is told whether the server still has to be set up."""
+    later = FutureMessaging()
     async with (
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
+        media_services(settings, database, later, messages=later) as medias,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -400,12 +428,12 @@ async def run_everything(
             auths[Staff],
             pages=pages,
             limits_scale=settings.limits_scale,
+            files=medias[References],
         ) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
         outgoing_webhooks(settings, database, auths[Auth], auths[Bots]) as called,
         search_service(settings, database) as search,
-        media_services(settings, database, messagings[Messaging]) as medias,
         edge(
             settings,
             {**auths, **messagings, **notified, **digested, **called, **medias, Search: search},
@@ -414,6 +442,7 @@ async def run_everything(
             access_log,
         ) as (gateway, sockets),
     ):
+        later.services = messagings
         setup = await auths[Auth].get_setup(NOBODY, Nothing())
         await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
 
@@ -465,6 +494,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
+        _holding_files(settings, secret) as files,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -474,6 +504,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
             auths.remote(Staff),
             pages=pages,
             limits_scale=settings.limits_scale,
+            files=files,
         ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
         digests(database, auths.remote(DigestLetters)) as digested,
@@ -488,7 +519,9 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     async with (
         database_of(settings) as database,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
-        media_services(settings, database, messagings.remote(Messaging)) as services,
+        media_services(
+            settings, database, messagings.remote(Messaging), messages=messagings.remote(Attachments)
+        ) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))
 
@@ -500,6 +533,20 @@ async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[
         search_service(settings, database) as search,
     ):
         await _expose(settings, {Search: search}, stop, lambda: started(False))
+
+
+@asynccontextmanager
+async def _holding_files(settings: Settings, secret: bytes) -> AsyncIterator[HoldsFiles]:
+    """Media waits for messaging when it starts, so messaging does not wait for media."""
+    if not settings.media_addresses:
+        yield NoFiles()
+        return
+    caller = Caller(settings.media_addresses, secret)
+    caller.connect()
+    try:
+        yield caller.remote(References)
+    finally:
+        await caller.close()
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
-from kaif.services.media.rights import FindsChats, Rights
+from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
@@ -47,11 +47,13 @@ async def media_services(
     chats: FindsChats,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
+    *,
+    messages: ShowsFiles | None = None,
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
     keys = master_keys(settings)
     content = Content(await open_blobs(settings.blobs_url), keys)
-    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats), quotas_of(settings)
+    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
     links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)

@@ -4,6 +4,8 @@ from typing import Any
 
 import kaif
 from kaif.interfaces.auth.api_keys import READ_PEOPLE
+from kaif.interfaces.media import READ_SCOPE as FILES_READ_SCOPE
+from kaif.interfaces.media import WRITE_SCOPE as FILES_WRITE_SCOPE
 from kaif.interfaces.messaging import READ_SCOPE, WRITE_SCOPE
 from kaif.kernel.http import Route
 from kaif.kernel.http.openapi import openapi_document
@@ -15,8 +17,8 @@ AUTH, MESSAGING, MEDIA = auth.SURFACE, messaging.SURFACE, media.SURFACE
 ROUTES: list[Route] = [route for _, routes in AUTH + MESSAGING + MEDIA for route in routes]
 # What API keys can be made for: no more than some route asks for.
 SCOPES = frozenset(route.scope for route in ROUTES if route.scope)
-# What every bot's key opens: chats, and people's names. Its owner's account is not among it.
-BOT_SCOPES = frozenset({READ_PEOPLE, READ_SCOPE, WRITE_SCOPE})
+# What every bot's key opens: chats, files, and people's names. Its owner's account is not among it.
+BOT_SCOPES = frozenset({READ_PEOPLE, READ_SCOPE, WRITE_SCOPE, FILES_READ_SCOPE, FILES_WRITE_SCOPE})
 # Who serves an interface: the service itself, or a proxy of it.
 Services = dict[type, Any]
 

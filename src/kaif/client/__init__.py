@@ -10,7 +10,7 @@ order of its chat, whatever happens to the network or the server meanwhile, and 
 
 from kaif.client.client import Client
 from kaif.client.errors import ClientError, Closed, Refused, Unreachable
-from kaif.client.values import Button, Callback, Chat, Command, Entry, Person, Tokens
+from kaif.client.values import Button, Callback, Chat, Command, Entry, File, Person, Tokens
 
 __all__ = [
     "Button",
@@ -21,6 +21,7 @@ __all__ = [
     "Closed",
     "Command",
     "Entry",
+    "File",
     "Person",
     "Refused",
     "Tokens",

@@ -8,6 +8,7 @@ import random
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -17,9 +18,9 @@ from kaif.client.callbacks import Missing, Presses
 from kaif.client.errors import ClientError, Closed, Refused, Unreachable
 from kaif.client.inbox import Gap, Inbox
 from kaif.client.outbox import Outbox, Send
-from kaif.client.values import Button, Callback, Chat, Entry, Tokens, callback_of, entry_of
+from kaif.client.values import Button, Callback, Chat, Entry, File, Tokens, callback_of, entry_of
 from kaif.client.web import OnTokens, WebWire
-from kaif.client.wire import Hangup, Line, Wire
+from kaif.client.wire import Content, Hangup, Line, Wire
 
 # Rule 4 of docs/realtime.md.
 FIRST_WAIT_S = 0.2
@@ -52,6 +53,10 @@ class _EntryPage(msgspec.Struct):
 class _CallbackPage(msgspec.Struct):
     callbacks: list[dict[str, Any]]
     newest: int
+
+
+class _Uploaded(msgspec.Struct):
+    id: str
 
 
 # The place of a bot's presses among those of its chats, whose ids are longer.
@@ -167,9 +172,17 @@ class Client:
             raise self._failure
 
     async def send(
-        self, chat_id: str, text: str, *, reply_to: int = 0, ref: str = "", buttons: Sequence[Sequence[Button]] = ()
+        self,
+        chat_id: str,
+        text: str = "",
+        *,
+        reply_to: int = 0,
+        ref: str = "",
+        buttons: Sequence[Sequence[Button]] = (),
+        files: Sequence[File] = (),
     ) -> Entry:
         """Returns the message's entry, once it is durable, however long that takes. `buttons` are rows, of a bot's.
+        `files` are one's own, from `upload`: with up to ten of them it needs no words.
 
         A `ref` of one's own (1 to 64 visible ASCII characters) makes it safe to send the same again after a restart:
         it is stored once. Raises Refused.
@@ -179,11 +192,23 @@ class Client:
                 raise self._failure
             ref = ref or next(self._refs)
             is_new = self._outbox.find(ref) is None
-            waiting = self._outbox.add(Send(chat_id, ref, text, reply_to, [[*row] for row in buttons]))
+            waiting = self._outbox.add(Send(chat_id, ref, text, reply_to, [[*row] for row in buttons], [*files]))
             if self._line and is_new:
                 self._line.send(waiting.event)
             # Whoever stops waiting does not take the message back.
             return await asyncio.shield(waiting.entry)
+
+    async def upload(self, content: bytes | Path, name: str = "") -> File:
+        """A file of one's own from now on, for `send`; the same content is the same file. Raises Refused, Unreachable,
+        and what reading it does.
+        """
+        name = name or (content.name if isinstance(content, Path) else "file")
+        answer = await self._ask("POST", "/v1/media/files", {}, Content(name, content))
+        return File(msgspec.json.decode(answer, type=_Uploaded).id)
+
+    async def download(self, media_id: str) -> bytes:
+        """All of a file that one may see, in memory. Raises Refused, Unreachable."""
+        return await self._ask("GET", f"/v1/media/{media_id}", {})
 
     async def edit(
         self, chat_id: str, seq: int, text: str, *, buttons: Sequence[Sequence[Button]] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from kaif.client.errors import ClientError
-from kaif.client.values import Button, Entry
+from kaif.client.values import Button, Entry, File
 
 # What the server takes from one person at once without asking it to slow down.
 WAITING_MAX = 100
@@ -23,6 +23,7 @@ class Send(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", ta
     text: str
     reply_to: int = 0
     buttons: list[list[Button]] = []
+    attachments: list[File] = []
 
 
 class Waiting:

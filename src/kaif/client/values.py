@@ -22,6 +22,11 @@ class Entry(msgspec.Struct, frozen=True):
     data: dict[str, Any] = {}
 
     @property
+    def attachments(self) -> list[dict[str, Any]]:
+        """Each with its `media_id`, `kind`, `name`, `type` and `size` (docs/realtime.md)."""
+        return list(self.data.get("attachments", ()))
+
+    @property
     def command(self) -> "Command | None":
         """What the message begins with, if that is a command: `/deploy@lakebot now`."""
         for entity in self.data.get("entities", ()):
@@ -57,6 +62,14 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     data: str = ""
     url: str = ""
+
+
+class File(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sent_as": "as"}):
+    """A file that goes with a message: shown by what it is (`media`), as a `file` to be saved, or as a `voice`."""
+
+    media_id: str
+    sent_as: str = "media"
+    spoiler: bool = False
 
 
 class Person(msgspec.Struct, frozen=True):

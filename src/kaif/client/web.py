@@ -3,8 +3,10 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -12,7 +14,7 @@ from picows import WSCloseCode, WSFrame, WSHandshakeError, WSListener, WSMsgType
 
 from kaif.client.errors import Refused, Unreachable
 from kaif.client.values import Tokens
-from kaif.client.wire import Hangup, Line
+from kaif.client.wire import Content, Hangup, Line
 
 ANSWER_WITHIN_S = 20
 # The server pings a silent client after half a minute; we find out sooner, and from our side.
@@ -20,6 +22,8 @@ PING_AFTER_S = 20
 PONG_WITHIN_S = 15
 # As docs/realtime.md bounds the server's.
 FRAME_BYTES_MAX = 1 << 20
+# Of a file on its way.
+PIECE_BYTES = 1 << 20
 # Frames that came and are not taken yet; past that nothing more is read from the network.
 FRAMES_MAX = 256
 NOBODY_SAID_WHY = 1006
@@ -94,9 +98,11 @@ class WebWire:
     async def _ask(
         self, method: str, path: str, query: Mapping[str, str | int], body: object, headers: dict[str, str]
     ) -> bytes:
-        content = None if body is None else msgspec.json.encode(body)
-        if content is not None:
-            headers = {**headers, "content-type": "application/json"}
+        content: bytes | AsyncIterator[bytes] | None = None
+        if isinstance(body, Content):
+            content, headers = _sent(body.content), {**headers, **_described(body)}
+        elif body is not None:
+            content, headers = msgspec.json.encode(body), {**headers, "content-type": "application/json"}
         try:
             answer = await self._http.request(method, path, params=dict(query), content=content, headers=headers)
         except httpx.HTTPError as error:
@@ -183,6 +189,25 @@ class WebLine(WSListener):
             await asyncio.wait_for(self._gone.wait(), HANG_UP_WITHIN_S)
         except TimeoutError:
             self._transport.disconnect(False)
+
+
+def _described(file: Content) -> dict[str, str]:
+    size = len(file.content) if isinstance(file.content, bytes) else file.content.stat().st_size
+    return {
+        "content-type": "application/octet-stream",
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+        "content-length": str(size),
+    }
+
+
+def _sent(content: bytes | Path) -> bytes | AsyncIterator[bytes]:
+    return content if isinstance(content, bytes) else _pieces(content)
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
 
 
 def _refusal(status: int, body: bytes, retry_after: str) -> Refused:

@@ -1,7 +1,8 @@
 """The way to a server: what the rules need of it, so that they can be tried without one (tests/simulation)."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from kaif.client.errors import ClientError
 
@@ -12,6 +13,13 @@ class Hangup(ClientError):
     def __init__(self, code: int) -> None:
         super().__init__(f"closed with {code}")
         self.code = code
+
+
+class Content(NamedTuple):
+    """The body of a request that is a file, and what it is called."""
+
+    name: str
+    content: bytes | Path
 
 
 class Line(Protocol):
@@ -34,7 +42,7 @@ class Wire(Protocol):
         ...
 
     async def ask(self, method: str, path: str, query: Mapping[str, str | int], body: object = None) -> bytes:
-        """One request, tried once. Raises Unreachable, Refused."""
+        """One request, tried once; `body` is JSON, or a Content. Raises Unreachable, Refused."""
         ...
 
     async def renew(self) -> None:

@@ -308,6 +308,11 @@ class Hub:
         for peer_id in await self._presence.online(reader, peers - before):
             self._hear_presence(peer_id, True, [reader])
 
+    def newest_seq(self, chat_id: ChatId) -> int:
+        """Up to which entry readers here have been told of, or are about to be; 0 where there are none."""
+        room = self._rooms.get(chat_id)
+        return max(room.newest, room.next_seq - 1) if room else 0
+
     def expect(self, chat_id: ChatId, seq: int) -> None:
         """An entry is known to be durable: should its news not come, it is fetched."""
         room = self._rooms.get(chat_id)

@@ -164,9 +164,13 @@ class Caller:
 
     async def start(self, patience_s: float = CONNECT_TIMEOUT_S) -> None:
         """Connect. Raises Unavailable when none of the processes is up within that time."""
+        self.connect()
+        await self._any_up(patience_s)
+
+    def connect(self) -> None:
+        """As soon as one of them is up, whenever that is."""
         for peer in self._peers:
             peer.start()
-        await self._any_up(patience_s)
 
     async def _any_up(self, patience_s: float) -> None:
         waits = [asyncio.ensure_future(peer.up.wait()) for peer in self._peers]

@@ -8,11 +8,14 @@ from typing import Any
 from tests.harness import Services, wired_services
 from tests.services.messaging.chats import log_of
 
+from kaif.interfaces.media.references import References
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.scheduled import ListScheduled, Scheduled, ScheduleMessage
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, NoFiles
 from kaif.services.messaging.due import Deed, DueQueue
 from kaif.services.messaging.due_model import DueKind
 from kaif.services.messaging.reminding import MessageRemindersService
@@ -49,7 +52,16 @@ class Home:
         assert isinstance(scheduled, ScheduledMessagesService)
         assert isinstance(reminders, MessageRemindersService)
         assert isinstance(vanishing, VanishingService)
-        return {"message": scheduled.send_due, "reminder": reminders.remind_due, "vanish": vanishing.vanish_due}
+        return {
+            "message": scheduled.send_due,
+            "reminder": reminders.remind_due,
+            "vanish": vanishing.vanish_due,
+            "files": self.attaching().release_due,
+        }
+
+    def attaching(self) -> Attaching:
+        media = self.services.media.get(References) or NoFiles()
+        return Attaching(self.services.database, media, Announcer(self.services.cache), lambda: self.moment[0])
 
     async def schedule(
         self, actor: Actor, chat_id: ChatId, text: str = "Позже", later_us: int = HOUR, ref: str = "", **more: Any

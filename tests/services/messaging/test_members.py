@@ -23,6 +23,7 @@ from kaif.interfaces.messaging import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, NoFiles
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.sending import Sender
@@ -33,7 +34,8 @@ def another_process(services: Services) -> MessagingService:
     """On the same data, remembering nothing of what this one does."""
     announcer = Announcer(services.cache)
     sender = Sender(services.database, announcer, LinkPlan(on=False), Pace(), now_us)
-    return MessagingService(services.database, services.auth, announcer, sender, now_us)
+    attaching = Attaching(services.database, NoFiles(), announcer, now_us)
+    return MessagingService(services.database, services.auth, announcer, sender, attaching, now_us)
 
 
 async def add(services: Services, actor: Actor, chat_id: ChatId, *others: Actor) -> None:

@@ -66,6 +66,7 @@ const UNSEEN_KINDS = new Set<string>([
   'voted',
   'closed',
   'previewed',
+  'renewed',
 ])
 
 function isShown(entry: Entry): boolean {

@@ -23,7 +23,7 @@ def for_sqlite(sql: str) -> tuple[str, tuple[str, ...]]:
         values = ", ".join(f"value ->> {index}" for index in range(columns.count(",") + 1)) if columns else "value"
         return f"{columns or ''}IN (SELECT {values} FROM json_each(:{name}))"
 
-    return _PARAM.sub(placeholder, sql).replace(" FOR UPDATE", ""), tuple(lists)
+    return _PARAM.sub(placeholder, sql).replace(" FOR UPDATE", ""), tuple(dict.fromkeys(lists))
 
 
 @functools.cache

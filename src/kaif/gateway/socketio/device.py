@@ -24,6 +24,7 @@ from kaif.interfaces.messaging import (
     READ_SCOPE,
     SEND,
     WRITE_SCOPE,
+    Caption,
     ChatId,
     ChatNotFound,
     GivenChatId,
@@ -32,8 +33,8 @@ from kaif.interfaces.messaging import (
     Messaging,
     Ref,
     Seq,
-    Text,
 )
+from kaif.interfaces.messaging.attached import GivenAttachments
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.api_keys import PREFIX
 from kaif.kernel.background import Background
@@ -74,9 +75,10 @@ class Say(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Without a `ref` of its own a message must not be repeated."""
 
     chat_id: GivenChatId
-    text: Text
+    text: Caption = ""
     ref: Ref | None = None
     reply_to: Seq | None = None
+    attachments: GivenAttachments = []
 
 
 class Facade:
@@ -340,7 +342,9 @@ class Device:
             raise Limited(retry_after_ms=allowance.retry_after_ms or 1000)
         ref = wanted.ref or new_id()
         self._pending[ref] = ack_id
-        self._facade.outbox.send(self, frames.Send(wanted.chat_id, ref, wanted.text, wanted.reply_to))
+        self._facade.outbox.send(
+            self, frames.Send(wanted.chat_id, ref, wanted.text, wanted.reply_to, attachments=wanted.attachments)
+        )
 
     def _type(self, content: Any, ack_id: int | None) -> None:
         self._may_signal()

@@ -18,8 +18,9 @@ Text = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Refer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`holder` is the service. `audience` says who sees the file: `chat:ID` those in the chat, `everyone` everyone
-    who is signed in, and nothing only its owner. `voice` asks for a sound to be made into a voice message."""
+    """`holder` is the service. `audience` says who sees the file: `chat:ID` those in the chat, `messages` those to
+    whom messaging shows it, `everyone` everyone who is signed in, and nothing only its owner. `voice` asks for a sound
+    to be made into a voice message."""
 
     media_id: GivenMediaId
     holder: Text
@@ -34,6 +35,35 @@ class LetGo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: Text
 
 
+FILES_AT_ONCE_MAX = 10
+# An audience: those to whom messaging shows the file in a message, which it is asked at each look.
+IN_MESSAGES = "messages"
+
+
+class HoldFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Several files under one reference. With `like` they are those that the holder refers to by that name already,
+    whoever owns them; without it they are the actor's own. `voice` is as in Refer."""
+
+    media_ids: Annotated[list[GivenMediaId], Meta(min_length=1, max_length=FILES_AT_ONCE_MAX)]
+    holder: Text
+    reference: Text
+    audience: Annotated[str, Meta(max_length=128)] = ""
+    like: Annotated[str, Meta(max_length=128)] = ""
+    voice: bool = False
+
+
+class HeldFiles(msgspec.Struct, frozen=True):
+    """In the order in which they were asked for."""
+
+    files: list[Media]
+
+
+class ReleaseFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_ids: Annotated[list[GivenMediaId], Meta(min_length=1, max_length=FILES_AT_ONCE_MAX)]
+    holder: Text
+    reference: Text
+
+
 class References(Protocol):
     @repeatable
     async def refer(self, actor: Actor, request: Refer) -> Media:
@@ -43,4 +73,14 @@ class References(Protocol):
     @repeatable
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
         """No longer; a file that nothing else holds is collected after a while."""
+        ...
+
+    @repeatable
+    async def hold_files(self, actor: Actor, request: HoldFiles) -> HeldFiles:
+        """Hold all of them, or none. Raises MediaNotFound."""
+        ...
+
+    @repeatable
+    async def release_files(self, actor: Actor, request: ReleaseFiles) -> Nothing:
+        """Let go of all of them; those that are not there are passed over."""
         ...

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
+from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
 from kaif.interfaces.messaging.cards import Card, NewPoll
 from kaif.interfaces.messaging.content import (
     Button,
@@ -29,6 +30,8 @@ GivenChatId = Annotated[ChatId, Meta(pattern=PATTERN)]
 Seq = Annotated[int, Meta(ge=1, le=2**53)]
 Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
+# Of what may have no words of its own.
+Caption = Annotated[str, Meta(max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group", "channel", "saved"]
@@ -62,6 +65,7 @@ EntryKind = Literal[
     "voted",
     "closed",
     "previewed",
+    "renewed",
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
@@ -134,6 +138,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     vanish_after_s: int = 0
     preview: LinkPreview | None = None
     without_preview: bool = False
+    attachments: list[Attachment] = []
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -211,18 +216,19 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
     A `silent` message is not to make a sound. In a group with topics it goes into that of `topic_id`. `buttons` are for
-    bots. With `without_preview` its link is not looked up.
+    bots. With `without_preview` its link is not looked up. With `attachments` it needs no words.
     """
 
     chat_id: GivenChatId
     ref: Ref
-    text: Text
+    text: Caption = ""
     reply_to: Seq | None = None
     quote: Quote = ""
     silent: bool = False
     buttons: ButtonRows = []
     topic_id: TopicId = 0
     without_preview: bool = False
+    attachments: GivenAttachments = []
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -306,6 +312,9 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # So has what reminds of a message.
     reminder: MessagePlace | None = None
     without_preview: bool = False
+    # Files that media holds for it, and the name under which it does: the message takes the hold over.
+    attachments: list[Attachment] = []
+    hold: str = ""
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -515,8 +524,9 @@ class Messaging(Protocol):
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
         """Append a message; returns when it is durable. Repeating a ref returns the first entry.
 
-        Raises BadText, BadReply, BadQuote, BadButtons, ButtonsForBots, MayNotSend, LinksNotAllowed, SlowMode,
-        PersonNotReachable, TopicNotFound, TopicClosed, RestrictedInTopic, Busy, StorageFull.
+        Attachments are the actor's own files. Raises BadText, BadReply, BadQuote, BadButtons, ButtonsForBots,
+        MayNotSend, LinksNotAllowed, SlowMode, PersonNotReachable, TopicNotFound, TopicClosed, RestrictedInTopic, Busy,
+        StorageFull; for attachments BadAttachments, MediaNotAllowed, MediaNotFound, Unavailable.
         """
         ...
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import ChatId, Cursor, Entry, GivenChatId, Ref, Seq, Text, TopicId
+from kaif.interfaces.messaging import Caption, ChatId, Cursor, Entry, GivenChatId, Ref, Seq, TopicId
 from kaif.interfaces.messaging.content import ButtonRows, TextEntity
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -39,11 +39,13 @@ class OfMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EditMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`buttons` that are null stay as they are; new ones alone are no edit that shows."""
+    """`buttons` that are null stay as they are; new ones alone are no edit that shows. Attachments stay: where there
+    are some, no words are needed.
+    """
 
     chat_id: GivenChatId
     seq: Seq
-    text: Text
+    text: Caption
     buttons: ButtonRows | None = None
 
 
@@ -263,7 +265,7 @@ class MessageActions(Protocol):
     async def forward_messages(self, actor: Actor, request: ForwardMessages) -> Forwarded:
         """Say in one chat what stands in another, naming who wrote it first. Repeating a ref returns the first entry.
 
-        If one of them is not there, none is forwarded. Raises MessageNotFound, MayNotSend, TopicNotFound, TopicClosed,
-        RestrictedInTopic, Busy, StorageFull.
+        If one of them is not there, none is forwarded. Raises MessageNotFound, MayNotSend, MediaNotAllowed,
+        TopicNotFound, TopicClosed, RestrictedInTopic, Busy, StorageFull.
         """
         ...

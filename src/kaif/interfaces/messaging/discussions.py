@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, Entry, GivenChatId, Quote, Ref, Seq, Text
+from kaif.interfaces.messaging import Caption, ChatId, Entry, GivenChatId, Quote, Ref, Seq
+from kaif.interfaces.messaging.attached import GivenAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, NotFound
 from kaif.kernel.remote import repeatable
@@ -49,11 +50,12 @@ class WriteComment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat_id: GivenChatId
     seq: Seq
     ref: Ref
-    text: Text
+    text: Caption = ""
     reply_to: Seq | None = None
     quote: Quote = ""
     silent: bool = False
     without_preview: bool = False
+    attachments: GivenAttachments = []
 
 
 class ListComments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, ChatId, ChatKind, GivenChatId
+from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Invalid
 from kaif.kernel.remote import repeatable
@@ -47,12 +48,15 @@ class Folders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeepDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`written_at` is the moment on the device; one in the future counts as now. An empty text gives the draft up."""
+    """`written_at` is the moment on the device; one in the future counts as now. An empty text without files gives
+    the draft up. Its files, the actor's own, stay as long as it does.
+    """
 
     chat_id: GivenChatId
     text: Annotated[str, Meta(max_length=4096)]
     written_at: datetime
     reply_to: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    attachments: GivenAttachments = []
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -60,6 +64,7 @@ class Draft(msgspec.Struct, frozen=True):
     text: str
     written_at: datetime
     reply_to: int = 0
+    attachments: list[Attachment] = []
 
 
 class Drafts(msgspec.Struct, frozen=True):
@@ -96,7 +101,10 @@ class OwnOrder(Protocol):
 
     @repeatable
     async def keep_draft(self, actor: Actor, request: KeepDraft) -> Draft:
-        """Keep it unless a newer one is kept; returns the one that stays. Raises BadText."""
+        """Keep it unless a newer one is kept; returns the one that stays.
+
+        Raises BadText, BadAttachments, MediaNotFound, Unavailable.
+        """
         ...
 
     @repeatable

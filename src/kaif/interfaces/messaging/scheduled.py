@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, Entry, GivenChatId, Ref, Seq, Text, TopicId
+from kaif.interfaces.messaging import Caption, ChatId, Entry, GivenChatId, Ref, Seq, TopicId
+from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Invalid, NotFound
 from kaif.kernel.ids import PATTERN
@@ -24,15 +25,18 @@ GivenScheduledId = Annotated[str, Meta(pattern=PATTERN)]
 
 
 class ScheduleMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`ref` is the message's own: what waits under it is sent under it, so that neither is ever there twice."""
+    """`ref` is the message's own: what waits under it is sent under it, so that neither is ever there twice. Its
+    files stay as long as it waits, whatever becomes of them elsewhere; with files it needs no words.
+    """
 
     chat_id: GivenChatId
     ref: Ref
-    text: Text
+    text: Caption
     send_at: SendAt
     reply_to: Seq | None = None
     silent: bool = False
     topic_id: TopicId = 0
+    attachments: GivenAttachments = []
 
 
 class Scheduled(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ class Scheduled(msgspec.Struct, frozen=True):
     silent: bool
     failure: str
     topic_id: int
+    attachments: list[Attachment] = []
 
 
 class ListScheduled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +70,7 @@ class ChangeScheduled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is null stays as it is."""
 
     scheduled_id: GivenScheduledId
-    text: Text | None = None
+    text: Caption | None = None
     send_at: SendAt | None = None
     silent: bool | None = None
 

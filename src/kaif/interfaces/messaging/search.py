@@ -30,7 +30,7 @@ class SearchMessages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topic_id: TopicId | None = None
     sender_id: GivenUserId | None = None
     kind: EntryKind | None = None
-    has: Literal["link", "poll", "location", "contact"] | None = None
+    has: Literal["link", "poll", "location", "contact", "image", "video", "audio", "voice", "file"] | None = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     until: Annotated[datetime, Meta(tz=True)] | None = None
     order: Literal["newest", "best"] = "newest"

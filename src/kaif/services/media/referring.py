@@ -1,13 +1,14 @@
 """Keeps files for other services as long as they are shown somewhere."""
 
-from kaif.engines.database import Database
+from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound
-from kaif.interfaces.media.references import LetGo, Refer
+from kaif.interfaces.media.references import HeldFiles, HoldFiles, LetGo, Refer, ReleaseFiles
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.services.media import store
-from kaif.services.media.seeing import seen
+from kaif.services.media.model import StoredMedia
+from kaif.services.media.seeing import seen, seen_all
 
 
 class ReferencesService:
@@ -30,4 +31,32 @@ class ReferencesService:
                 await store.let_go(tx, request.media_id, request.holder, request.reference)
                 # Its time as an orphan begins now.
                 await store.touch(tx, request.media_id, self._clock())
+        return Nothing()
+
+    async def hold_files(self, actor: Actor, request: HoldFiles) -> HeldFiles:
+        assert request.holder != store.OWNER
+        held: dict[str, StoredMedia] = {}
+        async with self._database.transaction() as tx:
+            # In one order, so that two that hold the same files never wait in a circle.
+            for media_id in sorted(set(request.media_ids)):
+                media = await store.lock_media(tx, media_id)
+                if media is None or not await self._may_hold(tx, actor, media, request):
+                    raise MediaNotFound
+                await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
+                held[media_id] = media
+        return HeldFiles(await seen_all(self._database, [held[media_id] for media_id in request.media_ids]))
+
+    async def _may_hold(self, tx: Transaction, actor: Actor, media: StoredMedia, request: HoldFiles) -> bool:
+        if request.like:
+            return await store.refers(tx, media.id, request.holder, request.like)
+        return media.owner_id == actor.user_id
+
+    async def release_files(self, actor: Actor, request: ReleaseFiles) -> Nothing:
+        async with self._database.transaction() as tx:
+            for media_id in sorted(set(request.media_ids)):
+                if await store.lock_media(tx, media_id) is None:
+                    continue
+                if await store.let_go(tx, media_id, request.holder, request.reference):
+                    # Its time as an orphan begins now.
+                    await store.touch(tx, media_id, self._clock())
         return Nothing()

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from kaif.engines.database import Database
-from kaif.interfaces.media import MediaNotFound
+from kaif.interfaces.media import MediaId, MediaNotFound
+from kaif.interfaces.media.references import IN_MESSAGES
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, GetChat
+from kaif.interfaces.messaging.attachments import ASKED_MAX, AskedFiles, ShownFiles
 from kaif.kernel.actor import Actor
 from kaif.services.media import store
 from kaif.services.media.model import StoredMedia
@@ -20,20 +22,20 @@ class FindsChats(Protocol):
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat: ...
 
 
+class ShowsFiles(Protocol):
+    """Messaging, as far as it shows files in its messages."""
+
+    async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles: ...
+
+
 class Rights:
-    def __init__(self, database: Database, chats: FindsChats) -> None:
-        self._database, self._chats = database, chats
+    def __init__(self, database: Database, chats: FindsChats, messages: ShowsFiles | None = None) -> None:
+        self._database, self._chats, self._messages = database, chats, messages
 
     async def visible(self, viewer: Actor, media_id: str) -> StoredMedia:
         """The file. Raises MediaNotFound."""
-        media = await store.find_media(self._database, media_id)
-        if media is None or not viewer.user_id:
-            raise MediaNotFound
-        if media.owner_id == viewer.user_id:
+        for media in await self.visible_of(viewer, [media_id]):
             return media
-        for audience in await store.audiences_of(self._database, media_id, AUDIENCES_MAX):
-            if await self._is_among(viewer, audience):
-                return media
         raise MediaNotFound
 
     async def visible_of(self, viewer: Actor, media_ids: Sequence[str]) -> list[StoredMedia]:
@@ -43,6 +45,7 @@ class Rights:
         files = await store.find_all(self._database, media_ids)
         others = [media.id for media in files if media.owner_id != viewer.user_id]
         audiences = await store.audiences_of_all(self._database, others) if others else {}
+        in_messages = await self._in_messages(viewer, [id for id in others if IN_MESSAGES in audiences.get(id, [])])
         among: dict[str, bool] = {}
 
         async def is_among_some(media_id: str) -> bool:
@@ -53,7 +56,20 @@ class Rights:
                     return True
             return False
 
-        return [media for media in files if media.owner_id == viewer.user_id or await is_among_some(media.id)]
+        return [
+            media
+            for media in files
+            if media.owner_id == viewer.user_id or media.id in in_messages or await is_among_some(media.id)
+        ]
+
+    async def _in_messages(self, viewer: Actor, media_ids: Sequence[MediaId]) -> set[MediaId]:
+        """Which of them messaging shows to the viewer, however many messages each is in."""
+        shown: set[MediaId] = set()
+        if self._messages:
+            for start in range(0, len(media_ids), ASKED_MAX):
+                asked = AskedFiles(list(media_ids[start : start + ASKED_MAX]))
+                shown.update((await self._messages.which_are_shown(viewer, asked)).media_ids)
+        return shown
 
     async def _is_among(self, viewer: Actor, audience: str) -> bool:
         if audience == EVERYONE:

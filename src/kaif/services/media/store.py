@@ -350,22 +350,14 @@ async def let_go(tx: Transaction, media_id: str, holder: str, reference: str) ->
     return changed == 1
 
 
+async def refers(reads: Reads, media_id: str, holder: str, reference: str) -> bool:
+    sql = "SELECT 1 FROM media_references WHERE media_id = :media_id AND holder = :holder AND reference = :reference"
+    return bool(await reads.fetch(tuple, sql, media_id=media_id, holder=holder, reference=reference))
+
+
 async def is_referred_to(reads: Reads, media_id: str) -> bool:
     sql = "SELECT 1 FROM media_references WHERE media_id = :media_id LIMIT 1"
     return bool(await reads.fetch(tuple, sql, media_id=media_id))
-
-
-async def audiences_of(reads: Reads, media_id: str, limit: int) -> list[str]:
-    rows: list[tuple[str]] = await reads.fetch(
-        tuple,
-        """
-        SELECT DISTINCT audience FROM media_references WHERE media_id = :media_id AND audience <> ''
-        ORDER BY audience LIMIT :limit
-        """,
-        media_id=media_id,
-        limit=limit,
-    )
-    return [row[0] for row in rows]
 
 
 async def audiences_of_all(reads: Reads, media_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -72,6 +72,7 @@ from kaif.services.messaging import (
     viewing,
 )
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
@@ -83,8 +84,17 @@ _changed = msgspec.structs.replace
 
 
 class MessageActionsService:
-    def __init__(self, database: Database, announcer: Announcer, sender: Sender, links: LinkPlan, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        announcer: Announcer,
+        sender: Sender,
+        attaching: Attaching,
+        links: LinkPlan,
+        clock: Clock,
+    ) -> None:
         self._database, self._announcer, self._sender, self._clock = database, announcer, sender, clock
+        self._attaching = attaching
         self._links = links
 
     async def _begin(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Change:
@@ -124,12 +134,12 @@ class MessageActionsService:
     # Editing
 
     async def edit_message(self, actor: Actor, request: EditMessage) -> Entry:
-        cleaned = model.cleaned_text(request.text)
         async with self._database.transaction() as tx:
             change = await self._begin(tx, actor, request.chat_id)
             row, body = await change.message(request.seq)
             if row.sender_id != actor.user_id:
                 raise NotYourMessage
+            cleaned = model.cleaned_caption(request.text, body.attachments)
             people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
             text, entities = markup.parse(cleaned, people)
             edited = _changed(body, text=text, entities=entities)
@@ -349,8 +359,17 @@ class MessageActionsService:
             raise MessageNotFound
         await self._must_be_shareable(actor, there.values())
         origins = await self._origins(there.values())
-        outgoing = [_forward_of(there[one.seq], origins[one.seq], actor, request, one.ref) for one in request.messages]
-        return Forwarded(_all_sent(await self._sender.send(outgoing)))
+        held: list[Held] = []
+        try:
+            for one in request.messages:
+                held.append(await self._attaching.copy(actor.user_id, there[one.seq]))
+            outgoing = [
+                _forward_of(there[one.seq], origins[one.seq], actor, request, one.ref, files)
+                for one, files in zip(request.messages, held, strict=True)
+            ]
+            return Forwarded(_all_sent(await self._sender.send(outgoing)))
+        finally:
+            await self._attaching.give_up(*held)
 
     async def _must_be_shareable(self, actor: Actor, entries: Iterable[Entry]) -> None:
         """Raises PersonNotReachable."""
@@ -387,7 +406,7 @@ def _has_content(entry: Entry) -> bool:
     return entry.kind == "message" and not entry.deleted and not entry.hidden
 
 
-def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMessages, ref: str) -> Outgoing:
+def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMessages, ref: str, held: Held) -> Outgoing:
     return Outgoing(
         actor.user_id,
         request.chat_id,
@@ -399,4 +418,6 @@ def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMess
         card=cards.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
         topic_id=request.topic_id,
         without_preview=entry.without_preview,
+        attachments=held.attachments,
+        hold=held.hold,
     )

@@ -13,7 +13,7 @@ from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, Pe
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging import message_store, model, store, thread_store, viewing
+from kaif.services.messaging import attachment_store, message_store, model, store, thread_store, viewing
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.rights import Right, rights_of
 
@@ -24,7 +24,7 @@ class Change:
     """An action under way: the chat's lock is held, the actor is in the chat, and entries are gathered."""
 
     def __init__(self, tx: Transaction, place: Place, rights: Right, actor: Actor, now_us: int) -> None:
-        self.tx, self.place, self.rights, self._actor, self._now_us = tx, place, rights, actor, now_us
+        self.tx, self.place, self.rights, self._actor, self.now_us = tx, place, rights, actor, now_us
         self._rows: dict[int, StoredEntry] = {}
         self._new: list[Entry] = []
 
@@ -61,7 +61,7 @@ class Change:
                 kind,
                 # Who reads a channel sees nobody else who does, nor which of its admins did what.
                 UserId(row.chat_id) if self.place.kind == "channel" else self._actor.user_id,
-                as_datetime(self._now_us),
+                as_datetime(self.now_us),
                 target=row.seq,
                 emoji=emoji,
             )
@@ -72,7 +72,7 @@ class Change:
         if not self._new:
             return []
         senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, self._new, senders, counts, self._now_us)
+        await store.append(self.tx, self._new, senders, counts, self.now_us)
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
@@ -85,6 +85,8 @@ async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
     for row in there:
         await change.act("deleted", row, model.without_words(model.body_of(row)))
     await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
+    if showing := [row.seq for row in there if model.body_of(row).attachments]:
+        await attachment_store.take_off(change.tx, change.place.chat_id, showing, change.now_us)
     if change.place.threads:
         await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
     return await change.write()

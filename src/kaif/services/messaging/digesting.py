@@ -141,7 +141,7 @@ class Digester:
         shown = found[:CHATS_SHOWN_MAX]
         senders = {message.shown_sender_id for _, messages in shown for message in messages}
         authors = {each.id: each.display_name for each in await store.known_people(self._database, senders)}
-        chats = [missed.told(row, messages, authors) for row, messages in shown]
+        chats = [missed.told(row, messages, authors, digest.language) for row, messages in shown]
         return SendDigest(digest.pending_id, UserId(digest.user_id), digest.language, chats, len(found) - len(shown))
 
     async def _settle(self, digest: StoredDigest, marks: dict[ChatId, int], due_at_us: int) -> None:

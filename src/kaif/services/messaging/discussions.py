@@ -27,6 +27,7 @@ from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import (
     administration_store,
+    attachment_store,
     cards,
     model,
     store,
@@ -35,6 +36,7 @@ from kaif.services.messaging import (
     viewing,
 )
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require_person
 from kaif.services.messaging.model import Place
@@ -44,6 +46,14 @@ from kaif.services.messaging.store import Reads
 from kaif.services.messaging.thread_store import Link, StoredThread
 
 _changed = msgspec.structs.replace
+
+
+class PostHasFiles(Exception):
+    """The first comment is to bring the post into the group: media must hold its files for that first."""
+
+    def __init__(self, post: Entry) -> None:
+        super().__init__(post.seq)
+        self.post = post
 
 
 class Written(msgspec.Struct):
@@ -58,9 +68,16 @@ class Written(msgspec.Struct):
 
 class DiscussionsService:
     def __init__(
-        self, database: Database, auth: Auth, announcer: Announcer, sender: Sender, links: LinkPlan, clock: Clock
+        self,
+        database: Database,
+        auth: Auth,
+        announcer: Announcer,
+        sender: Sender,
+        attaching: Attaching,
+        links: LinkPlan,
+        clock: Clock,
     ) -> None:
-        self._database, self._announcer, self._sender = database, announcer, sender
+        self._database, self._announcer, self._sender, self._attaching = database, announcer, sender, attaching
         self._links, self._clock = links, clock
         self._membership = Membership(auth, clock)
 
@@ -151,8 +168,8 @@ class DiscussionsService:
 
     async def write_comment(self, actor: Actor, request: WriteComment) -> Entry:
         people = await self._membership.get_people(self._database, [actor.user_id])
-        async with self._database.transaction() as tx:
-            written, entry = await self._write(tx, actor, request, people[0])
+        async with self._attaching.holding(actor.user_id, request.attachments) as held:
+            written, entry = await self._write_with_post(actor, request, people[0], held)
         if written.has_joined:
             await self._announcer.announce_change(written.place, written.joined, joined=[actor.user_id])
         if written.root:
@@ -160,8 +177,22 @@ class DiscussionsService:
         await self._sender.announce(written.batch)
         return entry
 
+    async def _write_with_post(
+        self, actor: Actor, request: WriteComment, person: Person, held: Held
+    ) -> tuple[Written, Entry]:
+        try:
+            async with self._database.transaction() as tx:
+                return await self._write(tx, actor, request, person, held, Held())
+        except PostHasFiles as error:
+            held_post = await self._attaching.copy(actor.user_id, error.post)
+        try:
+            async with self._database.transaction() as tx:
+                return await self._write(tx, actor, request, person, held, held_post)
+        finally:
+            await self._attaching.give_up(held_post)
+
     async def _write(
-        self, tx: Transaction, actor: Actor, request: WriteComment, person: Person
+        self, tx: Transaction, actor: Actor, request: WriteComment, person: Person, held: Held, held_post: Held
     ) -> tuple[Written, Entry]:
         """Whatever refuses the comment undoes all of it: the post's coming and the writer's too."""
         link = await self._link(tx, actor, request.chat_id)
@@ -175,10 +206,12 @@ class DiscussionsService:
         thread = await thread_store.find_thread(tx, link, request.seq)
         root = None
         if thread is None:
-            root, thread = await self._bring(tx, link, post, place)
+            if post.attachments and not held_post.hold:
+                raise PostHasFiles(post)
+            root, thread = await self._bring(tx, link, post, place, held_post)
         if request.reply_to:
             await self._must_be_of(tx, thread, request.reply_to)
-        batch = await self._sender.place_absent(tx, [_outgoing(actor, thread, request)])
+        batch = await self._sender.place_absent(tx, [_outgoing(actor, thread, request, held)])
         (result,) = batch.results
         if isinstance(result, KaifError):
             raise result
@@ -191,7 +224,9 @@ class DiscussionsService:
         await self._membership.let_in(tx, place, [person])
         return True, await self._membership.record(tx, place, "joined", actor.user_id, [actor.user_id])
 
-    async def _bring(self, tx: Transaction, link: Link, post: Entry, place: Place) -> tuple[Entry, StoredThread]:
+    async def _bring(
+        self, tx: Transaction, link: Link, post: Entry, place: Place, held: Held
+    ) -> tuple[Entry, StoredThread]:
         """Say the post in the group, in the channel's name: what is commented stands there to be read."""
         now_us = self._clock()
         card = cards.as_it_stands(post.card) if isinstance(post.card, Poll) else post.card
@@ -206,11 +241,17 @@ class DiscussionsService:
             entities=post.entities,
             card=card,
             without_preview=post.without_preview,
+            attachments=held.attachments,
+            hold=held.hold,
         )
+        if held.hold:
+            await attachment_store.use(tx, held.hold, [one.media_id for one in held.attachments])
         entry = model.message_at(place, message, as_datetime(now_us), {})
         title = await store.title_of(tx, link.channel_id)
         entry = _changed(entry, sender_id=channel, forward=post.forward, webhook=title)
         await store.append(tx, [entry], [channel], [place.messages], now_us)
+        if held.hold:
+            await attachment_store.show(tx, [(held.hold, entry)])
         await store.advance(tx, [place], now_us)
         await self._links.note(tx, [entry], now_us)
         if place.topics:
@@ -227,7 +268,7 @@ class DiscussionsService:
             raise BadReply
 
 
-def _outgoing(actor: Actor, thread: StoredThread, request: WriteComment) -> Outgoing:
+def _outgoing(actor: Actor, thread: StoredThread, request: WriteComment, held: Held) -> Outgoing:
     return Outgoing(
         actor.user_id,
         thread.chat_id,
@@ -237,4 +278,6 @@ def _outgoing(actor: Actor, thread: StoredThread, request: WriteComment) -> Outg
         request.quote,
         request.silent,
         without_preview=request.without_preview,
+        attachments=held.attachments,
+        hold=held.hold,
     )

@@ -6,12 +6,13 @@ from typing import Literal
 import msgspec
 
 from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.reminders import Reminder
 from kaif.interfaces.messaging.scheduled import Scheduled
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 
-DueKind = Literal["message", "reminder", "vanish"]
+DueKind = Literal["message", "reminder", "vanish", "files"]
 
 
 class StoredDue(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class ScheduledBody(msgspec.Struct, frozen=True, omit_defaults=True):
     reply_to: int = 0
     silent: bool = False
     topic_id: int = 0
+    attachments: list[Attachment] = []
+    hold: str = ""
 
 
 class Reminded(msgspec.Struct, frozen=True):
@@ -66,6 +69,11 @@ _period = msgspec.json.Decoder(Period)
 
 def scheduled_body_of(row: StoredDue) -> ScheduledBody:
     return _scheduled_body.decode(row.body)
+
+
+def hold_of_scheduled(body: str) -> str:
+    """What keeps the files of a message that waits; empty where it has none."""
+    return _scheduled_body.decode(body).hold
 
 
 def reminded_of(row: StoredDue) -> Reminded:
@@ -100,4 +108,5 @@ def scheduled_of(row: StoredDue) -> Scheduled:
         body.silent,
         row.failure,
         body.topic_id,
+        body.attachments,
     )

@@ -8,9 +8,10 @@ import msgspec
 
 from kaif.engines.index import Document, Hit
 from kaif.interfaces.messaging import BadCursor, ChatId
+from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.search import Piece
-from kaif.services.messaging import cards
+from kaif.services.messaging import cards, files
 from kaif.services.messaging.model import StoredEntry
 
 # Entries of one moment stand in one batch, of at most a thousand: these spread them, within a chat and among chats, so
@@ -32,6 +33,7 @@ class Searchable(msgspec.Struct, frozen=True):
     as_chat: bool = False
     topic_id: int = 0
     card: Card | None = None
+    attachments: list[Attachment] = []
 
 
 _body = msgspec.json.Decoder(Searchable)
@@ -44,7 +46,7 @@ def searchable(row: StoredEntry) -> Searchable:
 def document_of(row: StoredEntry) -> Document | None:
     """What the entry is found by; None when there is nothing to find."""
     body = searchable(row)
-    if not body.text or body.deleted:
+    if body.deleted or not (body.text or body.attachments):
         return None
     # Whom a channel speaks for must not come out by asking whose its posts are.
     author = row.chat_id if body.as_chat else row.sender_id
@@ -55,8 +57,14 @@ def document_of(row: StoredEntry) -> Document | None:
         labels.append("has:link")
     if body.card:
         labels.append(f"has:{body.card.__struct_config__.tag}")
-    words = cards.words_of(body.text, body.card)
+    labels += sorted({f"has:{one.kind}" for one in body.attachments})
+    words = words_of(body.text, body.card, body.attachments)
     return Document(document_id(row.chat_id, row.seq), words, labels, order_of(row))
+
+
+def words_of(text: str, card: Card | None, attachments: Sequence[Attachment]) -> str:
+    """All by which a message is found: what it says, and what its files are called."""
+    return "\n".join(part for part in (cards.words_of(text, card), *files.names_of(attachments)) if part)
 
 
 def document_id(chat_id: ChatId, seq: int) -> str:

@@ -10,10 +10,11 @@ import msgspec
 
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import Chat, Entry
+from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card, Contact, Location, Poll, PollOption
 from kaif.interfaces.messaging.content import LinkPreview
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import cards
+from kaif.services.messaging import cards, files
 
 Language = Literal["ru", "en"]
 People = Mapping[UserId, Person]
@@ -75,6 +76,7 @@ _ACTIONS = (
     "voted",
     "closed",
     "previewed",
+    "renewed",
     "topic_changed",
 )
 
@@ -165,7 +167,7 @@ class HtmlPages:
         if entry.reply_to:
             place = f"{entry.chat_id}-{entry.reply_to}"
             answer = f'<blockquote><a href="#{place}">{self._words["answers"]} {entry.reply_to}</a></blockquote>'
-        card = self._card(entry.card, people) + _preview(entry.preview)
+        card = self._card(entry.card, people) + self._files(entry.attachments) + _preview(entry.preview)
         place = f"{entry.chat_id}-{entry.seq}"
         return f'<li id="{place}"><b>{author}</b> {at}{answer}<p>{self._text(entry)}</p>{card}</li>\n'
 
@@ -186,6 +188,11 @@ class HtmlPages:
                 return f"<p>{self._name(card.user_id, people)}</p>"
             case _:
                 return ""
+
+    def _files(self, attachments: Sequence[Attachment]) -> str:
+        """Their content is with media: it is taken along by the ids that the file for programs names."""
+        lines = (f"<li>{files.ICONS[one.kind]} {escape(one.name)}</li>" for one in attachments)
+        return f"<ul>{''.join(lines)}</ul>" if attachments else ""
 
     def _poll(self, poll: Poll) -> str:
         lines = []

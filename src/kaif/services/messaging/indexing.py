@@ -29,7 +29,7 @@ CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
 FORM = "messages1"
 # What leaves the texts before it as they are. Whatever else has a target may have changed it.
-LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned", "voted", "previewed")
+LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned", "voted", "previewed", "renewed")
 # What is read of a log at once, inline on an embedded database.
 ENTRIES_PAGE = 500
 # One change of an index. Each is a commit of its own, which is most of the work when everything is indexed anew.

@@ -12,7 +12,7 @@ from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.digests import LINES_SHOWN_MAX, TOLD_WITHIN_DAYS, DigestSettings, Every
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, as_datetime, as_us
-from kaif.services.messaging.telling import Message, Recipient, shortened, zone_of
+from kaif.services.messaging.telling import Message, Recipient, zone_of
 
 WAITED_US = 60 * MINUTE_US
 
@@ -81,14 +81,14 @@ def due_us(digest: StoredDigest, oldest_us: int, now_us: int) -> int:
     return oldest_us + WAITED_US if digest.every == "hour" else now_us
 
 
-def told(row: Missed, messages: Sequence[Message], authors: dict[UserId, str]) -> DigestChat:
+def told(row: Missed, messages: Sequence[Message], authors: dict[UserId, str], language: Language) -> DigestChat:
     """How the letter tells of a chat. Strangers have no words in it: they could be anybody's advertisement."""
     if row.unanswered:
         return DigestChat(row.chat_id, "", len(messages), [])
     lines = []
     if row.preview:
         lines = [
-            DigestLine(authors.get(each.shown_sender_id, row.title), shortened(each.text))
+            DigestLine(authors.get(each.shown_sender_id, row.title), each.words(language))
             for each in messages[-LINES_SHOWN_MAX:]
         ]
     return DigestChat(row.chat_id, row.companion if row.kind == "direct" else row.title, len(messages), lines)

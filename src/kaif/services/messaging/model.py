@@ -1,7 +1,7 @@
 """The rules of chats, free of storage."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -21,6 +21,7 @@ from kaif.interfaces.messaging import (
     Role,
 )
 from kaif.interfaces.messaging.appended import Range
+from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.content import Button, LinkPreview, MessagePlace, Origin, Reaction, TextEntity
 from kaif.kernel.actor import UserId
@@ -80,6 +81,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     vanish_after_s: int = 0
     preview: LinkPreview | None = None
     without_preview: bool = False
+    attachments: list[Attachment] = []
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -243,6 +245,7 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         vanish_after_s=body.vanish_after_s,
         preview=body.preview,
         without_preview=body.without_preview,
+        attachments=body.attachments,
     )
 
 
@@ -274,7 +277,7 @@ def encoded_body_of(entry: Entry) -> str:
     """Of an entry that is new: nothing has been done to it yet."""
     as_chat = str(entry.sender_id) == entry.chat_id
     more = as_chat or entry.entities or entry.quote or entry.forward or entry.silent or entry.topic_id
-    rare = entry.card or entry.buttons or entry.webhook or entry.reminder or entry.without_preview
+    rare = entry.card or entry.buttons or entry.webhook or entry.reminder or entry.without_preview or entry.attachments
     if entry.kind == "message" and not (more or rare):
         return _encode(Words(entry.text, entry.reply_to)).decode()
     return encoded(
@@ -297,13 +300,14 @@ def encoded_body_of(entry: Entry) -> str:
             reminder=entry.reminder,
             vanish_after_s=entry.vanish_after_s,
             without_preview=entry.without_preview,
+            attachments=entry.attachments,
         )
     )
 
 
 def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[str, UserId]) -> Entry:
     """The message as the chat's next entry; `people` are those whom it may mention. Raises BadText, BadButtons."""
-    text, entities = cleaned_text(message.text), message.entities
+    text, entities = cleaned_caption(message.text, message.attachments), message.entities
     if message.forward is None and message.reminder is None and message.card is None:
         text, entities = markup.parse(text, people)
     rows = buttons.checked(message.buttons) if message.buttons else []
@@ -328,6 +332,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         topic_id=message.topic_id,
         reminder=message.reminder,
         without_preview=message.without_preview,
+        attachments=message.attachments,
     )
 
 
@@ -410,6 +415,11 @@ def cleaned_text(text: str) -> str:
     if cleaned is None or len(cleaned) > TEXT_CHARS_MAX:
         raise BadText(path="$.text")
     return cleaned
+
+
+def cleaned_caption(text: str, attachments: Sequence[object]) -> str:
+    """What has attachments needs no words. Raises BadText."""
+    return "" if attachments and not text.strip() else cleaned_text(text)
 
 
 def cleaned_title(title: str | None) -> str:

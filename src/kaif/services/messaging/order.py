@@ -4,9 +4,10 @@ from datetime import datetime
 
 import msgspec
 
-from kaif.engines.database import Database
+from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import BadText, Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.order import (
     DRAFTS_MAX,
     PINNED_MAX,
@@ -22,10 +23,13 @@ from kaif.interfaces.messaging.order import (
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import order_store, store
+from kaif.services.messaging import attachment_store, due_store, files, order_store, store
 from kaif.services.messaging.announcing import Announcer, ChatEvent
+from kaif.services.messaging.attaching import Attaching
 from kaif.services.messaging.order_store import StoredDraft
 from kaif.services.messaging.reading import Reading
+
+_changed = msgspec.structs.replace
 
 
 class DraftEvent(msgspec.Struct, frozen=True, tag_field="type", tag="draft"):
@@ -33,6 +37,7 @@ class DraftEvent(msgspec.Struct, frozen=True, tag_field="type", tag="draft"):
     text: str
     written_at: datetime
     reply_to: int
+    attachments: list[Attachment]
 
 
 class FoldersEvent(msgspec.Struct, frozen=True, tag_field="type", tag="folders"):
@@ -40,8 +45,8 @@ class FoldersEvent(msgspec.Struct, frozen=True, tag_field="type", tag="folders")
 
 
 class OwnOrderService:
-    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
-        self._database, self._announcer, self._clock = database, announcer, clock
+    def __init__(self, database: Database, announcer: Announcer, attaching: Attaching, clock: Clock) -> None:
+        self._database, self._announcer, self._attaching, self._clock = database, announcer, attaching, clock
         self._reading = Reading(database, clock)
 
     async def arrange_chat(self, actor: Actor, request: ArrangeChat) -> Chat:
@@ -79,16 +84,43 @@ class OwnOrderService:
             raise BadText(path="$.text")
         written_at_us = min(as_us(request.written_at), self._clock())
         wanted = StoredDraft(request.chat_id, text if text.strip() else "", request.reply_to, written_at_us)
+        if not request.attachments:
+            return await self._keep(actor, wanted)
+        # While one types the files stay the same: media is asked for them once.
+        before = await order_store.find_draft(self._database, actor.user_id, request.chat_id)
+        if before and before.hold and files.of_draft(before.files).given == request.attachments:
+            return await self._keep(actor, _changed(wanted, files=before.files, hold=before.hold))
+        async with self._attaching.holding(actor.user_id, request.attachments) as held:
+            of_draft = files.OfDraft(request.attachments, held.attachments)
+            return await self._keep(actor, _changed(wanted, files=files.encoded_draft(of_draft), hold=held.hold))
+
+    async def _keep(self, actor: Actor, wanted: StoredDraft) -> Draft:
         async with self._database.transaction() as tx:
-            if await store.find_member(tx, request.chat_id, actor.user_id) is None:
+            # Of those who write at once one comes after the other, and lets go of what the one before kept.
+            await due_store.lock_member(tx, wanted.chat_id, actor.user_id)
+            if await store.find_member(tx, wanted.chat_id, actor.user_id) is None:
                 raise ChatNotFound
+            before = await order_store.find_draft(tx, actor.user_id, wanted.chat_id)
             await order_store.keep_draft(tx, actor.user_id, wanted)
-            kept = await order_store.find_draft(tx, actor.user_id, request.chat_id)
+            kept = await order_store.find_draft(tx, actor.user_id, wanted.chat_id)
+            assert kept
+            if kept == wanted:
+                await self._take_over(tx, before.hold if before else "", wanted)
         draft = _draft_of(kept)
         if kept == wanted:
-            event = DraftEvent(draft.chat_id, draft.text, draft.written_at, draft.reply_to)
+            event = DraftEvent(draft.chat_id, draft.text, draft.written_at, draft.reply_to, draft.attachments)
             await self._announcer.tell(actor.user_id, draft.chat_id, event)
         return draft
+
+    async def _take_over(self, tx: Transaction, hold_before: str, draft: StoredDraft) -> None:
+        """Raises AttachmentsLost."""
+        if draft.hold == hold_before:
+            return
+        if draft.hold:
+            media_ids = [one.media_id for one in files.of_draft(draft.files).attachments]
+            await attachment_store.use(tx, draft.hold, media_ids)
+        if hold_before:
+            await attachment_store.plan(tx, [hold_before], self._clock())
 
     async def list_drafts(self, actor: Actor, request: Nothing) -> Drafts:
         rows = await order_store.drafts_of(self._database, actor.user_id, DRAFTS_MAX)
@@ -96,7 +128,8 @@ class OwnOrderService:
 
 
 def _draft_of(row: StoredDraft) -> Draft:
-    return Draft(row.chat_id, row.text, as_datetime(row.written_at_us), row.reply_to)
+    attachments = files.of_draft(row.files).attachments
+    return Draft(row.chat_id, row.text, as_datetime(row.written_at_us), row.reply_to, attachments)
 
 
 def _cleaned_name(name: str) -> str:

@@ -16,6 +16,9 @@ class StoredDraft(msgspec.Struct, frozen=True):
     text: str
     reply_to: int
     written_at_us: int
+    # As OfDraft.
+    files: str = "{}"
+    hold: str = ""
 
 
 async def arrange(tx: Transaction, chat_id: ChatId, user_id: UserId, changes: dict[str, int]) -> bool:
@@ -41,10 +44,11 @@ async def keep_draft(tx: Transaction, user_id: UserId, draft: StoredDraft) -> No
     """In one statement: of those who write at once, the one who wrote last stays."""
     await tx.execute(
         """
-        INSERT INTO messaging_drafts (user_id, chat_id, text, reply_to, written_at_us)
-        VALUES (:user_id, :chat_id, :text, :reply_to, :written_at_us)
+        INSERT INTO messaging_drafts (user_id, chat_id, text, reply_to, written_at_us, files, hold)
+        VALUES (:user_id, :chat_id, :text, :reply_to, :written_at_us, :files, :hold)
         ON CONFLICT (user_id, chat_id) DO UPDATE
-        SET text = excluded.text, reply_to = excluded.reply_to, written_at_us = excluded.written_at_us
+        SET text = excluded.text, reply_to = excluded.reply_to, written_at_us = excluded.written_at_us,
+          files = excluded.files, hold = excluded.hold
         WHERE messaging_drafts.written_at_us < excluded.written_at_us
         """,
         user_id=user_id,
@@ -52,26 +56,34 @@ async def keep_draft(tx: Transaction, user_id: UserId, draft: StoredDraft) -> No
     )
 
 
-async def find_draft(reads: Reads, user_id: UserId, chat_id: ChatId) -> StoredDraft:
+async def find_draft(reads: Reads, user_id: UserId, chat_id: ChatId) -> StoredDraft | None:
     rows = await reads.fetch(
         StoredDraft,
         """
-        SELECT chat_id, text, reply_to, written_at_us FROM messaging_drafts
+        SELECT chat_id, text, reply_to, written_at_us, files, hold FROM messaging_drafts
         WHERE user_id = :user_id AND chat_id = :chat_id
         """,
         user_id=user_id,
         chat_id=chat_id,
     )
-    return rows[0]
+    return rows[0] if rows else None
+
+
+async def holds_of_drafts(reads: Reads, user_id: UserId) -> set[str]:
+    """What keeps the files of a person's drafts."""
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple, "SELECT hold FROM messaging_drafts WHERE user_id = :user_id AND hold <> ''", user_id=user_id
+    )
+    return {hold for (hold,) in rows}
 
 
 async def drafts_of(reads: Reads, user_id: UserId, limit: int) -> list[StoredDraft]:
     return await reads.fetch(
         StoredDraft,
         """
-        SELECT d.chat_id, d.text, d.reply_to, d.written_at_us
+        SELECT d.chat_id, d.text, d.reply_to, d.written_at_us, d.files, d.hold
         FROM messaging_drafts d JOIN messaging_members m ON m.chat_id = d.chat_id AND m.user_id = d.user_id
-        WHERE d.user_id = :user_id AND d.text <> '' ORDER BY d.written_at_us DESC LIMIT :limit
+        WHERE d.user_id = :user_id AND (d.text <> '' OR d.hold <> '') ORDER BY d.written_at_us DESC LIMIT :limit
         """,
         user_id=user_id,
         limit=limit,

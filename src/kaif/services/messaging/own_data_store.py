@@ -19,6 +19,7 @@ from kaif.interfaces.messaging.own_data import (
 )
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
+from kaif.services.messaging import files
 from kaif.services.messaging.model import StoredPerson
 from kaif.services.messaging.store import Reads
 
@@ -63,11 +64,14 @@ async def blocked(reads: Reads, user_id: UserId, limit: int) -> list[BlockedPers
 async def drafts(reads: Reads, user_id: UserId, limit: int) -> list[Draft]:
     """In chats that the person has left, too."""
     sql = """
-        SELECT chat_id, text, written_at_us, reply_to FROM messaging_drafts
-        WHERE user_id = :user_id AND text <> '' ORDER BY written_at_us DESC, chat_id
+        SELECT chat_id, text, written_at_us, reply_to, files FROM messaging_drafts
+        WHERE user_id = :user_id AND (text <> '' OR hold <> '') ORDER BY written_at_us DESC, chat_id
     """
     rows = await _rows(reads, sql, user_id, limit)
-    return [Draft(chat_id, text, as_datetime(at_us), reply_to) for chat_id, text, at_us, reply_to in rows]
+    return [
+        Draft(chat_id, text, as_datetime(at_us), reply_to, files.of_draft(kept).attachments)
+        for chat_id, text, at_us, reply_to, kept in rows
+    ]
 
 
 async def topics(reads: Reads, user_id: UserId, limit: int) -> list[OwnTopic]:

@@ -2,10 +2,13 @@
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import PersonChanged
+from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import Clock, now_us
 from kaif.services.messaging import (
     administration_store,
+    attachment_store,
     callbacks_store,
     commands_store,
     digest_store,
@@ -26,11 +29,12 @@ from kaif.services.messaging.events import ChatDeleted
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
 SWEPT_AT_ONCE = 1000
+FILES_AT_ONCE = 100
 
 
 class Reactions:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Clock = now_us) -> None:
+        self._database, self._clock = database, clock
 
     async def remember_person(self, event: PersonChanged) -> None:
         async with self._database.transaction() as tx:
@@ -43,13 +47,14 @@ class Reactions:
         """
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.remains])
-            erased = await _erase(tx, event.remains.id)
+            erased = await _erase(tx, event.remains.id, self._clock())
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 
     async def sweep_chat(self, event: ChatDeleted) -> None:
         """What was in a deleted chat goes, in portions."""
         if not await administration_store.is_deleted(self._database, event.chat_id):
             return
+        await self._take_off_files(event.chat_id)
         deleted = SWEPT_AT_ONCE
         while deleted:
             async with self._database.transaction() as tx:
@@ -57,9 +62,20 @@ class Reactions:
                 if not deleted:
                     await administration_store.forget_chat(tx, event.chat_id)
 
+    async def _take_off_files(self, chat_id: ChatId) -> None:
+        more = True
+        while more:
+            async with self._database.transaction() as tx:
+                now_us = self._clock()
+                shown = await attachment_store.take_off_some(tx, chat_id, FILES_AT_ONCE, now_us)
+                waiting = await attachment_store.give_up_waiting(tx, chat_id, FILES_AT_ONCE, now_us)
+                more = shown or waiting
 
-async def _erase(tx: Transaction, user_id: UserId) -> dict[str, int]:
+
+async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int]:
     """How many of each there were."""
+    await attachment_store.give_up_scheduled(tx, user_id, now_us)
+    await attachment_store.plan(tx, await order_store.holds_of_drafts(tx, user_id), now_us)
     erased = {
         "name": 1,
         "hidden_messages": await message_store.forget_hidden(tx, user_id),

@@ -44,7 +44,7 @@ from kaif.interfaces.messaging.reports import (
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import report_store, store, viewing
+from kaif.services.messaging import attachment_store, report_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.model import StoredEntry
@@ -109,6 +109,9 @@ class ReportsService:
                 shown = await viewing.shown(tx, chat_id, rows) if rows else []
                 evidence = [_kept(report.id, entry, request.seqs) for entry in shown]
                 await report_store.add(tx, report, evidence)
+                if showing := [entry.seq for entry in shown if entry.attachments]:
+                    files = await attachment_store.at(tx, chat_id, showing, locked=True)
+                    await attachment_store.add_evidence(tx, report.id, files)
         except AlreadyExists:
             first = await report_store.find_filed(self._database, actor.user_id, request.ref)
             assert first, "the row that was in the way is gone"
@@ -229,6 +232,7 @@ class ReportsService:
             )
             if not decided:
                 await self._refuse(tx, actor, request.report_id)
+            await attachment_store.drop_evidence(tx, request.report_id, self._clock())
             await tx.publish(
                 ReportDecided(
                     report_id=report.id,

@@ -4,6 +4,7 @@ from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import READ_SCOPE, SEND, WRITE_SCOPE, Messaging
 from kaif.interfaces.messaging.actions import ACT, MessageActions
 from kaif.interfaces.messaging.administration import Administration
+from kaif.interfaces.messaging.attachments import Attachments
 from kaif.interfaces.messaging.bots import PRESS, Callbacks, Commands
 from kaif.interfaces.messaging.dates import Dates
 from kaif.interfaces.messaging.digests import Digests
@@ -79,6 +80,10 @@ ACTIONS = [
     get(_CHAT + "/pins", MessageActions.list_pins, scope=READ_SCOPE),
     post(_MESSAGE + "/pin", MessageActions.pin_message, status=204, limit=ACT, scope=WRITE_SCOPE),
     delete(_MESSAGE + "/pin", MessageActions.unpin_message, limit=ACT, scope=WRITE_SCOPE),
+]
+
+ATTACHMENTS_ROUTES = [
+    get(_CHAT + "/attachments", Attachments.list_attachments, scope=READ_SCOPE),
 ]
 
 POLLS_ROUTES = [
@@ -284,6 +289,7 @@ PREVIEWS_ROUTES = [
 SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
     (MessageActions, ACTIONS),
+    (Attachments, ATTACHMENTS_ROUTES),
     (Polls, POLLS_ROUTES),
     (Sharing, SHARING_ROUTES),
     (Administration, ADMINISTRATION_ROUTES),

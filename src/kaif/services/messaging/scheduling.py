@@ -17,6 +17,7 @@ from kaif.interfaces.messaging import (
     SlowMode,
     TooManyMessages,
 )
+from kaif.interfaces.messaging.attached import MediaNotAllowed
 from kaif.interfaces.messaging.scheduled import (
     AHEAD_DAYS_MAX,
     SCHEDULED_LISTED_MAX,
@@ -36,8 +37,9 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import due_store, model, store
+from kaif.services.messaging import attachment_store, due_store, model, store
 from kaif.services.messaging.announcing import Announcer, ScheduledEvent
+from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.due_model import ScheduledBody, StoredDue, encoded, scheduled_body_of, scheduled_of
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending import Batch, Sender
@@ -49,17 +51,37 @@ _changed = msgspec.structs.replace
 
 
 class ScheduledMessagesService:
-    def __init__(self, database: Database, auth: Auth, announcer: Announcer, sender: Sender, clock: Clock) -> None:
-        self._database, self._auth, self._announcer = database, auth, announcer
+    def __init__(
+        self,
+        database: Database,
+        auth: Auth,
+        announcer: Announcer,
+        sender: Sender,
+        attaching: Attaching,
+        clock: Clock,
+    ) -> None:
+        self._database, self._auth, self._announcer, self._attaching = database, auth, announcer, attaching
         self._sender, self._clock = sender, clock
 
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
-        text = model.cleaned_text(request.text)
-        body = ScheduledBody(request.ref, text, request.reply_to or 0, request.silent, request.topic_id)
-        once = f"message:{request.chat_id}:{request.ref}"
-        known = await due_store.find_once(self._database, actor.user_id, once)
+        text = model.cleaned_caption(request.text, request.attachments)
+        known = await due_store.find_once(self._database, actor.user_id, _once(request))
         if known:
             return scheduled_of(known)
+        async with self._attaching.holding(actor.user_id, request.attachments) as held:
+            return await self._schedule(actor, request, text, held)
+
+    async def _schedule(self, actor: Actor, request: ScheduleMessage, text: str, held: Held) -> Scheduled:
+        body = ScheduledBody(
+            request.ref,
+            text,
+            request.reply_to or 0,
+            request.silent,
+            request.topic_id,
+            held.attachments,
+            held.hold,
+        )
+        once = _once(request)
         at_us = as_us(request.send_at)
         row = StoredDue(new_id(), "message", actor.user_id, request.chat_id, once, at_us, at_us, "", encoded(body))
         try:
@@ -67,6 +89,8 @@ class ScheduledMessagesService:
                 await self._must_be_allowed(tx, actor.user_id, request)
                 self._must_be_to_come(at_us)
                 await due_store.add(tx, row)
+                if held.hold:
+                    await attachment_store.use(tx, held.hold, [one.media_id for one in held.attachments])
         except AlreadyExists:
             # Asked for twice at the same time.
             first = await due_store.find_once(self._database, actor.user_id, once)
@@ -84,8 +108,11 @@ class ScheduledMessagesService:
             raise ChatNotFound
         if await store.is_closed(tx, request.chat_id):
             raise PersonNotReachable
-        if Right.SEND not in rights_of(member, self._clock()):
+        rights = rights_of(member, self._clock())
+        if Right.SEND not in rights:
             raise MayNotSend
+        if request.attachments and Right.MEDIA not in rights:
+            raise MediaNotAllowed
         if await due_store.has_entry(tx, request.chat_id, user_id, request.ref):
             raise AlreadySent
         if await due_store.count(tx, request.chat_id, user_id, "message") >= SCHEDULED_MAX:
@@ -103,12 +130,12 @@ class ScheduledMessagesService:
         return ScheduledList([scheduled_of(row) for row in rows])
 
     async def change_scheduled(self, actor: Actor, request: ChangeScheduled) -> Scheduled:
-        text = None if request.text is None else model.cleaned_text(request.text)
         async with self._database.transaction() as tx:
             row = await self._lock_own(tx, actor, request.scheduled_id)
             due_at_us = row.due_at_us if request.send_at is None else as_us(request.send_at)
             self._must_be_to_come(due_at_us)
             body = scheduled_body_of(row)
+            text = None if request.text is None else model.cleaned_caption(request.text, body.attachments)
             body = _changed(
                 body,
                 text=body.text if text is None else text,
@@ -123,6 +150,8 @@ class ScheduledMessagesService:
         async with self._database.transaction() as tx:
             row = await self._lock_own(tx, actor, request.scheduled_id)
             await due_store.remove(tx, row.id)
+            if hold := scheduled_body_of(row).hold:
+                await attachment_store.plan(tx, [hold], self._clock())
         await self._tell(row)
         return Nothing()
 
@@ -168,6 +197,8 @@ class ScheduledMessagesService:
             body.reply_to or None,
             silent=body.silent,
             topic_id=body.topic_id,
+            attachments=body.attachments,
+            hold=body.hold,
         )
         return await self._sender.place_absent(tx, [message])
 
@@ -199,6 +230,10 @@ class ScheduledMessagesService:
 
     async def _tell(self, row: StoredDue, *, failed: bool = False) -> None:
         await self._announcer.tell(row.user_id, row.chat_id, ScheduledEvent(row.chat_id, failed))
+
+
+def _once(request: ScheduleMessage) -> str:
+    return f"message:{request.chat_id}:{request.ref}"
 
 
 def _is_own(row: StoredDue, actor: Actor) -> bool:

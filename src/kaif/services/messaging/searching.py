@@ -13,7 +13,7 @@ from kaif.interfaces.messaging.search import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
 from kaif.kernel.errors import Invalid
-from kaif.services.messaging import cards, found, search_store, store, viewing
+from kaif.services.messaging import found, search_store, store, viewing
 from kaif.services.messaging.indexing import Indexer
 
 # Whoever is in more chats searches those in which something was said last.
@@ -57,11 +57,11 @@ class SearchService:
             rows = await search_store.readable_entries(self._database, user_id, chat_id, seqs)
             for entry in await viewing.shown_to(self._database, user_id, chat_id, rows):
                 # Edited since it was indexed, it may say something else by now, or nothing.
-                said = cards.words_of(entry.text, entry.card)
+                said = found.words_of(entry.text, entry.card, entry.attachments)
                 marks = self._indexer.index.marked(request.words, said)
                 if request.topic_id not in (None, entry.topic_id):
                     continue
-                if marks is not None and said and not entry.deleted:
+                if marks is not None and (said or entry.attachments) and not entry.deleted:
                     id = found.document_id(chat_id, entry.seq)
                     messages[id] = FoundMessage(entry, found.fragment_of(said, marks))
         return messages

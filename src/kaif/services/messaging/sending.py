@@ -7,6 +7,8 @@ Places in the logs are given inside the transaction that makes the entries durab
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
+
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.messaging import (
     BadQuote,
@@ -22,13 +24,26 @@ from kaif.interfaces.messaging import (
     SlowMode,
     TooManyMessages,
 )
+from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
 from kaif.interfaces.messaging.cards import NewPoll
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import buttons, cards, markup, message_store, model, poll_store, store, viewing
+from kaif.services.messaging import (
+    attachment_store,
+    buttons,
+    cards,
+    files,
+    markup,
+    message_store,
+    model,
+    poll_store,
+    store,
+    viewing,
+)
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attachment_store import StoredAttachment
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.pacing import Pace, Taken
@@ -48,8 +63,9 @@ NOT_ALLOWED = (
     TooManyMessages,
     TopicClosed,
     RestrictedInTopic,
+    MediaNotAllowed,
 )
-SEND, LINKS, STAFF = int(Right.SEND), int(Right.LINKS), int(Right.STAFF)
+SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
 # Told of a channel's posts on which there are new comments.
 OnComment = Callable[[ChatId, Iterable[int]], None]
 # Remembered with the rights of whom it is so.
@@ -231,6 +247,7 @@ class Sender:
         await batch.read_mentioned(tx, messages)
         await batch.read_quoted(tx, messages)
         await batch.read_bots(tx, messages)
+        await batch.read_held(tx, messages)
         await batch.topics.read(tx, messages)
         await batch.threads.read(tx, messages)
         for message in messages:
@@ -267,6 +284,8 @@ class Batch:
         self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
         self._polls: list[tuple[Entry, NewPoll]] = []
         self._bots: set[UserId] = set()
+        self._held: dict[str, list[StoredAttachment]] = {}
+        self._showing: list[tuple[str, Entry]] = []
         self.topics = BatchTopics(places, absent=absent)
         self.threads = BatchThreads(places)
 
@@ -320,6 +339,13 @@ class Batch:
         if senders:
             self._bots = {one.id for one in await store.known_people(tx, senders) if one.kind == "bot"}
 
+    async def read_held(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """What media holds for the messages, locked: few have any."""
+        holds = {message.hold for message in messages if message.hold}
+        if holds:
+            for row in await attachment_store.lock(tx, holds):
+                self._held.setdefault(row.hold, []).append(row)
+
     def place(self, message: Outgoing) -> None:
         """Give the message its place, or find out why it has none."""
         try:
@@ -350,6 +376,8 @@ class Batch:
             raise BadReply
         if message.quote:
             self._check_quote(message)
+        if message.attachments:
+            message = self._with_files(message)
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
         try:
             entry = model.message_at(place, message, self._at, self._people)
@@ -358,6 +386,8 @@ class Batch:
             raise
         self._taken += taken
         self._under_ref[reference] = entry
+        if message.attachments:
+            self._showing.append((message.hold, entry))
         if isinstance(message.card, NewPoll):
             self._polls.append((entry, message.card))
         if place.slow_mode_s:
@@ -382,6 +412,14 @@ class Batch:
         if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
             raise BadQuote(path="$.quote")
 
+    def _with_files(self, message: Outgoing) -> Outgoing:
+        """As they are by now. Raises AttachmentsLost where they are not held for this message any more."""
+        rows = self._held.pop(message.hold, [])
+        if not attachment_store.are_free(rows, [one.media_id for one in message.attachments]):
+            raise AttachmentsLost(retry_after_ms=1000)
+        ready = {row.media_id: row.ready for row in rows}
+        return msgspec.structs.replace(message, attachments=files.renewed_all(message.attachments, ready))
+
     def _rights(self, message: Outgoing) -> int | None:
         """None for somebody who is not in the chat, or not yet looked up."""
         remembered = self._writers.get(message.chat_id, _NOBODYS).get(message.sender_id)
@@ -392,6 +430,8 @@ class Batch:
             raise PersonNotReachable
         if not rights & SEND:
             raise MayNotSend
+        if message.attachments and not rights & MEDIA:
+            raise MediaNotAllowed
         leads = not rights & LINKS and (
             model.has_link(cards.words_of(message.text, message.card))
             or buttons.lead_elsewhere(message.buttons)
@@ -417,6 +457,8 @@ class Batch:
             await message_store.add_quotes(tx, quoting)
         if self._polls:
             await poll_store.add(tx, self._polls)
+        if self._showing:
+            await attachment_store.show(tx, self._showing)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
         # Whoever writes has read what stands above.

@@ -34,6 +34,7 @@ from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import callbacks_store, consent, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.reading import Reading
@@ -43,8 +44,16 @@ from kaif.services.messaging.topic_reading import TopicReading
 
 
 class MessagingService:
-    def __init__(self, database: Database, auth: Auth, announcer: Announcer, sender: Sender, clock: Clock) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        auth: Auth,
+        announcer: Announcer,
+        sender: Sender,
+        attaching: Attaching,
+        clock: Clock,
+    ) -> None:
+        self._database, self._attaching = database, attaching
         self._announcer, self._sender, self._clock = announcer, sender, clock
         self._membership = Membership(auth, clock)
         self._reading = Reading(database, clock)
@@ -118,6 +127,12 @@ class MessagingService:
     # Messages
 
     async def send_message(self, actor: Actor, request: SendMessage) -> Entry:
+        if not request.attachments:
+            return await self._send(actor, request, Held())
+        async with self._attaching.holding(actor.user_id, request.attachments) as held:
+            return await self._send(actor, request, held)
+
+    async def _send(self, actor: Actor, request: SendMessage, held: Held) -> Entry:
         message = Outgoing(
             actor.user_id,
             request.chat_id,
@@ -129,6 +144,8 @@ class MessagingService:
             buttons=request.buttons,
             topic_id=request.topic_id,
             without_preview=request.without_preview,
+            attachments=held.attachments,
+            hold=held.hold,
         )
         return await self._sender.send_one(message)
 

@@ -8,11 +8,12 @@ import msgspec
 
 from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Urgency
 from kaif.interfaces.messaging import ChatId, ChatKind
+from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Notify, Weekday
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US, as_datetime
-from kaif.services.messaging import cards, model
+from kaif.services.messaging import cards, files, model
 from kaif.services.messaging.model import StoredEntry
 
 TOLD_WITHIN_US = 60 * MINUTE_US
@@ -34,6 +35,14 @@ class Message(msgspec.Struct, frozen=True):
     # The name of the webhook that posted it.
     webhook: str = ""
     topic_id: int = 0
+    attachments: list[Attachment] = []
+
+    def words(self, language: str) -> str:
+        """What is said of it on one line, and what stands for files that come without a word."""
+        if not self.attachments:
+            return shortened(self.text)
+        text = self.text.strip() or files.words_for(self.attachments, language)
+        return shortened(f"{files.icon_of(self.attachments)} {text}")
 
 
 class Recipient(msgspec.Struct, frozen=True):
@@ -122,6 +131,7 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
                 frozenset(addressed),
                 body.webhook,
                 body.topic_id,
+                body.attachments,
             )
         )
     return messages
@@ -200,7 +210,7 @@ _DELETED = {"ru": "Сообщение удалено", "en": "Message deleted"}
 
 def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int) -> Alert:
     title = author if listener.kind == "direct" else listener.title
-    text = shortened(message.text) if listener.preview else ""
+    text = message.words(listener.language) if listener.preview else ""
     if not (listener.preview or listener.is_browser):
         # Whoever brings it reads it: without a preview they don't learn who wrote either.
         title = author = ""

@@ -1,0 +1,56 @@
+"""What messaging promises about the files of its messages: those in the chat find them, and they alone see them."""
+
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from kaif.interfaces.media import GivenMediaId, MediaId
+from kaif.interfaces.messaging import Cursor, Entry, GivenChatId
+from kaif.kernel.actor import Actor
+from kaif.kernel.remote import repeatable
+
+ASKED_MAX = 100
+
+# `media` is pictures and films.
+WantedKind = Literal["media", "image", "video", "audio", "voice", "file"]
+
+
+class ListAttachments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: GivenChatId
+    kind: WantedKind = "media"
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    cursor: Cursor = ""
+
+
+class AttachmentPage(msgspec.Struct, frozen=True):
+    """Messages with an attachment of that kind, the newest first; an album is one of them, with all that it holds.
+
+    `next_cursor` is null on the last page.
+    """
+
+    entries: list[Entry]
+    next_cursor: str | None
+
+
+class AskedFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    media_ids: Annotated[list[GivenMediaId], Meta(min_length=1, max_length=ASKED_MAX)]
+
+
+class ShownFiles(msgspec.Struct, frozen=True):
+    """Those of them."""
+
+    media_ids: list[MediaId]
+
+
+class Attachments(Protocol):
+    @repeatable
+    async def list_attachments(self, actor: Actor, request: ListAttachments) -> AttachmentPage:
+        """What has been sent in a chat. Raises ChatNotFound, BadCursor."""
+        ...
+
+    @repeatable
+    async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        """For media: which of these files the actor sees at this moment, in a message of a chat that they are in, in a
+        comment that they read, or in a report that they look at."""
+        ...

@@ -1,0 +1,82 @@
+"""Files in messages at the edge: a real picture, by HTTP and by the socket, for those in the chat alone."""
+
+import io
+
+from PIL import Image
+from tests.gateway.conftest import NewPerson
+from tests.harness import Person
+from tests.waiting import until
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((320, 200), 80).convert("RGB").save(out, "PNG")
+    return out.getvalue()
+
+
+async def put(person: Person, content: bytes, name: str = "lake.png") -> str:
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    answer = await person.http.post("/v1/media/files", content=content, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_a_picture_is_seen_by_those_in_the_chat_at_its_place_and_by_nobody_else(
+    anna: Person, boris: Person, new_person: NewPerson
+) -> None:
+    stranger = await new_person()
+    chat_id = await anna.direct_chat(boris)
+    content = picture()
+    media_id = await put(anna, content)
+    path = f"/v1/messaging/chats/{chat_id}/messages"
+
+    answer = await anna.http.post(path, json={"ref": anna.new_ref(), "attachments": [{"media_id": media_id}]})
+
+    assert answer.status_code == 201, answer.text
+    (attachment,) = answer.json()["attachments"]
+    assert (attachment["kind"], attachment["type"], attachment["name"]) == ("image", "image/png", "lake.png")
+    assert attachment["size"] == len(content) and "text" not in answer.json()
+    assert (await boris.http.get(f"/v1/media/{media_id}")).content == content
+    assert (await stranger.http.get(f"/v1/media/{media_id}")).status_code == 404
+    links = (await boris.post("/v1/media/links", media_ids=[media_id]))["links"]
+    assert (await stranger.http.get(links[0]["path"])).content == content
+    shared = await boris.get(f"/v1/messaging/chats/{chat_id}/attachments", kind="media")
+    assert [entry["seq"] for entry in shared["entries"]] == [answer.json()["seq"]]
+
+    stolen = {"ref": boris.new_ref(), "text": "?", "attachments": [{"media_id": media_id}]}
+    refused = await boris.http.post(path, json=stolen)
+    assert (refused.status_code, refused.json()["code"]) == (404, "media_not_found")
+    seq = answer.json()["seq"]
+    deleted = await anna.http.post(f"{path}/delete", json={"seqs": [seq], "for_everyone": True})
+    assert deleted.status_code == 204
+    # The link stood for boris, who sees it no more.
+    assert (await boris.http.get(links[0]["path"])).status_code == 404
+
+
+async def test_what_is_written_behind_an_album_by_the_socket_comes_behind_it(anna: Person, boris: Person) -> None:
+    chat_id = await anna.direct_chat(boris)
+    media_id = await put(anna, picture())
+    await anna.connect()
+    await boris.connect()
+    sent = [
+        {"type": "send", "chat_id": chat_id, "ref": anna.new_ref(), **more}
+        for more in (
+            {"text": "До"},
+            {"attachments": [{"media_id": media_id, "as": "file"}]},
+            {"text": "После"},
+            {"text": "?", "attachments": [{"media_id": "0" * 26}]},
+            {"text": "Совсем после"},
+        )
+    ]
+    newest = (await boris.get(f"/v1/messaging/chats/{chat_id}"))["seq"]
+
+    await anna.tell(*sent)
+
+    entries = await boris.sees(chat_id, newest + 4)
+    assert [entry.get("text", "") for entry in entries[-4:]] == ["До", "", "После", "Совсем после"]
+    assert entries[-3]["attachments"][0]["kind"] == "file"
+    await until(lambda: bool(anna.refused))
+    assert [event["code"] for event in anna.refused.values()] == ["media_not_found"]
+    album = {"ref": sent[1]["ref"], "attachments": sent[1]["attachments"]}
+    again = await anna.post(f"/v1/messaging/chats/{chat_id}/messages", **album)
+    assert again["seq"] == newest + 2
