@@ -70,6 +70,7 @@ from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
+from kaif.interfaces.messaging.pictures import ChatPictures
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
@@ -114,6 +115,7 @@ from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.pacing import Pace
+from kaif.services.messaging.pictures import ChatPicturesService
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.previewing import Previewer
@@ -241,6 +243,7 @@ async def messaging_services(
             OwnMessaging: own_data,
             MessageActions: actions,
             Attachments: AttachmentsService(database, clock),
+            ChatPictures: ChatPicturesService(database, auth, announcer, attaching, clock),
             Polls: PollsService(database, announcer, sender, tally, clock),
             Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
@@ -417,8 +420,8 @@ async def run_everything(
     async with (
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
-        auth_services(settings, database, cache) as auths,
         media_services(settings, database, later, messages=later) as medias,
+        auth_services(settings, database, cache, pictures=medias[References]) as auths,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -481,7 +484,8 @@ async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[b
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
-        auth_services(settings, database, cache) as services,
+        _references(settings) as pictures,
+        auth_services(settings, database, cache, pictures=pictures) as services,
     ):
         setup = await services[Auth].get_setup(NOBODY, Nothing())
         await _expose(settings, services, stop, lambda: started(setup.needed))
@@ -494,7 +498,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        _holding_files(settings, secret) as files,
+        _references(settings) as files,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -536,12 +540,12 @@ async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[
 
 
 @asynccontextmanager
-async def _holding_files(settings: Settings, secret: bytes) -> AsyncIterator[HoldsFiles]:
-    """Media waits for messaging when it starts, so messaging does not wait for media."""
+async def _references(settings: Settings) -> AsyncIterator[References | None]:
+    """Media waits for messaging when it starts, which waits for auth, so neither waits for media."""
     if not settings.media_addresses:
-        yield NoFiles()
+        yield None
         return
-    caller = Caller(settings.media_addresses, secret)
+    caller = Caller(settings.media_addresses, _internal_secret(settings))
     caller.connect()
     try:
         yield caller.remote(References)
