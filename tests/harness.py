@@ -707,7 +707,7 @@ async def wired_services(
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        _media(folder, settings, database, later, clock, wanted=with_media) as medias,
+        _media(folder, settings, database, cache, later, clock, wanted=with_media) as medias,
         auth_services(settings, database, cache, clock, pictures=medias.get(References)) as auths,
         compose.messaging_services(
             database,
@@ -771,7 +771,14 @@ async def wired_services(
 
 @asynccontextmanager
 async def _media(
-    folder: Path, settings: Settings, database: Database, later: compose.FutureMessaging, clock: Clock, *, wanted: bool
+    folder: Path,
+    settings: Settings,
+    database: Database,
+    cache: Cache,
+    later: compose.FutureMessaging,
+    clock: Clock,
+    *,
+    wanted: bool,
 ) -> AsyncIterator[Wired]:
     if not wanted:
         yield {}
@@ -780,5 +787,5 @@ async def _media(
     if not keys.exists():
         keys.write_text(new_key(1))
     settings = msgspec.structs.replace(settings, media_keys_url=f"file:{keys}")
-    async with media_services(settings, database, later, clock, NEVER_S, messages=later) as medias:
+    async with media_services(settings, database, cache, later, clock, NEVER_S, messages=later) as medias:
         yield medias

@@ -1,10 +1,13 @@
 """Files in messages at the edge: a real picture, by HTTP and by the socket, for those in the chat alone."""
 
 import io
+from pathlib import Path
 
 from PIL import Image
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person
+from tests.services.media.video.films import H264, SHORT, TONE, make
+from tests.socketio import stock_client
 from tests.waiting import until
 
 
@@ -80,3 +83,36 @@ async def test_what_is_written_behind_an_album_by_the_socket_comes_behind_it(ann
     album = {"ref": sent[1]["ref"], "attachments": sent[1]["attachments"]}
     again = await anna.post(f"/v1/messaging/chats/{chat_id}/messages", **album)
     assert again["seq"] == newest + 2
+
+
+async def test_a_real_film_is_sent_while_it_is_worked_on_and_the_log_says_when_it_plays_for_everyone(
+    anna: Person, boris: Person, tmp_path: Path
+) -> None:
+    chat_id = await anna.direct_chat(boris)
+    media_id = await put(anna, make(tmp_path / "film.mp4", *SHORT, *TONE, *H264).read_bytes(), "film.mp4")
+    await boris.connect()
+    newest = (await boris.get(f"/v1/messaging/chats/{chat_id}"))["seq"]
+
+    attachments = [{"media_id": media_id}]
+    sent = await anna.post(f"/v1/messaging/chats/{chat_id}/messages", ref=anna.new_ref(), attachments=attachments)
+
+    assert (sent["attachments"][0]["kind"], sent["attachments"][0]["shown"]["width"]) == ("video", 160)
+    # Unless it was ready before it was sent, the log says it once.
+    if sent["attachments"][0]["state"] == "working":
+        entry = (await boris.sees(chat_id, newest + 2, timeout_s=60))[-1]
+        assert (entry["kind"], entry["target"]) == ("renewed", sent["seq"])
+        assert entry["message"]["attachments"][0]["state"] == "ready"
+    assert (await boris.http.get(f"/v1/media/{media_id}/film.mp4")).status_code == 200
+
+
+async def test_a_socket_io_client_sends_files_and_is_answered_once_for_each_time(anna: Person, boris: Person) -> None:
+    chat_id = await anna.direct_chat(boris)
+    attachments = [{"media_id": await put(anna, picture()), "spoiler": True}]
+    async with stock_client(anna.url, anna.access_token) as client:
+        await client.hears("connect")
+
+        answer = await client.ask("send", chat_id=chat_id, ref="album", attachments=attachments)
+        again = await client.ask("send", chat_id=chat_id, ref="album", attachments=attachments)
+
+    assert answer == again
+    assert answer["ok"] and answer["entry"]["attachments"][0]["spoiler"]

@@ -56,6 +56,7 @@ from kaif.interfaces.media import Library, MediaReady
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Uploads
+from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import Chat, ChatId, CreateChat, GetChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -420,7 +421,7 @@ async def run_everything(
     async with (
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
-        media_services(settings, database, later, messages=later) as medias,
+        media_services(settings, database, cache, later, messages=later) as medias,
         auth_services(settings, database, cache, pictures=medias[References]) as auths,
         pages_of(settings) as pages,
         messaging_services(
@@ -469,7 +470,7 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery)}
+            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, MediaWork)}
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
@@ -522,9 +523,10 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     secret = _internal_secret(settings)
     async with (
         database_of(settings) as database,
+        cache_of(settings) as cache,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
         media_services(
-            settings, database, messagings.remote(Messaging), messages=messagings.remote(Attachments)
+            settings, database, cache, messagings.remote(Messaging), messages=messagings.remote(Attachments)
         ) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))

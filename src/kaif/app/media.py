@@ -10,16 +10,18 @@ from kaif.app.surface import Services
 from kaif.engines.blobs import open_blobs
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
+from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys, open_keys
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Uploads
+from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import Clock, now_us
 from kaif.services import media
-from kaif.services.media import collecting
+from kaif.services.media import collecting, jobs_store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
@@ -27,15 +29,19 @@ from kaif.services.media.images.addresses import Addresses
 from kaif.services.media.library import LibraryService
 from kaif.services.media.links import Links, sealing_key
 from kaif.services.media.looking import Looker
+from kaif.services.media.making import Maker
 from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.operating import MediaWorkService
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
+from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch
+from kaif.services.media.working import Workshop
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
 
@@ -44,6 +50,7 @@ MIGRATIONS = Path(media.__file__).parent / "migrations"
 async def media_services(
     settings: Settings,
     database: Database,
+    cache: Cache,
     chats: FindsChats,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
@@ -51,27 +58,36 @@ async def media_services(
     messages: ShowsFiles | None = None,
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
+    if database.dialect == "sqlite":
+        # Of the one process that works with it: whoever held something here before is there no more.
+        async with database.transaction() as tx:
+            await jobs_store.end_leases(tx)
     keys = master_keys(settings)
     content = Content(await open_blobs(settings.blobs_url), keys)
     key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
     links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
     bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
-    pictures, films, scratch = PictureWorkers(), FilmWorkers(), scratch_of(settings)
+    pictures, films, scratch = PictureWorkers(), FilmWorkers(settings.media_films + 1), scratch_of(settings)
     looker = Looker(database, content, pictures, films, scratch)
     renditions = Renditions(database, content, keys, pictures, clock)
     uploads = UploadsService(database, content, keys, quotas, looker, renditions, clock)
     collector = Collector(database, content, clock, look_every_s, settings.media_pictures_max)
+    maker = Maker(database, content, renditions, films, scratch)
+    workshop = Workshop(database, maker, OwnerNews(cache), settings.media_films, clock)
     await bus.start()
     collector.start()
+    workshop.start()
     try:
         yield {
             Uploads: uploads,
             Library: LibraryService(database, rights, links, addresses, quotas, clock),
             Delivery: DeliveryService(database, content, rights, links, addresses, renditions, clock),
             References: ReferencesService(database, clock),
+            MediaWork: MediaWorkService(database, clock),
         }
     finally:
+        await workshop.close()
         await uploads.close()
         await renditions.close()
         await collector.close()

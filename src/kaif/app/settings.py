@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_keys_url: str
     media_work: Path
     media_pictures_max: int
+    media_films: int
     media_quota: Bytes
     media_quota_more: Bytes
 
@@ -121,6 +122,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env"),
         media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
         media_pictures_max=_size(env, "KAIF_MEDIA_PICTURES", "5G"),
+        media_films=_count(env, "KAIF_MEDIA_FILMS", max(1, (os.cpu_count() or 1) // 2)),
         media_quota=_quota(env, "KAIF_MEDIA_QUOTA", "2G/10G"),
         media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )
@@ -182,6 +184,13 @@ def _number(env: Mapping[str, str], name: str, default: str) -> float:
     if not 0 < value < float("inf"):
         raise Misconfigured(f"{name} must be a number greater than zero.")
     return value
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) <= 3):
+        raise Misconfigured(f"{name} must be a number from 0 to 999.")
+    return int(text)
 
 
 def _quota(env: Mapping[str, str], name: str, default: str) -> Bytes:

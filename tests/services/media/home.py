@@ -1,15 +1,20 @@
 """Media as it is wired, on a clock that a test sets, with chats of which the test says who is in them."""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from kaif.app.compose import database_of
+import msgspec
+
+from kaif.app.compose import cache_of, database_of
 from kaif.app.media import master_keys, media_services
 from kaif.app.settings import read_settings
 from kaif.engines.blobs import Blobs, open_blobs
+from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
@@ -17,7 +22,8 @@ from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
-from kaif.interfaces.messaging import Chat, GetChat
+from kaif.interfaces.media.work import MediaWork
+from kaif.interfaces.messaging import SIGNALS, Chat, GetChat, Signal
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
@@ -25,13 +31,16 @@ from kaif.services.media import store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.looking import Looker
+from kaif.services.media.making import Maker
 from kaif.services.media.model import Quota, Quotas, StoredMedia
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats
+from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch
+from kaif.services.media.working import LONG, QUICK, Workshop
 
 ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
 NEVER_S = 1e6
@@ -45,12 +54,32 @@ class NoChats:
         raise AssertionError("who is in a chat was asked for nothing")
 
 
+class Work:
+    """A process that works, and what it told owners."""
+
+    def __init__(self, shop: Workshop, scratch: Scratch) -> None:
+        self.shop, self.scratch = shop, scratch
+        self.news, self.told = list[Signal](), asyncio.Event()
+
+    def hear(self, news: bytes) -> None:
+        self.news.append(msgspec.msgpack.decode(news, type=Signal))
+        self.told.set()
+
+    async def through(self) -> int:
+        """All that can be done now; how many jobs were taken up."""
+        for count in range(LOOKS_MAX):
+            if not (await self.shop.work(QUICK) or await self.shop.work(LONG)):
+                return count
+        raise AssertionError("there is always more to do")
+
+
 class Home:
     def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
         self.uploads: Uploads = services[Uploads]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
+        self.work_service: MediaWork = services[MediaWork]
         self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
         self.moment = [now_us()]
@@ -114,6 +143,23 @@ class Home:
         renditions = Renditions(self.database, content, self.keys, pictures, clock)
         return UploadsService(self.database, content, self.keys, Quotas(quota, quota), looker, renditions, clock)
 
+    @contextlib.asynccontextmanager
+    async def workshop(self, films: FilmWorkers | None = None) -> AsyncIterator["Work"]:
+        """Another process that works on what was uploaded."""
+        films, pictures, clock = films or FilmWorkers(2), PictureWorkers(1), lambda: self.moment[0]
+        renditions = Renditions(self.database, self.content, self.keys, pictures, clock)
+        scratch, cache = Scratch(self.work), MemoryCache()
+        maker = Maker(self.database, self.content, renditions, films, scratch)
+        work = Work(Workshop(self.database, maker, OwnerNews(cache), 1, clock), scratch)
+        await cache.subscribe(SIGNALS, work.hear)
+        try:
+            yield work
+        finally:
+            await work.shop.close()
+            await films.close()
+            await pictures.close()
+            scratch.close()
+
     async def stored(self) -> list[str]:
         """The names of all that lies in the store."""
         return sorted([name async for name in self.blobs.list("")])
@@ -137,6 +183,8 @@ async def at_home(
     environment = {
         "KAIF_DATABASE_URL": database_url,
         "KAIF_MEDIA_KEYS": f"file:{keys}",
+        # Work is done where a test says so: `workshop`.
+        "KAIF_MEDIA_FILMS": "0",
         "KAIF_BLOBS_URL": blobs_url or f"file:{folder / 'blobs'}",
         **settings,
     }
@@ -144,7 +192,8 @@ async def at_home(
     moment = [now_us()]
     async with (
         database_of(wanted) as database,
-        media_services(wanted, database, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
+        cache_of(wanted) as cache,
+        media_services(wanted, database, cache, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
         home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)

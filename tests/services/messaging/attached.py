@@ -22,6 +22,8 @@ from kaif.interfaces.messaging.attached import GivenAttachment
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.attaching import Held
+from kaif.services.messaging.service import MessagingService
 
 
 def _sound() -> bytes:
@@ -61,6 +63,12 @@ class FilesHome(Home):
         given = [GivenAttachment(one.id) for one in media]
         wanted = SendMessage(chat_id, ref or new_id(), text, attachments=given, **more)
         return await self.services.messaging.send_message(actor, wanted)
+
+    async def send_held(self, actor: Actor, message: SendMessage, held: Held) -> Entry:
+        """Of a message with files, what is done after media has answered."""
+        service = self.services.messaging
+        assert isinstance(service, MessagingService)
+        return await service._send(actor, message, held)
 
     async def sees(self, actor: Actor, media: Media) -> bool:
         try:

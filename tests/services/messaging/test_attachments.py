@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.services.messaging.attached import SOUND, FilesHome
+from tests.services.messaging.attached import LATER_US, SOUND, FilesHome
 from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import Nothing
@@ -14,6 +14,7 @@ from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import (
     Attachment,
+    AttachmentsLost,
     BadAttachments,
     GivenAttachment,
     MediaNotAllowed,
@@ -22,6 +23,7 @@ from kaif.interfaces.messaging.attachments import ListAttachments
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.attaching import Held
 
 # Sending
 
@@ -37,7 +39,7 @@ async def test_an_album_is_one_message_whose_files_those_in_the_chat_see_and_the
     (read,) = [entry for entry in await log_of(home.services, boris, chat_id) if entry.kind == "message"]
     assert read == sent and read.text == "Десять страниц"
     assert read.attachments == [
-        Attachment(one.id, "file", f"{number}.txt", "text/plain", one.size) for number, one in enumerate(files)
+        Attachment(one.id, "file", f"{number}.txt", "text/plain", one.size, "ready") for number, one in enumerate(files)
     ]
     assert [await home.sees(who, files[9]) for who in (anna, boris, clara)] == [True, True, False]
     assert (await chat_of(home.services, boris, chat_id)).last_entry == sent
@@ -240,19 +242,31 @@ async def holds(files_home: FilesHome) -> list[str]:
     return [hold for (hold,) in rows]
 
 
-async def test_what_came_too_late_is_not_sent_without_its_files(files_home: FilesHome) -> None:
-    """Media answered after the hold had been let go: the message is refused, and sending it again sends it whole."""
+async def test_what_media_has_begun_to_let_go_is_not_sent_and_sending_again_sends_it_whole(
+    files_home: FilesHome,
+) -> None:
     home = files_home
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     file = await home.put(anna)
-    held = await home.attaching().hold(anna.user_id, [GivenAttachment(file.id)])
+    attaching = home.attaching()
+    held = await attaching.hold(anna.user_id, [GivenAttachment(file.id)])
+    attaching._media = Unreliable(home.services.media[References])
+    home.moment[0] += LATER_US
 
+    with pytest.raises(ConnectionError):
+        await attaching.release_due(held.hold)
+    assert await home.held() == [file.id], "media was not told yet"
+    with pytest.raises(AttachmentsLost):
+        await home.send_held(anna, SendMessage(chat_id, "late"), held)
     await home.settle()
+    with pytest.raises(AttachmentsLost):
+        await home.send_held(anna, SendMessage(chat_id, "late"), held)
 
-    assert (await home.held(), await home.known()) == ([], 0)
-    assert held.attachments
     sent = await home.attach(anna, chat_id, file, ref="late")
+    with pytest.raises(AttachmentsLost):
+        (row,) = await holds(home)
+        await home.send_held(anna, SendMessage(chat_id, "twice"), Held(row, sent.attachments))
     await home.settle()
     assert await home.held() == [file.id] and await home.sees(boris, file)
     assert sent.attachments == held.attachments
@@ -377,8 +391,7 @@ async def test_a_film_that_becomes_ready_while_its_message_is_on_its_way_is_sent
     held = await home.attaching().hold(anna.user_id, [GivenAttachment(file.id)])
     await home.attaching().renew(ready(file))
 
-    service = home.services.messaging
-    sent = await service._send(anna, SendMessage(chat_id, "film"), held)  # type: ignore[attr-defined]
+    sent = await home.send_held(anna, SendMessage(chat_id, "film"), held)
 
     assert sent.attachments[0].state == "ready"
 

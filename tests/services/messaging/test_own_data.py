@@ -115,6 +115,9 @@ WITHOUT_PEOPLE = {
     "messaging_thread_entries",
     "messaging_preview_tasks",
     "messaging_pages",
+    # Whose the files are media says, and what shows them.
+    "messaging_attachments",
+    "messaging_evidence_files",
 }
 # Columns that are named as if they held a person's id, and do not.
 OTHER_IDS = {
@@ -123,6 +126,7 @@ OTHER_IDS = {
     "group_id",
     "link_id",
     "report_id",
+    "media_id",
     "topic_id",
     "session_id",
     "subscription_id",

@@ -42,9 +42,9 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     type: str
     size: int
+    state: State
     shown: Shown | None = None
     spoiler: bool = False
-    state: State = "ready"
 
 
 class BadAttachments(Invalid):

@@ -1,12 +1,14 @@
 """Keeps files for other services as long as they are shown somewhere."""
 
+import msgspec
+
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, LetGo, Refer, ReleaseFiles
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.media import store
+from kaif.services.media import jobs_store, steps, store
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.seeing import seen, seen_all
 
@@ -22,8 +24,18 @@ class ReferencesService:
             media = await store.lock_media(tx, request.media_id)
             if media is None or media.owner_id != actor.user_id:
                 raise MediaNotFound
-            await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
+            media = await self._refer(tx, media, request)
         return await seen(self._database, media)
+
+    async def _refer(self, tx: Transaction, media: StoredMedia, request: Refer | HoldFiles) -> StoredMedia:
+        await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
+        if request.voice and media.kind == "audio" and media.shown and not media.voice:
+            media = msgspec.structs.replace(media, voice=1, state="working")
+            await jobs_store.ask_for_voice(tx, media.id)
+            step = steps.next_step(media, [])
+            assert step
+            await jobs_store.add(tx, media.id, step.priority, self._clock())
+        return media
 
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
         async with self._database.transaction() as tx:
@@ -42,8 +54,7 @@ class ReferencesService:
                 media = await store.lock_media(tx, media_id)
                 if media is None or not await self._may_hold(tx, actor, media, request):
                     raise MediaNotFound
-                await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
-                held[media_id] = media
+                held[media_id] = await self._refer(tx, media, request)
         return HeldFiles(await seen_all(self._database, [held[media_id] for media_id in request.media_ids]))
 
     async def _may_hold(self, tx: Transaction, actor: Actor, media: StoredMedia, request: HoldFiles) -> bool:

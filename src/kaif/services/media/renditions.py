@@ -165,6 +165,15 @@ class Renditions:
             return False
         return True
 
+    async def drop_under(self, media_id: str, prefix: str) -> None:
+        """What was only begun."""
+        names = (await renditions_store.names_of(self._database, [media_id])).get(media_id, [])
+        for name in names:
+            found = await renditions_store.find(self._database, media_id, name) if name.startswith(prefix) else None
+            if found:
+                async with self._database.transaction() as tx:
+                    await renditions_store.drop(tx, found.id, self._clock() + model.GARBAGE_LIVES_US)
+
     async def _write(self, data_key: bytes, piece: bytes) -> str:
         """The part, which is garbage until it is taken into use."""
         part = secrets.token_hex(16)

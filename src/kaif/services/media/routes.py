@@ -1,6 +1,8 @@
 """Which path calls which use case. Uploads and content travel as bytes: `gateway.tus` and `gateway.files`."""
 
+from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.work import MediaWork
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
@@ -17,5 +19,11 @@ LIBRARY_ROUTES = [
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]
 
+WORK_ROUTES = [
+    get("/v1/media/jobs", MediaWork.list_media_jobs, needs=MANAGE_EVENTS),
+    post("/v1/media/jobs/{media_id}/retry", MediaWork.retry_media_job, needs=MANAGE_EVENTS, status=204),
+    post("/v1/media/jobs/{media_id}/discard", MediaWork.discard_media_job, needs=MANAGE_EVENTS, status=204),
+]
+
 # The interfaces of media, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES), (MediaWork, WORK_ROUTES)]

@@ -320,6 +320,7 @@ async def drop_media(tx: Transaction, id: str, due_at_us: int) -> None:
         await discard_content(tx, rendition_id, due_at_us)
     await tx.execute("DELETE FROM media_renditions WHERE media_id = :id", id=id)
     await tx.execute("DELETE FROM media_makers WHERE media_id = :id", id=id)
+    await tx.execute("DELETE FROM media_jobs WHERE media_id = :id", id=id)
 
 
 # References

@@ -33,7 +33,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.media import model, naming, store
+from kaif.services.media import jobs_store, model, naming, steps, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.looking import Looked, Looker, Looks
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
@@ -196,6 +196,8 @@ class UploadsService:
         else:
             same = _file_of(upload, looked, sha256, now_us)
             await store.add_media(tx, same)
+            if step := steps.next_step(same, [naming.POSTER] if looked.poster else []):
+                await jobs_store.add(tx, same.id, step.priority, now_us)
             await tx.publish(MediaStored(media=same.seen()))
         if upload.keep:
             await store.refer(tx, same.id, store.OWNER, "", "", now_us)
@@ -255,7 +257,7 @@ def _is_small(last: Part, request: Append) -> bool:
 
 
 def _file_of(upload: StoredUpload, looked: Looked, sha256: str, now_us: int) -> StoredMedia:
-    return StoredMedia(
+    media = StoredMedia(
         id=MediaId(upload.id),
         owner_id=upload.owner_id,
         name=upload.name,
@@ -269,3 +271,4 @@ def _file_of(upload: StoredUpload, looked: Looked, sha256: str, now_us: int) -> 
         shown=msgspec.json.encode(looked.shown).decode() if looked.shown else "",
         voice=int(upload.voice and looked.kind == "audio"),
     )
+    return msgspec.structs.replace(media, state=steps.state_of(media))

@@ -70,7 +70,7 @@ def attachment_of(given: GivenAttachment, media: Media) -> Attachment:
             kind = "voice"
         case "file":
             kind = "file"
-    attachment = Attachment(media.id, kind, media.name, media.type, media.size, spoiler=given.spoiler)
+    attachment = Attachment(media.id, kind, media.name, media.type, media.size, "ready", spoiler=given.spoiler)
     # A file is saved as it is: nothing has to be made of it first.
     return attachment if kind == "file" else _changed(attachment, shown=media.shown, state=media.state)
 

@@ -27,13 +27,13 @@ class Scratch:
         self._root, self._spared_bytes = root, spared_bytes
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
-        self._own = Path(tempfile.mkdtemp(prefix="work-", dir=root))
-        self._lock = _locked(self._own / _LOCK)
+        self.own = Path(tempfile.mkdtemp(prefix="work-", dir=root))
+        self._lock = _locked(self.own / _LOCK)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
         """Empty, and gone afterwards."""
-        made = Path(tempfile.mkdtemp(dir=self._own))
+        made = Path(tempfile.mkdtemp(dir=self.own))
         try:
             yield made
         finally:
@@ -41,11 +41,11 @@ class Scratch:
 
     def must_have_room(self, size: int) -> None:
         """Raises StorageFull."""
-        if shutil.disk_usage(self._own).free < size + self._spared_bytes:
+        if shutil.disk_usage(self.own).free < size + self._spared_bytes:
             raise StorageFull(retry_after_ms=60_000)
 
     def close(self) -> None:
-        shutil.rmtree(self._own, ignore_errors=True)
+        shutil.rmtree(self.own, ignore_errors=True)
         self.let_go()
 
     def let_go(self) -> None:

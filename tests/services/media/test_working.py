@@ -1,0 +1,274 @@
+"""Work on films and sounds: step by step, whoever dies meanwhile, and never longer than their file is there."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.services.media.home import ANNA, BORIS, Home
+from tests.services.media.images import files
+from tests.services.media.video.films import H264, TONE, looked_at, make
+
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.roles import MANAGE_EVENTS
+from kaif.interfaces.media import Media, MediaReady, OfMedia
+from kaif.interfaces.media.films import NotPlayable
+from kaif.interfaces.media.references import Refer
+from kaif.interfaces.media.work import JobNotParked, MediaJob
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import SECOND_US
+from kaif.kernel.errors import MissingPermission
+from kaif.services.media import jobs_store, naming, working
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.working import LONG, QUICK
+
+OPERATOR = Actor(BORIS.user_id, permissions=frozenset({MANAGE_EVENTS}))
+
+
+class Watched(FilmWorkers):
+    """What was encoded; at a rung of that height it stands still, or fails."""
+
+    def __init__(self, stands_at: int = 0, error: Exception | None = None) -> None:
+        super().__init__(2)
+        self.encoded: list[int] = []
+        self.stands = asyncio.Event()
+        self._stands_at, self._error = stands_at, error
+
+    async def encode(self, source: Path, target: Path, rung: Any, film: Any, progress: Any) -> None:
+        self.encoded.append(rung.height)
+        if rung.height == self._stands_at:
+            progress(film.duration_us / SECOND_US / 2)
+            if self._error:
+                raise self._error
+            self.stands.set()
+            await asyncio.Event().wait()
+        await super().encode(source, target, rung, film, progress)
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Of two rungs, 480 and 360 lines high."""
+    small = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=5:duration=2")
+    return make(tmp_path_factory.mktemp("film") / "film.mp4", *small, *TONE, *H264, "-c:a", "aac").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(working, "SAY_EVERY_S", 0.02)
+
+
+async def put(home: Home, content: bytes, type: str = "video/mp4", **more: Any) -> Media:
+    return await home.put(content, declared_type=type, **more)
+
+
+async def now(home: Home, media: Media) -> Media:
+    return await home.library.get_media(ANNA, OfMedia(media.id))
+
+
+async def jobs(home: Home) -> list[MediaJob]:
+    return (await home.work_service.list_media_jobs(OPERATOR, Nothing())).jobs
+
+
+async def ready_events(home: Home) -> list[Media]:
+    rows: list[tuple[str]] = await home.database.fetch(
+        tuple, "SELECT body FROM outbox WHERE name = :name ORDER BY id", name=MediaReady.name
+    )
+    return [msgspec.json.decode(body, type=MediaReady).media for (body,) in rows]
+
+
+async def test_a_film_becomes_all_that_players_ask_for(small_home: Home, film: bytes, tmp_path: Path) -> None:
+    media = await put(small_home, film)
+    assert (media.state, media.renditions) == ("working", ["poster"])
+
+    async with small_home.workshop() as work:
+        assert await work.through() == 1
+        assert not await asyncio.to_thread(lambda: [*work.scratch.own.glob("*/*")])
+
+    done = await now(small_home, media)
+    assert (done.state, done.progress, done.problem) == ("ready", 100, "")
+    rungs = ["film-360p.mp4", "film.mp4"]
+    assert done.renditions == [*rungs, "hls/master.m3u8", "poster", "previews.jpeg", "previews.vtt"]
+    first, last = await ready_events(small_home)
+    assert (first.state, last.state) == ("ready", "ready")
+    assert "film.mp4" in first.renditions and "hls/master.m3u8" not in first.renditions
+    assert last.renditions == done.renditions
+    (tmp_path / "hls").mkdir()
+    for name in (*rungs, *(f"hls/{file}" for file in ("master.m3u8", "0.m3u8", "0.m4s", "1.m3u8", "1.m4s"))):
+        (tmp_path / name).write_bytes(await small_home.got(media, name))
+    heights = [stream.get("height") for stream in looked_at(tmp_path / "hls/master.m3u8")["streams"]]
+    assert {360, 480} <= set(heights)
+    assert b"previews.jpeg#xywh=" in await small_home.got(media, "previews.vtt")
+    assert (await small_home.rows("media_jobs"), {news.user_id for news in work.news}) == (0, {ANNA.user_id})
+
+
+async def test_work_that_died_goes_on_at_the_step_that_was_not_finished(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    died, next_one = Watched(stands_at=360), Watched()
+    async with home.workshop(died) as work:
+        working_on = asyncio.create_task(work.through())
+        await died.stands.wait()
+        await kill(home, working_on, media)
+
+    async with home.workshop(next_one) as work:
+        assert await work.through() == 0
+        home.moment[0] += int(working.LEASE_S * SECOND_US) + 1
+        await work.through()
+
+    assert (died.encoded, next_one.encoded) == ([480, 360], [360])
+    assert "hls/master.m3u8" in (await now(home, media)).renditions
+
+
+async def kill(home: Home, process: asyncio.Task[int], media: Media) -> None:
+    """Without a word: the job stays that process's, until its time is over."""
+    found = await jobs_store.find(home.database, media.id)
+    assert found
+    process.cancel()
+    await asyncio.gather(process, return_exceptions=True)
+    async with home.database.transaction() as tx:
+        await tx.execute(
+            "UPDATE media_jobs SET worker = 'dead', until_us = :until_us, attempts = :attempts",
+            until_us=home.moment[0] + int(working.LEASE_S * SECOND_US),
+            attempts=found.attempts,
+        )
+
+
+async def test_who_is_stopped_gives_the_job_back_at_once(small_home: Home, film: bytes) -> None:
+    media = await put(small_home, film)
+    stopped, next_one = Watched(stands_at=480), Watched()
+    async with small_home.workshop(stopped) as work:
+        working_on = asyncio.create_task(work.through())
+        await stopped.stands.wait()
+        working_on.cancel()
+        await asyncio.gather(working_on, return_exceptions=True)
+
+    assert [(job.state, job.attempts) for job in await jobs(small_home)] == [("waiting", 0)]
+    async with small_home.workshop(next_one) as work:
+        await work.shop.work(LONG)
+    assert next_one.encoded == [480, 360] and (await now(small_home, media)).state == "ready"
+
+
+async def test_ten_processes_that_want_one_job_share_it_out_to_one(home: Home) -> None:
+    await put(home, files.jpeg(), "image/jpeg")
+    (job,) = await jobs_store.waiting(home.database, home.moment[0], *QUICK, 10)
+
+    async def claim(worker: str) -> bool:
+        async with home.database.transaction() as tx:
+            return await jobs_store.claim(tx, job, worker, home.moment[0], home.moment[0] + SECOND_US)
+
+    assert sum(await asyncio.gather(*[claim(str(number)) for number in range(10)])) == 1
+
+
+async def test_what_fails_again_and_again_is_parked_until_an_operator_decides(home: Home, film: bytes) -> None:
+    media, other = await put(home, film), await put(home, files.jpeg(), "image/jpeg")
+    async with home.workshop(Watched(480, RuntimeError("odd"))) as work:
+        for _ in range(working.ATTEMPTS_MAX):
+            await work.through()
+            home.moment[0] += 3600 * SECOND_US
+
+    failed = await now(home, media)
+    assert (failed.state, failed.problem, (await now(home, other)).renditions) == ("failed", "internal", ["large"])
+    (parked,) = await jobs(home)
+    assert (parked.state, parked.media_id, parked.attempts) == ("parked", media.id, working.ATTEMPTS_MAX)
+    assert "odd" in parked.error
+    assert [event.state for event in await ready_events(home)] == ["failed"]
+    assert msgspec.json.decode(work.news[-1].event)["state"] == "failed"
+    for use_case in (home.work_service.retry_media_job, home.work_service.discard_media_job):
+        with pytest.raises(MissingPermission):
+            await use_case(ANNA, OfMedia(media.id))
+    await home.work_service.retry_media_job(OPERATOR, OfMedia(media.id))
+    assert (await now(home, media)).state == "working"
+    async with home.workshop() as work:
+        await work.through()
+    assert ((await now(home, media)).state, await jobs(home)) == ("ready", [])
+    with pytest.raises(JobNotParked):
+        await home.work_service.discard_media_job(OPERATOR, OfMedia(media.id))
+
+
+async def test_what_no_attempt_would_mend_is_parked_at_once_and_can_be_left_at_that(
+    small_home: Home, film: bytes
+) -> None:
+    media = await put(small_home, film)
+    async with small_home.workshop(Watched(480, NotPlayable())) as work:
+        await work.through()
+
+    assert (await now(small_home, media)).problem == "not_playable"
+    await small_home.work_service.discard_media_job(OPERATOR, OfMedia(media.id))
+    assert (await jobs(small_home), (await now(small_home, media)).state) == ([], "failed")
+
+
+async def test_processes_that_die_of_a_file_do_not_go_on_dying(small_home: Home, film: bytes) -> None:
+    await put(small_home, film)
+    async with small_home.database.transaction() as tx:
+        await tx.execute("UPDATE media_jobs SET attempts = :attempts", attempts=working.ATTEMPTS_MAX)
+
+    async with small_home.workshop(films := Watched()) as work:
+        await work.through()
+
+    assert films.encoded == [] and [job.state for job in await jobs(small_home)] == ["parked"]
+
+
+async def test_work_on_a_file_that_is_deleted_ends_and_leaves_nothing(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    async with home.workshop(films := Watched(stands_at=360)) as work:
+        working_on = asyncio.create_task(work.through())
+        await films.stands.wait()
+        await home.library.delete_media(ANNA, OfMedia(media.id))
+        async with asyncio.timeout(10):
+            await working_on
+
+    await home.come(24 * 3600 * SECOND_US)
+    assert await home.stored() == []
+    assert [await home.rows(f"media_{table}") for table in ("jobs", "renditions", "parts")] == [0, 0, 0]
+
+
+async def test_progress_is_told_to_the_owner_alone(small_home: Home, film: bytes) -> None:
+    media = await put(small_home, film)
+    async with small_home.workshop(films := Watched(stands_at=480)) as work:
+        working_on = asyncio.create_task(work.through())
+        await films.stands.wait()
+        async with asyncio.timeout(10):
+            await work.told.wait()
+        working_on.cancel()
+        await asyncio.gather(working_on, return_exceptions=True)
+
+    (told,) = work.news
+    assert (told.user_id, told.chat_id) == (ANNA.user_id, "")
+    progress = msgspec.json.decode(told.event)
+    assert progress == {"type": "media", "media_id": media.id, "state": "working", "progress": 49} or progress[
+        "progress"
+    ] in (50, 51)
+    assert (await now(small_home, media)).progress == progress["progress"]
+
+
+async def test_what_takes_seconds_never_waits_for_films(small_home: Home, film: bytes) -> None:
+    await put(small_home, film)
+    photo = await put(small_home, files.jpeg(), "image/jpeg")
+    async with small_home.workshop(films := Watched(stands_at=480)) as work:
+        working_on = asyncio.create_task(work.shop.work(LONG))
+        await films.stands.wait()
+        assert await work.shop.work(QUICK)
+        working_on.cancel()
+        await asyncio.gather(working_on, return_exceptions=True)
+
+    assert (await now(small_home, photo)).renditions == ["large"]
+
+
+@pytest.mark.parametrize("asked_for", ["by the upload", "by what shows it"])
+async def test_a_voice_message_becomes_opus_with_its_waveform(home: Home, tmp_path: Path, asked_for: str) -> None:
+    recorded = make(tmp_path / "voice.webm", *TONE, "-c:a", "libopus").read_bytes()
+    media = await put(home, recorded, "audio/webm", voice=asked_for == "by the upload")
+    if asked_for == "by what shows it":
+        assert media.state == "ready"
+        media = await home.references.refer(ANNA, Refer(media.id, "messaging", "1", voice=True))
+    assert media.state == "working"
+
+    async with home.workshop() as work:
+        await work.through()
+
+    done = await now(home, media)
+    assert (done.state, done.renditions) == ("ready", ["voice.ogg"])
+    assert done.shown and len(done.shown.waveform) == 100
+    (tmp_path / "voice.ogg").write_bytes(await home.got(media, naming.VOICE))
+    assert looked_at(tmp_path / "voice.ogg")["streams"][0]["codec_name"] == "opus"
+    assert [event.id for event in await ready_events(home)] == [media.id]
