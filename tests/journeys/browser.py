@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A microphone that hums; whether a page may listen is asked as always.
+    "--use-fake-device-for-media-stream",
 ]
 WIDE = (1280, 800)
 NARROW = (390, 844)

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
 
 const SOURCE = 'src/service-worker.js'
+/** Of no use without a network, and large. */
+const ONLINE_ONLY = /^assets\/hls/
 
 /**
  * Emits /sw.js: our worker with the list of files that make the client open without a network.
@@ -13,7 +15,9 @@ export function serviceWorker() {
     apply: 'build',
     enforce: 'post',
     generateBundle(_options, bundle) {
-      const built = Object.keys(bundle).filter((name) => name.startsWith('assets/'))
+      const built = Object.keys(bundle).filter(
+        (name) => name.startsWith('assets/') && !ONLINE_ONLY.test(name),
+      )
       const files = ['/', ...[...built, ...readdirSync('public')].sort().map((name) => `/${name}`)]
       const version = createHash('sha256')
         .update(files.join())

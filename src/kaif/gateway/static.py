@@ -23,6 +23,8 @@ def policy(nonce: str) -> bytes:
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; "
         "img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; font-src 'self'; "
+        # What was just recorded, and films that come in pieces and are put together in the page: blobs to the browser.
+        "media-src 'self' blob:; "
         "base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types svelte-trusted-html kaif-sw; report-uri /v1/csp-reports"
     ).encode()
@@ -77,6 +79,6 @@ class StaticFiles:
             (b"cache-control", b"no-cache"),
             (b"content-security-policy", policy(nonce)),
             (b"cross-origin-opener-policy", b"same-origin"),
-            (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(), payment=(), usb=()"),
+            (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(self), payment=(), usb=()"),
         )
         return Answer(200, headers + NO_REFERRER, page.encode())

@@ -1,6 +1,7 @@
 // Polls, places and people in messages: what the server is asked, and how a card reads in a line.
 import { api, ok } from './api'
 import type { ChatModel } from './chat.svelte'
+import { lineOfFiles } from './files'
 import { nameOf } from './people.svelte'
 import type { Entry, Location, NewPoll, Person, Unsent } from './types'
 
@@ -27,6 +28,8 @@ export function whereIn(chat: ChatModel, replyTo: number | undefined): Where {
 export function lineOf(entry: Entry | Unsent | undefined): string {
   if (!entry) return ''
   const card = 'card' in entry ? entry.card : undefined
+  const files = 'sender_id' in entry ? entry.attachments : undefined
+  if (files?.length) return lineOfFiles(files, entry.text ?? '')
   if (!card) return entry.text ?? ''
   return `${ICONS[card.type]} ${card.type === 'contact' ? nameOf(card.user_id) : (entry.text ?? '')}`
 }

@@ -1,6 +1,6 @@
 // Comments on posts of channels, as the server is asked for them.
 import { api, ok } from './api'
-import type { Discussion, Entry, Thread } from './types'
+import type { Discussion, Entry, GivenAttachment, Thread } from './types'
 
 const of = (chat_id: string) => ({ params: { path: { chat_id } } })
 
@@ -36,6 +36,7 @@ export interface NewComment {
   quote?: string
   silent?: boolean
   without_preview?: boolean
+  attachments?: GivenAttachment[]
 }
 
 export async function writeComment(chat_id: string, seq: number, body: NewComment): Promise<Entry> {

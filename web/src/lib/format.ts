@@ -79,6 +79,19 @@ export function number(value: number): string {
   return new Intl.NumberFormat(i18n.locale).format(value)
 }
 
+/** With a part: 1,5 */
+export function decimal(value: number): string {
+  return new Intl.NumberFormat(i18n.locale, { maximumFractionDigits: 2 }).format(value)
+}
+
+/** A month as the head of a list: Ноябрь, Октябрь 2025 г. */
+export function monthOf(at: string, now = new Date()): string {
+  const date = new Date(at)
+  const options: Intl.DateTimeFormatOptions =
+    date.getFullYear() === now.getFullYear() ? { month: 'long' } : { month: 'long', year: 'numeric' }
+  return capitalised(dateFormat(i18n.locale, options).format(date))
+}
+
 /** As short as it can be said: 950, 1,2 тыс. */
 export function compact(value: number): string {
   return new Intl.NumberFormat(i18n.locale, { notation: 'compact', maximumFractionDigits: 1 }).format(value)

@@ -7,12 +7,14 @@ import { ChatModel } from './chat.svelte'
 import { drafts } from './drafts.svelte'
 import { t } from './i18n.svelte'
 import { edit, react } from './messages'
-import { newRef, Outbox, refuse } from './outbox'
+import { given, isWhole, lacksMedia, withFile, withoutFiles } from './outgoing'
+import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet } from './people.svelte'
 import { wordsFor } from './problems'
 import { clearRead } from './notifications'
 import { posts } from './posts.svelte'
+import { media } from './media'
 import { presses } from './presses.svelte'
 import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
@@ -20,9 +22,11 @@ import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
-import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent } from './types'
+import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent, UnsentAttachment } from './types'
 import { GroupTopics, type TopicModel } from './topics.svelte'
+import { trays } from './tray.svelte'
 import { ui } from './ui.svelte'
+import { uploads, type Upload } from './uploads.svelte'
 
 const LIST_PAGE = 100
 const LIST_PAGES_MAX = 20
@@ -81,12 +85,15 @@ export class Messenger {
     this.#rememberTimer = setInterval(this.#remember, REMEMBER_EVERY_MS)
     void this.loadFirst()
     this.realtime.start()
+    uploads.settled = (upload) => this.#uploaded(upload)
+    void uploads.start(this.me, () => this.#neededUploads()).then(() => this.#missLost())
   }
 
   stop(): void {
     removeEventListener('pagehide', this.#remember)
     clearInterval(this.#rememberTimer)
     this.realtime.stop()
+    uploads.stop()
   }
 
   /** Erase what this browser kept for the person who signs out. */
@@ -95,6 +102,8 @@ export class Messenger {
     forgetPeople()
     forgetLookalikes()
     this.#outbox.clear()
+    trays.clear()
+    uploads.clear()
     drafts.clear()
     ownFolders.clear()
     scheduled.clear()
@@ -396,21 +405,74 @@ export class Messenger {
       ...(how.silent ? { silent: true } : {}),
       ...(how.topicId ? { topic_id: how.topicId } : {}),
       ...(how.withoutPreview ? { without_preview: true } : {}),
+      ...(how.attachments?.length ? { attachments: how.attachments } : {}),
     }
     this.#keep(message)
     this.#transmit([message])
+    // One that failed while it lay ready fails its message too.
+    for (const { upload_id } of message.attachments ?? []) {
+      const upload = uploads.get(upload_id)
+      if (upload?.state === 'failed') this.#uploaded(upload)
+    }
   }
 
   retry(message: Unsent): void {
     const again: Unsent = { ...message, state: 'pending', refusals: 0 }
+    for (const { upload_id, media_id } of message.attachments ?? []) if (!media_id) uploads.retry(upload_id)
     this.#keep(again)
     this.#transmit([again])
   }
 
   discard(message: Unsent): void {
+    for (const { upload_id } of message.attachments ?? []) uploads.release(upload_id)
     this.#outbox.remove(message.ref)
     const chat = this.chats.get(message.chat_id)
     if (chat) chat.unsent = chat.unsent.filter(({ ref }) => ref !== message.ref)
+  }
+
+  /** The message goes without it; without anything left to say it does not go. */
+  discardFile(message: Unsent, uploadId: string): void {
+    const attachments = (message.attachments ?? []).filter(({ upload_id }) => upload_id !== uploadId)
+    if (!attachments.length && !message.text) return this.discard(message)
+    uploads.release(uploadId)
+    const failed = attachments.some(({ upload_id }) => uploads.get(upload_id)?.state === 'failed')
+    const rest: Unsent = { ...message, attachments, state: failed ? 'failed' : 'pending' }
+    this.#keep(rest)
+    this.#transmit([rest])
+  }
+
+  /** Whatever it is: the server is not told what is believed to be in it. */
+  sendAsFile(message: Unsent, uploadId: string): void {
+    const attachments = (message.attachments ?? []).map((attachment) =>
+      attachment.upload_id === uploadId ? { ...attachment, as: 'file' as const, spoiler: false } : attachment,
+    )
+    this.#keep({ ...message, attachments, state: 'pending', refusals: 0 })
+    uploads.retry(uploadId, true)
+  }
+
+  #neededUploads(): Set<string> {
+    const waiting = this.#outbox.all().flatMap(({ attachments }) => attachments ?? [])
+    return new Set([...waiting.map(({ upload_id }) => upload_id), ...trays.uploadIds()])
+  }
+
+  /** What this browser could not keep is named, so that it can be chosen again. */
+  #missLost(): void {
+    for (const { attachments } of this.#outbox.all())
+      for (const attachment of attachments ?? [])
+        if (!attachment.media_id) uploads.miss(attachment.upload_id, attachment)
+    trays.forgetMissing()
+  }
+
+  /** A file is there, or can't be. */
+  #uploaded(upload: Upload): void {
+    for (const message of this.#outbox.all()) {
+      if (!message.attachments?.some(({ upload_id }) => upload_id === upload.id)) continue
+      if (upload.state === 'failed') this.#keep({ ...message, state: 'failed' })
+      if (upload.state !== 'done') continue
+      const further = withFile(message, upload.id, upload.mediaId!)
+      this.#keep(further)
+      if (further.state === 'pending') this.#transmit([further])
+    }
   }
 
   typing(chatId: string): void {
@@ -439,7 +501,10 @@ export class Messenger {
       : [...chat.unsent, message]
   }
 
-  #transmit(messages: readonly Unsent[]): void {
+  /** What waits for its files goes when they are there. */
+  #transmit(pending: readonly Unsent[]): void {
+    const messages = pending.filter(isWhole)
+    if (!messages.length) return
     this.realtime.send(messages.map(sendEvent))
     if (!this.realtime.online) return
     // A socket that swallowed a message is dead, even if the browser has not noticed.
@@ -493,6 +558,8 @@ export class Messenger {
         // What one may do in a topic may be what is different.
         this.#topics.get(event.chat_id)?.refresh()
         return
+      case 'media':
+        return media.heard(event)
       case 'callback_answer':
         return presses.answered(event.callback_id, event.text)
       case 'report':
@@ -552,7 +619,9 @@ export class Messenger {
       if (!ref || (sender_id !== this.me && sender_id !== chat_id)) continue
       this.#outbox.remove(ref)
       const chat = this.chats.get(chat_id)
-      if (chat?.unsent.some((message) => message.ref === ref)) {
+      const acknowledged = chat?.unsent.find((message) => message.ref === ref)
+      for (const { upload_id } of acknowledged?.attachments ?? []) uploads.release(upload_id)
+      if (chat && acknowledged) {
         chat.unsent = chat.unsent.filter((message) => message.ref !== ref)
       }
     }
@@ -616,11 +685,22 @@ export class Messenger {
   #refused(event: Extract<ServerEvent, { type: 'refused' }>): void {
     const message = this.#pending().find(({ ref }) => ref === event.ref)
     if (!message) return
+    // A file that nobody referred to for a day is gone at the server, and may be here still.
+    if (lacksMedia(event.code) && message.attachments?.length && message.refusals < REFUSALS_MAX)
+      return this.#uploadAgain(message)
     const next = refuse(message, event.code)
     this.#keep(next)
     if (next.state === 'failed') return
     const waitMs = event.retry_after_ms ?? backoffMs(next.refusals + 2)
     setTimeout(() => this.#transmit(this.#pending().filter(({ ref }) => ref === next.ref)), waitMs)
+  }
+
+  #uploadAgain(message: Unsent): void {
+    this.#keep({ ...withoutFiles(message), refusals: message.refusals + 1 })
+    for (const attachment of message.attachments ?? []) {
+      uploads.miss(attachment.upload_id, attachment)
+      uploads.again(attachment.upload_id)
+    }
   }
 
   #typing(chatId: string, userId: string): void {
@@ -658,6 +738,7 @@ interface SendHow {
   silent?: boolean
   topicId?: number
   withoutPreview?: boolean
+  attachments?: UnsentAttachment[]
 }
 
 interface Mark {
@@ -678,6 +759,7 @@ function someAreGone(log: readonly Entry[], vanishAfterS: number, now = Date.now
 
 function sendEvent(message: Unsent): ClientEvent {
   const { chat_id, ref, text, reply_to, quote, silent, topic_id, without_preview } = message
+  const attachments = given(message)
   return {
     type: 'send',
     chat_id,
@@ -688,5 +770,6 @@ function sendEvent(message: Unsent): ClientEvent {
     ...(silent ? { silent } : {}),
     ...(topic_id ? { topic_id } : {}),
     ...(without_preview ? { without_preview } : {}),
+    ...(attachments.length ? { attachments } : {}),
   }
 }

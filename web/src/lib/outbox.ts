@@ -12,6 +12,7 @@ const PASSING = new Set([
   'draining',
   'internal',
   'unavailable',
+  'attachments_lost',
 ])
 
 export class Outbox {

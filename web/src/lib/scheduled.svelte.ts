@@ -1,6 +1,6 @@
 // What waits for its time on the server, messages and reminders: all of one's own, fetched anew when something changes.
 import { api, ok } from './api'
-import type { Entry, Reminder, Scheduled } from './types'
+import type { Entry, GivenAttachment, Reminder, Scheduled } from './types'
 
 export type VanishAfter = 0 | 86_400 | 604_800 | 2_592_000
 
@@ -41,6 +41,7 @@ class ScheduledMessages {
       topic_id: number
       reply_to?: number
       silent?: boolean
+      attachments?: GivenAttachment[]
     },
   ): Promise<void> {
     const params = { path: { chat_id } }

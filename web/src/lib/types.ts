@@ -68,6 +68,10 @@ export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][num
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */
 export type Entry = Omit<Ok<'/v1/messaging/chats/{chat_id}/entries', 'get', 200>['entries'][number], 'type'>
+/** A file of a message. */
+export type Attachment = NonNullable<Entry['attachments']>[number]
+/** What is known of a picture, film or sound before its content is here. */
+export type Shown = NonNullable<Attachment['shown']>
 export type TextEntity = NonNullable<Entry['entities']>[number]
 export type Button = NonNullable<Entry['buttons']>[number][number]
 export type BotCommand = Ok<'/v1/messaging/chats/{chat_id}/commands', 'get', 200>['commands'][number]
@@ -127,6 +131,23 @@ export type ReportReason = ReportSummary['reason']
 export type ReportDecision = NonNullable<ReportSummary['decision']>
 export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
 
+export type GivenAttachment = components['schemas']['GivenAttachment']
+
+/** A file of a message that is on its way; `media_id` once the server has it. */
+export interface UnsentAttachment {
+  upload_id: string
+  media_id?: string
+  as: 'media' | 'file' | 'voice'
+  spoiler: boolean
+  name: string
+  type: string
+  size: number
+  width?: number
+  height?: number
+  duration_ms?: number
+  waveform?: number[]
+}
+
 /** A message that the server has not acknowledged yet. */
 export interface Unsent {
   chat_id: string
@@ -137,6 +158,7 @@ export interface Unsent {
   quote?: string
   silent?: boolean
   without_preview?: boolean
+  attachments?: UnsentAttachment[]
   at: string
   state: 'pending' | 'failed'
   refusals: number
@@ -152,6 +174,7 @@ export type ServerEvent =
   | ({ type: 'draft' } & Draft)
   | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'folders'; folders: Folder[] }
+  | { type: 'media'; media_id: string; state: NonNullable<Attachment['state']>; progress: number }
   | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
@@ -172,6 +195,7 @@ export type ClientEvent =
       quote?: string
       silent?: boolean
       without_preview?: boolean
+      attachments?: GivenAttachment[]
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }

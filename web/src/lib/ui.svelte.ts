@@ -7,6 +7,9 @@ class Ui {
   /** The message that the composer answers, per chat. */
   replyTo = $state<{ chatId: string; seq: number }>()
 
+  /** The chat beside whose log all that was sent in it is shown. */
+  shared = $state<string>()
+
   open(dialog: DialogName): void {
     this.dialog = dialog
   }

@@ -26,7 +26,7 @@ class ListAttachments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AttachmentPage(msgspec.Struct, frozen=True):
     """Messages with an attachment of that kind, the newest first; an album is one of them, with all that it holds.
 
-    `next_cursor` is null on the last page.
+    `next_cursor` is null on the last page. The seq of any message is a cursor too: what is older than it comes next.
     """
 
     entries: list[Entry]

@@ -1,0 +1,223 @@
+"""What was sent is seen and heard: albums, films that play in pieces, voices, in the log, large, and beside the chat."""
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from PIL import Image
+from playwright.async_api import Locator, expect
+from tests.harness import Person
+from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
+from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
+from tests.services.media.video.films import H264, SHORT, TONE, make
+from tests.waiting import eventually
+
+CAPTION = "Вид с причала"
+WORDS = 55
+
+
+def picture(hue: int, width: int, height: int) -> bytes:
+    content = io.BytesIO()
+    Image.new("HSV", (width, height), (hue, 120, 200)).convert("RGB").save(content, "JPEG")
+    return content.getvalue()
+
+
+class Sender(Person):
+    """Sends files as programs do."""
+
+    async def upload(self, content: bytes, name: str, kind: str) -> str:
+        headers = {"content-type": kind, "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+        answer = await self.http.post("/v1/media/files", content=content, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def send_files(self, chat_id: str, *files: dict[str, Any], text: str = "") -> None:
+        fields = {"ref": self.new_ref(), "text": text, "attachments": list(files)}
+        await self.post(f"/v1/messaging/chats/{chat_id}/messages", **fields)
+
+    async def send_all_kinds(self, chat_id: str, folder: Path) -> str:
+        """Returns the film's id."""
+        sides = ((320, 200), (200, 320), (240, 240))
+        album = [
+            await self.upload(picture(hue * 70, *side), f"{hue}.jpg", "image/jpeg") for hue, side in enumerate(sides)
+        ]
+        await self.send_files(chat_id, *[{"media_id": one} for one in album], text=CAPTION)
+        await self.send_files(chat_id, {"media_id": album[0], "spoiler": True})
+        # More than is loaded of a chat at once, and than is loaded around a message.
+        for number in range(WORDS):
+            await self.post_message(chat_id, f"Слово {number}")
+        clip = make(folder / "clip.mp4", *SHORT, *TONE, *H264, "-c:a", "aac")
+        film = await self.upload(clip.read_bytes(), "clip.mp4", "video/mp4")
+        await self.send_files(chat_id, {"media_id": film})
+        spoken = make(folder / "voice.ogg", *TONE, "-c:a", "libopus")
+        voice = await self.upload(spoken.read_bytes(), "voice.ogg", "audio/ogg")
+        await self.send_files(chat_id, {"media_id": voice, "as": "voice"})
+        paper = await self.upload(b"%PDF-1.4 nothing else", "Смета.pdf", "application/pdf")
+        await self.send_files(chat_id, {"media_id": paper, "as": "file"})
+        return film
+
+
+async def is_made(person: Person, media_id: str, *names: str) -> None:
+    async def made() -> bool:
+        media = await person.get(f"/v1/media/files/{media_id}")
+        return set(names) <= set(media["renditions"])
+
+    await eventually(made, 60)
+
+
+async def are_loaded(pictures: Locator) -> None:
+    """Pictures that have come, and are as large as they are."""
+
+    async def loaded() -> bool:
+        script = "all => all.length > 0 && all.every((one) => one.complete && one.naturalWidth > 0)"
+        return bool(await pictures.evaluate_all(script))
+
+    await eventually(loaded)
+
+
+async def scale(viewer: Locator) -> float:
+    return float(await viewer.locator("img").evaluate("(image) => Number(getComputedStyle(image).scale) || 1"))
+
+
+async def open_shared(window: Window, menu: str, title: str) -> Locator:
+    await window.page.get_by_role("button", name=menu).click()
+    await window.page.get_by_role("menuitem", name=title).click()
+    panel = window.page.get_by_role("complementary", name=title)
+    await expect(panel).to_be_visible()
+    return panel
+
+
+@embedded
+async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
+    place: Place, windows: Windows, tmp_path: Path
+) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    boris, reader = await Sender(place.url, "boris").log_in(), await Person(place.url, "anna").log_in()
+    chat_id = await reader.direct_chat(boris)
+    await reader.post_message(chat_id, "Покажите, что там у вас")
+    film = await boris.send_all_kinds(chat_id, tmp_path)
+    await is_made(boris, film, "film.mp4", "hls/master.m3u8", "previews.vtt")
+
+    anna = await windows.open()
+    await anna.sign_in(ANNA.username)
+    await expect(anna.row(BORIS.name)).to_contain_text("Смета.pdf")
+    await anna.open_chat(BORIS.name)
+    look = Look(anna)
+
+    # The log
+    album = anna.message(CAPTION).get_by_role("group", name="3 фото")
+    await album.scroll_into_view_if_needed()
+    await are_loaded(album.locator("img"))
+    await look("the log")
+
+    # Large
+    await album.get_by_role("button", name="Фото, 2 из 3").click()
+    viewer = anna.dialog
+    await expect(viewer).to_contain_text(CAPTION)
+    await are_loaded(viewer.locator("img"))
+    second = await viewer.locator("img").get_attribute("srcset")
+    await anna.page.keyboard.press("ArrowRight")
+    await expect(viewer.locator("img")).not_to_have_attribute("srcset", second or "")
+    await anna.page.keyboard.press("ArrowLeft")
+    await expect(viewer.locator("img")).to_have_attribute("srcset", second or "")
+    await anna.page.keyboard.press("+")
+    await eventually(lambda: is_zoomed(viewer, True))
+    await anna.page.keyboard.press("0")
+    await eventually(lambda: is_zoomed(viewer, False))
+    await look("a picture")
+    await anna.page.keyboard.press("Escape")
+    await expect(viewer).to_have_count(0)
+    await expect(album.get_by_role("button", name="Фото, 2 из 3")).to_be_focused()
+
+    # A spoiler is fetched when it is asked for.
+    covered = anna.log.get_by_role("button", name="Фото, скрыто. Показать")
+    await covered.scroll_into_view_if_needed()
+    await expect(covered.locator("img")).to_have_count(0)
+    await covered.click()
+    await expect(viewer).to_have_count(0)
+    await expect(covered).to_have_count(0)
+
+    # A film, in pieces
+    await anna.log.press("End")
+    await anna.log.get_by_role("button", name="Видео, 0:02").click()
+    video = viewer.locator("video")
+    await eventually(lambda: has_played(video))
+    assert str(await video.evaluate("(video) => video.currentSrc")).startswith("blob:")
+    await anna.page.keyboard.press("k")
+    await expect(viewer.get_by_role("button", name="Смотреть")).to_be_visible()
+    slider = viewer.get_by_role("slider", name="Место в видео")
+    await slider.fill("1.5")
+    assert await video.evaluate("(video) => video.currentTime") == 1.5
+    await slider.hover()
+    await expect(viewer.locator(".moment")).to_be_visible()
+    await look("a film")
+    await viewer.get_by_role("button", name="К сообщению").click()
+    await expect(viewer).to_have_count(0)
+
+    # A voice
+    voice = anna.log.get_by_role("group", name="Голосовое сообщение")
+    await expect(voice.get_by_role("img", name="Не прослушано")).to_be_visible()
+    await voice.get_by_role("button", name="Скорость 1").click()
+    await voice.get_by_role("button", name="Слушать").click()
+    await expect(voice).to_contain_text("0:01 / 0:02")
+    await expect(voice.get_by_role("img", name="Не прослушано")).to_have_count(0)
+    await expect(voice.get_by_role("button", name="Слушать")).to_be_visible()
+
+    # Beside the chat
+    panel = await open_shared(anna, "Ещё о чате", "Фото и файлы")
+    await expect(panel.get_by_role("listitem")).to_have_count(5)
+    await are_loaded(panel.locator("img"))
+    await look("pictures of the chat")
+    await anna.page.keyboard.press("ArrowRight")
+    paper = panel.get_by_role("link", name="Сохранить файл Смета.pdf")
+    async with anna.page.expect_download() as download:
+        await paper.click()
+    assert (await download.value).suggested_filename == "Смета.pdf"
+    await anna.page.keyboard.press("Escape")
+    await expect(panel).to_have_count(0)
+    look.assert_nothing_grave()
+    await asyncio.gather(boris.close(), reader.close())
+
+    # On a phone, in English: from the newest to what is not loaded yet, and back from there
+    phone = await windows.open(size=NARROW, locale="en-GB", has_touch=True)
+    await phone.sign_in(ANNA.username)
+    await phone.row(BORIS.name).click()
+    look, large = Look(phone), phone.dialog.locator("img")
+    await phone.log.get_by_role("button", name="Video, 0:02").click()
+    await phone.dialog.get_by_role("button", name="Previous").click()
+    await expect(large).to_have_attribute("alt", "Photo")
+    await swipe(phone, 0.3, 0.8)
+    await expect(large).to_have_attribute("alt", f"Photo: {CAPTION}")
+    await look("a picture on a phone")
+    await phone.dialog.get_by_role("button", name="Go to the message").click()
+    await phone.log.get_by_role("button", name="Photo, 3 of 3").click()
+    await expect(large).to_have_attribute("alt", f"Photo: {CAPTION}")
+    await swipe(phone, 0.8, 0.3)
+    await expect(large).to_have_attribute("alt", "Photo")
+    await phone.dialog.get_by_role("button", name="Next").click()
+    await eventually(lambda: has_played(phone.dialog.locator("video")))
+    await phone.page.keyboard.press("Escape")
+    await look("the log on a phone")
+    await open_shared(phone, "More", "Photos and files")
+    await look("pictures of the chat on a phone")
+    look.assert_nothing_grave()
+
+
+async def is_zoomed(viewer: Locator, zoomed: bool) -> bool:
+    return (await scale(viewer) > 1) is zoomed
+
+
+async def has_played(video: Locator) -> bool:
+    return bool(await video.evaluate("(video) => video.currentTime > 0.2"))
+
+
+async def swipe(window: Window, start: float, end: float) -> None:
+    """Sideways, by shares of the width."""
+    width, height = NARROW
+    await window.page.mouse.move(width * start, height / 2)
+    await window.page.mouse.down()
+    await window.page.mouse.move(width * end, height / 2, steps=4)
+    await window.page.mouse.up()

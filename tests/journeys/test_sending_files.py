@@ -1,0 +1,164 @@
+"""Pictures, voices and large files from a browser: they arrive once and whole, whatever happens on the way."""
+
+import base64
+import hashlib
+import re
+from typing import Any
+
+import pyvips  # type: ignore[import-untyped]
+from playwright.async_api import FilePayload, expect
+from tests.harness import Person, Server
+from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
+from tests.journeys.cable import laid_cable
+from tests.journeys.conftest import Place, complaints_of, embedded
+from tests.journeys.looks import Look
+from tests.waiting import until
+
+MIB = 1 << 20
+SIZE = 24 * MIB
+
+# What the clipboard holds can't be put there without a window of one's own.
+PASTE = """(encoded) => {
+  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))
+  const data = new DataTransfer()
+  data.items.add(new File([bytes], 'pasted.png', { type: 'image/png' }))
+  document.querySelector('textarea').dispatchEvent(
+    new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+}"""
+DRAG = """(kind) => {
+  const data = new DataTransfer()
+  data.items.add(new File(['Слова'], 'words.txt', { type: 'text/plain' }))
+  document.querySelector('[role=log]').dispatchEvent(
+    new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }))
+}"""
+# Files of this size don't go through the debugger's own connection in time.
+DROP_LARGE = """async (size) => {
+  const content = new Uint8Array(size)
+  for (let at = 0; at < size; at += 65536) crypto.getRandomValues(content.subarray(at, at + 65536))
+  const data = new DataTransfer()
+  data.items.add(new File([content], 'film.bin', { type: 'application/octet-stream' }))
+  document.querySelector('[role=log]').dispatchEvent(
+    new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}"""
+
+
+def picture(name: str, colour: int) -> FilePayload:
+    image = pyvips.Image.black(640, 480).linear(0, [colour, 130, 130]).cast("uchar")
+    return {"name": name, "mimeType": "image/png", "buffer": image.pngsave_buffer()}
+
+
+async def choose(window: Window, what: str, *files: FilePayload) -> None:
+    await window.page.get_by_role("button", name="Прикрепить").click()
+    async with window.page.expect_file_chooser() as chooser:
+        await window.page.get_by_role("menuitem", name=what).click()
+    await (await chooser.value).set_files(list(files))
+
+
+async def messages(person: Person) -> list[dict[str, Any]]:
+    (chat,) = (await person.get("/v1/messaging/chats"))["chats"]
+    return [entry for entry in await person.history(chat["id"]) if entry["kind"] == "message"]
+
+
+def tray(window: Window, name: str) -> Any:
+    return window.page.get_by_role("region", name="Вложения").get_by_role("button", name=re.compile(f"^{name}"))
+
+
+@embedded
+async def test_an_album_what_is_dropped_and_a_voice_arrive(place: Place) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    async with chromium() as browser:
+        windows = Windows(browser, place.url)
+        await send_an_album_and_a_voice(await windows.open(size=NARROW), place.url)
+        windows.assert_no_complaints()
+
+    boris = Person(place.url, BORIS.username)
+    await boris.log_in()
+    album, voice = await messages(boris)
+    await boris.close()
+    sent = [(file["name"], file["kind"], file.get("spoiler", False)) for file in album["attachments"]]
+    assert album["text"] == "Берег и лодка"
+    assert sent == [("boat.png", "image", True), ("shore.png", "image", False), ("words.txt", "file", False)]
+    (said,) = voice["attachments"]
+    assert (said["kind"], said["shown"]["has_sound"]) == ("voice", True)
+    assert said["shown"]["duration_ms"] >= 1000
+    assert not complaints_of(place)
+
+
+async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
+    await anna.sign_in(ANNA.username)
+    await anna.start_chat(BORIS)
+    look = Look(anna)
+
+    await choose(anna, "Фото или видео", picture("shore.png", 40), picture("boat.png", 200))
+    await expect(tray(anna, "boat.png: Загружено")).to_be_visible()
+    await tray(anna, "boat.png").click()
+    await anna.page.get_by_role("menuitemcheckbox", name="Скрыть под спойлером").click()
+    await tray(anna, "boat.png").click()
+    await anna.page.get_by_role("menuitem", name="Сдвинуть влево").click()
+    await anna.page.evaluate(PASTE, base64.b64encode(picture("", 90)["buffer"]).decode())
+    await expect(tray(anna, "pasted.png: Загружено")).to_be_visible()
+    await look("tray")
+    await anna.page.evaluate(DRAG, "dragenter")
+    await expect(anna.page.get_by_text("Отпустите, чтобы приложить")).to_be_visible()
+    await look("drop")
+    await anna.page.evaluate(DRAG, "drop")
+    await expect(anna.page.get_by_text("Отпустите, чтобы приложить")).to_have_count(0)
+    await anna.page.get_by_role("button", name="Убрать: pasted.png").click()
+    await anna.say("Берег и лодка")
+    await anna.see_state("Берег и лодка", "sent")
+
+    record = anna.page.get_by_role("button", name="Записать голосовое")
+    await record.click()
+    await expect(anna.page.get_by_role("alert")).to_contain_text("Доступ к микрофону закрыт")
+    await look("refused")
+    await anna.context.grant_permissions(["microphone"], origin=url)
+    await record.focus()
+    await anna.page.keyboard.press("Enter")
+    await expect(anna.page.get_by_role("timer")).to_have_text("0:01")
+    await look("recording")
+    await anna.page.get_by_role("button", name="Остановить и прослушать").click()
+    await anna.page.get_by_role("button", name="Прослушать запись").click()
+    await expect(anna.page.get_by_role("button", name="Пауза")).to_be_visible()
+    await look("recorded")
+    await anna.page.get_by_role("button", name="Отправить голосовое").press("Enter")
+    await expect(anna.log.locator("[data-state=sent]")).to_have_count(2)
+    look.assert_nothing_grave()
+
+
+@embedded
+async def test_a_large_file_goes_on_after_a_cut_and_a_reload(place: Place, windows: Windows) -> None:
+    assert isinstance(place, Server)
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    async with laid_cable(place.host, place.port) as cable:
+        windows.url = cable.url
+        anna = await windows.open()
+        await anna.sign_in(ANNA.username)
+        await anna.start_chat(BORIS)
+        await anna.page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+        cable.delay_s, before = 0.005, cable.sent_bytes
+
+        digest = await anna.page.evaluate(DROP_LARGE, SIZE)
+        await anna.say("Плёнка")
+        await until(lambda: cable.sent_bytes - before > 8 * MIB, 30)
+        cable.cut()
+        await anna.context.set_offline(True)
+        await expect(anna.message("Плёнка").get_by_text("Загрузка продолжится сама")).to_be_visible()
+        await anna.page.reload()
+        await anna.see_state("Плёнка", "pending")
+        await expect(anna.message("Плёнка").get_by_text("film.bin")).to_be_visible()
+        cable.mend()
+        await anna.context.set_offline(False)
+        await anna.see_state("Плёнка", "sent")
+
+        assert cable.sent_bytes - before < 1.15 * SIZE
+    boris = Person(place.url, BORIS.username)
+    await boris.log_in()
+    (message,) = await messages(boris)
+    (kept,) = message["attachments"]
+    answer = await boris.http.get(f"/v1/media/{kept['media_id']}")
+    await boris.close()
+    assert (kept["name"], kept["size"]) == ("film.bin", SIZE)
+    assert hashlib.sha256(answer.content).hexdigest() == digest
+    anna.complaints[:] = [complaint for complaint in anna.complaints if "net::ERR_" not in complaint]

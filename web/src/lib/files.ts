@@ -1,0 +1,53 @@
+// What is said of files in words.
+import { t } from './i18n.svelte'
+import { lengthOf, sizeOf } from './sizes'
+import type { Attachment } from './types'
+
+const ICONS = { image: '🖼️', video: '🎬', audio: '🎵', voice: '🎤', file: '📎' }
+
+/** A message's files in a line: in a list, a quote, a bar. What was written with them says more than they do. */
+export function lineOfFiles(files: readonly Attachment[], text: string): string {
+  const [first] = files
+  if (!first) return text
+  return `${ICONS[first.kind]} ${text || nameOfFiles(files)}`
+}
+
+/** All of a message's, as they are called aloud. */
+export function nameOfFiles(files: readonly Attachment[]): string {
+  const first = files[0]!
+  const alike = files.every(({ kind }) => kind === first.kind)
+  if (files.length > 1) {
+    if (alike && first.kind === 'image') return t('files.photos', { n: files.length })
+    if (alike && first.kind === 'video') return t('files.films', { n: files.length })
+    return t('files.many', { n: files.length })
+  }
+  return nameOfFile(first)
+}
+
+/** One file, as it is called aloud. */
+export function nameOfFile({ kind, name, shown }: Attachment): string {
+  const length = lengthOf(shown?.duration_ms ?? 0)
+  if (kind === 'image') return t(shown?.animated ? 'files.animation' : 'files.photo')
+  if (kind === 'video') return shown?.duration_ms ? t('files.film_of', { time: length }) : t('files.film')
+  if (kind === 'voice') return t('files.voice_of', { time: length })
+  return name
+}
+
+/** Its size and how its name ends: 1,2 МБ · PDF */
+export function aboutFile({ name, size }: Attachment): string {
+  const ending = /\.([\p{L}\p{N}]{1,6})$/u.exec(name)?.[1]
+  return ending ? `${sizeOf(size)} · ${ending.toUpperCase()}` : sizeOf(size)
+}
+
+const ARCHIVES = /\.(zip|rar|7z|tar|t?gz|bz2|xz|zst)$/i
+const TEXTS = /\.(txt|md|rtf|odt|docx?|pdf|csv|xlsx?|ods|pptx?|odp|epub|fb2)$/i
+const SOUNDS = /\.(mp3|m4a|ogg|opus|flac|wav|aac)$/i
+const FILMS = /\.(mp4|mov|webm|mkv|avi)$/i
+
+export function iconOf({ name, type }: Attachment): string {
+  if (type.startsWith('image/')) return 'camera'
+  if (type.startsWith('video/') || FILMS.test(name)) return 'video'
+  if (type.startsWith('audio/') || SOUNDS.test(name)) return 'music'
+  if (ARCHIVES.test(name)) return 'archive'
+  return TEXTS.test(name) || type.startsWith('text/') ? 'text-file' : 'file'
+}

@@ -1,0 +1,99 @@
+// How a film is brought to play, and what it looks like at any of its moments.
+import type Hls from 'hls.js/light'
+
+/** A piece of the sprite of previews, in pixels. */
+export interface Preview {
+  fromS: number
+  toS: number
+  image: string
+  left: number
+  top: number
+  width: number
+  height: number
+}
+
+const CUE = /(\S+) --> (\S+)[^\n]*\n(\S+?)#xywh=(\d+),(\d+),(\d+),(\d+)/g
+
+/** WebVTT whose cues are pieces of pictures; addresses are beside `path`. */
+export function previewsOf(vtt: string, path: string): Preview[] {
+  const folder = path.slice(0, path.lastIndexOf('/') + 1)
+  return [...vtt.replace(/\r\n?/g, '\n').matchAll(CUE)].map(([, from, to, name, ...sides]) => {
+    const [left = 0, top = 0, width = 0, height = 0] = sides.map(Number)
+    return { fromS: seconds(from!), toS: seconds(to!), image: folder + name!, left, top, width, height }
+  })
+}
+
+export function previewAt(previews: readonly Preview[], atS: number): Preview | undefined {
+  return previews.find(({ fromS, toS }) => atS >= fromS && atS < toS) ?? previews.at(-1)
+}
+
+/** 01:02:03.500, or 02:03.500 */
+function seconds(time: string): number {
+  return time.split(':').reduce((sum, part) => sum * 60 + Number(part), 0)
+}
+
+export interface Sources {
+  original: string
+  /** Names of what was made of it. */
+  made: readonly string[]
+}
+
+/**
+ * Play by HLS where there is one and the browser has media sources, so that a slow network gets a smaller picture; else
+ * by what the browser has itself. What fails is followed by the next: the film in one file, then the file as it was
+ * sent. The answer stops it all.
+ */
+export function attach(video: HTMLVideoElement, { original, made }: Sources, lost: () => void): () => void {
+  const master = `${original}/${MASTER}`
+  const next = made.includes(FILM) ? [`${original}/${FILM}`, original] : [original]
+  let hls: Hls | undefined
+  let over = false
+
+  function play(): void {
+    // Where it may not begin by itself, its button does.
+    video.play().catch(() => {})
+  }
+
+  function fallBack(): void {
+    hls?.destroy()
+    hls = undefined
+    if (over) return
+    const src = next.shift()
+    if (src === undefined) return lost()
+    const atS = video.currentTime
+    video.src = src
+    if (atS) video.currentTime = atS
+    play()
+  }
+
+  async function begin(): Promise<void> {
+    const { default: Hls } = await import('hls.js/light')
+    if (over) return
+    if (!Hls.isSupported()) throw new Error('no media sources')
+    // Pieces are MP4 already: there is no work for a worker, and none is let in by our policy.
+    hls = new Hls({ enableWorker: false, capLevelToPlayerSize: true, maxBufferLength: 30 })
+    hls.on(Hls.Events.ERROR, (_event, { fatal }) => fatal && fallBack())
+    hls.loadSource(master)
+    hls.attachMedia(video)
+    play()
+  }
+
+  const failed = () => !hls && fallBack()
+  video.addEventListener('error', failed)
+  const pieces = made.includes(MASTER)
+  if (pieces && 'MediaSource' in window) begin().catch(fallBack)
+  else {
+    if (pieces && video.canPlayType('application/vnd.apple.mpegurl')) next.unshift(master)
+    fallBack()
+  }
+  return () => {
+    over = true
+    video.removeEventListener('error', failed)
+    hls?.destroy()
+    video.removeAttribute('src')
+    video.load()
+  }
+}
+
+const MASTER = 'hls/master.m3u8'
+const FILM = 'film.mp4'

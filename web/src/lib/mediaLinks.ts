@@ -1,0 +1,129 @@
+// Links to files, asked for many at once and kept until they expire.
+import { SvelteMap } from 'svelte/reactivity'
+
+/** What is made of a file. Without a name: the file itself. */
+export type Rendition =
+  'small' | 'medium' | 'large' | 'poster' | 'film.mp4' | 'hls/master.m3u8' | 'previews.vtt' | 'voice.ogg' | ''
+
+export interface MediaLink {
+  media_id: string
+  path: string
+  expires_at: string
+}
+
+interface Link {
+  path: string
+  untilMs: number
+}
+
+const WIDTHS = [320, 640, 1280, 1920] as const
+/** As many as the server answers at once. */
+const AT_ONCE = 100
+/** Rows come in one after another; their links are asked for together. */
+const GATHER_MS = 10
+const AHEAD_MS = 60_000
+const AGAIN_MS = 2000
+const AGAIN_MS_MAX = 30_000
+/** How long we believe that a file is not ours to see. */
+const HIDDEN_MS = 30_000
+
+export class MediaLinks {
+  /** In percent, of one's own films that are being made ready. */
+  readonly progress = new SvelteMap<string, number>()
+  #links = new SvelteMap<string, Link>()
+  #hidden = new SvelteMap<string, number>()
+  #wanted = new Set<string>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #refusals = 0
+  /** Links are one person's: those asked for before another signed in are not kept. */
+  #generation = 0
+  readonly #fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>
+
+  constructor(fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>) {
+    this.#fetch = fetch
+  }
+
+  /** Where the file is. Undefined until its link has come: whoever reads this in a component hears of it. */
+  src(mediaId: string, rendition: Rendition | `w${number}` = ''): string | undefined {
+    const link = this.#links.get(mediaId)
+    const now = Date.now()
+    if (!link || link.untilMs - now < AHEAD_MS) this.#want(mediaId)
+    if (!link || link.untilMs <= now) return undefined
+    return rendition ? `${link.path}/${rendition}` : link.path
+  }
+
+  /** A picture in the widths that make sense for it; `width` is its own. */
+  srcset(mediaId: string, width: number): string | undefined {
+    if (this.src(mediaId) === undefined) return undefined
+    return widthsFor(width)
+      .map((wide) => `${this.src(mediaId, `w${wide}`)} ${Math.min(wide, width)}w`)
+      .join(', ')
+  }
+
+  /** The server showed us none: it is deleted, or no more for our eyes. */
+  isHidden(mediaId: string): boolean {
+    return this.#hidden.has(mediaId)
+  }
+
+  /** Its link did not open: ask for another. */
+  renew(mediaId: string): void {
+    this.#links.delete(mediaId)
+    this.#want(mediaId)
+  }
+
+  clear(): void {
+    this.#generation += 1
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#wanted.clear()
+    this.#links.clear()
+    this.#hidden.clear()
+    this.progress.clear()
+  }
+
+  /** From the socket. */
+  heard({ media_id, state, progress }: { media_id: string; state: string; progress: number }): void {
+    if (state === 'working') this.progress.set(media_id, progress)
+    else this.progress.delete(media_id)
+  }
+
+  #want(mediaId: string): void {
+    const hidden = this.#hidden.get(mediaId)
+    if (hidden !== undefined && Date.now() - hidden < HIDDEN_MS) return
+    this.#wanted.add(mediaId)
+    this.#timer ??= setTimeout(() => void this.#ask(), GATHER_MS)
+  }
+
+  async #ask(): Promise<void> {
+    const generation = this.#generation
+    const asked = [...this.#wanted].slice(0, AT_ONCE)
+    for (const id of asked) this.#wanted.delete(id)
+    let waitMs = GATHER_MS
+    try {
+      const links = await this.#fetch(asked)
+      if (generation !== this.#generation) return
+      this.#take(asked, links)
+      this.#refusals = 0
+    } catch {
+      if (generation !== this.#generation) return
+      for (const id of asked) this.#wanted.add(id)
+      waitMs = Math.min(AGAIN_MS * 2 ** this.#refusals++, AGAIN_MS_MAX)
+    }
+    this.#timer = this.#wanted.size ? setTimeout(() => void this.#ask(), waitMs) : undefined
+  }
+
+  #take(asked: string[], links: readonly MediaLink[]): void {
+    for (const { media_id, path, expires_at } of links) {
+      this.#links.set(media_id, { path, untilMs: Date.parse(expires_at) })
+      this.#hidden.delete(media_id)
+    }
+    for (const id of asked) if (!this.#links.has(id)) this.#hidden.set(id, Date.now())
+  }
+}
+
+/** Those that the picture fills, and one more for its full width. */
+export function widthsFor(width: number): number[] {
+  const narrower = WIDTHS.filter((wide) => wide < width)
+  const [next] = WIDTHS.slice(narrower.length)
+  return next ? [...narrower, next] : [...narrower]
+}

@@ -1,0 +1,38 @@
+// The pure rules of a message that waits for its files.
+import type { GivenAttachment, Unsent } from './types'
+
+/** Whether the server has all that the message shows. */
+export function isWhole({ attachments }: Unsent): boolean {
+  return !attachments?.some(({ media_id }) => !media_id)
+}
+
+/** As the server takes them; a file that one has chosen twice is one file. */
+export function given({ attachments = [] }: Pick<Unsent, 'attachments'>): GivenAttachment[] {
+  const known = new Set<string>()
+  return attachments.flatMap(({ media_id, as, spoiler }) => {
+    if (!media_id || known.has(media_id)) return []
+    known.add(media_id)
+    return [{ media_id, as, spoiler }]
+  })
+}
+
+export function withFile(message: Unsent, uploadId: string, mediaId: string): Unsent {
+  const attachments = message.attachments?.map((attachment) =>
+    attachment.upload_id === uploadId ? { ...attachment, media_id: mediaId } : attachment,
+  )
+  return { ...message, ...(attachments ? { attachments } : {}) }
+}
+
+/** The files have to be uploaded anew. */
+export function withoutFiles(message: Unsent): Unsent {
+  const attachments = message.attachments?.map((attachment) => {
+    const { media_id: _, ...rest } = attachment
+    return rest
+  })
+  return { ...message, ...(attachments ? { attachments } : {}) }
+}
+
+/** Of a refusal: what the message shows is no longer at the server. */
+export function lacksMedia(code: string): boolean {
+  return code === 'media_not_found'
+}

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { MediaLinks, widthsFor, type MediaLink } from '../src/lib/mediaLinks'
+
+let asked: string[][] = []
+let fails = 0
+let answer: (ids: string[]) => MediaLink[] | Promise<MediaLink[]> = () => []
+const media = new MediaLinks(async (ids) => {
+  asked.push(ids)
+  if (fails-- > 0) throw new Error('offline')
+  return answer(ids)
+})
+
+const HOUR_MS = 3_600_000
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  asked = []
+  fails = 0
+  answer = (ids) => ids.map((id) => link(id))
+})
+
+afterEach(() => {
+  media.clear()
+  vi.useRealTimers()
+})
+
+function link(media_id: string, mark = 'a'): MediaLink {
+  const expires_at = new Date(Date.now() + HOUR_MS).toISOString()
+  return { media_id, path: `/v1/media/linked/${media_id}/${mark}`, expires_at }
+}
+
+test('links of many files are asked for at once, and each of them once', async () => {
+  for (let index = 0; index < 150; index += 1) media.src(`m${index}`)
+  media.src('m0')
+  await vi.advanceTimersByTimeAsync(100)
+  expect(asked.map((ids) => ids.length)).toEqual([100, 50])
+  expect(media.src('m7', 'medium')).toBe('/v1/media/linked/m7/a/medium')
+  expect(media.src('m7')).toBe('/v1/media/linked/m7/a')
+  await vi.advanceTimersByTimeAsync(100)
+  expect(asked).toHaveLength(2)
+})
+
+test('a link is renewed before it runs out, and is good until it does', async () => {
+  media.src('m')
+  await vi.advanceTimersByTimeAsync(20)
+  vi.advanceTimersByTime(HOUR_MS - 30_000)
+  answer = (ids) => ids.map((id) => link(id, 'b'))
+  expect(media.src('m')).toBe('/v1/media/linked/m/a')
+  await vi.advanceTimersByTimeAsync(20)
+  expect(media.src('m')).toBe('/v1/media/linked/m/b')
+})
+
+test('one that has run out opens nothing', async () => {
+  media.src('m')
+  await vi.advanceTimersByTimeAsync(20)
+  vi.advanceTimersByTime(HOUR_MS)
+  expect(media.src('m')).toBeUndefined()
+})
+
+test('what the server leaves out is not to be seen, and not asked for again and again', async () => {
+  answer = () => []
+  media.src('secret')
+  await vi.advanceTimersByTimeAsync(20)
+  expect(media.isHidden('secret')).toBe(true)
+  media.src('secret')
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(asked).toHaveLength(1)
+  answer = (ids) => ids.map((id) => link(id))
+  vi.advanceTimersByTime(60_000)
+  media.src('secret')
+  await vi.advanceTimersByTimeAsync(20)
+  expect(media.isHidden('secret')).toBe(false)
+})
+
+test('without a network it asks again by itself, ever more seldom', async () => {
+  fails = 3
+  media.src('m')
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(asked).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(20_000)
+  expect(asked).toHaveLength(4)
+  expect(media.src('m')).toBeDefined()
+})
+
+test('answers to whoever was signed in before are not kept', async () => {
+  let come: (links: MediaLink[]) => void = () => {}
+  answer = () => new Promise((resolve) => (come = resolve))
+  media.src('m')
+  await vi.advanceTimersByTimeAsync(20)
+  const late = link('m', 'theirs')
+  media.clear()
+  come([late])
+  await vi.advanceTimersByTimeAsync(0)
+  answer = () => []
+  expect(media.src('m')).toBeUndefined()
+})
+
+test.each([
+  [200, [320]],
+  [320, [320]],
+  [700, [320, 640, 1280]],
+  [5000, [320, 640, 1280, 1920]],
+])('a picture %i wide comes in %j', (width, widths) => expect(widthsFor(width)).toEqual(widths))

@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest'
+import { previewAt, previewsOf } from '../src/lib/films'
+import { FIT, fitted, held, SCALE_MAX, zoomAt } from '../src/lib/zoom'
+
+const VTT = `WEBVTT
+
+00:00:00.000 --> 00:00:05.000
+previews.jpg#xywh=0,0,160,90
+
+1
+00:00:05.000 --> 01:00:10.500
+previews.jpg#xywh=160,0,160,90
+`
+
+describe('what a film looks like at its moments', () => {
+  const previews = previewsOf(VTT.replaceAll('\n', '\r\n'), '/v1/media/linked/m/l/previews.vtt')
+
+  test('is cut out of the picture beside the list', () => {
+    expect(previews[1]).toEqual({
+      fromS: 5,
+      toS: 3610.5,
+      image: '/v1/media/linked/m/l/previews.jpg',
+      left: 160,
+      top: 0,
+      width: 160,
+      height: 90,
+    })
+  })
+
+  test('is known for each, and for what lies beyond the last', () => {
+    expect(previewAt(previews, 4.9)).toBe(previews[0])
+    expect(previewAt(previews, 5)).toBe(previews[1])
+    expect(previewAt(previews, 9999)).toBe(previews[1])
+    expect(previewAt([], 1)).toBeUndefined()
+  })
+})
+
+describe('a picture under the fingers', () => {
+  const frame = { width: 400, height: 800 }
+
+  test('is as large as there is room for, and no larger than it is', () => {
+    expect(fitted({ width: 4000, height: 3000 }, frame)).toEqual({ width: 400, height: 300 })
+    expect(fitted({ width: 40, height: 30 }, frame)).toEqual({ width: 40, height: 30 })
+  })
+
+  test('grows around the point that is held', () => {
+    const at = { x: 100, y: -50 }
+    const view = zoomAt(FIT, 2, at)
+    // The spot of the picture that was under the finger is there still.
+    const spot = { x: at.x / 1, y: at.y / 1 }
+    expect({ x: view.x + spot.x * view.scale, y: view.y + spot.y * view.scale }).toEqual(at)
+  })
+
+  test('is never smaller than whole and never larger than its bound', () => {
+    expect(zoomAt(FIT, 0.1, { x: 0, y: 0 }).scale).toBe(1)
+    expect(zoomAt(FIT, 1000, { x: 0, y: 0 }).scale).toBe(SCALE_MAX)
+  })
+
+  test('cannot be lost beyond the edge', () => {
+    const picture = { width: 400, height: 300 }
+    expect(held({ scale: 2, x: 900, y: 900 }, picture, frame)).toEqual({ scale: 2, x: 200, y: 0 })
+    expect(held({ scale: 4, x: -9000, y: 9000 }, picture, frame)).toEqual({ scale: 4, x: -600, y: 200 })
+  })
+})
