@@ -189,6 +189,16 @@ def pictures(what: str, duration: Duration) -> Figures:
     return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
 
 
+def films(directory: Path, duration: Duration) -> Figures:
+    """Have a film of six times the duration made on all cores, beside ffmpeg by turns."""
+    command = [sys.executable, "-m", "bench.films", str(directory), str(6 * duration.measure_s)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        raise BenchError(f"bench.films: {done.stderr}")
+    figures: Figures = json.loads(done.stdout)
+    return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
+
+
 def _children_cpu_seconds() -> float:
     """Processor time of this process's children that have ended: between two calls, that of wrk."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import loads, sign_ins
+from bench import loads, sign_ins, uploads
 from bench.contenders import HALL_SIZE_MAX, Account, Contender, Server
 from bench.engines import Engines
 from bench.kaif import PASSWORD, Kaif
@@ -159,6 +159,15 @@ def _pictures(server: Server, sizes: Sizes, directory: Path) -> Figures:
 
 def _thumbs(server: Server, sizes: Sizes, directory: Path) -> Figures:
     return loads.pictures("thumbs", sizes.duration)
+
+
+def _films(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    return loads.films(directory, sizes.duration)
+
+
+def _uploads(server: Server, sizes: Sizes, directory: Path) -> Figures:
+    """A gigabyte in whole runs."""
+    return uploads.compared(server, directory, int(uploads.GB * min(1.0, sizes.duration.measure_s / 5)))
 
 
 def _in_rooms(accounts: Sequence[Account]) -> list[tuple[Account, str]]:
@@ -350,6 +359,28 @@ SUITES = (
         (KAIF_SQLITE,),
         Target((KAIF_SQLITE,), at_least=13),
         _thumbs,
+    ),
+    Suite(
+        "films",
+        "A film of 1080p into H.264 and AAC: times as fast as ffmpeg with the same settings and threads",
+        "times",
+        "times",
+        ("cpu_times", "size_percent", "psnr_db", "our_frames_per_s"),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_least=1),
+        _films,
+    ),
+    Suite(
+        "uploads",
+        "An upload of 1 GB, in one request or by tus, whichever is slower: its speed, of that of copying the file",
+        "share",
+        "of copying",
+        ("put_mb_per_s", "tus_mb_per_s", "copy_mb_per_s", "server_s_per_gb", "grown_mb"),
+        NO_BASELINE,
+        (KAIF_SQLITE,),
+        Target((KAIF_SQLITE,), at_least=0.7),
+        _uploads,
     ),
 )
 

@@ -9,8 +9,9 @@ from typing import TypeVar
 import httpx
 import pytest
 from tests.disks import SmallDisk, mounted_small_disk
+from tests.kms import Kms
 from tests.migrated import CleanDatabase, migrate_all
-from tests.servers import MissingServer, PostgresServer, RedisServer, Server
+from tests.servers import ClamdServer, MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
 
@@ -110,6 +111,23 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     bucket = f"bucket-{os.urandom(6).hex()}"
     httpx.put(f"{s3_endpoint}/{bucket}").raise_for_status()
     return f"s3://{bucket}/kaif?endpoint={s3_endpoint}&region=us-east-1"
+
+
+@pytest.fixture
+def kms(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Kms:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    return Kms(s3_endpoint)
+
+
+@pytest.fixture
+def kms_url(kms: Kms) -> str:
+    return kms.url
+
+
+@pytest.fixture(scope="session")
+def clamd() -> Iterator[ClamdServer]:
+    yield from _running(ClamdServer)
 
 
 def _running(kind: Callable[[], Started]) -> Iterator[Started]:

@@ -703,12 +703,12 @@ async def wired_services(
         "KAIF_PUBLIC_URL": public_url,
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
-    later = compose.FutureMessaging()
+    later, pictures = compose.FutureMessaging(), compose.FuturePictures()
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        _media(folder, settings, database, cache, later, clock, wanted=with_media) as medias,
-        auth_services(settings, database, cache, clock, pictures=medias.get(References)) as auths,
+        auth_services(settings, database, cache, clock, pictures=pictures if with_media else None) as auths,
+        _media(folder, settings, database, cache, later, auths[Auth], clock, wanted=with_media) as medias,
         compose.messaging_services(
             database,
             cache,
@@ -721,7 +721,7 @@ async def wired_services(
             files=medias.get(References),
         ) as messagings,
     ):
-        later.services = messagings
+        later.services, pictures.services = messagings, medias
         yield Services(
             database,
             cache,
@@ -776,6 +776,7 @@ async def _media(
     database: Database,
     cache: Cache,
     later: compose.FutureMessaging,
+    auth: Auth,
     clock: Clock,
     *,
     wanted: bool,
@@ -787,5 +788,5 @@ async def _media(
     if not keys.exists():
         keys.write_text(new_key(1))
     settings = msgspec.structs.replace(settings, media_keys_url=f"file:{keys}")
-    async with media_services(settings, database, cache, later, clock, NEVER_S, messages=later) as medias:
+    async with media_services(settings, database, cache, later, auth, clock, NEVER_S, messages=later) as medias:
         yield medias

@@ -197,6 +197,48 @@ class RedisServer(Server):
             return connection.recv(100)
 
 
+class ClamdServer(Server):
+    """ClamAV's daemon, which knows one virus of our own."""
+
+    VIRUS = b"Kaif Ozero's tests call this a virus"
+    STREAM_BYTES_MAX = 2 << 20
+
+    def __init__(self) -> None:
+        super().__init__("clamd", _find_clamd())
+        signatures = self.folder / "signatures"
+        signatures.mkdir()
+        signatures.chmod(0o755)
+        (signatures / "ours.ndb").write_text(f"Kaif.Test:0:*:{self.VIRUS.hex()}\n")
+        (self.folder / "clamd.conf").write_text(
+            f"TCPSocket {self.port}\nTCPAddr 127.0.0.1\nLocalSocket {self.folder / 'socket'}\nForeground yes\n"
+            f"DatabaseDirectory {signatures}\nStreamMaxLength {self.STREAM_BYTES_MAX >> 20}M\n"
+            f"TemporaryDirectory {self.folder}\nMaxThreads 2\n"
+        )
+        self.start()
+
+    @property
+    def urls(self) -> list[str]:
+        return [f"tcp://127.0.0.1:{self.port}", f"unix:{self.folder / 'socket'}"]
+
+    def _command(self) -> list[str]:
+        return [str(self._binary), "--config-file", str(self.folder / "clamd.conf")]
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"zPING\0")
+                return connection.recv(100) == b"PONG\0"
+        except OSError:
+            return False
+
+
+def _find_clamd() -> Path:
+    found = shutil.which("clamd") or shutil.which("clamd", path="/usr/sbin")
+    if found is None:
+        raise MissingServer("clamd is not installed. Run: apt-get install -y clamav-daemon")
+    return Path(found)
+
+
 def _find_postgres() -> Path:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("postgres")

@@ -123,18 +123,51 @@ async def test_a_signed_link_opens_one_file_for_a_while_without_a_session(anna: 
         assert answer.headers["cache-control"] == "private, max-age=300"
 
         *_, media_id, link = signed["path"].split("/")
-        viewer, expires, seal = link.split(".")
+        viewer, session, expires, seal = link.split(".")
         for forged in (
             f"{other.rpartition('/')[2]}/{link}",
-            f"{media_id}/{viewer}.{int(expires) + 1}.{seal}",
-            f"{media_id}/0123.{expires}.{seal}",
+            f"{media_id}/{viewer}.{session}.{int(expires) + 1}.{seal}",
+            f"{media_id}/{viewer}..{expires}.{seal}",
+            f"{media_id}/0123.{session}.{expires}.{seal}",
             f"{media_id}/{link[:-1]}",
-            f"{media_id}/{viewer}.{expires}.",
+            f"{media_id}/{viewer}.{session}.{expires}.",
             f"{media_id}/..",
             f"{media_id}/%00",
             f"{media_id}/" + "x" * 300,
         ):
             assert (await nobody.get(f"/v1/media/linked/{forged}")).status_code == 404, forged
+
+
+async def test_a_link_ends_with_the_session_in_which_it_was_asked_for(new_person: NewPerson) -> None:
+    vera = await new_person()
+    elsewhere = Person(vera.url, vera.name)
+    await elsewhere.log_in()
+    media_id = (await put(vera)).rpartition("/")[2]
+    here = (await vera.post(f"{FILES}/{media_id}/links"))["path"]
+    [there] = (await elsewhere.post("/v1/media/links", media_ids=[media_id]))["links"]
+    assert [(await vera.http.get(path)).status_code for path in (here, there["path"])] == [200, 200]
+
+    await vera.http.delete("/v1/auth/sessions")
+
+    assert [(await vera.http.get(path)).status_code for path in (here, there["path"])] == [200, 404]
+    await elsewhere.close()
+
+
+async def test_the_links_of_who_is_suspended_open_nothing_not_even_those_of_their_programs(
+    new_person: NewPerson, owner: Person, boris: Person
+) -> None:
+    vera = await new_person()
+    media_id = (await put(vera)).rpartition("/")[2]
+    own = (await vera.post(f"{FILES}/{media_id}/links"))["path"]
+    key = await vera.post("/v1/auth/api-keys", name="reader", scopes=["media.read"], days=7)
+    headers = {"authorization": f"Bearer {key['secret']}"}
+    async with httpx.AsyncClient(base_url=vera.url, headers=headers, trust_env=False) as program:
+        its = (await program.post(f"{FILES}/{media_id}/links", json={})).json()["path"]
+    assert [(await boris.http.get(path)).status_code for path in (own, its)] == [200, 200]
+
+    await owner.http.post(f"/v1/auth/people/{vera.id}/suspend", json={})
+
+    assert [(await boris.http.get(path)).status_code for path in (own, its)] == [404, 404]
 
 
 async def test_a_file_that_is_deleted_is_gone_at_once_with_its_links(anna: Person) -> None:

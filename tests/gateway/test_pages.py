@@ -11,6 +11,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.gateway.wire import exchange
 from tests.harness import Person, Server, running_server
+from tests.waiting import eventually
 
 import kaif
 from kaif.app.surface import document
@@ -28,7 +29,7 @@ async def nobody(server: Server) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_health_and_readiness_are_told_to_anyone(nobody: httpx.AsyncClient) -> None:
     assert (await nobody.get("/health")).json() == {"status": "ok"}
-    assert (await nobody.get("/ready")).json() == {"status": "ok", "parts": {"auth": "ok"}}
+    assert (await nobody.get("/ready")).json() == {"status": "ok", "parts": {"auth": "ok", "media": "ok"}}
 
 
 async def test_metrics_count_requests_by_route_and_name_nobody(anna: Person) -> None:
@@ -39,6 +40,15 @@ async def test_metrics_count_requests_by_route_and_name_nobody(anna: Person) -> 
     assert 'kaif_http_request_seconds_count{method="GET",route="/v1/messaging/chats/{chat_id}",status="404"}' in text
     assert "kaif_sockets" in text and "process_resident_memory_bytes" in text
     assert "01secretid" not in text and anna.id not in text
+
+
+async def test_metrics_say_how_full_the_store_of_files_is(anna: Person) -> None:
+    async def is_told() -> bool:
+        text = (await anna.http.get("/metrics")).text
+        told = dict(line.split() for line in text.splitlines() if line.startswith("kaif_media_"))
+        return told["kaif_media_jobs_parked"] == "0.0" and float(told["kaif_media_free_bytes"]) > 0
+
+    await eventually(is_told)
 
 
 async def test_metrics_are_hidden_from_what_a_proxy_passes_on(nobody: httpx.AsyncClient) -> None:

@@ -161,6 +161,40 @@ async def test_termination_leaves_nothing(anna: Person) -> None:
     assert code_of(await patch(anna, place, 100, b"b")) == (404, "upload_not_found")
 
 
+async def test_pieces_that_came_side_by_side_become_one_file(anna: Person) -> None:
+    described = await anna.http.options(UPLOADS)
+    assert "concatenation" in described.headers["tus-extension"].split(",")
+    first, second = [await create(anna, 500, **{"upload-concat": "partial"}) for _ in range(2)]
+    await patch(anna, second, 0, b"b" * 500)
+    await patch(anna, first, 0, b"a" * 100)
+    final = {**TUS, "upload-concat": f"final;{anna.url}{first} {second}", "upload-metadata": encoded(filename="ab")}
+    assert code_of(await anna.http.post(UPLOADS, headers=final)) == (409, "not_joinable")
+    asked = await anna.http.head(first, headers=TUS)
+    assert (asked.headers["upload-concat"], asked.headers["upload-offset"]) == ("partial", "100")
+    await patch(anna, first, 100, b"a" * 400)
+
+    made = await anna.http.post(UPLOADS, headers=final)
+
+    assert made.status_code == 201, made.text
+    answer = await anna.http.get(f"/v1/media/{made.headers['kaif-media-id']}")
+    assert answer.content == b"a" * 500 + b"b" * 500
+    place = made.headers["location"]
+    asked = await anna.http.head(place, headers=TUS)
+    assert (asked.headers["upload-concat"], asked.headers["upload-length"]) == (f"final;{first} {second}", "1000")
+    assert code_of(await patch(anna, place, 1000, b"c")) == (403, "upload_is_joined")
+
+
+async def test_a_final_upload_that_makes_no_sense_is_refused(anna: Person) -> None:
+    piece = await create(anna, 5, **{"upload-concat": "partial"})
+    for concat in ("final;", "final;/elsewhere", f"final;{UPLOADS}/..", f"final;{piece} ".ljust(12_000, "x"), "whole"):
+        answer = await anna.http.post(UPLOADS, headers={**TUS, "upload-concat": concat})
+        assert code_of(answer)[0] in (400, 431), concat
+    headers = {**TUS, "upload-concat": f"final;{piece}", "upload-length": "5"}
+    assert code_of(await anna.http.post(UPLOADS, headers=headers)) == (400, "bad_tus_header")
+    bodied = {**WRITE, "upload-concat": f"final;{piece}"}
+    assert code_of(await anna.http.post(UPLOADS, headers=bodied, content=b"x")) == (403, "upload_is_joined")
+
+
 async def test_what_is_against_the_protocol_is_refused_in_its_words(anna: Person, boris: Person) -> None:
     place = await create(anna, 200)
 

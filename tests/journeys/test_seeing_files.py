@@ -1,4 +1,4 @@
-"""What was sent is seen and heard: albums, films that play in pieces, voices, in the log, large, and beside the chat."""
+"""What was sent is seen and heard: albums, films in pieces, voices; in the log, large, and beside the chat."""
 
 import asyncio
 import io
@@ -95,7 +95,8 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     place: Place, windows: Windows, tmp_path: Path
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
-    boris, reader = await Sender(place.url, "boris").log_in(), await Person(place.url, "anna").log_in()
+    boris, reader = Sender(place.url, "boris"), Person(place.url, "anna")
+    await asyncio.gather(boris.log_in(), reader.log_in())
     chat_id = await reader.direct_chat(boris)
     await reader.post_message(chat_id, "Покажите, что там у вас")
     film = await boris.send_all_kinds(chat_id, tmp_path)

@@ -5,7 +5,7 @@ import hashlib
 import re
 from typing import Any
 
-import pyvips  # type: ignore[import-untyped]
+import pyvips
 from playwright.async_api import FilePayload, expect
 from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
@@ -71,12 +71,19 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive(place: Place) -> None
     async with chromium() as browser:
         windows = Windows(browser, place.url)
         await send_an_album_and_a_voice(await windows.open(size=NARROW), place.url)
+        boris = await windows.open()
+        await boris.sign_in(BORIS.username)
+        await boris.open_chat(ANNA.name)
+        # What a stranger sends is covered until it is asked for.
+        await boris.message("Берег и лодка").get_by_role("button", name="скрыто. Показать").nth(1).click()
+        await expect(boris.message("Берег и лодка").locator("img.loaded")).to_have_count(1)
+        await expect(boris.log.get_by_role("group", name="Голосовое")).to_be_visible()
         windows.assert_no_complaints()
 
-    boris = Person(place.url, BORIS.username)
-    await boris.log_in()
-    album, voice = await messages(boris)
-    await boris.close()
+    reader = Person(place.url, BORIS.username)
+    await reader.log_in()
+    album, voice = await messages(reader)
+    await reader.close()
     sent = [(file["name"], file["kind"], file.get("spoiler", False)) for file in album["attachments"]]
     assert album["text"] == "Берег и лодка"
     assert sent == [("boat.png", "image", True), ("shore.png", "image", False), ("words.txt", "file", False)]

@@ -33,29 +33,47 @@ async def reach(upload: StockUpload, cable: Cable, size: int) -> None:
     assert not upload.events("success"), "it was over before anything could happen to it"
 
 
-async def test_the_stock_client_gets_50_megabytes_through_five_cuts_and_a_restart(tmp_path: Path) -> None:
-    size = 50 * MIB
+async def test_the_stock_client_gets_200_megabytes_through_five_cuts_and_a_restart(tmp_path: Path) -> None:
+    size = 200 * MIB
     file, sha256 = a_file(tmp_path, size)
     async with running_server(tmp_path) as server, laid_cable(server.host, server.port) as cable:
         anna = await Person(server.url, "anna").set_up(server.setup_code)
-        cable.delay_s = 0.0005
+        cable.delay_s = 0.0002
         async with stock_upload(file, cable.url, anna.access_token) as upload:
             for cut in range(5):
-                await reach(upload, cable, (cut + 1) * 7 * MIB)
+                await reach(upload, cable, (cut + 1) * 28 * MIB)
                 cable.cut()
                 await asyncio.sleep(0.1)
                 cable.mend()
-            await reach(upload, cable, 44 * MIB)
+            await reach(upload, cable, 176 * MIB)
             await server.stop()
             await server.restart()
 
-            media_id = await upload.succeeds()
+            media_id = await upload.succeeds(120)
 
         assert cable.sent_bytes - size < 0.02 * size
         media = await anna.get(f"/v1/media/files/{media_id}")
         assert (media["size"], media["sha256"], media["name"]) == (size, sha256, "film.bin")
         answer = await anna.http.get(f"/v1/media/{media_id}")
         assert hashlib.sha256(answer.content).hexdigest() == sha256
+        await anna.close()
+
+
+async def test_the_stock_client_sends_pieces_side_by_side_through_a_cut(tmp_path: Path) -> None:
+    file, sha256 = a_file(tmp_path, 30 * MIB)
+    async with running_server(tmp_path) as server, laid_cable(server.host, server.port) as cable:
+        anna = await Person(server.url, "anna").set_up(server.setup_code)
+        cable.delay_s = 0.0005
+        async with stock_upload(file, cable.url, anna.access_token, parallelUploads=3) as upload:
+            await reach(upload, cable, 12 * MIB)
+            cable.cut()
+            await asyncio.sleep(0.1)
+            cable.mend()
+            media_id = await upload.succeeds()
+
+        media = await anna.get(f"/v1/media/files/{media_id}")
+        assert (media["size"], media["sha256"], media["name"]) == (30 * MIB, sha256, "film.bin")
+        assert (await anna.get("/v1/media/usage"))["used"] == 30 * MIB
         await anna.close()
 
 

@@ -16,6 +16,7 @@ const OperatorAudit = () => import('./screens/operator/AuditLog.svelte')
 const OperatorHome = () => import('./screens/operator/OperatorHome.svelte')
 const OperatorInvitations = () => import('./screens/operator/Invitations.svelte')
 const OperatorParkedEvents = () => import('./screens/operator/ParkedEvents.svelte')
+const OperatorStorage = () => import('./screens/operator/Storage.svelte')
 const OperatorPeople = () => import('./screens/operator/People.svelte')
 const OperatorPerson = () => import('./screens/operator/Person.svelte')
 const OperatorProviders = () => import('./screens/operator/Providers.svelte')
@@ -77,6 +78,7 @@ export const { p, navigate, route, isActive } = createRouter({
     '/audit': OperatorAudit,
     '/audit/:id': OperatorAudit,
     '/events': OperatorParkedEvents,
+    '/storage': OperatorStorage,
     layout: OperatorShell,
     hooks: members,
   },

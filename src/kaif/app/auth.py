@@ -39,6 +39,7 @@ from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
+from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
@@ -49,8 +50,8 @@ from kaif.services.auth.accounts.own_data import OwnDataService
 from kaif.services.auth.accounts.registration import Registration
 from kaif.services.auth.accounts.service import AccountsService
 from kaif.services.auth.api_keys.service import ApiKeysService
+from kaif.services.auth.audit.decisions import AuditedDecisions
 from kaif.services.auth.audit.log import AuditLog, AuditService
-from kaif.services.auth.audit.reports import AuditedReports
 from kaif.services.auth.bots.service import BotsService
 from kaif.services.auth.defences.captcha import Captcha
 from kaif.services.auth.defences.sign_in_guard import SignInGuard
@@ -287,8 +288,9 @@ async def _reacting(
     bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
     bus.subscribe("auth.avatars", AvatarLeft, avatars.let_go)
     bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
-    audited = AuditedReports(database, AuditLog(settings.audit_key, clock))
-    bus.subscribe("auth.reports", ReportDecided, audited.record)
+    audited = AuditedDecisions(database, AuditLog(settings.audit_key, clock))
+    bus.subscribe("auth.reports", ReportDecided, audited.record_report)
+    bus.subscribe("auth.media_jobs", MediaJobDecided, audited.record_media_job)
     await bus.start()
     try:
         yield

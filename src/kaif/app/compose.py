@@ -36,6 +36,7 @@ from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
 from kaif.gateway.last_seen import LastSeenNotes
+from kaif.gateway.media_gauges import MediaGauges
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
@@ -52,11 +53,13 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
-from kaif.interfaces.media import Library, MediaReady
+from kaif.interfaces.media import Library, Media, MediaReady
 from kaif.interfaces.media.delivery import Delivery
-from kaif.interfaces.media.references import References
+from kaif.interfaces.media.health import Health
+from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.references import LetGo, Refer, References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
-from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import Chat, ChatId, CreateChat, GetChat, Messaging
 from kaif.interfaces.messaging.actions import MessageActions
 from kaif.interfaces.messaging.administration import Administration
@@ -342,20 +345,25 @@ async def edge(
     sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
     surface = [(route, services[interface]) for interface, routes in AUTH + MESSAGING + MEDIA for route in routes]
-    of_bytes = Tus(services[Uploads]).endpoints() + Files(services[Uploads], services[Delivery]).endpoints()
+    of_bytes = (
+        Tus(services[Uploads], services[Joining]).endpoints()
+        + Files(services[Uploads], services[Delivery], services[Library]).endpoints()
+    )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
     client = StaticFiles(CLIENT)
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
-    own.update(_own_pages(settings, gateway, sockets, auth, metrics, mail))
+    media_gauges = MediaGauges(services[MediaStorage], metrics)
+    own.update(_own_pages(settings, gateway, sockets, services, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
     own.update(unsubscribing.pages(services[DigestLetters]))
     own[SOCKET_IO] = facade.engine.page
     await identity.start()
     await hub.start()
     last_seen.start()
+    media_gauges.start()
     sockets.start()
     facade.start()
     try:
@@ -363,6 +371,7 @@ async def edge(
     finally:
         await facade.close()
         await sockets.close()
+        await media_gauges.close()
         await last_seen.close()
         await hub.close()
         await identity.close()
@@ -370,17 +379,20 @@ async def edge(
 
 
 def _own_pages(
-    settings: Settings, gateway: Gateway, sockets: Sockets, auth: Auth, metrics: Metrics, mail: Mail
+    settings: Settings, gateway: Gateway, sockets: Sockets, services: Services, metrics: Metrics, mail: Mail
 ) -> dict[str, Page]:
     async def auth_answers() -> None:
-        await auth.get_setup(NOBODY, Nothing())
+        await services[Auth].get_setup(NOBODY, Nothing())
+
+    async def media_answers() -> None:
+        await services[Health].check_media(NOBODY, Nothing())
 
     def may_read_mailbox(request: Request) -> None:
         gateway.require(request, READ_MAILBOX)
 
     return {
         "/health": pages.health(),
-        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}),
+        "/ready": pages.ready(lambda: sockets.draining, {"auth": auth_answers}, {"media": media_answers}),
         "/metrics": pages.metrics(metrics, settings.metrics_token),
         "/openapi.json": pages.openapi(document()),
         "/tonconnect-manifest.json": pages.ton_manifest(settings.public_url),
@@ -406,6 +418,21 @@ class FutureMessaging:
         return await attachments.which_are_shown(actor, request)
 
 
+class FuturePictures:
+    """Auth asks media to hold pictures of people, and media asks auth about people: as with FutureMessaging."""
+
+    def __init__(self) -> None:
+        self.services: Services = {}
+
+    async def refer(self, actor: Actor, request: Refer) -> Media:
+        references: References = self.services[References]
+        return await references.refer(actor, request)
+
+    async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
+        references: References = self.services[References]
+        return await references.let_go(actor, request)
+
+
 # Processes
 
 
@@ -417,12 +444,12 @@ async def run_everything(
     started: Callable[[bool], None],
 ) -> None:
     """`kaif up`: all of it in this process. `started` is told whether the server still has to be set up."""
-    later = FutureMessaging()
+    later, pictures = FutureMessaging(), FuturePictures()
     async with (
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
-        media_services(settings, database, cache, later, messages=later) as medias,
-        auth_services(settings, database, cache, pictures=medias[References]) as auths,
+        auth_services(settings, database, cache, pictures=pictures) as auths,
+        media_services(settings, database, cache, later, auths[Auth], messages=later) as medias,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -446,7 +473,7 @@ async def run_everything(
             access_log,
         ) as (gateway, sockets),
     ):
-        later.services = messagings
+        later.services, pictures.services = messagings, medias
         setup = await auths[Auth].get_setup(NOBODY, Nothing())
         await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
 
@@ -470,7 +497,10 @@ async def run_gateway(
             settings,
             {interface: auths.remote(interface) for interface, _ in AUTH}
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
-            | {interface: medias.remote(interface) for interface in (Library, Uploads, Delivery, MediaWork)}
+            | {
+                interface: medias.remote(interface)
+                for interface in (*(one for one, _ in MEDIA), Uploads, Joining, Delivery, Health)
+            }
             | {Search: search},
             cache,
             await open_mail(settings.mail_url),
@@ -524,9 +554,15 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
+        _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
         _calling(settings.messaging_addresses, "KAIF_MESSAGING", secret) as messagings,
         media_services(
-            settings, database, cache, messagings.remote(Messaging), messages=messagings.remote(Attachments)
+            settings,
+            database,
+            cache,
+            messagings.remote(Messaging),
+            auths.remote(Auth),
+            messages=messagings.remote(Attachments),
         ) as services,
     ):
         await _expose(settings, services, stop, lambda: started(False))

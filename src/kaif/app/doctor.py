@@ -1,6 +1,7 @@
 """Checks an installation, and says what is wrong and how to mend it."""
 
 import asyncio
+import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -11,11 +12,15 @@ import msgspec
 
 from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
-from kaif.app.settings import Settings
+from kaif.app.media import master_keys, scanner_of
+from kaif.app.settings import Misconfigured, Settings
+from kaif.engines.blobs import open_blobs
 from kaif.engines.cache import open_cache
-from kaif.engines.database import is_sound
+from kaif.engines.database import is_sound, open_database
 from kaif.engines.places import open_places
-from kaif.kernel.errors import KaifError
+from kaif.kernel.errors import KaifError, StorageFull
+from kaif.services.media import store
+from kaif.services.media.health import lost_keys, prove
 
 FREE_BYTES_MIN = 500_000_000
 
@@ -33,8 +38,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _client()
     yield _folder(settings.data)
     yield from _secrets(settings.data)
-    yield _database(settings)
+    database = _database(settings)
+    yield database
     yield asyncio.run(_cache(settings))
+    yield _files(settings)
+    if not database.remedy:
+        yield asyncio.run(_media_keys(settings))
+    if settings.clamd:
+        yield asyncio.run(_clamd(settings))
     if settings.geoip:
         yield _places(settings.geoip)
     yield _server(settings.data)
@@ -107,6 +118,57 @@ async def _cache(settings: Settings) -> Finding:
     return Finding("Cache", kind)
 
 
+def _files(settings: Settings) -> Finding:
+    kind, _, place = settings.blobs_url.partition(":")
+    if kind == "file" and not Path(place).exists():
+        return Finding("Files", "no folder yet", "Start the server once: `kaif up`.")
+    try:
+        free = asyncio.run(_proven_store(settings))
+    except StorageFull:
+        return Finding("Files", f"{kind}: no room", "Make room where KAIF_BLOBS_URL says that files lie.")
+    except KaifError as error:
+        return Finding("Files", f"{kind}: {error}", "Check KAIF_BLOBS_URL, and whether this user may write there.")
+    if free is None:
+        return Finding("Files", f"{kind}, written to and read again")
+    state = f"{kind}, written to and read again, {free / 1e9:.1f} GB free"
+    return Finding("Files", state, "" if free > FREE_BYTES_MIN else "Make room on the disk where files lie.")
+
+
+async def _proven_store(settings: Settings) -> int | None:
+    """How much room there is where content lies, which can be written to."""
+    blobs = await open_blobs(settings.blobs_url)
+    await prove(blobs, f"doctor/{secrets.token_hex(16)}")
+    return blobs.free_bytes()
+
+
+async def _media_keys(settings: Settings) -> Finding:
+    """The master keys open what was stored under them."""
+    try:
+        keys = master_keys(settings)
+        newest = await keys.newest()
+    except (Misconfigured, KaifError) as error:
+        return Finding("Keys of files", str(error), "Start the server once, or check KAIF_MEDIA_KEYS.")
+    database = await open_database(settings.database_url)
+    try:
+        lost = await lost_keys(database, keys) if await store.is_made(database) else []
+    except KaifError as error:
+        return Finding("Keys of files", str(error), "Look at the database, and at where KAIF_MEDIA_KEYS points.")
+    finally:
+        await database.close()
+    if lost:
+        versions = ", ".join(map(str, lost))
+        return Finding("Keys of files", f"version {versions} does not open what is stored", "Bring that key back.")
+    return Finding("Keys of files", f"version {newest}, all that is stored opens")
+
+
+async def _clamd(settings: Settings) -> Finding:
+    try:
+        await scanner_of(settings).ping()
+    except (Misconfigured, KaifError) as error:
+        return Finding("Virus scanner", str(error), "Start clamd, or check KAIF_CLAMD: no file is taken without it.")
+    return Finding("Virus scanner", "answers")
+
+
 def _places(path: Path) -> Finding:
     try:
         places = open_places(path)
@@ -125,6 +187,6 @@ def _server(data: Path) -> Finding:
         answer = httpx.get(f"{holder.url}/ready", timeout=5)
     except httpx.HTTPError as error:
         return Finding("Server", f"process {holder.pid} does not answer ({error})", "Look at its log, or restart it.")
-    if answer.status_code != 200:
+    if answer.status_code != 200 or '"degraded"' in answer.text:
         return Finding("Server", f"not ready: {answer.text}", "Look at its log: a part that it needs does not answer.")
     return Finding("Server", f"running at {holder.url}")

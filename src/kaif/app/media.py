@@ -13,9 +13,13 @@ from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys, open_keys
+from kaif.engines.scanner import Scanner, open_scanner
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.delivery import Delivery
+from kaif.interfaces.media.health import Health
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.personal_data import PersonErased
@@ -25,7 +29,9 @@ from kaif.services.media import collecting, jobs_store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
+from kaif.services.media.health import HealthService
 from kaif.services.media.images.addresses import Addresses
+from kaif.services.media.joining import JoiningService
 from kaif.services.media.library import LibraryService
 from kaif.services.media.links import Links, sealing_key
 from kaif.services.media.looking import Looker
@@ -36,6 +42,9 @@ from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
+from kaif.services.media.scanning import Scans
+from kaif.services.media.standing import FindsOpen, Standing
+from kaif.services.media.storage import MediaStorageService
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
@@ -52,6 +61,7 @@ async def media_services(
     database: Database,
     cache: Cache,
     chats: FindsChats,
+    doors: FindsOpen,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
     *,
@@ -63,7 +73,8 @@ async def media_services(
         async with database.transaction() as tx:
             await jobs_store.end_leases(tx)
     keys = master_keys(settings)
-    content = Content(await open_blobs(settings.blobs_url), keys)
+    blobs = await open_blobs(settings.blobs_url)
+    content = Content(blobs, keys)
     key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
     links, addresses = Links(key), Addresses(key)
     bus: Bus = OutboxBus(database)
@@ -71,7 +82,9 @@ async def media_services(
     pictures, films, scratch = PictureWorkers(), FilmWorkers(settings.media_films + 1), scratch_of(settings)
     looker = Looker(database, content, pictures, films, scratch)
     renditions = Renditions(database, content, keys, pictures, clock)
-    uploads = UploadsService(database, content, keys, quotas, looker, renditions, clock)
+    scanner = scanner_of(settings)
+    scans = Scans(database, content, scanner, larger=settings.clamd_larger)
+    uploads = UploadsService(database, content, keys, quotas, looker, renditions, scans, clock)
     collector = Collector(database, content, clock, look_every_s, settings.media_pictures_max)
     maker = Maker(database, content, renditions, films, scratch)
     workshop = Workshop(database, maker, OwnerNews(cache), settings.media_films, clock)
@@ -81,9 +94,12 @@ async def media_services(
     try:
         yield {
             Uploads: uploads,
+            Joining: JoiningService(database, quotas, clock),
             Library: LibraryService(database, rights, links, addresses, quotas, clock),
-            Delivery: DeliveryService(database, content, rights, links, addresses, renditions, clock),
+            Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
             References: ReferencesService(database, clock),
+            Health: HealthService(database, blobs, keys, scanner, clock),
+            MediaStorage: MediaStorageService(database, blobs, keys, clock),
             MediaWork: MediaWorkService(database, clock),
         }
     finally:
@@ -103,6 +119,14 @@ def scratch_of(settings: Settings) -> Scratch:
         return Scratch(settings.media_work)
     except OSError as error:
         raise Misconfigured(f"KAIF_MEDIA_WORK: {settings.media_work} can't be written to ({error.strerror}).") from None
+
+
+def scanner_of(settings: Settings) -> Scanner:
+    """Raises Misconfigured."""
+    try:
+        return open_scanner(settings.clamd)
+    except ValueError as error:
+        raise Misconfigured(f"KAIF_CLAMD: {error}.") from None
 
 
 def master_keys(settings: Settings) -> Keys:

@@ -18,6 +18,7 @@ def rotate(settings: Settings) -> tuple[int, int]:
         except (OSError, ValueError) as error:
             raise Misconfigured(f"KAIF_MEDIA_KEYS: {error}.") from None
 
+    # In the environment and in a KMS the operator has put the new one after the others already.
     async def rewrap() -> tuple[int, int]:
         keys = media.master_keys(settings)
         async with compose.database_of(settings) as database:

@@ -66,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_work: Path
     media_pictures_max: int
     media_films: int
+    clamd: str
+    clamd_larger: bool
     media_quota: Bytes
     media_quota_more: Bytes
 
@@ -119,10 +121,12 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         search_addresses=_addresses(env, "KAIF_SEARCH"),
         media_addresses=_addresses(env, "KAIF_MEDIA"),
         blobs_url=_url(env, "KAIF_BLOBS_URL", f"file:{data / 'blobs'}", "file s3"),
-        media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env"),
+        media_keys_url=_url(env, "KAIF_MEDIA_KEYS", f"file:{data / 'secrets' / MEDIA_KEYS}", "file env kms"),
         media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
         media_pictures_max=_size(env, "KAIF_MEDIA_PICTURES", "5G"),
         media_films=_count(env, "KAIF_MEDIA_FILMS", max(1, (os.cpu_count() or 1) // 2)),
+        clamd=env.get("KAIF_CLAMD", ""),
+        clamd_larger=_choice(env, "KAIF_CLAMD_LARGER", ["refuse", "accept"]) == "accept",
         media_quota=_quota(env, "KAIF_MEDIA_QUOTA", "2G/10G"),
         media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )

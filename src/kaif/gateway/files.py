@@ -4,23 +4,26 @@ What is delivered can do nothing: only pictures, video and sound are shown, all 
 and a page that was opened from here would run without scripts, forms or an origin (`sandbox`).
 """
 
-import contextlib
 import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import msgspec
 
 from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
+from kaif.gateway.bodies import Ahead
 from kaif.gateway.bytes_routes import BytesEndpoint
+from kaif.gateway.dispositions import file_name
+from kaif.gateway.form_files import FormFiles, taken_back_on_failure
+from kaif.gateway.forms import FORM
 from kaif.gateway.requests import Request
-from kaif.gateway.tus import BodyBrokeOff, finished, write_body
-from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, MediaId, MediaNotFound, RenditionNotFound
+from kaif.gateway.tus import AHEAD_BYTES_OF_ALL, BodyBrokeOff, finished, write_body
+from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library, MediaId, MediaNotFound, RenditionNotFound
 from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
-from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, OfUpload, UploadNotFound, Uploads
-from kaif.kernel.errors import Invalid, KaifError, Unavailable
+from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, Uploads
+from kaif.kernel.errors import Invalid, Unavailable
 from kaif.kernel.http import Route
 from kaif.kernel.ids import ID_FORM
 from kaif.kernel.limits import Limit
@@ -44,7 +47,6 @@ READ = Limit("read_file", per_minute=6000, burst=1000)
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:-]*", re.A)
 _RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
-_FILENAME = re.compile(r"filename\*\s*=\s*utf-8''([^;]+)|filename\s*=\s*\"([^\"]*)\"|filename\s*=\s*([^;\s]+)", re.I)
 _ACCEPT_RANGES = lines((b"accept-ranges", b"bytes"))
 # A link in the address must not go on to other sites, nor into a cache that others share.
 _PRIVATE = INERT + NO_REFERRER + lines((b"vary", b"cookie, authorization"))
@@ -65,8 +67,10 @@ class Range(NamedTuple):
 
 
 class Files:
-    def __init__(self, uploads: Uploads, delivery: Delivery) -> None:
+    def __init__(self, uploads: Uploads, delivery: Delivery, library: Library) -> None:
         self._uploads, self._delivery = uploads, delivery
+        self._forms = FormFiles(uploads, library)
+        self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
 
     def endpoints(self) -> list[BytesEndpoint]:
         put = Route(method="POST", path=FILES, use_case=Uploads.append, limit=PUT, scope=WRITE_SCOPE)
@@ -80,25 +84,26 @@ class Files:
     # Taking
 
     async def put(self, request: Request, path: dict[str, str]) -> Answer:
-        """The body is the file: its name stands in Content-Disposition (RFC 6266), its type is looked for in itself."""
+        """The body is the file: its name stands in Content-Disposition (RFC 6266), its type is looked for in itself. Or
+        it is a form with files.
+        """
+        if request.content_type == FORM:
+            return await self._forms.put(request)
         given = request.headers.get(b"content-length", b"")
         if not given.isdigit():
             raise LengthRequired
-        name = _given_name(request.headers.get(b"content-disposition", b"").decode("latin-1"))
+        name = file_name(request.headers.get(b"content-disposition", b"").decode("latin-1")) or ""
         wanted = CreateUpload(int(given), name[:1024], request.content_type.decode("latin-1")[:255])
         upload = await self._uploads.create_upload(request.actor, wanted)
-        try:
+        async with taken_back_on_failure(self._uploads, request, upload):
             writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))
-            upload = await finished(self._uploads, request, await write_body(self._uploads, request, writing))
+            try:
+                upload = await write_body(self._uploads, request, writing, self._ahead)
+            except Unavailable as error:
+                raise BodyBrokeOff from error
+            upload = await finished(self._uploads, request, upload)
             if upload.media is None:
                 raise BodyBrokeOff
-        except (KaifError, TimeoutError) as error:
-            # One that was refused for what it is has gone already.
-            with contextlib.suppress(UploadNotFound):
-                await self._uploads.cancel_upload(request.actor, OfUpload(upload.id))
-            if isinstance(error, Unavailable):
-                raise BodyBrokeOff from error
-            raise
         return Answer(HTTPStatus.CREATED, JSON, msgspec.json.encode(upload.media))
 
     # Giving
@@ -154,17 +159,6 @@ def _rendition(rest: str, path: dict[str, str]) -> str:
     if len(name) > RENDITION_CHARACTERS_MAX or not _PLAIN.fullmatch(name):
         raise RenditionNotFound
     return name
-
-
-def _given_name(disposition: str) -> str:
-    found = _FILENAME.search(disposition)
-    if not found:
-        return ""
-    encoded, quoted, token = found.groups()
-    if encoded:
-        return unquote(encoded, errors="replace")
-    # Browsers and curl write UTF-8 there.
-    return (quoted or token or "").encode("latin-1").decode(errors="replace")
 
 
 def _caching(link: str) -> bytes:

@@ -1,5 +1,6 @@
 """What the edge answers by itself: is it up, how is it, what can it do, what did a browser block."""
 
+import asyncio
 import hmac
 import ipaddress
 import logging
@@ -38,14 +39,21 @@ def health() -> Page:
     return page
 
 
-def ready(is_draining: Callable[[], bool], checks: dict[str, Check]) -> Page:
-    """Send traffic here: it is not stopping, and all that it needs answers."""
+def ready(is_draining: Callable[[], bool], needed: dict[str, Check], useful: dict[str, Check]) -> Page:
+    """Send traffic here: it is not stopping, and all that it needs answers. Without what is only useful it serves on:
+    to send nobody here would make of one part's trouble everybody's.
+    """
 
     async def page(request: Request) -> Answer:
-        parts = {name: await _state(check) for name, check in checks.items()}
-        ok = not is_draining() and all(state == "ok" for state in parts.values())
-        status = "ok" if ok else "draining" if is_draining() else "unavailable"
-        return json_answer({"status": status, "parts": parts}, 200 if ok else 503)
+        states = await asyncio.gather(*map(_state, [*needed.values(), *useful.values()]))
+        parts = dict(zip([*needed, *useful], states, strict=True))
+        if is_draining():
+            status = "draining"
+        elif any(parts[name] != "ok" for name in needed):
+            status = "unavailable"
+        else:
+            status = "ok" if all(state == "ok" for state in states) else "degraded"
+        return json_answer({"status": status, "parts": parts}, 200 if status in ("ok", "degraded") else 503)
 
     return page
 

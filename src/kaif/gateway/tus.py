@@ -1,9 +1,9 @@
 """tus 1.0, the protocol of uploads that go on where they broke off (tus.io/protocols/resumable-upload).
 
-The core, and the extensions creation, creation-with-upload, expiration, checksum and termination. Bytes are kept as
-they come, in pieces, so a connection that breaks costs nothing of what has arrived; only with a checksum they are held
-until it is checked, which bounds how many there may be. Concurrent requests for an upload are no fault: the newest
-goes on, the older ones are told so.
+The core, and the extensions creation, creation-with-upload, expiration, checksum, termination and concatenation. Bytes
+are kept as they come, in pieces, so a connection that breaks costs nothing of what has arrived; only with a checksum
+they are held until it is checked, which bounds how many there may be. Concurrent requests for an upload are no fault:
+the newest goes on, the older ones are told so.
 """
 
 import asyncio
@@ -15,18 +15,22 @@ import hmac
 import re
 from email.utils import format_datetime
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from kaif.gateway.answers import INERT, NO_STORE, Answer, Headers, lines
-from kaif.gateway.bodies import STALLED_S, Pieces
+from kaif.gateway.bodies import STALLED_S, Ahead, Pieces
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.requests import Request
 from kaif.interfaces.media import WRITE_SCOPE
+from kaif.interfaces.media.joining import JOINED_MAX, Joining, JoinUploads
 from kaif.interfaces.media.uploads import (
+    APPENDED_BYTES_MAX,
     PIECE_BYTES_MAX,
     Append,
     BeginWriting,
     BeyondLength,
     CreateUpload,
+    IsJoined,
     OfUpload,
     Upload,
     Uploads,
@@ -39,7 +43,7 @@ from kaif.kernel.ids import ID_FORM
 from kaif.kernel.limits import Limit
 
 VERSION = b"1.0.0"
-EXTENSIONS = b"creation,creation-with-upload,expiration,checksum,termination"
+EXTENSIONS = b"creation,creation-with-upload,expiration,checksum,termination,concatenation"
 ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "md5": hashlib.md5}
 PATH = "/v1/media/uploads"
 OFFSETS = b"application/offset+octet-stream"
@@ -47,7 +51,11 @@ OFFSETS = b"application/offset+octet-stream"
 # A sender who pauses for so long has what came written down.
 PAUSE_S = 1.0
 FINISH_WITHIN_S = 3.0
+# What comes while a piece is written: of one upload, and of all.
+AHEAD_BYTES_MAX = APPENDED_BYTES_MAX - PIECE_BYTES_MAX
+AHEAD_BYTES_OF_ALL = 64 << 20
 METADATA_MAX = 20
+_PARTIAL, _FINAL = b"partial", b"final;"
 _NUMBER = re.compile(rb"[0-9]{1,15}")
 
 CREATE = Limit("create_upload", per_minute=120, burst=60)
@@ -82,8 +90,9 @@ class BodyBrokeOff(Invalid):
 
 
 class Tus:
-    def __init__(self, uploads: Uploads) -> None:
-        self._uploads = uploads
+    def __init__(self, uploads: Uploads, joining: Joining) -> None:
+        self._uploads, self._joining = uploads, joining
+        self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
         # By upload: set when the request that writes to it here has written all that it had.
         self._writing: dict[str, asyncio.Event] = {}
 
@@ -109,6 +118,11 @@ class Tus:
 
     async def create(self, request: Request, path: dict[str, str]) -> Answer:
         _speak(request)
+        concat = request.headers.get(b"upload-concat", b"")
+        if concat.startswith(_FINAL):
+            return await self._join(request, concat.removeprefix(_FINAL))
+        if concat not in (b"", _PARTIAL):
+            raise BadTusHeader(header="upload-concat")
         metadata = _metadata(request.headers.get(b"upload-metadata", b""))
         wanted = CreateUpload(
             _number(request, b"upload-length"),
@@ -116,6 +130,7 @@ class Tus:
             metadata.get("filetype", "")[:255],
             keep=metadata.get("keep", "true") != "false",
             voice=metadata.get("voice") == "true",
+            partial=concat == _PARTIAL,
         )
         upload = await self._uploads.create_upload(request.actor, wanted)
         location = lines((b"location", f"{PATH}/{upload.id}".encode()))
@@ -123,6 +138,24 @@ class Tus:
             return Answer(HTTPStatus.CREATED, location + _state(upload), b"")
         writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))
         upload = await self._write(request, writing)
+        return Answer(HTTPStatus.CREATED, location + _state(upload), b"")
+
+    async def _join(self, request: Request, places: bytes) -> Answer:
+        if b"upload-length" in request.headers:
+            raise BadTusHeader(header="upload-length")
+        if request.content_type == OFFSETS:
+            raise IsJoined
+        metadata = _metadata(request.headers.get(b"upload-metadata", b""))
+        wanted = JoinUploads(
+            _uploads_at(places),
+            metadata.get("filename", "")[:1024],
+            metadata.get("filetype", "")[:255],
+            keep=metadata.get("keep", "true") != "false",
+            voice=metadata.get("voice") == "true",
+        )
+        upload = await self._joining.join_uploads(request.actor, wanted)
+        upload = await finished(self._uploads, request, upload)
+        location = lines((b"location", f"{PATH}/{upload.id}".encode()))
         return Answer(HTTPStatus.CREATED, location + _state(upload), b"")
 
     async def head(self, request: Request, path: dict[str, str]) -> Answer:
@@ -156,7 +189,7 @@ class Tus:
         written = self._writing[writing.upload.id] = asyncio.Event()
         try:
             if checksum is None:
-                upload = await write_body(self._uploads, request, writing)
+                upload = await write_body(self._uploads, request, writing, self._ahead)
             else:
                 upload = await self._write_checked(request, writing, checksum)
         finally:
@@ -179,7 +212,10 @@ class Tus:
             raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
         assert request.stream
         pieces = Pieces(request.stream, PIECE_BYTES_MAX + 1, STALLED_S)
-        content = await pieces.next()
+        try:
+            content = await pieces.next()
+        finally:
+            pieces.close()
         if len(content) > PIECE_BYTES_MAX:
             raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
         if pieces.was_cut:
@@ -192,21 +228,25 @@ class Tus:
         return await self._uploads.append(request.actor, Append(upload.id, writing.writer, upload.received, content))
 
 
-async def write_body(uploads: Uploads, request: Request, writing: Writing) -> Upload:
+async def write_body(uploads: Uploads, request: Request, writing: Writing, ahead: Ahead) -> Upload:
     """All that comes, kept as it comes. Raises Unavailable when it broke off, for whoever is there to hear it."""
     assert request.stream
-    pieces, upload = Pieces(request.stream, PIECE_BYTES_MAX, PAUSE_S), writing.upload
-    while content := await pieces.next():
-        if upload.received + len(content) > upload.length:
-            raise BeyondLength
-        upload = await uploads.append(request.actor, Append(upload.id, writing.writer, upload.received, content))
+    pieces, upload = Pieces(request.stream, PIECE_BYTES_MAX, PAUSE_S, ahead, AHEAD_BYTES_MAX), writing.upload
+    try:
+        while content := await pieces.next():
+            if upload.received + len(content) > upload.length:
+                raise BeyondLength
+            appended = Append(upload.id, writing.writer, upload.received, content)
+            upload = await pieces.during(uploads.append(request.actor, appended))
+    finally:
+        pieces.close()
     if pieces.was_cut:
         raise Unavailable(retry_after_ms=1000)
     return upload
 
 
 async def finished(uploads: Uploads, request: Request, upload: Upload) -> Upload:
-    while upload.media is None and upload.received == upload.length:
+    while upload.is_to_be_finished:
         upload = await uploads.finish_upload(request.actor, OfUpload(upload.id))
     return upload
 
@@ -228,6 +268,10 @@ def _speak(request: Request) -> None:
 def _state(upload: Upload) -> Headers:
     expires = format_datetime(upload.expires_at.replace(microsecond=0), usegmt=True)
     state = [(b"upload-offset", str(upload.received).encode()), (b"upload-expires", expires.encode())]
+    if upload.partial:
+        state.append((b"upload-concat", _PARTIAL))
+    if upload.joined:
+        state.append((b"upload-concat", _FINAL + b" ".join(f"{PATH}/{id}".encode() for id in upload.joined)))
     if upload.media:
         state.append((b"kaif-media-id", upload.media.id.encode()))
     return lines(*state) + NO_STORE + INERT
@@ -237,6 +281,18 @@ def _id(path: dict[str, str]) -> str:
     """Any other can't be one of ours; a text that is no id does not reach a database."""
     id = path["upload_id"]
     return id if ID_FORM.match(id) else "0"
+
+
+def _uploads_at(places: bytes) -> list[str]:
+    """By their addresses, whole or without the host. Raises BadTusHeader."""
+    try:
+        paths = [urlsplit(place).path for place in places.decode("ascii").split()]
+    except ValueError:
+        paths = []
+    ids = [path.removeprefix(f"{PATH}/") for path in paths]
+    if not 0 < len(ids) <= JOINED_MAX or not all(ID_FORM.match(id) for id in ids):
+        raise BadTusHeader(header="upload-concat")
+    return ids
 
 
 def _number(request: Request, name: bytes) -> int:

@@ -18,9 +18,13 @@ from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
+from kaif.engines.scanner import NoScanner
+from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
+from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import SIGNALS, Chat, GetChat, Signal
@@ -35,6 +39,7 @@ from kaif.services.media.making import Maker
 from kaif.services.media.model import Quota, Quotas, StoredMedia
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import FindsChats
+from kaif.services.media.scanning import Scans
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.work.films import FilmWorkers
@@ -52,6 +57,16 @@ class NoChats:
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
         raise AssertionError("who is in a chat was asked for nothing")
+
+
+class OpenDoors:
+    """Nobody's session ends and nobody is suspended: `tests/gateway/test_files.py` is where that matters."""
+
+    async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
+        return OpenSessions(request.session_ids)
+
+    async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts:
+        return OpenAccounts(request.ids)
 
 
 class Work:
@@ -75,10 +90,13 @@ class Work:
 
 class Home:
     def __init__(self, services: dict[type, Any], database: Database, blobs: Blobs, keys: Keys, work: Path) -> None:
+        self.services = services
         self.uploads: Uploads = services[Uploads]
+        self.joining: Joining = services[Joining]
         self.library: Library = services[Library]
         self.delivery: Delivery = services[Delivery]
         self.references: References = services[References]
+        self.storage: MediaStorage = services[MediaStorage]
         self.work_service: MediaWork = services[MediaWork]
         self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
@@ -141,7 +159,9 @@ class Home:
         pictures, clock = PictureWorkers(1), lambda: self.moment[0]
         looker = Looker(self.database, content, pictures, FilmWorkers(2), Scratch(self.work))
         renditions = Renditions(self.database, content, self.keys, pictures, clock)
-        return UploadsService(self.database, content, self.keys, Quotas(quota, quota), looker, renditions, clock)
+        scans = Scans(self.database, content, NoScanner(), larger=False)
+        quotas = Quotas(quota, quota)
+        return UploadsService(self.database, content, self.keys, quotas, looker, renditions, scans, clock)
 
     @contextlib.asynccontextmanager
     async def workshop(self, films: FilmWorkers | None = None) -> AsyncIterator["Work"]:
@@ -193,7 +213,9 @@ async def at_home(
     async with (
         database_of(wanted) as database,
         cache_of(wanted) as cache,
-        media_services(wanted, database, cache, chats or NoChats(), lambda: moment[0], NEVER_S) as services,
+        media_services(
+            wanted, database, cache, chats or NoChats(), OpenDoors(), lambda: moment[0], NEVER_S
+        ) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
         home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)

@@ -20,10 +20,10 @@ CONTENT = random_bytes(3 * CHUNK_BYTES + 1000)
 SEALED = PartCipher(KEY, PART, len(CONTENT)).seal(CONTENT)
 
 
-def opened(sealed: bytes, start: int, length: int, cipher: PartCipher | None = None) -> bytes:
+def opened(sealed: bytes | bytearray, start: int, length: int, cipher: PartCipher | None = None) -> bytes:
     cipher = cipher or PartCipher(KEY, PART, len(CONTENT))
     window = cipher.window(start, length)
-    return cipher.open(sealed[window.start : window.start + window.length], window, length)
+    return cipher.open(bytes(sealed[window.start : window.start + window.length]), window, length)
 
 
 @settings(max_examples=60, deadline=None)

@@ -62,3 +62,14 @@ async def test_many_files_are_collected_in_portions(small_home: Home) -> None:
 
     assert await small_home.stored() == []
     assert await small_home.rows("media_objects") == 0
+
+
+async def test_files_lie_under_keys_of_a_kms_as_under_ones_own(
+    migrated_sqlite_url: str, tmp_path: Path, kms_url: str
+) -> None:
+    content = random_bytes(5 * MIB)
+    async with at_home(tmp_path, migrated_sqlite_url, KAIF_MEDIA_KEYS=kms_url) as home:
+        media = await home.put(content)
+
+    async with at_home(tmp_path, migrated_sqlite_url, KAIF_MEDIA_KEYS=kms_url) as home:
+        assert await home.read(media, 4 * MIB) == content[4 * MIB :]

@@ -35,6 +35,10 @@ class Watched(FilmWorkers):
         self.stands = asyncio.Event()
         self._stands_at, self._error = stands_at, error
 
+    async def has_come_to_stand(self) -> None:
+        async with asyncio.timeout(30):
+            await self.stands.wait()
+
     async def encode(self, source: Path, target: Path, rung: Any, film: Any, progress: Any) -> None:
         self.encoded.append(rung.height)
         if rung.height == self._stands_at:
@@ -107,7 +111,7 @@ async def test_work_that_died_goes_on_at_the_step_that_was_not_finished(home: Ho
     died, next_one = Watched(stands_at=360), Watched()
     async with home.workshop(died) as work:
         working_on = asyncio.create_task(work.through())
-        await died.stands.wait()
+        await died.has_come_to_stand()
         await kill(home, working_on, media)
 
     async with home.workshop(next_one) as work:
@@ -138,7 +142,7 @@ async def test_who_is_stopped_gives_the_job_back_at_once(small_home: Home, film:
     stopped, next_one = Watched(stands_at=480), Watched()
     async with small_home.workshop(stopped) as work:
         working_on = asyncio.create_task(work.through())
-        await stopped.stands.wait()
+        await stopped.has_come_to_stand()
         working_on.cancel()
         await asyncio.gather(working_on, return_exceptions=True)
 
@@ -157,6 +161,9 @@ async def test_ten_processes_that_want_one_job_share_it_out_to_one(home: Home) -
             return await jobs_store.claim(tx, job, worker, home.moment[0], home.moment[0] + SECOND_US)
 
     assert sum(await asyncio.gather(*[claim(str(number)) for number in range(10)])) == 1
+    claimed = await jobs_store.find(home.database, job.media_id)
+    # Should its process die, that counts too.
+    assert claimed and claimed.attempts == 1
 
 
 async def test_what_fails_again_and_again_is_parked_until_an_operator_decides(home: Home, film: bytes) -> None:
@@ -212,7 +219,7 @@ async def test_work_on_a_file_that_is_deleted_ends_and_leaves_nothing(home: Home
     media = await put(home, film)
     async with home.workshop(films := Watched(stands_at=360)) as work:
         working_on = asyncio.create_task(work.through())
-        await films.stands.wait()
+        await films.has_come_to_stand()
         await home.library.delete_media(ANNA, OfMedia(media.id))
         async with asyncio.timeout(10):
             await working_on
@@ -226,7 +233,7 @@ async def test_progress_is_told_to_the_owner_alone(small_home: Home, film: bytes
     media = await put(small_home, film)
     async with small_home.workshop(films := Watched(stands_at=480)) as work:
         working_on = asyncio.create_task(work.through())
-        await films.stands.wait()
+        await films.has_come_to_stand()
         async with asyncio.timeout(10):
             await work.told.wait()
         working_on.cancel()
@@ -246,7 +253,7 @@ async def test_what_takes_seconds_never_waits_for_films(small_home: Home, film: 
     photo = await put(small_home, files.jpeg(), "image/jpeg")
     async with small_home.workshop(films := Watched(stands_at=480)) as work:
         working_on = asyncio.create_task(work.shop.work(LONG))
-        await films.stands.wait()
+        await films.has_come_to_stand()
         assert await work.shop.work(QUICK)
         working_on.cancel()
         await asyncio.gather(working_on, return_exceptions=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.harness import Services, wired_services
 from tests.services.messaging.dues import Home
+from tests.waiting import eventually
 
 from kaif.interfaces.media import Media, MediaId, MediaNotFound
 from kaif.interfaces.media.delivery import Delivery, LookAt
@@ -88,6 +89,15 @@ class FilesHome(Home):
         """How many files messaging knows that it has media hold."""
         rows: list[tuple[int]] = await self.services.database.fetch(tuple, "SELECT COUNT(*) FROM messaging_attachments")
         return rows[0][0]
+
+    async def do_due(self) -> None:
+        """What the services' own queue has begun at this moment is waited for."""
+        await super().do_due()
+        await eventually(self._nothing_leaves)
+
+    async def _nothing_leaves(self) -> bool:
+        sql = "SELECT 1 FROM messaging_attachments WHERE state = 'leaving'"
+        return not await self.services.database.fetch(tuple, sql)
 
     async def settle(self) -> None:
         """All that is to be let go is."""

@@ -48,8 +48,8 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, MissingPermission
 from kaif.kernel.ids import new_id
+from kaif.services.auth.audit.decisions import AuditedDecisions
 from kaif.services.auth.audit.log import AuditLog
-from kaif.services.auth.audit.reports import AuditedReports
 
 
 async def operator(services: Services, name: str = "moderator") -> Actor:
@@ -279,7 +279,7 @@ async def test_each_decision_stands_in_the_audit_log_once(services: Services) ->
 
 
 async def test_news_of_a_decision_that_comes_again_is_written_once(services: Services) -> None:
-    audit = AuditedReports(services.database, AuditLog("a key of the audit log", now_us))
+    audit = AuditedDecisions(services.database, AuditLog("a key of the audit log", now_us))
     event = ReportDecided(
         report_id=new_id(),
         decided_by=UserId("moderator"),
@@ -289,7 +289,7 @@ async def test_news_of_a_decision_that_comes_again_is_written_once(services: Ser
     )
 
     for _ in range(2):
-        await audit.record(event)
+        await audit.record_report(event)
 
     assert len(await audited(services)) == 1
 

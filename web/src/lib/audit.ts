@@ -47,6 +47,8 @@ export const ACTIONS: Record<AuditAction, Key> = {
   second_factors_taken: 'action.second_factors_taken',
   event_retried: 'action.event_retried',
   event_dropped: 'action.event_dropped',
+  media_job_retried: 'action.media_job_retried',
+  media_job_discarded: 'action.media_job_discarded',
   identity_unlinked: 'action.identity_unlinked',
   identity_linked: 'action.identity_linked',
   provider_removed: 'action.provider_removed',

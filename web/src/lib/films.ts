@@ -73,9 +73,10 @@ export function attach(video: HTMLVideoElement, { original, made }: Sources, los
     // Pieces are MP4 already: there is no work for a worker, and none is let in by our policy.
     hls = new Hls({ enableWorker: false, capLevelToPlayerSize: true, maxBufferLength: 30 })
     hls.on(Hls.Events.ERROR, (_event, { fatal }) => fatal && fallBack())
+    // Not before: what is asked to play while its source is being changed is told to stop.
+    hls.on(Hls.Events.MANIFEST_PARSED, play)
     hls.loadSource(master)
     hls.attachMedia(video)
-    play()
   }
 
   const failed = () => !hls && fallBack()

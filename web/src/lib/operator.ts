@@ -12,6 +12,7 @@ export interface Section {
     | '/operator/signing-in'
     | '/operator/audit'
     | '/operator/events'
+    | '/operator/storage'
   icon: string
   label: Key
   needs: string
@@ -46,6 +47,7 @@ export const SECTIONS: Section[] = [
   },
   { path: '/operator/audit', icon: 'file', label: 'operator.audit', needs: 'auth.read_audit' },
   { path: '/operator/events', icon: 'layers', label: 'operator.events', needs: 'auth.manage_events' },
+  { path: '/operator/storage', icon: 'folder', label: 'operator.storage', needs: 'auth.manage_events' },
 ]
 
 /** A page of the server's own, outside the client. */

@@ -21,6 +21,9 @@ class Trays {
   constructor() {
     for (const key of Object.keys(localStorage))
       if (key.startsWith(PREFIX)) this.#items.set(key.slice(PREFIX.length), parse(localStorage.getItem(key)))
+    addEventListener('storage', ({ key, newValue }) => {
+      if (key?.startsWith(PREFIX)) this.#keepOnly(key.slice(PREFIX.length), parse(newValue))
+    })
   }
 
   of(chatKey: string): readonly TrayItem[] {
@@ -86,6 +89,14 @@ class Trays {
 
   clear(): void {
     for (const key of [...this.#items.keys()]) this.#set(key, [])
+  }
+
+  /** What another tab has sent or taken out must not be sent from here once more. */
+  #keepOnly(chatKey: string, there: readonly TrayItem[]): void {
+    const ids = new Set(there.map(({ upload_id }) => upload_id))
+    const left = this.of(chatKey).filter(({ upload_id }) => ids.has(upload_id))
+    if (left.length) this.#items.set(chatKey, left)
+    else this.#items.delete(chatKey)
   }
 
   #set(chatKey: string, items: readonly TrayItem[]): void {

@@ -64,6 +64,8 @@ export type SigningKey = Ok<'/v1/auth/signing-keys', 'get', 200>['keys'][number]
 export type Provider = Ok<'/v1/auth/providers', 'get', 200>['providers'][number]
 export type ProviderKind = Provider['kind']
 export type ProviderList = Ok<'/v1/auth/providers', 'get', 200>
+export type StorageReport = Ok<'/v1/media/storage', 'get', 200>
+export type MediaJob = Ok<'/v1/media/jobs', 'get', 200>['jobs'][number]
 export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][number]
 
 /** An entry is known by its place; its `type` only tells it from other events of the socket. */

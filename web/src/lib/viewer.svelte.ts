@@ -14,13 +14,15 @@ class Viewer {
   chat = $state.raw<ChatModel>()
   items = $state.raw<readonly Seen[]>([])
   index = $state(0)
-  loading = $state(false)
   /** Nothing lies beyond what we have, on this side. */
   #oldest = $state(true)
   #newest = $state(true)
   readonly current = $derived(this.chat ? this.items[this.index] : undefined)
   readonly hasOlder = $derived(this.index > 0 || !this.#oldest)
   readonly hasNewer = $derived(this.index < this.items.length - 1 || !this.#newest)
+  /** What is being fetched on either side: whoever steps there meanwhile waits for it. */
+  #older: Promise<void> | undefined
+  #newer: Promise<void> | undefined
   /** The last entry that has been looked at for pictures. */
   #lookedTo = 0
 
@@ -57,44 +59,44 @@ class Viewer {
     if (this.index === this.items.length - 1) void this.#loadNewer()
   }
 
-  async #loadOlder(): Promise<void> {
+  // What fails is asked for again by the next step.
+
+  #loadOlder(): Promise<void> {
+    return (this.#older ??= this.#fetchOlder()
+      .catch(() => {})
+      .finally(() => (this.#older = undefined)))
+  }
+
+  #loadNewer(): Promise<void> {
+    return (this.#newer ??= this.#fetchNewer()
+      .catch(() => {})
+      .finally(() => (this.#newer = undefined)))
+  }
+
+  async #fetchOlder(): Promise<void> {
     const chat = this.chat
     const first = this.items[0]
-    if (!chat || !first || this.#oldest || this.loading) return
-    await this.#load(async () => {
-      const { entries, next } = await filesOf(chat.id, 'media', String(first.entry.seq))
-      if (this.chat !== chat) return
-      const older = this.#of(chat, entries.toReversed())
-      this.items = [...older, ...this.items]
-      this.index += older.length
-      this.#oldest = next === null
-    })
+    if (!chat || !first || this.#oldest) return
+    const { entries, next } = await filesOf(chat.id, 'media', String(first.entry.seq))
+    if (this.chat !== chat || this.items[0] !== first) return
+    const older = this.#of(chat, entries.toReversed())
+    this.items = [...older, ...this.items]
+    this.index += older.length
+    this.#oldest = next === null
   }
 
-  async #loadNewer(): Promise<void> {
+  async #fetchNewer(): Promise<void> {
     const chat = this.chat
-    if (!chat || this.#newest || this.loading) return
-    await this.#load(async () => {
-      for (let page = 0; page < NEWER_PAGES_MAX; page += 1) {
-        const entries = await entriesAfter(chat.id, this.#lookedTo)
-        if (this.chat !== chat) return
-        this.#lookedTo = Math.max(this.#lookedTo, lastSeq(entries))
-        this.#newest = !entries.length || this.#lookedTo >= chat.newest
-        const newer = this.#of(chat, entries)
-        this.items = [...this.items, ...newer]
-        if (newer.length || this.#newest) return
-      }
-    })
-  }
-
-  async #load(loaded: () => Promise<void>): Promise<void> {
-    this.loading = true
-    try {
-      await loaded()
-    } catch {
-      // The next step asks again.
-    } finally {
-      this.loading = false
+    if (!chat || this.#newest) return
+    for (let page = 0; page < NEWER_PAGES_MAX; page += 1) {
+      const after = this.#lookedTo
+      const entries = await entriesAfter(chat.id, after)
+      if (this.chat !== chat || this.#lookedTo !== after) return
+      this.#lookedTo = Math.max(after, lastSeq(entries))
+      this.#newest = !entries.length || this.#lookedTo >= chat.newest
+      const newer = this.#of(chat, entries)
+      this.items = [...this.items, ...newer]
+      if (newer.length || this.#newest) return
     }
   }
 

@@ -2,7 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Room(NamedTuple):
+    """Of the disk, in bytes; `free` is what we may still write."""
+
+    free: int
+    total: int
 
 
 class Blobs(Protocol):
@@ -12,7 +19,7 @@ class Blobs(Protocol):
     writes raise StorageFull when it is full.
     """
 
-    async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
+    async def put(self, name: str, content: bytes | bytearray | AsyncIterator[bytes]) -> None:
         """Store all of it, or on failure nothing; an earlier content is replaced."""
         ...
 
@@ -36,8 +43,16 @@ class Blobs(Protocol):
         """Gone afterwards, whether or not it was there."""
         ...
 
+    def free_bytes(self) -> int | None:
+        """How much room there is; None where nobody can tell."""
+        ...
+
     def list(self, prefix: str) -> AsyncIterator[str]:
         """Names in the folder `prefix` and in its folders; the empty prefix is everything."""
+        ...
+
+    async def room(self) -> Room | None:
+        """None where nobody knows, as in S3."""
         ...
 
 

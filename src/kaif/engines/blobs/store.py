@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
+from kaif.engines.blobs import Room
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
 
 PIECE_BYTES = 1024 * 1024
@@ -43,9 +45,11 @@ class ObjectBlobs:
     def __init__(self, store: ObjectStore, root: Path | None = None) -> None:
         self._store = store
         self._root = root
+        # Folders that are on the disk, as is the way to them: that is worth asking for once, not with each file.
+        self._lasting: set[Path] = set()
 
-    async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
-        source = content if isinstance(content, bytes) else Source(content)
+    async def put(self, name: str, content: bytes | bytearray | AsyncIterator[bytes]) -> None:
+        source = content if isinstance(content, bytes | bytearray) else Source(content)
         try:
             with _translated():
                 await obstore.put_async(
@@ -92,6 +96,12 @@ class ObjectBlobs:
         with _translated(), contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _checked(name))
 
+    def free_bytes(self) -> int | None:
+        if self._root is None:
+            return None
+        with _translated():
+            return shutil.disk_usage(self._root).free
+
     async def list(self, prefix: str) -> AsyncIterator[str]:
         folder = _checked(prefix.rstrip("/")) if prefix else None
         with _translated():
@@ -99,11 +109,22 @@ class ObjectBlobs:
                 for found in page:
                     yield found["path"]
 
+    async def room(self) -> Room | None:
+        if self._root is None:
+            return None
+        with _translated():
+            disk = await asyncio.to_thread(os.statvfs, self._root)
+        return Room(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
+
     async def _settle(self, name: str) -> None:
         """The local store renames a finished file into place but leaves it in the kernel's memory."""
-        if self._root is not None:
+        if (root := self._root) is not None:
+            # The folders too: an entry that is not on the disk makes the file unreachable.
+            folder = (root / name).parent
+            way = [] if folder in self._lasting else [above for above in folder.parents if above.is_relative_to(root)]
             with _translated():
-                await asyncio.to_thread(_sync_to_disk, self._root, self._root / name)
+                await asyncio.to_thread(_sync_to_disk, root / name, folder, *way)
+            self._lasting.add(folder)
 
 
 class Source:
@@ -172,9 +193,8 @@ def _checked(name: str) -> str:
     return name
 
 
-def _sync_to_disk(root: Path, file: Path) -> None:
-    # The folders too: an entry that is not on the disk makes the file unreachable.
-    for path in (file, *(folder for folder in file.parents if folder.is_relative_to(root))):
+def _sync_to_disk(*paths: Path) -> None:
+    for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -33,12 +33,13 @@ class Keys(Protocol):
     async def wrap(self, key: bytes, context: str) -> Wrapped: ...
 
     async def unwrap(self, wrapped: Wrapped, context: str) -> bytes:
-        """Raises KeyMissing."""
+        """Raises KeyMissing, and Unavailable where keys lie elsewhere."""
         ...
 
 
 def open_keys(url: str, environment: Mapping[str, str]) -> Keys:
-    """`file:PATH`, or `env:NAME`, a variable of the environment; see `ring` for what stands there.
+    """`file:PATH`, or `env:NAME`, a variable of the environment; see `ring` for what stands there. Or `kms:KEY,KEY?…`,
+    see `kms`.
 
     Raises ValueError for what are no keys, and OSError for a file that can't be read.
     """
@@ -49,5 +50,11 @@ def open_keys(url: str, environment: Mapping[str, str]) -> Keys:
             return ring.FileKeys(Path(path))
         case ("env", _, name):
             return ring.KeyRing(ring.parse(environment.get(name, "")))
+        case ("kms", _, _):
+            try:
+                from kaif.engines.keys import kms
+            except ImportError:
+                raise ValueError("keys in a KMS need botocore: install kaif[kms]") from None
+            return kms.KmsKeys(url)
         case (scheme, _, _):
             raise ValueError(f"no engine of keys for {scheme!r}")

@@ -81,6 +81,8 @@ Action = Literal[
     "identity_linked",
     "identity_unlinked",
     "report_decided",
+    "media_job_retried",
+    "media_job_discarded",
 ]
 
 

@@ -47,8 +47,8 @@ INLINE_TYPES = frozenset(
 class Shown(msgspec.Struct, frozen=True):
     """What is known of a picture, film or sound as soon as its upload ends. Sides are in pixels as people see them.
 
-    `thumbhash` is base64 and paints a placeholder at once. `waveform` holds 100 loudnesses of a sound, 0 to 31; of a
-    long one it comes later.
+    `thumbhash` is base64 and paints a placeholder at once. `waveform` holds 100 loudnesses of a sound, 0 to 31; of one
+    of more than ten minutes only if it is a voice message, and later.
     """
 
     width: int = 0
@@ -201,6 +201,16 @@ class WrongType(Invalid):
     """Details carry found, the type of the content."""
 
     code, detail = "wrong_type", "The file is not what it is said to be."
+
+
+class Infected(Invalid):
+    """Details carry found, the name of the virus."""
+
+    code, detail = "infected", "There is a virus in this file: it was not taken."
+
+
+class TooLargeToCheck(Invalid):
+    code, status, detail = "too_large_to_check", 413, "The file is too large to be checked for viruses."
 
 
 class FileTooLarge(Invalid):

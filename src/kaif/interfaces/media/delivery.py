@@ -1,6 +1,7 @@
 """What delivery promises: every look at a file is allowed at that moment, or there is no such file.
 
-A signed link stands for the person who asked for it: it opens what they may still see, until it expires.
+A signed link stands for the person who asked for it: it opens what they may still see, until it expires, and no longer
+than the session in which they asked goes on (of a program, than the account whose key it uses is open).
 """
 
 from typing import Annotated, Protocol

@@ -14,12 +14,14 @@ from msgspec import Meta
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media
 from kaif.kernel.actor import Actor
-from kaif.kernel.errors import Conflict, NotFound
+from kaif.kernel.errors import Conflict, Forbidden, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.remote import repeatable
 
-# Of one piece: what a connection holds in memory, and what a kill may cost a client to send again.
+# Of one piece of a sender who is slower than the disk: what a kill may cost them to send again.
 PIECE_BYTES_MAX = 4 << 20
+# Of one who is faster: what comes while a piece is written may be the next one.
+APPENDED_BYTES_MAX = 12 << 20
 
 GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
 
@@ -29,6 +31,9 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Whoever says image/*, video/* or audio/* gets something that is seen or heard, or a refusal; whoever does not gets
     a file at the least. `voice` is of sounds that are voice messages.
+
+    With `at_most` nobody knows the length yet: it is no more than that, and no more than the actor may have; the answer
+    says how much that is, and `settle_length` ends it. `partial` is of pieces, see `interfaces.media.joining`.
     """
 
     length: Annotated[int, Meta(ge=0, le=1 << 50)]
@@ -36,16 +41,28 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     declared_type: Annotated[str, Meta(max_length=255)] = ""
     keep: bool = True
     voice: bool = False
+    at_most: bool = False
+    partial: bool = False
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """`media` is what became of it, null until all has come and was looked at."""
+    """`media` is what became of it, null until all has come and was looked at.
+
+    A `partial` one is only a piece, of which nothing becomes until it is joined with others; what came of that names
+    its pieces in `joined`.
+    """
 
     id: str
     length: int
     received: int
     expires_at: datetime
     media: Media | None = None
+    partial: bool = False
+    joined: list[str] = []
+
+    @property
+    def is_to_be_finished(self) -> bool:
+        return self.media is None and self.received == self.length and not self.partial
 
 
 class OfUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,11 +79,16 @@ class Writing(msgspec.Struct, frozen=True):
     upload: Upload
 
 
+class SettleLength(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    upload_id: GivenUploadId
+    writer: Annotated[str, Meta(pattern=PATTERN)]
+
+
 class Append(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upload_id: GivenUploadId
     writer: Annotated[str, Meta(pattern=PATTERN)]
     offset: Annotated[int, Meta(ge=0, le=1 << 50)]
-    content: Annotated[bytes, Meta(min_length=1, max_length=PIECE_BYTES_MAX)]
+    content: Annotated[bytes, Meta(min_length=1, max_length=APPENDED_BYTES_MAX)]
 
 
 class UploadNotFound(NotFound):
@@ -87,6 +109,10 @@ class BeyondLength(Conflict):
     code, detail = "beyond_length", "That is more than the upload was said to hold."
 
 
+class IsJoined(Forbidden):
+    code, detail = "upload_is_joined", "This upload was put together of others: nothing can be added."
+
+
 class Uploads(Protocol):
     """An upload is its maker's alone: for anybody else UploadNotFound is raised."""
 
@@ -101,11 +127,16 @@ class Uploads(Protocol):
 
     @repeatable
     async def begin_writing(self, actor: Actor, request: BeginWriting) -> Writing:
-        """Become the one who writes. Raises WrongOffset."""
+        """Become the one who writes. Raises WrongOffset, IsJoined."""
         ...
 
     async def append(self, actor: Actor, request: Append) -> Upload:
         """Add a piece, which is on disk when this returns. Raises Displaced, WrongOffset, BeyondLength."""
+        ...
+
+    @repeatable
+    async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
+        """What has come is all. Raises Displaced, EmptyFile."""
         ...
 
     @repeatable

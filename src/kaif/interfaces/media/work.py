@@ -1,7 +1,7 @@
 """What media promises about its work on pictures, films and sounds: an operator sees what waits and what failed."""
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -9,6 +9,7 @@ from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Kind, MediaId, OfMedia
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import NotFound
+from kaif.kernel.events import Event
 from kaif.kernel.remote import repeatable
 
 LISTED_MAX = 200
@@ -33,6 +34,21 @@ class MediaJobList(msgspec.Struct, frozen=True):
 
     jobs: list[MediaJob]
     more: bool
+
+
+class MediaJobDecided(Event, frozen=True, kw_only=True):
+    """For the audit log: who decided what about which file."""
+
+    name: ClassVar[str] = "media.job_decided.v1"
+    decision_id: str
+    decided_by: UserId
+    owner_id: UserId
+    media_id: MediaId
+    decision: Literal["retry", "discard"]
+
+    @property
+    def key(self) -> str:
+        return self.media_id
 
 
 class JobNotParked(NotFound):

@@ -1,11 +1,15 @@
 """Content as a whole, out of the sealed parts of which it is stored."""
 
 import asyncio
+import errno
 import hashlib
+from io import RawIOBase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.keys import KeyMissing, Keys
+from kaif.kernel.errors import StorageFull
 from kaif.services.media import store
 from kaif.services.media.model import Part, blob_of
 from kaif.services.media.sealing import DATA_KEY_BYTES, ContentDamaged, PartCipher
@@ -16,6 +20,9 @@ HASHED_AT_ONCE = 128 << 20
 READ_AT_ONCE = 4 << 20
 # Of uploads whose digest is half-way; the others' are begun anew.
 DIGESTS_MAX = 256
+
+if TYPE_CHECKING:
+    Digest = hashlib._Hash
 
 __all__ = ["DATA_KEY_BYTES", "Content", "Digests"]
 
@@ -38,25 +45,31 @@ class Content:
     async def read(self, reads: Reads, holder_id: str, start: int, length: int) -> bytes:
         """Exactly those bytes. Raises ContentDamaged."""
         parts = await store.parts_of(reads, holder_id, start, start + length)
-        data_key = await self.data_key(reads, holder_id)
+        # Of a file that was put together of uploads, each has its own.
+        data_keys = {key: await self.data_key(reads, key) for key in dict.fromkeys(part.key for part in parts)}
         pieces = []
         at, end = start, start + length
         for part in parts:
             if part.start > at:
                 raise ContentDamaged
             wanted = min(end, part.end) - at
-            pieces.append(await self.read_part(data_key, part, at - part.start, wanted))
+            pieces.append(await self.read_part(data_keys[part.key], part, at - part.start, wanted))
             at += wanted
         if at < end:
             raise ContentDamaged
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def copy(self, reads: Reads, holder_id: str, size: int, target: Path) -> None:
-        """All of it into a file, which is as readable as the content was."""
-        with target.open("xb") as file:
-            for at in range(0, size, READ_AT_ONCE):
-                piece = await self.read(reads, holder_id, at, min(READ_AT_ONCE, size - at))
-                await asyncio.to_thread(file.write, piece)
+        """All of it into a file, which is as readable as the content was. Raises StorageFull."""
+        try:
+            with target.open("xb", buffering=0) as file:
+                for at in range(0, size, READ_AT_ONCE):
+                    piece = await self.read(reads, holder_id, at, min(READ_AT_ONCE, size - at))
+                    await asyncio.to_thread(_write, file, piece)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(retry_after_ms=60_000) from error
+            raise
 
     async def read_part(self, data_key: bytes, part: Part, start: int, length: int) -> bytes:
         cipher = PartCipher(data_key, part.part, part.length)
@@ -68,8 +81,14 @@ class Content:
         await self._blobs.delete(blob_of(part))
 
 
-def _sealed(data_key: bytes, part: str, content: bytes) -> bytes:
+def _sealed(data_key: bytes, part: str, content: bytes) -> bytearray:
     return PartCipher(data_key, part, len(content)).seal(content)
+
+
+def _write(file: RawIOBase, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[file.write(view) or 0 :]
 
 
 class Digests:
@@ -77,15 +96,16 @@ class Digests:
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._known: dict[str, tuple[int, hashlib._Hash]] = {}
+        self._known: dict[str, tuple[int, Digest]] = {}
 
-    async def add(self, upload_id: str, offset: int, piece: bytes) -> None:
-        """The next piece; one that does not follow what is known is left for later."""
+    async def with_piece(self, upload_id: str, offset: int, piece: bytes) -> "Digest | None":
+        """To the end of this piece, for `keep` once it is certain that the piece belongs there. None when it does not
+        follow what is known: that is left for later."""
         at, digest = self._known.pop(upload_id, (0, hashlib.sha256()))
         if at != offset:
-            return
+            return None
         await asyncio.to_thread(digest.update, piece)
-        self._keep(upload_id, offset + len(piece), digest)
+        return digest
 
     async def digest(self, reads: Reads, upload_id: str, length: int) -> str | None:
         """None when it takes another call."""
@@ -95,13 +115,13 @@ class Digests:
             piece = await self._content.read(reads, upload_id, at, min(READ_AT_ONCE, until - at))
             await asyncio.to_thread(digest.update, piece)
             at += len(piece)
-        self._keep(upload_id, at, digest)
+        self.keep(upload_id, at, digest)
         return digest.hexdigest() if at == length else None
 
     def forget(self, upload_id: str) -> None:
         self._known.pop(upload_id, None)
 
-    def _keep(self, upload_id: str, at: int, digest: "hashlib._Hash") -> None:
+    def keep(self, upload_id: str, at: int, digest: "Digest") -> None:
         if len(self._known) >= DIGESTS_MAX:
             del self._known[next(iter(self._known))]
         self._known[upload_id] = (at, digest)

@@ -13,6 +13,7 @@ from kaif.services.media.model import StoredMedia
 from kaif.services.media.naming import Wanted
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import Rights
+from kaif.services.media.standing import Standing
 
 
 class DeliveryService:
@@ -22,13 +23,14 @@ class DeliveryService:
         content: Content,
         rights: Rights,
         links: Links,
+        standing: Standing,
         addresses: Addresses,
         renditions: Renditions,
         clock: Clock,
     ) -> None:
         self._database, self._content = database, content
-        self._rights, self._links, self._addresses = rights, links, addresses
-        self._renditions, self._clock = renditions, clock
+        self._rights, self._links, self._standing = rights, links, standing
+        self._addresses, self._renditions, self._clock = addresses, renditions, clock
 
     async def look_at(self, actor: Actor, request: LookAt) -> Sight:
         media = await self._visible(actor, request.media_id, request.link)
@@ -62,5 +64,8 @@ class DeliveryService:
         return naming.wanted_at(address.variant)
 
     async def _visible(self, actor: Actor, media_id: str, link: str) -> StoredMedia:
-        viewer = self._links.viewer(media_id, link, self._clock()) if link else actor
+        viewer = actor
+        if link:
+            viewer = self._links.viewer(media_id, link, self._clock())
+            await self._standing.require(viewer)
         return await self._rights.visible(viewer, media_id)

@@ -73,7 +73,7 @@ class LibraryService:
     async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
         media = await self._rights.visible(actor, request.media_id)
         expires_at_s = self._clock() // SECOND_US + request.seconds
-        return SignedMedia(self._links.path(media.id, actor.user_id, expires_at_s), _moment(expires_at_s))
+        return SignedMedia(self._links.path(media.id, actor, expires_at_s), _moment(expires_at_s))
 
     async def sign_many(self, actor: Actor, request: SignMany) -> MediaLinks:
         expires_at_s = (self._clock() // SECOND_US // LINKS_END_EVERY_S + 2) * LINKS_END_EVERY_S
@@ -81,7 +81,7 @@ class LibraryService:
         visible = {media.id for media in await self._rights.visible_of(actor, asked)}
         return MediaLinks(
             [
-                MediaLink(id, self._links.path(id, actor.user_id, expires_at_s), _moment(expires_at_s))
+                MediaLink(id, self._links.path(id, actor, expires_at_s), _moment(expires_at_s))
                 for id in asked
                 if id in visible
             ]
@@ -93,7 +93,7 @@ class LibraryService:
             raise RenditionNotFound
         expires_at_s = self._clock() // SECOND_US + request.seconds
         address = self._addresses.sign(Address(media.id, request.variant, expires_at_s))
-        path = self._links.path(media.id, actor.user_id, expires_at_s)
+        path = self._links.path(media.id, actor, expires_at_s)
         return SignedMedia(f"{path}/{PICTURES}{address}", _moment(expires_at_s))
 
     async def get_usage(self, actor: Actor, request: Nothing) -> Usage:

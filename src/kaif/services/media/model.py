@@ -82,9 +82,13 @@ class StoredUpload(msgspec.Struct, frozen=True):
     created_at_us: int
     expires_at_us: int
     media_id: MediaId | None = None
+    partial: int = 0
+    joined: str = ""
+    joined_into: str = ""
 
     def seen(self, media: Media | None = None) -> Upload:
-        return Upload(self.id, self.length, self.received, as_datetime(self.expires_at_us), media)
+        expires_at = as_datetime(self.expires_at_us)
+        return Upload(self.id, self.length, self.received, expires_at, media, bool(self.partial), self.joined.split())
 
 
 class StoredMedia(msgspec.Struct, frozen=True):
@@ -131,6 +135,12 @@ class Part(msgspec.Struct, frozen=True):
     start: int
     length: int
     part: str
+    key_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """Whose key it is sealed under."""
+        return self.key_id or self.holder_id
 
     @property
     def end(self) -> int:

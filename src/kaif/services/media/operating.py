@@ -1,14 +1,18 @@
 """What operators see of the work on media, and decide about what failed."""
 
+from typing import Literal
+
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import OfMedia
-from kaif.interfaces.media.work import LISTED_MAX, JobNotParked, MediaJob, MediaJobList
+from kaif.interfaces.media.work import LISTED_MAX, JobNotParked, MediaJob, MediaJobDecided, MediaJobList
 from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.ids import new_id
 from kaif.services.media import jobs_store, store
 from kaif.services.media.jobs_store import ListedJob
+from kaif.services.media.model import StoredMedia
 
 
 class MediaWorkService:
@@ -27,6 +31,7 @@ class MediaWorkService:
             media = await store.lock_media(tx, request.media_id)
             if media is None or not await jobs_store.retry(tx, request.media_id, self._clock()):
                 raise JobNotParked
+            await tx.publish(_decided(actor, media, "retry"))
             if media.state == "failed":
                 await jobs_store.set_state(tx, media.id, "working", "", 0)
         return Nothing()
@@ -34,9 +39,21 @@ class MediaWorkService:
     async def discard_media_job(self, actor: Actor, request: OfMedia) -> Nothing:
         require_permission(actor, MANAGE_EVENTS)
         async with self._database.transaction() as tx:
-            if not await jobs_store.discard(tx, request.media_id):
+            media = await store.lock_media(tx, request.media_id)
+            if media is None or not await jobs_store.discard(tx, request.media_id):
                 raise JobNotParked
+            await tx.publish(_decided(actor, media, "discard"))
         return Nothing()
+
+
+def _decided(actor: Actor, media: StoredMedia, decision: Literal["retry", "discard"]) -> MediaJobDecided:
+    return MediaJobDecided(
+        decision_id=new_id(),
+        decided_by=actor.user_id,
+        owner_id=media.owner_id,
+        media_id=media.id,
+        decision=decision,
+    )
 
 
 def _shown(job: ListedJob, now_us: int) -> MediaJob:

@@ -2,11 +2,14 @@
 
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.work import MediaWork
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
 OWN_DATA = Limit("own_media_data", per_minute=1, burst=5)
+# Each may be made once.
+SIZES = Limit("picture_sizes", per_minute=120, burst=120)
 
 LIBRARY_ROUTES = [
     get("/v1/media/files", Library.list_media, scope=READ_SCOPE),
@@ -14,10 +17,12 @@ LIBRARY_ROUTES = [
     delete("/v1/media/files/{media_id}", Library.delete_media, scope=WRITE_SCOPE),
     post("/v1/media/files/{media_id}/links", Library.sign_media, scope=READ_SCOPE),
     post("/v1/media/links", Library.sign_many, scope=READ_SCOPE),
-    post("/v1/media/files/{media_id}/pictures", Library.sign_picture, scope=READ_SCOPE),
+    post("/v1/media/files/{media_id}/pictures", Library.sign_picture, limit=SIZES, scope=READ_SCOPE),
     get("/v1/media/usage", Library.get_usage, scope=READ_SCOPE),
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
 ]
+
+STORAGE_ROUTES = [get("/v1/media/storage", MediaStorage.report_storage, needs=MANAGE_EVENTS)]
 
 WORK_ROUTES = [
     get("/v1/media/jobs", MediaWork.list_media_jobs, needs=MANAGE_EVENTS),
@@ -26,4 +31,8 @@ WORK_ROUTES = [
 ]
 
 # The interfaces of media, and the routes on which the world reaches them.
-SURFACE: list[tuple[type, list[Route]]] = [(Library, LIBRARY_ROUTES), (MediaWork, WORK_ROUTES)]
+SURFACE: list[tuple[type, list[Route]]] = [
+    (Library, LIBRARY_ROUTES),
+    (MediaStorage, STORAGE_ROUTES),
+    (MediaWork, WORK_ROUTES),
+]

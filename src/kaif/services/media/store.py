@@ -26,6 +26,11 @@ class Reads(Protocol):
     async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]: ...
 
 
+async def is_made(reads: Reads) -> bool:
+    """Whether there are tables of ours."""
+    return bool(await reads.fetch(tuple, "SELECT 1 FROM migrations WHERE service = 'media' LIMIT 1"))
+
+
 # Owners
 
 
@@ -42,7 +47,8 @@ async def used_bytes(reads: Reads, owner_id: UserId) -> int:
         """
         SELECT CAST(
           (SELECT COALESCE(SUM(size), 0) FROM media_objects WHERE owner_id = :owner_id)
-          + (SELECT COALESCE(SUM(length), 0) FROM media_uploads WHERE owner_id = :owner_id AND media_id IS NULL)
+          + (SELECT COALESCE(SUM(length), 0) FROM media_uploads
+             WHERE owner_id = :owner_id AND media_id IS NULL AND joined_into = '')
         AS BIGINT)
         """,
         owner_id=owner_id,
@@ -51,7 +57,10 @@ async def used_bytes(reads: Reads, owner_id: UserId) -> int:
 
 
 async def unfinished(reads: Reads, owner_id: UserId) -> list[StoredUpload]:
-    sql = f"SELECT {_UPLOAD} FROM media_uploads WHERE owner_id = :owner_id AND media_id IS NULL ORDER BY id"
+    sql = f"""
+        SELECT {_UPLOAD} FROM media_uploads
+        WHERE owner_id = :owner_id AND media_id IS NULL AND joined_into = '' ORDER BY id
+    """
     return await reads.fetch(StoredUpload, sql, owner_id=owner_id)
 
 
@@ -89,6 +98,18 @@ async def keys_older_than(reads: Reads, version: int, limit: int) -> list[tuple[
         limit=limit,
     )
     return [(id, Wrapped(old, base64.b64decode(sealed))) for id, old, sealed in rows]
+
+
+async def a_key_of_each_version(reads: Reads) -> list[tuple[str, Wrapped]]:
+    """One that is wrapped by each master key that is still needed."""
+    rows: list[tuple[str, int, str]] = await reads.fetch(
+        tuple,
+        """
+        SELECT id, version, sealed FROM media_keys
+        WHERE id IN (SELECT MIN(id) FROM media_keys GROUP BY version) ORDER BY version
+        """,
+    )
+    return [(id, Wrapped(version, base64.b64decode(sealed))) for id, version, sealed in rows]
 
 
 async def rewrap_key(tx: Transaction, id: str, before: Wrapped, wrapped: Wrapped) -> bool:
@@ -139,8 +160,30 @@ async def advance(tx: Transaction, id: str, received: int, expires_at_us: int) -
     )
 
 
+async def set_length(tx: Transaction, id: str, length: int) -> None:
+    await tx.execute("UPDATE media_uploads SET length = :length WHERE id = :id", id=id, length=length)
+
+
 async def end_upload(tx: Transaction, id: str, media_id: MediaId) -> None:
     await tx.execute("UPDATE media_uploads SET media_id = :media_id WHERE id = :id", id=id, media_id=media_id)
+
+
+async def join_into(tx: Transaction, upload: StoredUpload, target_id: str, start: int) -> None:
+    """Its content is the target's from now on, from there; under the key that it has."""
+    await tx.execute(
+        """
+        UPDATE media_parts SET key_id = holder_id, holder_id = :target_id, start = start + CAST(:start AS BIGINT)
+        WHERE holder_id = :id
+        """,
+        id=upload.id,
+        target_id=target_id,
+        start=start,
+    )
+    await tx.execute(
+        "UPDATE media_uploads SET joined_into = :target_id, writer = '' WHERE id = :id",
+        id=upload.id,
+        target_id=target_id,
+    )
 
 
 async def expired_uploads(reads: Reads, now_us: int, limit: int) -> list[str]:
@@ -156,7 +199,7 @@ async def expired_uploads(reads: Reads, now_us: int, limit: int) -> list[str]:
 async def drop_upload(tx: Transaction, upload: StoredUpload, due_at_us: int) -> None:
     """With what has come of it; a file that was made of it keeps its content."""
     await tx.execute("DELETE FROM media_uploads WHERE id = :id", id=upload.id)
-    if upload.media_id is None:
+    if upload.media_id is None and not upload.joined_into:
         await discard_content(tx, upload.id, due_at_us)
 
 
@@ -192,7 +235,7 @@ async def drop_part(tx: Transaction, part: Part, due_at_us: int) -> None:
 
 
 async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> None:
-    """All parts, and the key: what the collector has not got at yet can't be read any more either."""
+    """All parts, and their keys: what the collector has not got at yet can't be read any more either."""
     await tx.execute(
         """
         INSERT INTO media_garbage (part, due_at_us, taken)
@@ -200,6 +243,13 @@ async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> No
         """,
         holder_id=holder_id,
         due_at_us=due_at_us,
+    )
+    await tx.execute(
+        """
+        DELETE FROM media_keys WHERE id IN
+          (SELECT key_id FROM media_parts WHERE holder_id = :holder_id AND key_id <> '')
+        """,
+        holder_id=holder_id,
     )
     await tx.execute("DELETE FROM media_parts WHERE holder_id = :holder_id", holder_id=holder_id)
     await _forget_key(tx, holder_id)

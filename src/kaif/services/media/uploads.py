@@ -1,5 +1,6 @@
 """Takes files in, piece by piece, and makes something of what has come whole."""
 
+import asyncio
 import secrets
 
 import msgspec
@@ -23,7 +24,9 @@ from kaif.interfaces.media.uploads import (
     BeyondLength,
     CreateUpload,
     Displaced,
+    IsJoined,
     OfUpload,
+    SettleLength,
     Upload,
     UploadNotFound,
     Writing,
@@ -38,6 +41,7 @@ from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.looking import Looked, Looker, Looks
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
 from kaif.services.media.renditions import Renditions
+from kaif.services.media.scanning import Scans
 from kaif.services.media.seeing import seen
 
 UNFINISHED_MAX = 100
@@ -54,13 +58,15 @@ class UploadsService:
         quotas: Quotas,
         looker: Looker,
         renditions: Renditions,
+        scans: Scans,
         clock: Clock,
     ) -> None:
         self._database, self._content, self._keys = database, content, keys
         self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
-        self._digests, self._looks = Digests(content), Looks()
+        self._digests, self._looks, self._scans = Digests(content), Looks(), scans
 
     async def close(self) -> None:
+        await self._scans.close()
         await self._looks.close()
 
     # Beginning
@@ -69,7 +75,7 @@ class UploadsService:
         quota = quota_of(actor, self._quotas)
         if request.length == 0:
             raise EmptyFile
-        if request.length > quota.file_max:
+        if request.length > quota.file_max and not request.at_most:
             raise FileTooLarge(bytes_max=quota.file_max)
         now_us = self._clock()
         upload = StoredUpload(
@@ -84,11 +90,14 @@ class UploadsService:
             writer="",
             created_at_us=now_us,
             expires_at_us=now_us + model.UPLOAD_LIVES_US,
+            partial=int(request.partial),
         )
         wrapped = await self._keys.wrap(secrets.token_bytes(DATA_KEY_BYTES), upload.id)
         async with self._database.transaction() as tx:
             await store.lock_owner(tx, actor.user_id)
-            await _must_have_room(tx, actor, request.length, quota)
+            free = await _must_have_room(tx, actor, 1 if request.at_most else request.length, quota)
+            if request.at_most:
+                upload = msgspec.structs.replace(upload, length=min(request.length, quota.file_max, free))
             await store.add_key(tx, upload.id, wrapped)
             await store.add_upload(tx, upload)
         return upload.seen()
@@ -104,6 +113,7 @@ class UploadsService:
             upload = await self._locked(tx, actor, request.upload_id)
             await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
         self._digests.forget(upload.id)
+        self._scans.forget(upload.id)
         self._looks.forget(upload.id)
         return Nothing()
 
@@ -113,47 +123,70 @@ class UploadsService:
         writer = new_id()
         async with self._database.transaction() as tx:
             upload = await self._locked(tx, actor, request.upload_id)
+            if upload.joined:
+                raise IsJoined
             if upload.received != request.offset:
                 raise WrongOffset(offset=upload.received)
             await store.set_writer(tx, upload.id, writer)
         return Writing(writer, await self._seen(upload))
 
     async def append(self, actor: Actor, request: Append) -> Upload:
-        part = secrets.token_hex(16)
+        names = [secrets.token_hex(16) for _ in range(0, len(request.content), PIECE_BYTES_MAX)]
         async with self._database.transaction() as tx:
             upload = await self._locked(tx, actor, request.upload_id)
             _must_be_next(upload, request)
             last = await store.last_part(tx, upload.id)
             # Should we die before the end, the collector finds what was written by this.
-            await store.throw_away(tx, part, self._clock() + model.GARBAGE_LIVES_US)
+            for name in names:
+                await store.throw_away(tx, name, self._clock() + model.GARBAGE_LIVES_US)
         replaced = last if last and _is_small(last, request) else None
         data_key = await self._content.data_key(self._database, upload.id)
         content, start = request.content, request.offset
         if replaced:
             content = await self._content.read_part(data_key, replaced, 0, replaced.length) + content
             start = replaced.start
-        await self._content.write(data_key, part, content)
+        pieces = [content[at : at + PIECE_BYTES_MAX] for at in range(0, len(content), PIECE_BYTES_MAX)]
+        # All of it in threads, at once.
+        digest, *_ = await asyncio.gather(
+            self._digests.with_piece(upload.id, request.offset, request.content),
+            *[self._content.write(data_key, name, piece) for name, piece in zip(names, pieces, strict=True)],
+        )
         received, expires_at_us = request.offset + len(request.content), self._clock() + model.UPLOAD_LIVES_US
         async with self._database.transaction() as tx:
             # Somebody else may have come meanwhile, and have gone on.
             _must_be_next(await self._locked(tx, actor, request.upload_id), request)
-            if not await store.rescue(tx, part):
-                raise Displaced
             if replaced:
                 await store.drop_part(tx, replaced, self._clock() + model.GARBAGE_LIVES_US)
-            await store.add_part(tx, Part(upload.id, start, len(content), part))
+            for name, piece in zip(names, pieces, strict=True):
+                if not await store.rescue(tx, name):
+                    raise Displaced
+                await store.add_part(tx, Part(upload.id, start, len(piece), name))
+                start += len(piece)
             await store.advance(tx, upload.id, received, expires_at_us)
-        await self._digests.add(upload.id, request.offset, request.content)
+        if digest:
+            self._digests.keep(upload.id, received, digest)
         return await self._seen(await self._get(actor, upload.id))
+
+    async def settle_length(self, actor: Actor, request: SettleLength) -> Upload:
+        async with self._database.transaction() as tx:
+            upload = await self._locked(tx, actor, request.upload_id)
+            if upload.writer != request.writer:
+                raise Displaced
+            if upload.received == 0:
+                raise EmptyFile
+            await store.set_length(tx, upload.id, upload.received)
+        return await self._seen(msgspec.structs.replace(upload, length=upload.received))
 
     # Finishing
 
     async def finish_upload(self, actor: Actor, request: OfUpload) -> Upload:
         upload = await self._get(actor, request.upload_id)
-        if upload.media_id is not None or upload.received < upload.length:
+        if upload.media_id is not None or upload.received < upload.length or upload.partial:
             return await self._seen(upload)
         sha256 = await self._digests.digest(self._database, upload.id, upload.length)
         if sha256 is None:
+            return upload.seen()
+        if not await self._checked(actor, upload):
             return upload.seen()
         looked = await self._looked(actor, upload, sha256)
         if looked is None:
@@ -161,10 +194,19 @@ class UploadsService:
         async with self._database.transaction() as tx:
             upload = await self._become(tx, actor, request.upload_id, looked, sha256)
         self._digests.forget(upload.id)
+        self._scans.forget(upload.id)
         if looked.poster and upload.media_id == upload.id:
             # If we die before, work makes it anew.
             await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
         return await self._seen(upload)
+
+    async def _checked(self, actor: Actor, upload: StoredUpload) -> bool:
+        """False when it takes another call. Nothing is left of what is refused; without the scanner it waits."""
+        try:
+            return await self._scans.is_clean(upload.id, upload.length)
+        except Invalid:
+            await self.cancel_upload(actor, OfUpload(upload.id))
+            raise
 
     async def _looked(self, actor: Actor, upload: StoredUpload, sha256: str) -> Looked | None:
         """None when it takes another call. Nothing is left of what is refused."""
@@ -234,13 +276,14 @@ def quota_of(actor: Actor, quotas: Quotas) -> Quota:
     return quotas.more if UPLOAD_MORE in actor.permissions else quotas.usual
 
 
-async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> None:
-    """Raises QuotaExceeded, TooManyUploads."""
+async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> int:
+    """How much there is. Raises QuotaExceeded, TooManyUploads."""
     free = quota.total_max - await store.used_bytes(tx, actor.user_id)
     if length > free:
         raise QuotaExceeded(bytes_free=max(free, 0))
     if len(await store.unfinished(tx, actor.user_id)) >= UNFINISHED_MAX:
         raise TooManyUploads
+    return free
 
 
 def _must_be_next(upload: StoredUpload, request: Append) -> None:

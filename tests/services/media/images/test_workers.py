@@ -1,6 +1,7 @@
 """A poisonous picture ends a worker, and neither the server nor the next picture notices."""
 
 import asyncio
+import errno
 import signal
 import subprocess
 import sys
@@ -14,12 +15,13 @@ import pytest
 import pyvips
 from tests.services.media.images import files
 
+from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import Crop, CropOutside, ImageDamaged, ImageTooDemanding, Picture, Variant
-from kaif.kernel.errors import Busy, KaifError
+from kaif.kernel.errors import Busy, KaifError, StorageFull
 from kaif.services.media.images.limits import MB, Limits
 from kaif.services.media.images.sizes import PIXELS_MAX
 from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL
-from kaif.services.media.work import jobs
+from kaif.services.media.work import jobs, worker
 from kaif.services.media.work.jobs import Drawn, Failed, Inspect, Inspected, Job, Nonsense, Refused, Render, Rendered
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.pool import Bounds
@@ -221,6 +223,16 @@ def test_what_a_worker_says_of_itself_does_not_reach_people() -> None:
     failed = jobs.result(Job(1, Inspect(Limits())), msgspec.msgpack.encode(Failed("a secret of the inside")), b"")
 
     assert type(failed) is KaifError
+
+
+def test_a_full_disk_is_no_fault_of_the_film() -> None:
+    fault = NotPlayable()
+    fault.__cause__ = OSError(errno.ENOSPC, "no space")
+
+    told = msgspec.msgpack.encode(worker.answer_to(fault))
+
+    assert isinstance(jobs.result(Job(1, Inspect(Limits())), told, b""), StorageFull)
+    assert isinstance(worker.answer_to(NotPlayable()), Refused)
 
 
 async def in_turn(turns: Turns, name: str, priority: Priority, done: list[str], go_on: asyncio.Event) -> None:

@@ -163,6 +163,18 @@ def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path) -> None:
     assert min(pixels(made)[0]) > 160
 
 
+def test_a_film_that_does_not_say_its_colours_has_those_that_players_show(tmp_path: Path) -> None:
+    # Green of BT.709, as all television of today has it.
+    unsaid = make(
+        tmp_path / "unsaid.mp4",
+        *("-f", "lavfi", "-i", "color=0x20c040:size=1280x720:rate=5:duration=0.4,format=rgb24"),
+        *("-vf", "scale=out_color_matrix=bt709,format=yuv420p", *H264),
+    )
+    assert "color_space" not in stream_of(unsaid, "video")
+
+    assert is_near(pixels(encoded(unsaid))[0], (0x20, 0xC0, 0x40), by=6)
+
+
 def test_a_film_may_change_its_size_on_the_way(tmp_path: Path) -> None:
     parts = [
         make(tmp_path / f"{size}.ts", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate=10:duration=1", *H264)

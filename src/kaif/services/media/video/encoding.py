@@ -87,6 +87,8 @@ class PictureTrack:
         )
         self._stream.width, self._stream.height, self._stream.pix_fmt = rung.width, rung.height, "yuv420p"
         context = self._stream.codec_context
+        # Each thread has frames of its own: PyAV would have them share each one in slices, which are larger and wait.
+        context.thread_type = "FRAME"
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         self._stream.time_base = context.time_base = _TIME_BASE
         self._last_s: Fraction | None = None

@@ -6,6 +6,8 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 _TRANSPOSE = {90: "cclock", 270: "clock"}
+# Of ITU-T H.273.
+_UNSPECIFIED = 2
 
 
 class Upright:
@@ -39,7 +41,7 @@ class Upright:
             ),
             graph.add(
                 "scale",
-                f"w={width}:h={height}:flags=bicubic:"
+                f"w={width}:h={height}:flags=bicubic:{_matrix_of(frame)}"
                 "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=limited",
             ),
             graph.add("format", "pix_fmts=yuv420p"),
@@ -51,3 +53,11 @@ class Upright:
         steps += [graph.add("setsar", "1"), graph.add("buffersink")]
         graph.link_nodes(*steps).configure()
         return graph
+
+
+def _matrix_of(frame: VideoFrame) -> str:
+    """Of a film that does not say it, what all players take it for; libav would take any for one of old television."""
+    if frame.colorspace != _UNSPECIFIED or frame.format.is_rgb:
+        return ""
+    is_hd = frame.width >= 1280 or frame.height > 576
+    return f"in_color_matrix={'bt709' if is_hd else 'smpte170m'}:"

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import assert_never
 
 import msgspec
 
@@ -24,6 +23,7 @@ from kaif.services.media.work.jobs import (
     Sheet,
     Spoken,
     TakePreviews,
+    Task,
     Underway,
 )
 
@@ -32,7 +32,7 @@ Tell = Callable[[msgspec.Struct], None]
 TELL_EVERY_S = 0.5
 
 
-def done(task: Probe | Encode | Package | TakePreviews | MakeVoice, tell: Tell) -> msgspec.Struct:
+def done(task: Task, tell: Tell) -> msgspec.Struct:
     match task:
         case Probe():
             return _probed(task)
@@ -46,7 +46,7 @@ def done(task: Probe | Encode | Package | TakePreviews | MakeVoice, tell: Tell) 
             return Sheet(take_previews(Path(task.source), Path(task.target), task.film))
         case MakeVoice():
             return Spoken(make_voice(Path(task.source), Path(task.target)))
-    assert_never(task)
+    raise AssertionError(task)
 
 
 def _probed(task: Probe) -> Probed:

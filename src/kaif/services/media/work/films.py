@@ -25,7 +25,7 @@ class FilmWorkers:
     """At least two: one is there for what is urgent while others are at films."""
 
     def __init__(self, count: int = 0, bounds: Bounds = BOUNDS, waiting_max: int = 200) -> None:
-        self._pool = Pool(count or max(2, os.cpu_count() or 1), bounds, FilmTooDemanding, waiting_max)
+        self._pool = Pool("films", count or max(2, os.cpu_count() or 1), bounds, FilmTooDemanding, waiting_max)
 
     async def probe(self, source: Path, poster: Path, priority: Priority = "urgent") -> Probed:
         """Raises NotPlayable, FilmTooLong, FilmTooLarge, FilmTooDemanding; Busy."""

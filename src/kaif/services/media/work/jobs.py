@@ -23,7 +23,7 @@ from kaif.interfaces.media.images import (
     TooManyPixels,
     Variant,
 )
-from kaif.kernel.errors import Invalid, KaifError
+from kaif.kernel.errors import Invalid, KaifError, StorageFull
 from kaif.services.media.images.limits import Limits
 from kaif.services.media.video.ladder import Rung
 
@@ -154,13 +154,17 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     error: str
 
 
+class NoRoom(msgspec.Struct, frozen=True, tag=True):
+    """The disk is full."""
+
+
 class Underway(msgspec.Struct, frozen=True, tag=True):
     """How many seconds of a film are done. It is no answer yet."""
 
     seconds: float
 
 
-Answer = Inspected | Drawn | Probed | Sheet | Spoken | Done | Refused | Failed | Underway
+Answer = Inspected | Drawn | Probed | Sheet | Spoken | Done | Refused | Failed | NoRoom | Underway
 _ANSWERS: dict[type, type] = {
     Inspect: Inspected,
     Probe: Probed,
@@ -207,6 +211,8 @@ def result(job: Job, packed: bytes, content: bytes) -> Result:
             return _refusal(answer)
         case Failed():
             return KaifError(answer.error)
+        case NoRoom():
+            return StorageFull(retry_after_ms=60_000)
         case Underway():
             return answer
     if not isinstance(answer, _ANSWERS.get(type(job.task), type(None))):

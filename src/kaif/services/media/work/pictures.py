@@ -18,7 +18,9 @@ class PictureWorkers:
         self, count: int = 0, bounds: Bounds | None = None, limits: Limits | None = None, waiting_max: int = 200
     ) -> None:
         self.limits = limits or Limits()
-        self._pool = Pool(count or (os.cpu_count() or 1) + 1, bounds or Bounds(), ImageTooDemanding, waiting_max)
+        self._pool = Pool(
+            "pictures", count or (os.cpu_count() or 1) + 1, bounds or Bounds(), ImageTooDemanding, waiting_max
+        )
 
     async def inspect(self, content: bytes, priority: Priority = "urgent") -> Picture:
         """Raises NotAnImage, ImageDamaged, ImageFileTooLarge, TooManyPixels, TooManyFrames, ImageTooDemanding; Busy."""

@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -24,6 +25,8 @@ log = logging.getLogger("kaif.media")
 START_S = 30.0
 _PROGRAM = "kaif.services.media.work.worker"
 
+# What they have the libraries for.
+Kind = Literal["pictures", "films"]
 # Told how many seconds of a film are done.
 Progress = Callable[[float], None]
 
@@ -47,7 +50,8 @@ class Bounds(msgspec.Struct, frozen=True):
 class Pool:
     """`count` of them, started when they are needed. Whoever stops waiting ends the work."""
 
-    def __init__(self, count: int, bounds: Bounds, too_demanding: type[Invalid], waiting_max: int) -> None:
+    def __init__(self, kind: Kind, count: int, bounds: Bounds, too_demanding: type[Invalid], waiting_max: int) -> None:
+        self._kind: Kind = kind
         self.bounds = bounds
         self._too_demanding = too_demanding
         self._turns = Turns(count, waiting_max)
@@ -74,7 +78,7 @@ class Pool:
                 except _Died as error:
                     raise self._too_demanding from error
         match result:
-            case Invalid():
+            case Invalid() | Unavailable():
                 raise result
             case KaifError():
                 log.error("a worker failed at %s: %s", type(job.task).__name__, result)
@@ -106,9 +110,9 @@ class Pool:
         return result
 
     async def _started(self) -> "_Worker":
-        bounds = [str(self.bounds.memory_bytes), str(self.bounds.file_bytes), str(self.bounds.niceness)]
+        arguments = [self._kind, str(self.bounds.memory_bytes), str(self.bounds.file_bytes), str(self.bounds.niceness)]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-B", "-m", _PROGRAM, *bounds,
+            sys.executable, "-B", "-m", _PROGRAM, *arguments,
             stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd="/", env=_ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
         worker = _Worker(process)
@@ -117,7 +121,7 @@ class Pool:
             async with asyncio.timeout(START_S):
                 await worker.ready()
         except (OSError, asyncio.IncompleteReadError, Nonsense) as error:
-            log.error("a worker does not start: python -m %s %s says why", _PROGRAM, " ".join(bounds))
+            log.error("a worker does not start: python -m %s %s says why", _PROGRAM, " ".join(arguments))
             await self._end(worker)
             raise Unavailable from error
         except BaseException:

@@ -26,9 +26,10 @@ class Scratch:
     def __init__(self, root: Path, spared_bytes: int = SPARED_BYTES) -> None:
         self._root, self._spared_bytes = root, spared_bytes
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._sweep()
-        self.own = Path(tempfile.mkdtemp(prefix="work-", dir=root))
-        self._lock = _locked(self.own / _LOCK)
+        with _alone_in(root):
+            self._sweep()
+            self.own = Path(tempfile.mkdtemp(prefix="work-", dir=root))
+            self._lock = _locked(self.own / _LOCK)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -61,6 +62,17 @@ class Scratch:
                 if lock is not None:
                     shutil.rmtree(left, ignore_errors=True)
                     os.close(lock)
+
+
+@contextlib.contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Else a folder could be swept away before its owner has locked it."""
+    folder = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _locked(path: Path) -> int | None:

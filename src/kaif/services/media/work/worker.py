@@ -1,15 +1,16 @@
-"""The process that decodes what strangers sent: `python -m kaif.services.media.work.worker MEMORY FILE NICENESS`.
+"""The process that decodes what strangers sent: `python -m kaif.services.media.work.worker KIND MEMORY FILE NICENESS`.
 
-It reads jobs from its standard input and answers on its standard output, until that ends. It has nothing to be stolen:
-no secret in its environment, no file open but those two, and, where the system allows it, no network. It may hold
-MEMORY bytes of its own and write no file of more than FILE bytes, and each job may take only so much of the processor;
-the system ends it beyond that.
+KIND is `pictures` or `films`. It reads jobs from its standard input and answers on its standard output, until that
+ends. It has nothing to be stolen: no secret in its environment, no file open but those two, and, where the system
+allows it, no network. It may hold MEMORY bytes of its own and write no file of more than FILE bytes, and each job may
+take only so much of the processor; the system ends it beyond that.
 """
 
 import ctypes
 import errno
 import os
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from typing import BinaryIO
@@ -18,17 +19,22 @@ import msgspec
 
 from kaif.kernel.errors import Invalid
 from kaif.services.media.work import jobs
-from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, Render, Task
+from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, NoRoom, Refused, Render, Task
+
+Tell = Callable[[msgspec.Struct], None]
 
 FILES_MAX = 64
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PR_SET_PDEATHSIG = 1
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 
 
 def main() -> None:
     requests, answers = _take_over_pipes()
-    _bound(int(sys.argv[1]), int(sys.argv[2]))
-    os.nice(int(sys.argv[3]))
+    kind, memory_bytes, file_bytes, niceness = sys.argv[1:]
+    _bound(int(memory_bytes), int(file_bytes))
+    os.nice(int(niceness))
+    done = _maker_of(kind)
 
     def tell(header: msgspec.Struct) -> None:
         _write(answers, jobs.framed(header))
@@ -38,9 +44,9 @@ def main() -> None:
         job, content = request
         _allow(job)
         try:
-            answer = _done(job.task, content, tell)
+            answer = done(job.task, content, tell)
         except Invalid as error:
-            answer = jobs.framed(_of_the_disk(error) or jobs.refused(error))
+            answer = jobs.framed(answer_to(error))
         except MemoryError:
             # What it has taken would be missed by the next one.
             os._exit(1)
@@ -50,28 +56,27 @@ def main() -> None:
         _write(answers, answer)
 
 
-def _done(task: Task, content: bytes, tell: Callable[[msgspec.Struct], None]) -> list[bytes]:
-    # Whatever libraries bring along runs within the bounds already, and those of pictures are spared who makes films.
-    match task:
-        case Inspect():
-            from kaif.services.media.images import inspecting
+def _maker_of(kind: str) -> Callable[[Task, bytes, Tell], list[bytes]]:
+    """Whatever libraries bring along runs within the bounds already; those of the other kind are spared."""
+    if kind == "films":
+        from kaif.services.media.work import filming
 
+        return lambda task, content, tell: jobs.framed(filming.done(task, tell))
+    from kaif.services.media.images import inspecting, rendering
+
+    def done(task: Task, content: bytes, tell: Tell) -> list[bytes]:
+        if isinstance(task, Inspect):
             return jobs.framed(Inspected(inspecting.inspect(content, task.limits)))
-        case Render():
-            from kaif.services.media.images import rendering
+        assert isinstance(task, Render)
+        return jobs.framed(*jobs.drawn(rendering.render(content, task.variants, task.limits)))
 
-            return jobs.framed(*jobs.drawn(rendering.render(content, task.variants, task.limits)))
-    from kaif.services.media.work import filming
-
-    return jobs.framed(filming.done(task, tell))
+    return done
 
 
-def _of_the_disk(error: Invalid) -> Failed | None:
+def answer_to(error: Invalid) -> Refused | NoRoom:
     """A full disk looks to libav as if the film were at fault."""
     cause = error.__cause__
-    if isinstance(cause, OSError) and cause.errno in _DISK_FULL:
-        return Failed(f"no room on the disk for work on films: {cause!r}"[:1000])
-    return None
+    return NoRoom() if isinstance(cause, OSError) and cause.errno in _DISK_FULL else jobs.refused(error)
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -87,7 +92,10 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
 def _bound(memory_bytes: int, file_bytes: int) -> None:
     if sys.platform == "linux":
         # Refused inside some containers; they bound the network themselves.
-        ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        libc = ctypes.CDLL(None)
+        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+        # After that, which would undo it: nobody waits for work when its server was killed.
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # Data, not address space: programs and their libraries are shared with everyone.
     _lower(resource.RLIMIT_DATA, memory_bytes)
     _lower(resource.RLIMIT_NOFILE, FILES_MAX)

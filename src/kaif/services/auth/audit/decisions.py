@@ -1,0 +1,40 @@
+"""What operators decide in other services goes into the one audit log, once for each."""
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth.audit import Action
+from kaif.interfaces.media.work import MediaJobDecided
+from kaif.interfaces.messaging.reports import ReportDecided
+from kaif.kernel.actor import Actor
+from kaif.services.auth.audit.log import AuditLog
+
+
+class AuditedDecisions:
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database, self._audit = database, audit
+
+    async def record_report(self, event: ReportDecided) -> None:
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.report_id):
+                await self._audit.record(
+                    tx,
+                    Actor(event.decided_by),
+                    "report_decided",
+                    event.subject_id,
+                    report=event.report_id,
+                    decision=event.decision,
+                    reason=event.reason,
+                )
+
+    async def record_media_job(self, event: MediaJobDecided) -> None:
+        action: Action = "media_job_retried" if event.decision == "retry" else "media_job_discarded"
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.decision_id):
+                await self._audit.record(tx, Actor(event.decided_by), action, event.owner_id, media=event.media_id)
+
+
+async def _is_new(tx: Transaction, decision_id: str) -> bool:
+    """The news may come again: the log takes it once."""
+    changed = await tx.execute(
+        "INSERT INTO auth_audited_reports (report_id) VALUES (:id) ON CONFLICT (report_id) DO NOTHING", id=decision_id
+    )
+    return changed == 1
