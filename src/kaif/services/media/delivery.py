@@ -14,6 +14,7 @@ from kaif.services.media.naming import Wanted
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import Rights
 from kaif.services.media.standing import Standing
+from kaif.services.media.work.turns import Priority
 
 
 class DeliveryService:
@@ -37,7 +38,9 @@ class DeliveryService:
         if not request.rendition:
             inline = media.kind != "file" and media.type in INLINE_TYPES
             return Sight(media.id, media.name, media.type, media.size, media.sha256[:32], inline)
-        found = await self._renditions.get(media, self._wanted(media, request.rendition, request.accept))
+        # Of sizes there are more than anybody could ever make: they never take the last worker.
+        priority: Priority = "background" if request.rendition.startswith(PICTURES) else "urgent"
+        found = await self._renditions.get(media, self._wanted(media, request.rendition, request.accept), priority)
         saved_as = found.name.rpartition("/")[2]
         return Sight(media.id, saved_as, found.type, found.size, found.id, inline=True, rendition=found.name)
 
