@@ -39,10 +39,15 @@ async def test_a_picture_is_seen_by_those_in_the_chat_at_its_place_and_by_nobody
     (attachment,) = answer.json()["attachments"]
     assert (attachment["kind"], attachment["type"], attachment["name"]) == ("image", "image/png", "lake.png")
     assert attachment["size"] == len(content) and "text" not in answer.json()
-    assert (await boris.http.get(f"/v1/media/{media_id}")).content == content
+    # The picture, and nothing else that was in its file.
+    seen = await boris.http.get(f"/v1/media/{media_id}")
+    assert (seen.status_code, seen.headers["content-type"]) == (200, "image/png")
+    assert (await anna.http.get(f"/v1/media/{media_id}")).content == content != seen.content
+    part = await boris.http.get(f"/v1/media/{media_id}", headers={"range": "bytes=2-9"})
+    assert (part.status_code, part.content) == (206, seen.content[2:10])
     assert (await stranger.http.get(f"/v1/media/{media_id}")).status_code == 404
     links = (await boris.post("/v1/media/links", media_ids=[media_id]))["links"]
-    assert (await stranger.http.get(links[0]["path"])).content == content
+    assert (await stranger.http.get(links[0]["path"])).content == seen.content
     shared = await boris.get(f"/v1/messaging/chats/{chat_id}/attachments", kind="media")
     assert [entry["seq"] for entry in shared["entries"]] == [answer.json()["seq"]]
 

@@ -1,10 +1,13 @@
 """Delivery: only to who may see it, in any range, from any cache, and never as something that runs."""
 
+import contextlib
+
 import httpx
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person, Server
 from tests.services.media.images.files import photo, png
+from tests.waiting import eventually
 
 FILES = "/v1/media/files"
 # What stands behind a picture makes it no other one.
@@ -205,6 +208,27 @@ async def test_a_large_file_is_sent_at_the_pace_of_its_reader(anna: Person) -> N
             received += piece
 
     assert received == content
+
+
+async def test_who_opens_many_large_files_and_reads_none_is_told_to_wait(anna: Person, boris: Person) -> None:
+    # More than lies in sockets on its way.
+    place = await put(anna, bytes(12 << 20) + PNG)
+    (link,) = (await anna.post("/v1/media/links", media_ids=[place.rpartition("/")[2]]))["links"]
+    async with contextlib.AsyncExitStack() as unread:
+        for _ in range(32):
+            answer = await unread.enter_async_context(anna.http.stream("GET", place))
+            assert answer.status_code == 200
+
+        refused = await boris.http.get(link["path"])
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert (await anna.http.get(place, headers={"range": "bytes=0-99"})).status_code == 206
+        assert (await boris.http.get(await put(boris, bytes(2 << 20)))).status_code == 200
+
+    await eventually(lambda: _opens(anna, place))
+
+
+async def _opens(person: Person, place: str) -> bool:
+    return (await person.http.get(place)).status_code == 200
 
 
 async def test_no_id_of_a_file_reaches_the_log(anna: Person, server: Server) -> None:

@@ -50,6 +50,17 @@ test('a link is renewed before it runs out, and is good until it does', async ()
   expect(media.src('m')).toBe('/v1/media/linked/m/b')
 })
 
+test('a clock that is hours fast does not ask for ever', async () => {
+  answer = (ids) =>
+    ids.map((id) => ({ ...link(id), expires_at: new Date(Date.now() - HOUR_MS).toISOString() }))
+  media.src('m')
+  for (let step = 0; step < 20; step += 1) {
+    await vi.advanceTimersByTimeAsync(20)
+    expect(media.src('m')).toBe('/v1/media/linked/m/a')
+  }
+  expect(asked).toHaveLength(1)
+})
+
 test('one that has run out opens nothing', async () => {
   media.src('m')
   await vi.advanceTimersByTimeAsync(20)

@@ -5,6 +5,7 @@ and a page that was opened from here would run without scripts, forms or an orig
 """
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from kaif.gateway.tus import AHEAD_BYTES_OF_ALL, BodyBrokeOff, finished, write_b
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library, MediaId, MediaNotFound, RenditionNotFound
 from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, Uploads
-from kaif.kernel.errors import Invalid, Unavailable
+from kaif.kernel.errors import Busy, Invalid, Unavailable
 from kaif.kernel.http import Route
 from kaif.kernel.ids import ID_FORM
 from kaif.kernel.limits import Limit
@@ -44,6 +45,11 @@ LINK_CHARACTERS_MAX = 200
 
 PUT = Limit("put_file", per_minute=120, burst=60)
 READ = Limit("read_file", per_minute=6000, burst=1000)
+
+# Each holds a piece in memory for as long as whoever reads it takes. What is smaller than this does not count.
+STREAMS_OF_ONE_MAX = 32
+_STREAM_BYTES_MIN = 1 << 20
+_BUSY_MS = 5000
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:-]*", re.A)
 _RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
@@ -71,6 +77,8 @@ class Files:
         self._uploads, self._delivery = uploads, delivery
         self._forms = FormFiles(uploads, library)
         self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
+        # How many large answers somebody reads at this moment.
+        self._reading: Counter[str] = Counter()
 
     def endpoints(self) -> list[BytesEndpoint]:
         put = Route(method="POST", path=FILES, use_case=Uploads.append, limit=PUT, scope=WRITE_SCOPE)
@@ -126,7 +134,8 @@ class Files:
         headers += _describing(seen)
         wanted = _range_of(request, seen.size, etag)
         if wanted is None:
-            return Answer(HTTPStatus.OK, headers, b"", self._stream(request, seen, link, Range(0, seen.size)))
+            wanted = Range(0, seen.size)
+            return Answer(HTTPStatus.OK, headers, b"", self._stream(request, seen, link, wanted))
         if wanted.length == 0:
             request.limit_headers += lines((b"content-range", b"bytes */%d" % seen.size))
             raise RangeNotSatisfiable
@@ -135,6 +144,23 @@ class Files:
         return Answer(HTTPStatus.PARTIAL_CONTENT, headers, b"", self._stream(request, seen, link, wanted))
 
     def _stream(self, request: Request, seen: Sight, link: str, wanted: Range) -> Stream:
+        """Raises Busy."""
+        # A link begins with whom it stands for.
+        whose = link.partition(".")[0] if link else request.actor.user_id
+        is_large = wanted.length >= _STREAM_BYTES_MIN
+        if is_large and self._reading[whose] >= STREAMS_OF_ONE_MAX:
+            raise Busy(retry_after_ms=_BUSY_MS)
+
+        async def counted() -> AsyncIterator[bytes]:
+            self._reading[whose] += 1
+            try:
+                async for piece in pieces():
+                    yield piece
+            finally:
+                self._reading[whose] -= 1
+                if not self._reading[whose]:
+                    del self._reading[whose]
+
         async def pieces() -> AsyncIterator[bytes]:
             at, end = wanted.start, wanted.start + wanted.length
             while at < end:
@@ -145,7 +171,7 @@ class Files:
                 yield piece
                 at += len(piece)
 
-        return Stream(wanted.length, pieces())
+        return Stream(wanted.length, counted() if is_large else pieces())
 
 
 def _getting(path: str, *, public: bool) -> Route:

@@ -46,6 +46,8 @@ async def test_a_file_stays_as_long_as_something_refers_to_it_and_a_while_longer
     await home.references.let_go(ANNA, LetGo(media.id, "messaging", "2"))
     await home.come(ORPHAN_LIVES_US - SECOND_US)
     assert await home.read(media) == CONTENT
+    # Whoever lets go of what they do not hold keeps nothing by it.
+    await home.references.let_go(BORIS, LetGo(media.id, "auth", "2"))
     await home.come(SECOND_US)
 
     with pytest.raises(MediaNotFound):

@@ -13,6 +13,7 @@ from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Invalid
+from kaif.services.media import looking
 from kaif.services.media.looking import Looked, Looks
 from kaif.services.media.work.scratch import Scratch, opened, read_whole
 
@@ -109,6 +110,47 @@ async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
     assert await looks.look("two", look) is None
     await looks.close()
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def test_who_brings_much_ends_nobodys_look_and_leaves_others_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "LOOKS_OF_ONE_MAX", 2)
+    looks, done, begun = Looks(within_s=0.01), asyncio.Event(), list[str]()
+
+    async def look(whose: str, number: int) -> Looked | None:
+        async def begin() -> Looked:
+            begun.append(whose)
+            await done.wait()
+            return Looked("text/plain", "file")
+
+        return await looks.look(f"{whose} {number}", begin, whose)
+
+    assert set(await asyncio.gather(*[look("anna", number) for number in range(5)])) == {None}
+    assert await look("boris", 0) is None
+    assert begun == ["anna", "anna", "boris"]
+    asyncio.get_running_loop().call_later(0.005, done.set)
+    both = await asyncio.gather(look("anna", 0), look("boris", 0))
+    assert list(both) == [Looked("text/plain", "file")] * 2
+    assert await look("anna", 3) is not None
+    await looks.close()
+
+
+async def test_of_too_many_looks_none_is_ended_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "LOOKS_MAX", 3)
+    looks = Looks(within_s=0.02)
+
+    async def looked(number: int) -> Looked:
+        async def begin() -> Looked:
+            await asyncio.sleep(0.03)
+            return Looked("text/plain", "file")
+
+        for _ in range(50):
+            if found := await looks.look(str(number), begin, whose=str(number)):
+                return found
+        raise AssertionError("it comes to no end")
+
+    async with asyncio.timeout(10):
+        assert len(await asyncio.gather(*[looked(number) for number in range(9)])) == 9
+    await looks.close()
 
 
 def test_a_folder_for_work_goes_with_its_work_or_with_the_next_process(tmp_path: Path) -> None:

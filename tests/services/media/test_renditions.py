@@ -135,6 +135,24 @@ async def test_a_maker_that_died_is_replaced_and_one_that_is_slow_is_waited_for_
     assert (await process(home, workers).get(media, wanted)).width == 320
 
 
+async def test_what_could_not_be_made_is_not_tried_again_by_each_who_looks(
+    small_home: Home, workers: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = await small_home.stored_media(await small_home.put(LARGE_PHOTO, declared_type="image/jpeg"))
+    beyond = Wanted("at-beyond.webp", Variant("webp", crop=Crop(0, 0, 9000, 9000)))
+    process_of_ours = process(small_home, workers)
+
+    for _ in range(3):
+        with pytest.raises(CropOutside):
+            await process_of_ours.get(media, beyond)
+    assert workers.rendered == 1
+
+    small_home.moment[0] += renditions.REFUSED_FOR_US
+    with pytest.raises(CropOutside):
+        await process_of_ours.get(media, beyond)
+    assert workers.rendered == 2
+
+
 async def test_a_picture_of_any_size_has_an_address_of_its_viewers_own(small_home: Home) -> None:
     photo, other = await small_home.put(LARGE_PHOTO), await small_home.put(files.png())
     variant = Variant("jpeg", width=100, height=100, fit="cover", crop=Crop(0, 0, 500, 300), quality=60)

@@ -28,6 +28,12 @@ KIB, MIB = 1024, 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0" * 64
 
 
+async def test_a_type_that_no_database_could_keep_stops_nobody(home: Home) -> None:
+    media = await home.put(b"hello", declared_type="text/plain\0\u202e")
+
+    assert (media.type, await home.read(media)) == ("text/plain", b"hello")
+
+
 async def test_a_file_comes_back_as_it_was_sent_whole_and_in_any_range(home: Home) -> None:
     content = random_bytes(5 * MIB + 12345)
 

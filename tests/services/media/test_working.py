@@ -248,6 +248,16 @@ async def test_progress_is_told_to_the_owner_alone(small_home: Home, film: bytes
     assert (await now(small_home, media)).progress == progress["progress"]
 
 
+async def test_who_brings_one_film_does_not_wait_for_the_many_of_another(home: Home, film: bytes) -> None:
+    many = [await put(home, film + bytes([number])) for number in range(3)]
+    home.moment[0] += SECOND_US
+    one = await put(home, film, actor=BORIS)
+
+    waiting = await jobs_store.waiting(home.database, home.moment[0], *LONG, 10)
+
+    assert [job.media_id for job in waiting] == [one.id, *[media.id for media in many]]
+
+
 async def test_what_takes_seconds_never_waits_for_films(small_home: Home, film: bytes) -> None:
     await put(small_home, film)
     photo = await put(small_home, files.jpeg(), "image/jpeg")

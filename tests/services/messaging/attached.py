@@ -15,7 +15,7 @@ from tests.services.messaging.dues import Home
 from tests.waiting import eventually
 
 from kaif.interfaces.media import Media, MediaId, MediaNotFound
-from kaif.interfaces.media.delivery import Delivery, LookAt
+from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Uploads
 from kaif.interfaces.messaging import ChatId, Entry, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, ForwardedMessage, ForwardMessages
@@ -77,6 +77,12 @@ class FilesHome(Home):
         except MediaNotFound:
             return False
         return True
+
+    async def content(self, actor: Actor, media: Media) -> bytes:
+        """What whoever opens its address gets."""
+        seen = await self.delivery.look_at(actor, LookAt(media.id))
+        reading = ReadMedia(media.id, 0, seen.size, rendition=seen.rendition)
+        return (await self.delivery.read(actor, reading)).content
 
     async def held(self) -> list[MediaId]:
         """What media holds for messaging, once for each hold."""

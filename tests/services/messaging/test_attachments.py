@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from tests.services.media.images.files import GPS, looks_like_the_photo, opened, turned
 from tests.services.messaging.attached import LATER_US, SOUND, FilesHome
 from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound, MediaReady, Shown
+from kaif.interfaces.media.delivery import LookAt
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
 from kaif.interfaces.messaging import AddMembers, BadText, ChatNotFound, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import EditMessage
@@ -57,6 +59,27 @@ async def test_who_leaves_the_chat_sees_its_files_no_more_and_who_comes_back_doe
     assert not await home.sees(boris, file)
     await home.services.messaging.add_members(anna, AddMembers(chat_id, [boris.user_id]))
     assert await home.sees(boris, file)
+
+
+async def test_whom_a_picture_is_shown_to_does_not_learn_where_it_was_taken(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await group(home.services, anna, boris)
+    photo = await home.put(anna, "дом.jpg", turned(6))
+    shown = await home.attach(anna, chat_id, photo)
+
+    seen = await home.content(boris, photo)
+    assert looks_like_the_photo(opened(seen)) and GPS not in seen and b"Exif" not in seen
+    assert (await home.delivery.look_at(boris, LookAt(photo.id))).name == "дом.jpeg"
+    assert GPS in await home.content(anna, photo)
+
+    as_file = GivenAttachment(photo.id, "file")
+    sent = await home.services.messaging.send_message(anna, SendMessage(chat_id, new_id(), "", attachments=[as_file]))
+    assert GPS in await home.content(boris, photo)
+    await home.delete(anna, sent)
+    assert GPS not in await home.content(boris, photo)
+    await home.delete(anna, shown)
+    assert not await home.sees(boris, photo)
 
 
 async def test_nobody_attaches_a_file_of_somebody_else_even_one_they_see(files_home: FilesHome) -> None:

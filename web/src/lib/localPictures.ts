@@ -22,6 +22,42 @@ export async function pictureOf(file: Blob): Promise<Picture | undefined> {
   return undefined
 }
 
+/** Nobody shows it any more. */
+export function forgetPicture({ src }: Picture): void {
+  URL.revokeObjectURL(src)
+}
+
+/** The newest of those that were sent, by the file's id at the server: it shows the older ones itself. */
+export class RecentPictures {
+  readonly #pictures = new Map<string, Picture>()
+  readonly #max: number
+
+  constructor(max = 40) {
+    this.#max = max
+  }
+
+  get(id: string): Picture | undefined {
+    return this.#pictures.get(id)
+  }
+
+  set(id: string, picture: Picture): void {
+    const before = this.#pictures.get(id)
+    if (before && before !== picture) forgetPicture(before)
+    this.#pictures.delete(id)
+    this.#pictures.set(id, picture)
+    for (const [oldest, old] of this.#pictures) {
+      if (this.#pictures.size <= this.#max) return
+      this.#pictures.delete(oldest)
+      forgetPicture(old)
+    }
+  }
+
+  clear(): void {
+    for (const picture of this.#pictures.values()) forgetPicture(picture)
+    this.#pictures.clear()
+  }
+}
+
 async function ofImage(file: Blob): Promise<Picture> {
   const whole = await createImageBitmap(file)
   const { width, height } = whole

@@ -22,6 +22,8 @@ const AT_ONCE = 100
 /** Rows come in one after another; their links are asked for together. */
 const GATHER_MS = 10
 const AHEAD_MS = 60_000
+/** A clock here that is hours fast would take each link for an old one, and ask for ever. */
+const GOOD_FOR_MS_MIN = 5 * 60_000
 const AGAIN_MS = 2000
 const AGAIN_MS_MAX = 30_000
 /** How long we believe that a file is not ours to see. */
@@ -113,8 +115,9 @@ export class MediaLinks {
   }
 
   #take(asked: string[], links: readonly MediaLink[]): void {
+    const leastMs = Date.now() + GOOD_FOR_MS_MIN
     for (const { media_id, path, expires_at } of links) {
-      this.#links.set(media_id, { path, untilMs: Date.parse(expires_at) })
+      this.#links.set(media_id, { path, untilMs: Math.max(Date.parse(expires_at) || 0, leastMs) })
       this.#hidden.delete(media_id)
     }
     for (const id of asked) if (!this.#links.has(id)) this.#hidden.set(id, Date.now())

@@ -3,7 +3,7 @@
 import { SvelteMap } from 'svelte/reactivity'
 import { backoffMs } from './backoff'
 import { KeptFiles, type KeptUpload } from './keptFiles'
-import { pictureOf, type Picture } from './localPictures'
+import { forgetPicture, pictureOf, RecentPictures, type Picture } from './localPictures'
 import { newRef } from './outbox'
 import { Problem } from './problems'
 import { forget, send, type Sending } from './tus'
@@ -94,7 +94,7 @@ class Uploads {
   settled: (upload: Upload) => void = () => {}
   readonly #uploads = new SvelteMap<string, Upload>()
   /** Pictures of this browser by the file's id at the server, so that what was sent does not blink. */
-  readonly #pictures = new Map<string, Picture>()
+  readonly #pictures = new RecentPictures()
   readonly #running = new Map<string, AbortController>()
   #kept: KeptFiles | undefined
 
@@ -126,6 +126,7 @@ class Uploads {
   stop(): void {
     for (const controller of this.#running.values()) controller.abort()
     this.#running.clear()
+    for (const { picture } of this.#uploads.values()) if (picture) forgetPicture(picture)
     this.#uploads.clear()
   }
 
@@ -209,7 +210,7 @@ class Uploads {
     this.#stop(id)
     this.#uploads.delete(id)
     if (upload?.picture && upload.mediaId) this.#pictures.set(upload.mediaId, upload.picture)
-    else if (upload?.picture) URL.revokeObjectURL(upload.picture.src)
+    else if (upload?.picture) forgetPicture(upload.picture)
     void this.#drop(id, upload?.mediaId ? undefined : upload?.url)
     this.#pump()
   }
@@ -241,7 +242,10 @@ class Uploads {
   #show(upload: Upload): void {
     if (!upload.file) return
     const showing = pictureOf(upload.file)
-    void showing.then((picture) => (upload.picture = picture ?? null))
+    void showing.then((picture) => {
+      if (this.#uploads.get(upload.id) === upload) upload.picture = picture ?? null
+      else if (picture) forgetPicture(picture)
+    })
   }
 
   /** The network came or went: whoever waits tries at once, whoever sends notices. */

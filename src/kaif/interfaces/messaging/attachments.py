@@ -38,9 +38,10 @@ class AskedFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShownFiles(msgspec.Struct, frozen=True):
-    """Those of them."""
+    """Those of them; and of those the ones that are shown as files, to be saved as they are."""
 
     media_ids: list[MediaId]
+    as_files: list[MediaId] = []
 
 
 class Attachments(Protocol):

@@ -1,5 +1,7 @@
 """Hands files out, and what was made of them, to those who may see the file at that moment."""
 
+from pathlib import PurePosixPath
+
 from kaif.engines.database import Database
 from kaif.interfaces.media import INLINE_TYPES, RenditionNotFound
 from kaif.interfaces.media.delivery import LookAt, Piece, ReadMedia, Sight
@@ -14,6 +16,7 @@ from kaif.services.media.naming import Wanted
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.rights import Rights
 from kaif.services.media.standing import Standing
+from kaif.services.media.work.turns import Priority
 
 
 class DeliveryService:
@@ -33,16 +36,22 @@ class DeliveryService:
         self._addresses, self._renditions, self._clock = addresses, renditions, clock
 
     async def look_at(self, actor: Actor, request: LookAt) -> Sight:
-        media = await self._visible(actor, request.media_id, request.link)
+        viewer = await self._viewer(actor, request.media_id, request.link)
+        media = await self._rights.visible(viewer, request.media_id)
+        if not request.rendition and not await self._rights.has_whole(viewer, media):
+            return await self._as_shown(media)
         if not request.rendition:
             inline = media.kind != "file" and media.type in INLINE_TYPES
             return Sight(media.id, media.name, media.type, media.size, media.sha256[:32], inline)
-        found = await self._renditions.get(media, self._wanted(media, request.rendition, request.accept))
+        # Of sizes there are more than anybody could ever make: they never take the last worker.
+        priority: Priority = "background" if request.rendition.startswith(PICTURES) else "urgent"
+        found = await self._renditions.get(media, self._wanted(media, request.rendition, request.accept), priority)
         saved_as = found.name.rpartition("/")[2]
         return Sight(media.id, saved_as, found.type, found.size, found.id, inline=True, rendition=found.name)
 
     async def read(self, actor: Actor, request: ReadMedia) -> Piece:
-        media = await self._visible(actor, request.media_id, request.link)
+        viewer = await self._viewer(actor, request.media_id, request.link)
+        media = await self._rights.visible(viewer, request.media_id)
         holder_id, size = str(media.id), media.size
         if request.rendition:
             found = await renditions_store.find(self._database, media.id, request.rendition)
@@ -63,9 +72,15 @@ class DeliveryService:
             raise AddressNotOurs
         return naming.wanted_at(address.variant)
 
-    async def _visible(self, actor: Actor, media_id: str, link: str) -> StoredMedia:
-        viewer = actor
-        if link:
-            viewer = self._links.viewer(media_id, link, self._clock())
-            await self._standing.require(viewer)
-        return await self._rights.visible(viewer, media_id)
+    async def _as_shown(self, media: StoredMedia) -> Sight:
+        """The picture and nothing else that was in its file, in a format that everything opens."""
+        found = await self._renditions.get(media, naming.wanted(media, "large", naming.kept_format(media)))
+        name = f"{PurePosixPath(media.name).stem}.{found.name.rpartition('.')[2]}"
+        return Sight(media.id, name, found.type, found.size, found.id, inline=True, rendition=found.name)
+
+    async def _viewer(self, actor: Actor, media_id: str, link: str) -> Actor:
+        if not link:
+            return actor
+        viewer = self._links.viewer(media_id, link, self._clock())
+        await self._standing.require(viewer)
+        return viewer

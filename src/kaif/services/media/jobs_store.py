@@ -55,12 +55,16 @@ async def add(tx: Transaction, media_id: str, priority: int, now_us: int) -> Non
 
 
 async def waiting(reads: Reads, now_us: int, least: int, below: int, limit: int) -> list[StoredJob]:
-    """Those that nobody is at, of these priorities."""
+    """Those that nobody is at, of these priorities. Of equal ones those come first whose owner has fewest: who brings
+    a hundred films keeps nobody with one waiting."""
     sql = f"""
-        SELECT {_JOB} FROM media_jobs
-        WHERE parked_at_us = 0 AND priority >= :least AND priority < :below AND due_at_us <= :now_us
-          AND until_us <= :now_us
-        ORDER BY priority, due_at_us LIMIT :limit
+        SELECT {_JOB} FROM (
+          SELECT j.*, COUNT(*) OVER (PARTITION BY j.priority, o.owner_id) AS theirs
+          FROM media_jobs j JOIN media_objects o ON o.id = j.media_id
+          WHERE j.parked_at_us = 0 AND j.priority >= :least AND j.priority < :below AND j.due_at_us <= :now_us
+            AND j.until_us <= :now_us
+        ) waiting
+        ORDER BY priority, theirs, due_at_us LIMIT :limit
     """
     return await reads.fetch(StoredJob, sql, now_us=now_us, least=least, below=below, limit=limit)
 

@@ -56,7 +56,7 @@ class JoiningService:
             id=new_id(),
             owner_id=actor.user_id,
             name=model.file_name(request.name),
-            declared_type=request.declared_type,
+            declared_type=model.said_type(request.declared_type),
             keep=int(request.keep),
             voice=int(request.voice),
             length=length,

@@ -25,6 +25,8 @@ from kaif.services.media.work.scratch import Scratch, read_whole
 LOOK_S = 5.0
 # Of looks that are under way, or whose outcome nobody has asked for.
 LOOKS_MAX = 64
+# Of one person's: nobody's keep others' waiting.
+LOOKS_OF_ONE_MAX = 16
 _POSTER_BYTES_MAX = 8 << 20
 _MS_US = 1000
 
@@ -45,21 +47,23 @@ class Looker:
         self._database, self._content = database, content
         self._pictures, self._films, self._scratch = pictures, films, scratch
 
-    async def look(self, holder_id: str, size: int, type: str) -> Looked:
+    async def look(self, holder_id: str, size: int, type: str, whose: str = "") -> Looked:
         """At content of that type. Raises what workers refuse (`interfaces.media.images`, `.films`)."""
         match model.kind_of(type):
             case "image":
-                return await self._look_at_picture(holder_id, size)
+                return await self._look_at_picture(holder_id, size, whose)
             case "video" | "audio":
-                return await self._look_at_film(holder_id, size, type)
+                return await self._look_at_film(holder_id, size, type, whose)
             case kind:
                 return Looked(type, kind)
 
-    async def _look_at_picture(self, holder_id: str, size: int) -> Looked:
+    async def _look_at_picture(self, holder_id: str, size: int, whose: str) -> Looked:
         bytes_max = self._pictures.limits.file_bytes
         if size > bytes_max:
             raise ImageFileTooLarge(bytes_max=bytes_max)
-        picture = await self._pictures.inspect(await self._content.read(self._database, holder_id, 0, size))
+        picture = await self._pictures.inspect(
+            lambda: self._content.read(self._database, holder_id, 0, size), whose=whose
+        )
         shown = Shown(
             picture.width,
             picture.height,
@@ -69,19 +73,20 @@ class Looker:
         )
         return Looked(CONTENT_TYPES[picture.format], "image", shown)
 
-    async def _look_at_film(self, holder_id: str, size: int, type: str) -> Looked:
+    async def _look_at_film(self, holder_id: str, size: int, type: str, whose: str) -> Looked:
         self._scratch.must_have_room(size)
         with self._scratch.folder() as folder:
             source, poster = folder / "source", folder / "poster"
             await self._content.copy(self._database, holder_id, size, source)
-            probed = await self._films.probe(source, poster)
+            probed = await self._films.probe(source, poster, whose=whose)
             if isinstance(probed.found, Film):
-                return await self._seen_film(probed.found, type, await read_whole(poster, _POSTER_BYTES_MAX))
+                content = await read_whole(poster, _POSTER_BYTES_MAX)
+                return await self._seen_film(probed.found, type, content, whose)
         return _heard(probed, type)
 
-    async def _seen_film(self, film: Film, type: str, poster: bytes) -> Looked:
+    async def _seen_film(self, film: Film, type: str, poster: bytes, whose: str) -> Looked:
         # The thumbhash is that of the poster.
-        glimpse = await self._pictures.inspect(poster)
+        glimpse = await self._pictures.inspect(poster, whose=whose)
         shown = Shown(
             film.width,
             film.height,
@@ -105,21 +110,47 @@ class Looks:
     def __init__(self, within_s: float = LOOK_S) -> None:
         self._within_s = within_s
         self._tasks: dict[str, asyncio.Task[Looked]] = {}
+        self._whose: dict[str, str] = {}
 
-    async def look(self, id: str, begin: Callable[[], Awaitable[Looked]]) -> Looked | None:
+    async def look(self, id: str, begin: Callable[[], Awaitable[Looked]], whose: str = "") -> Looked | None:
         """None when it takes another call. Raises what the look raises."""
-        task = self._tasks.get(id)
-        if task is None:
-            if len(self._tasks) >= LOOKS_MAX:
-                self.forget(next(iter(self._tasks)))
-            task = self._tasks[id] = asyncio.ensure_future(begin())
+        if id not in self._tasks:
+            await self._find_room(whose)
+        if id not in self._tasks:
+            if self._is_full(whose):
+                return None
+            self._tasks[id], self._whose[id] = asyncio.ensure_future(begin()), whose
+        task = self._tasks[id]
         await asyncio.wait({task}, timeout=self._within_s)
-        if not task.done():
+        if not task.done() or task.cancelled():
             return None
-        self._tasks.pop(id, None)
+        if self._tasks.get(id) is task:
+            self.forget(id)
         return await task
 
+    def _is_full(self, whose: str) -> bool:
+        return len(self._tasks) >= LOOKS_MAX or len(self._of(whose)) >= LOOKS_OF_ONE_MAX
+
+    def _of(self, whose: str) -> list[str]:
+        return [id for id, owner in self._whose.items() if owner == whose]
+
+    async def _find_room(self, whose: str) -> None:
+        """None that goes on is ended for another: of too many at once, none would come to its end."""
+        if not self._is_full(whose):
+            return
+        theirs = self._of(whose)
+        ids = theirs if len(theirs) >= LOOKS_OF_ONE_MAX else list(self._tasks)
+        tasks = {self._tasks[id]: id for id in ids}
+        done, _ = await asyncio.wait(tasks, timeout=self._within_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            # Whoever waits for it has it; what nobody waits for any more must not stay.
+            if self._tasks.get(tasks[task]) is task:
+                self.forget(tasks[task])
+            if not task.cancelled():
+                task.exception()
+
     def forget(self, id: str) -> None:
+        self._whose.pop(id, None)
         if task := self._tasks.pop(id, None):
             task.cancel()
 

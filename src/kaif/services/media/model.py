@@ -197,6 +197,11 @@ def _is_text(head: bytes) -> bool:
     return not any(letter < " " and letter not in "\t\n\r\f" for letter in text)
 
 
+def said_type(given: str) -> str:
+    """What its sender says it is, without what no type has in it and not every database can keep."""
+    return _UNWANTED.sub("", given)
+
+
 def kind_of(type: str) -> Kind:
     return _KINDS.get(type, "file")
 

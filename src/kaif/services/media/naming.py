@@ -68,6 +68,11 @@ def wanted(media: StoredMedia, name: str, accept: str) -> Wanted:
     return Wanted(f"{name}.{format}", variant)
 
 
+def kept_format(media: StoredMedia) -> str:
+    """What to accept for a picture that is to be saved: WebP has holes that JPEG has not."""
+    return media.type if media.type == "image/webp" else ""
+
+
 def wanted_at(variant: Variant) -> Wanted:
     """Of any size."""
     spelled = hashlib.sha256(msgspec.json.encode(variant)).hexdigest()[:32]

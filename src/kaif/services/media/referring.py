@@ -39,8 +39,9 @@ class ReferencesService:
 
     async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
         async with self._database.transaction() as tx:
-            if await store.lock_media(tx, request.media_id) is not None:
-                await store.let_go(tx, request.media_id, request.holder, request.reference)
+            if await store.lock_media(tx, request.media_id) is None:
+                return Nothing()
+            if await store.let_go(tx, request.media_id, request.holder, request.reference):
                 # Its time as an orphan begins now.
                 await store.touch(tx, request.media_id, self._clock())
         return Nothing()

@@ -12,7 +12,7 @@ from kaif.interfaces.media.images import Rendition
 from kaif.interfaces.media.uploads import PIECE_BYTES_MAX
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Busy
+from kaif.kernel.errors import Busy, Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, naming, renditions_store, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content
@@ -27,6 +27,9 @@ from kaif.services.media.work.turns import Priority
 LEASE_S = 10.0
 WAIT_S_MAX = 12.0
 _LOOK_AGAIN_S = 0.1
+# What could not be made is not tried again so soon, however many ask for it: each try may take a worker's whole time.
+REFUSED_FOR_US = 600 * SECOND_US
+REFUSALS_MAX = 1000
 # What was used is noted so often.
 USED_EVERY_US = 3600 * SECOND_US
 
@@ -38,6 +41,7 @@ class Renditions:
         self._database, self._content, self._keys = database, content, keys
         self._pictures, self._clock = pictures, clock
         self._making: dict[tuple[str, str], asyncio.Task[StoredRendition]] = {}
+        self._refused: dict[tuple[str, str], tuple[int, Invalid]] = {}
         self._background = Background()
 
     async def close(self) -> None:
@@ -60,6 +64,7 @@ class Renditions:
             return found
         if wanted.variant is None:
             raise RenditionNotReady
+        self._must_not_be_refused(media.id, wanted.name)
         task = self._making.get((media.id, wanted.name))
         if task is None:
             task = self._making[media.id, wanted.name] = asyncio.ensure_future(self._made(media, wanted, priority))
@@ -71,7 +76,17 @@ class Renditions:
         self._making.pop(key, None)
         if not done.cancelled():
             # Whoever waits has it as well; if nobody does, nobody needs to hear of it.
-            done.exception()
+            error = done.exception()
+            if isinstance(error, Invalid):
+                if len(self._refused) >= REFUSALS_MAX:
+                    del self._refused[next(iter(self._refused))]
+                self._refused[key] = self._clock() + REFUSED_FOR_US, error
+
+    def _must_not_be_refused(self, media_id: str, name: str) -> None:
+        until_us, error = self._refused.get((media_id, name), (0, None))
+        if error and until_us > self._clock():
+            raise type(error)(str(error), **error.details)
+        self._refused.pop((media_id, name), None)
 
     async def _made(self, media: StoredMedia, wanted: Wanted, priority: Priority) -> StoredRendition:
         maker = new_id()
@@ -95,8 +110,10 @@ class Renditions:
 
     async def _make(self, media: StoredMedia, wanted: Wanted, priority: Priority) -> StoredRendition:
         assert wanted.variant
-        source = await self._picture_of(media)
-        (made,) = await self._pictures.render(source, [wanted.variant], priority)
+        # Read when its turn has come: those that wait for theirs would fill the memory.
+        (made,) = await self._pictures.render(
+            lambda: self._picture_of(media), [wanted.variant], priority, whose=media.owner_id
+        )
         await self.keep_picture(media.id, wanted.name, made, lasting=wanted.name == naming.LARGE)
         found = await renditions_store.find(self._database, media.id, wanted.name)
         if found is None:

@@ -62,6 +62,15 @@ class Rights:
             if media.owner_id == viewer.user_id or media.id in in_messages or await is_among_some(media.id)
         ]
 
+    async def has_whole(self, viewer: Actor, media: StoredMedia) -> bool:
+        """Of a file that the viewer may see: whether they may have it as it was uploaded. Cameras write into pictures
+        where people live: that goes to no one whom only the picture was shown."""
+        if media.kind != "image" or media.owner_id == viewer.user_id:
+            return True
+        if not self._messages:
+            return False
+        return media.id in (await self._messages.which_are_shown(viewer, AskedFiles([media.id]))).as_files
+
     async def _in_messages(self, viewer: Actor, media_ids: Sequence[MediaId]) -> set[MediaId]:
         """Which of them messaging shows to the viewer, however many messages each is in."""
         shown: set[MediaId] = set()

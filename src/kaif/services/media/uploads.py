@@ -82,7 +82,7 @@ class UploadsService:
             id=new_id(),
             owner_id=actor.user_id,
             name=model.file_name(request.name),
-            declared_type=request.declared_type,
+            declared_type=model.said_type(request.declared_type),
             keep=int(request.keep),
             voice=int(request.voice),
             length=request.length,
@@ -217,7 +217,11 @@ class UploadsService:
             same = await store.find_same_content(self._database, upload.owner_id, sha256)
             if same is not None and same.kind != "file":
                 return Looked(same.type, same.kind, same.seen().shown)
-            return await self._looks.look(upload.id, lambda: self._looker.look(upload.id, upload.length, found))
+            return await self._looks.look(
+                upload.id,
+                lambda: self._looker.look(upload.id, upload.length, found, upload.owner_id),
+                upload.owner_id,
+            )
         except Invalid:
             if not model.means_media(upload.declared_type):
                 return Looked(found, "file")

@@ -244,17 +244,18 @@ async def entries_with(
 # Who sees a file
 
 
-async def shown_to(reads: Reads, user_id: UserId, media_ids: Collection[MediaId]) -> set[MediaId]:
-    """In chats that the person is in; and in comments that they read without being in the group."""
-    rows: list[tuple[MediaId]] = await reads.fetch(
+async def shown_to(reads: Reads, user_id: UserId, media_ids: Collection[MediaId]) -> dict[MediaId, bool]:
+    """In chats that the person is in; and in comments that they read without being in the group. True of what is sent
+    as a file somewhere there; pictures of chats, at the place 0, are not."""
+    rows: list[tuple[MediaId, int]] = await reads.fetch(
         tuple,
         """
-        SELECT a.media_id FROM messaging_attachments a
+        SELECT a.media_id, CASE WHEN a.kind = 'file' AND a.seq > 0 THEN 1 ELSE 0 END FROM messaging_attachments a
         JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0
         JOIN messaging_members m ON m.chat_id = a.chat_id AND m.user_id = :user_id
         WHERE a.media_id IN :ids AND a.chat_id <> ''
         UNION
-        SELECT a.media_id FROM messaging_attachments a
+        SELECT a.media_id, CASE WHEN a.kind = 'file' AND a.seq > 0 THEN 1 ELSE 0 END FROM messaging_attachments a
         JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0
         JOIN messaging_discussions d ON d.group_id = a.chat_id AND d.open = 1
         JOIN messaging_members m ON m.chat_id = d.channel_id AND m.user_id = :user_id
@@ -268,7 +269,8 @@ async def shown_to(reads: Reads, user_id: UserId, media_ids: Collection[MediaId]
         user_id=user_id,
         ids=list(media_ids),
     )
-    return {media_id for (media_id,) in rows}
+    as_files = {media_id for media_id, as_file in rows if as_file}
+    return {media_id: media_id in as_files for media_id, _ in rows}
 
 
 # Evidence

@@ -31,14 +31,15 @@ class AttachmentsService:
 
     async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
         asked = set(request.media_ids)
-        shown = await attachment_store.shown_to(self._database, actor.user_id, asked)
+        found = await attachment_store.shown_to(self._database, actor.user_id, asked)
+        shown = set(found)
         if left := asked - shown:
             shown |= await picture_store.public_among(self._database, left)
             taken_after_us = self._clock() - TAKEN_FOR_S * SECOND_US
             shown |= await attachment_store.evidence_seen_by(
                 self._database, actor.user_id, left, taken_after_us, handles=HANDLE_REPORTS in actor.permissions
             )
-        return ShownFiles(sorted(shown))
+        return ShownFiles(sorted(shown), sorted(media_id for media_id, as_file in found.items() if as_file))
 
 
 def _parse(cursor: str) -> int:

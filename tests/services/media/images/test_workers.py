@@ -314,6 +314,51 @@ async def test_too_many_that_wait_are_told_to_come_back() -> None:
     assert done == ["one", "two"]
 
 
+async def test_who_brings_much_waits_for_it_and_nobody_else_does() -> None:
+    turns, done, go_on = Turns(1, waiting_max=8), list[str](), asyncio.Event()
+
+    async def come(whose: str) -> None:
+        async with turns.one("urgent", whose):
+            done.append(whose)
+            await go_on.wait()
+
+    coming = [asyncio.create_task(come(whose)) for whose in ("anna", "anna", "anna", "boris")]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Busy):
+        await come("anna")
+
+    # What was given up counts no more.
+    coming[2].cancel()
+    await asyncio.sleep(0)
+    coming[2] = asyncio.create_task(come("anna"))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(*coming)
+    assert done == ["anna", "anna", "boris", "anna"]
+
+
+async def test_what_waits_for_its_turn_is_not_in_memory_yet() -> None:
+    workers, held, most = PictureWorkers(1), 0, 0
+
+    async def read() -> bytes:
+        nonlocal held, most
+        held += 1
+        most = max(most, held)
+        await asyncio.sleep(0)
+        return files.png()
+
+    async def inspected() -> None:
+        nonlocal held
+        await workers.inspect(read)
+        held -= 1
+
+    await asyncio.gather(*[inspected() for _ in range(5)])
+
+    assert most <= 2
+    await workers.close()
+
+
 async def test_workers_end_with_the_server() -> None:
     program = (
         "import asyncio, sys\n"

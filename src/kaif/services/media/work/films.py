@@ -27,9 +27,11 @@ class FilmWorkers:
     def __init__(self, count: int = 0, bounds: Bounds = BOUNDS, waiting_max: int = 200) -> None:
         self._pool = Pool("films", count or max(2, os.cpu_count() or 1), bounds, FilmTooDemanding, waiting_max)
 
-    async def probe(self, source: Path, poster: Path, priority: Priority = "urgent") -> Probed:
-        """Raises NotPlayable, FilmTooLong, FilmTooLarge, FilmTooDemanding; Busy."""
-        probed = await self._done(Probe(str(source), str(poster), HEARD_S_MAX), 0, priority)
+    async def probe(self, source: Path, poster: Path, priority: Priority = "urgent", whose: str = "") -> Probed:
+        """`whose` it is: nobody's keep others' waiting.
+
+        Raises NotPlayable, FilmTooLong, FilmTooLarge, FilmTooDemanding; Busy."""
+        probed = await self._done(Probe(str(source), str(poster), HEARD_S_MAX), 0, priority, whose=whose)
         assert isinstance(probed, Probed)
         return probed
 
@@ -64,7 +66,8 @@ class FilmWorkers:
         priority: Priority,
         file_bytes: int = _SMALL_FILE_BYTES,
         progress: Progress = lambda seconds: None,
+        whose: str = "",
     ) -> object:
         cpu_s = self._pool.bounds.cpu_s + CPU_S_PER_S * seconds
         wall_s = self._pool.bounds.wall_s + 4 * CPU_S_PER_S * seconds
-        return await self._pool.done(Job(cpu_s, task, file_bytes), b"", priority, progress, wall_s)
+        return await self._pool.done(Job(cpu_s, task, file_bytes), b"", priority, progress, wall_s, whose)

@@ -7,7 +7,7 @@ from kaif.interfaces.media.images import ImageTooDemanding, Picture, Rendition, 
 from kaif.services.media.images.limits import Limits, check_file
 from kaif.services.media.work import jobs
 from kaif.services.media.work.jobs import Inspect, Job, Render, Task
-from kaif.services.media.work.pool import Bounds, Pool
+from kaif.services.media.work.pool import Bounds, Content, Pool
 from kaif.services.media.work.turns import Priority
 
 
@@ -22,25 +22,28 @@ class PictureWorkers:
             "pictures", count or (os.cpu_count() or 1) + 1, bounds or Bounds(), ImageTooDemanding, waiting_max
         )
 
-    async def inspect(self, content: bytes, priority: Priority = "urgent") -> Picture:
-        """Raises NotAnImage, ImageDamaged, ImageFileTooLarge, TooManyPixels, TooManyFrames, ImageTooDemanding; Busy."""
-        picture = await self._done(Inspect(self.limits), content, priority)
+    async def inspect(self, content: Content, priority: Priority = "urgent", whose: str = "") -> Picture:
+        """`whose` it is: nobody's keep others' waiting.
+
+        Raises NotAnImage, ImageDamaged, ImageFileTooLarge, TooManyPixels, TooManyFrames, ImageTooDemanding; Busy."""
+        picture = await self._done(Inspect(self.limits), content, priority, whose)
         assert isinstance(picture, Picture)
         return picture
 
     async def render(
-        self, content: bytes, variants: Sequence[Variant], priority: Priority = "urgent"
+        self, content: Content, variants: Sequence[Variant], priority: Priority = "urgent", whose: str = ""
     ) -> list[Rendition]:
         """In the order in which they are asked for. Raises CropOutside, and what `inspect` raises."""
         assert 0 < len(variants) <= jobs.VARIANTS_MAX
-        renditions = await self._done(Render(self.limits, list(variants)), content, priority)
+        renditions = await self._done(Render(self.limits, list(variants)), content, priority, whose)
         assert isinstance(renditions, list)
         return renditions
 
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _done(self, task: Task, content: bytes, priority: Priority) -> jobs.Result:
-        # What needs no worker to be refused takes nobody's turn.
-        check_file(content, self.limits)
-        return await self._pool.done(Job(self._pool.bounds.cpu_s, task), content, priority)
+    async def _done(self, task: Task, content: Content, priority: Priority, whose: str) -> jobs.Result:
+        if isinstance(content, bytes):
+            # What needs no worker to be refused takes nobody's turn.
+            check_file(content, self.limits)
+        return await self._pool.done(Job(self._pool.bounds.cpu_s, task), content, priority, whose=whose)

@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,8 @@ _PROGRAM = "kaif.services.media.work.worker"
 Kind = Literal["pictures", "films"]
 # Told how many seconds of a film are done.
 Progress = Callable[[float], None]
+# What a job is about, or how it is read once its turn has come: those that wait must not hold it in memory.
+Content: TypeAlias = bytes | Callable[[], Awaitable[bytes]]
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -61,14 +63,16 @@ class Pool:
     async def done(
         self,
         job: Job,
-        content: bytes = b"",
+        content: Content = b"",
         priority: Priority = "urgent",
         progress: Progress = lambda seconds: None,
         wall_s: float = 0,
+        whose: str = "",
     ) -> Result:
-        """Raises what the worker refused, what was too demanding, Busy, Unavailable."""
+        """Raises what the worker refused, what was too demanding, Busy, Unavailable; and what reading raises."""
         wall_s = wall_s or self.bounds.wall_s
-        async with self._turns.one(priority):
+        async with self._turns.one(priority, whose):
+            content = content if isinstance(content, bytes) else await content()
             try:
                 result = await self._asked(self._rested() or await self._started(), job, content, progress, wall_s)
             except _Died:
