@@ -13,7 +13,8 @@ from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Invalid
-from kaif.services.media.looking import Looked, Looks
+from kaif.services.media.looking import Looked
+from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.work.scratch import Scratch, opened, read_whole
 
 
@@ -86,7 +87,7 @@ async def test_films_and_sounds_are_probed_and_nothing_of_them_stays_on_the_disk
 
 
 async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
-    looks, done, begun = Looks(within_s=0.01), asyncio.Event(), 0
+    looks, done, begun = Outlasting[Looked](0.01, tasks_max=2), asyncio.Event(), 0
 
     async def look() -> Looked:
         nonlocal begun
@@ -94,13 +95,13 @@ async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
         await done.wait()
         return Looked("text/plain", "file")
 
-    assert await looks.look("one", look) is None
-    assert await looks.look("one", look) is None
+    assert await looks.wait("one", look) is None
+    assert await looks.wait("one", look) is None
     done.set()
-    assert await looks.look("one", look) == Looked("text/plain", "file")
+    assert await looks.wait("one", look) == Looked("text/plain", "file")
     assert begun == 1
     done.clear()
-    assert await looks.look("two", look) is None
+    assert await looks.wait("two", look) is None
     await looks.close()
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 

@@ -4,15 +4,13 @@ Workers do the looking. A picture is looked at in memory, as small as those may 
 folder that goes with the look.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import msgspec
 
 from kaif.engines.database import Database
 from kaif.interfaces.media import Kind, Shown
 from kaif.interfaces.media.films import Film
 from kaif.interfaces.media.images import ImageFileTooLarge, Rendition
+from kaif.kernel.clock import MS_US
 from kaif.services.media import model
 from kaif.services.media.content import Content
 from kaif.services.media.images.formats import CONTENT_TYPES
@@ -21,12 +19,11 @@ from kaif.services.media.work.jobs import Probed
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch, read_whole
 
-# A call looks no longer than this; whoever waits calls again.
+# A call looks no longer than this.
 LOOK_S = 5.0
 # Of looks that are under way, or whose outcome nobody has asked for.
 LOOKS_MAX = 64
 _POSTER_BYTES_MAX = 8 << 20
-_MS_US = 1000
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -85,7 +82,7 @@ class Looker:
         shown = Shown(
             film.width,
             film.height,
-            film.duration_us // _MS_US,
+            film.duration_us // MS_US,
             animated=True,
             has_sound=film.has_sound,
             thumbhash=glimpse.thumbhash,
@@ -95,36 +92,5 @@ class Looker:
 
 
 def _heard(probed: Probed, type: str) -> Looked:
-    shown = Shown(duration_ms=probed.found.duration_us // _MS_US, has_sound=True, waveform=probed.waveform)
+    shown = Shown(duration_ms=probed.found.duration_us // MS_US, has_sound=True, waveform=probed.waveform)
     return Looked(model.type_as("audio", type), "audio", shown)
-
-
-class Looks:
-    """Those under way: whoever asks again goes on waiting for the same one."""
-
-    def __init__(self, within_s: float = LOOK_S) -> None:
-        self._within_s = within_s
-        self._tasks: dict[str, asyncio.Task[Looked]] = {}
-
-    async def look(self, id: str, begin: Callable[[], Awaitable[Looked]]) -> Looked | None:
-        """None when it takes another call. Raises what the look raises."""
-        task = self._tasks.get(id)
-        if task is None:
-            if len(self._tasks) >= LOOKS_MAX:
-                self.forget(next(iter(self._tasks)))
-            task = self._tasks[id] = asyncio.ensure_future(begin())
-        await asyncio.wait({task}, timeout=self._within_s)
-        if not task.done():
-            return None
-        self._tasks.pop(id, None)
-        return await task
-
-    def forget(self, id: str) -> None:
-        if task := self._tasks.pop(id, None):
-            task.cancel()
-
-    async def close(self) -> None:
-        tasks = list(self._tasks.values())
-        for id in list(self._tasks):
-            self.forget(id)
-        await asyncio.gather(*tasks, return_exceptions=True)
