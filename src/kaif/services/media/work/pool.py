@@ -140,7 +140,8 @@ _ENVIRONMENT = {
     "PATH": os.defpath,
     "PYTHONPATH": str(Path(kaif.__file__).parents[1]),
     "VIPS_CONCURRENCY": "1",
-    "VIPS_DISC_THRESHOLD": "1t",
+    # It writes no files. Its sizes end with gigabytes: of terabytes it takes the number alone.
+    "VIPS_DISC_THRESHOLD": "1024g",
     "MALLOC_ARENA_MAX": "2",
 }
 
