@@ -110,7 +110,8 @@ async def test_a_form_that_breaks_off_keeps_the_files_that_were_whole_and_nothin
     await eventually(nothing_more)
 
 
-async def test_what_is_no_form_is_refused(anna: Person) -> None:
+async def test_what_is_no_form_is_refused(new_person: NewPerson) -> None:
+    vera = await new_person()
     form = "multipart/form-data; boundary=BB"
     for content_type, content in (
         ("multipart/form-data", b"x"),
@@ -122,9 +123,9 @@ async def test_what_is_no_form_is_refused(anna: Person) -> None:
         (form, HEAD % (b"a" * 10_000) + b"x" + END),
         (form, b""),
     ):
-        answer = await anna.http.post(FILES, content=content, headers={"content-type": content_type})
+        answer = await vera.http.post(FILES, content=content, headers={"content-type": content_type})
         assert code_of(answer) == (400, "bad_form"), content
-    assert (await anna.get("/v1/media/own-data"))["uploads"] == []
+    assert (await vera.get("/v1/media/own-data"))["uploads"] == []
 
 
 async def test_nobody_gets_more_by_a_form_than_they_may_have(tmp_path: Path) -> None:

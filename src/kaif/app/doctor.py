@@ -14,7 +14,7 @@ from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
 from kaif.app.media import master_keys, scanner_of
 from kaif.app.settings import Misconfigured, Settings
-from kaif.engines.blobs import open_blobs
+from kaif.engines.blobs import Room, open_blobs
 from kaif.engines.cache import open_cache
 from kaif.engines.database import is_sound, open_database
 from kaif.engines.places import open_places
@@ -123,22 +123,22 @@ def _files(settings: Settings) -> Finding:
     if kind == "file" and not Path(place).exists():
         return Finding("Files", "no folder yet", "Start the server once: `kaif up`.")
     try:
-        free = asyncio.run(_proven_store(settings))
+        room = asyncio.run(_proven_store(settings))
     except StorageFull:
         return Finding("Files", f"{kind}: no room", "Make room where KAIF_BLOBS_URL says that files lie.")
     except KaifError as error:
         return Finding("Files", f"{kind}: {error}", "Check KAIF_BLOBS_URL, and whether this user may write there.")
-    if free is None:
+    if room is None:
         return Finding("Files", f"{kind}, written to and read again")
-    state = f"{kind}, written to and read again, {free / 1e9:.1f} GB free"
-    return Finding("Files", state, "" if free > FREE_BYTES_MIN else "Make room on the disk where files lie.")
+    state = f"{kind}, written to and read again, {room.free / 1e9:.1f} GB free"
+    return Finding("Files", state, "" if room.free > FREE_BYTES_MIN else "Make room on the disk where files lie.")
 
 
-async def _proven_store(settings: Settings) -> int | None:
+async def _proven_store(settings: Settings) -> Room | None:
     """How much room there is where content lies, which can be written to."""
     blobs = await open_blobs(settings.blobs_url)
     await prove(blobs, f"doctor/{secrets.token_hex(16)}")
-    return blobs.free_bytes()
+    return await blobs.room()
 
 
 async def _media_keys(settings: Settings) -> Finding:

@@ -169,7 +169,7 @@ class Gateway:
     def _limit(self, request: Request, limit: Limit, *, public: bool) -> None:
         subject = limit_subject(request.address) if public or not request.actor.user_id else request.actor.user_id
         allowance = self._limits.take(limit, subject)
-        request.limit_headers = allowance.headers
+        request.more_headers = allowance.headers
         allowance.require()
 
     async def _page(self, request: Request) -> Answer:

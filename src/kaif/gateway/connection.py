@@ -356,7 +356,7 @@ class Connection(asyncio.Protocol):
         keep_alive = keep_alive and has_come
         self._transport.write(
             on_the_wire(
-                answer, self._all.date, request.limit_headers, request.id, keep_alive=keep_alive, head_only=head_only
+                answer, self._all.date, request.more_headers, request.id, keep_alive=keep_alive, head_only=head_only
             )
         )
         if answer.stream and not head_only:

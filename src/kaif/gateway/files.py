@@ -23,7 +23,13 @@ from kaif.gateway.requests import Request
 from kaif.gateway.tus import AHEAD_BYTES_OF_ALL, BodyBrokeOff, finished, write_body
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library, MediaId, MediaNotFound, RenditionNotFound
 from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
-from kaif.interfaces.media.uploads import BeginWriting, CreateUpload, Uploads
+from kaif.interfaces.media.uploads import (
+    NAME_CHARACTERS_MAX,
+    TYPE_CHARACTERS_MAX,
+    BeginWriting,
+    CreateUpload,
+    Uploads,
+)
 from kaif.kernel.errors import Busy, Invalid, Unavailable
 from kaif.kernel.http import Route
 from kaif.kernel.ids import ID_FORM
@@ -101,7 +107,8 @@ class Files:
         if not given.isdigit():
             raise LengthRequired
         name = file_name(request.headers.get(b"content-disposition", b"").decode("latin-1")) or ""
-        wanted = CreateUpload(int(given), name[:1024], request.content_type.decode("latin-1")[:255])
+        declared_type = request.content_type.decode("latin-1")[:TYPE_CHARACTERS_MAX]
+        wanted = CreateUpload(int(given), name[:NAME_CHARACTERS_MAX], declared_type)
         upload = await self._uploads.create_upload(request.actor, wanted)
         async with taken_back_on_failure(self._uploads, request, upload):
             writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))
@@ -137,7 +144,7 @@ class Files:
             wanted = Range(0, seen.size)
             return Answer(HTTPStatus.OK, headers, b"", self._stream(request, seen, link, wanted))
         if wanted.length == 0:
-            request.limit_headers += lines((b"content-range", b"bytes */%d" % seen.size))
+            request.more_headers += lines((b"content-range", b"bytes */%d" % seen.size))
             raise RangeNotSatisfiable
         last = wanted.start + wanted.length - 1
         headers += lines((b"content-range", b"bytes %d-%d/%d" % (wanted.start, last, seen.size)))
@@ -210,10 +217,8 @@ def _matches(given: bytes, etag: bytes) -> bool:
 
 
 def _range_of(request: Request, size: int, etag: bytes) -> Range | None:
-    """None is all of it: what is no single range of bytes is passed over (RFC 9110, 14.2). No length is beyond
-    the end.
-
-
+    """None is all of it: what is no single range of bytes is passed over (RFC 9110, 14.2). One without a length begins
+    beyond the end.
     """
     given = _RANGE.fullmatch(request.headers.get(b"range", b"").strip().lower())
     if not given or request.headers.get(b"if-range", etag) != etag or request.method != "GET":

@@ -14,7 +14,9 @@ from kaif.gateway.tus import BodyBrokeOff, finished
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import FileTooLarge, Library, Media, QuotaExceeded
 from kaif.interfaces.media.uploads import (
+    NAME_CHARACTERS_MAX,
     PIECE_BYTES_MAX,
+    TYPE_CHARACTERS_MAX,
     Append,
     BeginWriting,
     CreateUpload,
@@ -104,8 +106,8 @@ class FormFiles:
         return Answer(status, JSON, msgspec.json.encode(TakenFiles(taken)))
 
     async def _take(self, request: Request, form: Form, part: Part, piece: bytes, *, keep: bool) -> Media:
-        wanted = CreateUpload(_length(request), part.file_name or "", part.type[:255], keep=keep, at_most=True)
-        wanted = msgspec.structs.replace(wanted, name=wanted.name[:1024])
+        name, declared_type = (part.file_name or "")[:NAME_CHARACTERS_MAX], part.type[:TYPE_CHARACTERS_MAX]
+        wanted = CreateUpload(_length(request), name, declared_type, keep=keep, at_most=True)
         upload = await self._uploads.create_upload(request.actor, wanted)
         async with taken_back_on_failure(self._uploads, request, upload):
             writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))

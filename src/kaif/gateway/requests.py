@@ -50,8 +50,8 @@ class Request:
         "body",
         "headers",
         "id",
-        "limit_headers",
         "method",
+        "more_headers",
         "path",
         "query",
         "route",
@@ -67,7 +67,8 @@ class Request:
         self.actor: Actor = NOBODY
         # For the log and the metrics: the pattern of the path, so that no id gets there.
         self.route = "unmatched"
-        self.limit_headers: Headers = b""
+        # Of the answer, whatever becomes of it: what the limit leaves, and what a protocol wants of refusals too.
+        self.more_headers: Headers = b""
 
     def come_from(self, peer: str, trusted_proxies: list[Network]) -> None:
         self.address = peer

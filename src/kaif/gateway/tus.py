@@ -15,6 +15,7 @@ import hmac
 import re
 from email.utils import format_datetime
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from kaif.gateway.answers import INERT, NO_STORE, Answer, Headers, lines
@@ -25,7 +26,9 @@ from kaif.interfaces.media import WRITE_SCOPE
 from kaif.interfaces.media.joining import JOINED_MAX, Joining, JoinUploads
 from kaif.interfaces.media.uploads import (
     APPENDED_BYTES_MAX,
+    NAME_CHARACTERS_MAX,
     PIECE_BYTES_MAX,
+    TYPE_CHARACTERS_MAX,
     Append,
     BeginWriting,
     BeyondLength,
@@ -89,6 +92,15 @@ class BodyBrokeOff(Invalid):
     code, status, detail = "body_broke_off", 400, "The body ended too early."
 
 
+class Told(NamedTuple):
+    """What the metadata of an upload says of the file."""
+
+    name: str
+    declared_type: str
+    keep: bool
+    voice: bool
+
+
 class Tus:
     def __init__(self, uploads: Uploads, joining: Joining) -> None:
         self._uploads, self._joining = uploads, joining
@@ -123,13 +135,13 @@ class Tus:
             return await self._join(request, concat.removeprefix(_FINAL))
         if concat not in (b"", _PARTIAL):
             raise BadTusHeader(header="upload-concat")
-        metadata = _metadata(request.headers.get(b"upload-metadata", b""))
+        told = _told(request)
         wanted = CreateUpload(
             _number(request, b"upload-length"),
-            metadata.get("filename", "")[:1024],
-            metadata.get("filetype", "")[:255],
-            keep=metadata.get("keep", "true") != "false",
-            voice=metadata.get("voice") == "true",
+            told.name,
+            told.declared_type,
+            keep=told.keep,
+            voice=told.voice,
             partial=concat == _PARTIAL,
         )
         upload = await self._uploads.create_upload(request.actor, wanted)
@@ -145,14 +157,8 @@ class Tus:
             raise BadTusHeader(header="upload-length")
         if request.content_type == OFFSETS:
             raise IsJoined
-        metadata = _metadata(request.headers.get(b"upload-metadata", b""))
-        wanted = JoinUploads(
-            _uploads_at(places),
-            metadata.get("filename", "")[:1024],
-            metadata.get("filetype", "")[:255],
-            keep=metadata.get("keep", "true") != "false",
-            voice=metadata.get("voice") == "true",
-        )
+        told = _told(request)
+        wanted = JoinUploads(_uploads_at(places), told.name, told.declared_type, keep=told.keep, voice=told.voice)
         upload = await self._joining.join_uploads(request.actor, wanted)
         upload = await finished(self._uploads, request, upload)
         location = lines((b"location", f"{PATH}/{upload.id}".encode()))
@@ -259,9 +265,9 @@ def _route(method: str, path: str, limit: Limit = WRITE, *, public: bool = False
 
 def _speak(request: Request) -> None:
     """Every answer says the version, refusals too. Raises UnsupportedVersion."""
-    request.limit_headers += _RESUMABLE
+    request.more_headers += _RESUMABLE
     if request.headers.get(b"tus-resumable") != VERSION:
-        request.limit_headers += lines((b"tus-version", VERSION))
+        request.more_headers += lines((b"tus-version", VERSION))
         raise UnsupportedVersion
 
 
@@ -306,8 +312,18 @@ def _length(request: Request) -> int:
     return int(request.headers.get(b"content-length", b"0"))
 
 
+def _told(request: Request) -> Told:
+    metadata = _metadata(request.headers.get(b"upload-metadata", b""))
+    return Told(
+        metadata.get("filename", "")[:NAME_CHARACTERS_MAX],
+        metadata.get("filetype", "")[:TYPE_CHARACTERS_MAX],
+        keep=metadata.get("keep", "true") != "false",
+        voice=metadata.get("voice") == "true",
+    )
+
+
 def _metadata(given: bytes) -> dict[str, str]:
-    """`name base64,name base64`; what is no UTF-8 is left out."""
+    """`name base64,name base64`; what is no base64 of UTF-8 is refused."""
     metadata: dict[str, str] = {}
     for pair in given.split(b",")[:METADATA_MAX]:
         name, _, value = pair.strip().partition(b" ")

@@ -7,7 +7,8 @@ from typing import overload
 
 Clock = Callable[[], int]
 
-SECOND_US = 1_000_000
+MS_US = 1000
+SECOND_US = 1000 * MS_US
 MINUTE_US = 60 * SECOND_US
 DAY_US = 24 * 60 * MINUTE_US
 

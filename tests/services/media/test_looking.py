@@ -13,8 +13,8 @@ from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Invalid
-from kaif.services.media import looking
-from kaif.services.media.looking import Looked, Looks
+from kaif.services.media.looking import Looked
+from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.work.scratch import Scratch, opened, read_whole
 
 
@@ -93,7 +93,7 @@ async def test_films_and_sounds_are_probed_and_nothing_of_them_stays_on_the_disk
 
 
 async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
-    looks, done, begun = Looks(within_s=0.01), asyncio.Event(), 0
+    looks, done, begun = Outlasting[Looked](0.01, tasks_max=2), asyncio.Event(), 0
 
     async def look() -> Looked:
         nonlocal begun
@@ -101,20 +101,19 @@ async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
         await done.wait()
         return Looked("text/plain", "file")
 
-    assert await looks.look("one", look) is None
-    assert await looks.look("one", look) is None
+    assert await looks.wait("one", look) is None
+    assert await looks.wait("one", look) is None
     done.set()
-    assert await looks.look("one", look) == Looked("text/plain", "file")
+    assert await looks.wait("one", look) == Looked("text/plain", "file")
     assert begun == 1
     done.clear()
-    assert await looks.look("two", look) is None
+    assert await looks.wait("two", look) is None
     await looks.close()
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
 
-async def test_who_brings_much_ends_nobodys_look_and_leaves_others_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "LOOKS_OF_ONE_MAX", 2)
-    looks, done, begun = Looks(within_s=0.01), asyncio.Event(), list[str]()
+async def test_who_brings_much_ends_nobodys_look_and_leaves_others_room() -> None:
+    looks, done, begun = Outlasting[Looked](0.01, 8, of_one_max=2), asyncio.Event(), list[str]()
 
     async def look(whose: str, number: int) -> Looked | None:
         async def begin() -> Looked:
@@ -122,7 +121,7 @@ async def test_who_brings_much_ends_nobodys_look_and_leaves_others_room(monkeypa
             await done.wait()
             return Looked("text/plain", "file")
 
-        return await looks.look(f"{whose} {number}", begin, whose)
+        return await looks.wait(f"{whose} {number}", begin, whose)
 
     assert set(await asyncio.gather(*[look("anna", number) for number in range(5)])) == {None}
     assert await look("boris", 0) is None
@@ -134,9 +133,8 @@ async def test_who_brings_much_ends_nobodys_look_and_leaves_others_room(monkeypa
     await looks.close()
 
 
-async def test_of_too_many_looks_none_is_ended_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looking, "LOOKS_MAX", 3)
-    looks = Looks(within_s=0.02)
+async def test_of_too_many_looks_none_is_ended_for_another() -> None:
+    looks = Outlasting[Looked](0.02, tasks_max=3)
 
     async def looked(number: int) -> Looked:
         async def begin() -> Looked:
@@ -144,7 +142,7 @@ async def test_of_too_many_looks_none_is_ended_for_another(monkeypatch: pytest.M
             return Looked("text/plain", "file")
 
         for _ in range(50):
-            if found := await looks.look(str(number), begin, whose=str(number)):
+            if found := await looks.wait(str(number), begin, whose=str(number)):
                 return found
         raise AssertionError("it comes to no end")
 

@@ -2,7 +2,7 @@
 import type Hls from 'hls.js/light'
 
 /** A piece of the sprite of previews, in pixels. */
-export interface Preview {
+export interface FilmPreview {
   fromS: number
   toS: number
   image: string
@@ -15,7 +15,7 @@ export interface Preview {
 const CUE = /(\S+) --> (\S+)[^\n]*\n(\S+?)#xywh=(\d+),(\d+),(\d+),(\d+)/g
 
 /** WebVTT whose cues are pieces of pictures; addresses are beside `path`. */
-export function previewsOf(vtt: string, path: string): Preview[] {
+export function previewsOf(vtt: string, path: string): FilmPreview[] {
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
   return [...vtt.replace(/\r\n?/g, '\n').matchAll(CUE)].map(([, from, to, name, ...sides]) => {
     const [left = 0, top = 0, width = 0, height = 0] = sides.map(Number)
@@ -23,7 +23,7 @@ export function previewsOf(vtt: string, path: string): Preview[] {
   })
 }
 
-export function previewAt(previews: readonly Preview[], atS: number): Preview | undefined {
+export function previewAt(previews: readonly FilmPreview[], atS: number): FilmPreview | undefined {
   return previews.find(({ fromS, toS }) => atS >= fromS && atS < toS) ?? previews.at(-1)
 }
 

@@ -20,6 +20,7 @@ import { scheduled } from './scheduled.svelte'
 import { Realtime } from './realtime.svelte'
 import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
+import { sounds } from './sounds.svelte'
 import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent, UnsentAttachment } from './types'
@@ -107,6 +108,7 @@ export class Messenger {
     this.#outbox.clear()
     trays.clear()
     uploads.clear()
+    sounds.clear()
     drafts.clear()
     ownFolders.clear()
     scheduled.clear()

@@ -54,6 +54,13 @@ class Sounds {
     this.atS = 0
   }
 
+  /** Erase what this browser kept of a person; how fast one listens is the device's. */
+  clear(): void {
+    this.stop()
+    this.played.clear()
+    localStorage.removeItem(PLAYED_KEY)
+  }
+
   nextSpeed(): void {
     const index = SPEEDS.findIndex((speed) => speed === this.speed)
     this.speed = SPEEDS[(index + 1) % SPEEDS.length]!

@@ -43,10 +43,6 @@ class Blobs(Protocol):
         """Gone afterwards, whether or not it was there."""
         ...
 
-    def free_bytes(self) -> int | None:
-        """How much room there is; None where nobody can tell."""
-        ...
-
     def list(self, prefix: str) -> AsyncIterator[str]:
         """Names in the folder `prefix` and in its folders; the empty prefix is everything."""
         ...

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -95,12 +94,6 @@ class ObjectBlobs:
     async def delete(self, name: str) -> None:
         with _translated(), contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _checked(name))
-
-    def free_bytes(self) -> int | None:
-        if self._root is None:
-            return None
-        with _translated():
-            return shutil.disk_usage(self._root).free
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         folder = _checked(prefix.rstrip("/")) if prefix else None

@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.media.uploads import GivenUploadId, Upload
+from kaif.interfaces.media.uploads import NAME_CHARACTERS_MAX, TYPE_CHARACTERS_MAX, GivenUploadId, Upload
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict
 from kaif.kernel.remote import repeatable
@@ -20,8 +20,8 @@ class JoinUploads(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """As in CreateUpload, but for the pieces, which were created with `partial`."""
 
     upload_ids: Annotated[list[GivenUploadId], Meta(min_length=1, max_length=JOINED_MAX)]
-    name: Annotated[str, Meta(max_length=1024)] = ""
-    declared_type: Annotated[str, Meta(max_length=255)] = ""
+    name: Annotated[str, Meta(max_length=NAME_CHARACTERS_MAX)] = ""
+    declared_type: Annotated[str, Meta(max_length=TYPE_CHARACTERS_MAX)] = ""
     keep: bool = True
     voice: bool = False
 

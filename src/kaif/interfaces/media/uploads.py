@@ -23,6 +23,10 @@ PIECE_BYTES_MAX = 4 << 20
 # Of one who is faster: what comes while a piece is written may be the next one.
 APPENDED_BYTES_MAX = 12 << 20
 
+# Of a name and a type as a sender gives them.
+NAME_CHARACTERS_MAX = 1024
+TYPE_CHARACTERS_MAX = 255
+
 GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
 
 
@@ -37,8 +41,8 @@ class CreateUpload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     length: Annotated[int, Meta(ge=0, le=1 << 50)]
-    name: Annotated[str, Meta(max_length=1024)] = ""
-    declared_type: Annotated[str, Meta(max_length=255)] = ""
+    name: Annotated[str, Meta(max_length=NAME_CHARACTERS_MAX)] = ""
+    declared_type: Annotated[str, Meta(max_length=TYPE_CHARACTERS_MAX)] = ""
     keep: bool = True
     voice: bool = False
     at_most: bool = False

@@ -51,7 +51,7 @@ class HealthService:
 
     async def _trouble(self) -> KaifError | None:
         try:
-            must_have_room(self._blobs)
+            await must_have_room(self._blobs)
             await self._write_a_little()
             if lost := await lost_keys(self._database, self._keys):
                 raise KeysLost(versions=lost)
@@ -70,10 +70,10 @@ class HealthService:
             await store.forget_garbage(tx, part)
 
 
-def must_have_room(blobs: Blobs) -> None:
+async def must_have_room(blobs: Blobs) -> None:
     """Raises StorageFull."""
-    free = blobs.free_bytes()
-    if free is not None and free < ROOM_BYTES_MIN:
+    room = await blobs.room()
+    if room and room.free < ROOM_BYTES_MIN:
         raise StorageFull(retry_after_ms=5000)
 
 

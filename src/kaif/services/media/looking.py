@@ -4,15 +4,13 @@ Workers do the looking. A picture is looked at in memory, as small as those may 
 folder that goes with the look.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 import msgspec
 
 from kaif.engines.database import Database
 from kaif.interfaces.media import Kind, Shown
 from kaif.interfaces.media.films import Film
 from kaif.interfaces.media.images import ImageFileTooLarge, Rendition
+from kaif.kernel.clock import MS_US
 from kaif.services.media import model
 from kaif.services.media.content import Content
 from kaif.services.media.images.formats import CONTENT_TYPES
@@ -21,14 +19,13 @@ from kaif.services.media.work.jobs import Probed
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch, read_whole
 
-# A call looks no longer than this; whoever waits calls again.
+# A call looks no longer than this.
 LOOK_S = 5.0
 # Of looks that are under way, or whose outcome nobody has asked for.
 LOOKS_MAX = 64
 # Of one person's: nobody's keep others' waiting.
 LOOKS_OF_ONE_MAX = 16
 _POSTER_BYTES_MAX = 8 << 20
-_MS_US = 1000
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -90,7 +87,7 @@ class Looker:
         shown = Shown(
             film.width,
             film.height,
-            film.duration_us // _MS_US,
+            film.duration_us // MS_US,
             animated=True,
             has_sound=film.has_sound,
             thumbhash=glimpse.thumbhash,
@@ -100,62 +97,5 @@ class Looker:
 
 
 def _heard(probed: Probed, type: str) -> Looked:
-    shown = Shown(duration_ms=probed.found.duration_us // _MS_US, has_sound=True, waveform=probed.waveform)
+    shown = Shown(duration_ms=probed.found.duration_us // MS_US, has_sound=True, waveform=probed.waveform)
     return Looked(model.type_as("audio", type), "audio", shown)
-
-
-class Looks:
-    """Those under way: whoever asks again goes on waiting for the same one."""
-
-    def __init__(self, within_s: float = LOOK_S) -> None:
-        self._within_s = within_s
-        self._tasks: dict[str, asyncio.Task[Looked]] = {}
-        self._whose: dict[str, str] = {}
-
-    async def look(self, id: str, begin: Callable[[], Awaitable[Looked]], whose: str = "") -> Looked | None:
-        """None when it takes another call. Raises what the look raises."""
-        if id not in self._tasks:
-            await self._find_room(whose)
-        if id not in self._tasks:
-            if self._is_full(whose):
-                return None
-            self._tasks[id], self._whose[id] = asyncio.ensure_future(begin()), whose
-        task = self._tasks[id]
-        await asyncio.wait({task}, timeout=self._within_s)
-        if not task.done() or task.cancelled():
-            return None
-        if self._tasks.get(id) is task:
-            self.forget(id)
-        return await task
-
-    def _is_full(self, whose: str) -> bool:
-        return len(self._tasks) >= LOOKS_MAX or len(self._of(whose)) >= LOOKS_OF_ONE_MAX
-
-    def _of(self, whose: str) -> list[str]:
-        return [id for id, owner in self._whose.items() if owner == whose]
-
-    async def _find_room(self, whose: str) -> None:
-        """None that goes on is ended for another: of too many at once, none would come to its end."""
-        if not self._is_full(whose):
-            return
-        theirs = self._of(whose)
-        ids = theirs if len(theirs) >= LOOKS_OF_ONE_MAX else list(self._tasks)
-        tasks = {self._tasks[id]: id for id in ids}
-        done, _ = await asyncio.wait(tasks, timeout=self._within_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            # Whoever waits for it has it; what nobody waits for any more must not stay.
-            if self._tasks.get(tasks[task]) is task:
-                self.forget(tasks[task])
-            if not task.cancelled():
-                task.exception()
-
-    def forget(self, id: str) -> None:
-        self._whose.pop(id, None)
-        if task := self._tasks.pop(id, None):
-            task.cancel()
-
-    async def close(self) -> None:
-        tasks = list(self._tasks.values())
-        for id in list(self._tasks):
-            self.forget(id)
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from kaif.engines.database import Database
 from kaif.interfaces.media.films import Film, NotPlayable
-from kaif.kernel.clock import SECOND_US
+from kaif.kernel.clock import MS_US, SECOND_US
 from kaif.services.media import jobs_store, naming, renditions_store, steps
 from kaif.services.media.content import Content
 from kaif.services.media.images.variants import FULL
@@ -80,9 +80,7 @@ class Maker:
         voice = await self._films.make_voice(site.source, target)
         shown = media.seen().shown
         assert shown
-        shown = msgspec.structs.replace(
-            shown, duration_ms=voice.duration_us // (SECOND_US // 1000), waveform=voice.waveform
-        )
+        shown = msgspec.structs.replace(shown, duration_ms=voice.duration_us // MS_US, waveform=voice.waveform)
         async with self._database.transaction() as tx:
             await jobs_store.set_shown(tx, media.id, msgspec.json.encode(shown).decode())
         await self._renditions.keep_file(media.id, naming.VOICE, target)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from kaif.interfaces.media import State
 from kaif.interfaces.media.films import Film
-from kaif.kernel.clock import SECOND_US
+from kaif.kernel.clock import MS_US
 from kaif.services.media import naming
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.video.ladder import Rung, rungs
@@ -20,7 +20,6 @@ Kind = Literal["poster", "voice", "large", "film", "hls", "previews"]
 _PRIORITIES: dict[Kind, int] = {"poster": 0, "voice": 5, "large": 10, "film": 20, "hls": 50, "previews": 60}
 _LOWER_RUNGS_PRIORITY = 40
 QUICK_PRIORITY = 20
-_MS_PER_S = 1000
 
 
 class Step(NamedTuple):
@@ -51,7 +50,7 @@ def playable_name(media: StoredMedia) -> str:
 def film_of(media: StoredMedia) -> Film:
     shown = media.seen().shown
     assert shown
-    duration_us = max(1, shown.duration_ms) * (SECOND_US // _MS_PER_S)
+    duration_us = max(1, shown.duration_ms) * MS_US
     return Film(duration_us, shown.width, shown.height, shown.has_sound, is_hdr=False)
 
 

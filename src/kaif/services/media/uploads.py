@@ -38,8 +38,9 @@ from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import jobs_store, model, naming, steps, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
-from kaif.services.media.looking import Looked, Looker, Looks
+from kaif.services.media.looking import LOOK_S, LOOKS_MAX, LOOKS_OF_ONE_MAX, Looked, Looker
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
+from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.renditions import Renditions
 from kaif.services.media.scanning import Scans
 from kaif.services.media.seeing import seen
@@ -63,7 +64,8 @@ class UploadsService:
     ) -> None:
         self._database, self._content, self._keys = database, content, keys
         self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
-        self._digests, self._looks, self._scans = Digests(content), Looks(), scans
+        self._digests, self._scans = Digests(content), scans
+        self._looks = Outlasting[Looked](LOOK_S, LOOKS_MAX, LOOKS_OF_ONE_MAX)
 
     async def close(self) -> None:
         await self._scans.close()
@@ -112,9 +114,7 @@ class UploadsService:
         async with self._database.transaction() as tx:
             upload = await self._locked(tx, actor, request.upload_id)
             await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
-        self._digests.forget(upload.id)
-        self._scans.forget(upload.id)
-        self._looks.forget(upload.id)
+        self._forget(upload.id)
         return Nothing()
 
     # Writing
@@ -193,8 +193,7 @@ class UploadsService:
             return upload.seen()
         async with self._database.transaction() as tx:
             upload = await self._become(tx, actor, request.upload_id, looked, sha256)
-        self._digests.forget(upload.id)
-        self._scans.forget(upload.id)
+        self._forget(upload.id)
         if looked.poster and upload.media_id == upload.id:
             # If we die before, work makes it anew.
             await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
@@ -217,7 +216,7 @@ class UploadsService:
             same = await store.find_same_content(self._database, upload.owner_id, sha256)
             if same is not None and same.kind != "file":
                 return Looked(same.type, same.kind, same.seen().shown)
-            return await self._looks.look(
+            return await self._looks.wait(
                 upload.id,
                 lambda: self._looker.look(upload.id, upload.length, found, upload.owner_id),
                 upload.owner_id,
@@ -251,6 +250,11 @@ class UploadsService:
         return await self._locked(tx, actor, upload_id)
 
     # Inside
+
+    def _forget(self, upload_id: str) -> None:
+        self._digests.forget(upload_id)
+        self._scans.forget(upload_id)
+        self._looks.forget(upload_id)
 
     async def _get(self, actor: Actor, upload_id: str) -> StoredUpload:
         upload = await store.find_upload(self._database, upload_id, actor.user_id)

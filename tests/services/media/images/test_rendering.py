@@ -16,7 +16,8 @@ from kaif.services.media.images.inspecting import inspect
 from kaif.services.media.images.limits import Limits
 from kaif.services.media.images.rendering import render
 from kaif.services.media.images.sizes import Size, plan
-from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL, responsive
+from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL
+from kaif.services.media.naming import WIDTHS
 
 LIMITS = Limits()
 SMALL = Variant("png", width=80, height=60)
@@ -233,12 +234,12 @@ def test_what_is_cut_out_is_given_in_pixels_of_the_whole() -> None:
 
 def test_variants_that_share_a_decoder_look_like_those_that_do_not() -> None:
     content = files.jpeg(files.photo(1600, 1200))
-    variants = [FULL, THUMBNAIL, MEDIUM, *responsive(1600)]
+    variants = [FULL, THUMBNAIL, MEDIUM, *[Variant("webp", width=width) for width in WIDTHS]]
 
     together = render(content, variants, LIMITS)
 
     assert [(one.width, one.height) for one in together[:3]] == [(1600, 1200), (200, 200), (800, 600)]
-    assert [one.width for one in together[3:]] == [320, 480, 768, 1080]
+    assert [one.width for one in together[3:]] == [320, 640, 1280, 1600]
     for one, variant in zip(together, variants, strict=True):
         [alone] = render(content, [variant], LIMITS)
         assert files.psnr(files.opened(one.content), files.opened(alone.content)) > 38

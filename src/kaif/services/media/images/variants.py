@@ -7,20 +7,11 @@ from kaif.services.media.images.formats import CONTENT_TYPES, MOVING
 FULL = Variant("webp", quality=90, animated=True)
 THUMBNAIL = Variant("webp", width=200, height=200, fit="cover", quality=80)
 MEDIUM = Variant("webp", width=800, height=800, quality=85, animated=True)
-VARIANTS = {"full": FULL, "thumb": THUMBNAIL, "medium": MEDIUM}
-
-# For `srcset`: each is about one and a half times the one before, so that nobody loads twice what they need.
-RESPONSIVE_WIDTHS = (320, 480, 768, 1080, 1600, 2400)
 
 # What browsers may get instead of one another, the smallest first.
 _PREFERRED: tuple[Made, ...] = ("avif", "webp")
 # A larger one takes its encoder more memory than a worker has, and many seconds.
 AVIF_PIXELS_MAX = 6_000_000
-
-
-def responsive(width: int) -> list[Variant]:
-    """For a picture of that width: nothing wider than it is."""
-    return [Variant("webp", width=wanted, quality=82, animated=True) for wanted in RESPONSIVE_WIDTHS if wanted < width]
 
 
 def best_format(

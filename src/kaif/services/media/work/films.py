@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kaif.interfaces.media.films import Film, FilmTooDemanding, Previews, Voice
+from kaif.kernel.clock import SECOND_US
 from kaif.services.media.images.limits import MB
 from kaif.services.media.video.ladder import Rung
 from kaif.services.media.work.jobs import Encode, Job, MakeVoice, Package, Probe, Probed, TakePreviews, Task
@@ -36,7 +37,7 @@ class FilmWorkers:
         return probed
 
     async def encode(self, source: Path, target: Path, rung: Rung, film: Film, progress: Progress) -> None:
-        seconds = film.duration_us // 1_000_000 + 1
+        seconds = film.duration_us // SECOND_US + 1
         room = _SMALL_FILE_BYTES + 2 * seconds * (rung.bits_per_s_max + _SOUND_BITS_PER_S) // 8
         await self._done(Encode(str(source), str(target), rung), seconds, "background", room, progress)
 
@@ -46,7 +47,7 @@ class FilmWorkers:
         await self._done(Package([str(film) for film in films], str(folder)), 600, "background", room)
 
     async def take_previews(self, source: Path, target: Path, film: Film) -> Previews:
-        seconds = film.duration_us // 1_000_000 + 1
+        seconds = film.duration_us // SECOND_US + 1
         previews = await self._done(TakePreviews(str(source), str(target), film), seconds, "background")
         assert isinstance(previews, Previews)
         return previews
