@@ -52,6 +52,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Raises Misconfigured when the folder is in use, or somebody has an account there."""
     folder = DataFolder(settings.data)
     try:
+        folder.media_keys()
         password = secret_file(settings.data / "secrets" / "demo-password", lambda: secrets.token_urlsafe(15))
         # Letters to people who are none stay here, whatever the server sends by.
         kept_here = msgspec.structs.replace(folder.settings(settings), mail_url=f"mailbox:{settings.data / 'mailbox'}")
