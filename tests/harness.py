@@ -34,6 +34,7 @@ from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.avatars import Avatars
 from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.directory import Directory
@@ -58,6 +59,7 @@ from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
+from kaif.interfaces.messaging.pictures import ChatPictures
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
@@ -666,6 +668,8 @@ class Services(NamedTuple):
     attachments: Attachments
     # Only where they were asked for.
     media: Wired
+    avatars: Avatars
+    chat_pictures: ChatPictures
 
     async def newcomer(self, name: str, display_name: str = "") -> Actor:
         """An account made without the slow hash, for tests that are not about signing up."""
@@ -699,11 +703,11 @@ async def wired_services(
         "KAIF_PUBLIC_URL": public_url,
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
-    later = compose.FutureMessaging()
+    later, pictures = compose.FutureMessaging(), compose.FuturePictures()
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        auth_services(settings, database, cache, clock) as auths,
+        auth_services(settings, database, cache, clock, pictures=pictures if with_media else None) as auths,
         _media(folder, settings, database, cache, later, auths[Auth], clock, wanted=with_media) as medias,
         compose.messaging_services(
             database,
@@ -717,7 +721,7 @@ async def wired_services(
             files=medias.get(References),
         ) as messagings,
     ):
-        later.services = messagings
+        later.services, pictures.services = messagings, medias
         yield Services(
             database,
             cache,
@@ -760,6 +764,8 @@ async def wired_services(
             messagings[LinkPreviews],
             messagings[Attachments],
             medias,
+            auths[Avatars],
+            messagings[ChatPictures],
         )
 
 

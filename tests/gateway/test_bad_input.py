@@ -248,6 +248,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "written_at": "2026-11-26T00:00:00Z",
         "on": True,
         "title": "A",
+        "media_id": "01k9" + "0" * 22,
         "until": "2026-11-26T00:00:00Z",
         "restricted": True,
         "send_at": "2026-11-26T00:00:00Z",

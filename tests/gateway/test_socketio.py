@@ -110,7 +110,7 @@ async def test_typing_and_marks_go_both_ways_and_leaving_ends_them(pair: tuple[s
         ("join", {"chat_id": "01k9zzzzzzzzzzzzzzzzzzzzzz"}, "chat_not_found"),
         ("send", {"chat_id": "01k9zzzzzzzzzzzzzzzzzzzzzz", "text": "x"}, "chat_not_found"),
         ("read", {"chat_id": "01k9zzzzzzzzzzzzzzzzzzzzzz", "seq": 1}, "chat_not_found"),
-        ("send", {"chat_id": "01k9zzzzzzzzzzzzzzzzzzzzzz"}, "invalid"),
+        ("send", {"text": "x"}, "invalid"),
         ("send", {"chat_id": "../../etc", "text": "x"}, "invalid"),
         ("join", "everything", "invalid"),
         ("join", None, "invalid"),

@@ -8,14 +8,44 @@ const catalogues = { ru, en } as const
 
 // Texts whose keys are put together where they are used: by a problem's code, the name of a role, of a scope or of who
 // erased, a message's state, when somebody was last here, what the audit log tells of.
-const CHOSEN_BY_VALUE =
-  /^(problem\.|role\.|permission\.|scope\.|scope_short\.|right\.|chat_role\.|system\.(renamed|changed|(promoted|demoted|restricted|unrestricted|banned|transferred)(_me)?|topic_(made|closed|reopened))$|manage\.(ban|transfer)_|privacy\.(write_first|add_to_groups|online|read_receipts|named_in_forwards)(_text)?$|report\.(spam|fraud|abuse|violence|sexual|illegal|impersonation|other|waiting|acted|dismissed)$|reports\.(open|taken|decided|said_\w+|(dismiss|delete_messages|ban_from_chat|suspend_account)(_text)?)$|privacy\.(everybody|acquaintances|nobody)$|links\.(used_up|expired|revoked)$|told\.|consumer\.|seen\.(recently|week|month|long)$|bots\.(renew|stop|delete)_(title|text|done)$|bot_webhook\.remove_(title|text|done)$|erased\.holder_|registration\.(open|invitation|closed)$|required\.(optional|operators|everyone)$|chat\.(pending|sent|read|failed)$|schedule\.(hour|tonight|tomorrow)$|storage\.(kind|one)_|jobs\.(waiting|working|parked)$|sending\.state_(waiting|offline|paused|lost)$|voice\.(refused|missing|busy|insecure)$|authorize\.(openid|profile|email|offline_access)(_text)?$)/
+const CHOSEN_BY_VALUE = [
+  /^problem\./,
+  /^role\./,
+  /^permission\./,
+  /^scope\./,
+  /^scope_short\./,
+  /^right\./,
+  /^chat_role\./,
+  /^system\.(renamed|changed|(promoted|demoted|restricted|unrestricted|banned|transferred)(_me)?|topic_(made|closed|reopened))$/,
+  /^manage\.(ban|transfer)_/,
+  /^privacy\.(write_first|add_to_groups|online|read_receipts|named_in_forwards)(_text)?$/,
+  /^report\.(spam|fraud|abuse|violence|sexual|illegal|impersonation|other|waiting|acted|dismissed)$/,
+  /^reports\.(open|taken|decided|said_\w+|(dismiss|delete_messages|ban_from_chat|suspend_account)(_text)?)$/,
+  /^privacy\.(everybody|acquaintances|nobody)$/,
+  /^links\.(used_up|expired|revoked)$/,
+  /^told\./,
+  /^consumer\./,
+  /^seen\.(recently|week|month|long)$/,
+  /^bots\.(renew|stop|delete)_(title|text|done)$/,
+  /^bot_webhook\.remove_(title|text|done)$/,
+  /^erased\.holder_/,
+  /^registration\.(open|invitation|closed)$/,
+  /^required\.(optional|operators|everyone)$/,
+  /^chat\.(pending|sent|read|failed)$/,
+  /^schedule\.(hour|tonight|tomorrow)$/,
+  /^storage\.(kind|one)_/,
+  /^jobs\.(waiting|working|parked)$/,
+  /^sending\.state_(waiting|offline|paused|lost)$/,
+  /^voice\.(refused|missing|busy|insecure)$/,
+  /^authorize\.(openid|profile|email|offline_access)(_text)?$/,
+]
 
 test('every text is used', () => {
   const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
   const sources = Object.values(files).join('\n')
   const unused = Object.keys(ru).filter(
-    (key) => !CHOSEN_BY_VALUE.test(key) && !new RegExp(`['"]${key}['"]`).test(sources),
+    (key) =>
+      !CHOSEN_BY_VALUE.some((chosen) => chosen.test(key)) && !new RegExp(`['"]${key}['"]`).test(sources),
   )
   expect(unused).toEqual([])
 })

@@ -21,6 +21,7 @@ from kaif.interfaces.auth.accounts import Accounts, LetterDue, LetterPostponed, 
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.avatars import AvatarLeft, Avatars
 from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.digest_letters import DigestLetters
@@ -44,6 +45,7 @@ from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.sealing import Sealer
 from kaif.services import auth
+from kaif.services.auth.accounts.avatars import AvatarsService, HoldsPictures, NoPictures
 from kaif.services.auth.accounts.own_data import OwnDataService
 from kaif.services.auth.accounts.registration import Registration
 from kaif.services.auth.accounts.service import AccountsService
@@ -99,16 +101,23 @@ SIGN_IN_CALLBACK = "/sign-in/callback"
 
 @asynccontextmanager
 async def auth_services(
-    settings: Settings, database: Database, cache: Cache, clock: Clock = now_us
+    settings: Settings,
+    database: Database,
+    cache: Cache,
+    clock: Clock = now_us,
+    *,
+    pictures: HoldsPictures | None = None,
 ) -> AsyncIterator[Services]:
+    """Without `pictures` nobody has one."""
     await database.migrate("auth", MIGRATIONS)
     passwords, signer, web = Passwords(_breached_passwords(settings)), signer_of(settings.signing_key), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
+    avatars = AvatarsService(database, pictures or NoPictures(), audit, clock)
     mail, letters = await open_mail(settings.mail_url), Letters(settings.public_url, signer)
     try:
         async with (
-            _reacting(settings, database, mail, letters, signer, clock),
+            _reacting(settings, database, mail, letters, signer, avatars, clock),
             anchoring(database, Anchors(settings.audit_anchors)),
         ):
             door = _door(settings, database, cache, passwords, signer, places, audit, clock)
@@ -118,6 +127,7 @@ async def auth_services(
                 | _openid_provider(settings, database, signer, audit, clock)
                 | _operating(database, cache, places, audit, clock)
                 | _writing(settings, database, mail, letters, signer, clock)
+                | {Avatars: avatars}
             )
     finally:
         await web.close()
@@ -263,13 +273,20 @@ def _writing(
 
 @asynccontextmanager
 async def _reacting(
-    settings: Settings, database: Database, mail: Mail, letters: Letters, signer: Signer, clock: Clock
+    settings: Settings,
+    database: Database,
+    mail: Mail,
+    letters: Letters,
+    signer: Signer,
+    avatars: AvatarsService,
+    clock: Clock,
 ) -> AsyncIterator[None]:
     reactions = Reactions(database, mail, letters, signer.key_for("claims of addresses"), clock)
     bus: Bus = OutboxBus(database)
     bus.subscribe("auth.letters", LetterDue, reactions.send_letter, LETTERS)
     bus.subscribe("auth.postponed_letters", LetterPostponed, reactions.send_postponed_letter, POSTPONED)
     bus.subscribe("auth.resets", PasswordForgotten, reactions.offer_reset)
+    bus.subscribe("auth.avatars", AvatarLeft, avatars.let_go)
     bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
     audited = AuditedDecisions(database, AuditLog(settings.audit_key, clock))
     bus.subscribe("auth.reports", ReportDecided, audited.record_report)

@@ -53,11 +53,11 @@ from kaif.interfaces.auth.openid import OpenId
 from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
-from kaif.interfaces.media import Library, MediaReady
+from kaif.interfaces.media import Library, Media, MediaReady
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
-from kaif.interfaces.media.references import References
+from kaif.interfaces.media.references import LetGo, Refer, References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.messaging import Chat, ChatId, CreateChat, GetChat, Messaging
@@ -74,6 +74,7 @@ from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
+from kaif.interfaces.messaging.pictures import ChatPictures
 from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
@@ -119,6 +120,7 @@ from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
 from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.page_summaries import PageSummaries
+from kaif.services.messaging.pictures import ChatPicturesService
 from kaif.services.messaging.polls import PollsService
 from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.previewing import Previewer
@@ -247,6 +249,7 @@ async def messaging_services(
             OwnMessaging: own_data,
             MessageActions: actions,
             Attachments: AttachmentsService(database, clock),
+            ChatPictures: ChatPicturesService(database, auth, announcer, attaching, clock),
             Polls: PollsService(database, announcer, sender, tally, clock),
             Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
@@ -417,6 +420,21 @@ class FutureMessaging:
         return await attachments.which_are_shown(actor, request)
 
 
+class FuturePictures:
+    """Auth asks media to hold pictures of people, and media asks auth about people: as with FutureMessaging."""
+
+    def __init__(self) -> None:
+        self.services: Services = {}
+
+    async def refer(self, actor: Actor, request: Refer) -> Media:
+        references: References = self.services[References]
+        return await references.refer(actor, request)
+
+    async def let_go(self, actor: Actor, request: LetGo) -> Nothing:
+        references: References = self.services[References]
+        return await references.let_go(actor, request)
+
+
 # Processes
 
 
@@ -428,11 +446,11 @@ async def run_everything(
     started: Callable[[bool], None],
 ) -> None:
     """`kaif up`: all of it in this process. `started` is told whether the server still has to be set up."""
-    later = FutureMessaging()
+    later, pictures = FutureMessaging(), FuturePictures()
     async with (
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
-        auth_services(settings, database, cache) as auths,
+        auth_services(settings, database, cache, pictures=pictures) as auths,
         media_services(settings, database, cache, later, auths[Auth], messages=later) as medias,
         pages_of(settings) as pages,
         messaging_services(
@@ -457,7 +475,7 @@ async def run_everything(
             access_log,
         ) as (gateway, sockets),
     ):
-        later.services = messagings
+        later.services, pictures.services = messagings, medias
         setup = await auths[Auth].get_setup(NOBODY, Nothing())
         await serve(gateway, sockets, listener, stop, lambda: started(setup.needed))
 
@@ -499,7 +517,8 @@ async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[b
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
-        auth_services(settings, database, cache) as services,
+        _references(settings) as pictures,
+        auth_services(settings, database, cache, pictures=pictures) as services,
     ):
         setup = await services[Auth].get_setup(NOBODY, Nothing())
         await _expose(settings, services, stop, lambda: started(setup.needed))
@@ -512,7 +531,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        _holding_files(settings, secret) as files,
+        _references(settings) as files,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -561,12 +580,12 @@ async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[
 
 
 @asynccontextmanager
-async def _holding_files(settings: Settings, secret: bytes) -> AsyncIterator[HoldsFiles]:
-    """Media waits for messaging when it starts, so messaging does not wait for media."""
+async def _references(settings: Settings) -> AsyncIterator[References | None]:
+    """Media waits for messaging when it starts, which waits for auth, so neither waits for media."""
     if not settings.media_addresses:
-        yield NoFiles()
+        yield None
         return
-    caller = Caller(settings.media_addresses, secret)
+    caller = Caller(settings.media_addresses, _internal_secret(settings))
     caller.connect()
     try:
         yield caller.remote(References)

@@ -32,6 +32,12 @@ async def test_of_a_picture_sides_and_a_glimpse_are_known_at_once(small_home: Ho
     assert (await small_home.library.get_media(ANNA, OfMedia(media.id))).shown == seen
 
 
+async def test_what_has_to_be_decoded_whole_needs_no_file_of_its_own(small_home: Home) -> None:
+    media = await small_home.put(files.webp(), declared_type="image/webp")
+
+    assert media.kind == "image" and shown(media.shown).width == files.WIDTH
+
+
 async def test_a_drawing_is_a_picture_whatever_it_is_said_to_be(small_home: Home) -> None:
     drawing = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><script>alert(1)</script></svg>'
 

@@ -25,6 +25,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   sessions_displaced: 'action.sessions_displaced',
   account_suspended: 'action.account_suspended',
   account_restored: 'action.account_restored',
+  avatar_taken: 'action.avatar_taken',
   role_defined: 'action.role_defined',
   role_dropped: 'action.role_dropped',
   role_granted: 'action.role_granted',

@@ -10,7 +10,7 @@ import { edit, react } from './messages'
 import { given, isWhole, lacksMedia, withFile, withoutFiles } from './outgoing'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
-import { everyone, forgetPeople, knows, meet } from './people.svelte'
+import { everyone, forgetPeople, knows, meet, meetChat } from './people.svelte'
 import { wordsFor } from './problems'
 import { clearRead } from './notifications'
 import { posts } from './posts.svelte'
@@ -194,6 +194,7 @@ export class Messenger {
 
   #put(fetched: Chat): ChatModel {
     meet(fetched.people)
+    meetChat(fetched)
     // What is posted in a channel is the channel's own word.
     if (fetched.kind === 'channel')
       meet([{ id: fetched.id, username: fetched.name, display_name: fetched.title, avatar_colour: null }])

@@ -5,6 +5,8 @@ import { colourById } from './text'
 import type { Person } from './types'
 
 const people = new SvelteMap<string, Person>()
+/** Of groups and channels, by the chat's id. */
+const pictures = new SvelteMap<string, string>()
 
 export function meet(persons: readonly Person[]): void {
   for (const person of persons) {
@@ -12,7 +14,8 @@ export function meet(persons: readonly Person[]): void {
     if (
       known?.display_name !== person.display_name ||
       known.avatar_colour !== person.avatar_colour ||
-      known.kind !== person.kind
+      known.kind !== person.kind ||
+      (known.avatar ?? null) !== (person.avatar ?? null)
     )
       people.set(person.id, person)
   }
@@ -41,6 +44,16 @@ export function colourOf(id: string): number {
   return people.get(id)?.avatar_colour ?? colourById(id)
 }
 
+/** The file that shows them, of people and of chats alike. */
+export function pictureOf(id: string): string | null | undefined {
+  return pictures.get(id) ?? people.get(id)?.avatar
+}
+
+export function meetChat({ id, avatar }: { id: string; avatar?: string | null }): void {
+  if (!avatar) pictures.delete(id)
+  else if (pictures.get(id) !== avatar) pictures.set(id, avatar)
+}
+
 /** Whether it is a program that speaks. */
 export function isBot(id: string): boolean {
   return people.get(id)?.kind === 'bot'
@@ -62,4 +75,5 @@ export function everyone(): Person[] {
 
 export function forgetPeople(): void {
   people.clear()
+  pictures.clear()
 }

@@ -63,13 +63,17 @@ PersonKind = Literal["person", "bot"]
 
 
 class Person(msgspec.Struct, frozen=True):
-    """What anyone here may know of someone. Without an `avatar_colour` of their choice clients take one by the id."""
+    """What anyone here may know of someone. Without an `avatar_colour` of their choice clients take one by the id.
+
+    `avatar` is the id of a picture that media shows to everyone who is signed in, and null for none.
+    """
 
     id: UserId
     username: str
     display_name: str
     avatar_colour: int | None = None
     kind: PersonKind = "person"
+    avatar: str | None = None
 
 
 class User(msgspec.Struct, frozen=True):
@@ -87,6 +91,7 @@ class User(msgspec.Struct, frozen=True):
     password_changed_at: datetime
     has_password: bool
     avatar_colour: int | None
+    avatar: str | None = None
     must_enrol: bool = False
 
 

@@ -59,6 +59,7 @@ LetterKind = Literal[
     "api_key_made",
     "api_key_taken",
     "bot_key_made",
+    "avatar_taken",
     "wallet_linked",
     "wallet_unlinked",
 ]

@@ -31,6 +31,7 @@ Action = Literal[
     "sessions_displaced",
     "account_suspended",
     "account_restored",
+    "avatar_taken",
     "role_defined",
     "role_dropped",
     "role_granted",

@@ -29,6 +29,7 @@ class AccountSummary(msgspec.Struct, frozen=True):
     roles: list[str]
     suspended: bool
     created_at: datetime
+    avatar: str | None = None
 
 
 class FindAccounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

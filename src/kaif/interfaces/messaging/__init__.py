@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
 from kaif.interfaces.messaging.cards import Card, NewPoll
 from kaif.interfaces.messaging.content import (
@@ -185,6 +186,8 @@ class Chat(msgspec.Struct, frozen=True):
     topics: bool
     # Whether links of messages are looked up (interfaces/messaging/previews.py).
     previews: bool
+    # The id of its picture, which media shows to whoever is in it, and to everyone if its name is public.
+    avatar: MediaId | None = None
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

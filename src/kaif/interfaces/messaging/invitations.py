@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, Person
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, ChatKind, Cursor, GetChat, GivenChatId
 from kaif.interfaces.messaging.administration import ChatName
 from kaif.kernel.actor import Actor, UserId
@@ -80,6 +81,8 @@ class Preview(msgspec.Struct, frozen=True):
     approval: bool
     joined: bool
     asked: bool
+    # Shown to outsiders where the chat has a public name.
+    avatar: MediaId | None = None
 
 
 class Joined(msgspec.Struct, frozen=True):

@@ -53,6 +53,7 @@ class Account(msgspec.Struct, frozen=True):
     short_password: int = 0
     avatar_colour: int | None = None
     kind: PersonKind = "person"
+    avatar: str | None = None
 
     def user(self, permissions: frozenset[Permission], *, must_enrol: bool = False) -> User:
         """As the person sees themselves."""
@@ -69,12 +70,13 @@ class Account(msgspec.Struct, frozen=True):
             password_changed_at=as_datetime(self.password_changed_at_us or self.created_at_us),
             has_password=bool(self.password_hash),
             avatar_colour=self.avatar_colour,
+            avatar=self.avatar,
             must_enrol=must_enrol,
         )
 
     @property
     def person(self) -> Person:
-        return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind)
+        return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind, self.avatar)
 
     @property
     def opens_by_letter(self) -> bool:

@@ -5,6 +5,7 @@ from kaif.interfaces.auth.accounts import Accounts
 from kaif.interfaces.auth.api_keys import READ_PEOPLE, READ_PROFILE, ApiKeys
 from kaif.interfaces.auth.applications import Applications
 from kaif.interfaces.auth.audit import Audit
+from kaif.interfaces.auth.avatars import Avatars
 from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.captcha import Captchas
 from kaif.interfaces.auth.digest_letters import DECLINE, DigestLetters
@@ -56,6 +57,8 @@ OWN_DATA = Limit("own_data", per_minute=1, burst=5)
 SEARCH = Limit("search", per_minute=120, burst=60)
 # A page asks for one each time that somebody chooses a wallet.
 WALLET = Limit("wallet", per_minute=60, burst=60)
+# Everyone who sees the person asks for each.
+PICTURE = Limit("picture", per_minute=20, burst=20)
 # Names that nobody else can have afterwards.
 MAKE_BOT = Limit("make_bot", per_minute=10, burst=20)
 # Each sends a letter.
@@ -88,6 +91,19 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/avatar-colour", Accounts.change_avatar_colour),
     post("/v1/auth/language", Accounts.change_language, before_enrolment=True),
     post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN, before_enrolment=True, wants_origin=True),
+]
+
+AVATARS_ROUTES = [
+    post("/v1/auth/avatar", Avatars.set_avatar, limit=PICTURE),
+    delete("/v1/auth/avatar", Avatars.remove_avatar),
+    post("/v1/auth/bots/{bot_id}/avatar", Avatars.set_bot_avatar, limit=PICTURE),
+    delete("/v1/auth/bots/{bot_id}/avatar", Avatars.remove_bot_avatar),
+    delete(
+        "/v1/auth/accounts/{user_id}/avatar",
+        Avatars.take_avatar,
+        needs=MANAGE_PEOPLE,
+        wants_origin=True,
+    ),
 ]
 
 CAPTCHA_ROUTES = [get("/v1/auth/captcha", Captchas.get_captcha, public=True)]
@@ -341,6 +357,7 @@ DIGEST_LETTERS_ROUTES = [
 SURFACE: list[tuple[type, list[Route]]] = [
     (Auth, ROUTES),
     (Accounts, ACCOUNTS_ROUTES),
+    (Avatars, AVATARS_ROUTES),
     (OwnData, OWN_DATA_ROUTES),
     (Captchas, CAPTCHA_ROUTES),
     (Sessions, SESSIONS_ROUTES),

@@ -84,7 +84,8 @@ async def find_listed(reads: Reads, chat_id: ChatId, user_id: UserId) -> StoredM
     rows = await reads.fetch(
         StoredMember,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, m.role, m.rights, m.taken, m.taken_until_us
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, m.role, m.rights, m.taken,
+          m.taken_until_us
         FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.user_id = :user_id
         """,
@@ -129,7 +130,7 @@ async def bans_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> list
         StoredBan,
         """
         SELECT b.user_id, COALESCE(p.username, ''), COALESCE(p.display_name, ''), p.avatar_colour,
-          COALESCE(p.kind, 'person'), b.banned_by, b.at_us
+          COALESCE(p.kind, 'person'), p.avatar, b.banned_by, b.at_us
         FROM messaging_bans b LEFT JOIN messaging_people p ON p.id = b.user_id
         WHERE b.chat_id = :chat_id AND b.user_id > :after ORDER BY b.user_id LIMIT :limit
         """,

@@ -7,7 +7,7 @@ from kaif.interfaces.messaging.attachments import AskedFiles, AttachmentPage, Li
 from kaif.interfaces.messaging.reports import TAKEN_FOR_S
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import attachment_store, store, viewing
+from kaif.services.messaging import attachment_store, picture_store, store, viewing
 
 _NEWEST = 2**53 + 1
 
@@ -33,6 +33,7 @@ class AttachmentsService:
         asked = set(request.media_ids)
         shown = await attachment_store.shown_to(self._database, actor.user_id, asked)
         if left := asked - shown:
+            shown |= await picture_store.public_among(self._database, left)
             taken_after_us = self._clock() - TAKEN_FOR_S * SECOND_US
             shown |= await attachment_store.evidence_seen_by(
                 self._database, actor.user_id, left, taken_after_us, handles=HANDLE_REPORTS in actor.permissions

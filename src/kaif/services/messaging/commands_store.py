@@ -18,10 +18,10 @@ async def replace(tx: Transaction, bot_id: UserId, commands: Sequence[Command]) 
 
 
 async def of_chat(reads: Reads, chat_id: ChatId, limit: int) -> list[BotCommand]:
-    rows: list[tuple[UserId, str, str, int | None, PersonKind, str, str, str]] = await reads.fetch(
+    rows: list[tuple[UserId, str, str, int | None, PersonKind, str | None, str, str, str]] = await reads.fetch(
         tuple,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, c.name, c.ru, c.en
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, c.name, c.ru, c.en
         FROM messaging_members m JOIN messaging_commands c ON c.bot_id = m.user_id
         JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.bot = 1 ORDER BY p.username, c.place LIMIT :limit
@@ -29,10 +29,7 @@ async def of_chat(reads: Reads, chat_id: ChatId, limit: int) -> list[BotCommand]
         chat_id=chat_id,
         limit=limit,
     )
-    return [
-        BotCommand(Person(bot_id, username, display_name, colour, kind), name, ru, en)
-        for bot_id, username, display_name, colour, kind, name, ru, en in rows
-    ]
+    return [BotCommand(Person(*row[:6]), *row[6:]) for row in rows]
 
 
 async def forget(tx: Transaction, bot_id: UserId) -> int:

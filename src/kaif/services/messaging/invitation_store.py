@@ -3,6 +3,7 @@
 import msgspec
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.invitations import Link, LinkState
 from kaif.kernel.actor import UserId
@@ -55,6 +56,7 @@ class StoredDoor(msgspec.Struct, frozen=True):
     title: str
     description: str
     members: int
+    avatar: MediaId | None
 
 
 class StoredRequest(StoredPerson, frozen=True):
@@ -62,7 +64,7 @@ class StoredRequest(StoredPerson, frozen=True):
 
 
 _LINK = ", ".join(StoredLink.__struct_fields__)
-_DOOR = "SELECT id, kind, title, description, members FROM messaging_chats WHERE deleted_at_us = 0 AND"
+_DOOR = "SELECT id, kind, title, description, members, avatar FROM messaging_chats WHERE deleted_at_us = 0 AND"
 
 
 async def add_link(tx: Transaction, link: StoredLink) -> None:
@@ -198,7 +200,7 @@ async def requests_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> 
     return await reads.fetch(
         StoredRequest,
         """
-        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, p.kind, r.at_us
+        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, r.at_us
         FROM messaging_join_requests r JOIN messaging_people p ON p.id = r.user_id
         WHERE r.chat_id = :chat_id AND r.user_id > :after ORDER BY r.user_id LIMIT :limit
         """,

@@ -93,7 +93,9 @@ class ChatInvitationsService:
             joined = await store.find_member(self._database, door.chat_id, actor.user_id) is not None
             asked = await invitation_store.has_asked(self._database, door.chat_id, actor.user_id)
         approval = link is not None and bool(link.approval)
-        return Preview(door.chat_id, door.kind, door.title, door.description, door.members, approval, joined, asked)
+        return Preview(
+            door.chat_id, door.kind, door.title, door.description, door.members, approval, joined, asked, door.avatar
+        )
 
     async def _find(self, request: Door) -> tuple[StoredDoor, StoredLink | None]:
         """Raises InvitationGone."""

@@ -231,7 +231,7 @@ async def reactions_to(
     return await database.fetch(
         StoredReaction,
         """
-        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, p.kind, r.emoji, r.at_us
+        SELECT r.user_id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, r.emoji, r.at_us
         FROM messaging_reactions r JOIN messaging_people p ON p.id = r.user_id
         WHERE r.chat_id = :chat_id AND r.seq = :seq
           AND (r.at_us < :at_us OR r.at_us = :at_us AND r.user_id < :user_id)
@@ -291,7 +291,7 @@ async def readers_of(database: Database, row: StoredEntry, topic_id: int, asked_
     return await database.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar
         FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
         WHERE m.chat_id = :chat_id AND m.user_id <> :sender_id AND (m.read_seq >= :seq OR EXISTS (
             SELECT 1 FROM messaging_topic_members k WHERE k.chat_id = m.chat_id AND k.topic_id = :topic_id

@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from kaif.interfaces.auth import Person, PersonKind
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import (
     BadCursor,
     BadText,
@@ -139,6 +140,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     marks_shown: int
     topics: int
     previews: int
+    avatar: MediaId | None
 
     @property
     def member(self) -> Member:
@@ -153,10 +155,11 @@ class StoredPerson(msgspec.Struct, frozen=True):
     display_name: str
     avatar_colour: int | None
     kind: PersonKind
+    avatar: str | None
 
     @property
     def person(self) -> Person:
-        return Person(self.user_id, self.username, self.display_name, self.avatar_colour, self.kind)
+        return Person(self.user_id, self.username, self.display_name, self.avatar_colour, self.kind, self.avatar)
 
 
 class StoredMember(msgspec.Struct, frozen=True):
@@ -167,6 +170,7 @@ class StoredMember(msgspec.Struct, frozen=True):
     display_name: str
     avatar_colour: int | None
     kind: PersonKind
+    avatar: str | None
     role: Role
     rights: int
     taken: int
@@ -382,6 +386,7 @@ def chat_of(
         bool(row.unanswered),
         row.topics == TOPICS_ON,
         bool(row.previews),
+        row.avatar,
     )
 
 
@@ -393,6 +398,7 @@ def member_of(row: StoredMember, now_us: int) -> ChatMember:
         row.display_name,
         row.avatar_colour,
         row.kind,
+        row.avatar,
         role=row.role,
         rights=names_of(row.rights) if row.role == "admin" else [],
         taken=names_of(row.taken) if restricted else [],

@@ -53,7 +53,7 @@ async def devices(reads: Reads, user_id: UserId, limit: int) -> list[NotifiedDev
 
 async def blocked(reads: Reads, user_id: UserId, limit: int) -> list[BlockedPerson]:
     sql = """
-        SELECT b.blocked_id, p.username, p.display_name, p.avatar_colour, p.kind, b.at_us
+        SELECT b.blocked_id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, b.at_us
         FROM messaging_blocks b JOIN messaging_people p ON p.id = b.blocked_id
         WHERE b.user_id = :user_id ORDER BY b.at_us DESC, b.blocked_id
     """

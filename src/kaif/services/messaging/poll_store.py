@@ -182,7 +182,7 @@ async def voters_of(
     return await database.fetch(
         StoredVote,
         """
-        SELECT v.user_id, p.username, p.display_name, p.avatar_colour, p.kind, v.at_us
+        SELECT v.user_id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, v.at_us
         FROM messaging_votes v JOIN messaging_people p ON p.id = v.user_id
         WHERE v.chat_id = :chat_id AND v.seq = :seq AND v.option = :option
           AND (v.at_us < :at_us OR v.at_us = :at_us AND v.user_id < :user_id)

@@ -175,7 +175,7 @@ async def blocked_by(reads: Reads, user_id: UserId, after: str, limit: int) -> l
     return await reads.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar
         FROM messaging_blocks b JOIN messaging_people p ON p.id = b.blocked_id
         WHERE b.user_id = :user_id AND b.blocked_id > :after ORDER BY b.blocked_id LIMIT :limit
         """,

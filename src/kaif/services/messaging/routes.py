@@ -19,6 +19,7 @@ from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.phones import PhoneNotifications
+from kaif.interfaces.messaging.pictures import ChatPictures
 from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.posts import VIEW, ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
@@ -36,6 +37,8 @@ from kaif.kernel.limits import Limit
 
 OWN_DATA = Limit("own_messaging_data", per_minute=1, burst=5)
 CREATE = Limit("create_chat", per_minute=60, burst=60)
+# Everyone in the chat asks for each.
+PICTURE = Limit("chat_picture", per_minute=20, burst=20)
 # Up to a hundred messages each.
 FORWARD = Limit("forward", per_minute=30, burst=10)
 
@@ -84,6 +87,11 @@ ACTIONS = [
 
 ATTACHMENTS_ROUTES = [
     get(_CHAT + "/attachments", Attachments.list_attachments, scope=READ_SCOPE),
+]
+
+CHAT_PICTURES_ROUTES = [
+    post(_CHAT + "/avatar", ChatPictures.set_chat_picture, limit=PICTURE, scope=WRITE_SCOPE),
+    delete(_CHAT + "/avatar", ChatPictures.remove_chat_picture, scope=WRITE_SCOPE),
 ]
 
 POLLS_ROUTES = [
@@ -294,6 +302,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Messaging, ROUTES),
     (MessageActions, ACTIONS),
     (Attachments, ATTACHMENTS_ROUTES),
+    (ChatPictures, CHAT_PICTURES_ROUTES),
     (Polls, POLLS_ROUTES),
     (Sharing, SHARING_ROUTES),
     (Administration, ADMINISTRATION_ROUTES),

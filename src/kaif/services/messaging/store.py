@@ -61,7 +61,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
   c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed, c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -77,7 +77,7 @@ _STAFF = "role IN ('owner', 'admin') AND role <> 'member'"
 _NO_BOT = "NOT EXISTS (SELECT 1 FROM messaging_people p WHERE p.id = messaging_members.user_id AND p.kind = 'bot')"
 
 _LISTED = """
-SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, m.role, m.rights, m.taken, m.taken_until_us
+SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, m.role, m.rights, m.taken, m.taken_until_us
 FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
 """
 
@@ -94,7 +94,7 @@ class Reads(Protocol):
 async def known_people(reads: Reads, ids: Iterable[UserId]) -> list[Person]:
     return await reads.fetch(
         Person,
-        "SELECT id, username, display_name, avatar_colour, kind FROM messaging_people WHERE id IN :ids",
+        "SELECT id, username, display_name, avatar_colour, kind, avatar FROM messaging_people WHERE id IN :ids",
         ids=list(ids),
     )
 
@@ -102,11 +102,11 @@ async def known_people(reads: Reads, ids: Iterable[UserId]) -> list[Person]:
 async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
     await tx.execute_many(
         """
-        INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind)
-        VALUES (:id, :username, :display_name, :avatar_colour, :kind)
+        INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind, avatar)
+        VALUES (:id, :username, :display_name, :avatar_colour, :kind, :avatar)
         ON CONFLICT (id) DO UPDATE
         SET username = excluded.username, display_name = excluded.display_name,
-          avatar_colour = excluded.avatar_colour, kind = excluded.kind
+          avatar_colour = excluded.avatar_colour, kind = excluded.kind, avatar = excluded.avatar
         """,
         # In one order, so that two transactions that know the same people never wait in a circle.
         [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
@@ -117,8 +117,8 @@ async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
     """Know these people, and keep whoever else asks for the same lock waiting."""
     await tx.execute_many(
         """
-        INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind)
-        VALUES (:id, :username, :display_name, :avatar_colour, :kind) ON CONFLICT (id) DO NOTHING
+        INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind, avatar)
+        VALUES (:id, :username, :display_name, :avatar_colour, :kind, :avatar) ON CONFLICT (id) DO NOTHING
         """,
         [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
     )
@@ -131,10 +131,10 @@ async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
 
 async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, list[Person]]:
     """The first few people of each chat that shows them: only small ones do, since all of a chat's are numbered."""
-    rows: list[tuple[ChatId, UserId, str, str, int | None, PersonKind]] = await reads.fetch(
+    rows: list[tuple[ChatId, UserId, str, str, int | None, PersonKind, str | None]] = await reads.fetch(
         tuple,
         """
-        SELECT m.chat_id, p.id, p.username, p.display_name, p.avatar_colour, p.kind FROM (
+        SELECT m.chat_id, p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar FROM (
           SELECT chat_id, user_id, ROW_NUMBER() OVER (PARTITION BY chat_id ORDER BY user_id) AS place
           FROM messaging_members WHERE chat_id IN (
             SELECT id FROM messaging_chats
@@ -146,8 +146,8 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
         members_max=PEOPLE_SHOWN_MEMBERS_MAX,
     )
     shown: dict[ChatId, list[Person]] = {}
-    for chat_id, user_id, username, display_name, colour, kind in rows:
-        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour, kind))
+    for chat_id, user_id, username, display_name, colour, kind, avatar in rows:
+        shown.setdefault(chat_id, []).append(Person(user_id, username, display_name, colour, kind, avatar))
     return shown
 
 
@@ -156,7 +156,7 @@ async def companions_of(reads: Reads, user_id: UserId, limit: int) -> list[Perso
     return await reads.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind FROM messaging_members m
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar FROM messaging_members m
         JOIN messaging_chats c ON c.id = m.chat_id AND c.kind = 'direct' AND c.deleted_at_us = 0
         JOIN messaging_members o ON o.chat_id = c.id AND o.user_id <> m.user_id
         JOIN messaging_people p ON p.id = o.user_id

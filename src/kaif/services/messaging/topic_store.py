@@ -369,7 +369,7 @@ async def restricted_in(reads: Reads, chat_id: ChatId, topic_id: int, limit: int
     return await reads.fetch(
         Person,
         """
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind
+        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar
         FROM messaging_topic_members k JOIN messaging_people p ON p.id = k.user_id
         WHERE k.chat_id = :chat_id AND k.topic_id = :topic_id AND k.restricted = 1
         ORDER BY p.display_name, p.id LIMIT :limit

@@ -5,7 +5,7 @@ import errno
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import msgspec
 import psutil
 import pytest
 import pyvips
+import uvloop
 from tests.services.media.images import files
 
 from kaif.interfaces.media.films import NotPlayable
@@ -127,6 +128,28 @@ async def test_a_worker_that_somebody_ended_is_replaced_and_nobody_notices() -> 
         worker.wait()
 
         assert await is_well(workers)
+
+
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_no_picture_is_at_fault_when_all_workers_were_ended_while_they_waited(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], noticed: bool
+) -> None:
+    async def end_them_all() -> None:
+        async with working(2) as workers:
+            assert all(await asyncio.gather(is_well(workers), is_well(workers)))
+            ended = processes()
+            assert len(ended) == 2
+            for worker in ended:
+                worker.kill()
+            if noticed:
+                # Long enough for the loop to hear of it.
+                await asyncio.sleep(0.2)
+
+            assert await is_well(workers)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(end_them_all())
 
 
 async def test_who_stops_waiting_ends_the_work_and_gives_the_turn_back(large: bytes) -> None:

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth import PersonChanged
+from kaif.interfaces.auth.avatars import AvatarLeft
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import SessionId
 from kaif.kernel.ids import new_id
 from kaif.services.auth import model
-from kaif.services.auth.accounts import erasure_store, people
+from kaif.services.auth.accounts import avatar_store, erasure_store, people
 from kaif.services.auth.api_keys import store as stored_keys
 from kaif.services.auth.invitations import store as invitation_store
 from kaif.services.auth.model import Account
@@ -32,10 +33,14 @@ async def erase_account(tx: Transaction, account: Account, now_us: int) -> Erase
     # Of an address that they have only named, the invitations are somebody else's.
     is_theirs = account.email_confirmed_at_us is not None
     invited = await invitation_store.forget_address(tx, account.email) if is_theirs else 0
+    pictures = await avatar_store.take_all(tx, account.id)
+    for picture in pictures:
+        await tx.publish(AvatarLeft(hold=picture.hold, media_id=picture.media_id))
     erased = {
         "sessions": len(sessions),
         "account": 1,
         **({"invitations": invited} if invited else {}),
+        **({"pictures": len(pictures)} if pictures else {}),
         **await erasure_store.erase(tx, account.id),
     }
     await erasure_store.add(tx, erasure_id, now_us)

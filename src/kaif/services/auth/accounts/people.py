@@ -98,7 +98,7 @@ async def forget(tx: Transaction, nameless: Account, instead_of: str, now_us: in
         """
         UPDATE auth_users
         SET username = :username, email = :email, display_name = :display_name, roles = '', avatar_colour = NULL,
-            password_hash = :password_hash, email_confirmed_at_us = NULL, permitted_at_us = :now_us,
+            avatar = NULL, password_hash = :password_hash, email_confirmed_at_us = NULL, permitted_at_us = :now_us,
             language = :language, password_changed_at_us = NULL, short_password = 0, reset_required_at_us = NULL,
             deleted_at_us = :now_us
         WHERE id = :user_id AND password_hash = :instead_of AND deleted_at_us IS NULL

@@ -24,6 +24,7 @@ class StoredBot(msgspec.Struct, frozen=True):
     display_name: str
     avatar_colour: int | None
     kind: PersonKind
+    avatar: str | None
     made_at_us: int
     suspended_at_us: int | None
 
@@ -32,11 +33,11 @@ class StoredBot(msgspec.Struct, frozen=True):
 
     @property
     def person(self) -> Person:
-        return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind)
+        return Person(self.id, self.username, self.display_name, self.avatar_colour, self.kind, self.avatar)
 
 
 _BOT = """
-SELECT u.id, u.username, u.display_name, u.avatar_colour, u.kind, b.made_at_us, u.suspended_at_us
+SELECT u.id, u.username, u.display_name, u.avatar_colour, u.kind, u.avatar, b.made_at_us, u.suspended_at_us
 FROM auth_bots b JOIN auth_users u ON u.id = b.user_id WHERE b.owner_id = :owner_id
 """
 

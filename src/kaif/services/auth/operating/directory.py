@@ -222,4 +222,5 @@ def _summary(account: Account) -> AccountSummary:
         roles=account.roles.split(),
         suspended=account.suspended_at_us is not None,
         created_at=as_datetime(account.created_at_us),
+        avatar=account.avatar,
     )

@@ -70,11 +70,11 @@ class Pool:
         wall_s = wall_s or self.bounds.wall_s
         async with self._turns.one(priority):
             try:
-                result = await self._asked(job, content, progress, wall_s)
+                result = await self._asked(self._rested() or await self._started(), job, content, progress, wall_s)
             except _Died:
-                # Somebody else may have ended it; the second time it is the file's doing.
+                # Somebody else may have ended it, perhaps while it rested; the second time it is the file's doing.
                 try:
-                    result = await self._asked(job, content, progress, wall_s)
+                    result = await self._asked(await self._started(), job, content, progress, wall_s)
                 except _Died as error:
                     raise self._too_demanding from error
         match result:
@@ -88,8 +88,16 @@ class Pool:
     async def close(self) -> None:
         await asyncio.gather(*[worker.end() for worker in list(self._all)])
 
-    async def _asked(self, job: Job, content: bytes, progress: Progress, wall_s: float) -> Result:
-        worker = self._idle.pop() if self._idle else await self._started()
+    def _rested(self) -> "_Worker | None":
+        """One that waits for work and lives, as far as is known."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.lives:
+                return worker
+            self._all.discard(worker)
+        return None
+
+    async def _asked(self, worker: "_Worker", job: Job, content: bytes, progress: Progress, wall_s: float) -> Result:
         try:
             async with asyncio.timeout(wall_s):
                 result = await worker.ask(job, content, progress)
@@ -140,7 +148,8 @@ _ENVIRONMENT = {
     "PATH": os.defpath,
     "PYTHONPATH": str(Path(kaif.__file__).parents[1]),
     "VIPS_CONCURRENCY": "1",
-    "VIPS_DISC_THRESHOLD": "1t",
+    # It writes no files. Its sizes end with gigabytes: of terabytes it takes the number alone.
+    "VIPS_DISC_THRESHOLD": "1024g",
     "MALLOC_ARENA_MAX": "2",
 }
 
@@ -154,6 +163,10 @@ class _Worker:
         assert process.stdin and process.stdout
         self._process, self._requests, self._answers = process, process.stdin, process.stdout
         self.jobs = 0
+
+    @property
+    def lives(self) -> bool:
+        return self._process.returncode is None and not self._requests.is_closing()
 
     async def ready(self) -> None:
         if await self._answers.readexactly(len(jobs.READY)) != jobs.READY:

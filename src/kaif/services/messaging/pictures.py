@@ -1,0 +1,67 @@
+"""How groups and channels get their pictures, which media keeps."""
+
+from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth import Auth, Nothing
+from kaif.interfaces.media import MediaId
+from kaif.interfaces.messaging import Chat, ChatId, Entry, GetChat, NotAGroup
+from kaif.interfaces.messaging.attached import AttachmentsLost, GivenAttachment
+from kaif.interfaces.messaging.pictures import NotAPicture, SetChatPicture
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock
+from kaif.services.messaging import attachment_store, picture_store
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attaching import Attaching, Held
+from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.model import Place
+from kaif.services.messaging.reading import Reading
+from kaif.services.messaging.rights import Right, rights_of
+
+
+class ChatPicturesService:
+    def __init__(
+        self, database: Database, auth: Auth, announcer: Announcer, attaching: Attaching, clock: Clock
+    ) -> None:
+        self._database, self._announcer, self._attaching, self._clock = database, announcer, attaching, clock
+        self._membership, self._reading = Membership(auth, clock), Reading(database, clock)
+
+    async def set_chat_picture(self, actor: Actor, request: SetChatPicture) -> Chat:
+        # Before media is asked: whoever may not do it learns nothing of files.
+        member = await self._membership.get_member(self._database, request.chat_id, actor.user_id)
+        if member.kind not in ("group", "channel"):
+            raise NotAGroup
+        require(rights_of(member, self._clock()), Right.INFO)
+        async with self._attaching.holding(actor.user_id, [GivenAttachment(request.media_id)]) as held:
+            if held.attachments[0].kind != "image":
+                raise NotAPicture(path="$.media_id")
+            await self._change(actor, request.chat_id, request.media_id, held)
+        return await self._reading.get_chat(request.chat_id, actor.user_id)
+
+    async def remove_chat_picture(self, actor: Actor, request: GetChat) -> Nothing:
+        await self._change(actor, request.chat_id, None, Held())
+        return Nothing()
+
+    async def _change(self, actor: Actor, chat_id: ChatId, media_id: MediaId | None, held: Held) -> None:
+        async with self._database.transaction() as tx:
+            place, entry = await self._change_in(tx, actor, chat_id, media_id, held)
+        if entry:
+            await self._announcer.announce_change(place, entry)
+
+    async def _change_in(
+        self, tx: Transaction, actor: Actor, chat_id: ChatId, media_id: MediaId | None, held: Held
+    ) -> tuple[Place, Entry | None]:
+        place, rights = await self._membership.lock(tx, chat_id, actor.user_id)
+        require(rights, Right.INFO)
+        if await picture_store.picture_of(tx, chat_id) == media_id:
+            return place, None
+        if held.hold:
+            await self._lock(tx, held)
+        await picture_store.change(tx, chat_id, media_id, self._clock())
+        if held.hold:
+            await picture_store.show(tx, held.hold, chat_id)
+        return place, await self._membership.record(tx, place, "changed", actor.user_id)
+
+    async def _lock(self, tx: Transaction, held: Held) -> None:
+        """Raises AttachmentsLost."""
+        rows = await attachment_store.lock(tx, [held.hold])
+        if not attachment_store.are_free(rows, [one.media_id for one in held.attachments]):
+            raise AttachmentsLost(retry_after_ms=1000)

@@ -1,0 +1,109 @@
+"""People and groups get pictures: cut out where they are chosen, seen by everyone, and taken down by an operator."""
+
+import io
+from typing import Any
+
+from PIL import Image
+from playwright.async_api import FilePayload, Locator, expect
+from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
+from tests.journeys.conftest import Place, embedded
+from tests.journeys.looks import Look
+
+# The corners of what an image of the page shows, as the letters of their colours.
+_CORNERS = """(image) => {
+  const canvas = document.createElement('canvas')
+  canvas.width = canvas.height = 8
+  const context = canvas.getContext('2d')
+  context.drawImage(image, 0, 0, 8, 8)
+  const letter = ([red, green, blue]) => red > 150 ? 'r' : blue > 150 ? 'b' : '?'
+  return [[1, 1], [6, 1], [1, 6], [6, 6]].map(([x, y]) => letter(context.getImageData(x, y, 1, 1).data)).join('')
+}"""
+
+
+def photo() -> FilePayload:
+    """Red above blue as people see it; in the file it lies on its side."""
+    lying = Image.new("RGB", (600, 400), "red")
+    lying.paste("blue", (300, 0, 600, 400))
+    exif = Image.Exif()
+    # Its left side is what is above (Exif 2.3, 4.6.4: turn it clockwise).
+    exif[0x0112] = 6
+    content = io.BytesIO()
+    lying.save(content, "JPEG", exif=exif)
+    return FilePayload(name="я.jpg", mimeType="image/jpeg", buffer=content.getvalue())
+
+
+async def sees(place: Locator, corners: str) -> None:
+    image = place.locator(".av img.shown").first
+    await expect(image).to_have_css("opacity", "1")
+    assert await image.evaluate(_CORNERS) == corners
+
+
+async def choose(window: Window, button: str, file: Any) -> Locator:
+    await window.page.get_by_role("button", name=button).click()
+    dialog = window.page.get_by_role("dialog").last
+    await dialog.locator("input[type=file]").set_input_files(file)
+    await expect(dialog.get_by_role("application", name="Кадр")).to_be_focused()
+    return dialog
+
+
+async def save(window: Window, dialog: Locator) -> None:
+    await dialog.get_by_role("button", name="Сохранить").click()
+    await expect(window.page.get_by_text("Новое фото видно всем")).to_be_visible()
+    await expect(dialog.get_by_role("application")).to_have_count(0)
+
+
+@embedded
+async def test_a_picture_is_what_was_seen_in_its_frame_and_everyone_sees_it(place: Place, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    anna, boris = await windows.open(), await windows.open(NARROW)
+    look = Look(anna)
+    await anna.sign_in(ANNA.username)
+    await boris.sign_in(BORIS.username)
+    await anna.page.goto("/settings")
+
+    dialog = await choose(anna, "Добавить фото", photo())
+    await look("the frame")
+    await save(anna, dialog)
+    profile = anna.page.get_by_role("region", name="Профиль")
+    await sees(profile, "rrbb")
+    await boris.start_chat(ANNA)
+    await sees(boris.page.locator("section.conv header"), "rrbb")
+
+    # Another one, moved and zoomed by the keyboard: only what is below is left.
+    dialog = await choose(anna, "Сменить фото", photo())
+    for _ in range(9):
+        await anna.page.keyboard.press("+")
+    for _ in range(40):
+        await anna.page.keyboard.press("ArrowDown")
+    await save(anna, dialog)
+    await sees(profile, "bbbb")
+    await profile.get_by_role("button", name=f"Показать фото: {ANNA.name}").click()
+    await expect(anna.dialog.get_by_role("img", name=f"Фото: {ANNA.name}")).to_be_visible()
+    await look("the picture")
+    await anna.page.keyboard.press("Escape")
+
+    await boris.page.goto("/")
+    await boris.start_group("Причал", [ANNA])
+    await anna.page.goto("/")
+    await expect(anna.row("Причал")).to_be_visible()
+    await boris.page.get_by_role("button", name="Участники").click()
+    await boris.dialog.get_by_role("button", name="Настройки").click()
+    look_narrow = Look(boris)
+    dialog = await choose(boris, "Добавить фото", photo())
+    await look_narrow("the frame of a group")
+    await save(boris, dialog)
+    await sees(anna.row("Причал"), "rrbb")
+
+    await boris.page.goto("/settings")
+    await save(boris, await choose(boris, "Добавить фото", photo()))
+    await sees(boris.page.get_by_role("region", name="Профиль"), "rrbb")
+    await anna.page.goto("/operator/people")
+    await anna.page.get_by_role("link", name=BORIS.name).click()
+    await sees(anna.page.get_by_role("region", name="Аккаунт"), "rrbb")
+    await anna.page.get_by_role("button", name="Убрать фото").click()
+    await anna.dialog.get_by_role("button", name="Убрать фото").click()
+    await expect(anna.page.get_by_text(f"Фото профиля убрано: {BORIS.name}")).to_be_visible()
+    await boris.page.reload()
+    await expect(boris.page.get_by_role("button", name="Добавить фото")).to_be_visible()
+    look.assert_nothing_grave()
+    look_narrow.assert_nothing_grave()

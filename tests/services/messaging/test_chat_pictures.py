@@ -1,0 +1,123 @@
+"""Pictures of groups and channels: those in the chat see the chosen one, and media holds it exactly so long."""
+
+import asyncio
+
+import pytest
+from tests.services.media.images import files
+from tests.services.messaging.attached import FilesHome
+from tests.services.messaging.chats import channel, chat_of, direct, group, log_of
+from tests.waiting import eventually
+
+from kaif.interfaces.media import Media, MediaNotFound
+from kaif.interfaces.messaging import AddMembers, Chat, ChatId, ChatNotFound, GetChat, NotAGroup, RightMissing
+from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.attachments import ListAttachments
+from kaif.interfaces.messaging.invitations import Door
+from kaif.interfaces.messaging.pictures import NotAPicture, SetChatPicture
+from kaif.kernel.actor import Actor
+
+
+async def picture(home: FilesHome, actor: Actor, shade: int = 0) -> Media:
+    return await home.put(actor, "мы.png", files.png(files.photo() + shade))
+
+
+async def set_to(home: FilesHome, actor: Actor, chat_id: ChatId, media: Media) -> Chat:
+    return await home.services.chat_pictures.set_chat_picture(actor, SetChatPicture(chat_id, media.id))
+
+
+async def test_those_in_the_group_see_its_new_picture_and_the_old_one_is_let_go(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris, clara = await home.services.newcomers("anna", "boris", "clara")
+    chat_id = await group(home.services, anna, boris)
+    old, new = await picture(home, anna), await picture(home, anna, 9)
+
+    assert (await set_to(home, anna, chat_id, old)).avatar == old.id
+    assert await home.sees(boris, old)
+    await set_to(home, anna, chat_id, new)
+    await set_to(home, anna, chat_id, new)
+    await home.settle()
+
+    assert [await home.sees(who, new) for who in (boris, clara)] == [True, False]
+    assert not await home.sees(boris, old) and await home.held() == [new.id]
+    assert (await chat_of(home.services, boris, chat_id)).avatar == new.id
+    # Their clients are told by the log, once for each change.
+    assert [entry.kind for entry in await log_of(home.services, boris, chat_id)].count("changed") == 2
+    # It is no file that somebody sent.
+    listed = await home.services.attachments.list_attachments(boris, ListAttachments(chat_id, "file"))
+    assert listed.entries == []
+    await home.services.messaging.add_members(anna, AddMembers(chat_id, [clara.user_id]))
+    assert await home.sees(clara, new)
+
+
+async def test_who_may_not_change_the_title_or_has_no_such_picture_changes_nothing(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris, clara = await home.services.newcomers("anna", "boris", "clara")
+    chat_id = await channel(home.services, anna, boris)
+    mine = await picture(home, anna)
+    await set_to(home, anna, chat_id, mine)
+
+    with pytest.raises(RightMissing):
+        await set_to(home, boris, chat_id, await picture(home, boris, 9))
+    with pytest.raises(RightMissing):
+        await home.services.chat_pictures.remove_chat_picture(boris, GetChat(chat_id))
+    with pytest.raises(ChatNotFound):
+        await set_to(home, clara, chat_id, await picture(home, clara, 9))
+    with pytest.raises(MediaNotFound):
+        await set_to(home, anna, chat_id, await picture(home, boris, 20))
+    with pytest.raises(NotAPicture):
+        await set_to(home, anna, chat_id, await home.put(anna))
+    with pytest.raises(NotAGroup):
+        await set_to(home, anna, await direct(home.services, anna, boris), await picture(home, anna, 30))
+
+    await home.settle()
+    assert await home.held() == [mine.id] and (await chat_of(home.services, boris, chat_id)).avatar == mine.id
+
+
+async def test_whoever_looks_a_public_channel_up_sees_its_picture_until_the_name_goes(files_home: FilesHome) -> None:
+    home = files_home
+    anna, clara = await home.services.newcomers("anna", "clara")
+    chat_id = await channel(home.services, anna)
+    mine = await picture(home, anna)
+    await set_to(home, anna, chat_id, mine)
+    await home.services.administration.change_chat(anna, ChangeChat(chat_id, name="the_lake"))
+
+    seen = await home.services.invitations.preview_chat(clara, Door(name="the_lake"))
+
+    assert seen.avatar == mine.id and await home.sees(clara, mine)
+    await home.services.administration.change_chat(anna, ChangeChat(chat_id, name=""))
+    assert not await home.sees(clara, mine)
+
+
+async def test_a_picture_that_is_taken_off_or_whose_chat_is_deleted_is_let_go(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    first, second = [await group(home.services, anna, boris) for _ in range(2)]
+    mine = await picture(home, anna)
+    await set_to(home, anna, first, mine)
+    await set_to(home, anna, second, mine)
+
+    await home.services.chat_pictures.remove_chat_picture(anna, GetChat(first))
+    await home.settle()
+
+    assert (await chat_of(home.services, anna, first)).avatar is None
+    assert await home.held() == [mine.id] and await home.sees(boris, mine)
+    await home.services.administration.delete_chat(anna, GetChat(second))
+
+    async def gone() -> bool:
+        await home.do_due()
+        return not await home.known()
+
+    await eventually(gone)
+    assert await home.held() == [] and not await home.sees(boris, mine)
+
+
+async def test_of_several_set_at_once_one_is_shown_and_only_it_is_held(files_home: FilesHome) -> None:
+    home = files_home
+    anna = await home.services.newcomer("anna")
+    chat_id = await group(home.services, anna)
+    pictures = [await picture(home, anna, shade) for shade in range(6)]
+
+    await asyncio.gather(*(set_to(home, anna, chat_id, one) for one in pictures))
+    await home.settle()
+
+    assert await home.held() == [(await chat_of(home.services, anna, chat_id)).avatar]
