@@ -337,10 +337,16 @@ async def test_the_demo_leaves_two_weeks_behind_for_the_first_start(tmp_path: Pa
         assert len((await anna.get("/v1/messaging/scheduled"))["messages"]) == 1
         assert (await anna.get("/v1/messaging/reminders"))["reminders"]
         assert len((await hostess.get("/v1/messaging/reports"))["reports"]) == 2
+        carried = []
         for chat in chats:
             log = await anna.history(chat["id"])
+            carried += [file for entry in log for file in entry.get("attachments", [])]
             assert [entry["seq"] for entry in log] == list(range(1, len(log) + 1))
             assert [entry["at"] for entry in log] == sorted(entry["at"] for entry in log)
+        assert {file["kind"] for file in carried} == {"image", "video", "voice", "file"}
+        assert {file["state"] for file in carried} == {"ready"}
+        seen = await anna.http.get(f"/v1/media/{carried[0]['media_id']}")
+        assert seen.status_code == 200 and len(seen.content) == carried[0]["size"]
         assert counted(server.data, "outbox_parked") == 0
         assert_refused(await kaif("demo", "--data", server.data), "already in use")
     finally:

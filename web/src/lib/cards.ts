@@ -1,11 +1,12 @@
 // Polls, places and people in messages: what the server is asked, and how a card reads in a line.
 import { api, ok } from './api'
 import type { ChatModel } from './chat.svelte'
-import { lineOfFiles } from './files'
+import { iconOfKind, lineOfFiles } from './files'
+import { t } from './i18n.svelte'
 import { nameOf } from './people.svelte'
 import type { Entry, Location, NewPoll, Person, Unsent } from './types'
 
-const ICONS = { poll: '📊', location: '📍', contact: '👤' }
+const ICONS = { poll: 'poll', location: 'place', contact: 'user' }
 
 export interface How extends Where {
   ref: string
@@ -30,8 +31,15 @@ export function lineOf(entry: Entry | Unsent | undefined): string {
   const card = 'card' in entry ? entry.card : undefined
   const files = 'sender_id' in entry ? entry.attachments : undefined
   if (files?.length) return lineOfFiles(files, entry.text ?? '')
-  if (!card) return entry.text ?? ''
-  return `${ICONS[card.type]} ${card.type === 'contact' ? nameOf(card.user_id) : (entry.text ?? '')}`
+  if (card?.type === 'contact') return nameOf(card.user_id)
+  return entry.text || (card?.type === 'location' ? t('card.location') : '')
+}
+
+/** What stands before that line, of a message that is more than words. */
+export function iconOfLine(entry: Entry | undefined): string | undefined {
+  const [file] = entry?.attachments ?? []
+  if (file) return iconOfKind(file)
+  return entry?.card ? ICONS[entry.card.type] : undefined
 }
 
 function of({ chat_id, seq }: Entry) {

@@ -3,13 +3,15 @@ import { t } from './i18n.svelte'
 import { lengthOf, sizeOf } from './sizes'
 import type { Attachment } from './types'
 
-const ICONS = { image: '🖼️', video: '🎬', audio: '🎵', voice: '🎤', file: '📎' }
+const ICONS = { image: 'picture', video: 'video', audio: 'music', voice: 'mic', file: 'attach' }
 
 /** A message's files in a line: in a list, a quote, a bar. What was written with them says more than they do. */
 export function lineOfFiles(files: readonly Attachment[], text: string): string {
-  const [first] = files
-  if (!first) return text
-  return `${ICONS[first.kind]} ${text || nameOfFiles(files)}`
+  return text || (files.length ? nameOfFiles(files) : '')
+}
+
+export function iconOfKind({ kind }: Attachment): string {
+  return ICONS[kind]
 }
 
 /** All of a message's, as they are called aloud. */

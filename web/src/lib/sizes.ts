@@ -9,12 +9,14 @@ export function sizeOf(bytes: number): string {
   let value = bytes
   // What would be rounded up to a thousand is one of the next unit.
   for (; value >= 999.5 && place < UNITS.length - 1; place += 1) value /= 1000
-  return new Intl.NumberFormat(i18n.locale, {
+  const written = new Intl.NumberFormat(i18n.locale, {
     style: 'unit',
     unit: UNITS[place]!,
     unitDisplay: 'short',
     maximumFractionDigits: place > 1 && value < 10 ? 1 : 0,
   }).format(value)
+  // The one unit that English does not shorten by itself, and not even puts in the plural.
+  return written.replace('byte', 'B')
 }
 
 /** 0:07, 12:30, 1:02:00. */

@@ -49,6 +49,6 @@ function problemWords({ problem }: Upload): string {
 /** A message on its way, in a line of words. */
 export function unsentLine({ text, attachments = [] }: Unsent): string {
   if (!attachments.length) return text
-  if (attachments[0]!.as === 'voice') return `🎤 ${t('sending.voice')}`
-  return `📎 ${text || t('sending.count', { n: attachments.length })}`
+  if (attachments[0]!.as === 'voice') return t('sending.voice')
+  return text || t('sending.count', { n: attachments.length })
 }

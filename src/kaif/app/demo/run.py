@@ -19,6 +19,7 @@ from kaif.app.demo import people, script
 from kaif.app.demo.calendar import Calendar
 from kaif.app.demo.telling import Moment, Teller, in_time
 from kaif.app.folder import DataFolder, secret_file
+from kaif.app.media import media_services
 from kaif.app.notifying import notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import Services
@@ -29,6 +30,7 @@ from kaif.interfaces.auth import Auth, Language, LogIn, Nothing, Register, SetUp
 from kaif.interfaces.auth.accounts import Accounts, ConfirmEmail
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
+from kaif.interfaces.media.references import References
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, SECOND_US, as_us
 from kaif.kernel.tokens import Verifier
@@ -50,6 +52,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     """Raises Misconfigured when the folder is in use, or somebody has an account there."""
     folder = DataFolder(settings.data)
     try:
+        folder.media_keys()
         password = secret_file(settings.data / "secrets" / "demo-password", lambda: secrets.token_urlsafe(15))
         # Letters to people who are none stay here, whatever the server sends by.
         kept_here = msgspec.structs.replace(folder.settings(settings), mail_url=f"mailbox:{settings.data / 'mailbox'}")
@@ -93,14 +96,19 @@ async def _fill(settings: Settings, password: str) -> Told:
 async def _services(settings: Settings, moment: Moment) -> AsyncIterator[tuple[Database, Services]]:
     """All but the edge, as `kaif up` wires them, by another clock; nobody's device is told."""
     unheard = msgspec.structs.replace(settings, push_key="", cache_url="memory:")
+    later = compose.FutureMessaging()
     async with (
         compose.sole_database_of(unheard) as database,
         compose.cache_of(unheard) as cache,
         auth_services(unheard, database, cache, moment) as auths,
-        compose.messaging_services(database, cache, auths[Auth], auths[Sessions], auths[Staff], moment) as messagings,
+        media_services(unheard, database, cache, later, auths[Auth], moment, messages=later) as medias,
+        compose.messaging_services(
+            database, cache, auths[Auth], auths[Sessions], auths[Staff], moment, files=medias[References]
+        ) as messagings,
         notifications(unheard, database, cache, auths[Auth], moment) as notified,
     ):
-        yield database, {**auths, **messagings, **notified}
+        later.services = messagings
+        yield database, {**auths, **medias, **messagings, **notified}
 
 
 class Doorway:

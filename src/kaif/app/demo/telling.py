@@ -1,14 +1,19 @@
 """Does what the stories say, by use cases alone; each verb of a story is a method here."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
+from kaif.app.demo import drawing
 from kaif.app.demo.calendar import Calendar
 from kaif.app.demo.script import Cast, Line, Script
+from kaif.app.demo.uploading import Uploader
 from kaif.app.surface import Services
 from kaif.interfaces.auth.bots import Bots, MakeBot
+from kaif.interfaces.media import Library, Media
+from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat, MarkRead, Messaging, SendMessage
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
@@ -20,6 +25,7 @@ from kaif.interfaces.messaging.actions import (
     React,
 )
 from kaif.interfaces.messaging.administration import Administration, Appoint, ChangeChat
+from kaif.interfaces.messaging.attached import GivenAttachment
 from kaif.interfaces.messaging.bots import Callbacks, Command, CommandList, Commands, Press
 from kaif.interfaces.messaging.content import Button
 from kaif.interfaces.messaging.last_seen import LastSeen, NoteSeen
@@ -98,6 +104,7 @@ class Teller:
     ) -> None:
         self._services, self._people, self._sign_in = services, people, sign_in
         self._moment, self._chance = moment, chance
+        self._uploader = Uploader(self._use(Uploads), self._use(Library))
         self._stages: dict[str, Stage] = {}
         self._refs = 0
 
@@ -222,6 +229,43 @@ class Teller:
         wanted = ForwardMessages(stage.id, there.id, [message])
         forwarded = await self._use(MessageActions).forward_messages(self._people[line.who], wanted)
         stage.said += [entry.seq for entry in forwarded.entries]
+
+    # Messages with files
+
+    async def _do_photos(self, stage: Stage, line: Line) -> None:
+        """`light:WxH light:WxH! … | caption`; what ends in ! is a spoiler."""
+        shots, _, caption = line.text.partition("|")
+        given = []
+        for number, shot in enumerate(shots.split(), 1):
+            light, _, sides = shot.rstrip("!").partition(":")
+            width, _, height = sides.partition("x")
+            drawn = await asyncio.to_thread(drawing.photograph, self._ref(), light, int(width), int(height))
+            media = await self._upload(line, drawn, f"IMG_{self._refs:04}_{number}.jpg", "image/jpeg")
+            given.append(GivenAttachment(media.id, spoiler=shot.endswith("!")))
+        await self._send(stage, line, caption.strip(), attachments=given)
+
+    async def _do_film(self, stage: Stage, line: Line) -> None:
+        """`light seconds | caption`."""
+        how, _, caption = line.text.partition("|")
+        light, seconds = how.split()
+        drawn = await asyncio.to_thread(drawing.film, self._ref(), light, float(seconds))
+        media = await self._upload(line, drawn, f"VID_{self._refs:04}.mp4", "video/mp4")
+        await self._send(stage, line, caption.strip(), attachments=[GivenAttachment(media.id)])
+
+    async def _do_voice(self, stage: Stage, line: Line) -> None:
+        """`seconds`."""
+        drawn = await asyncio.to_thread(drawing.voice, self._ref(), float(line.text))
+        media = await self._upload(line, drawn, "voice.ogg", "audio/ogg", voice=True)
+        await self._send(stage, line, "", attachments=[GivenAttachment(media.id, "voice")])
+
+    async def _do_paper(self, stage: Stage, line: Line) -> None:
+        """`file name | title | caption`: a page of PDF."""
+        name, title, caption = _parts(line.text)
+        media = await self._upload(line, drawing.paper(title, 18), name)
+        await self._send(stage, line, caption, attachments=[GivenAttachment(media.id, "file")])
+
+    async def _upload(self, line: Line, content: bytes, name: str, kind: str = "", *, voice: bool = False) -> Media:
+        return await self._uploader.upload(self._people[line.who], content, name, kind, voice=voice)
 
     # What is done with messages
 
