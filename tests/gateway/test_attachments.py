@@ -94,7 +94,10 @@ async def test_a_real_film_is_sent_while_it_is_worked_on_and_the_log_says_when_i
     anna: Person, boris: Person, tmp_path: Path
 ) -> None:
     chat_id = await anna.direct_chat(boris)
-    media_id = await put(anna, make(tmp_path / "film.mp4", *SHORT, *TONE, *H264).read_bytes(), "film.mp4")
+    where = ["-metadata", "location=+55.7558+037.6173/"]
+    film = make(tmp_path / "film.mp4", *SHORT, *TONE, *H264, *where).read_bytes()
+    assert b"loci" in film
+    media_id = await put(anna, film, "film.mp4")
     await boris.connect()
     newest = (await boris.get(f"/v1/messaging/chats/{chat_id}"))["seq"]
 
@@ -108,6 +111,10 @@ async def test_a_real_film_is_sent_while_it_is_worked_on_and_the_log_says_when_i
         assert (entry["kind"], entry["target"]) == ("renewed", sent["seq"])
         assert entry["message"]["attachments"][0]["state"] == "ready"
     assert (await boris.http.get(f"/v1/media/{media_id}/film.mp4")).status_code == 200
+    # Where it was taken is the sender's alone.
+    seen, own = [await person.http.get(f"/v1/media/{media_id}") for person in (boris, anna)]
+    assert (seen.status_code, seen.headers["content-type"]) == (200, "video/mp4")
+    assert b"ftyp" in seen.content and b"loci" not in seen.content and own.content == film
 
 
 async def test_a_socket_io_client_sends_files_and_is_answered_once_for_each_time(anna: Person, boris: Person) -> None:

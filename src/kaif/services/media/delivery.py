@@ -53,6 +53,8 @@ class DeliveryService:
         viewer = await self._viewer(actor, request.media_id, request.link)
         media = await self._rights.visible(viewer, request.media_id)
         holder_id, size = str(media.id), media.size
+        if not request.rendition and not await self._rights.has_whole(viewer, media):
+            raise RenditionNotFound
         if request.rendition:
             found = await renditions_store.find(self._database, media.id, request.rendition)
             if found is None:
@@ -73,8 +75,8 @@ class DeliveryService:
         return naming.wanted_at(address.variant)
 
     async def _as_shown(self, media: StoredMedia) -> Sight:
-        """The picture and nothing else that was in its file, in a format that everything opens."""
-        found = await self._renditions.get(media, naming.wanted(media, "large", naming.kept_format(media)))
+        """What is seen and nothing else that was in its file. Raises RenditionNotReady for a film on its way."""
+        found = await self._renditions.get(media, naming.as_shown(media))
         name = f"{PurePosixPath(media.name).stem}.{found.name.rpartition('.')[2]}"
         return Sight(media.id, name, found.type, found.size, found.id, inline=True, rendition=found.name)
 

@@ -68,9 +68,17 @@ def wanted(media: StoredMedia, name: str, accept: str) -> Wanted:
     return Wanted(f"{name}.{format}", variant)
 
 
-def kept_format(media: StoredMedia) -> str:
-    """What to accept for a picture that is to be saved: WebP has holes that JPEG has not."""
-    return media.type if media.type == "image/webp" else ""
+def is_shown_without_its_file(media: StoredMedia) -> bool:
+    """A film of which nothing could be made is all that there is to show."""
+    return media.kind == "image" or (media.kind == "video" and media.state != "failed")
+
+
+def as_shown(media: StoredMedia) -> Wanted:
+    """What such a file shows, whole, in a format that everything opens."""
+    if media.kind == "video":
+        return Wanted(FILM)
+    # WebP has holes that JPEG has not.
+    return wanted(media, "large", media.type if media.type == "image/webp" else "")
 
 
 def wanted_at(variant: Variant) -> Wanted:

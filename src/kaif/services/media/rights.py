@@ -9,7 +9,7 @@ from kaif.interfaces.media.references import IN_MESSAGES
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, GetChat
 from kaif.interfaces.messaging.attachments import ASKED_MAX, AskedFiles, ShownFiles
 from kaif.kernel.actor import Actor
-from kaif.services.media import store
+from kaif.services.media import naming, store
 from kaif.services.media.model import StoredMedia
 
 EVERYONE = "everyone"
@@ -64,8 +64,8 @@ class Rights:
 
     async def has_whole(self, viewer: Actor, media: StoredMedia) -> bool:
         """Of a file that the viewer may see: whether they may have it as it was uploaded. Cameras write into pictures
-        where people live: that goes to no one whom only the picture was shown."""
-        if media.kind != "image" or media.owner_id == viewer.user_id:
+        and films where people live: that goes to no one to whom they were only shown."""
+        if media.owner_id == viewer.user_id or not naming.is_shown_without_its_file(media):
             return True
         if not self._messages:
             return False
