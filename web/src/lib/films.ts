@@ -49,11 +49,6 @@ export function attach(video: HTMLVideoElement, { original, made }: Sources, los
   let hls: Hls | undefined
   let over = false
 
-  function play(): void {
-    // Where it may not begin by itself, its button does.
-    video.play().catch(() => {})
-  }
-
   function fallBack(): void {
     hls?.destroy()
     hls = undefined
@@ -63,7 +58,6 @@ export function attach(video: HTMLVideoElement, { original, made }: Sources, los
     const atS = video.currentTime
     video.src = src
     if (atS) video.currentTime = atS
-    play()
   }
 
   async function begin(): Promise<void> {
@@ -73,12 +67,13 @@ export function attach(video: HTMLVideoElement, { original, made }: Sources, los
     // Pieces are MP4 already: there is no work for a worker, and none is let in by our policy.
     hls = new Hls({ enableWorker: false, capLevelToPlayerSize: true, maxBufferLength: 30 })
     hls.on(Hls.Events.ERROR, (_event, { fatal }) => fatal && fallBack())
-    // Not before: what is asked to play while its source is being changed is told to stop.
-    hls.on(Hls.Events.MANIFEST_PARSED, play)
     hls.loadSource(master)
     hls.attachMedia(video)
   }
 
+  // As soon as there is enough of it, whatever came of the source before. Where it may not begin by itself, its button
+  // does.
+  video.autoplay = true
   const failed = () => !hls && fallBack()
   video.addEventListener('error', failed)
   const pieces = made.includes(MASTER)
