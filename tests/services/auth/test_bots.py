@@ -38,6 +38,8 @@ from kaif.interfaces.auth.directory import AccountIsBot, FindAccounts, OfAccount
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.own_data import GetErasure
 from kaif.interfaces.auth.sessions import AccountSuspended, Restore, Suspend
+from kaif.interfaces.media import READ_SCOPE as FILES_READ_SCOPE
+from kaif.interfaces.media import WRITE_SCOPE as FILES_WRITE_SCOPE
 from kaif.interfaces.messaging import READ_SCOPE, WRITE_SCOPE
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US
@@ -79,7 +81,7 @@ async def test_a_bot_speaks_for_itself_by_its_key_alone(home: Home) -> None:
     assert await listed(home, anna) == [made.bot] and await listed(home, owner) == []
     actor = await speaker(home, made.secret)
     assert actor.user_id == person.id and not actor.permissions
-    assert actor.scopes == frozenset({READ_PEOPLE, READ_SCOPE, WRITE_SCOPE})
+    assert actor.scopes == frozenset({READ_PEOPLE, READ_SCOPE, WRITE_SCOPE, FILES_READ_SCOPE, FILES_WRITE_SCOPE})
     assert made.bot.key and made.bot.key.ending == made.secret[-4:]
     assert (made.bot.key.expires_at - made.bot.made_at).days == BOT_KEY_DAYS
     assert await home.auth.get_person(NOBODY, GetPerson(person.id)) == person
