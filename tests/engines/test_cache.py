@@ -50,7 +50,10 @@ async def test_a_counter_is_gone_after_its_first_increments_time(cache: Cache) -
 
 
 async def test_concurrent_increments_all_count(cache: Cache) -> None:
-    counts = await asyncio.gather(*[cache.count("visits", 10_000) for _ in range(100)])
+    # No more than find a connection soon on a busy machine too: whoever waits for long is told that Redis is away.
+    counts = [
+        count for _ in range(5) for count in await asyncio.gather(*[cache.count("visits", 10_000) for _ in range(20)])
+    ]
 
     assert sorted(counts) == list(range(1, 101))
 
