@@ -8,8 +8,8 @@ from tests.services.messaging.attached import LATER_US, SOUND, FilesHome
 from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.media import Media, MediaNotFound, MediaReady, Shown
-from kaif.interfaces.media.delivery import LookAt
+from kaif.interfaces.media import Media, MediaNotFound, MediaReady, RenditionNotFound, Shown
+from kaif.interfaces.media.delivery import LookAt, ReadMedia
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
 from kaif.interfaces.messaging import AddMembers, BadText, ChatNotFound, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import EditMessage
@@ -71,6 +71,8 @@ async def test_whom_a_picture_is_shown_to_does_not_learn_where_it_was_taken(file
     seen = await home.content(boris, photo)
     assert looks_like_the_photo(opened(seen)) and GPS not in seen and b"Exif" not in seen
     assert (await home.delivery.look_at(boris, LookAt(photo.id))).name == "дом.jpeg"
+    with pytest.raises(RenditionNotFound):
+        await home.delivery.read(boris, ReadMedia(photo.id, 0, 1000))
     assert GPS in await home.content(anna, photo)
 
     as_file = GivenAttachment(photo.id, "file")
