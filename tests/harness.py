@@ -82,6 +82,8 @@ START_WITHIN_S = 30
 NEVER_S = 1e6
 STOP_WITHIN_S = 5
 PASSWORD = "a password of some length"
+# Tests sign in by the thousand.
+CHEAPEST_PASSWORDS = {"KAIF_PASSWORD_MEMORY": "19M", "KAIF_PASSWORD_PASSES": "2"}
 
 Entry = dict[str, Any]
 
@@ -149,7 +151,7 @@ class Child:
 def _ordinary_environment() -> dict[str, str]:
     """Links are looked up where a test is about that, for what they lead to is as it pleases."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("KAIF_")}
-    return {**ours, "KAIF_LINK_PREVIEWS": "off"}
+    return {**ours, **CHEAPEST_PASSWORDS, "KAIF_LINK_PREVIEWS": "off"}
 
 
 class Server:
@@ -701,6 +703,7 @@ async def wired_services(
         "KAIF_SIGNING_KEY": new_signing_key(),
         "KAIF_AUDIT_KEY": "a key of the audit log",
         "KAIF_PUBLIC_URL": public_url,
+        **CHEAPEST_PASSWORDS,
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
     later, pictures = compose.FutureMessaging(), compose.FuturePictures()

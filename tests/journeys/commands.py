@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.harness import CHEAPEST_PASSWORDS
+
 WITHIN_S = 60
 
 _PR_CAPBSET_DROP = 24
@@ -46,7 +48,7 @@ def _run(arguments: list[str], settings: Mapping[str, str], file_bytes_max: int)
         timeout=WITHIN_S,
         check=False,
         encoding="utf-8",
-        env={**ordinary, **settings},
+        env={**ordinary, **CHEAPEST_PASSWORDS, **settings},
         preexec_fn=prepare,
     )
     return Done(done.returncode, done.stdout, done.stderr)

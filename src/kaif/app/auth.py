@@ -73,7 +73,7 @@ from kaif.services.auth.passkeys.assertions import Assertions
 from kaif.services.auth.passkeys.relying_party import relying_party_at
 from kaif.services.auth.passkeys.service import PasskeysService
 from kaif.services.auth.passwords.breached import BreachedPasswords
-from kaif.services.auth.passwords.hashing import Passwords
+from kaif.services.auth.passwords.hashing import GREATEST_COST, LEAST_COST, HashCost, Passwords
 from kaif.services.auth.passwords.proofs import PasswordProofs
 from kaif.services.auth.passwords.sign_in import PasswordSignIn
 from kaif.services.auth.providers.asking import SignInClient
@@ -110,7 +110,7 @@ async def auth_services(
 ) -> AsyncIterator[Services]:
     """Without `pictures` nobody has one."""
     await database.migrate("auth", MIGRATIONS)
-    passwords, signer, web = Passwords(_breached_passwords(settings)), signer_of(settings.signing_key), HttpxWeb()
+    passwords, signer, web = _passwords(settings), signer_of(settings.signing_key), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
     avatars = AvatarsService(database, pictures or NoPictures(), audit, clock)
@@ -304,6 +304,16 @@ def _breached_passwords(settings: Settings) -> BreachedPasswords | None:
         return BreachedPasswords(path) if path else None
     except (OSError, ValueError) as error:
         raise Misconfigured(f"KAIF_BREACHED_PASSWORDS: {path} is no list of breached passwords ({error}).") from error
+
+
+def _passwords(settings: Settings) -> Passwords:
+    cost = HashCost(settings.password_memory // 1024, settings.password_passes)
+    if not (
+        LEAST_COST.memory_kib <= cost.memory_kib <= GREATEST_COST.memory_kib
+        and LEAST_COST.passes <= cost.passes <= GREATEST_COST.passes
+    ):
+        raise Misconfigured("KAIF_PASSWORD_MEMORY must be from 19M to 1G, and KAIF_PASSWORD_PASSES from 2 to 20.")
+    return Passwords(_breached_passwords(settings), cost)
 
 
 def _places(settings: Settings) -> Places:

@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     index_url: str
     public_url_given: str
     breached_passwords: Path | None
+    password_memory: int
+    password_passes: int
     geoip: Path | None
     captcha: bool
     setup_code: str
@@ -95,6 +97,8 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         index_url=_url(env, "KAIF_INDEX_URL", f"tantivy:{data / 'index'}", "tantivy"),
         public_url_given=_origin(env, "KAIF_PUBLIC_URL"),
         breached_passwords=_file(env, "KAIF_BREACHED_PASSWORDS"),
+        password_memory=_size(env, "KAIF_PASSWORD_MEMORY", "64M"),
+        password_passes=_count(env, "KAIF_PASSWORD_PASSES", 3),
         geoip=_file(env, "KAIF_GEOIP"),
         captcha=_choice(env, "KAIF_CAPTCHA", ["off", "altcha"]) == "altcha",
         setup_code=env.get("KAIF_SETUP_CODE") or secrets.token_urlsafe(18),

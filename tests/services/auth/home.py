@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.harness import CHEAPEST_PASSWORDS
 from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, register, set_up
 from tests.waiting import eventually
 
@@ -126,6 +127,7 @@ async def at_home(
             "KAIF_SETUP_CODE": "set-up-code",
             "KAIF_SIGNING_KEY": signing_key,
             "KAIF_PUBLIC_URL": PUBLIC_URL,
+            **CHEAPEST_PASSWORDS,
             **environment,
         },
     )

@@ -4,7 +4,6 @@ import hashlib
 import random
 from pathlib import Path
 
-import argon2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from kaif.kernel.errors import KaifError
 from kaif.services.auth.passwords import guessing
 from kaif.services.auth.passwords.breached import BreachedPasswords
 from kaif.services.auth.passwords.guessing import refuse_guessable
-from kaif.services.auth.passwords.hashing import Passwords, normalised
+from kaif.services.auth.passwords.hashing import LEAST_COST, Passwords, normalised
 
 ANNA = ["anna.vetrova", "anna@example.org", "Анна Ветрова"]
 
@@ -155,7 +154,7 @@ def test_short_lists_and_those_of_unix_are_read(tmp_path: Path, count: int) -> N
 
 @pytest.mark.asvs("6.2.4", "6.2.12")
 async def test_a_listed_password_is_refused(tmp_path: Path) -> None:
-    passwords = Passwords(listed(tmp_path / "list", ["a quiet lake and two boats"]))
+    passwords = Passwords(listed(tmp_path / "list", ["a quiet lake and two boats"]), LEAST_COST)
 
     with pytest.raises(PasswordBreached):
         await passwords.refuse_weak("a quiet lake and two boats", [])
@@ -180,10 +179,34 @@ async def test_a_file_that_is_no_such_list_stops_the_start(tmp_path: Path, conte
             raise AssertionError("it started")
 
 
+@pytest.mark.asvs("11.4.2")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KAIF_PASSWORD_MEMORY", "18M"),
+        ("KAIF_PASSWORD_MEMORY", "2G"),
+        ("KAIF_PASSWORD_PASSES", "1"),
+        ("KAIF_PASSWORD_PASSES", "21"),
+    ],
+)
+async def test_a_hash_cheaper_than_the_least_or_dearer_than_anybody_waits_for_stops_the_start(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    settings = read_settings(tmp_path, "127.0.0.1", 0, {name: value})
+
+    with pytest.raises(Misconfigured, match=name):
+        async with (
+            compose.database_of(settings) as database,
+            compose.cache_of(settings) as cache,
+            auth_services(settings, database, cache),
+        ):
+            raise AssertionError("it started")
+
+
 async def test_a_hash_from_before_passwords_were_normalised_still_opens() -> None:
-    passwords = Passwords()
+    passwords = Passwords(cost=LEAST_COST)
     typed = "е\u0308лка у тихого озера"
-    before = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(typed)
+    before = LEAST_COST.hasher().hash(typed)
 
     assert await passwords.verify(before, typed)
     assert not await passwords.verify(before, "елка у тихого озера")
@@ -191,7 +214,7 @@ async def test_a_hash_from_before_passwords_were_normalised_still_opens() -> Non
 
 
 async def test_half_a_character_is_no_error() -> None:
-    passwords = Passwords()
+    passwords = Passwords(cost=LEAST_COST)
 
     kept = await passwords.hash("half of an emoji \ud83e")
 
