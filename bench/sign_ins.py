@@ -23,6 +23,7 @@ from bench.processes import BenchError, cpu_seconds, load_core
 SIGNING_IN = 8
 REFRESHING = 32
 OTHERS_PER_S = 100
+LOGINS_FOR_S = 15
 
 Act = Callable[[], Awaitable[None]]
 
@@ -65,8 +66,9 @@ def logins(server: Server, password: str, duration: Duration) -> Figures:
     """Sign-ins by password on all cores, as many as go.
 
     `share` is of what the same hash reaches alone, just before and just after, in the time of the same cores that is
-    left to the server: those who sign in would sit at machines of their own.
+    left to the server: those who sign in would sit at machines of their own. Ten a second are counted, so it takes its time.
     """
+    duration = Duration(duration.warmup_s, max(duration.measure_s, LOGINS_FOR_S))
     before_per_s = hashes_per_s(duration)
     _use_all_cores(server.process.pid)
     cpu, own_cpu = cpu_seconds(server.process.pid), time.process_time()
@@ -198,7 +200,10 @@ def _refreshing(connection: Connection, sessions: list[str], number: int) -> Act
 
 
 async def _repeat(acts: Sequence[Act], duration: Duration, begin: Callable[[], None] = lambda: None) -> int:
-    """How often the acts were done in the time that is measured, all at once and each again and again."""
+    """How many acts ended in the time that is measured, all at once and each again and again.
+
+    Those that are under way at its beginning make up for those that are at its end.
+    """
     done = 0
     started = time.perf_counter()
     measured_from = started + duration.warmup_s
@@ -206,9 +211,9 @@ async def _repeat(acts: Sequence[Act], duration: Duration, begin: Callable[[], N
 
     async def again(act: Act) -> None:
         nonlocal done
-        while (now := time.perf_counter()) < until:
+        while time.perf_counter() < until:
             await act()
-            done += measured_from <= now and time.perf_counter() < until
+            done += measured_from <= time.perf_counter() < until
 
     async def warm_up() -> None:
         await asyncio.sleep(duration.warmup_s)
