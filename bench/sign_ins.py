@@ -23,6 +23,7 @@ from bench.processes import BenchError, cpu_seconds, load_core
 SIGNING_IN = 8
 REFRESHING = 32
 OTHERS_PER_S = 100
+# Some ten a second are counted, one by one.
 LOGINS_FOR_S = 15
 
 Act = Callable[[], Awaitable[None]]
@@ -66,7 +67,7 @@ def logins(server: Server, password: str, duration: Duration) -> Figures:
     """Sign-ins by password on all cores, as many as go.
 
     `share` is of what the same hash reaches alone, just before and just after, in the time of the same cores that is
-    left to the server: those who sign in would sit at machines of their own. Ten a second are counted, so it takes its time.
+    left to the server: those who sign in would sit at machines of their own.
     """
     duration = Duration(duration.warmup_s, max(duration.measure_s, LOGINS_FOR_S))
     before_per_s = hashes_per_s(duration)
