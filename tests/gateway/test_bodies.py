@@ -108,3 +108,15 @@ async def test_a_pause_ends_a_piece() -> None:
     body.feed(b"some")
 
     assert (bytes(await pieces.next()), pieces.was_cut) == (b"some", False)
+
+
+async def test_of_a_connection_that_has_a_whole_body_nothing_more_is_paused() -> None:
+    paused: list[bool] = []
+    body = Body(lambda: paused.append(True), lambda: paused.append(False), lambda: None)
+    body.into(memoryview(bytearray(10)))
+    body.direct()
+    body.placed(4)
+    body.end()
+    body.placed(6)
+
+    assert (body.taken(), paused) == (10, [False])

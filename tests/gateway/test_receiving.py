@@ -53,25 +53,29 @@ async def test_a_body_of_two_lengths_is_refused(anna: Person) -> None:
 
 
 async def test_whoever_is_displaced_in_the_middle_is_told_while_they_still_send(anna: Person) -> None:
-    place = await create(anna, len(CONTENT))
+    content = CONTENT + CONTENT
+    place = await create(anna, len(content))
     reader, writer = await connected(anna)
-    head = head_of("PATCH", place, anna, len(CONTENT), **WRITE, **{"upload-offset": "0"})
-    writer.write(head + CONTENT[: 2 * MIB])
+    head = head_of("PATCH", place, anna, len(content), **WRITE, **{"upload-offset": "0"})
+    writer.write(head + content[: 2 * MIB])
     await writer.drain()
     await asyncio.sleep(0.1)
 
-    # Only after so long is the sender taken for dead; all that they sent until then is kept.
+    # Only after a while is the sender taken for dead; all that they sent until then is kept.
     offset = await offset_of(anna, place)
-    writer.write(CONTENT[2 * MIB :])
+    for at in range(2, 12):
+        writer.write(content[at * MIB : (at + 1) * MIB])
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    writer.write_eof()
     said = await answered(reader)
 
     assert offset == 2 * MIB
     assert said.startswith(b"HTTP/1.1 409") and b"upload_displaced" in said
     writer.close()
-    rest = await anna.http.patch(place, content=CONTENT[offset:], headers={**WRITE, "upload-offset": str(offset)})
+    rest = await anna.http.patch(place, content=content[offset:], headers={**WRITE, "upload-offset": str(offset)})
     assert rest.status_code == 204, rest.text
-    media = await anna.http.get(f"/v1/media/{rest.headers['kaif-media-id']}")
-    assert media.content == CONTENT
+    assert (await anna.http.get(f"/v1/media/{rest.headers['kaif-media-id']}")).content == content
 
 
 @pytest.mark.parametrize("ends", [True, False], ids=["says that it ends", "is cut off"])
