@@ -18,8 +18,8 @@ Done = TypeVar("Done")
 HELD_BYTES_MAX = 512 * 1024
 # A sender who says nothing for so long is gone.
 STALLED_S = 30.0
-# Of memory that nobody reads into at the moment.
-IDLE_MAX = 4
+# Of memory that nobody reads into at the moment, of either size.
+IDLE_MAX = 2
 
 
 class BodyCut(Exception):
