@@ -149,6 +149,8 @@ def _check_cdn(settings: Settings) -> None:
     """Cookies know hosts, not ports (RFC 6265, 8.5): what is for us alone would go to a CDN that has our name."""
     if settings.cdn_purge and not settings.cdn_url:
         raise Misconfigured("KAIF_CDN_PURGE says how to purge a CDN: KAIF_CDN_URL must say which.")
+    if settings.cdn_url.startswith("http:") and settings.public_url.startswith("https:"):
+        raise Misconfigured("KAIF_CDN_URL must be of https, as KAIF_PUBLIC_URL is: browsers show nothing else there.")
     if settings.cdn_url and host_of(settings.cdn_url) == host_of(settings.public_url.lower()):
         raise Misconfigured(
             "KAIF_CDN_URL must be another host than KAIF_PUBLIC_URL, such as https://cdn.ozero.example."

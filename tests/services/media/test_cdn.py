@@ -8,6 +8,7 @@ import pytest
 from tests.cloudflare import TOKEN, CloudflareApi
 from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
 from tests.services.media.images import files
+from tests.services.media.test_health import findings
 from tests.services.media.test_links import TheirChat
 from tests.services.media.video.films import H264, SHORT, make
 
@@ -366,6 +367,30 @@ async def test_nothing_is_kept_of_what_has_long_been_stale(edge: Edge) -> None:
     await edge.purge()
     await edge.purge()
     assert await home.rows("media_cdn") == 0
+
+
+async def test_the_doctor_says_whether_the_cdn_takes_purges_and_what_waits(
+    small_edge: Edge, migrated_sqlite_url: str, tmp_path: Path
+) -> None:
+    edge = small_edge
+    settings = {"KAIF_DATABASE_URL": migrated_sqlite_url, "KAIF_CDN_URL": CDN, "KAIF_CDN_PURGE": edge.api.place}
+
+    async def found(**more: str) -> dict[str, str]:
+        # It is a command, with a loop of its own.
+        return await asyncio.to_thread(findings, tmp_path, **settings, **more)
+
+    well = await found(KAIF_CDN_TOKEN=TOKEN)
+    assert (well["CDN"], well["Purges"]) == (f"{CDN}, takes purges", "none wait")
+    assert edge.api.purged == ["cdn.ozero.example/cdn/doctor"]
+
+    media = await edge.photo()
+    edge.home.moment[0] -= 3600 * SECOND_US
+    await edge.look(media, await edge.grant(media))
+    await edge.home.references.let_go(ANNA, LetGo(media.id, "tests", "one"))
+    edge.api.fail = "denied"
+    ill = await found(KAIF_CDN_TOKEN=TOKEN)
+    assert ill["CDN"].startswith("✗ Cloudflare answers 403") and ill["Purges"].startswith("✗ 1 wait, for up to 3")
+    assert (await found())["CDN"].startswith("✗ KAIF_CDN_PURGE: Cloudflare takes an API token")
 
 
 async def test_without_a_cdn_nothing_of_all_this_is_there(small_home: Home) -> None:

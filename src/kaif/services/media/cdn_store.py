@@ -134,6 +134,12 @@ async def forget_all(tx: Transaction) -> None:
     await tx.execute("DELETE FROM media_cdn")
 
 
+async def is_made(reads: Reads) -> bool:
+    """Whether there is such a table."""
+    sql = "SELECT 1 FROM migrations WHERE service = 'media' AND number = 20 LIMIT 1"
+    return bool(await reads.fetch(tuple, sql))
+
+
 async def count(reads: Reads, now_us: int) -> CdnPurges:
     """What has not been told once."""
     sql = """

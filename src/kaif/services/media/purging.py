@@ -19,6 +19,7 @@ LEASE_US = 60 * SECOND_US
 TOLD_AGAIN_US = 60 * SECOND_US
 TOLD_TIMES = 2
 RETRY_S, RETRY_S_MAX = 2, 300
+FORGET_EVERY_US = 60 * SECOND_US
 # What can't be told for so long has been stale for most of it.
 GIVE_UP_US = DAY_US
 
@@ -34,6 +35,8 @@ class Purging:
     ) -> None:
         self._database, self._links, self._purger, self._clock = database, links, purger, clock
         self._look_every_s = look_every_s
+        # The CDN wants to be left alone until then.
+        self._not_before_us = self._forget_at_us = 0
         self._background = Background()
 
     def start(self) -> None:
@@ -50,6 +53,8 @@ class Purging:
     async def purge(self) -> bool:
         """Whether there may be more. Raises PurgeRefused, after it has noted when to try again."""
         now_us = self._clock()
+        if now_us < self._not_before_us:
+            return False
         rows = await cdn_store.due(self._database, now_us, PREFIXES_AT_ONCE_MAX)
         taken = await self._take(rows, now_us)
         if taken:
@@ -59,9 +64,14 @@ class Purging:
                 await self._put_off(taken, refused)
                 raise
             await self._note_told(taken)
-        async with self._database.transaction() as tx:
-            await cdn_store.forget(tx, now_us, now_us - GIVE_UP_US)
+        await self._forget(now_us)
         return len(rows) == PREFIXES_AT_ONCE_MAX
+
+    async def _forget(self, now_us: int) -> None:
+        if now_us >= self._forget_at_us:
+            self._forget_at_us = now_us + FORGET_EVERY_US
+            async with self._database.transaction() as tx:
+                await cdn_store.forget(tx, now_us, now_us - GIVE_UP_US)
 
     async def _take(self, rows: list[StoredGiven], now_us: int) -> list[StoredGiven]:
         if not rows:
@@ -76,7 +86,9 @@ class Purging:
                 await cdn_store.note_told(tx, row, again)
 
     async def _put_off(self, rows: list[StoredGiven], refused: PurgeRefused) -> None:
+        attempts = min(row.attempts for row in rows)
+        wait_s = max(refused.retry_after_s, min(RETRY_S * 2 ** min(attempts, 10), RETRY_S_MAX))
+        self._not_before_us = self._clock() + wait_s * SECOND_US
         async with self._database.transaction() as tx:
             for row in rows:
-                wait_s = max(refused.retry_after_s, min(RETRY_S * 2 ** min(row.attempts, 10), RETRY_S_MAX))
-                await cdn_store.tell_at(tx, row, self._clock() + wait_s * SECOND_US)
+                await cdn_store.tell_at(tx, row, self._not_before_us)
