@@ -194,6 +194,10 @@ class Server:
     def kill(self) -> None:
         self._child.kill()
 
+    def run_ahead(self, seconds: float) -> None:
+        """Its machine's clock, from its next start on."""
+        self._child.clock_ahead_s = seconds
+
     async def restart(self) -> None:
         """Start again on the same data after `stop` or `kill`."""
         await self._child.start()

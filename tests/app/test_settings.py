@@ -44,6 +44,10 @@ def test_each_start_without_a_set_up_code_has_another() -> None:
         ("KAIF_DATABASE_URL", "mysql://x"),
         ("KAIF_CACHE_URL", "memcached://x"),
         ("KAIF_SIGNING_KEY_FILE", "/nowhere/key.json"),
+        ("KAIF_CDN_URL", "cdn.ozero.example"),
+        # Cookies of one port go to all ports.
+        ("KAIF_CDN_URL", "https://127.0.0.1:9000"),
+        ("KAIF_CDN_PURGE", "cloudflare:023e105f4ecef8ad9ca31a8372d0c353"),
         ("KAIF_PUBLIC_URL", "ozero.example"),
         ("KAIF_PUBLIC_URL", "ftp://ozero.example"),
         ("KAIF_PUBLIC_URL", "https://ozero.example/kaif"),
@@ -57,6 +61,15 @@ def test_a_broken_setting_is_named(name: str, value: str) -> None:
         read(**{name: value})
 
     assert name in str(refused.value)
+
+
+@pytest.mark.parametrize("cdn", ["https://ozero.example", "https://OZERO.example:8443", "http://cdn.ozero.example"])
+def test_a_cdn_is_another_host_and_as_safe(cdn: str) -> None:
+    with pytest.raises(Misconfigured, match="KAIF_CDN_URL"):
+        read(KAIF_PUBLIC_URL="https://Ozero.example", KAIF_CDN_URL=cdn)
+    assert read(KAIF_PUBLIC_URL="https://ozero.example", KAIF_CDN_URL="https://CDN.ozero.example/").cdn_url == (
+        "https://cdn.ozero.example"
+    )
 
 
 def test_a_password_in_a_url_is_not_repeated() -> None:

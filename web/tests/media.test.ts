@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MediaLinks, widthsFor, type MediaLink } from '../src/lib/mediaLinks'
+import type { Format } from '../src/lib/shows'
 
 let asked: string[][] = []
 let fails = 0
@@ -112,3 +113,80 @@ test.each([
   [700, [320, 640, 1280]],
   [5000, [320, 640, 1280, 1920]],
 ])('a picture %i wide comes in %j', (width, widths) => expect(widthsFor(width)).toEqual(widths))
+
+describe('what a CDN may hold', () => {
+  const MINUTE_MS = 60_000
+  let format: Format = 'avif'
+  const cdnMedia = new MediaLinks(
+    async (ids) => {
+      asked.push(ids)
+      return answer(ids)
+    },
+    () => format,
+  )
+  const given = (mark: string, forMs = 10 * MINUTE_MS) => {
+    const expires_at = new Date(Date.now() + forMs).toISOString()
+    answer = (ids) =>
+      ids.map((id) => ({ ...link(id), cdn: { url: `https://cdn.example/cdn/${id}/${mark}`, expires_at } }))
+  }
+
+  beforeEach(() => {
+    format = 'avif'
+    given('1')
+  })
+  afterEach(() => cdnMedia.clear())
+
+  test('comes from there in what the browser shows, and the file itself from the server', async () => {
+    cdnMedia.src('m')
+    await vi.advanceTimersByTimeAsync(20)
+    expect(cdnMedia.src('m', 'w640')).toBe('https://cdn.example/cdn/m/1/w640.avif')
+    expect(cdnMedia.srcset('m', 400)).toBe(
+      'https://cdn.example/cdn/m/1/w320.avif 320w, https://cdn.example/cdn/m/1/w640.avif 400w',
+    )
+    expect(cdnMedia.src('m', 'film.mp4')).toBe('https://cdn.example/cdn/m/1/film.mp4')
+    expect(cdnMedia.src('m', 'hls/master.m3u8')).toBe('https://cdn.example/cdn/m/1/hls/master.m3u8')
+    expect(cdnMedia.src('m')).toBe('/v1/media/linked/m/a')
+    expect(cdnMedia.ownSrc('m', 'small')).toBe('/v1/media/linked/m/a/small')
+    format = 'webp'
+    expect(cdnMedia.src('m', 'poster')).toBe('https://cdn.example/cdn/m/1/poster.webp')
+  })
+
+  test('is asked for anew in time, and from the server when its link has ended', async () => {
+    cdnMedia.src('m')
+    await vi.advanceTimersByTimeAsync(20)
+    vi.advanceTimersByTime(10 * MINUTE_MS - 20_000)
+    given('2')
+    expect(cdnMedia.src('m', 'small')).toBe('https://cdn.example/cdn/m/1/small.avif')
+    await vi.advanceTimersByTimeAsync(20)
+    expect(cdnMedia.src('m', 'small')).toBe('https://cdn.example/cdn/m/2/small.avif')
+    vi.advanceTimersByTime(20 * MINUTE_MS)
+    expect(cdnMedia.src('m', 'small')).toBe('/v1/media/linked/m/a/small')
+  })
+
+  test('that does not come is asked of the server for a while', async () => {
+    cdnMedia.src('m')
+    await vi.advanceTimersByTimeAsync(20)
+    cdnMedia.renew('m')
+    await vi.advanceTimersByTimeAsync(20)
+    expect(cdnMedia.src('m', 'small')).toBe('/v1/media/linked/m/a/small')
+    vi.advanceTimersByTime(10 * MINUTE_MS)
+    cdnMedia.src('m', 'small')
+    await vi.advanceTimersByTimeAsync(20)
+    expect(cdnMedia.src('m', 'small')).toBe('https://cdn.example/cdn/m/1/small.avif')
+  })
+
+  test('is neither asked for without end nor too long by a clock that is wrong', async () => {
+    given('1', -60 * MINUTE_MS)
+    cdnMedia.src('m', 'small')
+    for (let step = 0; step < 20; step += 1) {
+      await vi.advanceTimersByTimeAsync(20)
+      cdnMedia.src('m', 'small')
+    }
+    expect(asked).toHaveLength(1)
+    given('2', 60 * MINUTE_MS)
+    cdnMedia.src('n', 'small')
+    await vi.advanceTimersByTimeAsync(20)
+    vi.advanceTimersByTime(10 * MINUTE_MS)
+    expect(cdnMedia.src('n', 'small')).toBe('/v1/media/linked/n/a/small')
+  })
+})

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { previewAt, previewsOf } from '../src/lib/films'
+import { fresh, previewAt, previewsOf } from '../src/lib/films'
 import { FIT, fitted, held, SCALE_MAX, zoomAt } from '../src/lib/zoom'
 
 const VTT = `WEBVTT
@@ -61,4 +61,13 @@ describe('a picture under the fingers', () => {
     expect(held({ scale: 2, x: 900, y: 900 }, picture, frame)).toEqual({ scale: 2, x: 200, y: 0 })
     expect(held({ scale: 4, x: -9000, y: 9000 }, picture, frame)).toEqual({ scale: 4, x: -600, y: 200 })
   })
+})
+
+test('a film that is watched for long goes on by the link that is good now', () => {
+  const piece = 'https://cdn.example/cdn/m/1/hls/0.m4s'
+  expect(fresh(piece, 'https://cdn.example/cdn/m/2/hls/master.m3u8')).toBe(
+    'https://cdn.example/cdn/m/2/hls/0.m4s',
+  )
+  expect(fresh(piece, '/v1/media/linked/m/l/hls/master.m3u8')).toBe('/v1/media/linked/m/l/hls/0.m4s')
+  expect(fresh(piece, undefined)).toBe(piece)
 })

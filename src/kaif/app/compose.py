@@ -32,6 +32,7 @@ from kaif.gateway.access_log import AccessLog, Sink
 from kaif.gateway.api_keys import KeyRing
 from kaif.gateway.application import Gateway, Page
 from kaif.gateway.bytes_routes import BytesEndpoint
+from kaif.gateway.cdn import CdnHost
 from kaif.gateway.files import Files
 from kaif.gateway.hub import Hub
 from kaif.gateway.identity import Identity
@@ -54,6 +55,7 @@ from kaif.interfaces.auth.roles import READ_MAILBOX
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import Library, Media, MediaReady
+from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
@@ -354,8 +356,9 @@ async def edge(
     )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
-    client = StaticFiles(CLIENT)
-    gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets)
+    client = StaticFiles(CLIENT, settings.cdn_url)
+    cdn = CdnHost(services[CdnDelivery], settings.cdn_url, settings.public_url) if settings.cdn_url else None
+    gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets, cdn)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     media_gauges = MediaGauges(services[MediaStorage], metrics)
@@ -502,7 +505,7 @@ async def run_gateway(
             | {interface: messagings.remote(interface) for interface, _ in MESSAGING}
             | {
                 interface: medias.remote(interface)
-                for interface in (*(one for one, _ in MEDIA), Uploads, Joining, Delivery, Health)
+                for interface in (*(one for one, _ in MEDIA), Uploads, Joining, Delivery, CdnDelivery, Health)
             }
             | {Search: search},
             cache,

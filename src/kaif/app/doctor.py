@@ -12,17 +12,23 @@ import msgspec
 
 from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
-from kaif.app.media import master_keys, scanner_of
+from kaif.app.media import master_keys, purger_of, scanner_of
 from kaif.app.settings import Misconfigured, Settings
 from kaif.engines.blobs import Room, open_blobs
 from kaif.engines.cache import open_cache
+from kaif.engines.cdn import PurgeRefused
 from kaif.engines.database import is_sound, open_database
 from kaif.engines.places import open_places
+from kaif.interfaces.media.cdn import CDN_PATH
+from kaif.interfaces.media.storage import CdnPurges
+from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, StorageFull
-from kaif.services.media import store
+from kaif.services.media import cdn_store, store
 from kaif.services.media.health import lost_keys, prove
 
 FREE_BYTES_MIN = 500_000_000
+# By then whatever was given to a CDN is about to be stale by itself.
+PURGE_LATE_S = 300
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -46,6 +52,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield asyncio.run(_media_keys(settings))
     if settings.clamd:
         yield asyncio.run(_clamd(settings))
+    if settings.cdn_url:
+        yield asyncio.run(_cdn(settings))
+        if not database.remedy:
+            yield asyncio.run(_purges(settings))
     if settings.geoip:
         yield _places(settings.geoip)
     yield _server(settings.data)
@@ -167,6 +177,36 @@ async def _clamd(settings: Settings) -> Finding:
     except (Misconfigured, KaifError) as error:
         return Finding("Virus scanner", str(error), "Start clamd, or check KAIF_CLAMD: no file is taken without it.")
     return Finding("Virus scanner", "answers")
+
+
+async def _cdn(settings: Settings) -> Finding:
+    """It takes a purge, of an address where nothing is."""
+    if not settings.cdn_purge:
+        return Finding("CDN", f"{settings.cdn_url}, never told to forget: what is deleted stays there for minutes")
+    try:
+        purger = purger_of(settings)
+    except Misconfigured as error:
+        return Finding("CDN", str(error), "Set KAIF_CDN_PURGE and KAIF_CDN_TOKEN as docs/cdn.md says.")
+    try:
+        await purger.purge([f"{settings.cdn_url.partition('://')[2]}{CDN_PATH}/doctor"])
+    except PurgeRefused as error:
+        return Finding("CDN", str(error), "Check KAIF_CDN_PURGE, and what the token of KAIF_CDN_TOKEN may do.")
+    finally:
+        await purger.close()
+    return Finding("CDN", f"{settings.cdn_url}, takes purges")
+
+
+async def _purges(settings: Settings) -> Finding:
+    database = await open_database(settings.database_url)
+    try:
+        waiting = await cdn_store.count(database, now_us()) if await cdn_store.is_made(database) else CdnPurges(0, 0)
+    except KaifError as error:
+        return Finding("Purges", str(error), "Look at the database.")
+    finally:
+        await database.close()
+    late = waiting.oldest_s > PURGE_LATE_S
+    state = f"{waiting.waiting} wait, for up to {waiting.oldest_s} s" if waiting.waiting else "none wait"
+    return Finding("Purges", state, "Look at media's log for what the CDN answers." if late else "")
 
 
 def _places(path: Path) -> Finding:

@@ -11,10 +11,12 @@ from kaif.engines.blobs import open_blobs
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
+from kaif.engines.cdn import Purger, open_purger
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys, open_keys
 from kaif.engines.scanner import Scanner, open_scanner
 from kaif.interfaces.media import Library
+from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
@@ -25,7 +27,9 @@ from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import Clock, now_us
 from kaif.services import media
-from kaif.services.media import collecting, jobs_store
+from kaif.services.media import cdn_store, collecting, jobs_store, purging
+from kaif.services.media.cdn_delivery import CdnDeliveryService
+from kaif.services.media.cdn_links import CdnLinks
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.delivery import DeliveryService
@@ -37,7 +41,9 @@ from kaif.services.media.links import Links, sealing_key
 from kaif.services.media.looking import Looker
 from kaif.services.media.making import Maker
 from kaif.services.media.model import Quota, Quotas
+from kaif.services.media.offering import Offers
 from kaif.services.media.operating import MediaWorkService
+from kaif.services.media.purging import Purging
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions import Renditions
@@ -47,6 +53,7 @@ from kaif.services.media.standing import FindsOpen, Standing
 from kaif.services.media.storage import MediaStorageService
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
+from kaif.services.media.withdrawing import Withdrawing
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch
@@ -65,6 +72,7 @@ async def media_services(
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
     *,
+    purge_every_s: float = purging.LOOK_EVERY_S,
     messages: ShowsFiles | None = None,
 ) -> AsyncIterator[Services]:
     await database.migrate("media", MIGRATIONS)
@@ -76,12 +84,18 @@ async def media_services(
     blobs = await open_blobs(settings.blobs_url)
     content = Content(blobs, keys)
     key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
-    links, addresses = Links(key), Addresses(key)
+    links, addresses, cdn_links = Links(key), Addresses(key), CdnLinks(key, settings.cdn_url)
+    withdrawing = Withdrawing(on=cdn_links.on)
+    purges = Purging(database, cdn_links, purger_of(settings), clock, purge_every_s)
+    if not cdn_links.on:
+        async with database.transaction() as tx:
+            # Of one that there was before: what it was given is stale within minutes.
+            await cdn_store.forget_all(tx)
     bus: Bus = OutboxBus(database)
-    bus.subscribe("media.people", PersonErased, Reactions(database, clock).forget_person)
+    bus.subscribe("media.people", PersonErased, Reactions(database, withdrawing, clock).forget_person)
     pictures, films, scratch = PictureWorkers(), FilmWorkers(settings.media_films + 1), scratch_of(settings)
     looker = Looker(database, content, pictures, films, scratch)
-    renditions = Renditions(database, content, keys, pictures, clock)
+    renditions = Renditions(database, content, keys, pictures, clock, withdrawing)
     scanner = scanner_of(settings)
     scans = Scans(database, content, scanner, larger=settings.clamd_larger)
     uploads = UploadsService(database, content, keys, quotas, looker, renditions, scans, clock)
@@ -91,18 +105,23 @@ async def media_services(
     await bus.start()
     collector.start()
     workshop.start()
+    purges.start()
     try:
         yield {
             Uploads: uploads,
             Joining: JoiningService(database, quotas, clock),
-            Library: LibraryService(database, rights, links, addresses, quotas, clock),
+            Library: LibraryService(
+                database, rights, links, addresses, quotas, Offers(database, cdn_links), withdrawing, clock
+            ),
             Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
-            References: ReferencesService(database, clock),
+            CdnDelivery: CdnDeliveryService(database, content, cdn_links, renditions, clock),
+            References: ReferencesService(database, withdrawing, clock),
             Health: HealthService(database, blobs, keys, scanner, clock),
             MediaStorage: MediaStorageService(database, blobs, keys, clock),
             MediaWork: MediaWorkService(database, clock),
         }
     finally:
+        await purges.close()
         await workshop.close()
         await uploads.close()
         await renditions.close()
@@ -127,6 +146,15 @@ def scanner_of(settings: Settings) -> Scanner:
         return open_scanner(settings.clamd)
     except ValueError as error:
         raise Misconfigured(f"KAIF_CLAMD: {error}.") from None
+
+
+def purger_of(settings: Settings) -> Purger:
+    """Raises Misconfigured."""
+    try:
+        return open_purger(settings.cdn_purge, settings.cdn_token)
+    except ValueError as error:
+        # Without the token, which it never names.
+        raise Misconfigured(f"KAIF_CDN_PURGE: {error}.") from None
 
 
 def master_keys(settings: Settings) -> Keys:

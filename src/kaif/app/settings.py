@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -68,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_work: Path
     media_pictures_max: int
     media_films: int
+    cdn_url: str
+    cdn_purge: str
+    cdn_token: str
     clamd: str
     clamd_larger: bool
     media_quota: Bytes
@@ -87,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def read_settings(data: Path, host: str, port: int, environment: Mapping[str, str] | None = None) -> Settings:
     """Raises Misconfigured."""
     env = os.environ if environment is None else environment
-    return Settings(
+    settings = Settings(
         data=data,
         host=host,
         port=port,
@@ -129,11 +133,33 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
         media_pictures_max=_size(env, "KAIF_MEDIA_PICTURES", "5G"),
         media_films=_count(env, "KAIF_MEDIA_FILMS", max(1, (os.cpu_count() or 1) // 2)),
+        cdn_url=_origin(env, "KAIF_CDN_URL").lower(),
+        cdn_purge=env.get("KAIF_CDN_PURGE", ""),
+        cdn_token=_secret(env, "KAIF_CDN_TOKEN"),
         clamd=env.get("KAIF_CLAMD", ""),
         clamd_larger=_choice(env, "KAIF_CLAMD_LARGER", ["refuse", "accept"]) == "accept",
         media_quota=_quota(env, "KAIF_MEDIA_QUOTA", "2G/10G"),
         media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )
+    _check_cdn(settings)
+    return settings
+
+
+def _check_cdn(settings: Settings) -> None:
+    """Cookies know hosts, not ports (RFC 6265, 8.5): what is for us alone would go to a CDN that has our name."""
+    if settings.cdn_purge and not settings.cdn_url:
+        raise Misconfigured("KAIF_CDN_PURGE says how to purge a CDN: KAIF_CDN_URL must say which.")
+    if settings.cdn_url.startswith("http:") and settings.public_url.startswith("https:"):
+        raise Misconfigured("KAIF_CDN_URL must be of https, as KAIF_PUBLIC_URL is: browsers show nothing else there.")
+    if settings.cdn_url and host_of(settings.cdn_url) == host_of(settings.public_url.lower()):
+        raise Misconfigured(
+            "KAIF_CDN_URL must be another host than KAIF_PUBLIC_URL, such as https://cdn.ozero.example."
+        )
+
+
+def host_of(origin: str) -> str:
+    """Without scheme and port."""
+    return urlsplit(origin).hostname or ""
 
 
 def _url(env: Mapping[str, str], name: str, default: str, schemes: str) -> str:

@@ -15,12 +15,13 @@ class Stream(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`stream` takes the place of the body."""
+    """`stream` takes the place of the body. What is `embeddable` may stand in pages of another origin than its own."""
 
     status: int
     headers: Headers
     body: bytes
     stream: Stream | None = None
+    embeddable: bool = False
 
 
 def lines(*headers: tuple[bytes, bytes]) -> Headers:
@@ -37,12 +38,17 @@ JSON = lines((b"content-type", b"application/json")) + NO_STORE + INERT
 # On pages, which link to other sites.
 NO_REFERRER = lines((b"referrer-policy", b"no-referrer"))
 
+
+def _security(resource_policy: bytes) -> Headers:
+    return lines(
+        (b"x-content-type-options", b"nosniff"),
+        (b"cross-origin-resource-policy", resource_policy),
+        (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    )
+
+
 # On every answer, whatever else it says.
-_SECURITY = lines(
-    (b"x-content-type-options", b"nosniff"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
-)
+_SECURITY, _SECURITY_OF_EMBEDDABLE = _security(b"same-origin"), _security(b"cross-origin")
 _STATUS = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 # Of tus 1.0, its checksum extension.
 _STATUS[460] = b"HTTP/1.1 460 Checksum Mismatch\r\n"
@@ -58,7 +64,7 @@ def on_the_wire(
     return b"%b%b%b%b%bx-request-id: %b\r\n%b%b\r\n%b" % (
         _STATUS[answer.status],
         date,
-        _SECURITY,
+        _SECURITY_OF_EMBEDDABLE if answer.embeddable else _SECURITY,
         more,
         answer.headers,
         request_id.encode(),

@@ -15,6 +15,7 @@ from kaif.gateway.addresses import limit_subject
 from kaif.gateway.answers import INERT, JSON, NO_STORE, Answer, lines
 from kaif.gateway.api_keys import KeyRing, given_key
 from kaif.gateway.bytes_routes import BytesEndpoint
+from kaif.gateway.cdn import FOR_CDN, ROUTE_OF_CDN, CdnHost
 from kaif.gateway.identity import ApiKeyGiven, Identity, bearer_token, require_factor
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.requests import Request
@@ -50,7 +51,9 @@ class Gateway:
         metrics: Metrics,
         access_log: AccessLog,
         sockets: Sockets,
+        cdn: CdnHost | None = None,
     ) -> None:
+        self._cdn = cdn
         self._table, self._pages, self._static = table, pages, static
         self._identity, self._key_ring, self._limits = identity, key_ring, limits
         self._requests, self._access_log = metrics.requests, access_log
@@ -81,6 +84,10 @@ class Gateway:
         return self._problem(request, unreadable(status))
 
     def upgrade(self, transport: asyncio.Transport, head: bytes, headers: dict[bytes, bytes]) -> None:
+        if self._cdn and self._cdn.is_meant(headers):
+            # No proxy that we know passes such a request on to what holds files alone.
+            transport.close()
+            return
         self._sockets.upgrade(transport, head, headers)
 
     def _record(self, request: Request, status: int, seconds: float) -> None:
@@ -94,6 +101,8 @@ class Gateway:
         return Answer(problem.status, lines(*problem.headers) + NO_STORE + INERT, problem.body)
 
     async def _answer(self, request: Request) -> Answer:
+        if self._cdn and self._cdn.is_meant(request.headers):
+            return await self._answer_cdn(self._cdn, request)
         found = self._table.find(request.path)
         if found is None:
             return await self._page(request)
@@ -122,6 +131,12 @@ class Gateway:
         if route.takes_body and request.content_type != b"application/json":
             raise UnsupportedMediaType
         return await self._call(request, endpoint, path)
+
+    async def _answer_cdn(self, cdn: CdnHost, request: Request) -> Answer:
+        """Whoever asks there is nobody, whatever else they bring."""
+        request.route = ROUTE_OF_CDN
+        self._limit(request, FOR_CDN, public=True)
+        return await cdn.answer(request)
 
     async def _call(self, request: Request, endpoint: Endpoint, path: dict[str, str]) -> Answer:
         wanted = endpoint.decode(path, request.query, request.body)

@@ -5,24 +5,21 @@ and a page that was opened from here would run without scripts, forms or an orig
 """
 
 import re
-from collections import Counter
-from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
-from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
+from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, lines
 from kaif.gateway.bodies import Buffers
 from kaif.gateway.bytes_routes import BytesEndpoint
+from kaif.gateway.content import Readers, content_answer
 from kaif.gateway.dispositions import file_name
 from kaif.gateway.form_files import FormFiles, taken_back_on_failure
 from kaif.gateway.forms import FORM
 from kaif.gateway.requests import Request
 from kaif.gateway.tus import BodyBrokeOff, finished, write_body
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library, MediaId, MediaNotFound, RenditionNotFound
-from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
+from kaif.interfaces.media.delivery import RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia
 from kaif.interfaces.media.uploads import (
     NAME_CHARACTERS_MAX,
     TYPE_CHARACTERS_MAX,
@@ -30,7 +27,7 @@ from kaif.interfaces.media.uploads import (
     CreateUpload,
     Uploads,
 )
-from kaif.kernel.errors import Busy, Invalid, Unavailable
+from kaif.kernel.errors import Invalid, Unavailable
 from kaif.kernel.http import Route
 from kaif.kernel.ids import ID_FORM
 from kaif.kernel.limits import Limit
@@ -52,14 +49,7 @@ LINK_CHARACTERS_MAX = 200
 PUT = Limit("put_file", per_minute=120, burst=60)
 READ = Limit("read_file", per_minute=6000, burst=1000)
 
-# Each holds a piece in memory for as long as whoever reads it takes. What is smaller than this does not count.
-STREAMS_OF_ONE_MAX = 32
-_STREAM_BYTES_MIN = 1 << 20
-_BUSY_MS = 5000
-
 _PLAIN = re.compile(r"[A-Za-z0-9_./:-]*", re.A)
-_RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
-_ACCEPT_RANGES = lines((b"accept-ranges", b"bytes"))
 # A link in the address must not go on to other sites, nor into a cache that others share.
 _PRIVATE = INERT + NO_REFERRER + lines((b"vary", b"cookie, authorization"))
 _PRIVATE_RENDITION = INERT + NO_REFERRER + lines((b"vary", b"cookie, authorization, accept"))
@@ -69,21 +59,11 @@ class LengthRequired(Invalid):
     code, status, detail = "length_required", 411, "Say how long the file is (Content-Length)."
 
 
-class RangeNotSatisfiable(Invalid):
-    code, status, detail = "range_not_satisfiable", 416, "The file does not reach so far."
-
-
-class Range(NamedTuple):
-    start: int
-    length: int
-
-
 class Files:
     def __init__(self, uploads: Uploads, delivery: Delivery, library: Library, buffers: Buffers) -> None:
         self._uploads, self._delivery, self._buffers = uploads, delivery, buffers
         self._forms = FormFiles(uploads, library)
-        # How many large answers somebody reads at this moment.
-        self._reading: Counter[str] = Counter()
+        self._readers = Readers()
 
     def endpoints(self) -> list[BytesEndpoint]:
         put = Route(method="POST", path=FILES, use_case=Uploads.append, limit=PUT, scope=WRITE_SCOPE)
@@ -132,52 +112,15 @@ class Files:
         rendition = _rendition(request.route.removeprefix(LINKED if link else PATH), path)
         accept = request.headers.get(b"accept", b"").decode("latin-1")[:ACCEPT_CHARACTERS_MAX]
         seen = await self._delivery.look_at(request.actor, LookAt(media_id, link, rendition, accept))
-        etag = f'"{seen.etag}"'.encode()
-        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + _ACCEPT_RANGES
-        headers += lines((b"etag", etag), (b"cache-control", _caching(link)))
-        if _matches(request.headers.get(b"if-none-match", b""), etag):
-            return Answer(HTTPStatus.NOT_MODIFIED, headers, b"")
-        headers += _describing(seen)
-        wanted = _range_of(request, seen.size, etag)
-        if wanted is None:
-            wanted = Range(0, seen.size)
-            return Answer(HTTPStatus.OK, headers, b"", self._stream(request, seen, link, wanted))
-        if wanted.length == 0:
-            request.more_headers += lines((b"content-range", b"bytes */%d" % seen.size))
-            raise RangeNotSatisfiable
-        last = wanted.start + wanted.length - 1
-        headers += lines((b"content-range", b"bytes %d-%d/%d" % (wanted.start, last, seen.size)))
-        return Answer(HTTPStatus.PARTIAL_CONTENT, headers, b"", self._stream(request, seen, link, wanted))
+        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + lines((b"cache-control", _caching(link)))
 
-    def _stream(self, request: Request, seen: Sight, link: str, wanted: Range) -> Stream:
-        """Raises Busy."""
+        async def read(at: int, length: int) -> bytes:
+            reading = ReadMedia(seen.media_id, at, length, link, seen.rendition)
+            return (await self._delivery.read(request.actor, reading)).content
+
         # A link begins with whom it stands for.
         whose = link.partition(".")[0] if link else request.actor.user_id
-        is_large = wanted.length >= _STREAM_BYTES_MIN
-        if is_large and self._reading[whose] >= STREAMS_OF_ONE_MAX:
-            raise Busy(retry_after_ms=_BUSY_MS)
-
-        async def counted() -> AsyncIterator[bytes]:
-            self._reading[whose] += 1
-            try:
-                async for piece in pieces():
-                    yield piece
-            finally:
-                self._reading[whose] -= 1
-                if not self._reading[whose]:
-                    del self._reading[whose]
-
-        async def pieces() -> AsyncIterator[bytes]:
-            at, end = wanted.start, wanted.start + wanted.length
-            while at < end:
-                reading = ReadMedia(seen.media_id, at, min(READ_BYTES_MAX, end - at), link, seen.rendition)
-                piece = (await self._delivery.read(request.actor, reading)).content
-                if not piece:
-                    return
-                yield piece
-                at += len(piece)
-
-        return Stream(wanted.length, counted() if is_large else pieces())
+        return content_answer(request, seen, headers, lambda wanted: self._readers.stream(whose, wanted, read))
 
 
 def _getting(path: str, *, public: bool) -> Route:
@@ -196,40 +139,3 @@ def _rendition(rest: str, path: dict[str, str]) -> str:
 def _caching(link: str) -> bytes:
     # What an address names never changes; who may see it does, so only the viewer's own browser keeps it.
     return b"private, max-age=300" if link else b"private, max-age=31536000, immutable"
-
-
-def _describing(seen: Sight) -> bytes:
-    disposition = "inline" if seen.inline else "attachment"
-    ascii_name = re.sub(r"[^A-Za-z0-9 ._()+-]", "_", seen.name)
-    name = quote(seen.name, safe="!#$&+-.^_`|~")
-    return lines(
-        (b"content-type", (seen.type if seen.inline else "application/octet-stream").encode()),
-        # RFC 6266 with RFC 8187: the first is for those who do not know the second.
-        (b"content-disposition", f"{disposition}; filename=\"{ascii_name}\"; filename*=UTF-8''{name}".encode()),
-    )
-
-
-def _matches(given: bytes, etag: bytes) -> bool:
-    """RFC 9110, 13.1.2: weakly."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in given.split(b",")]
-    return etag in tags or tags == [b"*"]
-
-
-def _range_of(request: Request, size: int, etag: bytes) -> Range | None:
-    """None is all of it: what is no single range of bytes is passed over (RFC 9110, 14.2). One without a length begins
-    beyond the end.
-    """
-    given = _RANGE.fullmatch(request.headers.get(b"range", b"").strip().lower())
-    if not given or request.headers.get(b"if-range", etag) != etag or request.method != "GET":
-        return None
-    first, last = given.groups()
-    if not first:
-        if not last:
-            return None
-        length = min(int(last), size)
-        return Range(size - length, length)
-    start = int(first)
-    end = min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
-        return None
-    return Range(start, max(end - start, 0))

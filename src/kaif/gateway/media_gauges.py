@@ -18,6 +18,8 @@ _READ: list[tuple[str, str, Callable[[MediaCounts], float]]] = [
     ("jobs_waiting", "Films and sounds that wait to be worked on.", lambda counts: counts.jobs.waiting),
     ("jobs_working", "Films and sounds that are worked on.", lambda counts: counts.jobs.working),
     ("jobs_parked", "Films and sounds whose work failed: an operator decides.", lambda counts: counts.jobs.parked),
+    ("cdn_purges_waiting", "Files that the CDN has still to be told to forget.", lambda counts: counts.purges.waiting),
+    ("cdn_purge_oldest_seconds", "For how long the first of them has waited.", lambda counts: counts.purges.oldest_s),
     ("free_bytes", "Room on the disk of the store.", lambda counts: counts.room.free if counts.room else math.nan),
 ]
 

@@ -19,12 +19,15 @@ NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kaif 
 """
 
 
-def policy(nonce: str) -> bytes:
+def policy(nonce: str, cdn: str = "") -> bytes:
+    """`cdn` is where pictures, films and sounds may come from too."""
+    more = f" {cdn}" if cdn else ""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; "
-        "img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; font-src 'self'; "
+        f"img-src 'self' data: blob:{more}; connect-src 'self'{more}; "
+        "manifest-src 'self'; worker-src 'self'; font-src 'self'; "
         # What was just recorded, and films that come in pieces and are put together in the page: blobs to the browser.
-        "media-src 'self' blob:; "
+        f"media-src 'self' blob:{more}; "
         "base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types svelte-trusted-html kaif-sw; report-uri /v1/csp-reports"
     ).encode()
@@ -53,8 +56,9 @@ class StaticFile:
 
 
 class StaticFiles:
-    def __init__(self, folder: Path) -> None:
-        """Reads the whole client, which is about a megabyte."""
+    def __init__(self, folder: Path, cdn: str = "") -> None:
+        """Reads the whole client, which is about a megabyte. `cdn` is the origin of a CDN, if there is one."""
+        self._cdn = cdn
         index = folder / "index.html"
         self._page = index.read_text(encoding="utf-8") if index.exists() else NOT_BUILT
         self._files = {
@@ -77,7 +81,7 @@ class StaticFiles:
         headers = lines(
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"no-cache"),
-            (b"content-security-policy", policy(nonce)),
+            (b"content-security-policy", policy(nonce, self._cdn)),
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(self), payment=(), usb=()"),
         )

@@ -214,7 +214,7 @@ async def at_home(
         database_of(wanted) as database,
         cache_of(wanted) as cache,
         media_services(
-            wanted, database, cache, chats or NoChats(), OpenDoors(), lambda: moment[0], NEVER_S
+            wanted, database, cache, chats or NoChats(), OpenDoors(), lambda: moment[0], NEVER_S, purge_every_s=NEVER_S
         ) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)

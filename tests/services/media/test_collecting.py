@@ -23,6 +23,7 @@ from kaif.services.media.collecting import Collector
 from kaif.services.media.content import Content
 from kaif.services.media.model import GARBAGE_LIVES_US, ORPHAN_LIVES_US
 from kaif.services.media.reactions import Reactions
+from kaif.services.media.withdrawing import NO_CDN
 
 Happening = Callable[[], Awaitable[None]]
 
@@ -279,8 +280,8 @@ async def test_whoever_leaves_takes_all_of_theirs_along_but_for_what_others_are_
     await home.write(await home.create(10), b"half")
     event = PersonErased(erasure_id="01e", remains=Person(ANNA.user_id, "deleted", "Deleted"))
 
-    await Reactions(home.database, lambda: home.moment[0]).forget_person(event)
-    await Reactions(home.database, lambda: home.moment[0]).forget_person(event)
+    await Reactions(home.database, NO_CDN, lambda: home.moment[0]).forget_person(event)
+    await Reactions(home.database, NO_CDN, lambda: home.moment[0]).forget_person(event)
     await home.come(GARBAGE_LIVES_US)
 
     with pytest.raises(MediaNotFound):

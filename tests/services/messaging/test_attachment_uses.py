@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.media import Media, MediaId
+from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
 from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember, SendMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import GivenAttachment, MediaNotAllowed
@@ -24,7 +25,7 @@ from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Sc
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store, telling
+from kaif.services.messaging import attachment_store, store, telling
 from kaif.services.messaging.reactions import Reactions
 
 HOUR_US = 3600 * 1_000_000
@@ -125,6 +126,8 @@ async def test_evidence_keeps_its_files_for_who_looks_at_it_until_the_report_is_
 
     plain = Actor(moderator.user_id)
     assert await home.held() == [media.id] and not await home.sees(boris, media)
+    # By which media knows that no CDN may hold it.
+    assert await audiences(home) == ["evidence"]
     assert await home.sees(moderator, media) and not await home.sees(plain, media)
     await home.services.reports.take_report(moderator, OfReport(report_id))
     # Whom a link stands for has no more than a name.
@@ -133,6 +136,47 @@ async def test_evidence_keeps_its_files_for_who_looks_at_it_until_the_report_is_
     assert report.evidence[0].entry.attachments[0].media_id == media.id
     await home.settle()
     assert (await home.held(), await home.known()) == ([], 0) and not await home.sees(moderator, media)
+
+
+async def audiences(home: FilesHome) -> list[str]:
+    rows: list[tuple[str]] = await home.services.database.fetch(
+        tuple, "SELECT audience FROM media_references WHERE holder = 'messaging'"
+    )
+    return [audience for (audience,) in rows]
+
+
+async def test_a_report_that_is_decided_while_media_hears_of_its_evidence_lets_the_files_go(
+    files_home: FilesHome,
+) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    moderator = await operator(home.services)
+    chat_id = await group(home.services, anna, boris)
+    sent = await home.attach(anna, chat_id, await home.put(anna))
+    report_id = await file(home.services, boris, chat_id=chat_id, seqs=[sent.seq])
+    references: References = home.services.media[References]
+
+    class Meanwhile:
+        """Media, which answers after the report has been decided."""
+
+        async def hold_files(self, actor: Actor, request: HoldFiles) -> HeldFiles:
+            held = await references.hold_files(actor, request)
+            await home.services.reports.take_report(moderator, OfReport(report_id))
+            await decide(home.services, moderator, report_id, "dismiss")
+            return held
+
+        async def release_files(self, actor: Actor, request: ReleaseFiles) -> Nothing:
+            return await references.release_files(actor, request)
+
+    rows: list[tuple[str]] = await home.services.database.fetch(tuple, "SELECT hold FROM messaging_attachments")
+    async with home.services.database.transaction() as tx:
+        await attachment_store.take_off(tx, chat_id, [sent.seq], home.moment[0])
+    attaching = home.attaching()
+    attaching._media = Meanwhile()
+    await attaching.release_due(rows[0][0])
+    await home.settle()
+
+    assert (await home.held(), await home.known()) == ([], 0)
 
 
 async def test_files_are_found_by_name_and_caption_and_kind(small_files_home: FilesHome, tmp_path: Path) -> None:

@@ -36,16 +36,23 @@ export interface Sources {
   original: string
   /** Names of what was made of it. */
   made: readonly string[]
+  /** Where one of these is at this moment: links to a CDN end while one watches. */
+  src: (name: typeof MASTER | typeof FILM) => string | undefined
 }
 
 /**
  * Play by HLS where there is one and the browser has media sources, so that a slow network gets a smaller picture; else
- * by what the browser has itself. What fails is followed by the next: the film in one file, then the file as it was
- * sent. The answer stops it all.
+ * by what the browser has itself. What fails is followed by the next: the film in one file, from a CDN if there is one
+ * and from the server itself, then the file as it was sent. The answer stops it all.
  */
-export function attach(video: HTMLVideoElement, { original, made }: Sources, lost: () => void): () => void {
-  const master = `${original}/${MASTER}`
-  const next = made.includes(FILM) ? [`${original}/${FILM}`, original] : [original]
+export function attach(
+  video: HTMLVideoElement,
+  { original, made, src }: Sources,
+  lost: () => void,
+): () => void {
+  const master = src(MASTER) ?? `${original}/${MASTER}`
+  const films = made.includes(FILM) ? [src(FILM) ?? '', `${original}/${FILM}`] : []
+  const next = [...new Set(films.filter(Boolean)), original]
   let hls: Hls | undefined
   let over = false
 
@@ -65,7 +72,12 @@ export function attach(video: HTMLVideoElement, { original, made }: Sources, los
     if (over) return
     if (!Hls.isSupported()) throw new Error('no media sources')
     // Pieces are MP4 already: there is no work for a worker, and none is let in by our policy.
-    hls = new Hls({ enableWorker: false, capLevelToPlayerSize: true, maxBufferLength: 30 })
+    hls = new Hls({
+      enableWorker: false,
+      capLevelToPlayerSize: true,
+      maxBufferLength: 30,
+      xhrSetup: (xhr, url) => xhr.open('GET', fresh(url, src(MASTER)), true),
+    })
     hls.on(Hls.Events.ERROR, (_event, { fatal }) => fatal && fallBack())
     hls.loadSource(master)
     hls.attachMedia(video)
@@ -93,3 +105,10 @@ export function attach(video: HTMLVideoElement, { original, made }: Sources, los
 
 const MASTER = 'hls/master.m3u8'
 const FILM = 'film.mp4'
+const FOLDER = '/hls/'
+
+/** The address of a piece, by the link that is good now: that by which the film began may have ended since. */
+export function fresh(url: string, master: string | undefined): string {
+  const [at, from] = [url.lastIndexOf(FOLDER), master?.lastIndexOf(FOLDER) ?? -1]
+  return at < 0 || from < 0 ? url : master!.slice(0, from) + url.slice(at)
+}

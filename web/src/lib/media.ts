@@ -1,10 +1,12 @@
 // Files of messages as they are shown.
 import { api, ok } from './api'
 import { MediaLinks } from './mediaLinks'
+import { bestFormat } from './shows'
 import type { Attachment, Shown } from './types'
 
 export const media = new MediaLinks(
   async (media_ids) => (await ok(api.POST('/v1/media/links', { body: { media_ids } }))).links,
+  bestFormat,
 )
 
 export type Visual = Attachment & { kind: 'image' | 'video'; shown: Shown }

@@ -1,19 +1,32 @@
 // Links to files, asked for many at once and kept until they expire.
 import { SvelteMap } from 'svelte/reactivity'
+import type { Format } from './shows'
 
 /** What is made of a file. Without a name: the file itself. */
 export type Rendition =
-  'small' | 'medium' | 'large' | 'poster' | 'film.mp4' | 'hls/master.m3u8' | 'previews.vtt' | 'voice.ogg' | ''
+  | 'small'
+  | 'medium'
+  | 'large'
+  | 'poster'
+  | 'film.mp4'
+  | 'hls/master.m3u8'
+  | 'previews.vtt'
+  | 'previews.jpeg'
+  | 'voice.ogg'
+  | ''
 
 export interface MediaLink {
   media_id: string
   path: string
   expires_at: string
+  /** At a CDN, where what was made of the file may lie for some minutes. */
+  cdn?: { url: string; expires_at: string } | null
 }
 
 interface Link {
   path: string
   untilMs: number
+  cdn: { url: string; untilMs: number } | undefined
 }
 
 const WIDTHS = [320, 640, 1280, 1920] as const
@@ -26,6 +39,11 @@ const AHEAD_MS = 60_000
 const GOOD_FOR_MS_MIN = 5 * 60_000
 const AGAIN_MS = 2000
 const AGAIN_MS_MAX = 30_000
+/** Links to a CDN are good for 5 to 10 minutes from when they are given, whatever the clock here says. */
+const CDN_GOOD_FOR_MS = [4 * 60_000, 10 * 60_000] as const
+const CDN_AHEAD_MS = 30_000
+/** How long we ask the server itself for what did not come from the CDN. */
+const WITHOUT_CDN_MS = 10 * 60_000
 /** How long we believe that a file is not ours to see. */
 const HIDDEN_MS = 30_000
 
@@ -34,19 +52,39 @@ export class MediaLinks {
   readonly progress = new SvelteMap<string, number>()
   #links = new SvelteMap<string, Link>()
   #hidden = new SvelteMap<string, number>()
+  #withoutCdn = new Map<string, number>()
   #wanted = new Set<string>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #refusals = 0
   /** Links are one person's: those asked for before another signed in are not kept. */
   #generation = 0
   readonly #fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>
+  readonly #format: () => Format
 
-  constructor(fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>) {
+  constructor(
+    fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>,
+    format: () => Format = () => 'webp',
+  ) {
     this.#fetch = fetch
+    this.#format = format
   }
 
-  /** Where the file is. Undefined until its link has come: whoever reads this in a component hears of it. */
+  /**
+   * Where the file is, or what was made of it; the latter at the CDN if there is one. Undefined until its link has come:
+   * whoever reads this in a component hears of it.
+   */
   src(mediaId: string, rendition: Rendition | `w${number}` = ''): string | undefined {
+    const own = this.ownSrc(mediaId, rendition)
+    const { cdn } = this.#links.get(mediaId) ?? {}
+    const now = Date.now()
+    if (!own || !rendition || !cdn || (this.#withoutCdn.get(mediaId) ?? 0) > now) return own
+    if (cdn.untilMs - now < CDN_AHEAD_MS) this.#want(mediaId)
+    if (cdn.untilMs <= now) return own
+    return `${cdn.url}/${rendition}${/[./]/.test(rendition) ? '' : `.${this.#format()}`}`
+  }
+
+  /** At the server itself, whatever becomes of a CDN. */
+  ownSrc(mediaId: string, rendition: Rendition | `w${number}` = ''): string | undefined {
     const link = this.#links.get(mediaId)
     const now = Date.now()
     if (!link || link.untilMs - now < AHEAD_MS) this.#want(mediaId)
@@ -69,6 +107,7 @@ export class MediaLinks {
 
   /** Its link did not open: ask for another. */
   renew(mediaId: string): void {
+    if (this.#links.get(mediaId)?.cdn) this.#withoutCdn.set(mediaId, Date.now() + WITHOUT_CDN_MS)
     this.#links.delete(mediaId)
     this.#want(mediaId)
   }
@@ -80,6 +119,7 @@ export class MediaLinks {
     this.#wanted.clear()
     this.#links.clear()
     this.#hidden.clear()
+    this.#withoutCdn.clear()
     this.progress.clear()
   }
 
@@ -115,9 +155,16 @@ export class MediaLinks {
   }
 
   #take(asked: string[], links: readonly MediaLink[]): void {
-    const leastMs = Date.now() + GOOD_FOR_MS_MIN
-    for (const { media_id, path, expires_at } of links) {
-      this.#links.set(media_id, { path, untilMs: Math.max(Date.parse(expires_at) || 0, leastMs) })
+    const now = Date.now()
+    const [cdnLeastMs, cdnMostMs] = CDN_GOOD_FOR_MS.map((ms) => now + ms) as [number, number]
+    for (const { media_id, path, expires_at, cdn } of links) {
+      const untilMs = Math.max(Date.parse(expires_at) || 0, now + GOOD_FOR_MS_MIN)
+      const cdnUntilMs = Math.min(Math.max(Date.parse(cdn?.expires_at ?? '') || 0, cdnLeastMs), cdnMostMs)
+      this.#links.set(media_id, {
+        path,
+        untilMs,
+        cdn: cdn ? { url: cdn.url, untilMs: cdnUntilMs } : undefined,
+      })
       this.#hidden.delete(media_id)
     }
     for (const id of asked) if (!this.#links.has(id)) this.#hidden.set(id, Date.now())

@@ -76,7 +76,8 @@ class Sounds {
     this.atS = atS
     this.lengthS = (sound.shown?.duration_ms ?? 0) / 1000
     const voice = sound.kind === 'voice'
-    this.#next = voice && isReady(sound) ? [media.src(sound.media_id, 'voice.ogg')!, original] : [original]
+    const made = [media.src(sound.media_id, 'voice.ogg')!, media.ownSrc(sound.media_id, 'voice.ogg')!]
+    this.#next = voice && isReady(sound) ? [...new Set(made), original] : [original]
     if (voice) this.#markPlayed(sound.media_id)
     this.#tryNext()
   }

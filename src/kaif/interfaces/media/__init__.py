@@ -114,12 +114,24 @@ class SignMany(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media_ids: Annotated[list[GivenMediaId], Meta(min_length=1, max_length=LINKS_AT_ONCE_MAX)]
 
 
+class CdnLink(msgspec.Struct, frozen=True):
+    """Of a file that a CDN may hold (`interfaces.media.cdn`), for some minutes: the same for all who may see it.
+
+    What was made of the file hangs on it: `URL/film.mp4`; and of pictures with the best format that whoever looks can
+    show, `URL/small.avif`, `.webp` or `.jpeg`. The file itself does not.
+    """
+
+    url: str
+    expires_at: datetime
+
+
 class MediaLink(msgspec.Struct, frozen=True):
-    """As SignedMedia. What was made of the file hangs on it: `PATH/small`."""
+    """As SignedMedia. What was made of the file hangs on it: `PATH/small`. `cdn` is null where no CDN may hold it."""
 
     media_id: MediaId
     path: str
     expires_at: datetime
+    cdn: CdnLink | None = None
 
 
 class MediaLinks(msgspec.Struct, frozen=True):

@@ -19,8 +19,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=128)]
 
 class Refer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`holder` is the service. `audience` says who sees the file: `chat:ID` those in the chat, `messages` those to
-    whom messaging shows it, `everyone` everyone who is signed in, and nothing only its owner. `voice` asks for a sound
-    to be made into a voice message."""
+    whom messaging shows it, `evidence` the same where that is in reports alone, `everyone` everyone who is signed in,
+    and nothing only its owner. `voice` asks for a sound to be made into a voice message."""
 
     media_id: GivenMediaId
     holder: Text
@@ -38,6 +38,8 @@ class LetGo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 FILES_AT_ONCE_MAX = 10
 # An audience: those to whom messaging shows the file in a message, which it is asked at each look.
 IN_MESSAGES = "messages"
+# Likewise, of a file that is in no message any more, and kept for those who decide about a report: no CDN may hold it.
+AS_EVIDENCE = "evidence"
 
 
 class HoldFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -56,6 +56,13 @@ class JobCounts(msgspec.Struct, frozen=True):
     parked: int
 
 
+class CdnPurges(msgspec.Struct, frozen=True):
+    """What a CDN has still to be told to forget, and for how many seconds that has waited."""
+
+    waiting: int
+    oldest_s: int
+
+
 class MediaCounts(msgspec.Struct, frozen=True):
     """What costs little to know. `room` is null where the store is no folder. `garbage` counts parts that are to be
     taken off the store."""
@@ -64,6 +71,7 @@ class MediaCounts(msgspec.Struct, frozen=True):
     garbage: int
     room: Room | None
     jobs: JobCounts
+    purges: CdnPurges
 
 
 class StorageReport(msgspec.Struct, frozen=True):

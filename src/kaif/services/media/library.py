@@ -27,9 +27,11 @@ from kaif.services.media import model, store
 from kaif.services.media.images.addresses import Address, Addresses
 from kaif.services.media.links import PICTURES, Links
 from kaif.services.media.model import Quotas
+from kaif.services.media.offering import Offers
 from kaif.services.media.rights import Rights
 from kaif.services.media.seeing import seen, seen_all
 from kaif.services.media.uploads import quota_of
+from kaif.services.media.withdrawing import Withdrawing
 
 # Links of many files end at these moments, so that they stay the same for a while.
 LINKS_END_EVERY_S = 6 * 3600
@@ -40,10 +42,19 @@ _NEWEST = "~"
 
 class LibraryService:
     def __init__(
-        self, database: Database, rights: Rights, links: Links, addresses: Addresses, quotas: Quotas, clock: Clock
+        self,
+        database: Database,
+        rights: Rights,
+        links: Links,
+        addresses: Addresses,
+        quotas: Quotas,
+        offers: Offers,
+        withdrawing: Withdrawing,
+        clock: Clock,
     ) -> None:
         self._database, self._rights = database, rights
         self._links, self._addresses = links, addresses
+        self._offers, self._withdrawing = offers, withdrawing
         self._quotas, self._clock = quotas, clock
 
     async def list_media(self, actor: Actor, request: ListMedia) -> MediaPage:
@@ -68,6 +79,7 @@ class LibraryService:
                 await store.touch(tx, media.id, now_us)
             else:
                 await store.drop_media(tx, media.id, now_us + model.GARBAGE_LIVES_US)
+                await self._withdrawing.withdraw(tx, media.id, now_us)
         return Nothing()
 
     async def sign_media(self, actor: Actor, request: SignMedia) -> SignedMedia:
@@ -76,12 +88,14 @@ class LibraryService:
         return SignedMedia(self._links.path(media.id, actor, expires_at_s), _moment(expires_at_s))
 
     async def sign_many(self, actor: Actor, request: SignMany) -> MediaLinks:
-        expires_at_s = (self._clock() // SECOND_US // LINKS_END_EVERY_S + 2) * LINKS_END_EVERY_S
+        now_us = self._clock()
+        expires_at_s = (now_us // SECOND_US // LINKS_END_EVERY_S + 2) * LINKS_END_EVERY_S
         asked = list(dict.fromkeys(request.media_ids))
-        visible = {media.id for media in await self._rights.visible_of(actor, asked)}
+        files = await self._rights.visible_of(actor, asked)
+        visible, offered = {media.id for media in files}, await self._offers.links_to(files, now_us)
         return MediaLinks(
             [
-                MediaLink(id, self._links.path(id, actor, expires_at_s), _moment(expires_at_s))
+                MediaLink(id, self._links.path(id, actor, expires_at_s), _moment(expires_at_s), offered.get(id))
                 for id in asked
                 if id in visible
             ]

@@ -68,6 +68,27 @@ def wanted(media: StoredMedia, name: str, accept: str) -> Wanted:
     return Wanted(f"{name}.{format}", variant)
 
 
+def is_made_of(media: StoredMedia) -> bool:
+    """Whether anything is made of such a file."""
+    return media.kind in ("image", "video") or bool(media.voice)
+
+
+def wanted_by_format(media: StoredMedia, name: str) -> Wanted:
+    """As `wanted`, of names that say in themselves what whoever asks can show. Raises RenditionNotFound."""
+    stem, _, format = name.rpartition(".")
+    if stem in _PICTURES and not _WORK.fullmatch(name):
+        if format not in _SHOWS:
+            raise RenditionNotFound
+        return wanted(media, stem, _SHOWS[format])
+    if not _WORK.fullmatch(name):
+        raise RenditionNotFound
+    return wanted(media, name, "")
+
+
+# What shows the one shows those before it.
+_SHOWS = {"jpeg": "", "webp": "image/webp", "avif": "image/avif,image/webp"}
+
+
 def is_shown_without_its_file(media: StoredMedia) -> bool:
     """A film of which nothing could be made is all that there is to show."""
     return media.kind == "image" or (media.kind == "video" and media.state != "failed")

@@ -5,14 +5,15 @@ from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
 from kaif.services.media import model, store
+from kaif.services.media.withdrawing import Withdrawing
 
 # A transaction must not keep others waiting.
 ERASED_AT_ONCE = 100
 
 
 class Reactions:
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, withdrawing: Withdrawing, clock: Clock) -> None:
+        self._database, self._withdrawing, self._clock = database, withdrawing, clock
 
     async def forget_person(self, event: PersonErased) -> None:
         """Their files go, in portions; what others are shown by a service stays with those others, as messages do."""
@@ -40,6 +41,7 @@ class Reactions:
             await store.forget_name(tx, media_id)
             return 0
         await store.drop_media(tx, media_id, self._clock() + model.GARBAGE_LIVES_US)
+        await self._withdrawing.withdraw(tx, media_id, self._clock())
         return 1
 
     async def _drop_uploads(self, tx: Transaction, owner_id: UserId) -> int:

@@ -5,17 +5,18 @@ import msgspec
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound
-from kaif.interfaces.media.references import HeldFiles, HoldFiles, LetGo, Refer, ReleaseFiles
+from kaif.interfaces.media.references import AS_EVIDENCE, HeldFiles, HoldFiles, LetGo, Refer, ReleaseFiles
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.services.media import jobs_store, steps, store
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.seeing import seen, seen_all
+from kaif.services.media.withdrawing import Withdrawing
 
 
 class ReferencesService:
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, withdrawing: Withdrawing, clock: Clock) -> None:
+        self._database, self._withdrawing, self._clock = database, withdrawing, clock
 
     async def refer(self, actor: Actor, request: Refer) -> Media:
         assert request.holder != store.OWNER
@@ -29,6 +30,8 @@ class ReferencesService:
 
     async def _refer(self, tx: Transaction, media: StoredMedia, request: Refer | HoldFiles) -> StoredMedia:
         await store.refer(tx, media.id, request.holder, request.reference, request.audience, self._clock())
+        if request.audience == AS_EVIDENCE:
+            await self._withdrawing.withdraw(tx, media.id, self._clock())
         if request.voice and media.kind == "audio" and media.shown and not media.voice:
             media = msgspec.structs.replace(media, voice=1, state="working")
             await jobs_store.ask_for_voice(tx, media.id)
@@ -41,10 +44,15 @@ class ReferencesService:
         async with self._database.transaction() as tx:
             if await store.lock_media(tx, request.media_id) is None:
                 return Nothing()
-            if await store.let_go(tx, request.media_id, request.holder, request.reference):
-                # Its time as an orphan begins now.
-                await store.touch(tx, request.media_id, self._clock())
+            await self._let_go(tx, request.media_id, request)
         return Nothing()
+
+    async def _let_go(self, tx: Transaction, media_id: str, request: LetGo | ReleaseFiles) -> None:
+        if await store.let_go(tx, media_id, request.holder, request.reference):
+            # Its time as an orphan begins now.
+            await store.touch(tx, media_id, self._clock())
+            # Whoever saw it there may not see it elsewhere.
+            await self._withdrawing.withdraw(tx, media_id, self._clock())
 
     async def hold_files(self, actor: Actor, request: HoldFiles) -> HeldFiles:
         assert request.holder != store.OWNER
@@ -66,9 +74,6 @@ class ReferencesService:
     async def release_files(self, actor: Actor, request: ReleaseFiles) -> Nothing:
         async with self._database.transaction() as tx:
             for media_id in sorted(set(request.media_ids)):
-                if await store.lock_media(tx, media_id) is None:
-                    continue
-                if await store.let_go(tx, media_id, request.holder, request.reference):
-                    # Its time as an orphan begins now.
-                    await store.touch(tx, media_id, self._clock())
+                if await store.lock_media(tx, media_id) is not None:
+                    await self._let_go(tx, media_id, request)
         return Nothing()

@@ -19,6 +19,7 @@ from kaif.services.media.content import DATA_KEY_BYTES, Content
 from kaif.services.media.model import Part, StoredMedia
 from kaif.services.media.naming import Wanted
 from kaif.services.media.renditions_store import StoredRendition
+from kaif.services.media.withdrawing import NO_CDN, Withdrawing
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import opened
 from kaif.services.media.work.turns import Priority
@@ -36,10 +37,16 @@ USED_EVERY_US = 3600 * SECOND_US
 
 class Renditions:
     def __init__(
-        self, database: Database, content: Content, keys: Keys, pictures: PictureWorkers, clock: Clock
+        self,
+        database: Database,
+        content: Content,
+        keys: Keys,
+        pictures: PictureWorkers,
+        clock: Clock,
+        withdrawing: Withdrawing = NO_CDN,
     ) -> None:
         self._database, self._content, self._keys = database, content, keys
-        self._pictures, self._clock = pictures, clock
+        self._pictures, self._clock, self._withdrawing = pictures, clock, withdrawing
         self._making: dict[tuple[str, str], asyncio.Task[StoredRendition]] = {}
         self._refused: dict[tuple[str, str], tuple[int, Invalid]] = {}
         self._background = Background()
@@ -189,7 +196,10 @@ class Renditions:
             found = await renditions_store.find(self._database, media_id, name) if name.startswith(prefix) else None
             if found:
                 async with self._database.transaction() as tx:
+                    await store.lock_media(tx, media_id)
                     await renditions_store.drop(tx, found.id, self._clock() + model.GARBAGE_LIVES_US)
+                    # Pieces of two runs don't fit together.
+                    await self._withdrawing.withdraw(tx, media_id, self._clock())
 
     async def _write(self, data_key: bytes, piece: bytes) -> str:
         """The part, which is garbage until it is taken into use."""

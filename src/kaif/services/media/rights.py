@@ -5,7 +5,7 @@ from typing import Protocol
 
 from kaif.engines.database import Database
 from kaif.interfaces.media import MediaId, MediaNotFound
-from kaif.interfaces.media.references import IN_MESSAGES
+from kaif.interfaces.media.references import AS_EVIDENCE, IN_MESSAGES
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, GetChat
 from kaif.interfaces.messaging.attachments import ASKED_MAX, AskedFiles, ShownFiles
 from kaif.kernel.actor import Actor
@@ -14,6 +14,7 @@ from kaif.services.media.model import StoredMedia
 
 EVERYONE = "everyone"
 CHAT = "chat:"
+_BY_MESSAGING = frozenset({IN_MESSAGES, AS_EVIDENCE})
 # Of one file: past that it is asked no further.
 AUDIENCES_MAX = 50
 
@@ -45,7 +46,8 @@ class Rights:
         files = await store.find_all(self._database, media_ids)
         others = [media.id for media in files if media.owner_id != viewer.user_id]
         audiences = await store.audiences_of_all(self._database, others) if others else {}
-        in_messages = await self._in_messages(viewer, [id for id in others if IN_MESSAGES in audiences.get(id, [])])
+        asked = [id for id in others if _BY_MESSAGING & set(audiences.get(id, []))]
+        in_messages = await self._in_messages(viewer, asked)
         among: dict[str, bool] = {}
 
         async def is_among_some(media_id: str) -> bool:

@@ -18,7 +18,7 @@ from kaif.interfaces.media.storage import (
 )
 from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.media import storage_store
+from kaif.services.media import cdn_store, storage_store
 from kaif.services.media.census import Census
 
 
@@ -48,4 +48,5 @@ class MediaStorageService:
             garbage=await storage_store.garbage(self._database),
             room=Room(*room) if room else None,
             jobs=await storage_store.job_counts(self._database, now_us),
+            purges=await cdn_store.count(self._database, now_us),
         )

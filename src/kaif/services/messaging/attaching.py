@@ -6,6 +6,7 @@ point leaves no file held for nothing, and a message in the log never shows one 
 marked first, under a lock that whoever would use it takes too; then media is told, as often as it takes.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -15,7 +16,7 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaId, MediaNotFound, MediaReady
-from kaif.interfaces.media.references import IN_MESSAGES, HeldFiles, HoldFiles, ReleaseFiles
+from kaif.interfaces.media.references import AS_EVIDENCE, IN_MESSAGES, HeldFiles, HoldFiles, ReleaseFiles
 from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.attached import Attachment, GivenAttachment
 from kaif.kernel.actor import NOBODY, Actor, UserId
@@ -126,15 +127,31 @@ class Attaching:
             if due is None or not 0 < due.look_at_us <= self._clock():
                 return
             rows = await attachment_store.lock(tx, [hold])
-            if any(row.chat_id != NOWHERE for row in rows) or await attachment_store.is_evidence(tx, hold):
+            if any(row.chat_id != NOWHERE for row in rows):
                 await due_store.remove(tx, hold)
                 return
-            await attachment_store.leave(tx, hold)
-            await due_store.look_again(tx, hold, self._clock() + TELL_AGAIN_US)
+            is_evidence, again_at_us = await attachment_store.is_evidence(tx, hold), self._clock() + TELL_AGAIN_US
+            if not is_evidence:
+                await attachment_store.leave(tx, hold)
+            await due_store.look_again(tx, hold, again_at_us)
+        if is_evidence:
+            await self._keep_as_evidence(hold, [row.media_id for row in rows], again_at_us)
+            return
         if rows:
             await self._media.release_files(NOBODY, ReleaseFiles([row.media_id for row in rows], HOLDER, hold))
         async with self._database.transaction() as tx:
             await attachment_store.forget(tx, hold)
+
+    async def _keep_as_evidence(self, hold: str, media_ids: list[MediaId], again_at_us: int) -> None:
+        """Files that only those see who decide about a report: media keeps them from any CDN. Raises Unavailable."""
+        with contextlib.suppress(MediaNotFound):
+            # Without it there is nothing left to keep.
+            await self._media.hold_files(NOBODY, HoldFiles(media_ids, HOLDER, hold, AS_EVIDENCE, like=hold))
+        async with self._database.transaction() as tx:
+            due = await due_store.lock(tx, hold)
+            # Unless the report was decided meanwhile: then they are to be let go.
+            if due is not None and due.look_at_us == again_at_us:
+                await due_store.remove(tx, hold)
 
     async def renew(self, event: MediaReady) -> None:
         """Work on a file has ended: whoever sees it in a message learns of it. Safe to repeat."""

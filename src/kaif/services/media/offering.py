@@ -1,0 +1,35 @@
+"""Says what a CDN may hold: what was made of pictures, films and voices that somebody shows to others.
+
+Never a file as it was uploaded, in which cameras write where people live; nor anything that is sent as a file; nor what
+its owner alone sees; nor evidence.
+"""
+
+from collections.abc import Sequence
+
+from kaif.engines.database import Database
+from kaif.interfaces.media import CdnLink
+from kaif.interfaces.media.references import AS_EVIDENCE
+from kaif.services.media import cdn_store, naming, store
+from kaif.services.media.cdn_links import CdnLinks
+from kaif.services.media.model import StoredMedia
+from kaif.services.media.store import Reads
+
+
+class Offers:
+    def __init__(self, database: Database, links: CdnLinks) -> None:
+        self._database, self._links = database, links
+
+    async def links_to(self, files: Sequence[StoredMedia], now_us: int) -> dict[str, CdnLink]:
+        """For somebody who may see all of these."""
+        if not self._links.on or not files:
+            return {}
+        shared = await shared_among(self._database, files)
+        given = await cdn_store.find_all(self._database, shared) if shared else {}
+        return {id: self._links.make(id, given[id].generation if id in given else 0, now_us) for id in shared}
+
+
+async def shared_among(reads: Reads, files: Sequence[StoredMedia]) -> list[str]:
+    """Those that a CDN may hold."""
+    ids = [media.id for media in files if naming.is_made_of(media)]
+    audiences = await store.audiences_of_all(reads, ids) if ids else {}
+    return [id for id in ids if set(audiences.get(id, [])) - {AS_EVIDENCE}]
