@@ -1,7 +1,7 @@
 // Words, plurals, numbers and dates in the reader's language. Reading `t` inside a component tracks the locale.
 import { IntlMessageFormat } from 'intl-messageformat'
-import en from '../locales/en.json'
-import ru from '../locales/ru.json'
+import en from '../locales/en'
+import ru from '../locales/ru'
 
 export type Locale = 'ru' | 'en'
 export type Key = keyof typeof ru
