@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import CDPSession
-from tests.journeys.browser import Window
+from playwright.async_api import CDPSession, Locator, Page
 
 PARTS = {
     "TaskDuration": "all",
@@ -15,7 +14,7 @@ PARTS = {
 COUNTS = {"RecalcStyleCount": "styles", "LayoutCount": "layouts"}
 
 # A frame for each step: what the wheel does, without waiting for whoever turns it.
-_SCROLL = """(log, [by, frames]) => new Promise((done) => {
+SCROLL = """(log, [by, frames]) => new Promise((done) => {
   const step = () => {
     if (!frames--) return done()
     log.scrollTop += by
@@ -26,18 +25,18 @@ _SCROLL = """(log, [by, frames]) => new Promise((done) => {
 
 
 @asynccontextmanager
-async def counters(window: Window) -> AsyncIterator[CDPSession]:
-    session = await window.context.new_cdp_session(window.page)
+async def counters(page: Page) -> AsyncIterator[CDPSession]:
+    session = await page.context.new_cdp_session(page)
     await session.send("Performance.enable", {"timeDomain": "threadTicks"})
     yield session
     await session.detach()
 
 
-async def work_of_scrolling(window: Window, by_px: int, frames: int) -> dict[str, float]:
+async def work_of_scrolling(log: Locator, by_px: int, frames: int) -> dict[str, float]:
     """Milliseconds of the main thread's processor for each frame, and how often style and layout were made in it."""
-    async with counters(window) as session:
+    async with counters(log.page) as session:
         before = await _counted(session)
-        await window.log.evaluate(_SCROLL, [by_px, frames])
+        await log.evaluate(SCROLL, [by_px, frames])
         after = await _counted(session)
     spent = {name: round((after[key] - before[key]) * 1000 / frames, 2) for key, name in PARTS.items()}
     return spent | {name: round((after[key] - before[key]) / frames, 2) for key, name in COUNTS.items()}

@@ -109,6 +109,11 @@ async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
     await anna.page.evaluate(PASTE, base64.b64encode(picture("", 90)["buffer"]).decode())
     await expect(tray(anna, "pasted.png: Загружено")).to_be_visible()
     await look("tray")
+    # What is said in passing stands above what lies ready.
+    await choose(anna, "Файл", {"name": "пусто.txt", "mimeType": "text/plain", "buffer": b""})
+    said = await anna.page.locator(".toast", has_text="Пустой файл отправить нельзя").bounding_box()
+    ready = await anna.page.locator("footer.composer").bounding_box()
+    assert said and ready and said["y"] + said["height"] <= ready["y"]
     await anna.page.evaluate(DRAG, "dragenter")
     await expect(anna.page.get_by_text("Отпустите, чтобы приложить")).to_be_visible()
     await look("drop")

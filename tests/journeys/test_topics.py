@@ -72,6 +72,11 @@ async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: 
     await anna.say("Щука клюёт")
     await boris.say("Вёсла взяли?")
     await boris.see_state("Вёсла взяли?", "sent")
+    # Beside one's widest message what is done with it is still in the window.
+    await boris.say("Ветер стих, " * 9)
+    await boris.message("Ветер стих").hover()
+    (left,) = [await act.bounding_box() for act in await boris.message("Ветер стих").locator(".act:visible").all()]
+    assert left and left["x"] >= 0
     await expect(boris.message("Щука клюёт")).to_have_count(0)
     await expect(anna.message("Вёсла взяли?")).to_have_count(0)
     assert not await complaints(boris)
@@ -114,3 +119,14 @@ async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: 
     await anna.page.goto(f"{address}/2")
     await expect(anna.page.get_by_role("region", name="Тема: Общее")).to_be_visible()
     await anna.see_message("Было до тем")
+
+    # What was sent in the topic stands beside it; where there is nothing no filter is to be dropped.
+    await choose(anna, "Фото и файлы")
+    panel = anna.page.get_by_role("complementary", name="Фото и файлы")
+    await expect(panel.get_by_text("Фото и видео из этого чата будут здесь.")).to_be_visible()
+    await panel.get_by_role("tab", name="Ссылки").click()
+    await expect(panel.get_by_text("Ссылки из этого чата будут здесь.")).to_be_visible()
+    await expect(panel.get_by_role("button", name="Сбросить фильтры")).to_have_count(0)
+    await panel.get_by_role("button", name="Мои").click()
+    await expect(panel.get_by_text("Ничего не нашлось")).to_be_visible()
+    assert not await complaints(anna)

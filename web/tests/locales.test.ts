@@ -1,8 +1,8 @@
 import { IntlMessageFormat } from 'intl-messageformat'
 import { describe, expect, test } from 'vitest'
 import openapi from '../openapi.json'
-import en from '../src/locales/en.json'
-import ru from '../src/locales/ru.json'
+import en from '../src/locales/en'
+import ru from '../src/locales/ru'
 
 const catalogues = { ru, en } as const
 
@@ -41,11 +41,17 @@ const CHOSEN_BY_VALUE = [
 ]
 
 test('every text is used', () => {
-  const files = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true })
-  const sources = Object.values(files).join('\n')
+  const files = import.meta.glob<string>('../src/**/*.{ts,svelte}', {
+    query: '?raw',
+    import: 'default',
+    eager: true,
+  })
+  const quoted = /['"]([\w.]+)['"]/g
+  const said = new Set(
+    Object.values(files).flatMap((source) => [...source.matchAll(quoted)].map(([, key]) => key)),
+  )
   const unused = Object.keys(ru).filter(
-    (key) =>
-      !CHOSEN_BY_VALUE.some((chosen) => chosen.test(key)) && !new RegExp(`['"]${key}['"]`).test(sources),
+    (key) => !CHOSEN_BY_VALUE.some((chosen) => chosen.test(key)) && !said.has(key),
   )
   expect(unused).toEqual([])
 })
@@ -64,8 +70,37 @@ test('every scope of an API key has words', () => {
   expect(wordless).toEqual([])
 })
 
-test('both languages have the same texts', () => {
+/** The keys of each file, in both languages. */
+const files = import.meta.glob<Record<string, string>>('../src/locales/*/*.json', {
+  import: 'default',
+  eager: true,
+})
+
+function keysIn(locale: string): [file: string, keys: string[]][] {
+  return Object.entries(files)
+    .filter(([path]) => path.includes(`/${locale}/`))
+    .map(([path, texts]) => [path.split('/').at(-1)!, Object.keys(texts).sort()])
+}
+
+test('both languages have the same texts, in the same files', () => {
+  expect(keysIn('en')).toEqual(keysIn('ru'))
   expect(Object.keys(en).sort()).toEqual(Object.keys(ru).sort())
+})
+
+// One would hide the other; and what no index names would be in none of the two.
+test('every text stands in one file, and every file is read', () => {
+  const keys = keysIn('ru').flatMap(([, found]) => found)
+  expect(keys.sort()).toEqual(Object.keys(ru).sort())
+})
+
+test('what belongs together stands together', () => {
+  const places = new Map<string, Set<string>>()
+  for (const [file, keys] of keysIn('ru'))
+    for (const key of keys) {
+      const topic = key.split('.')[0]!
+      places.set(topic, (places.get(topic) ?? new Set()).add(file))
+    }
+  expect([...places].filter(([, found]) => found.size > 1)).toEqual([])
 })
 
 describe.each(Object.entries(catalogues))('%s', (locale, catalogue) => {

@@ -22,6 +22,7 @@ from kaif.interfaces.messaging.attached import (
     MediaNotAllowed,
 )
 from kaif.interfaces.messaging.attachments import ListAttachments
+from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, SwitchTopics, TopicNotFound
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
@@ -450,3 +451,26 @@ async def test_the_files_of_a_chat_are_listed_by_kind_newest_first_without_what_
     stranger = await home.services.newcomer("stranger")
     with pytest.raises(ChatNotFound):
         await home.services.attachments.list_attachments(stranger, ListAttachments(chat_id))
+
+
+async def test_the_files_of_a_topic_are_listed_without_those_of_others(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await group(home.services, anna, boris)
+    before = await home.attach(anna, chat_id, await home.put(anna))
+    await home.services.topics.switch_topics(anna, SwitchTopics(chat_id, True))
+    boats, nets = [(await home.services.topics.make_topic(anna, MakeTopic(chat_id, title, title))).id for title in "ЛС"]
+    sent = {topic: [await home.attach(anna, chat_id, await home.put(anna), topic_id=topic)] for topic in (boats, nets)}
+    sent[boats].insert(0, await home.attach(anna, chat_id, await home.put(anna), topic_id=boats))
+    unnamed = await home.attach(anna, chat_id, await home.put(anna))
+
+    async def listed(topic_id: int | None) -> list[int]:
+        wanted = ListAttachments(chat_id, "file", topic_id=topic_id)
+        return [entry.seq for entry in (await home.services.attachments.list_attachments(boris, wanted)).entries]
+
+    assert await listed(boats) == [entry.seq for entry in sent[boats]]
+    assert await listed(nets) == [entry.seq for entry in sent[nets]]
+    assert await listed(GENERAL) == [unnamed.seq, before.seq], "what was sent before there were topics has none"
+    assert len(await listed(None)) == 5
+    with pytest.raises(TopicNotFound):
+        await listed(unnamed.seq)

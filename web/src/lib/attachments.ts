@@ -17,9 +17,20 @@ export interface SharedPage {
 
 const PAGE = 60
 
+/** A chat, or one of its topics. */
+export interface FilesOf {
+  id: string
+  topicId?: number | undefined
+}
+
 /** Messages with files of this kind, newest first; with a cursor those that are older. A seq is a cursor. */
-export async function filesOf(chat_id: string, kind: SharedKind, cursor: string): Promise<SharedPage> {
-  const params = { path: { chat_id }, query: { kind, cursor, limit: PAGE } }
+export async function filesOf(
+  { id: chat_id, topicId }: FilesOf,
+  kind: SharedKind,
+  cursor: string,
+): Promise<SharedPage> {
+  const topic = topicId === undefined ? {} : { topic_id: topicId }
+  const params = { path: { chat_id }, query: { kind, cursor, limit: PAGE, ...topic } }
   const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/attachments', { params }))
   return { entries: page.entries, next: page.next_cursor ?? null }
 }

@@ -2,18 +2,33 @@
 import { i18n, t, type Locale } from './i18n.svelte'
 import { dayOf } from './rows'
 
-const formats = new Map<string, Intl.DateTimeFormat>()
+const SHAPES = {
+  time: { hour: '2-digit', minute: '2-digit' },
+  full: { dateStyle: 'long', timeStyle: 'short' },
+  day: { day: 'numeric', month: 'long' },
+  dayOfYear: { day: 'numeric', month: 'long', year: 'numeric' },
+  shortDay: { day: 'numeric', month: 'short' },
+  digits: { day: '2-digit', month: '2-digit', year: 'numeric' },
+  month: { month: 'long' },
+  monthOfYear: { month: 'long', year: 'numeric' },
+  short: { weekday: 'short' },
+  long: { weekday: 'long' },
+} satisfies Record<string, Intl.DateTimeFormatOptions>
+type Shape = keyof typeof SHAPES
 
-function dateFormat(locale: Locale, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const id = locale + JSON.stringify(options)
-  let format = formats.get(id)
-  if (!format)
-    formats.set(id, (format = new Intl.DateTimeFormat(locale === 'ru' ? 'ru-RU' : 'en-GB', options)))
-  return format
+const formats: Record<Locale, Partial<Record<Shape, Intl.DateTimeFormat>>> = { ru: {}, en: {} }
+
+function written(date: Date, shape: Shape): string {
+  const { locale } = i18n
+  const format = (formats[locale][shape] ??= new Intl.DateTimeFormat(
+    locale === 'ru' ? 'ru-RU' : 'en-GB',
+    SHAPES[shape],
+  ))
+  return format.format(date)
 }
 
 export function timeOf(at: string): string {
-  return dateFormat(i18n.locale, { hour: '2-digit', minute: '2-digit' }).format(new Date(at))
+  return written(new Date(at), 'time')
 }
 
 /** The pill above a day's first message: Сегодня, Вчера, 23 ноября, 23 ноября 2025 г. */
@@ -21,12 +36,8 @@ export function dayLabel(at: string, now = new Date()): string {
   const days = daysBetween(at, now)
   if (days === 0) return t('date.today')
   if (days === 1) return t('date.yesterday')
-  const sameYear = new Date(at).getFullYear() === now.getFullYear()
-  return dateFormat(i18n.locale, {
-    day: 'numeric',
-    month: 'long',
-    ...(sameYear ? {} : { year: 'numeric' }),
-  }).format(new Date(at))
+  const date = new Date(at)
+  return written(date, date.getFullYear() === now.getFullYear() ? 'day' : 'dayOfYear')
 }
 
 /** The time in a chat row: 14:02 today, a weekday within a week, else 23 нояб. */
@@ -34,10 +45,8 @@ export function rowTime(at: string, now = new Date()): string {
   const days = daysBetween(at, now)
   if (days <= 0) return timeOf(at)
   const date = new Date(at)
-  if (days < 7) return capitalised(dateFormat(i18n.locale, { weekday: 'short' }).format(date))
-  if (date.getFullYear() === now.getFullYear())
-    return dateFormat(i18n.locale, { day: 'numeric', month: 'short' }).format(date)
-  return dateFormat(i18n.locale, { day: '2-digit', month: '2-digit', year: 'numeric' }).format(date)
+  if (days < 7) return capitalised(written(date, 'short'))
+  return written(date, date.getFullYear() === now.getFullYear() ? 'shortDay' : 'digits')
 }
 
 /** How long ago, while that says more than the date: 20 минут назад, сегодня в 09:12, 18 ноября. */
@@ -59,11 +68,11 @@ export function dayInText(at: string, now = new Date()): string {
 }
 
 export function longDate(at: string): string {
-  return dateFormat(i18n.locale, { day: 'numeric', month: 'long', year: 'numeric' }).format(new Date(at))
+  return written(new Date(at), 'dayOfYear')
 }
 
 export function fullTime(at: string): string {
-  return dateFormat(i18n.locale, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(at))
+  return written(new Date(at), 'full')
 }
 
 /** Monday is 0. */
@@ -87,9 +96,7 @@ export function decimal(value: number): string {
 /** A month as the head of a list: Ноябрь, Октябрь 2025 г. */
 export function monthOf(at: string, now = new Date()): string {
   const date = new Date(at)
-  const options: Intl.DateTimeFormatOptions =
-    date.getFullYear() === now.getFullYear() ? { month: 'long' } : { month: 'long', year: 'numeric' }
-  return capitalised(dateFormat(i18n.locale, options).format(date))
+  return capitalised(written(date, date.getFullYear() === now.getFullYear() ? 'month' : 'monthOfYear'))
 }
 
 /** As short as it can be said: 950, 1,2 тыс. */
@@ -115,7 +122,7 @@ function daysBetween(at: string, now: Date): number {
 
 function weekday(number: number, width: 'short' | 'long'): string {
   // The first of January 2024 was a Monday.
-  return dateFormat(i18n.locale, { weekday: width }).format(new Date(2024, 0, 1 + number))
+  return written(new Date(2024, 0, 1 + number), width)
 }
 
 function capitalised(word: string): string {

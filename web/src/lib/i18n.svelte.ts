@@ -1,12 +1,14 @@
 // Words, plurals, numbers and dates in the reader's language. Reading `t` inside a component tracks the locale.
 import { IntlMessageFormat } from 'intl-messageformat'
-import en from '../locales/en.json'
-import ru from '../locales/ru.json'
+import en from '../locales/en'
+import ru from '../locales/ru'
 
 export type Locale = 'ru' | 'en'
 export type Key = keyof typeof ru
 
 const STORAGE_KEY = 'kaif.locale'
+/** A part of a text that is the same whatever the values are, to intl-messageformat. */
+const LITERAL = 0
 const catalogues: Record<Locale, Record<Key, string>> = { ru, en }
 
 class I18n {
@@ -20,20 +22,23 @@ class I18n {
 
 export const i18n = new I18n()
 
-const formats = new Map<string, IntlMessageFormat>()
+/** What has been said once is said again without being read again. */
+const sayings = new Map<string, (values?: Record<string, string | number>) => string>()
 
 export function t(key: Key, values?: Record<string, string | number>): string {
   const id = i18n.locale + key
-  let format = formats.get(id)
-  if (!format) {
-    const text = catalogues[i18n.locale][key]
-    // Our texts carry only <b>, which `tParts` splits; here a tag is text like any other.
-    format = new IntlMessageFormat(i18n.locale === 'ru' ? glue(text) : text, i18n.locale, undefined, {
-      ignoreTag: true,
-    })
-    formats.set(id, format)
-  }
-  return String(format.format(values))
+  let say = sayings.get(id)
+  if (!say) sayings.set(id, (say = sayingOf(catalogues[i18n.locale][key], i18n.locale)))
+  return say(values)
+}
+
+function sayingOf(text: string, locale: Locale): (values?: Record<string, string | number>) => string {
+  // Our texts carry only <b>, which `tParts` splits; here a tag is text like any other.
+  const format = new IntlMessageFormat(locale === 'ru' ? glue(text) : text, locale, undefined, {
+    ignoreTag: true,
+  })
+  const said = format.getAst().every(({ type }) => type === LITERAL) ? String(format.format()) : undefined
+  return (values) => said ?? String(format.format(values))
 }
 
 /** A text with one <b>…</b>: what stands before, inside and after it. */

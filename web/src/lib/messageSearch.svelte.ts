@@ -24,7 +24,7 @@ export class MessageSearch {
   failure = $state('')
   loadingMore = $state(false)
   hasMore = $state(false)
-  readonly asks = $derived(WORD.test(this.words) || this.filtered)
+  readonly asks = $derived(WORD.test(this.words) || this.filtered || this.links)
   #cursor: string | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Answers to older questions come too late. */
@@ -32,18 +32,22 @@ export class MessageSearch {
 
   /** With one, what is looked for in the chat is looked for in this topic alone. */
   readonly topicId: number | undefined
+  /** It is about links from the start: that is no filter, and stays when the filters are dropped. */
+  readonly linksAlone: boolean
 
-  constructor(chatId?: string, topicId?: number) {
+  constructor(chatId?: string, topicId?: number, linksAlone = false) {
     this.chatId = chatId
     this.topicId = topicId
+    this.linksAlone = linksAlone
+    this.links = linksAlone
   }
 
   get filtered(): boolean {
-    return this.links || this.senderId !== undefined || this.period !== undefined
+    return this.links !== this.linksAlone || this.senderId !== undefined || this.period !== undefined
   }
 
   dropFilters(): void {
-    this.links = false
+    this.links = this.linksAlone
     this.senderId = undefined
     this.period = undefined
   }

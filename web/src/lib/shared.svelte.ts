@@ -1,5 +1,5 @@
 // What has been sent in a chat, by kind, page after page.
-import { filesIn, filesOf, type Shared, type SharedKind } from './attachments'
+import { filesIn, filesOf, type FilesOf, type Shared, type SharedKind } from './attachments'
 import { monthOf } from './format'
 import { isVisual } from './media'
 import { wordsFor } from './problems'
@@ -18,11 +18,11 @@ export class SharedFiles {
   readonly months = $derived(byMonth(this.found))
   #next = $state<string | null>('')
   readonly hasMore = $derived(this.#next !== null)
-  readonly #chatId: string
+  readonly #of: FilesOf
   readonly #kind: SharedKind
 
-  constructor(chatId: string, kind: SharedKind) {
-    this.#chatId = chatId
+  constructor(of: FilesOf, kind: SharedKind) {
+    this.#of = of
     this.#kind = kind
   }
 
@@ -30,7 +30,7 @@ export class SharedFiles {
     if (this.loading || this.#next === null) return
     this.loading = true
     try {
-      const page = await filesOf(this.#chatId, this.#kind, this.#next)
+      const page = await filesOf(this.#of, this.#kind, this.#next)
       const files = page.entries.flatMap((entry) =>
         filesIn(entry)
           .filter((file) => isOf(file, this.#kind))

@@ -7,7 +7,7 @@ class Ui {
   /** The message that the composer answers, per chat. */
   replyTo = $state<{ chatId: string; seq: number }>()
 
-  /** The chat beside whose log all that was sent in it is shown. */
+  /** The chat or topic (its `draftKey`) beside whose log all that was sent in it is shown. */
   shared = $state<string>()
 
   open(dialog: DialogName): void {
@@ -17,6 +17,9 @@ class Ui {
   close(): void {
     this.dialog = undefined
   }
+
+  /** How much of the window's lower edge the composer takes: what is said in passing stands above it. */
+  composerPx = $state(0)
 
   say(text: string): void {
     this.toast = { text, id: (this.toast?.id ?? 0) + 1 }

@@ -77,7 +77,7 @@ class Viewer {
     const chat = this.chat
     const first = this.items[0]
     if (!chat || !first || this.#oldest) return
-    const { entries, next } = await filesOf(chat.id, 'media', String(first.entry.seq))
+    const { entries, next } = await filesOf({ id: chat.id }, 'media', String(first.entry.seq))
     if (this.chat !== chat || this.items[0] !== first) return
     const older = this.#of(chat, entries.toReversed())
     this.items = [...older, ...this.items]

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.media import GivenMediaId, MediaId
-from kaif.interfaces.messaging import Cursor, Entry, GivenChatId
+from kaif.interfaces.messaging import Cursor, Entry, GivenChatId, TopicId
 from kaif.kernel.actor import Actor
 from kaif.kernel.remote import repeatable
 
@@ -21,6 +21,7 @@ class ListAttachments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: WantedKind = "media"
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     cursor: Cursor = ""
+    topic_id: TopicId | None = None
 
 
 class AttachmentPage(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class ShownFiles(msgspec.Struct, frozen=True):
 class Attachments(Protocol):
     @repeatable
     async def list_attachments(self, actor: Actor, request: ListAttachments) -> AttachmentPage:
-        """What has been sent in a chat. Raises ChatNotFound, BadCursor."""
+        """What has been sent in a chat, or in one of its topics. Raises ChatNotFound, TopicNotFound, BadCursor."""
         ...
 
     @repeatable

@@ -1,6 +1,7 @@
 """What messaging asks its database about the files of messages (migrations/0114_attachments.sql)."""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -219,17 +220,35 @@ async def at(reads: Reads, chat_id: ChatId, seqs: Collection[int], *, locked: bo
     )
 
 
+class Part(NamedTuple):
+    """Of a chat: its entries in a topic, and all that were before this place."""
+
+    topic_id: int
+    earlier: int
+
+
+_IN_PART = """AND (seq < :earlier OR EXISTS (
+  SELECT 1 FROM messaging_topic_entries t WHERE t.chat_id = a.chat_id AND t.topic_id = :topic_id AND t.seq = a.seq))"""
+
+
 async def entries_with(
-    reads: Reads, user_id: UserId, chat_id: ChatId, kinds: Sequence[str], before: int, limit: int
+    reads: Reads,
+    user_id: UserId,
+    chat_id: ChatId,
+    kinds: Sequence[str],
+    before: int,
+    limit: int,
+    part: Part | None = None,
 ) -> list[StoredEntry]:
     """The newest first, but for those that the person has deleted for themselves."""
     return await reads.fetch(
         StoredEntry,
-        """
+        f"""
         SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.messages, e.ref, e.body FROM (
           SELECT DISTINCT seq FROM messaging_attachments a
           WHERE chat_id = :chat_id AND chat_id <> '' AND kind IN :kinds AND seq < :before AND NOT EXISTS (
             SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = a.chat_id AND h.seq = a.seq)
+          {_IN_PART if part else ""}
           ORDER BY seq DESC LIMIT :limit
         ) s JOIN messaging_entries e ON e.chat_id = :chat_id AND e.seq = s.seq ORDER BY e.seq DESC
         """,
@@ -238,6 +257,7 @@ async def entries_with(
         kinds=list(kinds),
         before=before,
         limit=limit,
+        **(part._asdict() if part else {}),
     )
 
 

@@ -2,12 +2,13 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
-from kaif.interfaces.messaging import BadCursor, ChatNotFound
+from kaif.interfaces.messaging import BadCursor, ChatId, ChatNotFound
 from kaif.interfaces.messaging.attachments import AskedFiles, AttachmentPage, ListAttachments, ShownFiles
 from kaif.interfaces.messaging.reports import TAKEN_FOR_S
+from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import attachment_store, picture_store, store, viewing
+from kaif.services.messaging import attachment_store, picture_store, store, topic_store, viewing
 
 _NEWEST = 2**53 + 1
 
@@ -20,14 +21,24 @@ class AttachmentsService:
         before = _parse(request.cursor) if request.cursor else _NEWEST
         if await store.find_member(self._database, request.chat_id, actor.user_id) is None:
             raise ChatNotFound
+        part = await self._part(request.chat_id, request.topic_id)
         kinds = ("image", "video") if request.kind == "media" else (request.kind,)
         # One more, to know whether there is another page.
         rows = await attachment_store.entries_with(
-            self._database, actor.user_id, request.chat_id, kinds, before, request.limit + 1
+            self._database, actor.user_id, request.chat_id, kinds, before, request.limit + 1, part
         )
         page = rows[: request.limit]
         entries = await viewing.shown_to(self._database, actor.user_id, request.chat_id, page)
         return AttachmentPage(entries, str(page[-1].seq) if len(rows) > request.limit else None)
+
+    async def _part(self, chat_id: ChatId, topic_id: int | None) -> attachment_store.Part | None:
+        if topic_id is None:
+            return None
+        if (chat_id, topic_id) not in await topic_store.places_of(self._database, {(chat_id, topic_id)}):
+            raise TopicNotFound
+        # Before its first entry there were no topics, and all was of the one without a name.
+        earlier = await topic_store.first_seq(self._database, chat_id, topic_id) if topic_id == GENERAL else 0
+        return attachment_store.Part(topic_id, earlier)
 
     async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
         asked = set(request.media_ids)
