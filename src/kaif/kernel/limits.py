@@ -33,7 +33,7 @@ class Allowance(msgspec.Struct, frozen=True):
 
     @property
     def retry_after_ms(self) -> int:
-        return int(self.retry_after_s * 1000) + 1 if self.retry_after_s else 0
+        return in_ms(self.retry_after_s)
 
     def require(self) -> None:
         """Raises Limited unless the request may pass."""
@@ -49,6 +49,11 @@ class Allowance(msgspec.Struct, frozen=True):
         )
 
 
+def in_ms(wait_s: float) -> int:
+    """Rounded up, so that whoever waits so long has waited long enough."""
+    return int(wait_s * 1000) + 1 if wait_s else 0
+
+
 class Limits:
     def __init__(self, scale: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         """`scale` multiplies every rate and burst; `clock` counts seconds from any moment."""
@@ -57,25 +62,41 @@ class Limits:
 
     def take(self, limit: Limit, subject: str) -> Allowance:
         now = self._clock()
-        burst = int(limit.burst * self._scale) or 1
-        interval_s = 60.0 / (limit.per_minute * self._scale)
+        wait_s = self._take_at(now, limit, subject)
+        burst = self._burst_of(limit)
+        ahead_s = self._arrivals.get((limit.name, subject), now) - now
+        remaining = 0 if wait_s else int(burst - ahead_s / self._interval_s_of(limit) + 1e-6)
+        return Allowance(wait_s, burst, remaining, ahead_s)
+
+    def wait_s(self, limit: Limit, subject: str) -> float:
+        """Take one, without saying what is left: 0, or in how many seconds there will be one where none is now."""
+        return self._take_at(self._clock(), limit, subject)
+
+    def _take_at(self, now: float, limit: Limit, subject: str) -> float:
+        interval_s = self._interval_s_of(limit)
         key = (limit.name, subject)
         arrival = self._arrivals.get(key, now)
         ahead_s = (arrival - now if arrival > now else 0.0) + interval_s
-        over_s = ahead_s - interval_s * burst
+        over_s = ahead_s - interval_s * self._burst_of(limit)
         # A millionth of an interval forgives what floating point adds up to.
         if over_s > interval_s * 1e-6:
-            return Allowance(over_s, burst, 0, ahead_s - interval_s)
+            return over_s
         if len(self._arrivals) >= SUBJECTS_MAX:
             self._forget(now)
         self._arrivals[key] = now + ahead_s
-        return Allowance(0.0, burst, int(-over_s / interval_s + 1e-6), ahead_s)
+        return 0.0
+
+    def _burst_of(self, limit: Limit) -> int:
+        return int(limit.burst * self._scale) or 1
+
+    def _interval_s_of(self, limit: Limit) -> float:
+        return 60.0 / (limit.per_minute * self._scale)
 
     def give_back(self, limit: Limit, subject: str) -> None:
         """What was taken and did not have to count."""
         key = (limit.name, subject)
         if key in self._arrivals:
-            self._arrivals[key] -= 60.0 / (limit.per_minute * self._scale)
+            self._arrivals[key] -= self._interval_s_of(limit)
 
     def _forget(self, now: float) -> None:
         in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]
