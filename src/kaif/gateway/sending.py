@@ -55,7 +55,7 @@ class Outbox:
         self._moved = asyncio.Event()
 
     def send(self, sender: Sending, event: frames.Send) -> None:
-        if event.attachments or (sender.actor.user_id, event.chat_id) in self._apart:
+        if event.attachments or (self._apart and (sender.actor.user_id, event.chat_id) in self._apart):
             self._send_apart(sender, event)
             return
         if len(self._messages) >= WAITING_MAX:
