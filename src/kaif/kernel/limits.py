@@ -61,23 +61,26 @@ class Limits:
         self._arrivals: dict[tuple[str, str], float] = {}
 
     def take(self, limit: Limit, subject: str) -> Allowance:
-        now = self._clock()
-        wait_s = self._take_at(now, limit, subject)
-        burst = self._burst_of(limit)
-        ahead_s = self._arrivals.get((limit.name, subject), now) - now
-        remaining = 0 if wait_s else int(burst - ahead_s / self._interval_s_of(limit) + 1e-6)
+        now, key = self._clock(), (limit.name, subject)
+        interval_s, burst = self._rate_of(limit)
+        wait_s = self._take(key, now, interval_s, burst)
+        ahead_s = self._arrivals.get(key, now) - now
+        remaining = 0 if wait_s else int(burst - ahead_s / interval_s + 1e-6)
         return Allowance(wait_s, burst, remaining, ahead_s)
 
     def wait_s(self, limit: Limit, subject: str) -> float:
         """Take one, without saying what is left: 0, or in how many seconds there will be one where none is now."""
-        return self._take_at(self._clock(), limit, subject)
+        interval_s, burst = self._rate_of(limit)
+        return self._take((limit.name, subject), self._clock(), interval_s, burst)
 
-    def _take_at(self, now: float, limit: Limit, subject: str) -> float:
-        interval_s = self._interval_s_of(limit)
-        key = (limit.name, subject)
+    def _rate_of(self, limit: Limit) -> tuple[float, int]:
+        """Seconds from one to the next, and how many may come at once."""
+        return 60.0 / (limit.per_minute * self._scale), int(limit.burst * self._scale) or 1
+
+    def _take(self, key: tuple[str, str], now: float, interval_s: float, burst: int) -> float:
         arrival = self._arrivals.get(key, now)
         ahead_s = (arrival - now if arrival > now else 0.0) + interval_s
-        over_s = ahead_s - interval_s * self._burst_of(limit)
+        over_s = ahead_s - interval_s * burst
         # A millionth of an interval forgives what floating point adds up to.
         if over_s > interval_s * 1e-6:
             return over_s
@@ -86,17 +89,11 @@ class Limits:
         self._arrivals[key] = now + ahead_s
         return 0.0
 
-    def _burst_of(self, limit: Limit) -> int:
-        return int(limit.burst * self._scale) or 1
-
-    def _interval_s_of(self, limit: Limit) -> float:
-        return 60.0 / (limit.per_minute * self._scale)
-
     def give_back(self, limit: Limit, subject: str) -> None:
         """What was taken and did not have to count."""
         key = (limit.name, subject)
         if key in self._arrivals:
-            self._arrivals[key] -= self._interval_s_of(limit)
+            self._arrivals[key] -= self._rate_of(limit)[0]
 
     def _forget(self, now: float) -> None:
         in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]
