@@ -145,6 +145,18 @@ async def test_news_in_order_is_passed_on_at_once(stage: Stage) -> None:
     assert device.seqs == [2, 3, 4, 5, 6]
 
 
+async def test_what_came_too_early_follows_at_once_when_its_turn_comes(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    for _ in range(3):
+        await stage.say()
+    first, second, third = stage.held
+
+    for delivery in (third, second, first):
+        await stage.deliver(delivery)
+
+    assert device.seqs == [2, 3, 4]
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_news_in_any_order_twice_and_with_losses_arrives_once_and_in_order(stage: Stage, seed: int) -> None:
     chance = random.Random(seed)
@@ -187,6 +199,14 @@ async def test_an_entry_known_to_be_durable_is_fetched_when_its_news_does_not_co
     stage.hub.expect(stage.chat_id, 2)
     await stage.deliver(*stage.held)
     assert device.seqs == [2]
+
+
+async def test_news_without_entries_says_how_far_the_log_has_come(stage: Stage) -> None:
+    device = await stage.enter(stage.anna)
+    await stage.say()
+
+    await stage.deliver(Delivery(stage.chat_id, "direct", 3, []))
+    await until(lambda: device.seqs == [2])
 
 
 async def test_a_gap_is_filled_with_what_is_for_everyone_whoever_asks_for_it(stage: Stage) -> None:

@@ -1,6 +1,5 @@
 """What travels on a socket, beside the entries themselves (docs/realtime.md)."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -68,15 +67,18 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Event | Events).decode
 
 
-def joined(events: list[bytes]) -> Iterator[bytes]:
+def joined(events: list[bytes]) -> list[bytes]:
     """Texts of frames that hold several events each, as many as fit."""
+    if len(events) == 1:
+        return events
+    texts: list[bytes] = []
     first = size = 0
     for place, event in enumerate(events):
         if size and size + len(event) > JOINED_BYTES_MAX:
-            yield _array(events[first:place])
+            texts.append(_array(events[first:place]))
             first, size = place, 0
         size += len(event)
-    yield _array(events[first:])
+    return [*texts, _array(events[first:])]
 
 
 def _array(events: list[bytes]) -> bytes:

@@ -72,13 +72,17 @@ class Room:
             self.held[first_seq] = entries
             return
         self._pass_on(first_seq, entries)
+        if self.held:
+            self._pass_on_held()
+
+    def _pass_on_held(self) -> None:
         for first_held in sorted(self.held):
             if first_held > self.next_seq:
                 break
             self._pass_on(first_held, self.held.pop(first_held))
 
     def _pass_on(self, first_seq: int, entries: list[bytes]) -> None:
-        new = entries[self.next_seq - first_seq :]
+        new = entries[self.next_seq - first_seq :] if first_seq < self.next_seq else entries
         if new:
             self.next_seq += len(new)
             for text in frames.joined(new):

@@ -55,7 +55,7 @@ class Outbox:
         self._moved = asyncio.Event()
 
     def send(self, sender: Sending, event: frames.Send) -> None:
-        if event.attachments or (sender.actor.user_id, event.chat_id) in self._apart:
+        if event.attachments or (self._apart and (sender.actor.user_id, event.chat_id) in self._apart):
             self._send_apart(sender, event)
             return
         if len(self._messages) >= WAITING_MAX:
@@ -129,8 +129,7 @@ class Outbox:
             except Exception as error:
                 self._refuse_all(senders, messages, error)
             else:
-                for sender, message, outcome in zip(senders, messages, outcomes, strict=True):
-                    self._settle(sender, message, outcome)
+                self._settle(senders, messages, outcomes)
             self._settled += count
             self._moved.set()
             self._moved = asyncio.Event()
@@ -152,11 +151,15 @@ class Outbox:
         retry_after_ms = int(str(error.details.get("retry_after_ms", 0)))
         sender.refuse(ref, error.code, str(error), retry_after_ms)
 
-    def _settle(self, sender: Sending, message: Outgoing, outcome: Outcome) -> None:
-        if outcome.code:
-            sender.refuse(message.ref, outcome.code, outcome.detail, outcome.retry_after_ms)
-        elif outcome.repeated:
-            sender.write(frames.text_frame(frames.encode(outcome.repeated)))
-        else:
-            # The entry itself, on its way to the whole room, is the acknowledgement.
-            self._hub.expect(message.chat_id, outcome.seq)
+    def _settle(self, senders: list[Sending], messages: list[Outgoing], outcomes: list[Outcome]) -> None:
+        newest: dict[ChatId, int] = {}
+        for sender, message, outcome in zip(senders, messages, outcomes, strict=True):
+            if outcome.code:
+                sender.refuse(message.ref, outcome.code, outcome.detail, outcome.retry_after_ms)
+            elif outcome.repeated:
+                sender.write(frames.text_frame(frames.encode(outcome.repeated)))
+            else:
+                # The entry itself, on its way to the whole room, is the acknowledgement.
+                newest[message.chat_id] = outcome.seq
+        for chat_id, seq in newest.items():
+            self._hub.expect(chat_id, seq)

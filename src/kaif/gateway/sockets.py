@@ -37,7 +37,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.errors import InsufficientScope, KaifError, Limited, NotFound, Unauthenticated, Unavailable
 from kaif.kernel.http import problem_of
 from kaif.kernel.ids import new_id
-from kaif.kernel.limits import Limit, Limits
+from kaif.kernel.limits import Limit, Limits, in_ms
 from kaif.kernel.tokens import Verified
 
 PATH = "/v1/socket"
@@ -417,14 +417,14 @@ class Socket(WSListener):
             self.refuse(event.ref, InsufficientScope.code, InsufficientScope.detail)
 
     def _take_send(self, event: frames.Send) -> None:
-        allowance = self._sockets.limits.take(SEND, self.actor.user_id)
-        if not allowance.retry_after_s:
+        wait_s = self._sockets.limits.wait_s(SEND, self.actor.user_id)
+        if not wait_s:
             self._sockets.outbox.send(self, event)
         elif self._may_signal():
-            self.refuse(event.ref, Limited.code, Limited.detail, allowance.retry_after_ms)
+            self.refuse(event.ref, Limited.code, Limited.detail, in_ms(wait_s))
 
     def _may_signal(self) -> bool:
-        if self._sockets.limits.take(SIGNALS, self.actor.user_id).retry_after_s:
+        if self._sockets.limits.wait_s(SIGNALS, self.actor.user_id):
             self.close(CloseCode.FLOODING)
             return False
         return True

@@ -33,7 +33,7 @@ class Allowance(msgspec.Struct, frozen=True):
 
     @property
     def retry_after_ms(self) -> int:
-        return int(self.retry_after_s * 1000) + 1 if self.retry_after_s else 0
+        return in_ms(self.retry_after_s)
 
     def require(self) -> None:
         """Raises Limited unless the request may pass."""
@@ -49,6 +49,11 @@ class Allowance(msgspec.Struct, frozen=True):
         )
 
 
+def in_ms(wait_s: float) -> int:
+    """Rounded up, so that whoever waits so long has waited long enough."""
+    return int(wait_s * 1000) + 1 if wait_s else 0
+
+
 class Limits:
     def __init__(self, scale: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         """`scale` multiplies every rate and burst; `clock` counts seconds from any moment."""
@@ -56,26 +61,39 @@ class Limits:
         self._arrivals: dict[tuple[str, str], float] = {}
 
     def take(self, limit: Limit, subject: str) -> Allowance:
-        now = self._clock()
-        burst = int(limit.burst * self._scale) or 1
-        interval_s = 60.0 / (limit.per_minute * self._scale)
-        key = (limit.name, subject)
+        now, key = self._clock(), (limit.name, subject)
+        interval_s, burst = self._rate_of(limit)
+        wait_s = self._take(key, now, interval_s, burst)
+        ahead_s = self._arrivals.get(key, now) - now
+        remaining = 0 if wait_s else int(burst - ahead_s / interval_s + 1e-6)
+        return Allowance(wait_s, burst, remaining, ahead_s)
+
+    def wait_s(self, limit: Limit, subject: str) -> float:
+        """Take one, without saying what is left: 0, or in how many seconds there will be one where none is now."""
+        interval_s, burst = self._rate_of(limit)
+        return self._take((limit.name, subject), self._clock(), interval_s, burst)
+
+    def _rate_of(self, limit: Limit) -> tuple[float, int]:
+        """Seconds from one to the next, and how many may come at once."""
+        return 60.0 / (limit.per_minute * self._scale), int(limit.burst * self._scale) or 1
+
+    def _take(self, key: tuple[str, str], now: float, interval_s: float, burst: int) -> float:
         arrival = self._arrivals.get(key, now)
         ahead_s = (arrival - now if arrival > now else 0.0) + interval_s
         over_s = ahead_s - interval_s * burst
         # A millionth of an interval forgives what floating point adds up to.
         if over_s > interval_s * 1e-6:
-            return Allowance(over_s, burst, 0, ahead_s - interval_s)
+            return over_s
         if len(self._arrivals) >= SUBJECTS_MAX:
             self._forget(now)
         self._arrivals[key] = now + ahead_s
-        return Allowance(0.0, burst, int(-over_s / interval_s + 1e-6), ahead_s)
+        return 0.0
 
     def give_back(self, limit: Limit, subject: str) -> None:
         """What was taken and did not have to count."""
         key = (limit.name, subject)
         if key in self._arrivals:
-            self._arrivals[key] -= 60.0 / (limit.per_minute * self._scale)
+            self._arrivals[key] -= self._rate_of(limit)[0]
 
     def _forget(self, now: float) -> None:
         in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]

@@ -58,8 +58,21 @@ def test_bots_share_what_a_chat_bears_and_a_refusal_takes_nothing() -> None:
     assert [seconds_of(pace, "c", f"bot{number % 4}", is_bot=True) for number in range(60)] == [0] * 60
     assert all(seconds_of(pace, "c", "bot5", is_bot=True) for _ in range(200))
     assert seconds_of(pace, "c", "anna") == seconds_of(pace, "d", "bot5", is_bot=True) == 0
+    # Nor of what it bears of this bot alone.
+    assert seconds_of(pace, "c", "bot5") == 0
     now[0] += 1.01
     assert seconds_of(pace, "c", "bot5", is_bot=True) == 0
+
+
+def test_what_a_bot_gives_back_another_may_take() -> None:
+    pace = Pace(clock=lambda: 0.0)
+    *_, taken = [pace.take(ChatId("c"), UserId("bot1"), is_bot=True) for _ in range(60)]
+    assert seconds_of(pace, "c", "bot2", is_bot=True) > 0
+
+    pace.give_back(taken)
+
+    assert seconds_of(pace, "c", "bot2", is_bot=True) == 0
+    assert [seconds_of(pace, "c", "bot1") for _ in range(41)] == [0] * 41
 
 
 async def test_of_a_flood_what_fits_is_sent_and_the_rest_is_told_when(paced: Services) -> None:
@@ -137,6 +150,7 @@ async def test_a_message_asks_the_database_no_more_for_its_pace_or_for_links_tha
         # The place, the entry, its event, the chat and the sender's mark, in one transaction.
         own = [sql for sql in asked if sql.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
         # What somebody else looks for now and then.
-        own = [sql for sql in own if not sql.startswith(("UPDATE outbox_consumers", "SELECT id, kind"))]
+        others = ("UPDATE outbox_consumers", "SELECT id, tx", "SELECT id, kind")
+        own = [sql for sql in own if not sql.startswith(others)]
     assert len([sql for sql in own if "preview" not in sql]) <= 5, own
     assert not [sql for sql in own if sql.startswith(("INSERT", "UPDATE", "DELETE")) and "preview" in sql]

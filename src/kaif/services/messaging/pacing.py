@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 from kaif.interfaces.messaging import ChatId, TooManyMessages
 from kaif.kernel.actor import UserId
-from kaif.kernel.limits import Limit, Limits
+from kaif.kernel.limits import Limit, Limits, in_ms
 
 # A message a second is more than anybody reads; a hundred at once is what can be forwarded.
 OF_ONE = Limit("messages_in_chat", per_minute=60, burst=100)
 # Bots of one chat could set each other off.
 OF_BOTS = Limit("messages_of_bots_in_chat", per_minute=60, burst=60)
 
-Taken = tuple[Limit, str]
+# In which chat, by whom, and whether it is a bot.
+Taken = tuple[ChatId, UserId, bool]
 
 
 class Pace:
@@ -24,18 +25,19 @@ class Pace:
         """`scale` multiplies every rate and burst; `clock` counts seconds from any moment."""
         self._limits = Limits(scale, clock)
 
-    def take(self, chat_id: ChatId, sender_id: UserId, *, is_bot: bool) -> list[Taken]:
+    def take(self, chat_id: ChatId, sender_id: UserId, *, is_bot: bool) -> Taken:
         """What one message takes. Raises TooManyMessages, and takes nothing then."""
-        wanted: list[Taken] = [(OF_ONE, chat_id + sender_id)]
-        if is_bot:
-            wanted.append((OF_BOTS, chat_id))
-        for place, (limit, subject) in enumerate(wanted):
-            allowance = self._limits.take(limit, subject)
-            if allowance.retry_after_s:
-                self.give_back(wanted[:place])
-                raise TooManyMessages(retry_after_ms=allowance.retry_after_ms)
-        return wanted
+        wait_s = self._limits.wait_s(OF_ONE, chat_id + sender_id)
+        if is_bot and not wait_s:
+            wait_s = self._limits.wait_s(OF_BOTS, chat_id)
+            if wait_s:
+                self._limits.give_back(OF_ONE, chat_id + sender_id)
+        if wait_s:
+            raise TooManyMessages(retry_after_ms=in_ms(wait_s))
+        return chat_id, sender_id, is_bot
 
-    def give_back(self, taken: list[Taken]) -> None:
-        for limit, subject in taken:
-            self._limits.give_back(limit, subject)
+    def give_back(self, taken: Taken) -> None:
+        chat_id, sender_id, is_bot = taken
+        self._limits.give_back(OF_ONE, chat_id + sender_id)
+        if is_bot:
+            self._limits.give_back(OF_BOTS, chat_id)

@@ -409,7 +409,7 @@ class Batch:
         except KaifError:
             self._pace.give_back(taken)
             raise
-        self._taken += taken
+        self._taken.append(taken)
         self._under_ref[reference] = entry
         if message.attachments:
             self._showing.append((message.hold, entry))
@@ -428,7 +428,8 @@ class Batch:
 
     def give_back(self) -> None:
         """Nothing of it was written."""
-        self._pace.give_back(self._taken)
+        for taken in self._taken:
+            self._pace.give_back(taken)
         self._taken = []
 
     def _check_quote(self, message: Outgoing) -> None:
