@@ -40,6 +40,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.media.work import MediaJobDecided
+from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
@@ -290,6 +291,7 @@ async def _reacting(
     bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
     audited = AuditedDecisions(database, AuditLog(settings.audit_key, clock))
     bus.subscribe("auth.reports", ReportDecided, audited.record_report)
+    bus.subscribe("auth.chat_pictures", ChatPictureTaken, audited.record_chat_picture)
     bus.subscribe("auth.media_jobs", MediaJobDecided, audited.record_media_job)
     await bus.start()
     try:
