@@ -196,7 +196,7 @@ def _people(
     step_ups = StepUps(database, again, codes, assertions, proofs, audit, clock)
     return {
         Auth: AuthService(database, door.registration, sign_in, renewal, signer.public_keys, clock),
-        Accounts: AccountsService(database, cache, passwords, signer, door.captcha, audit, clock),
+        Accounts: AccountsService(database, cache, passwords, again, signer, door.captcha, audit, clock),
         OwnData: OwnDataService(database, clock),
         Captchas: door.captcha,
         Sessions: SessionsService(database, cache, places, audit, clock),

@@ -57,6 +57,7 @@ class AccountsService:
         database: Database,
         cache: Cache,
         passwords: Passwords,
+        password_proofs: PasswordProofs,
         signer: Signer,
         captcha: Captcha,
         audit: AuditLog,
@@ -64,7 +65,7 @@ class AccountsService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha, self._password_proofs = captcha, PasswordProofs(database, passwords, audit, clock)
+        self._captcha, self._password_proofs = captcha, password_proofs
         self._accounts = store.accounts(database)
 
     # The address
