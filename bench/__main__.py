@@ -1,6 +1,7 @@
 """The command line of the bench: `python -m bench --help`."""
 
 import argparse
+import math
 import resource
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from bench.loads import Duration, Figures
 from bench.machine import describe
 from bench.processes import BenchError
 from bench.profiling import profile
-from bench.suites import OURS, SUITES, Sizes, Suite, make_contenders
+from bench.suites import OURS, SUITES, Sizes, Suite, make_contenders, that_fit
 
 REPORTS = Path(__file__).parent.parent / "docs" / "performance"
 # Room for the idle connections and for whatever else a process keeps open.
@@ -33,10 +34,10 @@ def main() -> int:
     """Measure, show, and write the results down; 1 if something could not be measured."""
     arguments = _arguments()
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
-    suites = [suite for suite in SUITES if suite.name in arguments.suites]
     sizes = _sizes(arguments)
+    suites = [that_fit(suite, sizes) for suite in SUITES if suite.name in arguments.suites]
     try:
-        _allow_open_files(sizes.idle_connections + SPARE_FILES)
+        _allow_open_files(_per_process(sizes) + SPARE_FILES)
         with tempfile.TemporaryDirectory(prefix="kaif-bench-", dir=arguments.scratch) as name:
             directory = Path(name)
             # PostgreSQL runs as another user when we are root, and has to reach its folder below this one.
@@ -116,7 +117,20 @@ def _sizes(arguments: argparse.Namespace) -> Sizes:
         rate_per_s=arguments.rate,
         crowd=arguments.crowd,
         duration=Duration(arguments.warmup, arguments.seconds),
+        processes_for_sockets=_processes_for(arguments.idle_connections),
     )
+
+
+def _processes_for(connections: int) -> int:
+    """How many it takes to hold so many: each holds one file per connection, and has a limit of files."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY:
+        return 1
+    return math.ceil(connections / max(1, hard - SPARE_FILES))
+
+
+def _per_process(sizes: Sizes) -> int:
+    return math.ceil(sizes.idle_connections / sizes.processes_for_sockets)
 
 
 def _allow_open_files(wanted: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from bench.report import Results, Row, number, rows
-from bench.suites import OURS, Suite
+from bench.suites import OURS, SPREAD, Suite
 
 WIDTH, LABEL_WIDTH, BAR_WIDTH = 860, 230, 430
 ROW_HEIGHT, BAR_HEIGHT, TITLE_HEIGHT, PANEL_GAP, MARGIN = 26, 16, 30, 20, 24
@@ -54,7 +54,7 @@ def _panel(suite: Suite, measured: Sequence[Row], top: int) -> Iterator[str]:
 
 def _bar(row: Row, share: float, top: int) -> Iterator[str]:
     width = max(2, round(share * BAR_WIDTH))
-    kind = "bar ours" if row.contender in OURS else "bar"
+    kind = "bar ours" if row.contender in (*OURS, *SPREAD) else "bar"
     baseline = top + BAR_HEIGHT - 3
     ratio = f" · {row.ratio:.1f}×" if row.ratio else ""
     yield f'<text x="{MARGIN}" y="{baseline}">{escape(row.contender)}</text>'

@@ -28,7 +28,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs, bound to its core, and the people who may use it."""
+    """A server that runs, bound to its core, and the people who may use it.
+
+    One of several processes has more of them beside the first, and more ports that take sockets beside the first. Under
+    `sockets_metric` its /metrics count the sockets that it holds; a server without one counts none.
+    """
 
     process: Process
     port: int
@@ -36,6 +40,19 @@ class Server:
     socket_path: str
     protocol: Literal["events", "socketio"]
     accounts: Sequence[Account]
+    more_processes: Sequence[Process] = ()
+    more_ports: Sequence[int] = ()
+    sockets_metric: str = ""
+
+    @property
+    def processes(self) -> list[Process]:
+        """All of the server's."""
+        return [self.process, *self.more_processes]
+
+    @property
+    def ports(self) -> list[int]:
+        """All that take sockets."""
+        return [self.port, *self.more_ports]
 
 
 class Contender(Protocol):

@@ -40,6 +40,11 @@ class Engines:
         asyncio.run(self._execute(f'CREATE DATABASE "{name}"'))
         return self.database_url(name)
 
+    @property
+    def redis_url(self) -> str:
+        """Where Redis listens."""
+        return f"redis://127.0.0.1:{self.redis_port}/0"
+
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.database_url("postgres"))
         try:

@@ -40,6 +40,15 @@ class Person:
     hall: str = ""
 
 
+@dataclass(frozen=True)
+class Up:
+    """What was started: the processes, the ports of what is the gateway, and its log."""
+
+    processes: list[Process]
+    ports: list[int]
+    log: Path
+
+
 @dataclass
 class Kaif:
     """`kaif up` on one database: SQLite in its own folder, or the PostgreSQL of `database_url`."""
@@ -54,19 +63,29 @@ class Kaif:
     @contextmanager
     def serving(self) -> Iterator[Server]:
         """Run the server on its core with everybody registered, in their chats and signed in."""
-        with self._up() as (process, port, log), _client(port) as client:
+        with self._up() as up, _client(up.ports[0]) as client:
             try:
                 self._admit_everybody(client)
             except httpx.HTTPError as error:
-                raise BenchError(f"{self.name}: {error}\n{last_words(log)}") from error
+                raise BenchError(f"{self.name}: {error}\n{last_words(up.log)}") from error
             accounts = [
                 Account(person.access_token, person.room, person.pair, f"person{number}", person.hall)
                 for number, person in enumerate(self._people)
             ]
-            yield Server(process, port, "/v1/auth/me", "/v1/socket", "events", accounts)
+            yield Server(
+                up.processes[0],
+                up.ports[0],
+                "/v1/auth/me",
+                "/v1/socket",
+                "events",
+                accounts,
+                up.processes[1:],
+                up.ports[1:],
+                "kaif_sockets",
+            )
 
     @contextmanager
-    def _up(self) -> Iterator[tuple[Process, int, Path]]:
+    def _up(self) -> Iterator[Up]:
         self.directory.mkdir(exist_ok=True)
         port, log = free_port(), self.directory.with_suffix(".log")
         environment = {"KAIF_SETUP_CODE": self.setup_code, "KAIF_LIMITS_SCALE": str(LIMITS_SCALE)}
@@ -74,8 +93,8 @@ class Kaif:
             environment["KAIF_DATABASE_URL"] = self.database_url
         command = pinned(server_core(), [PROGRAM, "up", "--data", self.directory, "--port", str(port)])
         with running(command, log=log, environment={**os.environ, **environment}) as process:
-            wait_until(lambda: _is_ready(port), process, log, self.name)
-            yield process, port, log
+            wait_until(lambda: is_ready(port), process, log, self.name)
+            yield Up([process], [port], log)
 
     def _admit_everybody(self, client: httpx.Client) -> None:
         if not self._people:
@@ -151,7 +170,8 @@ def _call(client: httpx.Client, method: str, path: str, **request: Any) -> dict[
     return answer
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
+    """Whether what listens there takes requests."""
     try:
         return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2, trust_env=False).status_code == 200
     except httpx.HTTPError:

@@ -12,14 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from bench.contenders import Account, Server
-from bench.processes import BenchError, cpu_seconds, load_core, pinned, resident_bytes, server_core
+from bench.processes import BenchError, cpu_seconds, load_core, pinned, server_core
 
 LOAD = Path(__file__).parent / "load"
 BUILD = LOAD / "build"
@@ -28,6 +28,7 @@ LOAD_CPU_MAX = 0.8
 
 Figures = dict[str, float]
 Mode = Literal["rooms", "pairs", "hall", "rate", "idle"]
+SocketClient = subprocess.Popen[str]
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,25 @@ def sockets(
     server: Server, mode: Mode, accounts: Sequence[tuple[Account, str]], duration: Duration, rate: float = 0
 ) -> Figures:
     """Load a server with one connection per (account, chat) and say what client and server did meanwhile."""
+    with socket_client(server, server.port, mode, accounts, duration, rate) as client:
+        return _watch(client, server, duration)
+
+
+@contextmanager
+def socket_client(
+    server: Server,
+    port: int,
+    mode: Mode,
+    accounts: Sequence[tuple[Account, str]],
+    duration: Duration,
+    rate: float = 0,
+) -> Iterator[SocketClient]:
+    """A socket client at one of the server's ports, for the length of the block or until it is done."""
     command = pinned(
         load_core(),
         [
             build_socket_client(),
-            str(server.port),
+            str(port),
             server.socket_path,
             server.protocol,
             mode,
@@ -79,34 +94,34 @@ def sockets(
         client = subprocess.Popen(command, stdin=input_file, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         with client:
             try:
-                return _watch(client, server, duration)
+                yield client
             finally:
                 with suppress(ProcessLookupError):
                     client.kill()
 
 
-def _watch(client: subprocess.Popen[str], server: Server, duration: Duration) -> Figures:
-    assert client.stdout is not None
-    pid, before = server.process.pid, resident_bytes(server.process.pid)
-    _expect(client, client.stdout, "READY")
-    _expect(client, client.stdout, "MEASURE")
-    cpu, resident = cpu_seconds(pid), resident_bytes(pid)
-    figures: Figures = json.loads(_line(client, client.stdout))
+def _watch(client: SocketClient, server: Server, duration: Duration) -> Figures:
+    pid = server.process.pid
+    expect(client, "READY")
+    expect(client, "MEASURE")
+    cpu = cpu_seconds(pid)
+    figures: Figures = json.loads(_line(client))
     figures["server_cpu"] = (cpu_seconds(pid) - cpu) / duration.measure_s
-    figures["resident_growth_bytes"] = resident - before
     return figures
 
 
-def _line(client: subprocess.Popen[str], output: IO[str]) -> str:
-    line = output.readline().strip()
+def _line(client: SocketClient) -> str:
+    assert client.stdout is not None
+    line = client.stdout.readline().strip()
     if not line:
         assert client.stderr is not None
         raise BenchError(f"The socket client stopped: {client.stderr.read().strip()}")
     return line
 
 
-def _expect(client: subprocess.Popen[str], output: IO[str], word: str) -> None:
-    line = _line(client, output)
+def expect(client: SocketClient, word: str) -> None:
+    """Wait for what the client says next, which has to be this."""
+    line = _line(client)
     if line != word:
         raise BenchError(f"The socket client said {line!r} instead of {word!r}")
 

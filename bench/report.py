@@ -27,6 +27,7 @@ UNITS = {
     "small_us": "µs in the small one",
     "large_join_ms": "ms to let one in, large",
     "small_join_ms": "small",
+    "connections": "connections at once",
     "server_us_per_request": "server CPU µs each",
     "server_us_per_message": "server CPU µs each",
     "cpu_times": "CPU times",

@@ -4,13 +4,14 @@ A figure is compared only with figures of the same suite, taken in the same roun
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import loads, sign_ins, uploads
+from bench import idling, loads, sign_ins, uploads
 from bench.contenders import HALL_SIZE_MAX, Account, Contender, Server
 from bench.engines import Engines
 from bench.kaif import PASSWORD, Kaif
+from bench.kaif_services import KaifServices
 from bench.loads import Duration, Figures
 from bench.node import NodePeer, World, make_world
 
@@ -18,6 +19,7 @@ SOCKETIO_PATH = "/socket.io/?EIO=4&transport=websocket"
 
 KAIF_SQLITE = "Kaif on SQLite"
 KAIF_POSTGRES = "Kaif on PostgreSQL"
+KAIF_SERVICES = "Kaif as services"
 EXPRESS = "Express + jsonwebtoken"
 EXPRESS_PG = "Express + jsonwebtoken + pg"
 FASTIFY = "Fastify + fast-jwt"
@@ -31,7 +33,7 @@ NO_BASELINE = ""
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything."""
+    """How much of everything; `processes_for_sockets` are needed to hold all idle connections."""
 
     people: int
     http_connections: int
@@ -40,6 +42,7 @@ class Sizes:
     rate_per_s: int
     crowd: int
     duration: Duration
+    processes_for_sockets: int = 1
 
 
 @dataclass(frozen=True)
@@ -113,17 +116,10 @@ def _rate(server: Server, sizes: Sizes, directory: Path) -> Figures:
 
 
 def _idle(server: Server, sizes: Sizes, directory: Path) -> Figures:
-    """Memory that the server's processes gained by holding many connections, each person on many devices.
-
-    One connection comes and goes first, so that code loaded on first use is not counted as a connection's.
-    """
-    settle = Duration(1, 2)
-    loads.sockets(server, "idle", _in_rooms(server.accounts[:1]), Duration(0, 0.2))
+    """Memory that the server's processes gained by holding many connections, each person on many devices."""
     people = server.accounts
     devices = [people[number % len(people)] for number in range(sizes.idle_connections)]
-    figures = loads.sockets(server, "idle", _in_rooms(devices), settle)
-    kb = figures["resident_growth_bytes"] / 1024 / sizes.idle_connections
-    return {"kb_per_connection": kb, "server_cpu": figures["server_cpu"], "load_cpu": figures["load_cpu"]}
+    return idling.hold(server, _in_rooms(devices))
 
 
 def _logins(server: Server, sizes: Sizes, directory: Path) -> Figures:
@@ -178,6 +174,8 @@ def _with_cost(figures: Figures) -> Figures:
     return figures | {"server_us_per_message": figures["server_cpu"] / figures["messages_per_s"] * 1e6}
 
 
+# Of contenders only these hold their sockets in several processes.
+SPREAD = (KAIF_SERVICES,)
 CHATTERS = (SOCKETIO, WS, KAIF_SQLITE, KAIF_POSTGRES)
 OURS = (KAIF_SQLITE, KAIF_POSTGRES)
 CHAT_FIGURES = ("deliveries_per_s", "ack_p50_ms", "ack_p95_ms", "server_us_per_message")
@@ -244,10 +242,10 @@ SUITES = (
         "Memory of an idle connection",
         "kb_per_connection",
         "KB",
-        ("server_cpu",),
+        ("connections",),
         SOCKETIO,
-        CHATTERS,
-        Target(OURS, at_most=12),
+        (*CHATTERS, KAIF_SERVICES),
+        Target((*OURS, KAIF_SERVICES), at_most=12),
         _idle,
     ),
     Suite(
@@ -385,6 +383,13 @@ SUITES = (
 )
 
 
+def that_fit(suite: Suite, sizes: Sizes) -> Suite:
+    """The suite with those alone who can hold as many connections as are wanted."""
+    if suite.measure is not _idle or sizes.processes_for_sockets == 1:
+        return suite
+    return replace(suite, contenders=SPREAD, baseline=NO_BASELINE)
+
+
 def make_contenders(directory: Path, engines: Engines, sizes: Sizes, names: set[str]) -> dict[str, Contender]:
     """The contenders of these names; only what they need is prepared."""
     makers: dict[str, Callable[[], Contender]] = {
@@ -392,8 +397,16 @@ def make_contenders(directory: Path, engines: Engines, sizes: Sizes, names: set[
         KAIF_POSTGRES: lambda: Kaif(
             KAIF_POSTGRES, directory / "kaif-postgres", sizes.people, engines.create_database("kaif")
         ),
+        KAIF_SERVICES: lambda: KaifServices(
+            KAIF_SERVICES,
+            directory / "kaif-services",
+            sizes.people,
+            engines.create_database("kaif_services"),
+            redis_url=engines.redis_url,
+            gateways=max(2, sizes.processes_for_sockets),
+        ),
     }
-    if names - set(OURS):
+    if names - set(makers):
         makers |= _peer_makers(directory, make_world(directory, engines, sizes.people))
     return {name: makers[name]() for name in sorted(names)}
 

@@ -156,6 +156,25 @@ async def test_a_link_ends_with_the_session_in_which_it_was_asked_for(new_person
     await elsewhere.close()
 
 
+async def test_links_that_a_program_asked_for_end_with_its_key(new_person: NewPerson) -> None:
+    vera = await new_person()
+    media_id = (await put(vera)).rpartition("/")[2]
+    keys = [await vera.post("/v1/auth/api-keys", name=name, scopes=["media.read"], days=7) for name in ("one", "other")]
+    its: list[str] = []
+    for key in keys:
+        headers = {"authorization": f"Bearer {key['secret']}"}
+        async with httpx.AsyncClient(base_url=vera.url, headers=headers, trust_env=False) as program:
+            its.append((await program.post(f"{FILES}/{media_id}/links", json={})).json()["path"])
+            its.append(
+                (await program.post("/v1/media/links", json={"media_ids": [media_id]})).json()["links"][0]["path"]
+            )
+    assert [(await vera.http.get(path)).status_code for path in its] == [200] * 4
+
+    (await vera.http.delete(f"/v1/auth/api-keys/{keys[0]['key']['id']}")).raise_for_status()
+
+    assert [(await vera.http.get(path)).status_code for path in its] == [404, 404, 200, 200]
+
+
 async def test_the_links_of_who_is_suspended_open_nothing_not_even_those_of_their_programs(
     new_person: NewPerson, owner: Person, boris: Person
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from tests.harness import Services, wired_services
+from tests.services.messaging.chats import channel, direct, group
 from tests.waiting import until
 
 from kaif.engines.cache import Interrupted, Listener
@@ -17,6 +18,7 @@ from kaif.gateway.frames import CloseCode
 from kaif.gateway.hub import Hub
 from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.accounts import ChangeDisplayName
 from kaif.interfaces.messaging import (
     ENTRIES,
     NEWS_LOST,
@@ -32,6 +34,7 @@ from kaif.interfaces.messaging import (
     Standings,
 )
 from kaif.interfaces.messaging.actions import DeleteMessages, OfMessage, React
+from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
@@ -411,3 +414,43 @@ async def test_who_is_blocked_while_coming_in_looks_anew(stage: Stage) -> None:
 
     await until(lambda: boris.knows(stage.anna) is False)
     assert boris.watched == set()
+
+
+async def test_a_new_name_is_heard_once_by_each_device_of_those_who_see_that_the_person_is_there(
+    tmp_path: Path, migrated_sqlite_url: str
+) -> None:
+    async with wired_services(tmp_path, migrated_sqlite_url) as services:
+        hub = Hub(services.messaging, services.cache, PresenceBoard(services.cache))
+        await hub.start()
+        names = ("anna", "boris", "blocked", "reader", "hidden", "stranger")
+        people = dict(zip(names, await services.newcomers(*names), strict=True))
+        anna = people["anna"]
+        await direct(services, anna, people["boris"])
+        await direct(services, anna, people["blocked"])
+        await group(services, people["boris"], anna)
+        await channel(services, anna, people["reader"])
+        hiding = await group(services, anna, people["hidden"])
+        await services.administration.change_chat(anna, ChangeChat(hiding, members_hidden=True))
+        await services.privacy.block_person(anna, OfPerson(people["blocked"].user_id))
+        devices = {name: Device(person) for name, person in people.items()}
+        second = Device(people["boris"])
+        for device in (*devices.values(), second):
+            hub.connect(device)
+        await until(lambda: all(device.hellos for device in (*devices.values(), second)))
+
+        await services.accounts.change_display_name(anna, ChangeDisplayName("Аня"))
+        await until(lambda: bool(of_people(devices["boris"]) and of_people(second)))
+        await services.accounts.change_display_name(anna, ChangeDisplayName("Анна"))
+        await until(lambda: len(of_people(devices["boris"])) > 1)
+
+        told = [event["person"] for event in of_people(devices["boris"])]
+        assert [person["display_name"] for person in told] == ["Аня", "Анна"]
+        assert {person["id"] for person in told} == {anna.user_id} and of_people(second) == of_people(devices["boris"])
+        # One's own devices, too.
+        heard = {name: len(of_people(device)) for name, device in devices.items()}
+        assert heard == {"anna": 2, "boris": 2, "blocked": 0, "reader": 0, "hidden": 0, "stranger": 0}
+        await hub.close()
+
+
+def of_people(device: Device) -> list[dict[str, Any]]:
+    return [event for event in device.heard if event["type"] == "person"]

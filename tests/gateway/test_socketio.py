@@ -95,6 +95,12 @@ async def test_typing_and_marks_go_both_ways_and_leaving_ends_them(pair: tuple[s
         assert await one.ask("typing", chat_id=chat_id) == {"ok": True}
         assert await other.ask("read", chat_id=chat_id, seq=1) == {"ok": True, "seq": 1, "unread": 0}
 
+        # What is told beside the log, and is of no chat, does no harm to what is.
+        arranged = await boris.http.post("/v1/messaging/folders", json={"folders": []})
+        assert arranged.is_success, arranged.text
+        renamed = await anna.http.post("/v1/auth/display-name", json={"display_name": "Аня"})
+        assert renamed.is_success, renamed.text
+        assert (await other.hears("person"))["content"][0]["person"]["display_name"] == "Аня"
         assert (await other.hears("typing"))["content"] == [{"chat_id": chat_id, "user_id": anna.id}]
         assert {"chat_id": chat_id, "user_id": boris.id, "seq": 1} in (await one.hears("read"))["content"]
 

@@ -77,6 +77,8 @@ async def test_a_picture_is_what_was_seen_in_its_frame_and_everyone_sees_it(plac
         await anna.page.keyboard.press("ArrowDown")
     await save(anna, dialog)
     await sees(profile, "bbbb")
+    # Whoever has them in sight sees the new one at once.
+    await sees(boris.page.locator("section.conv header"), "bbbb")
     await profile.get_by_role("button", name=f"Показать фото: {ANNA.name}").click()
     await expect(anna.dialog.get_by_role("img", name=f"Фото: {ANNA.name}")).to_be_visible()
     await look("the picture")
@@ -103,7 +105,58 @@ async def test_a_picture_is_what_was_seen_in_its_frame_and_everyone_sees_it(plac
     await anna.page.get_by_role("button", name="Убрать фото").click()
     await anna.dialog.get_by_role("button", name="Убрать фото").click()
     await expect(anna.page.get_by_text(f"Фото профиля убрано: {BORIS.name}")).to_be_visible()
-    await boris.page.reload()
+    # On all that is theirs, and wherever others see them, at once.
     await expect(boris.page.get_by_role("button", name="Добавить фото")).to_be_visible()
     look.assert_nothing_grave()
     look_narrow.assert_nothing_grave()
+
+
+@embedded
+async def test_the_picture_of_a_group_is_taken_down_upon_a_report_and_by_who_meets_it(
+    place: Place, windows: Windows
+) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    anna, boris = await windows.open(), await windows.open(NARROW)
+    look = Look(anna)
+    await anna.sign_in(ANNA.username)
+    await boris.sign_in(BORIS.username)
+    await boris.start_group("Причал", [ANNA])
+    await show_in_group(boris)
+    await boris.page.keyboard.press("Escape")
+    await boris.page.get_by_role("button", name="Ещё о чате").click()
+    await boris.page.get_by_role("menuitem", name="Пожаловаться").click()
+    await boris.dialog.get_by_role("button", name="Отправить жалобу").click()
+    await expect(boris.page.get_by_text("Жалоба отправлена")).to_be_visible()
+
+    # Whoever set the server up handles reports.
+    await anna.page.goto("/operator/reports")
+    await anna.page.get_by_role("link", name="Причал").click()
+    await sees(anna.page.get_by_role("region", name="Фото чата"), "rrbb")
+    await anna.page.get_by_role("button", name="Взять в работу").click()
+    await expect(anna.page.get_by_role("button", name="Отклонить")).to_be_visible()
+    await look("a reported picture")
+    await anna.page.get_by_role("button", name="Убрать фото чата").click()
+    await anna.dialog.get_by_role("button", name="Убрать фото чата").click()
+    await expect(anna.page.get_by_text("Фото чата убрано")).to_be_visible()
+    shown = boris.page.locator("section.conv header .av img")
+    await expect(shown).to_have_count(0)
+
+    await show_in_group(boris)
+    await boris.page.keyboard.press("Escape")
+    await anna.page.goto("/")
+    await anna.open_chat("Причал")
+    await anna.page.get_by_role("button", name="Участники").click()
+    await look("the group with a picture")
+    await anna.dialog.get_by_role("button", name="Убрать фото").click()
+    await anna.page.get_by_role("dialog").last.get_by_role("button", name="Убрать фото").click()
+    await expect(anna.page.get_by_text("Фото чата убрано")).to_be_visible()
+    await expect(shown).to_have_count(0)
+    await anna.page.goto("/operator/audit")
+    await expect(anna.page.get_by_text(f"{ANNA.name} убирает фото чата", exact=True)).to_have_count(2)
+    look.assert_nothing_grave()
+
+
+async def show_in_group(owner: Window) -> None:
+    await owner.page.get_by_role("button", name="Участники").click()
+    await owner.dialog.get_by_role("button", name="Настройки").click()
+    await save(owner, await choose(owner, "Добавить фото", photo()))

@@ -20,7 +20,7 @@ const CHOSEN_BY_VALUE = [
   /^manage\.(ban|transfer)_/,
   /^privacy\.(write_first|add_to_groups|online|read_receipts|named_in_forwards)(_text)?$/,
   /^report\.(spam|fraud|abuse|violence|sexual|illegal|impersonation|other|waiting|acted|dismissed)$/,
-  /^reports\.(open|taken|decided|said_\w+|(dismiss|delete_messages|ban_from_chat|suspend_account)(_text)?)$/,
+  /^reports\.(open|taken|decided|said_\w+|(dismiss|delete_messages|remove_picture|ban_from_chat|suspend_account)(_text)?)$/,
   /^privacy\.(everybody|acquaintances|nobody)$/,
   /^links\.(used_up|expired|revoked)$/,
   /^told\./,

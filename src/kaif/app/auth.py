@@ -40,6 +40,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.media.work import MediaJobDecided
+from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.personal_data import DataErased
 from kaif.kernel.clock import Clock, now_us
@@ -195,7 +196,7 @@ def _people(
     step_ups = StepUps(database, again, codes, assertions, proofs, audit, clock)
     return {
         Auth: AuthService(database, door.registration, sign_in, renewal, signer.public_keys, clock),
-        Accounts: AccountsService(database, cache, passwords, signer, door.captcha, audit, clock),
+        Accounts: AccountsService(database, cache, passwords, again, signer, door.captcha, audit, clock),
         OwnData: OwnDataService(database, clock),
         Captchas: door.captcha,
         Sessions: SessionsService(database, cache, places, audit, clock),
@@ -290,6 +291,7 @@ async def _reacting(
     bus.subscribe("auth.erasures", DataErased, reactions.note_erasure)
     audited = AuditedDecisions(database, AuditLog(settings.audit_key, clock))
     bus.subscribe("auth.reports", ReportDecided, audited.record_report)
+    bus.subscribe("auth.chat_pictures", ChatPictureTaken, audited.record_chat_picture)
     bus.subscribe("auth.media_jobs", MediaJobDecided, audited.record_media_job)
     await bus.start()
     try:

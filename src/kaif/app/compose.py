@@ -114,6 +114,7 @@ from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
 from kaif.services.messaging.invitations import ChatInvitationsService
+from kaif.services.messaging.knowing import Acquaintance
 from kaif.services.messaging.last_seen import LastSeenService
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.lookalikes import LookalikesService
@@ -212,7 +213,7 @@ async def messaging_services(
     bus: Bus = OutboxBus(database)
     attaching = Attaching(database, files or NoFiles(), announcer, clock)
     reactions = Reactions(database, clock)
-    bus.subscribe("messaging.people", PersonChanged, reactions.remember_person)
+    bus.subscribe("messaging.people", PersonChanged, Acquaintance(database, announcer).remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
@@ -245,13 +246,14 @@ async def messaging_services(
         actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
+        pictures = ChatPicturesService(database, auth, announcer, attaching, clock)
         yield {
             Messaging: chats,
             History: HistoryService(database, chats, own_data, clock),
             OwnMessaging: own_data,
             MessageActions: actions,
             Attachments: AttachmentsService(database, clock),
-            ChatPictures: ChatPicturesService(database, auth, announcer, attaching, clock),
+            ChatPictures: pictures,
             Polls: PollsService(database, announcer, sender, tally, clock),
             Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
@@ -273,7 +275,14 @@ async def messaging_services(
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
             FirstContacts: FirstContactsService(database, announcer, clock),
             Reports: ReportsService(
-                database, auth, sessions, announcer, clock, erase=actions.erase, ban=administration.ban
+                database,
+                auth,
+                sessions,
+                announcer,
+                clock,
+                erase=actions.erase,
+                ban=administration.ban,
+                take_picture=pictures.take_down,
             ),
         }
     finally:

@@ -118,7 +118,7 @@ async def media_services(
             References: ReferencesService(database, withdrawing, clock),
             Health: HealthService(database, blobs, keys, scanner, clock),
             MediaStorage: MediaStorageService(database, blobs, keys, clock),
-            MediaWork: MediaWorkService(database, clock),
+            MediaWork: MediaWorkService(database, doors, clock),
         }
     finally:
         await purges.close()

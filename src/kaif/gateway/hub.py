@@ -30,6 +30,7 @@ from kaif.interfaces.messaging import (
     Signal,
     Standing,
 )
+from kaif.interfaces.messaging.people_news import PEOPLE, PersonNews
 from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import KaifError, NotFound
@@ -47,6 +48,7 @@ _encode = msgspec.json.Encoder().encode
 _deliveries = msgspec.msgpack.Decoder(list[Delivery])
 _signal = msgspec.msgpack.Decoder(Signal)
 _reach = msgspec.msgpack.Decoder(Reach)
+_person_news = msgspec.msgpack.Decoder(PersonNews)
 
 
 class Room:
@@ -117,6 +119,7 @@ class Hub:
         await self._cache.subscribe(ENTRIES, self._hear_entries, self._greet_everyone)
         await self._cache.subscribe(SIGNALS, self._hear_signal)
         await self._cache.subscribe(REACH, self._hear_reach)
+        await self._cache.subscribe(PEOPLE, self._hear_person)
 
     async def close(self) -> None:
         await self._background.close()
@@ -369,6 +372,14 @@ class Hub:
             if signal.closes:
                 for reader in tuple(room.readers):
                     self._leave(reader, room)
+
+    def _hear_person(self, payload: bytes) -> None:
+        news = _person_news.decode(payload)
+        rooms = [room for chat_id in news.chat_ids if (room := self._rooms.get(chat_id)) and not room.closed]
+        frame = frames.text_frame(news.event)
+        # However many chats they share, each device hears of it once.
+        for reader in {reader for room in rooms for reader in room.readers} | self._readers.get(news.user_id, set()):
+            reader.write(frame)
 
     def _hear_presence(self, user_id: UserId, online: bool, watchers: Iterable[Reader]) -> None:
         frame = frames.text_frame(frames.encode(frames.Presence(user_id, online)))

@@ -39,6 +39,7 @@ NO_KEY = SessionId(new_id())
 
 Act = Callable[[Services, Tokens], Awaitable[object]]
 DANGEROUS: dict[str, Act] = {
+    "elsewhere": lambda services, tokens: services.auth.require_recent_sign_in(actor_of(tokens), Nothing()),
     "beginning": lambda services, tokens: services.factors.begin_totp(actor_of(tokens), Nothing()),
     "confirming": lambda services, tokens: services.factors.confirm_totp(actor_of(tokens), ConfirmTotp("000000")),
     "removing": lambda services, tokens: services.factors.remove_totp(actor_of(tokens), Nothing()),

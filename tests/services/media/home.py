@@ -19,7 +19,8 @@ from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
 from kaif.engines.scanner import NoScanner
-from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
+from kaif.interfaces.auth import GetOpenSessions, GetPeople, Nothing, OpenAccounts, OpenSessions
+from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.joining import Joining
@@ -28,7 +29,7 @@ from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import SIGNALS, Chat, GetChat, Signal
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.media import store
@@ -59,8 +60,19 @@ class NoChats:
         raise AssertionError("who is in a chat was asked for nothing")
 
 
+LONG_AGO = SessionId("long-ago")
+
+
 class OpenDoors:
-    """Nobody's session ends and nobody is suspended: `tests/gateway/test_files.py` is where that matters."""
+    """Nobody's session ends and nobody is suspended: `tests/gateway/test_files.py` is where that matters.
+
+    In the session LONG_AGO somebody signed in too long ago.
+    """
+
+    async def require_recent_sign_in(self, actor: Actor, request: Nothing) -> Nothing:
+        if actor.session_id == LONG_AGO:
+            raise StepUpRequired(methods=["password"])
+        return Nothing()
 
     async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
         return OpenSessions(request.session_ids)

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.services.media.home import ANNA, BORIS, Home
+from tests.services.media.home import ANNA, BORIS, LONG_AGO, Home
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, TONE, looked_at, make
 
 from kaif.interfaces.auth import Nothing
+from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import Media, MediaReady, OfMedia
 from kaif.interfaces.media.films import NotPlayable
@@ -200,6 +201,10 @@ async def test_what_no_attempt_would_mend_is_parked_at_once_and_can_be_left_at_t
         await work.through()
 
     assert (await now(small_home, media)).problem == "not_playable"
+    with pytest.raises(StepUpRequired):
+        stale = msgspec.structs.replace(OPERATOR, session_id=LONG_AGO)
+        await small_home.work_service.discard_media_job(stale, OfMedia(media.id))
+    assert [job.state for job in await jobs(small_home)] == ["parked"]
     await small_home.work_service.discard_media_job(OPERATOR, OfMedia(media.id))
     assert (await jobs(small_home), (await now(small_home, media)).state) == ([], "failed")
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.services.media.images import files
 from tests.services.messaging.attached import SOUND, FilesHome
 from tests.services.messaging.chats import channel, direct, group, log_of
 from tests.services.messaging.searches import found_messages, searching
@@ -18,6 +19,7 @@ from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, R
 from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember, SendMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import GivenAttachment, MediaNotAllowed
+from kaif.interfaces.messaging.attachments import AskedFiles, Attachments, ShownFiles
 from kaif.interfaces.messaging.discussions import ListComments, WriteComment
 from kaif.interfaces.messaging.order import Draft, KeepDraft
 from kaif.interfaces.messaging.reports import OfReport
@@ -25,6 +27,7 @@ from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Sc
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
+from kaif.services.media.rights import Rights
 from kaif.services.messaging import attachment_store, store, telling
 from kaif.services.messaging.reactions import Reactions
 
@@ -302,3 +305,29 @@ async def test_a_deleted_chat_lets_go_of_what_waits_for_it(files_home: FilesHome
 
     await eventually(gone)
     assert await home.held() == []
+
+
+class Counted:
+    """Messaging, and how often media asks it."""
+
+    def __init__(self, attachments: Attachments) -> None:
+        self._attachments, self.asked = attachments, 0
+
+    async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        self.asked += 1
+        return await self._attachments.which_are_shown(actor, request)
+
+
+async def test_one_question_says_whether_a_picture_is_seen_and_whether_as_a_file(small_files_home: FilesHome) -> None:
+    home = small_files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await group(home.services, anna, boris)
+    shown, sent = [await home.put(anna, "вид.png", files.png(files.photo() + shade)) for shade in (0, 9)]
+    await home.attach(anna, chat_id, shown)
+    as_file = SendMessage(chat_id, new_id(), attachments=[GivenAttachment(sent.id, sent_as="file")])
+    await home.services.messaging.send_message(anna, as_file)
+    messages = Counted(home.services.attachments)
+    rights = Rights(home.services.database, home.services.messaging, messages)
+
+    assert [(await rights.seen(boris, one.id)).whole for one in (shown, sent)] == [False, True]
+    assert messages.asked == 2

@@ -53,6 +53,8 @@ from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.knowing import Acquaintance
 from kaif.services.messaging.reactions import Reactions
 
 SITE = Button("Сайт", url="https://ozero.example/")
@@ -372,7 +374,7 @@ async def test_presses_and_commands_go_with_whose_they_were(services: Services) 
     reactions = Reactions(services.database)
 
     (person,) = (await services.auth.get_people(anna, GetPeople([bot.user_id]))).people
-    await reactions.remember_person(PersonChanged(person=person))
+    await Acquaintance(services.database, Announcer(services.cache)).remember_person(PersonChanged(person=person))
     await reactions.forget_person(PersonErased(erasure_id=new_id(), remains=person))
 
     for table in ("messaging_callbacks", "messaging_commands", "messaging_bots"):

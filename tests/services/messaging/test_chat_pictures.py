@@ -2,19 +2,26 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.services.media.images import files
 from tests.services.messaging.attached import FilesHome
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of
+from tests.services.messaging.test_reports import decide, file, operator
 from tests.waiting import eventually
 
+from kaif.interfaces.auth.audit import Audited, ListAudit
+from kaif.interfaces.auth.roles import MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.media import Media, MediaNotFound
 from kaif.interfaces.messaging import AddMembers, Chat, ChatId, ChatNotFound, GetChat, NotAGroup, RightMissing
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attachments import ListAttachments
 from kaif.interfaces.messaging.invitations import Door
-from kaif.interfaces.messaging.pictures import NotAPicture, SetChatPicture
-from kaif.kernel.actor import Actor
+from kaif.interfaces.messaging.pictures import NoPicture, NotAPicture, SetChatPicture
+from kaif.interfaces.messaging.reports import DecideReport, NotForThisReport, OfReport, ReportedPicture
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.errors import MissingPermission
+from kaif.kernel.ids import new_id
 
 
 async def picture(home: FilesHome, actor: Actor, shade: int = 0) -> Media:
@@ -121,3 +128,92 @@ async def test_of_several_set_at_once_one_is_shown_and_only_it_is_held(files_hom
     await home.settle()
 
     assert await home.held() == [(await chat_of(home.services, anna, chat_id)).avatar]
+
+
+async def takings(home: FilesHome, wanted: int) -> list[Audited]:
+    reader = Actor(UserId("reader"), permissions=frozenset({READ_AUDIT}))
+
+    async def written() -> bool:
+        page = await home.services.audit.list_audit(reader, ListAudit(action="chat_picture_taken"))
+        found[:] = page.entries
+        return len(found) >= wanted
+
+    found: list[Audited] = []
+    await eventually(written)
+    return found
+
+
+async def test_an_operator_takes_a_picture_down_and_the_log_of_the_chat_names_nobody(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    moderator = await operator(home.services)
+    chat_id = await group(home.services, anna, boris)
+    mine = await picture(home, anna)
+    await set_to(home, anna, chat_id, mine)
+
+    others = msgspec.structs.replace(anna, permissions=frozenset({MANAGE_PEOPLE}))
+    with pytest.raises(MissingPermission):
+        await home.services.chat_pictures.take_chat_picture(others, GetChat(chat_id))
+    await home.services.chat_pictures.take_chat_picture(moderator, GetChat(chat_id))
+    with pytest.raises(NoPicture):
+        await home.services.chat_pictures.take_chat_picture(moderator, GetChat(chat_id))
+    with pytest.raises(ChatNotFound):
+        await home.services.chat_pictures.take_chat_picture(moderator, GetChat(ChatId(new_id())))
+    await home.settle()
+
+    assert (await chat_of(home.services, boris, chat_id)).avatar is None and await home.held() == []
+    told = (await log_of(home.services, boris, chat_id))[-1]
+    assert (told.kind, told.sender_id) == ("changed", UserId(chat_id))
+    (entry,) = await takings(home, 1)
+    assert (entry.actor_id, entry.subject_id) == (moderator.user_id, "")
+    assert entry.details == {"chat": chat_id, "media": mine.id}
+
+
+async def test_a_reported_picture_is_seen_by_who_handles_it_and_stays_as_evidence_until_it_is_decided(
+    files_home: FilesHome,
+) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    moderator = await operator(home.services)
+    chat_id = await group(home.services, anna, boris)
+    shown = await picture(home, anna)
+    await set_to(home, anna, chat_id, shown)
+    assert not await home.sees(moderator, shown)
+
+    report_id = await file(home.services, boris, chat_id=chat_id)
+    seen = await home.services.reports.get_report(moderator, OfReport(report_id))
+    assert seen.picture == ReportedPicture(shown.id, True) and "remove_picture" in seen.possible
+    # Whoever hides it before somebody looks hides nothing.
+    await home.services.chat_pictures.remove_chat_picture(anna, GetChat(chat_id))
+    await home.settle()
+    assert await home.sees(moderator, shown) and not await home.sees(boris, shown)
+    seen = await home.services.reports.get_report(moderator, OfReport(report_id))
+    assert seen.picture == ReportedPicture(shown.id, False)
+
+    await set_to(home, anna, chat_id, shown)
+    decided = await decide(home.services, moderator, report_id, "remove_picture")
+    await home.settle()
+    assert decided.picture is None and (await chat_of(home.services, boris, chat_id)).avatar is None
+    assert await home.held() == [] and not await home.sees(moderator, shown)
+    (entry,) = await takings(home, 1)
+    assert entry.details == {"chat": chat_id, "media": shown.id}
+
+
+async def test_a_decision_takes_down_what_was_reported_and_nothing_that_nobody_has_seen(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    moderator = await operator(home.services)
+    chat_id = await group(home.services, anna, boris)
+    await set_to(home, anna, chat_id, await picture(home, anna))
+    about_chat = await file(home.services, boris, chat_id=chat_id)
+    about_anna = await file(home.services, boris, chat_id=chat_id, user_id=anna.user_id)
+    other = await picture(home, anna, 9)
+    await set_to(home, anna, chat_id, other)
+
+    await decide(home.services, moderator, about_chat, "remove_picture")
+    await home.services.reports.take_report(moderator, OfReport(about_anna))
+    with pytest.raises(NotForThisReport):
+        await home.services.reports.decide_report(moderator, DecideReport(about_anna, "remove_picture"))
+
+    await home.settle()
+    assert (await chat_of(home.services, boris, chat_id)).avatar == other.id and await home.held() == [other.id]

@@ -17,6 +17,7 @@ import { posts } from './posts.svelte'
 import { media } from './media'
 import { presses } from './presses.svelte'
 import { scheduled } from './scheduled.svelte'
+import { session } from './session.svelte'
 import { Realtime } from './realtime.svelte'
 import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
@@ -585,10 +586,26 @@ export class Messenger {
         return this.chats.get(event.chat_id)?.knowVote(event.message)
       case 'posts':
         return posts.hear(event.chat_id, event.posts)
+      case 'person':
+        return this.#know(event.person)
       case 'presence':
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
     }
+  }
+
+  /** Somebody is shown otherwise from now on; oneself, when it was changed on another device. */
+  #know(person: Person): void {
+    meet([person])
+    const { user } = session
+    if (user?.id !== person.id) return
+    const { display_name, avatar_colour, avatar } = person
+    session.keep({
+      ...user,
+      display_name,
+      avatar_colour: avatar_colour ?? null,
+      avatar: avatar ?? null,
+    })
   }
 
   #receiveEntries(entries: readonly Entry[]): void {

@@ -51,3 +51,9 @@ export async function setChats(chat_id: string, media_id: string | null): Promis
   if (media_id) await ok(api.POST('/v1/messaging/chats/{chat_id}/avatar', { params, body }))
   else await ok(api.DELETE('/v1/messaging/chats/{chat_id}/avatar', { params }))
 }
+
+/** Of any chat, for who handles reports. Raises a Problem. */
+export async function takeChats(chat_id: string): Promise<void> {
+  const params = { path: { chat_id } }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/avatar/take', { params, body: {} }))
+}

@@ -180,6 +180,7 @@ export type ServerEvent =
   | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'chat'; chat_id: string; gone?: boolean }
+  | { type: 'person'; person: Person }
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
   | { type: 'vote'; chat_id: string; message: Entry }

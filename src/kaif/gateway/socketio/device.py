@@ -50,7 +50,7 @@ PAGE = 50
 RETRY_S = 1.0
 # How long a client that has much waiting for it is left alone.
 ROOM_AGAIN_S = 0.05
-OF_NO_CHAT = ("presence", "media")
+OF_NO_CHAT = ("presence", "media", "person")
 
 log = logging.getLogger("kaif.socketio")
 
@@ -217,7 +217,7 @@ class Device:
         for event in events if isinstance(events, list) else [events]:
             if event["type"] == "entry":
                 self._hear_entry(event)
-            elif self._conversation.has_room and (event["type"] in OF_NO_CHAT or event["chat_id"] in self._streams):
+            elif self._conversation.has_room and (event["type"] in OF_NO_CHAT or event.get("chat_id") in self._streams):
                 # What need not survive gives way to a reader that is slow.
                 self._emit(event.pop("type"), event)
 

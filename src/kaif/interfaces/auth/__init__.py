@@ -348,7 +348,18 @@ class Auth(Protocol):
 
     @repeatable
     async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
-        """For services that keep something as long as a session lasts: those of them that have not ended."""
+        """For services that keep something as long as a session lasts: those of them that have not ended.
+
+        An API key is a session as well: until it is revoked or expires, and while its account may be used.
+        """
+        ...
+
+    @repeatable
+    async def require_recent_sign_in(self, actor: Actor, request: Nothing) -> Nothing:
+        """For dangerous acts in other services: the person was here just now, not only their session.
+
+        Raises StepUpRequired (in `factors`), SessionEnded.
+        """
         ...
 
     @repeatable

@@ -32,6 +32,7 @@ Action = Literal[
     "account_suspended",
     "account_restored",
     "avatar_taken",
+    "chat_picture_taken",
     "role_defined",
     "role_dropped",
     "role_granted",

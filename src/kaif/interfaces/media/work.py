@@ -70,5 +70,5 @@ class MediaWork(Protocol):
 
     @repeatable
     async def discard_media_job(self, actor: Actor, request: OfMedia) -> Nothing:
-        """Leave it at what was made of it. Raises JobNotParked."""
+        """Leave it at what was made of it. Raises JobNotParked; StepUpRequired (in auth's `factors`), SessionEnded."""
         ...

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import NO_NUL, GivenUserId, Nothing, Person
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import Cursor, Entry, GivenChatId, Ref, Seq
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Invalid, NotFound
@@ -27,7 +28,7 @@ Reason = Literal["spam", "fraud", "abuse", "violence", "sexual", "illegal", "imp
 State = Literal["open", "taken", "decided"]
 # As far as its reporter is told.
 Outcome = Literal["waiting", "acted", "dismissed"]
-Decision = Literal["dismiss", "delete_messages", "ban_from_chat", "suspend_account"]
+Decision = Literal["dismiss", "delete_messages", "remove_picture", "ban_from_chat", "suspend_account"]
 GivenReportId = Annotated[str, Meta(pattern=PATTERN)]
 Words = Annotated[str, Meta(max_length=1000, pattern=NO_NUL)]
 
@@ -104,13 +105,23 @@ class Evidence(msgspec.Struct, frozen=True):
     intact: bool
 
 
+class ReportedPicture(msgspec.Struct, frozen=True):
+    """Of a chat that was reported, as it was then; `shown` while the chat still has it."""
+
+    media_id: MediaId
+    shown: bool
+
+
 class Report(msgspec.Struct, frozen=True):
+    """`picture` is null once the report is decided: nothing holds the file then."""
+
     report: ReportSummary
     evidence: list[Evidence]
     people: list[Person]
     note: str
     decided_at: datetime | None
     possible: list[Decision]
+    picture: ReportedPicture | None = None
 
 
 class DecideReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,7 +27,9 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.services.auth import model, store
 from kaif.services.auth.accounts.registration import Registration
+from kaif.services.auth.api_keys import store as stored_keys
 from kaif.services.auth.factors import rule as factor_rule
+from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.passwords.sign_in import PasswordSignIn
 from kaif.services.auth.roles import grants
 from kaif.services.auth.sessions import store as stored_sessions
@@ -102,5 +104,12 @@ class AuthService:
     async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts:
         return OpenAccounts(await store.open_accounts_among(self._database, request.ids))
 
+    async def require_recent_sign_in(self, actor: Actor, request: Nothing) -> Nothing:
+        await require_recent_authentication(self._database, actor, self._clock())
+        return Nothing()
+
     async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions:
-        return OpenSessions(await stored_sessions.open_among(self._database, request.session_ids, self._clock()))
+        now_us = self._clock()
+        sessions = await stored_sessions.open_among(self._database, request.session_ids, now_us)
+        left = [id for id in request.session_ids if id not in sessions]
+        return OpenSessions(sessions + await stored_keys.open_among(self._database, left, now_us) if left else sessions)

@@ -37,8 +37,8 @@ class DeliveryService:
 
     async def look_at(self, actor: Actor, request: LookAt) -> Sight:
         viewer = await self._viewer(actor, request.media_id, request.link)
-        media = await self._rights.visible(viewer, request.media_id)
-        if not request.rendition and not await self._rights.has_whole(viewer, media):
+        media, whole = await self._rights.seen(viewer, request.media_id)
+        if not request.rendition and not whole:
             return await self._as_shown(media)
         if not request.rendition:
             inline = media.kind != "file" and media.type in INLINE_TYPES
@@ -51,9 +51,9 @@ class DeliveryService:
 
     async def read(self, actor: Actor, request: ReadMedia) -> Piece:
         viewer = await self._viewer(actor, request.media_id, request.link)
-        media = await self._rights.visible(viewer, request.media_id)
+        media, whole = await self._rights.seen(viewer, request.media_id)
         holder_id, size = str(media.id), media.size
-        if not request.rendition and not await self._rights.has_whole(viewer, media):
+        if not request.rendition and not whole:
             raise RenditionNotFound
         if request.rendition:
             found = await renditions_store.find(self._database, media.id, request.rendition)

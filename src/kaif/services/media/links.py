@@ -1,5 +1,5 @@
-"""Signed links: who asked for one in which session, until when, and a seal over all of it and the file. Addresses of
-pictures share the key.
+"""Signed links: who asked for one in which session or by which key, until when, and a seal over it all and the file.
+Addresses of pictures share the key of the seal.
 
 The seal's key is made once, and kept wrapped like those of content.
 """
@@ -28,9 +28,8 @@ class Links:
         self._key = key
 
     def sign(self, media_id: str, viewer: Actor, expires_at_s: int) -> str:
-        # A program has no session: what it asked for stands as long as the account whose key it uses.
-        session = "" if viewer.scopes is not None else viewer.session_id
-        signed = f"{viewer.user_id}.{session}.{expires_at_s}"
+        # A program's session is its key.
+        signed = f"{viewer.user_id}.{viewer.session_id}.{expires_at_s}"
         return f"{signed}.{self._seal(media_id, signed)}"
 
     def path(self, media_id: str, viewer: Actor, expires_at_s: int) -> str:

@@ -13,11 +13,12 @@ from kaif.kernel.ids import new_id
 from kaif.services.media import jobs_store, store
 from kaif.services.media.jobs_store import ListedJob
 from kaif.services.media.model import StoredMedia
+from kaif.services.media.standing import FindsOpen
 
 
 class MediaWorkService:
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, doors: FindsOpen, clock: Clock) -> None:
+        self._database, self._doors, self._clock = database, doors, clock
 
     async def list_media_jobs(self, actor: Actor, request: Nothing) -> MediaJobList:
         require_permission(actor, MANAGE_EVENTS)
@@ -38,6 +39,8 @@ class MediaWorkService:
 
     async def discard_media_job(self, actor: Actor, request: OfMedia) -> Nothing:
         require_permission(actor, MANAGE_EVENTS)
+        # What it would have made is never made then.
+        await self._doors.require_recent_sign_in(actor, Nothing())
         async with self._database.transaction() as tx:
             media = await store.lock_media(tx, request.media_id)
             if media is None or not await jobs_store.discard(tx, request.media_id):

@@ -1,7 +1,7 @@
 """Who may see a file: its owner, and the audience of whatever refers to it, as it is at that moment."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kaif.engines.database import Database
 from kaif.interfaces.media import MediaId, MediaNotFound
@@ -29,6 +29,16 @@ class ShowsFiles(Protocol):
     async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles: ...
 
 
+class SeenFile(NamedTuple):
+    """`whole` where the viewer may have it as it was uploaded.
+
+    Cameras write into pictures and films where people live: that goes to no one to whom they were only shown.
+    """
+
+    media: StoredMedia
+    whole: bool
+
+
 class Rights:
     def __init__(self, database: Database, chats: FindsChats, messages: ShowsFiles | None = None) -> None:
         self._database, self._chats, self._messages = database, chats, messages
@@ -41,6 +51,15 @@ class Rights:
 
     async def visible_of(self, viewer: Actor, media_ids: Sequence[str]) -> list[StoredMedia]:
         """Those of the files that the viewer may see; nothing is asked twice about one audience."""
+        return [seen.media for seen in await self._seen(viewer, media_ids)]
+
+    async def seen(self, viewer: Actor, media_id: str) -> SeenFile:
+        """The file, and how much of it the viewer may have. Raises MediaNotFound."""
+        for seen in await self._seen(viewer, [media_id]):
+            return seen
+        raise MediaNotFound
+
+    async def _seen(self, viewer: Actor, media_ids: Sequence[str]) -> list[SeenFile]:
         if not viewer.user_id:
             return []
         files = await store.find_all(self._database, media_ids)
@@ -59,27 +78,20 @@ class Rights:
             return False
 
         return [
-            media
+            SeenFile(media, _is_whole(viewer, media) or in_messages.get(media.id, False))
             for media in files
             if media.owner_id == viewer.user_id or media.id in in_messages or await is_among_some(media.id)
         ]
 
-    async def has_whole(self, viewer: Actor, media: StoredMedia) -> bool:
-        """Of a file that the viewer may see: whether they may have it as it was uploaded. Cameras write into pictures
-        and films where people live: that goes to no one to whom they were only shown."""
-        if media.owner_id == viewer.user_id or not naming.is_shown_without_its_file(media):
-            return True
-        if not self._messages:
-            return False
-        return media.id in (await self._messages.which_are_shown(viewer, AskedFiles([media.id]))).as_files
-
-    async def _in_messages(self, viewer: Actor, media_ids: Sequence[MediaId]) -> set[MediaId]:
-        """Which of them messaging shows to the viewer, however many messages each is in."""
-        shown: set[MediaId] = set()
+    async def _in_messages(self, viewer: Actor, media_ids: Sequence[MediaId]) -> dict[MediaId, bool]:
+        """Which of them messaging shows to the viewer, however many messages each is in; True of what is sent as a file
+        in one of them."""
+        shown: dict[MediaId, bool] = {}
         if self._messages:
             for start in range(0, len(media_ids), ASKED_MAX):
                 asked = AskedFiles(list(media_ids[start : start + ASKED_MAX]))
-                shown.update((await self._messages.which_are_shown(viewer, asked)).media_ids)
+                answer = await self._messages.which_are_shown(viewer, asked)
+                shown.update((media_id, media_id in answer.as_files) for media_id in answer.media_ids)
         return shown
 
     async def _is_among(self, viewer: Actor, audience: str) -> bool:
@@ -92,3 +104,7 @@ class Rights:
         except ChatNotFound:
             return False
         return True
+
+
+def _is_whole(viewer: Actor, media: StoredMedia) -> bool:
+    return media.owner_id == viewer.user_id or not naming.is_shown_without_its_file(media)

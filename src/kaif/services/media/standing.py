@@ -1,8 +1,8 @@
-"""Whether whoever a link stands for could still come themselves: their session goes on, or their account does."""
+"""Whether whoever a link stands for could still come themselves: their session goes on, their key, or their account."""
 
 from typing import Protocol
 
-from kaif.interfaces.auth import GetOpenSessions, GetPeople, OpenAccounts, OpenSessions
+from kaif.interfaces.auth import GetOpenSessions, GetPeople, Nothing, OpenAccounts, OpenSessions
 from kaif.interfaces.media import MediaNotFound
 from kaif.kernel.actor import NOBODY, Actor
 
@@ -13,6 +13,8 @@ class FindsOpen(Protocol):
     async def get_open_sessions(self, actor: Actor, request: GetOpenSessions) -> OpenSessions: ...
 
     async def get_open_accounts(self, actor: Actor, request: GetPeople) -> OpenAccounts: ...
+
+    async def require_recent_sign_in(self, actor: Actor, request: Nothing) -> Nothing: ...
 
 
 class Standing:

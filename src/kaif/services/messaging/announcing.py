@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from kaif.engines.cache import Cache
+from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ENTRIES, NEWS_LOST, REACH, SIGNALS, ChatId, Delivery, Entry, Reach, Signal
+from kaif.interfaces.messaging.people_news import PEOPLE, PersonEvent, PersonNews
 from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import Unavailable
@@ -120,6 +122,10 @@ class Announcer:
         """In these chats it has changed who sees whom."""
         if chat_ids:
             await self._publish(REACH, _msgpack(Reach([*chat_ids])))
+
+    async def announce_person(self, person: Person, chat_ids: Sequence[ChatId]) -> None:
+        """Who they are from now on, to those in these chats and to their own devices."""
+        await self._publish(PEOPLE, _msgpack(PersonNews(person.id, _json(PersonEvent(person)), [*chat_ids])))
 
     async def announce_end(self, chat_id: ChatId) -> None:
         """The chat has been deleted."""

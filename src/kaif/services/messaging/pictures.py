@@ -2,13 +2,15 @@
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing
+from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.media import MediaId
-from kaif.interfaces.messaging import Chat, ChatId, Entry, GetChat, NotAGroup
+from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, Entry, GetChat, NotAGroup
 from kaif.interfaces.messaging.attached import AttachmentsLost, GivenAttachment
-from kaif.interfaces.messaging.pictures import NotAPicture, SetChatPicture
-from kaif.kernel.actor import Actor
+from kaif.interfaces.messaging.pictures import ChatPictureTaken, NoPicture, NotAPicture, SetChatPicture
+from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import attachment_store, picture_store
+from kaif.kernel.ids import new_id
+from kaif.services.messaging import attachment_store, picture_store, store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.membership import Membership, require
@@ -23,6 +25,8 @@ class ChatPicturesService:
     ) -> None:
         self._database, self._announcer, self._attaching, self._clock = database, announcer, attaching, clock
         self._membership, self._reading = Membership(auth, clock), Reading(database, clock)
+
+    # Of chats that one looks after
 
     async def set_chat_picture(self, actor: Actor, request: SetChatPicture) -> Chat:
         # Before media is asked: whoever may not do it learns nothing of files.
@@ -39,6 +43,31 @@ class ChatPicturesService:
     async def remove_chat_picture(self, actor: Actor, request: GetChat) -> Nothing:
         await self._change(actor, request.chat_id, None, Held())
         return Nothing()
+
+    # For operators
+
+    async def take_chat_picture(self, actor: Actor, request: GetChat) -> Nothing:
+        require_permission(actor, HANDLE_REPORTS)
+        if not await self.take_down(request.chat_id, actor.user_id):
+            raise NoPicture
+        return Nothing()
+
+    async def take_down(self, chat_id: ChatId, by: UserId, reported: MediaId | None = None) -> bool:
+        """Whatever it is, or only the one that was reported; False when it is not shown. Raises ChatNotFound."""
+        async with self._database.transaction() as tx:
+            places = await store.lock_places(tx, [chat_id])
+            if not places:
+                raise ChatNotFound
+            shown = await picture_store.picture_of(tx, chat_id)
+            if shown is None or reported not in (None, shown):
+                return False
+            await picture_store.change(tx, chat_id, None, self._clock())
+            entry = await self._membership.record(tx, places[chat_id], "changed", UserId(chat_id))
+            await tx.publish(ChatPictureTaken(taking_id=new_id(), taken_by=by, chat_id=chat_id, media_id=shown))
+        await self._announcer.announce_change(places[chat_id], entry)
+        return True
+
+    # What is shown
 
     async def _change(self, actor: Actor, chat_id: ChatId, media_id: MediaId | None, held: Held) -> None:
         async with self._database.transaction() as tx:

@@ -1,7 +1,6 @@
 """What messaging does when something happened elsewhere; each is safe to repeat."""
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
@@ -35,10 +34,6 @@ FILES_AT_ONCE = 100
 class Reactions:
     def __init__(self, database: Database, clock: Clock = now_us) -> None:
         self._database, self._clock = database, clock
-
-    async def remember_person(self, event: PersonChanged) -> None:
-        async with self._database.transaction() as tx:
-            await store.remember_people(tx, [event.person])
 
     async def forget_person(self, event: PersonErased) -> None:
         """What they wrote and how they reacted stays with those whom they wrote to; the name they did it under goes.

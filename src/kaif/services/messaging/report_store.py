@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.reports import Decision, Outcome, Reason, State
 from kaif.kernel.actor import UserId
@@ -30,6 +31,8 @@ class StoredReport(msgspec.Struct, frozen=True):
     decision: str = ""
     note: str = ""
     decided_at_us: int = 0
+    # Of the chat, when it was reported itself.
+    picture: MediaId = MediaId("")
 
     @property
     def outcome(self) -> Outcome:

@@ -13,6 +13,7 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.auth.sessions import Sessions, Suspend
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.privacy import NotOneself
 from kaif.interfaces.messaging.reports import (
@@ -34,6 +35,7 @@ from kaif.interfaces.messaging.reports import (
     ReportAnswered,
     ReportDecided,
     ReportDecidedAlready,
+    ReportedPicture,
     ReportNotFound,
     ReportNotTaken,
     ReportPage,
@@ -44,14 +46,16 @@ from kaif.interfaces.messaging.reports import (
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import attachment_store, report_store, store, viewing
+from kaif.services.messaging import attachment_store, picture_store, report_store, store, viewing
 from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.attachment_store import StoredAttachment
 from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.report_store import StoredEvidence, StoredReport
 
 Erase = Callable[[ChatId, Sequence[int]], Awaitable[None]]
 Ban = Callable[[ChatId, UserId, UserId], Awaitable[None]]
+TakePicture = Callable[[ChatId, UserId, MediaId], Awaitable[bool]]
 
 _encode = msgspec.json.Encoder().encode
 _entry = msgspec.json.Decoder(Entry).decode
@@ -67,10 +71,11 @@ class ReportsService:
         clock: Clock,
         erase: Erase,
         ban: Ban,
+        take_picture: TakePicture,
     ) -> None:
         self._database, self._sessions, self._announcer, self._clock = database, sessions, announcer, clock
         self._membership = Membership(auth, clock)
-        self._erase, self._ban = erase, ban
+        self._erase, self._ban, self._take_picture = erase, ban, take_picture
 
     # For everybody
 
@@ -96,6 +101,7 @@ class ReportsService:
                 if await report_store.count_waiting(tx, actor.user_id) >= OPEN_MAX:
                     raise TooManyReports
                 chat_id = request.chat_id or ChatId("")
+                pictures = await _reported_pictures(tx, request)
                 report = StoredReport(
                     new_id(),
                     actor.user_id,
@@ -105,13 +111,14 @@ class ReportsService:
                     request.reason,
                     request.text.strip(),
                     self._clock(),
+                    picture=pictures[0].media_id if pictures else MediaId(""),
                 )
                 shown = await viewing.shown(tx, chat_id, rows) if rows else []
                 evidence = [_kept(report.id, entry, request.seqs) for entry in shown]
                 await report_store.add(tx, report, evidence)
-                if showing := [entry.seq for entry in shown if entry.attachments]:
-                    files = await attachment_store.at(tx, chat_id, showing, locked=True)
-                    await attachment_store.add_evidence(tx, report.id, files)
+                showing = [entry.seq for entry in shown if entry.attachments]
+                files = await attachment_store.at(tx, chat_id, showing, locked=True) if showing else []
+                await attachment_store.add_evidence(tx, report.id, [*pictures, *files])
         except AlreadyExists:
             first = await report_store.find_filed(self._database, actor.user_id, request.ref)
             assert first, "the row that was in the way is gone"
@@ -191,14 +198,21 @@ class ReportsService:
         (summary,) = await self._summaries([row])
         evidence = [_shown(one) for one in await report_store.evidence_of(self._database, row.id)]
         authors = sorted({one.entry.sender_id for one in evidence})
+        picture = await self._picture(row)
         return Report(
             summary,
             evidence,
             await store.known_people(self._database, authors),
             row.note,
             as_datetime(row.decided_at_us) if row.decided_at_us else None,
-            _possible(summary, evidence),
+            _possible(summary, evidence, picture),
+            picture,
         )
+
+    async def _picture(self, row: StoredReport) -> ReportedPicture | None:
+        if not row.picture or row.state == "decided":
+            return None
+        return ReportedPicture(row.picture, await picture_store.picture_of(self._database, row.chat_id) == row.picture)
 
     async def take_report(self, actor: Actor, request: OfReport) -> Report:
         require_permission(actor, HANDLE_REPORTS)
@@ -258,10 +272,20 @@ class ReportsService:
         match request.decision:
             case "delete_messages":
                 await self._erase(chat_id, [one.entry.seq for one in report.evidence if one.reported])
+            case "remove_picture" if report.picture:
+                # Where it has been changed meanwhile, nobody has seen the new one yet: it stays.
+                await self._take_picture(chat_id, actor.user_id, report.picture.media_id)
             case "ban_from_chat" if person:
                 await self._ban(chat_id, person.id, actor.user_id)
             case "suspend_account" if person:
                 await self._sessions.suspend(actor, Suspend(person.id))
+
+
+async def _reported_pictures(tx: Transaction, request: FileReport) -> list[StoredAttachment]:
+    """That of a chat which is reported itself, locked, so that it stays."""
+    if request.chat_id is None or request.seqs or request.user_id:
+        return []
+    return await attachment_store.at(tx, request.chat_id, [picture_store.PLACE], locked=True)
 
 
 def _only_author(rows: Sequence[StoredEntry]) -> UserId | None:
@@ -285,11 +309,13 @@ def _decision(row: StoredReport) -> Decision | None:
     return msgspec.convert(row.decision, Decision) if row.decision else None
 
 
-def _possible(report: ReportSummary, evidence: Sequence[Evidence]) -> list[Decision]:
+def _possible(report: ReportSummary, evidence: Sequence[Evidence], picture: ReportedPicture | None) -> list[Decision]:
     """What can be decided about it."""
     possible: list[Decision] = ["dismiss"]
     if report.chat_kind and any(one.reported for one in evidence):
         possible.append("delete_messages")
+    if report.chat_kind and picture:
+        possible.append("remove_picture")
     if report.person and report.chat_kind in ("group", "channel"):
         possible.append("ban_from_chat")
     if report.person:

@@ -92,6 +92,7 @@ ATTACHMENTS_ROUTES = [
 CHAT_PICTURES_ROUTES = [
     post(_CHAT + "/avatar", ChatPictures.set_chat_picture, limit=PICTURE, scope=WRITE_SCOPE),
     delete(_CHAT + "/avatar", ChatPictures.remove_chat_picture, scope=WRITE_SCOPE),
+    post(_CHAT + "/avatar/take", ChatPictures.take_chat_picture, needs=HANDLE_REPORTS),
 ]
 
 POLLS_ROUTES = [

@@ -151,6 +151,24 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
     return shown
 
 
+async def chats_naming(reads: Reads, user_id: UserId, limit: int) -> list[ChatId]:
+    """Where others see that the person is there: in no channel, nor in a group that hides its members.
+
+    Those first where something was said last.
+    """
+    rows: list[tuple[ChatId]] = await reads.fetch(
+        tuple,
+        """
+        SELECT c.id FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
+        WHERE m.user_id = :user_id AND c.kind IN ('direct', 'group') AND c.members_hidden = 0
+        ORDER BY c.active_at_us DESC, c.id LIMIT :limit
+        """,
+        user_id=user_id,
+        limit=limit,
+    )
+    return [chat_id for (chat_id,) in rows]
+
+
 async def companions_of(reads: Reads, user_id: UserId, limit: int) -> list[Person]:
     """Those with whom the person has direct chats, the liveliest first; without strangers who wait for an answer."""
     return await reads.fetch(

@@ -57,6 +57,7 @@ class AccountsService:
         database: Database,
         cache: Cache,
         passwords: Passwords,
+        password_proofs: PasswordProofs,
         signer: Signer,
         captcha: Captcha,
         audit: AuditLog,
@@ -64,7 +65,7 @@ class AccountsService:
     ) -> None:
         self._database, self._cache = database, cache
         self._passwords, self._signer, self._audit, self._clock = passwords, signer, audit, clock
-        self._captcha, self._password_proofs = captcha, PasswordProofs(database, passwords, audit, clock)
+        self._captcha, self._password_proofs = captcha, password_proofs
         self._accounts = store.accounts(database)
 
     # The address
@@ -244,20 +245,21 @@ class AccountsService:
     # Name, colour and language
 
     async def change_display_name(self, actor: Actor, request: ChangeDisplayName) -> User:
-        account = present(await self._accounts(actor.user_id))
-        renamed = msgspec.structs.replace(
-            account, display_name=model.display_name_of(request.display_name, account.username)
-        )
         async with self._database.transaction() as tx:
+            # Locked: what is told of the person names their picture too, which may be set at the same time.
+            account = present(await store.locked_account(tx, actor.user_id))
+            renamed = msgspec.structs.replace(
+                account, display_name=model.display_name_of(request.display_name, account.username)
+            )
             if not await people.rename(tx, renamed):
                 raise Unauthenticated
             await tx.publish(PersonChanged(person=renamed.person))
         return renamed.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
-        account = present(await self._accounts(actor.user_id))
-        account = msgspec.structs.replace(account, avatar_colour=request.avatar_colour)
         async with self._database.transaction() as tx:
+            account = present(await store.locked_account(tx, actor.user_id))
+            account = msgspec.structs.replace(account, avatar_colour=request.avatar_colour)
             await people.change_avatar_colour(tx, account.id, request.avatar_colour)
             await tx.publish(PersonChanged(person=account.person))
         return account.user(actor.permissions, must_enrol=actor.must_enrol)

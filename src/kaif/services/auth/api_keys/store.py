@@ -97,6 +97,26 @@ async def find(reads: Reads, key_hash: str, now_us: int) -> StoredKey | None:
     return found[0] if found else None
 
 
+async def open_among(reads: Reads, key_ids: Iterable[SessionId], now_us: int) -> list[SessionId]:
+    """Those that are neither revoked nor expired, of accounts that are neither suspended nor gone.
+
+    A bot's while its owner's is not, either.
+    """
+    rows: list[tuple[SessionId]] = await reads.fetch(
+        tuple,
+        """
+        SELECT k.id FROM auth_api_keys k
+        JOIN auth_users u ON u.id = k.user_id AND u.suspended_at_us IS NULL AND u.deleted_at_us IS NULL
+        LEFT JOIN auth_bots b ON b.user_id = k.user_id
+        LEFT JOIN auth_users o ON o.id = b.owner_id
+        WHERE k.id IN :ids AND k.expires_at_us > :now_us AND o.suspended_at_us IS NULL AND o.deleted_at_us IS NULL
+        """,
+        ids=list(key_ids),
+        now_us=now_us,
+    )
+    return [row[0] for row in rows]
+
+
 async def note_use(tx: Transaction, key_id: SessionId, now_us: int, address: str, networks: str) -> bool:
     """False when it was revoked meanwhile."""
     sql = "UPDATE auth_api_keys SET used_at_us = :now_us, used_from = :address, networks = :networks WHERE id = :id"

@@ -3,9 +3,10 @@
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action
 from kaif.interfaces.media.work import MediaJobDecided
+from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.kernel.actor import Actor
-from kaif.services.auth.audit.log import AuditLog
+from kaif.services.auth.audit.log import NO_ONE, AuditLog
 
 
 class AuditedDecisions:
@@ -23,6 +24,18 @@ class AuditedDecisions:
                     report=event.report_id,
                     decision=event.decision,
                     reason=event.reason,
+                )
+
+    async def record_chat_picture(self, event: ChatPictureTaken) -> None:
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.taking_id):
+                await self._audit.record(
+                    tx,
+                    Actor(event.taken_by),
+                    "chat_picture_taken",
+                    NO_ONE,
+                    chat=event.chat_id,
+                    media=event.media_id,
                 )
 
     async def record_media_job(self, event: MediaJobDecided) -> None:

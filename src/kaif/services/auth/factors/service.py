@@ -79,8 +79,8 @@ class SecondFactorsService:
                 # They were opened by a password alone, which no longer proves a person.
                 await stored_sessions.age_other_authentications(tx, actor.user_id, actor.session_id)
                 await tell(tx, actor.user_id, "second_factor_added")
-                await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
                 changes = await factor_rule.note_change(tx, actor.user_id, now_us)
+                await self._audit.record(tx, actor, "second_factor_added", actor.user_id)
         except AlreadyExists:
             # It was begun while another window confirmed.
             raise TotpAlreadyOn from None

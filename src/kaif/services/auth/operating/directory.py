@@ -168,8 +168,8 @@ class DirectoryService:
             await tell(tx, account.id, "second_factors_removed")
             # A password that was short because a factor stood beside it must not open the account alone.
             ended = await _require_new_password(tx, account, now_us) if account.short_password else []
-            await self._audit.record(tx, actor, "second_factors_taken", account.id, app=has_totp, passkeys=passkeys)
             changes = await factor_rule.note_change(tx, account.id, now_us)
+            await self._audit.record(tx, actor, "second_factors_taken", account.id, app=has_totp, passkeys=passkeys)
         await announce_ends(self._cache, ended)
         await announce_changes(self._cache, changes)
         return Nothing()

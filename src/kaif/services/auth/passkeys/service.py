@@ -107,8 +107,9 @@ class PasskeysService:
                 present(await store.locked_account(tx, actor.user_id))
                 await require_recent_authentication(tx, actor, now_us)
                 added = await self._add(tx, actor, msgspec.structs.replace(request, name=name), now_us)
-                failed = isinstance(added, KaifError)
-                changes = [] if failed else await factor_rule.note_change(tx, actor.user_id, now_us)
+                if not isinstance(added, KaifError):
+                    changes = await factor_rule.note_change(tx, actor.user_id, now_us)
+                    await self._audit.record(tx, actor, "passkey_added", actor.user_id, passkey=added.id)
         except AlreadyExists:
             raise PasskeyAlreadyAdded from None
         if isinstance(added, KaifError):
@@ -125,7 +126,6 @@ class PasskeysService:
         credential = credentials.new_credential(PasskeyId(new_id()), actor.user_id, name, transports, attested, now_us)
         await credentials.add(tx, credential)
         await tell(tx, actor.user_id, "passkey_added", {"passkey": name})
-        await self._audit.record(tx, actor, "passkey_added", actor.user_id, passkey=credential.id)
         return credential
 
     async def _attest(
