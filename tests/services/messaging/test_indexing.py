@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -151,7 +151,7 @@ class DyingIndex:
     def __init__(self, index: Index, deaths: list[str]) -> None:
         self._index, self._deaths = index, deaths
 
-    async def change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+    async def change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
         death = self._deaths.pop() if self._deaths else ""
         if death == "before":
             raise StorageFull
