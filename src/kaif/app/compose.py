@@ -13,12 +13,12 @@ from kaif.app.auth import auth_services
 from kaif.app.delivering import outgoing_webhooks
 from kaif.app.digesting import digests
 from kaif.app.media import media_services
-from kaif.app.notifying import notifications
+from kaif.app.notifying import FOLLOWING, notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MEDIA, MESSAGING, Services, document
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
-from kaif.engines.bus.outbox import OutboxBus, Timing
+from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.bus.store import end_leases
 from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
@@ -146,9 +146,6 @@ SOCKET_IO = "/socket.io/"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
 PATIENCE_S = 30
-
-# Of whoever follows the logs: they are read a few times a second, however much is said, within a second in any case.
-FOLLOWING = Timing(poll_max_ms=250, gather_ms=100)
 
 log = logging.getLogger("kaif")
 

@@ -38,11 +38,11 @@ ENTRIES_MAX = 10_000
 CHARACTERS_MAX = 8_000_000
 LOGS_PAGE = 200
 # How long a change waits for company. It then rests seven times as long as it worked, so that the index takes an
-# eighth of a core from those who talk: half a second at most, and two where so much comes that the next change alone
+# eighth of a core from those who talk: 0.4 s at most, and two where so much comes that the next change alone
 # is worth a commit.
 GATHER_S = 0.1
 REST = 7
-REST_S_MAX = 0.5
+REST_S_MAX = 0.4
 MUCH = 2000
 REST_S_MAX_OF_MUCH = 2.0
 RETRY_S = 1.0
