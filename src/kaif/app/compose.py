@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import kaif
 from kaif.app.auth import auth_services
 from kaif.app.delivering import outgoing_webhooks
@@ -146,6 +148,9 @@ SOCKET_IO = "/socket.io/"
 
 # Processes are started in any order: whoever needs another one waits so long for it.
 PATIENCE_S = 30
+
+# Nobody waits for the index as they do for each other: while messages come it looks four times a second.
+INDEXING = msgspec.structs.replace(FOLLOWING, rest_ms=250)
 
 log = logging.getLogger("kaif")
 
@@ -302,7 +307,7 @@ async def search_service(settings: Settings, database: Database) -> AsyncIterato
         indexes = open_indexes(settings.index_url)
     except IndexTaken:
         raise Misconfigured("Another process holds the index of messages: one is enough.") from None
-    indexer = Indexer(database, indexes, OutboxBus(database, FOLLOWING), now_us)
+    indexer = Indexer(database, indexes, OutboxBus(database, INDEXING), now_us)
     await indexer.start()
     try:
         yield SearchService(database, indexer)

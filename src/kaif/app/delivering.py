@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from kaif.app.notifying import FOLLOWING
 from kaif.app.settings import Settings
 from kaif.app.surface import Services
@@ -21,9 +19,6 @@ from kaif.services.messaging.calling import Caller
 from kaif.services.messaging.deliveries import USUAL, Timing
 from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, Deliverer
 from kaif.services.messaging.outgoing_webhooks import OutgoingWebhooksService
-
-# Whoever talks with a bot waits for each of its answers.
-AT_ONCE = msgspec.structs.replace(FOLLOWING, rest_ms=0)
 
 
 @asynccontextmanager
@@ -43,7 +38,7 @@ async def outgoing_webhooks(
     sealer = Sealer(hashlib.sha256(f"outgoing webhooks of {settings.push_key}".encode()).digest())
     web = GuardedWeb(private_too=anywhere, within_s=timing.within_s, connections_max=BOTS_AT_ONCE_MAX)
     caller = Caller(database, bots, web, sealer, clock, timing)
-    deliverer = Deliverer(database, caller, OutboxBus(database, AT_ONCE), clock, timing)
+    deliverer = Deliverer(database, caller, OutboxBus(database, FOLLOWING), clock, timing)
     await deliverer.start()
     try:
         yield {OutgoingWebhooks: OutgoingWebhooksService(database, auth, bots, sealer, clock, private_too=anywhere)}

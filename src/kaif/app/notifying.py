@@ -25,9 +25,8 @@ from kaif.services.messaging.notifications import NotificationsService
 from kaif.services.messaging.notifying import Notifier
 from kaif.services.messaging.phones import PhoneNotificationsService
 
-# Of whoever follows the logs: a person waits no longer than that for the first word, and what is said is looked at four
-# times a second, however much it is.
-FOLLOWING = Timing(poll_max_ms=250, gather_ms=100, rest_ms=250)
+# A person waits no longer than that for the first word; the log is read a few times a second, however much is said.
+FOLLOWING = Timing(poll_max_ms=250, gather_ms=100)
 
 Phones = dict[PhoneService, Push[str]]
 
