@@ -148,6 +148,20 @@ async def test_a_consumer_that_gathers_gets_everything_though_it_looks_seldom(da
         await until(lambda: shelf.numbers == list(range(1, 21)))
 
 
+async def test_a_consumer_that_rests_does_not_when_more_is_there_than_it_took(database: Database) -> None:
+    shelf, timing = Shelf(), msgspec.structs.replace(FAST, rest_ms=60_000)
+    async with database.transaction() as tx:
+        for number in range(1, 251):
+            await tx.publish(Ordered(number=number))
+
+    async with running(database, shelf.take, timing):
+        await until(lambda: shelf.numbers == list(range(1, 251)))
+
+        await orders(database, 251, 251)
+        await asyncio.sleep(0.05)
+        assert shelf.numbers[-1] == 250
+
+
 async def test_an_event_of_another_process_is_found(database: Database) -> None:
     shelf = Shelf()
     async with running(database, shelf.take):

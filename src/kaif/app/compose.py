@@ -8,17 +8,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import kaif
 from kaif.app.auth import auth_services
 from kaif.app.delivering import outgoing_webhooks
 from kaif.app.digesting import digests
 from kaif.app.media import media_services
-from kaif.app.notifying import notifications
+from kaif.app.notifying import FOLLOWING, notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import AUTH, MEDIA, MESSAGING, Services, document
 from kaif.engines import database as engines_database
 from kaif.engines.bus import Bus
-from kaif.engines.bus.outbox import OutboxBus, Timing
+from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.bus.store import end_leases
 from kaif.engines.cache import Cache, open_cache
 from kaif.engines.database import Database, open_database
@@ -150,8 +152,8 @@ SOCKET_IO = "/socket.io/"
 # Processes are started in any order: whoever needs another one waits so long for it.
 PATIENCE_S = 30
 
-# Of whoever follows the logs: they are read a few times a second, however much is said, within a second in any case.
-FOLLOWING = Timing(poll_max_ms=250, gather_ms=100)
+# Nobody waits for the index as they do for each other: while messages come it looks four times a second.
+INDEXING = msgspec.structs.replace(FOLLOWING, rest_ms=250)
 
 log = logging.getLogger("kaif")
 
@@ -316,7 +318,7 @@ async def search_service(settings: Settings, database: Database) -> AsyncIterato
         indexes = open_indexes(settings.index_url)
     except IndexTaken:
         raise Misconfigured("Another process holds the index of messages: one is enough.") from None
-    indexer = Indexer(database, indexes, OutboxBus(database, FOLLOWING), now_us)
+    indexer = Indexer(database, indexes, OutboxBus(database, INDEXING), now_us)
     await indexer.start()
     try:
         yield SearchService(database, indexer)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,10 +11,10 @@ from tests.services.messaging.chats import direct, group, say
 from tests.services.messaging.searches import finds, found, page_of, searching
 from tests.waiting import eventually, until
 
-from kaif.app.compose import FOLLOWING
+from kaif.app.notifying import FOLLOWING
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.index import Document, Index, Wanted, open_indexes
-from kaif.interfaces.messaging import Entry, Outgoing, SendBatch
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing, SendBatch
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.interfaces.messaging.search import Search, SearchUnavailable
@@ -24,6 +24,7 @@ from kaif.kernel.errors import StorageFull
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import search_store
 from kaif.services.messaging.indexing import Follower, new_name
+from kaif.services.messaging.searching import SearchService
 
 
 async def edit(services: Services, actor: Actor, entry: Entry, text: str) -> None:
@@ -149,10 +150,10 @@ class DyingIndex:
     """The process is gone before its work is done, or before anybody can take note of it."""
 
     def __init__(self, index: Index, deaths: list[str]) -> None:
-        self._index, self._deaths = index, deaths
+        self._index, self.deaths = index, deaths
 
-    async def change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
-        death = self._deaths.pop() if self._deaths else ""
+    async def change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
+        death = self.deaths.pop() if self.deaths else ""
         if death == "before":
             raise StorageFull
         await self._index.change(documents, removed)
@@ -170,15 +171,112 @@ async def test_a_change_is_found_once_wherever_the_process_died(
         await say(embedded, anna, chat_id, f"эхо {number}")
     indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
     index = await indexes.open("one")
-    follower = Follower(embedded.database, "one", DyingIndex(index, deaths), retry_s=0.01)  # type: ignore[arg-type]
+    dying = DyingIndex(index, list(deaths))
+    follower = Follower(embedded.database, "one", dying, retry_s=0.01)  # type: ignore[arg-type]
     task = asyncio.ensure_future(follower.run())
     await follower.complete.wait()
+    assert len(await index.search(Wanted(words="эхо"))) == 5
+
+    # And once more, when it only follows.
+    dying.deaths += deaths
+    for number in range(5):
+        await say(embedded, anna, chat_id, f"эхо {number}")
+    follower.hear([chat_id])
+
+    async def noted() -> bool:
+        (progress,) = await search_store.all_progress(embedded.database, "one", "", 10)
+        return progress.indexed_seq == progress.seq == 11
+
+    await eventually(noted)
+    assert len(await index.search(Wanted(words="эхо"))) == 10
+    task.cancel()
+    await index.close()
+
+
+class HeldIndex:
+    """Changes nothing until it is let go."""
+
+    def __init__(self, index: Index) -> None:
+        self._index, self.free = index, asyncio.Event()
+        self.free.set()
+
+    async def change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
+        await self.free.wait()
+        await self._index.change(documents, removed)
+
+
+class Standing:
+    """What searches ask of an indexer."""
+
+    is_complete = True
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+
+
+async def send_many(services: Services, actor: Actor, chat_id: ChatId, count: int) -> None:
+    said = [Outgoing(actor.user_id, chat_id, new_id(), f"слово{number}") for number in range(count)]
+    for start in range(0, count, 500):
+        await services.messaging.send_batch(NOBODY, SendBatch(said[start : start + 500]))
+
+
+async def test_what_is_deleted_or_edited_is_not_found_any_more_while_thousands_of_messages_wait(
+    services: Services, tmp_path: Path
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    held, search = HeldIndex(index), SearchService(services.database, Standing(index))  # type: ignore[arg-type]
+    follower = Follower(services.database, "one", held)  # type: ignore[arg-type]
+    task = asyncio.ensure_future(follower.run())
+    wrong, old = [await say(services, anna, chat_id, text) for text in ("не то окно", "встреча в среду")]
+    follower.hear([chat_id])
+    await finds(search, boris, "среда", "встреча в среду")
+
+    held.free.clear()
+    await send_many(services, anna, chat_id, 3000)
+    await delete(services, anna, wrong, for_everyone=True)
+    await edit(services, anna, old, "встреча в пятницу")
+    follower.hear([chat_id])
+
+    assert await found(search, boris, "слово2999") == []
+    assert await found(search, boris, "окно") == await found(search, boris, "среда") == []
+    held.free.set()
+    await finds(search, boris, "пятница", "встреча в пятницу")
+    assert await found(search, boris, "слово2999 ") == ["слово2999"]
+    assert not await _holds(index, "окно")
+    task.cancel()
+    await index.close()
+    indexes.close()
+
+
+async def test_whatever_waited_when_the_process_died_is_found_once_by_the_next(
+    embedded: Services, tmp_path: Path
+) -> None:
+    """It dies after the index has changed and before anybody could take note of it."""
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    dying = DyingIndex(index, ["after"])
+    follower = Follower(embedded.database, "one", dying, retry_s=60)  # type: ignore[arg-type]
+    await send_many(embedded, anna, chat_id, 2500)
+    task = asyncio.ensure_future(follower.run())
+    await eventually(lambda: _holds(index, "слово2499 "))
     task.cancel()
 
-    assert len(await index.search(Wanted(words="эхо"))) == 5
-    (progress,) = await search_store.all_progress(embedded.database, "one", "", 10)
-    assert progress.indexed_seq == progress.seq == 6
+    await send_many(embedded, anna, chat_id, 10)
+    follower = Follower(embedded.database, "one", index)
+    task = asyncio.ensure_future(follower.run())
+    await follower.complete.wait()
+
+    for number in range(0, 2500, 49):
+        hits = await index.search(Wanted(words=f"слово{number} "))
+        assert len(hits) == (2 if number < 10 else 1)
+    task.cancel()
     await index.close()
+    indexes.close()
 
 
 async def test_what_many_logs_have_gained_together_is_indexed_to_the_last_entry(

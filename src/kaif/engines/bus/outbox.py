@@ -37,6 +37,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     poll_max_ms: int = 1000
     # A wait for more when something has come: what comes a thousand times a second is then read a few times a second.
     gather_ms: int = 0
+    # The same while it goes on coming: each look costs a commit. Not when more is there than one look takes.
+    rest_ms: int = 0
     # A commit per event would be most of the work: a crash repeats what was handled in this time.
     save_ms: int = 50
     retry_parked_ms: int = 1000
@@ -84,12 +86,15 @@ class OutboxBus:
         self._timing = timing
         self._holder = new_id()
         self._consumers: dict[str, Consumer] = {}
+        self._wanting: dict[str, list[Consumer]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
     def subscribe(self, consumer: str, kind: type[Event], reaction: Reaction, retries: Retries | None = None) -> None:
         assert not self._tasks, "subscribe before start"
-        self._consumers.setdefault(consumer, Consumer(consumer)).add(kind, reaction, retries or self._timing.retries)
+        reader = self._consumers.setdefault(consumer, Consumer(consumer))
+        reader.add(kind, reaction, retries or self._timing.retries)
+        self._wanting.setdefault(kind.name, []).append(reader)
 
     async def start(self) -> None:
         async with self._database.transaction() as tx:
@@ -161,8 +166,8 @@ class OutboxBus:
 
     def _hear(self, names: frozenset[str]) -> None:
         """Whoever wants none of these passes them over when it next looks, a hundred at a time."""
-        for consumer in self._consumers.values():
-            if any(consumer.wants(name) for name in names):
+        for name in names:
+            for consumer in self._wanting.get(name, ()):
                 consumer.woken.set()
 
     def _wake(self) -> None:
@@ -193,9 +198,10 @@ class OutboxBus:
         while not self._closing.is_set():
             consumer.woken.clear()
             try:
-                if await self._read_batch(consumer):
+                wanted, read = await self._read_batch(consumer)
+                if wanted or read == BATCH_EVENTS_MAX:
                     poll_ms, failing = self._timing.poll_min_ms, False
-                    await self._pause(self._timing.gather_ms)
+                    await self._pause(self._pause_ms(read))
                     continue
             except LeaseLost:
                 consumer.held_until_us = 0
@@ -210,10 +216,15 @@ class OutboxBus:
             else:
                 poll_ms = min(poll_ms * 2, self._timing.poll_max_ms)
 
-    async def _read_batch(self, consumer: Consumer) -> bool:
-        """Whether to look again at once: there was something for this consumer, or more than one batch of anything."""
+    def _pause_ms(self, read: int) -> int:
+        if read == BATCH_EVENTS_MAX:
+            return self._timing.gather_ms
+        return max(self._timing.gather_ms, self._timing.rest_ms)
+
+    async def _read_batch(self, consumer: Consumer) -> tuple[bool, int]:
+        """Whether there was something for this consumer, and how much there was of anything."""
         if consumer.held_until_us < now_us():
-            return False
+            return False, 0
         events = await store.next_events(self._database, consumer.name, BATCH_EVENTS_MAX)
         unsaved, save_at_us = None, now_us() + self._timing.save_ms * 1000
         wanted = False
@@ -228,7 +239,7 @@ class OutboxBus:
                 unsaved, save_at_us = None, now_us() + self._timing.save_ms * 1000
         if unsaved is not None:
             await self._move_past(consumer, unsaved)
-        return wanted or len(events) == BATCH_EVENTS_MAX
+        return wanted, len(events)
 
     async def _handle(self, consumer: Consumer, event: Stored) -> bool:
         """True once the event needs no more from us; False when the bus closes first."""

@@ -3,7 +3,7 @@
 An index holds no truth: it answers with ids, and whoever asks looks up what these are at that moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -22,7 +22,7 @@ class IndexTaken(KaifError):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A text that is found by its words. Putting one with an id that is there already replaces it.
+    """A text that is found by its words.
 
     Labels are exact, such as "chat:01k9"; `order` is what "newest first" goes by, 0 or more and less than 2**63.
     """
@@ -57,8 +57,12 @@ class Hit(msgspec.Struct, frozen=True):
 class Index(Protocol):
     """Raises StorageFull when the disk is full, Unavailable when the index can't be reached."""
 
-    async def change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
-        """Put documents and remove others by their ids; returns when that is durable and searches show it."""
+    async def change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
+        """Take out what has these ids, then put documents; returns when that is durable and searches show it.
+
+        A document whose id may be there must be among the removed, or it is there twice: to look for each that comes
+        costs more than anything else that is done to it. Both are read in another thread, a few at a time.
+        """
         ...
 
     async def search(self, wanted: Wanted) -> list[Hit]: ...

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -62,7 +62,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("stems", tokenizer_name="stems", index_option="freq")
     builder.add_text_field("words", tokenizer_name="words", index_option="basic")
     # Signed, as add_integer makes it: an unsigned field would take no signed value, and its writer would die of one.
-    builder.add_integer_field("order", indexed=True, fast=True)
+    builder.add_integer_field("order", fast=True)
     return builder.build()
 
 
@@ -120,10 +120,10 @@ class TantivyIndex:
     def _new_writer(self) -> tantivy.IndexWriter:
         return self._index.writer(WRITER_BYTES, num_threads=1)
 
-    async def change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+    async def change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
         await self._in(self._writing, lambda: self._change(documents, removed))
 
-    def _change(self, documents: Sequence[Document], removed: Sequence[str]) -> None:
+    def _change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
         with _translated():
             writer = self._writer = self._writer or self._new_writer()
             # Until all of it has gone well: what failed half-way leaves a writer of which nothing is known.
@@ -132,8 +132,7 @@ class TantivyIndex:
                 for id in removed:
                     writer.delete_documents_by_term("id", id)
                 for number, document in enumerate(documents, 1):
-                    writer.delete_documents_by_term("id", document.id)
-                    writer.add_document(_document(document, self._schema))
+                    writer.add_document(_document(document))
                     if number % DOCUMENTS_AT_ONCE == 0:
                         time.sleep(GIVE_WAY_S)
                 writer.commit()
@@ -226,16 +225,16 @@ class TantivyIndex:
         self._reading.shutdown()
 
 
-def _document(document: Document, schema: tantivy.Schema) -> tantivy.Document:
-    text = _folded(document.text)
-    fields = {
-        "id": document.id,
-        "labels": list(document.labels),
-        "stems": text,
-        "words": text,
-        "order": document.order,
-    }
-    return tantivy.Document.from_dict(fields, schema)
+def _document(document: Document) -> tantivy.Document:
+    """Field by field: made of a dictionary it would take half as long again."""
+    made, text = tantivy.Document(), _folded(document.text)
+    made.add_text("id", document.id)
+    for label in document.labels:
+        made.add_text("labels", label)
+    made.add_text("stems", text)
+    made.add_text("words", text)
+    made.add_integer("order", document.order)
+    return made
 
 
 def _folded(text: str) -> str:

@@ -3,16 +3,17 @@
 import re
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
 from kaif.engines.index import Document, Hit
-from kaif.interfaces.messaging import BadCursor, ChatId
+from kaif.interfaces.messaging import BadCursor, ChatId, EntryKind
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.search import Piece
+from kaif.kernel.actor import UserId
 from kaif.services.messaging import cards, files
-from kaif.services.messaging.model import StoredEntry
 
 # Entries of one moment stand in one batch, of at most a thousand: these spread them, within a chat and among chats, so
 # that hardly two have the same order.
@@ -22,6 +23,17 @@ FRAGMENT_CHARACTERS_MAX = 160
 LEAD_CHARACTERS = 40
 
 _ADDRESS = re.compile(r"https?://\S", re.IGNORECASE)
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What an index is made from: these columns of messaging_entries."""
+
+    chat_id: ChatId
+    seq: int
+    kind: EntryKind
+    sender_id: UserId
+    at_us: int
+    body: str
 
 
 class Searchable(msgspec.Struct, frozen=True):
@@ -39,11 +51,11 @@ class Searchable(msgspec.Struct, frozen=True):
 _body = msgspec.json.Decoder(Searchable)
 
 
-def searchable(row: StoredEntry) -> Searchable:
+def searchable(row: Source) -> Searchable:
     return _body.decode(row.body)
 
 
-def document_of(row: StoredEntry) -> Document | None:
+def document_of(row: Source) -> Document | None:
     """What the entry is found by; None when there is nothing to find."""
     body = searchable(row)
     if body.deleted or not (body.text or body.attachments):
@@ -53,7 +65,7 @@ def document_of(row: StoredEntry) -> Document | None:
     labels = [label_of_chat(row.chat_id), f"from:{author}", f"kind:{row.kind}"]
     if body.topic_id:
         labels.append(label_of_topic(body.topic_id))
-    if _ADDRESS.search(body.text):
+    if "://" in body.text and _ADDRESS.search(body.text):
         labels.append("has:link")
     if body.card:
         labels.append(f"has:{body.card.__struct_config__.tag}")
@@ -64,6 +76,8 @@ def document_of(row: StoredEntry) -> Document | None:
 
 def words_of(text: str, card: Card | None, attachments: Sequence[Attachment]) -> str:
     """All by which a message is found: what it says, and what its files are called."""
+    if not (card or attachments):
+        return text
     return "\n".join(part for part in (cards.words_of(text, card), *files.names_of(attachments)) if part)
 
 
@@ -85,8 +99,13 @@ def label_of_topic(topic_id: int) -> str:
     return f"topic:{topic_id}"
 
 
-def order_of(row: StoredEntry) -> int:
-    return row.at_us * ORDERS_PER_US + (row.seq + zlib.crc32(row.chat_id.encode())) % ORDERS_PER_US
+def order_of(row: Source) -> int:
+    return row.at_us * ORDERS_PER_US + (row.seq + _first_order_of(row.chat_id)) % ORDERS_PER_US
+
+
+@lru_cache(1000)
+def _first_order_of(chat_id: ChatId) -> int:
+    return zlib.crc32(chat_id.encode())
 
 
 def cursor_after(hit: Hit) -> str:

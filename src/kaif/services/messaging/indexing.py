@@ -7,7 +7,7 @@ A log that grew while nobody listened is found by comparing all marks at the sta
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from kaif.engines.bus import Bus
@@ -19,27 +19,32 @@ from kaif.interfaces.messaging.search import SearchUnavailable
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import found, search_store, store
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.search_store import BUILDING, CURRENT, Progress
+from kaif.services.messaging import found, search_store
+from kaif.services.messaging.found import Source
+from kaif.services.messaging.search_store import BUILDING, CURRENT
 
 log = logging.getLogger("kaif.messaging")
 
 CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
-FORM = "messages1"
+FORM = "messages2"
 # What leaves the texts before it as they are. Whatever else has a target may have changed it.
 LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned", "voted", "previewed", "renewed")
-# What is read of a log at once, inline on an embedded database.
+# What is read of the logs at once, inline on an embedded database.
 ENTRIES_PAGE = 500
-# One change of an index. Each is a commit of its own, which is most of the work when everything is indexed anew.
-DOCUMENTS_MAX = 2000
+# One change of an index, bounded for the memory that it takes meanwhile. Each is a commit of its own, which costs as
+# much by itself as a thousand entries.
+ENTRIES_MAX = 10_000
+CHARACTERS_MAX = 8_000_000
 LOGS_PAGE = 200
-# How long a change waits for company, and how long at the most when much is said: it then rests four times as long as
-# it worked, since a commit costs nearly the same for ten documents as for a thousand.
+# How long a change waits for company. It then rests seven times as long as it worked, so that the index takes an
+# eighth of a core from those who talk: 0.4 s at most, and two where so much comes that the next change alone
+# is worth a commit.
 GATHER_S = 0.1
-GATHER_S_MAX = 0.5
-REST = 4
+REST = 7
+REST_S_MAX = 0.4
+MUCH = 2000
+REST_S_MAX_OF_MUCH = 2.0
 RETRY_S = 1.0
 RETRY_S_MAX = 30.0
 # How soon a rebuild that was asked for is noticed.
@@ -55,8 +60,11 @@ class Follower:
         self.complete = asyncio.Event()
         self._grown: set[ChatId] = set()
         self._woken = asyncio.Event()
+        # Whether the index holds nothing beyond its marks. When we begin we can't know: a change may have become
+        # durable of which nobody took note.
+        self._is_exact = False
 
-    def hear(self, chat_ids: Sequence[ChatId]) -> None:
+    def hear(self, chat_ids: Iterable[ChatId]) -> None:
         self._grown.update(chat_ids)
         self._woken.set()
 
@@ -70,106 +78,118 @@ class Follower:
             # After a silence it has rested already.
             await asyncio.sleep(max(GATHER_S, rested_at_s - now_s()))
             started_s = now_s()
-            await self._with_patience(self._follow)
+            entries = await self._with_patience(self._follow)
             ended_s = now_s()
-            rested_at_s = ended_s + min(REST * (ended_s - started_s), GATHER_S_MAX)
+            rest_s_max = REST_S_MAX if entries < MUCH else REST_S_MAX_OF_MUCH
+            rested_at_s = ended_s + min(REST * (ended_s - started_s), rest_s_max)
 
-    async def _with_patience(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _with_patience(self, work: Callable[[], Awaitable[int]]) -> int:
         """Until it has gone well; it is said once when it does not."""
         wait_s = self._retry_s
         while True:
             try:
-                return await work()
+                entries = await work()
             except Exception as error:
+                self._is_exact = False
                 if wait_s == self._retry_s:
                     log.warning("the index %s falls behind: %s: %s", self.name, type(error).__name__, error)
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_S_MAX)
+            else:
+                # All that an unnoted change may have been about has been done again.
+                self._is_exact = True
+                return entries
 
-    async def _catch_up(self) -> None:
-        after = ""
+    async def _catch_up(self) -> int:
+        after, entries = "", 0
         while logs := await search_store.all_progress(self._database, self.name, after, LOGS_PAGE):
-            await self._index(logs)
+            entries += await self._index([each.chat_id for each in logs if each.indexed_seq < each.seq])
             after = logs[-1].chat_id
             # The edge lives on this loop too.
             await asyncio.sleep(0)
+        return entries
 
-    async def _follow(self) -> None:
+    async def _follow(self) -> int:
         self._woken.clear()
         grown, self._grown = self._grown, set()
         try:
-            await self._index_grown(sorted(grown))
+            return await self._index(sorted(grown))
         except BaseException:
             self._grown |= grown
             raise
 
-    async def _index_grown(self, chat_ids: Sequence[ChatId]) -> None:
-        """Of many logs a little each, so they are read together."""
-        change, after = Change(), (ChatId(""), 0)
-        while page := await search_store.not_indexed(self._database, self.name, chat_ids, after, ENTRIES_PAGE):
-            for chat_id, entries in groupby(page, key=lambda row: row.chat_id):
-                await self._add(change, chat_id, list(entries))
+    async def _index(self, chat_ids: Sequence[ChatId]) -> int:
+        """How many entries these logs had gained. Often it is of many logs a little each: they are read together."""
+        entries, change, after = 0, Change(self._is_exact), (ChatId(""), 0)
+        while page := await self._page(chat_ids, after):
+            for chat_id, rows in groupby(page, key=lambda row: row.chat_id):
+                await self._add(change, chat_id, list(rows))
             after = page[-1].chat_id, page[-1].seq
-            if change.size >= DOCUMENTS_MAX:
+            entries += len(page)
+            if change.is_full:
                 await self._make(change)
-                change = Change()
+                change = Change(self._is_exact)
             # The edge lives on this loop too.
             await asyncio.sleep(0)
         await self._make(change)
+        return entries
 
-    async def _index(self, logs: Sequence[Progress]) -> None:
-        change = Change()
-        for each in logs:
-            at = each.indexed_seq
-            while at < each.seq:
-                page = await store.entries_after(self._database, each.chat_id, at, ENTRIES_PAGE)
-                if not page:
-                    break
-                at = page[-1].seq
-                await self._add(change, each.chat_id, page)
-                if change.size >= DOCUMENTS_MAX:
-                    await self._make(change)
-                    change = Change()
-        await self._make(change)
+    async def _page(self, chat_ids: Sequence[ChatId], after: tuple[ChatId, int]) -> list[Source]:
+        if not chat_ids:
+            return []
+        return await search_store.not_indexed(self._database, self.name, chat_ids, after, ENTRIES_PAGE)
 
-    async def _add(self, change: "Change", chat_id: ChatId, page: Sequence[StoredEntry]) -> None:
+    async def _add(self, change: "Change", chat_id: ChatId, page: Sequence[Source]) -> None:
         change.add(page, await self._targets(chat_id, page))
         change.marks[chat_id] = page[-1].seq
 
-    async def _targets(self, chat_id: ChatId, page: Sequence[StoredEntry]) -> list[StoredEntry]:
+    async def _targets(self, chat_id: ChatId, page: Sequence[Source]) -> list[Source]:
         """What the page's entries have changed, as it is now."""
         seqs = {found.searchable(row).target for row in page if row.kind not in LEAVING_TEXTS} - {0}
-        return await store.entries_at(self._database, chat_id, seqs) if seqs else []
+        return await search_store.sources_at(self._database, chat_id, seqs) if seqs else []
 
     async def _make(self, change: "Change") -> None:
-        if change.size:
-            await self.index.change(list(change.documents.values()), list(change.removed))
+        if change.entries:
+            await self.index.change(change.documents(), change.outdated)
         if change.marks:
             async with self._database.transaction() as tx:
                 await search_store.mark(tx, self.name, change.marks)
 
 
 class Change:
-    """What is to be put into an index and taken out of it, and how far that brings it."""
+    """What is to be put into an index and taken out of it, and how far that brings it.
 
-    def __init__(self) -> None:
-        self.documents: dict[str, Document] = {}
-        self.removed: set[str] = set()
+    What comes after the marks of an index that `is_exact` can't be in it.
+    """
+
+    def __init__(self, is_exact: bool) -> None:
+        self._is_exact = is_exact
+        self.entries: dict[tuple[ChatId, int], Source] = {}
+        self.outdated: set[str] = set()
         self.marks: dict[ChatId, int] = {}
+        self._characters = 0
 
     @property
-    def size(self) -> int:
-        return len(self.documents) + len(self.removed)
+    def is_full(self) -> bool:
+        return len(self.entries) >= ENTRIES_MAX or self._characters >= CHARACTERS_MAX
 
-    def add(self, page: Sequence[StoredEntry], targets: Sequence[StoredEntry]) -> None:
-        for row in (*page, *targets):
-            id, document = found.document_id(row.chat_id, row.seq), found.document_of(row)
-            if document:
-                self.documents[id] = document
-                self.removed.discard(id)
-            else:
-                self.documents.pop(id, None)
-                self.removed.add(id)
+    def add(self, page: Sequence[Source], targets: Sequence[Source]) -> None:
+        if not self._is_exact:
+            self._take_out(page)
+        self._put(page)
+        self._take_out(row for row in targets if (row.chat_id, row.seq) not in self.entries)
+        self._put(targets)
+
+    def _take_out(self, rows: Iterable[Source]) -> None:
+        self.outdated.update(found.document_id(row.chat_id, row.seq) for row in rows)
+
+    def _put(self, rows: Sequence[Source]) -> None:
+        self.entries.update(((row.chat_id, row.seq), row) for row in rows)
+        self._characters += sum(len(row.body) for row in rows)
+
+    def documents(self) -> Iterator[Document]:
+        """Made when they are put: by a thread that gives way to those who talk."""
+        return filter(None, map(found.document_of, self.entries.values()))
 
 
 class Indexer:
@@ -214,7 +234,7 @@ class Indexer:
     async def hear(self, event: EntriesAppended) -> None:
         """Only noted: should we die before it is indexed, the start finds it by the marks."""
         for follower in self._tasks:
-            follower.hear([each.chat_id for each in event.ranges])
+            follower.hear(each.chat_id for each in event.ranges)
 
     async def _look(self) -> float:
         if not self._bus.holds(CONSUMER):

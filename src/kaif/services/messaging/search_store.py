@@ -1,12 +1,13 @@
 """The questions of search: what indexes there are and how far they are, and what of their answers somebody may read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
+from kaif.services.messaging.found import Source
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.store import Reads
 
@@ -55,15 +56,16 @@ async def make_current(tx: Transaction, name: str) -> None:
 
 async def not_indexed(
     reads: Reads, name: str, chat_ids: Sequence[ChatId], after: tuple[ChatId, int], limit: int
-) -> list[StoredEntry]:
+) -> list[Source]:
     """A page of what these logs have beyond the index's marks, log by log, after the last page's end."""
     return await reads.fetch(
-        StoredEntry,
+        Source,
         """
-        SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.messages, e.ref, e.body FROM messaging_chats c
+        SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.body FROM messaging_chats c
         LEFT JOIN messaging_index_marks m ON m.name = :name AND m.chat_id = c.id
-        JOIN messaging_entries e ON e.chat_id = c.id AND e.seq > COALESCE(m.seq, 0)
-        WHERE c.id IN :ids AND c.id >= :after_chat AND (c.id > :after_chat OR e.seq > :after_seq)
+        JOIN messaging_entries e ON e.chat_id = c.id
+          AND e.seq > CASE WHEN c.id = :after_chat THEN :after_seq ELSE COALESCE(m.seq, 0) END
+        WHERE c.id IN :ids AND c.id >= :after_chat
         ORDER BY c.id, e.seq LIMIT :limit
         """,
         name=name,
@@ -71,6 +73,18 @@ async def not_indexed(
         after_chat=after[0],
         after_seq=after[1],
         limit=limit,
+    )
+
+
+async def sources_at(reads: Reads, chat_id: ChatId, seqs: Collection[int]) -> list[Source]:
+    return await reads.fetch(
+        Source,
+        """
+        SELECT chat_id, seq, kind, sender_id, at_us, body FROM messaging_entries
+        WHERE chat_id = :chat_id AND seq IN :seqs
+        """,
+        chat_id=chat_id,
+        seqs=list(seqs),
     )
 
 
