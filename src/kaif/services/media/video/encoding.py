@@ -8,6 +8,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.video.format import VideoFormat
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -27,8 +28,13 @@ FRAMES_PER_S_MAX = 60
 # Of ITU-T H.273.
 _BT709 = 1
 _TIME_BASE = Fraction(1, 90_000)
-# Two threads and a lookahead shorter than that of `fast` keep 1080p below what a worker may use.
-_X264 = {"preset": "fast", "crf": "22", "rc-lookahead": "20", "forced-idr": "1", "threads": "2"}
+_X264 = {"preset": "fast", "crf": "22", "forced-idr": "1"}
+# A worker may use 400 MB. Of 1080 lines each frame that waits takes 7 MB, and each that others refer to takes 12;
+# so two threads look ahead a little less far than `fast` does by itself, and keep no frames between them for that.
+_AMPLE = {"threads": "2", "rc-lookahead": "20", "x264-params": "sync-lookahead=0"}
+# A decoder keeps up to nine frames: of 4K in ten bits they take 225 MB.
+_SCANT = {"threads": "1", "rc-lookahead": "4", "bf": "2", "b-pyramid": "none"}
+_AMPLE_FRAME_BYTES_MAX = 8 << 20
 _SOUND_BITS_PER_S = 128_000
 # The index in front, so that it plays while it comes; no names of programs in it.
 _MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
@@ -53,7 +59,11 @@ def _run(
     rung: Rung,
     progress: Progress,
 ) -> None:
-    picture = PictureTrack(made, streams[0].average_rate, rung)
+    film = streams[0]
+    assert isinstance(film, VideoStream)
+    picture = PictureTrack(
+        made, film.average_rate, rung, _SCANT if _frame_bytes(film) > _AMPLE_FRAME_BYTES_MAX else _AMPLE
+    )
     sound = SoundTrack(made) if len(streams) > 1 else None
     # Both begin at the film's own zero: what was late against the other stays so.
     begin_s: Fraction | None = None
@@ -67,6 +77,8 @@ def _run(
             picture.take(frame, at_s)
         elif sound:
             sound.take(frame, at_s)
+        # The decoder has use for its memory.
+        del frame
         if at_s >= told_s + 1:
             told_s = at_s
             progress(float(at_s))
@@ -75,15 +87,24 @@ def _run(
         sound.finish()
 
 
+def _frame_bytes(film: VideoStream) -> int:
+    """Of one that is decoded; where the container does not say its kind, as of the largest that is common."""
+    pixels = film.width * film.height
+    if film.format is None:
+        return 4 * pixels
+    planes = VideoFormat(film.format.name, film.width, film.height).components
+    return sum(plane.width * plane.height * (2 if plane.bits > 8 else 1) for plane in planes)
+
+
 class PictureTrack:
     """Each frame keeps its own time."""
 
-    def __init__(self, made: OutputContainer, frames_per_s: Fraction | None, rung: Rung) -> None:
+    def __init__(self, made: OutputContainer, frames_per_s: Fraction | None, rung: Rung, means: dict[str, str]) -> None:
         self._made = made
         self._upright = Upright(rung.width, rung.height)
         peaks = {"maxrate": str(rung.bits_per_s_max), "bufsize": str(rung.bits_per_s_max * 2)}
         self._stream = made.add_stream(
-            "libx264", rate=min(frames_per_s or Fraction(25), Fraction(FRAMES_PER_S_MAX)), options=_X264 | peaks
+            "libx264", rate=min(frames_per_s or Fraction(25), Fraction(FRAMES_PER_S_MAX)), options=_X264 | means | peaks
         )
         self._stream.width, self._stream.height, self._stream.pix_fmt = rung.width, rung.height, "yuv420p"
         context = self._stream.codec_context

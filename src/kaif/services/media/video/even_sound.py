@@ -46,6 +46,7 @@ class EvenSound:
     def _for_frames_like(self, frame: AudioFrame) -> Graph:
         is_first = self._graph is None
         graph = Graph()
+        graph.threads = 1
         source = graph.add_abuffer(
             format=frame.format.name,
             sample_rate=frame.sample_rate,

@@ -84,6 +84,7 @@ def _at_moments(frames: Iterator[VideoFrame], every_s: Fraction, count: int) -> 
 
 def _linked(width: int, height: int, filter_name: str, settings: str) -> Graph:
     graph = Graph()
+    graph.threads = 1
     graph.link_nodes(
         graph.add_buffer(width=width, height=height, format=VideoFormat("yuv420p"), time_base=Fraction(1)),
         graph.add(filter_name, settings),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import av
 from av.audio.frame import AudioFrame
@@ -40,6 +40,9 @@ def opened(path: Path) -> Iterator[InputContainer]:
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = DECODER_THREADS
             yield container
+    except MemoryError:
+        # One of libav's own, too: the film may be sound.
+        raise
     except (av.FFmpegError, EOFError) as error:
         raise NotPlayable from error
 
@@ -71,9 +74,17 @@ def decoded(
             frames = packet.decode()
         except av.InvalidDataError:
             continue
-        for frame in frames:
-            if isinstance(frame, VideoFrame | AudioFrame) and frame.pts is not None and frame.time_base is not None:
+        frames.reverse()
+        # None is kept while the next one is decoded: one of 4K has 25 MB.
+        while frames:
+            frame = frames.pop()
+            if _is_timed(frame):
                 yield frame
+            del frame
+
+
+def _is_timed(frame: object) -> TypeGuard[VideoFrame | AudioFrame]:
+    return isinstance(frame, VideoFrame | AudioFrame) and frame.pts is not None and frame.time_base is not None
 
 
 def time_of(frame: VideoFrame | AudioFrame) -> Fraction:

@@ -12,8 +12,9 @@ from kaif.services.media.work.jobs import Encode, Job, MakeVoice, Package, Probe
 from kaif.services.media.work.pool import Bounds, Pool, Progress
 from kaif.services.media.work.turns import Priority
 
-# A film of 4K in ten bits takes 470 MB.
-BOUNDS = Bounds(memory_bytes=640 * MB, file_bytes=64 << 30, cpu_s=120, wall_s=600, jobs_max=20, niceness=10)
+# What libraries reserve and never touch counts: with that 400 MB are in memory at most, those of the libraries included
+# (4K in ten bits and HDR as AV1, of which a decoder keeps nine frames: 395).
+BOUNDS = Bounds(memory_bytes=432 * MB, file_bytes=64 << 30, cpu_s=120, wall_s=600, jobs_max=20, niceness=10)
 # Of the processor, for each second of a film, in the largest rung of the worst source.
 CPU_S_PER_S = 60
 # A sound of so many seconds is heard through in less than two.

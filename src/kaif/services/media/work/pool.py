@@ -155,6 +155,10 @@ _ENVIRONMENT = {
     # It writes no files. Its sizes end with gigabytes: of terabytes it takes the number alone.
     "VIPS_DISC_THRESHOLD": "1024g",
     "MALLOC_ARENA_MAX": "2",
+    # x264 aligns its frames to 2 MB: mapped one by one, each would count with a gap that nothing can use. Frames of 4K
+    # stay above, and go back to the system at once.
+    "MALLOC_MMAP_THRESHOLD_": str(16 * MB),
+    "MALLOC_TRIM_THRESHOLD_": str(MB),
 }
 
 

@@ -6,8 +6,10 @@ allows it, no network. It may hold MEMORY bytes of its own and write no file of 
 take only so much of the processor; the system ends it beyond that.
 """
 
+import contextlib
 import ctypes
 import errno
+import gc
 import os
 import resource
 import signal
@@ -25,7 +27,7 @@ Tell = Callable[[msgspec.Struct], None]
 
 FILES_MAX = 64
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_THP_DISABLE = 1, 41
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 
 
@@ -42,6 +44,7 @@ def main() -> None:
     _write(answers, [jobs.READY])
     while request := _read(requests):
         job, content = request
+        _give_back_memory()
         _allow(job)
         try:
             answer = done(job.task, content, tell)
@@ -96,6 +99,8 @@ def _bound(memory_bytes: int, file_bytes: int) -> None:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
         # After that, which would undo it: nobody waits for work when its server was killed.
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # Pages of 2 MB would be whole in memory of which a part is used.
+        libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
     # Data, not address space: programs and their libraries are shared with everyone.
     _lower(resource.RLIMIT_DATA, memory_bytes)
     _lower(resource.RLIMIT_NOFILE, FILES_MAX)
@@ -109,6 +114,15 @@ def _lower(what: int, to: int) -> None:
     _, hard = resource.getrlimit(what)
     to = to if hard == resource.RLIM_INFINITY else min(to, hard)
     resource.setrlimit(what, (to, to))
+
+
+def _give_back_memory() -> None:
+    """What the job before has left: decoders that their own containers refer to, and what the allocator has kept."""
+    gc.collect()
+    if sys.platform == "linux":
+        # Of glibc alone.
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _allow(job: Job) -> None:

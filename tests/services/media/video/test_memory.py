@@ -1,0 +1,55 @@
+"""No film takes more of the machine than a worker may have."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from tests.services.media.video.films import make, stream_of
+
+from kaif.interfaces.media.films import Film, FilmTooDemanding
+from kaif.services.media.images.limits import MB
+from kaif.services.media.video.ladder import rungs
+from kaif.services.media.work.films import BOUNDS, FilmWorkers
+
+
+@pytest.fixture(scope="module")
+def largest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4K at 60 frames a second, in ten bits and HDR, of a kind whose decoders keep most frames."""
+    return make(
+        tmp_path_factory.mktemp("largest") / "largest.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=480x270:rate=60,scale=3840:2160:flags=neighbor,format=yuv420p10le"),
+        *("-frames:v", "26", "-c:v", "libsvtav1", "-preset", "12", "-crf", "45"),
+        *("-bsf:v", "av1_metadata=color_primaries=9:transfer_characteristics=16:matrix_coefficients=9"),
+    )
+
+
+def peak_bytes_of_only_worker() -> int:
+    [worker] = [child for child in psutil.Process().children() if "kaif.services.media.work.worker" in child.cmdline()]
+    return int(Path(f"/proc/{worker.pid}/status").read_text().split("VmHWM:")[1].split()[0]) << 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_film_of_4k_in_ten_bits_and_hdr_fits_into_400_mb(largest: Path, tmp_path: Path) -> None:
+    workers = FilmWorkers(1)
+    try:
+        found = (await workers.probe(largest, tmp_path / "poster.jpg")).found
+        assert isinstance(found, Film) and found.is_hdr
+
+        await workers.encode(largest, tmp_path / "film.mp4", rungs(found)[-1], found, lambda seconds: None)
+
+        assert peak_bytes_of_only_worker() < 400 * MB
+    finally:
+        await workers.close()
+    made = stream_of(tmp_path / "film.mp4", "video")
+    assert (made["height"], made["nb_frames"], made["color_transfer"]) == (1080, "26", "bt709")
+
+
+async def test_what_takes_more_is_too_demanding_and_not_damaged(largest: Path, tmp_path: Path) -> None:
+    workers = FilmWorkers(1, msgspec.structs.replace(BOUNDS, memory_bytes=64 * MB))
+    try:
+        with pytest.raises(FilmTooDemanding):
+            await workers.probe(largest, tmp_path / "poster.jpg")
+    finally:
+        await workers.close()
