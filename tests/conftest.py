@@ -11,9 +11,14 @@ import pytest
 from tests.disks import SmallDisk, mounted_small_disk
 from tests.kms import Kms
 from tests.migrated import CleanDatabase, migrate_all
+from tests.scratch import write_to_memory
 from tests.servers import ClamdServer, MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
+
+
+def pytest_configure() -> None:
+    write_to_memory()
 
 
 @pytest.fixture(scope="session")

@@ -152,6 +152,7 @@ class PostgresServer(Server):
             "fsync": "off",
             "full_page_writes": "off",
             "deadlock_timeout": "200ms",
+            "max_wal_size": "128MB",
         }
         return [str(self._binary), "-D", "data", *[f"--{name}={value}" for name, value in settings.items()]]
 
