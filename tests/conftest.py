@@ -62,8 +62,10 @@ def migrated_sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def clean_database(postgres_server: PostgresServer) -> CleanDatabase:
-    return CleanDatabase(postgres_server)
+def clean_database(postgres_server: PostgresServer) -> Iterator[CleanDatabase]:
+    database = CleanDatabase(postgres_server)
+    yield database
+    database.close()
 
 
 @pytest.fixture
