@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pyvips
@@ -12,7 +13,7 @@ from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromiu
 from tests.journeys.cable import laid_cable
 from tests.journeys.conftest import Place, complaints_of, embedded
 from tests.journeys.looks import Look
-from tests.waiting import until
+from tests.waiting import eventually, until
 
 MIB = 1 << 20
 SIZE = 24 * MIB
@@ -104,6 +105,7 @@ async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
     await anna.page.get_by_role("menuitemcheckbox", name="Скрыть под спойлером").click()
     await tray(anna, "boat.png").click()
     await anna.page.get_by_role("menuitem", name="Сдвинуть влево").click()
+    await what_another_device_lays_beside_them_is_there(anna, url)
     await anna.page.evaluate(PASTE, base64.b64encode(picture("", 90)["buffer"]).decode())
     await expect(tray(anna, "pasted.png: Загружено")).to_be_visible()
     await look("tray")
@@ -132,6 +134,39 @@ async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
     await anna.page.get_by_role("button", name="Отправить голосовое").press("Enter")
     await expect(anna.log.locator("[data-state=sent]")).to_have_count(2)
     look.assert_nothing_grave()
+
+
+async def what_another_device_lays_beside_them_is_there(anna: Window, url: str) -> None:
+    phone = Person(url, ANNA.username)
+    await phone.log_in()
+    (chat,) = (await phone.get("/v1/messaging/chats"))["chats"]
+
+    async def keep(text: str, names: list[str]) -> None:
+        files = [{"media_id": ids[name], "spoiler": name == "boat.png"} for name in names]
+        now = datetime.now(UTC).isoformat()
+        await phone.post(f"/v1/messaging/chats/{chat['id']}/draft", text=text, written_at=now, attachments=files)
+
+    async def laid() -> dict[str, str]:
+        drafts = (await phone.get("/v1/messaging/drafts"))["drafts"]
+        return {file["name"]: file["media_id"] for draft in drafts for file in draft["attachments"]}
+
+    async def both_are_laid() -> bool:
+        return list(await laid()) == ["boat.png", "shore.png"]
+
+    await eventually(both_are_laid)
+    ids = await laid()
+    headers = {"content-type": "image/png", "content-disposition": 'attachment; filename="island.png"'}
+    island = await phone.http.post("/v1/media/files", content=picture("", 10)["buffer"], headers=headers)
+    ids["island.png"] = island.json()["id"]
+
+    await keep("Остров", ["boat.png", "island.png", "shore.png"])
+
+    await expect(anna.composer).to_have_value("Остров")
+    await expect(tray(anna, "").and_(anna.page.locator(":has(img)"))).to_have_count(3)
+    await expect(tray(anna, "island.png: Загружено")).to_be_visible()
+    await keep("", ["boat.png", "shore.png"])
+    await expect(tray(anna, "island.png")).to_have_count(0)
+    await phone.close()
 
 
 @embedded

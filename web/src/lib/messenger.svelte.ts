@@ -64,6 +64,8 @@ export class Messenger {
   )
   readonly #outbox: Outbox
   readonly #cache: Cache
+  /** What this browser kept of unsent files is known. */
+  #uploadsThere = Promise.resolve()
   #rememberTimer: ReturnType<typeof setInterval> | undefined
   /** Read marks that the server has not confirmed, by the chat or topic. */
   #marks = new Map<string, Mark>()
@@ -90,7 +92,9 @@ export class Messenger {
     void this.loadFirst()
     this.realtime.start()
     uploads.settled = (upload) => this.#uploaded(upload)
-    void uploads.start(this.me, () => this.#neededUploads()).then(() => this.#missLost())
+    uploads.arrived = ({ id }) => trays.hear(id)
+    trays.changed = (chatKey) => drafts.keepFiles(chatKey)
+    this.#uploadsThere = uploads.start(this.me, () => this.#neededUploads()).then(() => this.#missLost())
   }
 
   stop(): void {
@@ -552,7 +556,7 @@ export class Messenger {
       case 'read':
         return this.#read(event)
       case 'draft':
-        return drafts.hear(event)
+        return void this.#uploadsThere.then(() => drafts.hear(event))
       case 'scheduled':
         if (event.failed) ui.say(t('schedule.failed_said'))
         return void scheduled.sync().catch(() => {})
@@ -639,7 +643,7 @@ export class Messenger {
     this.online.clear()
     for (const id of hello.online) this.online.add(id)
     this.#resend()
-    void drafts.sync().catch(() => {})
+    void this.#uploadsThere.then(() => drafts.sync()).catch(() => {})
     void ownFolders.sync().catch(() => {})
     void scheduled.sync().catch(() => {})
     const stale = new Set<string>()

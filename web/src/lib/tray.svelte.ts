@@ -1,6 +1,7 @@
 // What lies ready to be sent, per chat: files that are uploaded while the words to them are written.
 import { SvelteMap } from 'svelte/reactivity'
-import type { UnsentAttachment } from './types'
+import { given } from './outgoing'
+import type { Attachment, GivenAttachment, UnsentAttachment } from './types'
 import { uploads } from './uploads.svelte'
 
 const PREFIX = 'kaif.tray.'
@@ -16,6 +17,8 @@ export interface TrayItem {
 }
 
 class Trays {
+  /** Told of each that was changed here. */
+  changed: (chatKey: string) => void = () => {}
   #items = new SvelteMap<string, readonly TrayItem[]>()
 
   constructor() {
@@ -35,6 +38,39 @@ class Trays {
     return [...this.#items.values()].flatMap((items) => items.map(({ upload_id }) => upload_id))
   }
 
+  keys(): string[] {
+    return [...this.#items.keys()]
+  }
+
+  /** The server has the file. */
+  hear(uploadId: string): void {
+    const key = this.keys().find((key) => this.of(key).some(({ upload_id }) => upload_id === uploadId))
+    if (key) this.changed(key)
+  }
+
+  /** What of it the server has, as other devices are told. */
+  given(chatKey: string): GivenAttachment[] {
+    return given({ attachments: this.of(chatKey).flatMap((item) => unsent(item) ?? []) })
+  }
+
+  /** As another device left it; what is still on its way from here stays. False when it was so already. */
+  follow(chatKey: string, left: readonly Attachment[]): boolean {
+    const here = this.of(chatKey)
+    const idHere = new Map(here.map(({ upload_id }) => [uploads.get(upload_id)?.mediaId, upload_id]))
+    const told = left.map((file): TrayItem => ({
+      upload_id: idHere.get(file.media_id) ?? uploads.adopt(file.media_id, file).id,
+      as: file.kind === 'file' || file.kind === 'voice' ? file.kind : 'media',
+      spoiler: file.spoiler ?? false,
+    }))
+    const onTheirWay = here.filter(({ upload_id }) => !uploads.get(upload_id)?.mediaId)
+    const next = [...told, ...onTheirWay].slice(0, ATTACHMENTS_MAX)
+    if (JSON.stringify(next) === JSON.stringify(here)) return false
+    const ids = new Set(next.map(({ upload_id }) => upload_id))
+    for (const { upload_id } of here) if (!ids.has(upload_id)) uploads.release(upload_id)
+    this.#set(chatKey, next)
+    return true
+  }
+
   /** How many had no place. What can't be seen is a file, whatever it is sent as. */
   add(chatKey: string, files: readonly File[], as: SentAs): number {
     const items = this.of(chatKey)
@@ -44,12 +80,12 @@ class Trays {
       const upload = uploads.add(file, file.name || nameless(file), as === 'file' ? { type: '' } : {})
       return { upload_id: upload.id, as: as === 'media' && !isSeen(file) ? 'file' : as, spoiler: false }
     })
-    this.#set(chatKey, [...items, ...added])
+    this.#change(chatKey, [...items, ...added])
     return files.length - fitting.length
   }
 
   change(chatKey: string, id: string, change: Partial<TrayItem>): void {
-    this.#set(
+    this.#change(
       chatKey,
       this.of(chatKey).map((item) => (item.upload_id === id ? { ...item, ...change } : item)),
     )
@@ -60,12 +96,12 @@ class Trays {
     const moved = items.find(({ upload_id }) => upload_id === id)
     if (!moved || to < 0 || to >= items.length) return
     const rest = items.filter((item) => item !== moved)
-    this.#set(chatKey, [...rest.slice(0, to), moved, ...rest.slice(to)])
+    this.#change(chatKey, [...rest.slice(0, to), moved, ...rest.slice(to)])
   }
 
   remove(chatKey: string, id: string): void {
     uploads.release(id)
-    this.#set(
+    this.#change(
       chatKey,
       this.of(chatKey).filter(({ upload_id }) => upload_id !== id),
     )
@@ -74,7 +110,7 @@ class Trays {
   /** For the message that goes out now; the tray is empty afterwards. */
   take(chatKey: string): UnsentAttachment[] {
     const items = this.of(chatKey)
-    this.#set(chatKey, [])
+    this.#change(chatKey, [])
     return items.flatMap((item) => unsent(item) ?? [])
   }
 
@@ -97,6 +133,11 @@ class Trays {
     const left = this.of(chatKey).filter(({ upload_id }) => ids.has(upload_id))
     if (left.length) this.#items.set(chatKey, left)
     else this.#items.delete(chatKey)
+  }
+
+  #change(chatKey: string, items: readonly TrayItem[]): void {
+    this.#set(chatKey, items)
+    this.changed(chatKey)
   }
 
   #set(chatKey: string, items: readonly TrayItem[]): void {

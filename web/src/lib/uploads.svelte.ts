@@ -92,6 +92,8 @@ export class Upload {
 class Uploads {
   /** Told of each that is done or can't be. */
   settled: (upload: Upload) => void = () => {}
+  /** Told of each that the server has just taken. */
+  arrived: (upload: Upload) => void = () => {}
   readonly #uploads = new SvelteMap<string, Upload>()
   /** Pictures of this browser by the file's id at the server, so that what was sent does not blink. */
   readonly #pictures = new RecentPictures()
@@ -156,6 +158,14 @@ class Uploads {
     this.#show(upload)
     void this.#keep(upload)
     this.#pump()
+    return upload
+  }
+
+  /** What the server has already, uploaded from another device. */
+  adopt(mediaId: string, { name, type, size }: { name: string; type: string; size: number }): Upload {
+    const upload = new Upload({ id: newRef(), name, type, size, modified: 0, at: Date.now(), mediaId })
+    this.#uploads.set(upload.id, upload)
+    void this.#kept?.put(upload.record)
     return upload
   }
 
@@ -298,6 +308,7 @@ class Uploads {
     upload.sent = upload.size
     upload.state = 'done'
     await this.#kept?.put(upload.record)
+    this.arrived(upload)
     this.settled(upload)
   }
 
