@@ -1,5 +1,7 @@
 """Content under names: in a folder, in memory, and in S3."""
 
+import mmap
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -149,12 +151,32 @@ async def test_a_local_name_is_the_path_below_the_folder(tmp_path: Path) -> None
     assert (tmp_path / "new" / "folder" / "a" / "b~1@2=3+4.jpg").read_bytes() == b"x"
 
 
+async def test_memory_that_is_used_again_changes_nothing_that_is_kept(blobs: Blobs) -> None:
+    memory = memoryview(bytearray(b"first" * 100_000))
+    await blobs.put("a", memory)
+    memory[:] = b"later" * 100_000
+
+    assert await blobs.get("a") == b"first" * 100_000
+
+
+@pytest.mark.parametrize("place", [0, 1, 512, 4095])
+async def test_a_large_file_is_written_from_wherever_it_lies(tmp_path: Path, place: int) -> None:
+    blobs = await open_blobs(f"file:{tmp_path / 'blobs'}")
+    memory = memoryview(mmap.mmap(-1, 6 * MIB))
+    memory[:] = random.Random(1).randbytes(6 * MIB)
+
+    for size in (MIB // 4 - 1, MIB // 4, MIB + 1, 4 * MIB + 1024, 5 * MIB + 4095):
+        await blobs.put("a", memory[place : place + size])
+        assert await blobs.get("a") == memory[place : place + size], size
+
+
 async def test_a_full_disk_takes_nothing_and_says_so(small_disk: SmallDisk) -> None:
     blobs = await open_blobs(f"file:{small_disk.folder / 'blobs'}")
     for content in (b"x" * 20 * MIB, pieces(*[b"x" * MIB] * 20)):
         with pytest.raises(StorageFull):
             await blobs.put("large", content)
     assert await listed(blobs, "") == []
+    assert [path for path in small_disk.folder.rglob("*") if path.is_file()] == []
 
     small_disk.make_space()
     await blobs.put("large", b"x" * 20 * MIB)

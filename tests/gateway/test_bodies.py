@@ -4,74 +4,119 @@ import asyncio
 
 import pytest
 
-from kaif.gateway.bodies import Ahead, Body, Pieces
+from kaif.gateway.bodies import Body, Buffers, Pieces
 
 MIB = 1 << 20
-ROOM = 8 * MIB
 
 
 def flowing() -> Body:
     return Body(lambda: None, lambda: None, lambda: None)
 
 
-async def pieces_of(body: Body, ahead: Ahead) -> list[int]:
-    """Sizes, when four MiB come while the first is written."""
-    pieces = Pieces(body, MIB, 1.0, ahead, 4 * MIB)
+def memory(large: int = 1) -> Buffers:
+    return Buffers(MIB, 4 * MIB, large * 4 * MIB)
+
+
+async def come(body: Body, count: int) -> None:
+    for number in range(count):
+        body.feed(bytes([number]) * (MIB // 4))
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_meanwhile_is_one_piece_and_the_memory_is_given_back() -> None:
+    body, buffers = flowing(), memory(large=2)
+    pieces = Pieces(body, buffers, 1.0)
 
     async def write() -> None:
-        for _ in range(16):
-            body.feed(b"x" * (MIB // 4))
-            await asyncio.sleep(0.001)
+        await come(body, 12)
         body.end()
 
-    body.feed(b"x" * MIB)
-    sizes = [len(await pieces.next())]
+    await come(body, 4)
+    first = bytes(await pieces.next())
     await pieces.during(write())
-    while piece := await pieces.next():
-        sizes.append(len(piece))
+    second = bytes(await pieces.next())
+
+    assert (len(first), len(second), len(await pieces.next())) == (MIB, 3 * MIB, 0)
+    assert second == b"".join(bytes([number]) * (MIB // 4) for number in range(12))
     pieces.close()
-    return sizes
+    assert buffers.large_left == 2
 
 
-async def test_what_comes_meanwhile_is_one_piece_and_the_room_is_given_back() -> None:
-    ahead = Ahead(ROOM)
+async def test_what_is_read_does_not_change_while_more_comes() -> None:
+    body = flowing()
+    pieces = Pieces(body, memory(), 1.0)
+    body.feed(b"a" * MIB)
+    first = await pieces.next()
 
-    first, second, *others = await pieces_of(flowing(), ahead)
+    async def write() -> bytes:
+        await come(body, 8)
+        return bytes(first)
 
-    assert first == MIB and 3 * MIB < second <= 5 * MIB
-    assert first + second + sum(others) == 5 * MIB
-    assert ahead.bytes_left == ROOM
-
-
-async def test_without_room_the_sender_waits_after_one_piece() -> None:
-    body, read = flowing(), Ahead(0)
-    pieces = Pieces(body, MIB, 1.0, read, 4 * MIB)
-
-    async def write() -> None:
-        for _ in range(16):
-            body.feed(b"x" * (MIB // 4))
-            await asyncio.sleep(0.001)
-
-    await pieces.during(write())
-
-    # What was not read holds the sender back at the connection.
-    assert len(await body.read()) >= 3 * MIB
+    assert await pieces.during(write()) == b"a" * MIB
     pieces.close()
 
 
-async def test_work_that_fails_or_is_given_up_gives_the_room_back() -> None:
-    body, ahead = flowing(), Ahead(ROOM)
-    pieces = Pieces(body, MIB, 1.0, ahead, 4 * MIB)
+@pytest.mark.parametrize(("large", "taken"), [(0, MIB), (2, 3 * MIB)])
+async def test_without_room_the_sender_waits_after_one_piece(large: int, taken: int) -> None:
+    paused: list[bool] = []
+    body = Body(lambda: paused.append(True), lambda: paused.append(False), lambda: None)
+    pieces = Pieces(body, memory(large), 1.0)
+
+    await pieces.during(come(body, 12))
+
+    # What there is no place for holds the sender back at the connection.
+    assert paused == ([] if large else [True])
+    assert len(await pieces.next()) == taken
+    pieces.close()
+
+
+async def test_memory_that_work_was_given_up_with_is_not_written_to_again() -> None:
+    body, buffers = flowing(), memory(large=2)
+    pieces = Pieces(body, buffers, 1.0)
+    body.feed(b"a" * MIB)
+    lent = await pieces.next()
 
     async def fail() -> None:
-        for _ in range(8):
-            body.feed(b"x" * (MIB // 2))
-            await asyncio.sleep(0.001)
         raise OSError
 
     with pytest.raises(OSError):
         await pieces.during(fail())
-    assert ahead.bytes_left < ROOM
     pieces.close()
 
-    assert ahead.bytes_left == ROOM
+    # A thread may still be at it.
+    others = [buffers.take() for _ in range(8)]
+    for other in others:
+        other[:1] = b"b"
+    assert bytes(lent[:1]) == b"a"
+    for other in others:
+        buffers.give_back(other)
+    assert buffers.large_left == 2
+
+
+async def test_a_body_that_breaks_off_gives_what_came_of_it() -> None:
+    body = flowing()
+    pieces = Pieces(body, memory(), 1.0)
+    body.feed(b"some")
+    body.cut()
+
+    assert (bytes(await pieces.next()), bytes(await pieces.next()), pieces.was_cut) == (b"some", b"", True)
+
+
+async def test_a_pause_ends_a_piece() -> None:
+    body = flowing()
+    pieces = Pieces(body, memory(), 0.02)
+    body.feed(b"some")
+
+    assert (bytes(await pieces.next()), pieces.was_cut) == (b"some", False)
+
+
+async def test_of_a_connection_that_has_a_whole_body_nothing_more_is_paused() -> None:
+    paused: list[bool] = []
+    body = Body(lambda: paused.append(True), lambda: paused.append(False), lambda: None)
+    body.into(memoryview(bytearray(10)))
+    body.direct()
+    body.placed(4)
+    body.end()
+    body.placed(6)
+
+    assert (body.taken(), paused) == (10, [False])

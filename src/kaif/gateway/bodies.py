@@ -1,6 +1,11 @@
-"""A request's body while it still comes: read in pieces, and its sender slowed to whoever reads."""
+"""A request's body while it still comes: read in pieces, and its sender slowed to whoever reads.
+
+Bytes of which much comes are read by the kernel into the memory in which they are handed on: copying them, and asking
+the kernel for memory that it has to clear first, costs more than all else that is done with them here.
+"""
 
 import asyncio
+import mmap
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -13,6 +18,8 @@ Done = TypeVar("Done")
 HELD_BYTES_MAX = 512 * 1024
 # A sender who says nothing for so long is gone.
 STALLED_S = 30.0
+# Of memory that nobody reads into at the moment, of either size.
+IDLE_MAX = 2
 
 
 class BodyCut(Exception):
@@ -20,26 +27,52 @@ class BodyCut(Exception):
 
 
 class Body:
-    """`on_wanted` is called at the first read: a sender may be waiting for leave to send (RFC 9110, 10.1.1)."""
+    """`on_wanted` is called at the first read: a sender may be waiting for leave to send (RFC 9110, 10.1.1).
 
-    def __init__(self, pause: Callable[[], None], resume: Callable[[], None], on_wanted: Callable[[], None]) -> None:
-        self._pause, self._resume, self._on_wanted = pause, resume, on_wanted
+    `on_placed` is called when the reader has said for the first time where the bytes are to go (`into`). From then on
+    the connection may read them there by itself, `place` by `place`, for as long as it is not paused.
+    """
+
+    def __init__(
+        self,
+        pause: Callable[[], None],
+        resume: Callable[[], None],
+        on_wanted: Callable[[], None],
+        on_placed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pause, self._resume, self._on_wanted, self._on_placed = pause, resume, on_wanted, on_placed
+        # What came when there was no place for it.
         self._pieces: deque[bytes] = deque()
         self._held_bytes = 0
-        self._is_wanted = self._is_paused = False
+        self._place: memoryview | None = None
+        self._placed_bytes = self._enough_bytes = 0
+        self._is_wanted = self._is_paused = self._is_direct = False
         self._cut = False
         self.is_whole = False
         self._news = asyncio.Event()
+        self._came_at = 0.0
 
     # The connection's side
 
     def feed(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._held_bytes += len(piece)
-        if self._held_bytes > HELD_BYTES_MAX and not self._is_paused:
-            self._is_paused = True
-            self._pause()
-        self._news.set()
+        self._came()
+
+    def place(self) -> memoryview:
+        """Where the next bytes belong. There is room in it while the connection is not paused."""
+        assert self._place is not None
+        return self._place[self._placed_bytes :]
+
+    def placed(self, size: int) -> None:
+        """So many bytes are in their place."""
+        self._placed_bytes += size
+        self._came()
+
+    def direct(self) -> None:
+        """From now on all is read into its place, and nothing while there is none. Until now reading was paused."""
+        self._is_direct = self._is_paused = True
+        self._keep_pace()
 
     def end(self) -> None:
         self.is_whole = True
@@ -50,14 +83,41 @@ class Body:
         self._cut = not self.is_whole
         self._news.set()
 
+    def _came(self) -> None:
+        self._came_at = asyncio.get_running_loop().time()
+        self._pour()
+        self._keep_pace()
+        if self._placed_bytes >= self._enough_bytes:
+            self._news.set()
+
+    def _pour(self) -> None:
+        """What had no place goes where there is one now."""
+        while self._pieces and self._place is not None and (room := len(self._place) - self._placed_bytes):
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(piece[room:])
+                piece = piece[:room]
+            self._place[self._placed_bytes : self._placed_bytes + len(piece)] = piece
+            self._placed_bytes += len(piece)
+            self._held_bytes -= len(piece)
+
+    def _keep_pace(self) -> None:
+        if self._is_direct:
+            # What comes after the last byte is no more of ours.
+            too_much = not self.is_whole and (self._place is None or self._placed_bytes == len(self._place))
+        else:
+            too_much = self._held_bytes > HELD_BYTES_MAX
+        if too_much != self._is_paused:
+            self._is_paused = too_much
+            (self._pause if too_much else self._resume)()
+
     # The reader's side
 
     async def read(self, within_s: float = STALLED_S) -> bytes:
         """What has come since, nothing at the end. Raises BodyCut, and TimeoutError when nothing came in time."""
-        if not self._is_wanted:
-            self._is_wanted = True
-            self._on_wanted()
+        self._want()
         if not self._pieces and not self.is_whole and not self._cut:
+            self._enough_bytes = 0
             self._news.clear()
             await asyncio.wait_for(self._news.wait(), within_s)
         if self._pieces:
@@ -66,122 +126,150 @@ class Body:
             raise BodyCut
         return b""
 
+    def into(self, place: memoryview) -> None:
+        """What comes from now on goes there, until `taken`."""
+        self._want()
+        self._place, self._placed_bytes = place, 0
+        self._pour()
+        if not self._is_direct:
+            self._on_placed()
+        self._keep_pace()
+
+    async def filled(self, enough: int, within_s: float) -> bool:
+        """When there is so much in its place, or all that there will ever be. False when nothing came for so long."""
+        since = asyncio.get_running_loop().time()
+        while self._placed_bytes < enough and not self.is_over:
+            left_s = max(self._came_at, since) + within_s - asyncio.get_running_loop().time()
+            if left_s <= 0:
+                return False
+            self._enough_bytes = enough
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), left_s)
+            except TimeoutError:
+                continue
+        return True
+
+    def taken(self) -> int:
+        """How much is in its place; nothing more comes there."""
+        taken = self._placed_bytes
+        self._place, self._placed_bytes = None, 0
+        self._keep_pace()
+        return taken
+
+    @property
+    def has_some(self) -> bool:
+        """There is something in its place."""
+        return self._placed_bytes > 0
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing comes any more but what is held."""
+        return self.is_whole or self._cut
+
+    @property
+    def was_cut(self) -> bool:
+        return self._cut and not self._pieces
+
+    def _want(self) -> None:
+        if not self._is_wanted:
+            self._is_wanted = True
+            self._on_wanted()
+
     def _take(self) -> bytes:
         content = self._pieces.popleft() if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held_bytes = 0
-        if self._is_paused:
-            self._is_paused = False
-            self._resume()
+        self._keep_pace()
         return content
 
 
-class Ahead:
-    """What all bodies together may hold beyond the piece that each of them is always allowed."""
+class Buffers:
+    """Memory for the pieces of bodies: each has room for a piece, and as many as there is room for in all for more.
 
-    def __init__(self, bytes_max: int) -> None:
-        self.bytes_left = bytes_max
+    Used again, since what is new has to be cleared first. What nobody has written to takes no memory.
+    """
+
+    def __init__(self, piece_bytes: int, ahead_bytes: int = 0, ahead_bytes_of_all: int = 0) -> None:
+        """`ahead_bytes` is what a large one has beyond a piece, `ahead_bytes_of_all` what all of those may have."""
+        self.piece_bytes = piece_bytes
+        self._sizes = (piece_bytes, piece_bytes + ahead_bytes)
+        self._idle: tuple[list[memoryview], list[memoryview]] = ([], [])
+        self.large_left = ahead_bytes_of_all // ahead_bytes if ahead_bytes else 0
+
+    def take(self) -> memoryview:
+        large = self.large_left > 0
+        self.large_left -= large
+        return self._idle[large].pop() if self._idle[large] else memoryview(mmap.mmap(-1, self._sizes[large]))
+
+    def give_back(self, buffer: memoryview) -> None:
+        self.write_off(buffer)
+        idle = self._idle[self._is_large(buffer)]
+        if len(idle) < IDLE_MAX:
+            idle.append(buffer)
+
+    def write_off(self, buffer: memoryview) -> None:
+        """Somebody may still read it: it goes when nobody does."""
+        self.large_left += self._is_large(buffer)
+
+    def _is_large(self, buffer: memoryview) -> bool:
+        return len(buffer) > self.piece_bytes
 
 
 class Pieces:
     """A body in pieces of a size; a shorter one when the sender pauses, so that what has come is soon kept.
 
-    A larger one, up to `ahead_bytes` more, when so much comes while somebody is busy with the one before, and there is
-    room in `ahead`. To be closed.
+    A larger one when so much comes while somebody is busy with the one before, and there is memory for it. So a body
+    takes two of the buffers at most. To be closed.
     """
 
-    def __init__(
-        self, body: Body, piece_bytes: int, pause_s: float, ahead: Ahead | None = None, ahead_bytes: int = 0
-    ) -> None:
-        self._body, self._piece_bytes, self._pause_s = body, piece_bytes, pause_s
-        self._ahead, self._ahead_bytes = ahead or Ahead(0), ahead_bytes
-        self._reading: asyncio.Task[bytes] | None = None
-        # Of `ahead`, what this one has taken.
-        self._taken_ahead = 0
-        self._rest: list[bytes] = []
-        self._rest_bytes = 0
-        self._is_over = False
-        # Set after the last piece when the body was not whole.
-        self.was_cut = False
+    def __init__(self, body: Body, buffers: Buffers, pause_s: float) -> None:
+        self._body, self._buffers, self._pause_s = body, buffers, pause_s
+        self._filling: memoryview | None = None
+        self._lent: memoryview | None = None
 
-    async def next(self) -> bytes:
-        """Nothing at the end. Raises TimedOut."""
+    @property
+    def was_cut(self) -> bool:
+        """After the last piece: the body was not whole."""
+        return self._body.was_cut
+
+    async def next(self) -> memoryview:
+        """Nothing at the end; it may be read until the next one is asked for. Raises TimedOut."""
+        if self._lent is not None:
+            self._buffers.give_back(self._lent)
+            self._lent = None
+        filling = self._fill()
         waited_s = 0.0
-        while self._rest_bytes < self._piece_bytes and not self._is_over:
-            await asyncio.wait({self._read()})
-            if self._has_paused():
-                if self._rest:
-                    break
-                waited_s += self._pause_s
-                if waited_s >= STALLED_S:
-                    raise TimedOut
-        return self._take()
+        while not await self._body.filled(self._buffers.piece_bytes, self._pause_s):
+            if self._body.has_some:
+                break
+            waited_s += self._pause_s
+            if waited_s >= STALLED_S:
+                raise TimedOut
+        self._lent, self._filling = filling, None
+        return filling[: self._body.taken()]
 
     async def during(self, work: Coroutine[Any, Any, Done]) -> Done:
-        """What comes of the work; the body goes on coming meanwhile."""
-        working = asyncio.ensure_future(work)
+        """What comes of the work, which reads the piece; the body goes on coming meanwhile."""
+        self._fill()
         try:
-            while not working.done() and not self._is_over and self._may_read_on():
-                await asyncio.wait({working, self._read()}, return_when=asyncio.FIRST_COMPLETED)
-                self._has_paused()
-            return await working
-        finally:
-            working.cancel()
+            return await work
+        except BaseException:
+            # Threads that were at it may still be.
+            if self._lent is not None:
+                self._buffers.write_off(self._lent)
+                self._lent = None
+            raise
 
     def close(self) -> None:
-        if self._reading and not self._reading.cancel() and not self._reading.cancelled():
-            # Nobody needs to know any more.
-            self._reading.exception()
-        self._reading = None
-        self._give_back()
+        self._body.taken()
+        for buffer in (self._filling, self._lent):
+            if buffer is not None:
+                self._buffers.give_back(buffer)
+        self._filling = self._lent = None
 
-    def _read(self) -> asyncio.Task[bytes]:
-        self._reading = self._reading or asyncio.ensure_future(self._body.read(self._pause_s))
-        return self._reading
-
-    def _has_paused(self) -> bool:
-        """Takes what was read, if anything was."""
-        reading = self._reading
-        if reading is None or not reading.done():
-            return False
-        self._reading = None
-        try:
-            piece = reading.result()
-        except BodyCut:
-            self.was_cut = self._is_over = True
-        except TimeoutError:
-            return True
-        else:
-            self._is_over = not piece
-            self._rest.append(piece)
-            self._rest_bytes += len(piece)
-        return False
-
-    def _may_read_on(self) -> bool:
-        """Within one piece always, and beyond as long as there is room."""
-        beyond = self._rest_bytes + HELD_BYTES_MAX * 2 - self._piece_bytes
-        if beyond > self._ahead_bytes:
-            return False
-        wanted = max(beyond - self._taken_ahead, 0)
-        if wanted > self._ahead.bytes_left:
-            return False
-        self._ahead.bytes_left -= wanted
-        self._taken_ahead += wanted
-        return True
-
-    def _take(self) -> bytes:
-        beyond = max(self._rest_bytes - self._piece_bytes - self._ahead_bytes, 0)
-        left: list[bytes] = []
-        if beyond:
-            last = self._rest.pop()
-            self._rest.append(last[:-beyond])
-            left = [last[-beyond:]]
-        # Joined once: what is joined again and again costs more than all else that is done with it.
-        taken = b"".join(self._rest)
-        self._rest, self._rest_bytes = left, beyond
-        self._give_back()
-        return taken
-
-    def _give_back(self) -> None:
-        self._ahead.bytes_left += self._taken_ahead
-        self._taken_ahead = 0
+    def _fill(self) -> memoryview:
+        if self._filling is None:
+            self._filling = self._buffers.take()
+            self._body.into(self._filling)
+        return self._filling

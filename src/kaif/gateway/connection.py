@@ -20,6 +20,7 @@ import httptools
 from kaif.gateway.answers import Answer, Stream, lines, on_the_wire
 from kaif.gateway.bodies import Body
 from kaif.gateway.crowd import Crowd
+from kaif.gateway.receiving import Receiver
 from kaif.gateway.requests import KEPT_HEADERS, Request
 from kaif.kernel.errors import KaifError
 
@@ -153,6 +154,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._body = b""
         self._stream: Body | None = None
+        # Of the stream, where that is known.
+        self._left_bytes = 0
 
     # The transport's side
 
@@ -261,10 +264,14 @@ class Connection(asyncio.Protocol):
         self._head, self._head_is_whole = b"", False
         self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
         expects = self._headers.get(b"expect", b"").lower() == b"100-continue"
+        length = self._headers.get(b"content-length", b"")
+        if length.isdigit() and b"transfer-encoding" not in self._headers:
+            self._left_bytes = int(length)
         self._stream = Body(
             self._transport.pause_reading,
             self._transport.resume_reading,
             lambda: self._transport.write(CONTINUE) if expects else None,
+            self._receive,
         )
         request = self._request()
         request.stream = self._stream
@@ -273,6 +280,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self._stream:
             self._received_bytes = 0
+            self._left_bytes -= len(body)
             self._stream.feed(body)
             return
         self._body += body
@@ -293,6 +301,24 @@ class Connection(asyncio.Protocol):
             self._stream = None
             return
         self._enqueue(self._request())
+
+    def _receive(self) -> None:
+        """The rest of the stream needs no parser."""
+        if self._stream is None or self._stream.is_over or self._left_bytes <= 0 or self._transport.is_closing():
+            return
+        self._read_by(Receiver(self, self._stream, self._left_bytes, self._on_received))
+        self._stream.direct()
+
+    def _on_received(self) -> None:
+        self._parser = httptools.HttpRequestParser(self)
+        self._reading, self._stream = False, None
+        self._read_by(self)
+        self._transport.resume_reading()
+
+    def _read_by(self, protocol: asyncio.BaseProtocol) -> None:
+        """Once reading is resumed: how it reads the transport decides when it begins to."""
+        self._transport.pause_reading()
+        self._transport.set_protocol(protocol)
 
     def _enqueue(self, request: Request) -> None:
         self._waiting.append((request, self._parser.should_keep_alive()))
@@ -375,6 +401,7 @@ class Connection(asyncio.Protocol):
         self._refused = True
         self._waiting.clear()
         self._stream = self._running = None
+        self._read_by(self)
         self._transport.resume_reading()
         self._transport.write_eof()
         self.deadline = self._loop.time() + LINGER_S

@@ -14,13 +14,13 @@ from urllib.parse import quote
 import msgspec
 
 from kaif.gateway.answers import INERT, JSON, NO_REFERRER, Answer, Stream, lines
-from kaif.gateway.bodies import Ahead
+from kaif.gateway.bodies import Buffers
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.dispositions import file_name
 from kaif.gateway.form_files import FormFiles, taken_back_on_failure
 from kaif.gateway.forms import FORM
 from kaif.gateway.requests import Request
-from kaif.gateway.tus import AHEAD_BYTES_OF_ALL, BodyBrokeOff, finished, write_body
+from kaif.gateway.tus import BodyBrokeOff, finished, write_body
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library, MediaId, MediaNotFound, RenditionNotFound
 from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.uploads import (
@@ -79,10 +79,9 @@ class Range(NamedTuple):
 
 
 class Files:
-    def __init__(self, uploads: Uploads, delivery: Delivery, library: Library) -> None:
-        self._uploads, self._delivery = uploads, delivery
+    def __init__(self, uploads: Uploads, delivery: Delivery, library: Library, buffers: Buffers) -> None:
+        self._uploads, self._delivery, self._buffers = uploads, delivery, buffers
         self._forms = FormFiles(uploads, library)
-        self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
         # How many large answers somebody reads at this moment.
         self._reading: Counter[str] = Counter()
 
@@ -113,7 +112,7 @@ class Files:
         async with taken_back_on_failure(self._uploads, request, upload):
             writing = await self._uploads.begin_writing(request.actor, BeginWriting(upload.id, 0))
             try:
-                upload = await write_body(self._uploads, request, writing, self._ahead)
+                upload = await write_body(self._uploads, request, writing, self._buffers)
             except Unavailable as error:
                 raise BodyBrokeOff from error
             upload = await finished(self._uploads, request, upload)

@@ -24,6 +24,7 @@ KEPT_HEADERS = frozenset(
         b"kaif-session",
         b"origin",
         b"range",
+        b"transfer-encoding",
         b"tus-resumable",
         b"upgrade",
         b"upload-checksum",

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from kaif.gateway.answers import INERT, NO_STORE, Answer, Headers, lines
-from kaif.gateway.bodies import STALLED_S, Ahead, Pieces
+from kaif.gateway.bodies import STALLED_S, Buffers, Pieces
 from kaif.gateway.bytes_routes import BytesEndpoint
 from kaif.gateway.requests import Request
 from kaif.interfaces.media import WRITE_SCOPE
@@ -102,9 +102,10 @@ class Told(NamedTuple):
 
 
 class Tus:
-    def __init__(self, uploads: Uploads, joining: Joining) -> None:
-        self._uploads, self._joining = uploads, joining
-        self._ahead = Ahead(AHEAD_BYTES_OF_ALL)
+    def __init__(self, uploads: Uploads, joining: Joining, buffers: Buffers) -> None:
+        self._uploads, self._joining, self._buffers = uploads, joining, buffers
+        # One byte more than may come tells that it was too much.
+        self._checked = Buffers(PIECE_BYTES_MAX + 1)
         # By upload: set when the request that writes to it here has written all that it had.
         self._writing: dict[str, asyncio.Event] = {}
 
@@ -195,7 +196,7 @@ class Tus:
         written = self._writing[writing.upload.id] = asyncio.Event()
         try:
             if checksum is None:
-                upload = await write_body(self._uploads, request, writing, self._ahead)
+                upload = await write_body(self._uploads, request, writing, self._buffers)
             else:
                 upload = await self._write_checked(request, writing, checksum)
         finally:
@@ -217,27 +218,33 @@ class Tus:
         if _length(request) > PIECE_BYTES_MAX:
             raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
         assert request.stream
-        pieces = Pieces(request.stream, PIECE_BYTES_MAX + 1, STALLED_S)
+        pieces = Pieces(request.stream, self._checked, STALLED_S)
+        upload = writing.upload
         try:
             content = await pieces.next()
+            if len(content) > PIECE_BYTES_MAX:
+                raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
+            if pieces.was_cut:
+                raise BodyBrokeOff
+            if not hmac.compare_digest(ALGORITHMS[algorithm](content, usedforsecurity=False).digest(), expected):
+                raise ChecksumMismatch
+            if not content:
+                return upload
+            appended = Append(upload.id, writing.writer, upload.received, content)
+            return await pieces.during(self._uploads.append(request.actor, appended))
         finally:
             pieces.close()
-        if len(content) > PIECE_BYTES_MAX:
-            raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
-        if pieces.was_cut:
-            raise BodyBrokeOff
-        if not hmac.compare_digest(ALGORITHMS[algorithm](content, usedforsecurity=False).digest(), expected):
-            raise ChecksumMismatch
-        upload = writing.upload
-        if not content:
-            return upload
-        return await self._uploads.append(request.actor, Append(upload.id, writing.writer, upload.received, content))
 
 
-async def write_body(uploads: Uploads, request: Request, writing: Writing, ahead: Ahead) -> Upload:
+def buffers() -> Buffers:
+    """For all uploads of a process."""
+    return Buffers(PIECE_BYTES_MAX, AHEAD_BYTES_MAX, AHEAD_BYTES_OF_ALL)
+
+
+async def write_body(uploads: Uploads, request: Request, writing: Writing, buffers: Buffers) -> Upload:
     """All that comes, kept as it comes. Raises Unavailable when it broke off, for whoever is there to hear it."""
     assert request.stream
-    pieces, upload = Pieces(request.stream, PIECE_BYTES_MAX, PAUSE_S, ahead, AHEAD_BYTES_MAX), writing.upload
+    pieces, upload = Pieces(request.stream, buffers, PAUSE_S), writing.upload
     try:
         while content := await pieces.next():
             if upload.received + len(content) > upload.length:

@@ -121,7 +121,7 @@ class OddBlobs(ObjectBlobs):
         super().__init__(blobs._store)
         self._blobs, self._before, self._after = blobs, before, after
 
-    async def put(self, name: str, content: bytes | bytearray | AsyncIterator[bytes]) -> None:
+    async def put(self, name: str, content: bytes | bytearray | memoryview | AsyncIterator[bytes]) -> None:
         await self._before()
         await self._blobs.put(name, content)
         await self._after()

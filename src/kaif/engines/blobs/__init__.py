@@ -19,8 +19,11 @@ class Blobs(Protocol):
     writes raise StorageFull when it is full.
     """
 
-    async def put(self, name: str, content: bytes | bytearray | AsyncIterator[bytes]) -> None:
-        """Store all of it, or on failure nothing; an earlier content is replaced."""
+    async def put(self, name: str, content: bytes | bytearray | memoryview | AsyncIterator[bytes]) -> None:
+        """Store all of it, or on failure nothing; an earlier content is replaced.
+
+        What may be changed stays as it is until this returns, or for good when it raises.
+        """
         ...
 
     async def create(self, name: str, content: bytes) -> bool:

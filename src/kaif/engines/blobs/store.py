@@ -19,6 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from kaif.engines.blobs import Room
+from kaif.engines.blobs.writing import sync_to_disk, write_file
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
 
 PIECE_BYTES = 1024 * 1024
@@ -47,15 +48,27 @@ class ObjectBlobs:
         # Folders that are on the disk, as is the way to them: that is worth asking for once, not with each file.
         self._lasting: set[Path] = set()
 
-    async def put(self, name: str, content: bytes | bytearray | AsyncIterator[bytes]) -> None:
-        source = content if isinstance(content, bytes | bytearray) else Source(content)
+    async def put(self, name: str, content: bytes | bytearray | memoryview | AsyncIterator[bytes]) -> None:
+        if isinstance(content, AsyncIterator):
+            await self._put_pieces(name, Source(content))
+        elif self._root is not None:
+            await self._write(self._root / _checked(name), content)
+        else:
+            # What is only in memory would change with it.
+            kept = bytes(content) if isinstance(self._store, MemoryStore) else content
+            with _translated():
+                await obstore.put_async(
+                    self._store, _checked(name), kept, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
+                )
+
+    async def _put_pieces(self, name: str, source: "Source") -> None:
         try:
             with _translated():
                 await obstore.put_async(
                     self._store, _checked(name), source, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
                 )
         except Exception:
-            if isinstance(source, Source) and source.failure is not None:
+            if source.failure is not None:
                 raise source.failure from None
             raise
         await self._settle(name)
@@ -111,13 +124,23 @@ class ObjectBlobs:
 
     async def _settle(self, name: str) -> None:
         """The local store renames a finished file into place but leaves it in the kernel's memory."""
-        if (root := self._root) is not None:
-            # The folders too: an entry that is not on the disk makes the file unreachable.
-            folder = (root / name).parent
-            way = [] if folder in self._lasting else [above for above in folder.parents if above.is_relative_to(root)]
+        if self._root is not None:
+            path = self._root / name
             with _translated():
-                await asyncio.to_thread(_sync_to_disk, root / name, folder, *way)
-            self._lasting.add(folder)
+                await asyncio.to_thread(sync_to_disk, path, *self._unsettled(path.parent))
+            self._lasting.add(path.parent)
+
+    async def _write(self, path: Path, content: bytes | bytearray | memoryview) -> None:
+        with _translated():
+            await asyncio.to_thread(write_file, path, content, *self._unsettled(path.parent))
+        self._lasting.add(path.parent)
+
+    def _unsettled(self, folder: Path) -> Iterator[Path]:
+        """The folders too: an entry that is not on the disk makes the file unreachable."""
+        if folder in self._lasting:
+            return iter((folder,))
+        assert self._root is not None
+        return iter((folder, *(above for above in folder.parents if above.is_relative_to(self._root))))
 
 
 class Source:
@@ -184,15 +207,6 @@ def _checked(name: str) -> str:
     if len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name):
         raise BadName
     return name
-
-
-def _sync_to_disk(*paths: Path) -> None:
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ has to wait for it. Asking how far an upload is takes the number away from whoev
 """
 
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -26,6 +26,12 @@ APPENDED_BYTES_MAX = 12 << 20
 # Of a name and a type as a sender gives them.
 NAME_CHARACTERS_MAX = 1024
 TYPE_CHARACTERS_MAX = 255
+
+if TYPE_CHECKING:
+    Content = bytes | memoryview
+else:
+    # Out of another process: so that it is not copied once more.
+    Content = memoryview
 
 GivenUploadId = Annotated[str, Meta(pattern=PATTERN)]
 
@@ -89,10 +95,12 @@ class SettleLength(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Append(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content stays as it is until the answer is there, or for good when there is none."""
+
     upload_id: GivenUploadId
     writer: Annotated[str, Meta(pattern=PATTERN)]
     offset: Annotated[int, Meta(ge=0, le=1 << 50)]
-    content: Annotated[bytes, Meta(min_length=1, max_length=APPENDED_BYTES_MAX)]
+    content: Annotated[Content, Meta(min_length=1, max_length=APPENDED_BYTES_MAX)]
 
 
 class UploadNotFound(NotFound):

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import hashlib
+import mmap
 from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from kaif.services.media.store import Reads
 # Looking at content again takes so much at once, so that no call lasts long.
 HASHED_AT_ONCE = 128 << 20
 READ_AT_ONCE = 4 << 20
+# Parts that are sealed and written at once: each has memory of its own, some of which is kept for the next.
+WRITES_MAX = 8
+SPARE_MAX = 3
+SPARE_BYTES = PartCipher.sealed_bytes_of(4 << 20)
 # Of uploads whose digest is half-way; the others' are begun anew.
 DIGESTS_MAX = 256
 
@@ -30,6 +35,8 @@ __all__ = ["DATA_KEY_BYTES", "Content", "Digests"]
 class Content:
     def __init__(self, blobs: Blobs, keys: Keys) -> None:
         self._blobs, self._keys = blobs, keys
+        self._writes = asyncio.Semaphore(WRITES_MAX)
+        self._spare: list[memoryview] = []
 
     async def data_key(self, reads: Reads, holder_id: str) -> bytes:
         wrapped = await store.find_key(reads, holder_id)
@@ -37,10 +44,22 @@ class Content:
             raise KeyMissing
         return await self._keys.unwrap(wrapped, holder_id)
 
-    async def write(self, data_key: bytes, part: str, content: bytes) -> None:
+    async def write(self, data_key: bytes, part: str, content: bytes | memoryview) -> None:
         """On disk when this returns."""
-        sealed = await asyncio.to_thread(_sealed, data_key, part, content)
-        await self._blobs.put(blob_of(part), sealed)
+        cipher = PartCipher(data_key, part, len(content))
+        async with self._writes:
+            memory = self._memory(cipher.sealed_bytes)
+            sealed = memory[: cipher.sealed_bytes]
+            await asyncio.to_thread(cipher.seal_into, sealed, content)
+            await self._blobs.put(blob_of(part), sealed)
+            # Not of a write that failed or was given up: a thread may still be at it.
+            if len(memory) == SPARE_BYTES and len(self._spare) < SPARE_MAX:
+                self._spare.append(memory)
+
+    def _memory(self, size: int) -> memoryview:
+        if size <= SPARE_BYTES and self._spare:
+            return self._spare.pop()
+        return memoryview(mmap.mmap(-1, max(size, SPARE_BYTES)))
 
     async def read(self, reads: Reads, holder_id: str, start: int, length: int) -> bytes:
         """Exactly those bytes. Raises ContentDamaged."""
@@ -81,10 +100,6 @@ class Content:
         await self._blobs.delete(blob_of(part))
 
 
-def _sealed(data_key: bytes, part: str, content: bytes) -> bytearray:
-    return PartCipher(data_key, part, len(content)).seal(content)
-
-
 def _write(file: RawIOBase, piece: bytes) -> None:
     view = memoryview(piece)
     while view:
@@ -98,7 +113,7 @@ class Digests:
         self._content = content
         self._known: dict[str, tuple[int, Digest]] = {}
 
-    async def with_piece(self, upload_id: str, offset: int, piece: bytes) -> "Digest | None":
+    async def with_piece(self, upload_id: str, offset: int, piece: bytes | memoryview) -> "Digest | None":
         """To the end of this piece, for `keep` once it is certain that the piece belongs there. None when it does not
         follow what is known: that is left for later."""
         at, digest = self._known.pop(upload_id, (0, hashlib.sha256()))

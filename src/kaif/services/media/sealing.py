@@ -45,23 +45,32 @@ class PartCipher:
         self._cipher = AESGCM(HKDF(SHA256(), 32, bytes.fromhex(part), _PURPOSE).derive(data_key))
         self._length = length
         self._bound = length.to_bytes(8, "big")
+        self.sealed_bytes = self.sealed_bytes_of(length)
         self._chunks = math.ceil(length / CHUNK_BYTES)
 
-    def seal(self, content: bytes) -> bytearray:
+    @staticmethod
+    def sealed_bytes_of(length: int) -> int:
+        return length + math.ceil(length / CHUNK_BYTES) * TAG_BYTES
+
+    def seal(self, content: bytes | memoryview) -> bytearray:
+        sealed = bytearray(self.sealed_bytes)
+        self.seal_into(memoryview(sealed), content)
+        return sealed
+
+    def seal_into(self, made: memoryview, content: bytes | memoryview) -> None:
+        """Where there is room for `sealed_bytes`."""
         assert len(content) == self._length > 0
         # Made in its place: memory that is taken and given back for each chunk costs many times the cipher.
-        sealed = bytearray(self._length + self._chunks * TAG_BYTES)
-        given, made = memoryview(content), memoryview(sealed)
+        given = memoryview(content)
         for chunk in range(self._chunks):
             plain = given[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES]
             at = chunk * _SEALED_CHUNK_BYTES
             place = made[at : at + len(plain) + TAG_BYTES]
             self._cipher.encrypt_into(self._nonce(chunk), plain, self._bound, place)
-        return sealed
 
     def window(self, start: int, length: int) -> Window:
         first, last = start // CHUNK_BYTES, (start + length - 1) // CHUNK_BYTES
-        end = min((last + 1) * _SEALED_CHUNK_BYTES, self._length + self._chunks * TAG_BYTES)
+        end = min((last + 1) * _SEALED_CHUNK_BYTES, self.sealed_bytes)
         at = first * _SEALED_CHUNK_BYTES
         return Window(first, at, end - at, start - first * CHUNK_BYTES)
 

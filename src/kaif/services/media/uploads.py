@@ -141,9 +141,10 @@ class UploadsService:
                 await store.throw_away(tx, name, self._clock() + model.GARBAGE_LIVES_US)
         replaced = last if last and _is_small(last, request) else None
         data_key = await self._content.data_key(self._database, upload.id)
-        content, start = request.content, request.offset
+        content, start = memoryview(request.content), request.offset
         if replaced:
-            content = await self._content.read_part(data_key, replaced, 0, replaced.length) + content
+            before = await self._content.read_part(data_key, replaced, 0, replaced.length)
+            content = memoryview(b"".join((before, content)))
             start = replaced.start
         pieces = [content[at : at + PIECE_BYTES_MAX] for at in range(0, len(content), PIECE_BYTES_MAX)]
         # All of it in threads, at once.
