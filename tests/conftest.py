@@ -11,9 +11,14 @@ import pytest
 from tests.disks import SmallDisk, mounted_small_disk
 from tests.kms import Kms
 from tests.migrated import CleanDatabase, migrate_all
+from tests.scratch import write_to_memory
 from tests.servers import ClamdServer, MissingServer, PostgresServer, RedisServer, Server
 
 Started = TypeVar("Started", bound=Server)
+
+
+def pytest_configure() -> None:
+    write_to_memory()
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +62,10 @@ def migrated_sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def clean_database(postgres_server: PostgresServer) -> CleanDatabase:
-    return CleanDatabase(postgres_server)
+def clean_database(postgres_server: PostgresServer) -> Iterator[CleanDatabase]:
+    database = CleanDatabase(postgres_server)
+    yield database
+    database.close()
 
 
 @pytest.fixture

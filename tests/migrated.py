@@ -1,8 +1,11 @@
 """Databases with every table in them: made once for a test process, and copied or cleaned for each test."""
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 from tests.servers import PostgresServer
@@ -10,6 +13,8 @@ from tests.servers import PostgresServer
 from kaif.engines import database as outbox
 from kaif.engines.database import open_database
 from kaif.services import auth, media, messaging
+
+Result = TypeVar("Result")
 
 OWNERS = {"outbox": outbox, "auth": auth, "messaging": messaging, "media": media}
 
@@ -55,17 +60,21 @@ class CleanDatabase:
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
+        # Over one connection, which has planned it all: each test would wait for another one longer than for the rest.
+        self._runner = asyncio.Runner()
+        self._thread = ThreadPoolExecutor(1, "cleaning")
+        self._connection: asyncpg.Connection | None = None
         self._make()
 
     def _make(self) -> None:
         self.url = self._server.create_database()
         migrate_all(self.url)
-        self._cleaning = self._server.run(_remember, self.url)
-        self._shape = self._server.run(lambda connection: connection.fetchval(_SHAPE), self.url)
+        self._shape = self._run(_remember)
 
     def clean(self) -> None:
-        if not self._server.run(self._clean, self.url):
+        if not self._run(self._clean):
             self._server.drop_database(self.url)
+            self._connection = None
             self._make()
 
     async def _clean(self, connection: asyncpg.Connection) -> bool:
@@ -73,24 +82,44 @@ class CleanDatabase:
         await connection.execute(_END_ALL_OTHERS)
         if await connection.fetchval(_SHAPE) != self._shape:
             return False
-        await connection.execute(self._cleaning)
+        await connection.execute("SELECT kept.clean()")
         return True
+
+    def close(self) -> None:
+        self._run(asyncpg.Connection.close)
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
+
+    def _run(self, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+        # In a thread, for the caller may run in a loop.
+        return self._thread.submit(self._runner.run, self._run_over_it(work)).result()
+
+    async def _run_over_it(self, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+        if self._connection is not None:
+            # A test may have stopped the server meanwhile.
+            with contextlib.suppress(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+                return await work(self._connection)
+        self._connection = await asyncpg.connect(self.url)
+        return await work(self._connection)
 
 
 async def _remember(connection: asyncpg.Connection) -> str:
-    """Keep the rows that there are; returns the SQL that leaves those alone."""
+    """Keep the rows that there are, and how to leave those alone; returns the shape of what is to be left."""
     tables = [row[0] for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     sequences = [row[0] for row in await connection.fetch("SELECT sequencename FROM pg_sequences")]
     kept = [table for table in tables if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})")]
     await connection.execute("CREATE SCHEMA kept")
     for table in kept:
         await connection.execute(f"CREATE TABLE kept.{table} AS TABLE {table}")
-    return ";".join(
-        [
-            # Neither foreign keys nor triggers, such as the one that keeps the audit log as it is.
-            "SET session_replication_role = replica",
-            *[f"DELETE FROM {table}" for table in tables],
-            *[f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE kept.{table}" for table in kept],
-            *[f"ALTER SEQUENCE {sequence} RESTART" for sequence in sequences],
-        ]
+    steps = [
+        *[f"DELETE FROM public.{table};" for table in tables],
+        *[f"INSERT INTO public.{table} OVERRIDING SYSTEM VALUE TABLE kept.{table};" for table in kept],
+        *[f"ALTER SEQUENCE public.{sequence} RESTART;" for sequence in sequences],
+    ]
+    # Neither foreign keys nor triggers, such as the one that keeps the audit log as it is.
+    await connection.execute(
+        "CREATE FUNCTION kept.clean() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica"
+        f" AS $$ BEGIN {' '.join(steps)} END $$"
     )
+    shape: str = await connection.fetchval(_SHAPE)
+    return shape

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -121,7 +122,7 @@ class PostgresServer(Server):
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
-        self.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)")
 
     def execute(self, sql: str, url: str = "") -> None:
         self.run(lambda connection: connection.execute(sql), url)
@@ -139,7 +140,8 @@ class PostgresServer(Server):
             await connection.close()
 
     def _url(self, database: str) -> str:
-        return f"postgresql://kaif@127.0.0.1:{self.port}/{database}"
+        # Without the context of TLS that each connection would make, to be told that there is none.
+        return f"postgresql://kaif@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     def _command(self) -> list[str]:
         settings = {
@@ -152,6 +154,7 @@ class PostgresServer(Server):
             "fsync": "off",
             "full_page_writes": "off",
             "deadlock_timeout": "200ms",
+            "max_wal_size": "128MB",
         }
         return [str(self._binary), "-D", "data", *[f"--{name}={value}" for name, value in settings.items()]]
 

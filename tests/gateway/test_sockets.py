@@ -5,13 +5,14 @@ import json
 import os
 import signal
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.gateway.wire import exchange, hangs_up_after
-from tests.harness import Person, Server, log_is_whole, people, running_server
+from tests.harness import Person, Server, log_is_whole, people, running, running_server
 from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -24,6 +25,9 @@ from kaif.kernel.ids import new_id
 from kaif.services.auth.tokens import Signer
 
 Event = dict[str, Any]
+
+# So many of a hasty server's seconds pass in one of ours, and as many go by between two looks at its sockets.
+PACE = 4
 
 
 def opened(server: Server, person: Person | None = None, headers: dict[str, str] | None = None) -> connect:
@@ -505,17 +509,24 @@ async def test_an_unread_ping_is_answered(server: Server, anna: Person) -> None:
         await asyncio.wait_for(pong, 5)
 
 
-async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(server: Server, anna: Person) -> None:
-    """Takes as long as the server is patient."""
-    upgrade = (
-        f"GET /v1/socket HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        f"Authorization: Bearer {anna.access_token}\r\n\r\n"
-    )
-    async with opened(server, anna) as answering:
-        took_s, said = await hangs_up_after(server.url, upgrade.encode(), within_s=60)
+@pytest.fixture
+async def hasty(tmp_path: Path) -> AsyncIterator[tuple[Server, Person]]:
+    """A server that is as patient as any by its own clock, and who set it up."""
+    hurried = Server(tmp_path)
+    hurried.hurry(PACE)
+    async with running(hurried) as server:
+        owner = await Person(server.url, "owner").set_up(server.setup_code)
+        yield server, owner
+        await owner.close()
 
-        assert 44 < took_s < 50
+
+async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(hasty: tuple[Server, Person]) -> None:
+    """Takes as long as the server is patient."""
+    server, owner = hasty
+    async with opened(server, owner) as answering:
+        took_s, said = await hangs_up_after(server.url, an_upgrade(owner), within_s=60 / PACE + 30)
+
+        assert 44 < took_s * PACE < 60
         ping, close = bytes((0x80 | Opcode.PING, 0)), bytes((0x80 | Opcode.CLOSE, 2)) + (1001).to_bytes(2, "big")
         # Between the two others may come or go.
         assert said.count(ping) == 1
@@ -523,20 +534,18 @@ async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_hung_up_on(ser
         await asyncio.wait_for(await answering.ping(), 5)
 
 
-async def test_after_a_standstill_of_the_server_everybody_gets_to_answer_a_ping(tmp_path: Path) -> None:
+async def test_after_a_standstill_of_the_server_everybody_gets_to_answer_a_ping(hasty: tuple[Server, Person]) -> None:
     """Longer than a silent socket is borne with."""
-    async with running_server(tmp_path) as server:
-        owner = await Person(server.url, "owner").set_up(server.setup_code)
-        async with opened(server, owner) as connection:
-            await events(connection)
+    server, owner = hasty
+    async with opened(server, owner) as connection:
+        await events(connection)
 
-            os.kill(server.pid, signal.SIGSTOP)
-            await asyncio.sleep(46)
-            os.kill(server.pid, signal.SIGCONT)
-            await asyncio.sleep(3)
+        os.kill(server.pid, signal.SIGSTOP)
+        await asyncio.sleep(46 / PACE)
+        os.kill(server.pid, signal.SIGCONT)
+        await asyncio.sleep(3)
 
-            await asyncio.wait_for(await connection.ping(), 5)
-        await owner.close()
+        await asyncio.wait_for(await connection.ping(), 5)
 
 
 async def test_the_end_of_a_token_closes_its_sockets(server: Server, anna: Person) -> None:

@@ -2,17 +2,14 @@
 
 import re
 import shutil
-import threading
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize, async_playwright, expect
-from playwright.sync_api import sync_playwright
-from tests.harness import PASSWORD, free_address
+from tests.harness import PASSWORD
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -76,52 +73,11 @@ def find_whole_chromium() -> str:
     return found
 
 
-@contextmanager
-def running_chromium() -> Iterator[str]:
-    """Its address. Windows of different contexts share nothing, so one serves many tests."""
-    _, port = free_address("127.0.0.1")
-    over = threading.Event()
-    started: Future[None] = Future()
-
-    def keep() -> None:
-        try:
-            with sync_playwright() as playwright:
-                arguments = [*ARGUMENTS, f"--remote-debugging-port={port}"]
-                browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
-                started.set_result(None)
-                over.wait()
-                browser.close()
-        except BaseException as error:
-            if started.done():
-                raise
-            started.set_exception(error)
-
-    # In a thread of its own: the tests have loops of theirs, and those end.
-    keeper = threading.Thread(target=keep)
-    keeper.start()
-    started.result()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        over.set()
-        keeper.join()
-
-
 @asynccontextmanager
-async def connected(address: str) -> AsyncIterator[Browser]:
+async def chromium(executable: str = "") -> AsyncIterator[Browser]:
+    """The whole of it unless said otherwise, with the notifications and all else that the shell lacks."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(address)
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """One of one's own, with the notifications and all else that the shell lacks."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_whole_chromium(), args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=executable or find_whole_chromium(), args=ARGUMENTS)
         try:
             yield browser
         finally:

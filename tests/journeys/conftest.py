@@ -1,12 +1,15 @@
 """A running system in either shape, and windows onto it."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import inspect
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 from tests.harness import Server, Split, running_server, running_split
-from tests.journeys.browser import Windows, connected, running_chromium
+from tests.journeys.browser import Windows, chromium, find_chromium
 
 Place = Server | Split
 
@@ -14,7 +17,29 @@ Place = Server | Split
 embedded = pytest.mark.parametrize("place", ["embedded"], indirect=True)
 
 
-@pytest.fixture(params=["embedded", "split"])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One loop for all journeys of a process, for a browser belongs to the loop in which it was started."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_goes_on() -> AsyncIterator[None]:
+    """What a journey has left running ends with it, as it would with a loop of its own."""
+    yield
+    left = [task for task in asyncio.all_tasks() if _is_ours(task) and task is not asyncio.current_task()]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _is_ours(task: asyncio.Task[object]) -> bool:
+    coroutine = task.get_coro()
+    return inspect.iscoroutine(coroutine) and str(Path(__file__).parents[1]) in coroutine.cr_code.co_filename
+
+
+@pytest_asyncio.fixture(params=["embedded", "split"], loop_scope="session")
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     """The whole system: one process on SQLite, or four on PostgreSQL and Redis."""
     if request.param == "embedded":
@@ -26,19 +51,21 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             yield split
 
 
-@pytest.fixture(scope="session")
-def chromium_address() -> Iterator[str]:
-    with running_chromium() as address:
-        yield address
-
-
-@pytest.fixture
-async def browser(chromium_address: str) -> AsyncIterator[Browser]:
-    async with connected(chromium_address) as browser:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_browser() -> AsyncIterator[Browser]:
+    """Windows of different contexts share nothing, so one serves many tests."""
+    async with chromium(find_chromium()) as browser:
         yield browser
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
+    yield shared_browser
+    for context in shared_browser.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(browser: Browser, place: Place) -> AsyncIterator[Windows]:
     """Windows onto the place; whatever one of them, or the server, complains of is a failure."""
     windows = Windows(browser, place.url)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, expect
 from tests.gateway.test_sockets import closed_with
 from tests.harness import PASSWORD, Person, Server, Split
@@ -17,7 +18,7 @@ from tests.waiting import eventually
 from websockets.asyncio.client import connect
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def program(place: Place) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=place.url, trust_env=False) as program:
         yield program

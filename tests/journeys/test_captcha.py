@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 from tests.harness import Server, running_server
 from tests.journeys.browser import ANNA, BORIS, Windows, make_accounts
@@ -11,7 +11,7 @@ from tests.journeys.conftest import complaints_of
 from tests.journeys.test_second_factor import forgive_refusals
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def guarded(tmp_path: Path) -> AsyncIterator[Server]:
     async with running_server(tmp_path, KAIF_CAPTCHA="altcha") as server:
         yield server

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 from tests.harness import Person, Server, running_server
 from tests.journeys.browser import ANNA, BORIS, Window, Windows, make_accounts
@@ -23,13 +23,13 @@ ROWS_MAX = 120
 STEADY_PX = 2
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     async with running_server(tmp_path) as server:
         yield server
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(browser: Browser, server: Server) -> AsyncIterator[Windows]:
     windows = Windows(browser, server.url)
     yield windows

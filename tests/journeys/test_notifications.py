@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 from tests.journeys.browser import ANNA, BORIS, Windows, chromium, make_accounts
 from tests.journeys.conftest import Place
@@ -19,7 +19,7 @@ async () => {
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The shell shows no notifications."""
     async with chromium() as browser:

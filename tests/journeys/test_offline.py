@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, ARGUMENTS, BORIS, Window, Windows, find_chromium, make_accounts, opened_window
@@ -58,7 +58,7 @@ async def signed_in(place: Place, username: str) -> AsyncIterator[Person]:
         await person.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def cable(place: Place) -> AsyncIterator[Cable]:
     assert isinstance(place, Server)
     async with laid_cable(place.host, place.port) as cable:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 from tests.elsewhere import SECRET, Issuer, running_issuer
 from tests.harness import PASSWORD, Server
@@ -25,7 +26,7 @@ def issuer(place: Server) -> Iterator[Issuer]:
         yield issuer
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(browser: Browser, place: Place) -> AsyncIterator[Windows]:
     """As everywhere, but the server may say in its log that a service is gone: here one is stopped."""
     windows = Windows(browser, place.url)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, Locator, expect
 from tests import softkey
 from tests.harness import Person, Server, running_server, running_split
@@ -17,14 +18,14 @@ from tests.journeys.test_second_factor import forgive_refusals, give_password, s
 from kaif.interfaces.auth.passkeys import CreationOptions, RequestOptions
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def named(tmp_path: Path) -> AsyncIterator[Server]:
     """A server on the address that browsers know by the name localhost."""
     async with running_server(tmp_path, "127.0.0.1") as server:
         yield server
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(browser: Browser, named: Server) -> AsyncIterator[Windows]:
     windows = Windows(browser, f"http://localhost:{named.port}")
     yield windows

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pytest
+import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 from tests.atlas import KAZAN, write_atlas
@@ -16,7 +16,7 @@ from tests.journeys.looks import GRAVE
 from tests.journeys.test_operator import open_person, see, sees_in_log
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     """On a machine that its atlas has in Kazan."""
     atlas = write_atlas(tmp_path / "city.mmdb", ("127.0.0.0/8", KAZAN))
@@ -24,7 +24,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         yield server
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(browser: Browser, server: Server) -> AsyncIterator[Windows]:
     windows = Windows(browser, server.url)
     yield windows

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, expect
 from tests.elsewhere import Service
 from tests.harness import Server, running_server
@@ -14,13 +14,13 @@ HTML = """<title>Ладога — озеро в Карелии</title><meta prop
 <meta name="description" content="{}">""".format("Самое большое пресноводное озеро Европы. " * 10)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def place(tmp_path: Path) -> AsyncIterator[Server]:
     async with running_server(tmp_path, KAIF_LINK_PREVIEWS="any") as server:
         yield server
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site() -> AsyncIterator[Service]:
     site = Service()
     await site.start()

@@ -47,6 +47,7 @@ async def is_thrown_out(window: Window, within_s: float = AT_ONCE_S) -> None:
     window.complaints.remove(refused[0])
 
 
+@embedded
 async def test_two_tabs_that_refresh_again_and_again_never_sign_each_other_out(place: Place, windows: Windows) -> None:
     await make_accounts(place.url, place.setup_code, ANNA)
     window = await windows.open()

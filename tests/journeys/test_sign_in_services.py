@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 from tests.elsewhere import SECRET, Issuer, running_issuer
 from tests.harness import Person, Server, running_server, running_split
@@ -17,7 +18,7 @@ from tests.journeys.test_second_factor import forgive_refusals
 NAME = "Маяк"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     async with running_server(tmp_path) as server:
         yield server
@@ -29,7 +30,7 @@ def issuer(server: Server) -> Iterator[Issuer]:
         yield issuer
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def operator(server: Server, issuer: Issuer) -> AsyncIterator[Person]:
     """Who has set the server up and added the issuer."""
     operator = Person(server.url, "hostess")
@@ -39,7 +40,7 @@ async def operator(server: Server, issuer: Issuer) -> AsyncIterator[Person]:
     await operator.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def windows(browser: Browser, server: Server, operator: Person) -> AsyncIterator[Windows]:
     windows = Windows(browser, server.url)
     yield windows

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, expect
 from tests.harness import Person, Split
 from tests.journeys.browser import ANNA, NARROW, WIDE, Human, Window, Windows
@@ -242,7 +243,7 @@ async def test_wallets_sign_in_where_auth_is_another_process(place: Split) -> No
     await anna.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def nobody(place: Place) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=place.url, trust_env=False) as nobody:
         yield nobody
