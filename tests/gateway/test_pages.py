@@ -51,6 +51,14 @@ async def test_metrics_say_how_full_the_store_of_files_is(anna: Person) -> None:
     await eventually(is_told)
 
 
+async def test_metrics_say_how_far_search_is_behind(anna: Person) -> None:
+    async def is_told() -> bool:
+        told = re.search(r"^kaif_search_lag_seconds (\S+)$", (await anna.http.get("/metrics")).text, re.MULTILINE)
+        return told is not None and float(told[1]) >= 0
+
+    await eventually(is_told)
+
+
 async def test_metrics_are_hidden_from_what_a_proxy_passes_on(nobody: httpx.AsyncClient) -> None:
     answer = await nobody.get("/metrics", headers={"x-forwarded-for": "127.0.0.1"})
 

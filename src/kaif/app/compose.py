@@ -43,6 +43,7 @@ from kaif.gateway.media_gauges import MediaGauges
 from kaif.gateway.metrics import Metrics
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.requests import Request
+from kaif.gateway.search_gauge import SearchGauge
 from kaif.gateway.server import serve
 from kaif.gateway.socketio.device import Facade
 from kaif.gateway.sockets import Sockets
@@ -373,6 +374,7 @@ async def edge(
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)
     metrics.gauge("kaif_access_log_dropped_lines", "Lines that could not be written.", lambda: lines.dropped)
     media_gauges = MediaGauges(services[MediaStorage], metrics)
+    search_gauge = SearchGauge(services[Search], metrics)
     own.update(_own_pages(settings, gateway, sockets, services, metrics, mail))
     own.update(openid.pages(services[OpenId], client))
     own.update(unsubscribing.pages(services[DigestLetters]))
@@ -381,6 +383,7 @@ async def edge(
     await hub.start()
     last_seen.start()
     media_gauges.start()
+    search_gauge.start()
     sockets.start()
     facade.start()
     try:
@@ -388,6 +391,7 @@ async def edge(
     finally:
         await facade.close()
         await sockets.close()
+        await search_gauge.close()
         await media_gauges.close()
         await last_seen.close()
         await hub.close()

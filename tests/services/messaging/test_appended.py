@@ -12,6 +12,7 @@ from tests.waiting import until
 
 from kaif.engines.bus.outbox import OutboxBus, Timing
 from kaif.interfaces.messaging import AddMembers, BadText, ChatId, Outgoing, RemoveMember, SendBatch
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, React
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import NOBODY
 
@@ -50,6 +51,24 @@ async def test_every_entry_of_every_kind_is_in_exactly_one_range(services: Servi
         await until(lambda: len(heard.places(chat_id)) >= len(log))
 
     assert sorted(heard.places(chat_id)) == [entry.seq for entry in log]
+
+
+async def test_what_an_edit_and_a_deletion_have_changed_is_named_and_a_reaction_changes_no_text(
+    embedded: Services,
+) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    async with listening(embedded) as heard:
+        chat_id = await direct(embedded, anna, boris)
+        edited, deleted, liked = [await say(embedded, anna, chat_id) for _ in range(3)]
+        await embedded.actions.add_reaction(boris, React(chat_id, liked.seq, "👍"))
+        await embedded.actions.edit_message(anna, EditMessage(chat_id, edited.seq, "иначе"))
+        await embedded.actions.delete_messages(anna, DeleteMessages(chat_id, [deleted.seq], for_everyone=True))
+        log = await log_of(embedded, anna, chat_id)
+
+        await until(lambda: len(heard.places(chat_id)) >= len(log))
+
+    changed = [seq for event in heard.events for each in event.ranges for seq in each.changed]
+    assert changed == [edited.seq, deleted.seq]
 
 
 async def test_a_batch_is_one_event_with_a_range_for_each_chat_and_no_word_of_what_was_said(services: Services) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from tests.harness import Services, wired_services
@@ -23,7 +24,8 @@ from kaif.kernel.clock import now_us
 from kaif.kernel.errors import StorageFull
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import search_store
-from kaif.services.messaging.indexing import Follower, new_name
+from kaif.services.messaging.found import document_of
+from kaif.services.messaging.indexing import GATHER_S, MUCH, REST, REST_S_MAX_OF_MUCH, Follower, new_name
 from kaif.services.messaging.searching import SearchService
 
 
@@ -251,6 +253,111 @@ async def test_what_is_deleted_or_edited_is_not_found_any_more_while_thousands_o
     indexes.close()
 
 
+class SlowIndex:
+    """Says what each of its changes was about. Large ones take as long as an index rests for most."""
+
+    def __init__(self, index: Index) -> None:
+        self._index, self.took_long = index, asyncio.Event()
+        self.changes: list[list[str]] = []
+
+    async def change(self, documents: Iterable[Document], removed: Iterable[str]) -> None:
+        given = list(documents)
+        if len(given) > 1000:
+            await asyncio.sleep(REST_S_MAX_OF_MUCH / REST)
+            self.took_long.set()
+        await self._index.change(given, removed)
+        self.changes.append([document.text for document in given])
+
+
+async def test_an_edit_and_a_deletion_are_indexed_ahead_of_the_thousands_of_messages_that_wait(
+    services: Services, tmp_path: Path
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    wrong, old = [await say(services, anna, chat_id, text) for text in ("не то окно", "встреча в среду")]
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    slow, search = SlowIndex(index), SearchService(services.database, Standing(index))  # type: ignore[arg-type]
+    follower = Follower(services.database, "one", slow)  # type: ignore[arg-type]
+    task = asyncio.ensure_future(follower.run())
+    await follower.complete.wait()
+    slow.changes.clear()
+
+    await send_many(services, anna, chat_id, MUCH)
+    await delete(services, anna, wrong, for_everyone=True)
+    await edit(services, anna, old, "встреча в пятницу")
+    follower.hear([chat_id], [(chat_id, wrong.seq), (chat_id, old.seq)])
+
+    await slow.took_long.wait()
+    assert slow.changes == [["встреча в пятницу"]]
+    assert await found(search, boris, "пятница") == ["встреча в пятницу"]
+    assert not await _holds(index, "окно")
+
+    # And while it rests from so many.
+    await until(lambda: len(slow.changes) == 2)
+    await say(services, anna, chat_id, "новость")
+    await edit(services, anna, old, "встреча в субботу")
+    follower.hear([chat_id], [(chat_id, old.seq)])
+
+    await finds(search, boris, "суббота", "встреча в субботу")
+    assert not await _holds(index, "новость")
+    await finds(search, boris, "новость", "новость")
+    assert len(await index.search(Wanted(words="встреча"))) == 1
+    task.cancel()
+    await index.close()
+    indexes.close()
+
+
+async def test_an_edit_of_what_waits_itself_is_found_once(services: Services, tmp_path: Path) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    follower = Follower(services.database, "one", index)
+    task = asyncio.ensure_future(follower.run())
+    await follower.complete.wait()
+
+    await send_many(services, anna, chat_id, 700)
+    entry = await say(services, anna, chat_id, "встреча в среду")
+    await edit(services, anna, entry, "встреча в пятницу")
+    follower.hear([chat_id], [(chat_id, entry.seq)])
+
+    await eventually(lambda: _holds(index, "слово699 "))
+    await eventually(lambda: _holds(index, "пятница"))
+    assert len(await index.search(Wanted(words="встреча"))) == 1
+    task.cancel()
+    await index.close()
+    indexes.close()
+
+
+async def test_the_lag_is_the_age_of_the_first_that_waits(embedded: Services, tmp_path: Path) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    held = HeldIndex(index)
+    follower = Follower(embedded.database, "one", held)  # type: ignore[arg-type]
+    assert follower.lag_s > 0
+    task = asyncio.ensure_future(follower.run())
+    await follower.complete.wait()
+    assert follower.lag_s == 0
+
+    held.free.clear()
+    await say(embedded, anna, chat_id, "раз")
+    began_s = monotonic()
+    follower.hear([chat_id])
+    # It is being indexed by now, and what comes later waits less long.
+    await asyncio.sleep(2 * GATHER_S)
+    follower.hear([chat_id])
+    assert 2 * GATHER_S <= follower.lag_s <= monotonic() - began_s
+
+    held.free.set()
+    await until(lambda: follower.lag_s == 0)
+    task.cancel()
+    await index.close()
+    indexes.close()
+
+
 async def test_whatever_waited_when_the_process_died_is_found_once_by_the_next(
     embedded: Services, tmp_path: Path
 ) -> None:
@@ -306,6 +413,48 @@ async def test_what_many_logs_have_gained_together_is_indexed_to_the_last_entry(
     await index.close()
     indexes.close()
     assert missing == []
+
+
+async def test_an_index_that_is_newer_than_a_restored_database_shows_nothing_twice_nor_what_is_another_message(
+    services: Services, tmp_path: Path
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    async with searching(tmp_path, services) as search:
+        lost = [await say(services, boris, chat_id, text) for text in ("вести с озера", "озеро https://example.org")]
+        await finds(search, anna, "озеро", "озеро https://example.org", "вести с озера")
+    async with services.database.transaction() as tx:
+        await tx.execute("DELETE FROM messaging_entries WHERE seq >= :seq", seq=lost[0].seq)
+        await tx.execute("UPDATE messaging_chats SET seq = :seq", seq=lost[0].seq - 1)
+        await tx.execute("UPDATE messaging_index_marks SET seq = :seq", seq=lost[0].seq - 1)
+
+    async with searching(tmp_path, services) as search:
+        await eventually(lambda: _is_complete(search, anna))
+        for text in ("на озере тихо", "лодка на озере"):
+            await say(services, anna, chat_id, text)
+
+        await finds(search, anna, "озеро", "лодка на озере", "на озере тихо")
+        assert sorted(await found(search, anna, "озеро", order="best")) == ["лодка на озере", "на озере тихо"]
+        # Of what stood there before.
+        assert await found(search, anna, has="link") == await found(search, anna, sender_id=boris.user_id) == []
+
+
+@pytest.mark.parametrize("order", ["newest", "best"])
+async def test_what_an_index_holds_twice_is_found_once(embedded: Services, tmp_path: Path, order: str) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    entry = await say(embedded, anna, chat_id, "эхо")
+    indexes = open_indexes(f"tantivy:{tmp_path / 'own'}")
+    index = await indexes.open("one")
+    (row,) = await search_store.sources_at(embedded.database, chat_id, [entry.seq])
+    document = document_of(row)
+    assert document
+    await index.change([document, document], [])
+
+    search = SearchService(embedded.database, Standing(index))  # type: ignore[arg-type]
+    assert await found(search, anna, "эхо", order=order) == ["эхо"]
+    await index.close()
+    indexes.close()
 
 
 async def test_an_index_whose_files_are_gone_or_broken_is_made_anew(services: Services, tmp_path: Path) -> None:

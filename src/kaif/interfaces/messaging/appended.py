@@ -8,12 +8,14 @@ from kaif.interfaces.messaging import ChatId
 from kaif.kernel.events import Event
 
 
-class Range(msgspec.Struct, frozen=True):
-    """Consecutive entries of one chat."""
+class Range(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Consecutive entries of one chat. `changed` are the places of messages that say something else by them, or nothing
+    any more."""
 
     chat_id: ChatId
     first_seq: int
     last_seq: int
+    changed: list[int] = []
 
 
 class EntriesAppended(Event, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.auth import GivenUserId
+from kaif.interfaces.auth import GivenUserId, Nothing
 from kaif.interfaces.messaging import Cursor, Entry, EntryKind, GivenChatId, TopicId
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Invalid, Unavailable
@@ -68,6 +68,12 @@ class SearchUnavailable(Unavailable):
     code, detail = "search_unavailable", "Search is not answering now. Try again in a moment."
 
 
+class IndexLag(msgspec.Struct, frozen=True):
+    """For how long the first of what is not in the index has waited since search heard of it; 0 when nothing does."""
+
+    seconds: float
+
+
 class Search(Protocol):
     @repeatable
     async def search_messages(self, actor: Actor, request: SearchMessages) -> FoundMessages:
@@ -75,4 +81,9 @@ class Search(Protocol):
 
         Raises ChatNotFound, BadCursor, NothingToFind; Invalid when it is given a topic without its chat.
         """
+        ...
+
+    @repeatable
+    async def get_lag(self, actor: Actor, request: Nothing) -> IndexLag:
+        """For services alone: what the operator's monitoring asks again and again. Raises SearchUnavailable."""
         ...

@@ -71,7 +71,8 @@ def document_of(row: Source) -> Document | None:
         labels.append(f"has:{body.card.__struct_config__.tag}")
     labels += sorted({f"has:{one.kind}" for one in body.attachments})
     words = words_of(body.text, body.card, body.attachments)
-    return Document(document_id(row.chat_id, row.seq), words, labels, order_of(row))
+    hit = hit_of(row.chat_id, row.seq, row.at_us)
+    return Document(hit.id, words, labels, hit.order)
 
 
 def words_of(text: str, card: Card | None, attachments: Sequence[Attachment]) -> str:
@@ -99,8 +100,10 @@ def label_of_topic(topic_id: int) -> str:
     return f"topic:{topic_id}"
 
 
-def order_of(row: Source) -> int:
-    return row.at_us * ORDERS_PER_US + (row.seq + _first_order_of(row.chat_id)) % ORDERS_PER_US
+def hit_of(chat_id: ChatId, seq: int, at_us: int) -> Hit:
+    """As an index names the message that was sent there at that moment."""
+    order = at_us * ORDERS_PER_US + (seq + _first_order_of(chat_id)) % ORDERS_PER_US
+    return Hit(document_id(chat_id, seq), order)
 
 
 @lru_cache(1000)

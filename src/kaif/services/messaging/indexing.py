@@ -8,7 +8,8 @@ A log that grew while nobody listened is found by comparing all marks at the sta
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
+from time import monotonic
 
 from kaif.engines.bus import Bus
 from kaif.engines.database import Database
@@ -21,6 +22,7 @@ from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import found, search_store
 from kaif.services.messaging.found import Source
+from kaif.services.messaging.model import LEAVING_TEXTS
 from kaif.services.messaging.search_store import BUILDING, CURRENT
 
 log = logging.getLogger("kaif.messaging")
@@ -28,8 +30,6 @@ log = logging.getLogger("kaif.messaging")
 CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
 FORM = "messages2"
-# What leaves the texts before it as they are. Whatever else has a target may have changed it.
-LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned", "voted", "previewed", "renewed")
 # What is read of the logs at once, inline on an embedded database.
 ENTRIES_PAGE = 500
 # One change of an index, bounded for the memory that it takes meanwhile. Each is a commit of its own, which costs as
@@ -45,6 +45,9 @@ REST = 7
 REST_S_MAX = 0.4
 MUCH = 2000
 REST_S_MAX_OF_MUCH = 2.0
+# What was edited or deleted waits no longer for the next change: it gets one of its own, ahead of the rest.
+HASTE_S = REST_S_MAX
+CHANGED_MAX = 500
 RETRY_S = 1.0
 RETRY_S_MAX = 30.0
 # How soon a rebuild that was asked for is noticed.
@@ -60,28 +63,64 @@ class Follower:
         self.complete = asyncio.Event()
         self._grown: set[ChatId] = set()
         self._woken = asyncio.Event()
+        # The places of messages that say something else since, or nothing any more.
+        self._changed: set[tuple[ChatId, int]] = set()
+        self._hurried = asyncio.Event()
+        # Since when the first of what is being indexed waits, and of what was heard of since. When we begin we can't
+        # know how much there is.
+        self._indexing_since_s: float | None = monotonic()
+        self._grown_since_s: float | None = None
         # Whether the index holds nothing beyond its marks. When we begin we can't know: a change may have become
         # durable of which nobody took note.
         self._is_exact = False
 
-    def hear(self, chat_ids: Iterable[ChatId]) -> None:
+    def hear(self, chat_ids: Iterable[ChatId], changed: Iterable[tuple[ChatId, int]] = ()) -> None:
+        if self._grown_since_s is None:
+            self._grown_since_s = monotonic()
         self._grown.update(chat_ids)
         self._woken.set()
+        # Beyond that they come in their turn.
+        self._changed.update(islice(changed, CHANGED_MAX - len(self._changed)))
+        if self._changed:
+            self._hurried.set()
+
+    @property
+    def lag_s(self) -> float:
+        """For how long the first of what is not in the index has waited since we heard of it; 0 when nothing does."""
+        since_s = self._grown_since_s if self._indexing_since_s is None else self._indexing_since_s
+        return 0.0 if since_s is None else monotonic() - since_s
 
     async def run(self) -> None:
         await self._with_patience(self._catch_up)
+        self._indexing_since_s = None
         self.complete.set()
         now_s = asyncio.get_running_loop().time
         rested_at_s = now_s()
         while True:
             await self._woken.wait()
             # After a silence it has rested already.
-            await asyncio.sleep(max(GATHER_S, rested_at_s - now_s()))
+            await self._rest(max(GATHER_S, rested_at_s - now_s()))
             started_s = now_s()
             entries = await self._with_patience(self._follow)
             ended_s = now_s()
             rest_s_max = REST_S_MAX if entries < MUCH else REST_S_MAX_OF_MUCH
             rested_at_s = ended_s + min(REST * (ended_s - started_s), rest_s_max)
+
+    async def _rest(self, rest_s: float) -> None:
+        """What was edited or deleted does not wait that long: its new words would be found too late."""
+        now_s = asyncio.get_running_loop().time
+        ends_s = now_s() + rest_s
+        while (left_s := ends_s - HASTE_S - now_s()) > 0 and await _is_set_within(self._hurried, left_s):
+            # As for any change, in company, and with a rest of its own.
+            await asyncio.sleep(GATHER_S)
+            began_s = now_s()
+            try:
+                await self._put_ahead(self._take_changed())
+            except Exception:
+                # The next change has it too, and says it when that does not go well.
+                break
+            await asyncio.sleep(min(REST * (now_s() - began_s), HASTE_S))
+        await asyncio.sleep(ends_s - now_s())
 
     async def _with_patience(self, work: Callable[[], Awaitable[int]]) -> int:
         """Until it has gone well; it is said once when it does not."""
@@ -112,16 +151,25 @@ class Follower:
     async def _follow(self) -> int:
         self._woken.clear()
         grown, self._grown = self._grown, set()
+        self._indexing_since_s, self._grown_since_s = self._grown_since_s, None
         try:
-            return await self._index(sorted(grown))
+            entries = await self._index(sorted(grown))
         except BaseException:
             self._grown |= grown
+            self._grown_since_s = self._indexing_since_s
             raise
+        self._indexing_since_s = None
+        return entries
 
     async def _index(self, chat_ids: Sequence[ChatId]) -> int:
         """How many entries these logs had gained. Often it is of many logs a little each: they are read together."""
         entries, change, after = 0, Change(self._is_exact), (ChatId(""), 0)
+        # Heard before the logs are read: where one page is all there is, they come with it.
+        changed = self._take_changed()
         while page := await self._page(chat_ids, after):
+            if len(page) == ENTRIES_PAGE and not change.entries:
+                await self._put_ahead(changed | self._take_changed())
+                changed = set()
             for chat_id, rows in groupby(page, key=lambda row: row.chat_id):
                 await self._add(change, chat_id, list(rows))
             after = page[-1].chat_id, page[-1].seq
@@ -133,6 +181,20 @@ class Follower:
             await asyncio.sleep(0)
         await self._make(change)
         return entries
+
+    def _take_changed(self) -> set[tuple[ChatId, int]]:
+        self._hurried.clear()
+        changed, self._changed = self._changed, set()
+        return changed
+
+    async def _put_ahead(self, places: set[tuple[ChatId, int]]) -> None:
+        """A small change of what others have edited or deleted. What is not indexed yet is when its turn comes, as it
+        is then."""
+        change = Change(is_exact=False)
+        for chat_id, of_chat in groupby(sorted(places), key=lambda place: place[0]):
+            seqs = [seq for _, seq in of_chat]
+            change.add(await search_store.sources_indexed(self._database, self.name, chat_id, seqs), [])
+        await self._make(change)
 
     async def _page(self, chat_ids: Sequence[ChatId], after: tuple[ChatId, int]) -> list[Source]:
         if not chat_ids:
@@ -231,10 +293,19 @@ class Indexer:
         follower = self._current or self._building
         return follower is not None and follower.complete.is_set()
 
+    @property
+    def lag_s(self) -> float:
+        """Of what searches ask. Raises SearchUnavailable where another process is at it."""
+        follower = self._current or self._building
+        if follower is None:
+            raise SearchUnavailable
+        return follower.lag_s
+
     async def hear(self, event: EntriesAppended) -> None:
         """Only noted: should we die before it is indexed, the start finds it by the marks."""
         for follower in self._tasks:
-            follower.hear(each.chat_id for each in event.ranges)
+            changed = ((each.chat_id, seq) for each in event.ranges for seq in each.changed)
+            follower.hear((each.chat_id for each in event.ranges), changed)
 
     async def _look(self) -> float:
         if not self._bus.holds(CONSUMER):
@@ -294,6 +365,14 @@ class Indexer:
         if old:
             await self._stop(old)
             await self._indexes.drop(old.name)
+
+
+async def _is_set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except TimeoutError:
+        return False
+    return True
 
 
 def new_name() -> str:

@@ -44,6 +44,9 @@ TOLD_PEOPLE_PER_S = 1000
 # Of a chat's `topics`.
 TOPICS_ON, TOPICS_OFF_AGAIN = 1, 2
 
+# Entries that leave the texts before them as they are. Whatever else has a target may have changed it.
+LEAVING_TEXTS = ("message", "reacted", "unreacted", "pinned", "unpinned", "voted", "previewed", "renewed")
+
 OWNER: Role = "owner"
 ADMIN: Role = "admin"
 MEMBER: Role = "member"
@@ -344,10 +347,13 @@ def ranges_of(entries: Iterable[Entry]) -> list[Range]:
     """Of entries in the order of their places."""
     firsts: dict[ChatId, int] = {}
     lasts: dict[ChatId, int] = {}
+    changed: dict[ChatId, list[int]] = {}
     for entry in entries:
         firsts.setdefault(entry.chat_id, entry.seq)
         lasts[entry.chat_id] = entry.seq
-    return [Range(chat_id, first_seq, lasts[chat_id]) for chat_id, first_seq in firsts.items()]
+        if entry.target and entry.kind not in LEAVING_TEXTS:
+            changed.setdefault(entry.chat_id, []).append(entry.target)
+    return [Range(chat_id, first, lasts[chat_id], changed.get(chat_id, [])) for chat_id, first in firsts.items()]
 
 
 def chat_of(

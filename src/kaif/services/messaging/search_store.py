@@ -88,6 +88,21 @@ async def sources_at(reads: Reads, chat_id: ChatId, seqs: Collection[int]) -> li
     )
 
 
+async def sources_indexed(reads: Reads, name: str, chat_id: ChatId, seqs: Collection[int]) -> list[Source]:
+    """Those of them that the index's mark has passed."""
+    return await reads.fetch(
+        Source,
+        """
+        SELECT e.chat_id, e.seq, e.kind, e.sender_id, e.at_us, e.body FROM messaging_index_marks m
+        JOIN messaging_entries e ON e.chat_id = m.chat_id AND e.seq <= m.seq
+        WHERE m.name = :name AND m.chat_id = :chat_id AND e.seq IN :seqs
+        """,
+        name=name,
+        chat_id=chat_id,
+        seqs=list(seqs),
+    )
+
+
 async def all_progress(reads: Reads, name: str, after: str, limit: int) -> list[Progress]:
     """A page of all logs, by their ids."""
     return await reads.fetch(

@@ -2,10 +2,12 @@
 
 from kaif.engines.database import Database
 from kaif.engines.index import OFFSET_MAX, Hit, Wanted
+from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import ChatId, ChatNotFound
 from kaif.interfaces.messaging.search import (
     FoundMessage,
     FoundMessages,
+    IndexLag,
     NothingToFind,
     SearchMessages,
     SearchUnavailable,
@@ -40,6 +42,9 @@ class SearchService:
                 break
         return FoundMessages(page.messages, page.next_cursor if chats else None, self._indexer.is_complete)
 
+    async def get_lag(self, actor: Actor, request: Nothing) -> IndexLag:
+        return IndexLag(self._indexer.lag_s)
+
     async def _chats(self, user_id: UserId, chat_id: ChatId | None) -> list[ChatId]:
         if chat_id is None:
             return await search_store.newest_chats_of(self._database, user_id, CHATS_MAX)
@@ -47,7 +52,7 @@ class SearchService:
             raise ChatNotFound
         return [chat_id]
 
-    async def _readable(self, user_id: UserId, request: SearchMessages, hits: list[Hit]) -> dict[str, FoundMessage]:
+    async def _readable(self, user_id: UserId, request: SearchMessages, hits: list[Hit]) -> dict[Hit, FoundMessage]:
         """Those of the hits that are as the index says, and the person's to read."""
         places: dict[ChatId, list[int]] = {}
         for chat_id, seq in map(found.place_of, hits):
@@ -55,6 +60,8 @@ class SearchService:
         messages = {}
         for chat_id, seqs in places.items():
             rows = await search_store.readable_entries(self._database, user_id, chat_id, seqs)
+            # With its moment: an index newer than a restored database may hold what else once stood at this place.
+            hits_at = {row.seq: found.hit_of(row.chat_id, row.seq, row.at_us) for row in rows}
             for entry in await viewing.shown_to(self._database, user_id, chat_id, rows):
                 # Edited since it was indexed, it may say something else by now, or nothing.
                 said = found.words_of(entry.text, entry.card, entry.attachments)
@@ -62,8 +69,7 @@ class SearchService:
                 if request.topic_id not in (None, entry.topic_id):
                     continue
                 if marks is not None and (said or entry.attachments) and not entry.deleted:
-                    id = found.document_id(chat_id, entry.seq)
-                    messages[id] = FoundMessage(entry, found.fragment_of(said, marks))
+                    messages[hits_at[entry.seq]] = FoundMessage(entry, found.fragment_of(said, marks))
         return messages
 
 
@@ -75,6 +81,8 @@ class Page:
         self.is_last = False
         self._request = request
         self._by_relevance = request.order == "best"
+        # An index that is not as far as we think may propose one twice.
+        self._taken: set[Hit] = set()
         self._offset, self._last = 0, Hit("", 2**63 - 1)
         if request.cursor and self._by_relevance:
             self._offset = found.parse_offset(request.cursor, OFFSET_MAX)
@@ -110,14 +118,16 @@ class Page:
             offset=self._offset if self._by_relevance else 0,
         )
 
-    def take(self, hits: list[Hit], messages: dict[str, FoundMessage]) -> None:
+    def take(self, hits: list[Hit], messages: dict[Hit, FoundMessage]) -> None:
         new = hits if self._by_relevance else [hit for hit in hits if found.comes_after(hit, self._last)]
         for hit in new:
             if self.is_full:
                 return
             self._last = hit
             self._offset += 1
-            if message := messages.get(hit.id):
+            message = messages.get(hit)
+            if message and hit not in self._taken:
+                self._taken.add(hit)
                 self.messages.append(message)
         self.is_last = len(hits) < self._request.limit + 2
 
@@ -137,4 +147,7 @@ class NoSearch:
     """Stands where no process of search does."""
 
     async def search_messages(self, actor: Actor, request: SearchMessages) -> FoundMessages:
+        raise SearchUnavailable
+
+    async def get_lag(self, actor: Actor, request: Nothing) -> IndexLag:
         raise SearchUnavailable
