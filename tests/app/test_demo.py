@@ -8,6 +8,8 @@ import pytest
 
 from kaif.app.demo import people, script
 from kaif.app.demo.calendar import BadMoment, Calendar
+from kaif.app.demo.drawing import LIGHTS
+from kaif.app.demo.portraits import portrait
 from kaif.app.demo.run import STORIES
 from kaif.app.demo.script import BadLine
 from kaif.app.demo.telling import Teller, in_time
@@ -66,3 +68,20 @@ def test_everybody_who_speaks_lives_there_and_does_what_can_be_done() -> None:
         people.PEOPLE.keys() | bots
     )
     assert all(hasattr(Teller, f"_do_{line.verb}") for line in written.lines)
+
+
+def test_every_group_and_channel_gets_a_picture_by_whoever_made_it() -> None:
+    written = stories()
+
+    pictured = {(line.chat, line.who) for line in written.lines if line.verb == "picture"}
+
+    assert pictured == {(cast.name, cast.maker) for cast in written.casts if cast.kind in ("group", "channel")}
+    assert {line.text for line in written.lines if line.verb == "picture"} <= LIGHTS.keys()
+
+
+def test_a_portrait_is_known_by_its_name_and_nobody_else_has_it() -> None:
+    drawn = {name: portrait(name, long_haired=name in people.LONG_HAIRED) for name in people.PEOPLE}
+
+    assert portrait("anna", long_haired=True) == drawn["anna"]
+    assert len(set(drawn.values())) == len(people.PEOPLE)
+    assert people.PEOPLE.keys() >= people.LONG_HAIRED | people.WITHOUT_PICTURE

@@ -331,6 +331,11 @@ async def test_the_demo_leaves_two_weeks_behind_for_the_first_start(tmp_path: Pa
         ages = [time.time() - datetime.fromisoformat(chat["created_at"]).timestamp() for chat in chats]
         assert {chat["kind"] for chat in chats} == {"direct", "group", "channel", "saved"}
         assert max(ages) > 10 * 86_400 and min(ages) > 3600
+        assert all(chat["avatar"] for chat in chats if chat["kind"] in ("group", "channel"))
+        faces = {person["id"]: person["avatar"] for chat in chats for person in chat["people"]}
+        assert None in faces.values() and len(set(faces.values())) > 15
+        (picture,) = [chat["avatar"] for chat in chats if chat["title"] == "Выходные на Круглом"]
+        assert (await anna.http.get(f"/v1/media/{picture}")).headers["content-type"] == "image/jpeg"
         assert any(chat["unread"] for chat in chats) and any(chat["topics"] for chat in chats)
         assert len((await anna.get("/v1/messaging/folders"))["folders"]) == 3
         assert (await anna.get("/v1/messaging/drafts"))["drafts"]

@@ -14,6 +14,7 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 LONG_SIDE = 1600
+EMBLEM_SIDE = 512
 FILM_SIDE = (640, 360)
 FILM_RATE = 24
 SOUND_RATE = 48_000
@@ -45,6 +46,12 @@ def photograph(seed: str, light: str, width: int, height: int) -> bytes:
     scale = LONG_SIDE / max(width, height)
     image = _landscape(seed, LIGHTS[light], round(width * scale), round(height * scale))
     content: bytes = image.jpegsave_buffer(Q=84)
+    return content
+
+
+def emblem(seed: str, light: str) -> bytes:
+    """A small square one, for a chat."""
+    content: bytes = _landscape(seed, LIGHTS[light], EMBLEM_SIDE, EMBLEM_SIDE).jpegsave_buffer(Q=84)
     return content
 
 

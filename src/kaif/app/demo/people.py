@@ -39,3 +39,9 @@ PEOPLE = {
 }
 # Who uses the client in English.
 ENGLISH = {"oliver", "emma", "jack", "grace", "liam", "chloe", "henry", "zoe"}
+# Who has not chosen a picture: the letters of their names stand for them.
+WITHOUT_PICTURE = {"fatima", "henry", "promo", "roman", "stepan"}
+LONG_HAIRED = {
+    "irina", "anna", "marina", "darya", "lena", "emma", "sofia", "olga",
+    "grace", "vera", "polina", "chloe", "alina", "zoe",
+}  # fmt: skip

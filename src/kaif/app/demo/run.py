@@ -34,6 +34,7 @@ from kaif.interfaces.media.references import References
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, SECOND_US, as_us
 from kaif.kernel.tokens import Verifier
+from kaif.services.auth.passwords.hashing import LEAST_COST
 
 STORIES = Path(__file__).parent / "stories"
 _CONFIRMING = re.compile(r"/confirm#(\S+)")
@@ -86,6 +87,7 @@ async def _fill(settings: Settings, password: str) -> Told:
             await _letters_are_sent(database)
             await _confirm_addresses(services[Accounts], DevMailbox(settings.data / "mailbox"), actors)
             teller = Teller(services, actors, doorway.sign_in, moment, chance)
+            await teller.show_people()
             await teller.tell(written, timed, lambda: progress.advance(task))
             await teller.read_up(as_us(now), but=people.VISITOR)
             await _letters_are_sent(database)
@@ -95,19 +97,26 @@ async def _fill(settings: Settings, password: str) -> Told:
 @asynccontextmanager
 async def _services(settings: Settings, moment: Moment) -> AsyncIterator[tuple[Database, Services]]:
     """All but the edge, as `kaif up` wires them, by another clock; nobody's device is told."""
-    unheard = msgspec.structs.replace(settings, push_key="", cache_url="memory:")
-    later = compose.FutureMessaging()
+    # Nobody guesses the password of them all, which is random: it costs least, until its first use hashes it anew.
+    unheard = msgspec.structs.replace(
+        settings,
+        push_key="",
+        cache_url="memory:",
+        password_memory=LEAST_COST.memory_kib * 1024,
+        password_passes=LEAST_COST.passes,
+    )
+    later, pictures = compose.FutureMessaging(), compose.FuturePictures()
     async with (
         compose.sole_database_of(unheard) as database,
         compose.cache_of(unheard) as cache,
-        auth_services(unheard, database, cache, moment) as auths,
+        auth_services(unheard, database, cache, moment, pictures=pictures) as auths,
         media_services(unheard, database, cache, later, auths[Auth], moment, messages=later) as medias,
         compose.messaging_services(
             database, cache, auths[Auth], auths[Sessions], auths[Staff], moment, files=medias[References]
         ) as messagings,
         notifications(unheard, database, cache, auths[Auth], moment) as notified,
     ):
-        later.services = messagings
+        later.services, pictures.services = messagings, medias
         yield database, {**auths, **medias, **messagings, **notified}
 
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from kaif.app.demo import drawing
+from kaif.app.demo import drawing, people, portraits
 from kaif.app.demo.calendar import Calendar
 from kaif.app.demo.script import Cast, Line, Script
 from kaif.app.demo.uploading import Uploader
 from kaif.app.surface import Services
+from kaif.interfaces.auth.avatars import Avatars, SetAvatar
 from kaif.interfaces.auth.bots import Bots, MakeBot
 from kaif.interfaces.media import Library, Media
 from kaif.interfaces.media.uploads import Uploads
@@ -31,6 +32,7 @@ from kaif.interfaces.messaging.content import Button
 from kaif.interfaces.messaging.last_seen import LastSeen, NoteSeen
 from kaif.interfaces.messaging.notifications import ChooseNotifications, Notifications
 from kaif.interfaces.messaging.order import ArrangeChat, Folder, Folders, KeepDraft, OwnOrder
+from kaif.interfaces.messaging.pictures import ChatPictures, SetChatPicture
 from kaif.interfaces.messaging.polls import Polls, SendPoll, Vote
 from kaif.interfaces.messaging.privacy import OfPerson, Privacy
 from kaif.interfaces.messaging.reminders import MessageReminders, RemindMe
@@ -119,6 +121,15 @@ class Teller:
             if person := self._people.get(line.who):
                 await self._use(LastSeen).note_seen(NOBODY, NoteSeen([person.user_id]))
             advance()
+
+    async def show_people(self) -> None:
+        """Those who have chosen a picture are seen by it."""
+        for name, actor in self._people.items():
+            if name not in people.WITHOUT_PICTURE:
+                long_haired = name in people.LONG_HAIRED
+                drawn = await asyncio.to_thread(portraits.portrait, name, long_haired=long_haired)
+                media = await self._uploader.upload(actor, drawn, "me.jpg", "image/jpeg")
+                await self._use(Avatars).set_avatar(actor, SetAvatar(media.id))
 
     async def read_up(self, now_us: int, but: str) -> None:
         """Most of those who only listen have read what there is; one person's reading is told in their story."""
@@ -304,6 +315,13 @@ class Teller:
 
     async def _do_describe(self, stage: Stage, line: Line) -> None:
         await self._use(Administration).change_chat(self._people[line.who], ChangeChat(stage.id, description=line.text))
+
+    async def _do_picture(self, stage: Stage, line: Line) -> None:
+        """`light`."""
+        drawn = await asyncio.to_thread(drawing.emblem, stage.cast.name, line.text)
+        media = await self._upload(line, drawn, "picture.jpg", "image/jpeg")
+        wanted = SetChatPicture(stage.id, media.id)
+        await self._use(ChatPictures).set_chat_picture(self._people[line.who], wanted)
 
     async def _do_add(self, stage: Stage, line: Line) -> None:
         wanted = AddMembers(stage.id, [self._people[line.text].user_id])
