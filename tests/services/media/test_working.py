@@ -260,7 +260,19 @@ async def test_who_brings_one_film_does_not_wait_for_the_many_of_another(home: H
 
     waiting = await jobs_store.waiting(home.database, home.moment[0], *LONG, 10)
 
-    assert [job.media_id for job in waiting] == [one.id, *[media.id for media in many]]
+    assert [job.media_id for job in waiting] == [many[0].id, one.id, many[1].id, many[2].id]
+
+
+async def test_who_comes_late_has_no_turns_saved_up(home: Home, film: bytes) -> None:
+    many = [await put(home, film + bytes([number])) for number in range(4)]
+    async with home.database.transaction() as tx:
+        await tx.execute("DELETE FROM media_jobs WHERE media_id IN :done", done=[media.id for media in many[:3]])
+    home.moment[0] += SECOND_US
+    late = [await put(home, film + bytes([number]), actor=BORIS) for number in range(2)]
+
+    waiting = await jobs_store.waiting(home.database, home.moment[0], *LONG, 10)
+
+    assert [job.media_id for job in waiting] == [many[3].id, *[media.id for media in late]]
 
 
 async def test_what_takes_seconds_never_waits_for_films(small_home: Home, film: bytes) -> None:

@@ -38,12 +38,23 @@ _JOB = ", ".join(StoredJob.__struct_fields__)
 
 
 async def add(tx: Transaction, media_id: str, priority: int, now_us: int) -> None:
-    """Nothing when there is one already, unless it is parked: then it is tried anew."""
+    """Nothing when there is one already, unless it is parked: then it is tried anew.
+
+    Its turn is after those of its owner, but not before those whose turn it is now: who brings a hundred films keeps
+    nobody with one waiting for more than one of them, and nobody saves turns up.
+    """
     await tx.execute(
         """
         INSERT INTO media_jobs
-          (media_id, priority, attempts, due_at_us, worker, until_us, error, parked_at_us, created_at_us)
-        VALUES (:media_id, :priority, 0, :now_us, '', 0, '', 0, :now_us)
+          (media_id, priority, attempts, due_at_us, worker, until_us, error, parked_at_us, created_at_us,
+           owner_id, turn)
+        SELECT o.id, :priority, 0, :now_us, '', 0, '', 0, :now_us, o.owner_id, (
+          SELECT COALESCE(MAX(after.turn), 0) FROM (
+            SELECT MAX(j.turn) + 1 AS turn FROM media_jobs j WHERE j.owner_id = o.owner_id AND j.priority = :priority
+            UNION ALL
+            SELECT MIN(j.turn) AS turn FROM media_jobs j WHERE j.parked_at_us = 0 AND j.priority = :priority
+          ) after)
+        FROM media_objects o WHERE o.id = :media_id
         ON CONFLICT (media_id) DO UPDATE SET priority = excluded.priority, attempts = 0, due_at_us = excluded.due_at_us,
           parked_at_us = 0
         WHERE media_jobs.parked_at_us > 0
@@ -55,16 +66,12 @@ async def add(tx: Transaction, media_id: str, priority: int, now_us: int) -> Non
 
 
 async def waiting(reads: Reads, now_us: int, least: int, below: int, limit: int) -> list[StoredJob]:
-    """Those that nobody is at, of these priorities. Of equal ones those come first whose owner has fewest: who brings
-    a hundred films keeps nobody with one waiting."""
+    """Those that nobody is at, of these priorities, by their turns; read off an index, however many there are."""
     sql = f"""
-        SELECT {_JOB} FROM (
-          SELECT j.*, COUNT(*) OVER (PARTITION BY j.priority, o.owner_id) AS theirs
-          FROM media_jobs j JOIN media_objects o ON o.id = j.media_id
-          WHERE j.parked_at_us = 0 AND j.priority >= :least AND j.priority < :below AND j.due_at_us <= :now_us
-            AND j.until_us <= :now_us
-        ) waiting
-        ORDER BY priority, theirs, due_at_us LIMIT :limit
+        SELECT {_JOB} FROM media_jobs
+        WHERE parked_at_us = 0 AND priority >= :least AND priority < :below AND due_at_us <= :now_us
+          AND until_us <= :now_us
+        ORDER BY priority, turn, due_at_us LIMIT :limit
     """
     return await reads.fetch(StoredJob, sql, now_us=now_us, least=least, below=below, limit=limit)
 
