@@ -15,7 +15,9 @@ from kaif.engines.index import Hit, Wanted
 from kaif.interfaces.messaging import AddMembers, BadCursor, ChatId, ChatNotFound, RemoveMember
 from kaif.interfaces.messaging.search import NothingToFind, Piece, Search
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_us
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.found import hit_of
 from kaif.services.messaging.searching import SearchService
 
 
@@ -254,9 +256,10 @@ class Lying:
 async def test_whatever_an_index_proposes_nobody_reads_what_is_not_theirs(services: Services) -> None:
     anna, boris, eve = await services.newcomers("anna", "boris", "eve")
     secret, own = await direct(services, anna, boris), await direct(services, eve, anna)
-    for chat_id in (secret, own):
-        await say(services, anna, chat_id, "видно не всем")
-    hits = [Hit(f"{chat_id}-{seq}", 1) for chat_id in (secret, own, new_id()) for seq in range(1, 4)]
+    moments = [as_us((await say(services, anna, chat_id, "видно не всем")).at) for chat_id in (secret, own)]
+    # Each place with either moment: those of messages are among them.
+    places = [(chat_id, seq) for chat_id in (secret, own, ChatId(new_id())) for seq in range(1, 4)]
+    hits = [hit_of(chat_id, seq, at_us) for chat_id, seq in places for at_us in moments]
     search = SearchService(services.database, Lying(hits))  # type: ignore[arg-type]
 
     page = await page_of(search, eve, "видно", order="best")
