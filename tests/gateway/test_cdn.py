@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from tests.gateway.test_files import put
+from tests.gateway.wire import exchange
 from tests.harness import Person, Server
 from tests.services.media.images.files import jpeg, photo
 from tests.waiting import until
@@ -132,6 +133,23 @@ async def test_no_socket_opens_there_and_by_our_name_the_addresses_lead_nowhere(
     writer.close()
     answer = await owner.http.get(path)
     assert answer.status_code == 404
+
+
+async def test_whose_name_is_asked_for_is_never_in_doubt(owner: Person, cdn_server: Server) -> None:
+    ours, theirs = f"host: {cdn_server.host}:{cdn_server.port}\r\n", "host: cdn.ozero.example\r\n"
+    bearer = f"authorization: Bearer {owner.access_token}\r\nconnection: close\r\n\r\n"
+
+    for target, hosts, status in (
+        ("/v1/auth/me", ours, 200),
+        ("/v1/auth/me", theirs + ours, 400),
+        ("/v1/auth/me", ours + theirs, 400),
+        # What stands in the address counts, and not what stands beside it.
+        (f"{CDN}/v1/auth/me", ours, 404),
+        (f"{CDN}:8443/v1/auth/me", ours, 404),
+        (f"{owner.url}/v1/auth/me", theirs, 200),
+    ):
+        answer = await exchange(cdn_server.url, f"GET {target} HTTP/1.1\r\n{hosts}{bearer}".encode())
+        assert answer.status == status, (target, hosts)
 
 
 async def test_our_pages_may_show_what_comes_from_there_and_from_nowhere_else(owner: Person) -> None:

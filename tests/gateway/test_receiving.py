@@ -95,3 +95,46 @@ async def test_of_a_large_body_that_breaks_off_nothing_is_lost(anna: Person, end
 
     assert int((await anna.http.head(place, headers=TUS)).headers["upload-offset"]) == sent
     writer.close()
+
+
+async def test_a_connection_brings_one_large_body_after_the_other(anna: Person) -> None:
+    reader, writer = await connected(anna)
+    # Heads weigh as well: what came of those before does not count against the next.
+    head = head_of("POST", FILES, anna, MIB, **{"expect": "100-continue", "x-more": "x" * 30_000})
+
+    for number in range(7):
+        writer.write(head)
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).startswith(b"HTTP/1.1 100"), number
+        writer.write(bytes([number]) * MIB)
+        said = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        assert said.startswith(b"HTTP/1.1 201"), (number, said)
+    writer.close()
+
+
+async def test_of_two_bodies_on_their_way_each_is_read_as_it_wants(anna: Person) -> None:
+    form = b'--BB\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + CONTENT + b"\r\n--BB--\r\n"
+    head = head_of("POST", FILES, anna, len(form), **{"content-type": "multipart/form-data; boundary=BB"})
+    reader, writer = await connected(anna)
+
+    # The second has begun when the first is asked for its bytes.
+    writer.write(head_of("POST", FILES, anna, 5) + b"first" + head + form[:1000])
+    await writer.drain()
+    await asyncio.sleep(0.2)
+    writer.write(form[1000:] + LAST)
+    said = await asyncio.wait_for(reader.read(), 10)
+
+    assert [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]] == [201, 201, 200]
+    assert hashlib.sha256(CONTENT).hexdigest().encode() in said
+    writer.close()
+
+
+async def test_an_address_may_be_spelled_in_every_way_that_leads_there(anna: Person) -> None:
+    reader, writer = await connected(anna)
+
+    for target in ("/v1/media/fi%6ces", f"http://x{FILES}"):
+        writer.write(head_of("POST", target, anna, len(CONTENT)) + CONTENT)
+    writer.write(LAST)
+    said = await answered(reader)
+
+    assert [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]] == [201, 201, 200]
+    writer.close()

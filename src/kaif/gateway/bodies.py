@@ -81,6 +81,8 @@ class Body:
     def cut(self) -> None:
         """What has come can still be read."""
         self._cut = not self.is_whole
+        # Whoever sends fast would be read from to the end, however soon this process is to be gone.
+        self._keep_pace()
         self._news.set()
 
     def _came(self) -> None:
@@ -102,7 +104,9 @@ class Body:
             self._held_bytes -= len(piece)
 
     def _keep_pace(self) -> None:
-        if self._is_direct:
+        if self._cut:
+            too_much = True
+        elif self._is_direct:
             # What comes after the last byte is no more of ours.
             too_much = not self.is_whole and (self._place is None or self._placed_bytes == len(self._place))
         else:
