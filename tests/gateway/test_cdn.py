@@ -103,6 +103,8 @@ async def test_by_its_name_there_is_nothing_else(owner: Person, cdn: httpx.Async
             *(signed, f"{signed}/small", f"/v1/media/{media_id}", path, f"{path}/original", f"{path}/small"),
             *(
                 f"{path}/small.webp?x=1",
+                f"{path}/small%2ewebp",
+                f"/%63dn{path.removeprefix('/cdn')}/small.webp",
                 f"{path}x/small.webp",
                 f"/cdn/{media_id}/../{media_id}",
                 "/.well-known/jwks.json",

@@ -51,8 +51,9 @@ class CdnHost:
     async def answer(self, request: Request) -> Answer:
         """Raises NotFound, MethodNotAllowed, and what media raises."""
         found = _ADDRESS.fullmatch(request.path)
-        if not found or request.query:
-            # A query would make another entry in the cache of the same content.
+        if not found or request.query or request.escaped:
+            # Each would make another entry in the cache of the same content, and one that is told to forget the file
+            # would not know the second for the same.
             raise NotFound
         if request.method == "OPTIONS":
             return self._preflight()

@@ -353,7 +353,7 @@ class Connection(asyncio.Protocol):
             raise Refused(HTTPStatus.BAD_REQUEST) from None
         method = self._parser.get_method().decode("latin-1")
         request = Request(method, path, self._query, self._headers, self._body)
-        request.address = self._peer
+        request.address, request.escaped = self._peer, b"%" in self._url
         return request
 
     # Answering
