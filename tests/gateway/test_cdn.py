@@ -113,6 +113,9 @@ async def test_by_its_name_there_is_nothing_else(owner: Person, cdn: httpx.Async
             answer = await cdn.get(wrong, headers={**whole, "host": host})
             assert answer.status_code == 404, (host, wrong)
             assert answer.headers["cache-control"] == "no-store" and "set-cookie" not in answer.headers
+        # With the dot it would be another name to a cache.
+        right = await cdn.get(f"{path}/small.webp", headers={"host": host})
+        assert right.status_code == (404 if host.endswith(".") else 200)
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert (await cdn.request(method, f"{path}/small.webp", headers=whole)).status_code == 405
         assert (await cdn.request(method, "/v1/media/files", content=b"x", headers=whole)).status_code == 404
