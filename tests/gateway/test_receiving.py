@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from tests.gateway.test_uploads import FILES, MIB, TUS, WRITE, create, head_of, offset_of
 from tests.harness import Person
+from tests.waiting import eventually
+
+from kaif.gateway.bodies import BODIES_OF_ONE_MAX
 
 CONTENT = random.Random(7).randbytes(9 * MIB + 11)
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -138,3 +141,27 @@ async def test_an_address_may_be_spelled_in_every_way_that_leads_there(anna: Per
 
     assert [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]] == [201, 201, 200]
     writer.close()
+
+
+async def test_nobody_fills_the_memory_with_uploads_and_others_upload_meanwhile(anna: Person, boris: Person) -> None:
+    place = await create(anna, 10)
+    held = [await connected(anna) for _ in range(BODIES_OF_ONE_MAX)]
+    for _, writer in held:
+        writer.write(head_of("POST", FILES, anna, MIB) + b"x")
+    await asyncio.sleep(0.5)
+
+    for answer in (
+        await anna.http.post(FILES, content=b"one more"),
+        await anna.http.post(FILES, files={"f": ("a", b"one more")}),
+        await anna.http.patch(place, content=b"0123456789", headers={**WRITE, "upload-offset": "0"}),
+        await anna.http.post("/v1/media/uploads", content=b"1", headers={**WRITE, "upload-length": "1"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy") and answer.headers["retry-after"]
+    assert (await boris.http.post(FILES, content=b"another's")).status_code == 201
+    for _, writer in held:
+        writer.transport.abort()
+    await eventually(lambda: is_taken(anna))
+
+
+async def is_taken(person: Person) -> bool:
+    return (await person.http.post(FILES, content=b"one more")).status_code == 201
