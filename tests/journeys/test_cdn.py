@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 from tests.cloudflare import TOKEN, CloudflareApi
 from tests.edge_cache import EdgeCache
@@ -21,7 +21,7 @@ TITLE = "Причал"
 LATER_S = 601
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def cdn() -> AsyncIterator[EdgeCache]:
     cdn = EdgeCache()
     await cdn.start()
@@ -29,7 +29,7 @@ async def cdn() -> AsyncIterator[EdgeCache]:
     await cdn.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def api(cdn: EdgeCache) -> AsyncIterator[CloudflareApi]:
     api = CloudflareApi()
     api.on_purge = cdn.purge
@@ -38,7 +38,7 @@ async def api(cdn: EdgeCache) -> AsyncIterator[CloudflareApi]:
     await api.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path, cdn: EdgeCache, api: CloudflareApi) -> AsyncIterator[Server]:
     settings = {"KAIF_CDN_URL": cdn.url, "KAIF_CDN_PURGE": api.place, "KAIF_CDN_TOKEN": TOKEN}
     async with running_server(tmp_path, **settings) as server:
