@@ -120,3 +120,24 @@ async def test_of_a_connection_that_has_a_whole_body_nothing_more_is_paused() ->
     body.placed(6)
 
     assert (body.taken(), paused) == (10, [False])
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["read into its place", "parsed"])
+async def test_of_a_body_that_is_cut_nothing_more_is_taken_however_fast_it_comes(direct: bool) -> None:
+    paused: list[bool] = []
+    body = Body(lambda: paused.append(True), lambda: paused.append(False), lambda: None)
+    pieces = Pieces(body, memory(large=0), 1.0)
+    if direct:
+        await pieces.during(asyncio.sleep(0))
+        body.direct()
+        body.place()[:4] = b"some"
+        body.placed(4)
+    else:
+        body.feed(b"some")
+
+    body.cut()
+
+    # What comes on has to go elsewhere: otherwise a server that stops would wait for it to the end.
+    assert paused[-1] is True
+    assert [bytes(await pieces.next()), bytes(await pieces.next())] == [b"some", b""]
+    assert paused[-1] is True and pieces.was_cut

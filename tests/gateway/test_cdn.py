@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from tests.gateway.test_files import put
+from tests.gateway.wire import exchange
 from tests.harness import Person, Server
 from tests.services.media.images.files import jpeg, photo
 from tests.waiting import until
@@ -102,6 +103,8 @@ async def test_by_its_name_there_is_nothing_else(owner: Person, cdn: httpx.Async
             *(signed, f"{signed}/small", f"/v1/media/{media_id}", path, f"{path}/original", f"{path}/small"),
             *(
                 f"{path}/small.webp?x=1",
+                f"{path}/small%2ewebp",
+                f"/%63dn{path.removeprefix('/cdn')}/small.webp",
                 f"{path}x/small.webp",
                 f"/cdn/{media_id}/../{media_id}",
                 "/.well-known/jwks.json",
@@ -110,6 +113,9 @@ async def test_by_its_name_there_is_nothing_else(owner: Person, cdn: httpx.Async
             answer = await cdn.get(wrong, headers={**whole, "host": host})
             assert answer.status_code == 404, (host, wrong)
             assert answer.headers["cache-control"] == "no-store" and "set-cookie" not in answer.headers
+        # With the dot it would be another name to a cache.
+        right = await cdn.get(f"{path}/small.webp", headers={"host": host})
+        assert right.status_code == (404 if host.endswith(".") else 200)
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert (await cdn.request(method, f"{path}/small.webp", headers=whole)).status_code == 405
         assert (await cdn.request(method, "/v1/media/files", content=b"x", headers=whole)).status_code == 404
@@ -132,6 +138,23 @@ async def test_no_socket_opens_there_and_by_our_name_the_addresses_lead_nowhere(
     writer.close()
     answer = await owner.http.get(path)
     assert answer.status_code == 404
+
+
+async def test_whose_name_is_asked_for_is_never_in_doubt(owner: Person, cdn_server: Server) -> None:
+    ours, theirs = f"host: {cdn_server.host}:{cdn_server.port}\r\n", "host: cdn.ozero.example\r\n"
+    bearer = f"authorization: Bearer {owner.access_token}\r\nconnection: close\r\n\r\n"
+
+    for target, hosts, status in (
+        ("/v1/auth/me", ours, 200),
+        ("/v1/auth/me", theirs + ours, 400),
+        ("/v1/auth/me", ours + theirs, 400),
+        # What stands in the address counts, and not what stands beside it.
+        (f"{CDN}/v1/auth/me", ours, 404),
+        (f"{CDN}:8443/v1/auth/me", ours, 404),
+        (f"{owner.url}/v1/auth/me", theirs, 200),
+    ):
+        answer = await exchange(cdn_server.url, f"GET {target} HTTP/1.1\r\n{hosts}{bearer}".encode())
+        assert answer.status == status, (target, hosts)
 
 
 async def test_our_pages_may_show_what_comes_from_there_and_from_nowhere_else(owner: Person) -> None:

@@ -440,6 +440,8 @@ async def test_a_new_name_is_heard_once_by_each_device_of_those_who_see_that_the
 
         await services.accounts.change_display_name(anna, ChangeDisplayName("Аня"))
         await until(lambda: bool(of_people(devices["boris"]) and of_people(second)))
+        # Nothing has changed by this.
+        await services.accounts.change_display_name(anna, ChangeDisplayName("Аня"))
         await services.accounts.change_display_name(anna, ChangeDisplayName("Анна"))
         await until(lambda: len(of_people(devices["boris"])) > 1)
 

@@ -167,6 +167,11 @@ class TestStrictServer:
             # Another route and another person have limits of their own.
             assert (await anna.http.get("/v1/auth/me")).status_code == 200
 
+            # All who know somebody are told how they are called: they can't be made to listen to it without end.
+            for path, told in (("display-name", {"display_name": "Аня"}), ("avatar-colour", {"avatar_colour": 3})):
+                answers = [await anna.http.post(f"/v1/auth/{path}", json=told) for _ in range(25)]
+                assert {answer.status_code for answer in answers} == ({200, 429} if path == "display-name" else {429})
+
     async def test_each_client_of_a_trusted_proxy_has_its_own_limit(
         self, tmp_path_factory: pytest.TempPathFactory
     ) -> None:

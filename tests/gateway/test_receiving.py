@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from tests.gateway.test_uploads import FILES, MIB, TUS, WRITE, create, head_of, offset_of
 from tests.harness import Person
+from tests.waiting import eventually
+
+from kaif.gateway.bodies import BODIES_OF_ONE_MAX
 
 CONTENT = random.Random(7).randbytes(9 * MIB + 11)
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -113,3 +116,70 @@ async def test_of_a_large_body_that_breaks_off_nothing_is_lost(anna: Person, end
 
     assert int((await anna.http.head(place, headers=TUS)).headers["upload-offset"]) == sent
     writer.close()
+
+
+async def test_a_connection_brings_one_large_body_after_the_other(anna: Person) -> None:
+    reader, writer = await connected(anna)
+    # Heads weigh as well: what came of those before does not count against the next.
+    head = head_of("POST", FILES, anna, MIB, **{"expect": "100-continue", "x-more": "x" * 30_000})
+
+    for number in range(7):
+        writer.write(head)
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).startswith(b"HTTP/1.1 100"), number
+        writer.write(bytes([number]) * MIB)
+        said = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        assert said.startswith(b"HTTP/1.1 201"), (number, said)
+    writer.close()
+
+
+async def test_of_two_bodies_on_their_way_each_is_read_as_it_wants(anna: Person) -> None:
+    form = b'--BB\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + CONTENT + b"\r\n--BB--\r\n"
+    head = head_of("POST", FILES, anna, len(form), **{"content-type": "multipart/form-data; boundary=BB"})
+    reader, writer = await connected(anna)
+
+    # The second has begun when the first is asked for its bytes.
+    writer.write(head_of("POST", FILES, anna, 5) + b"first" + head + form[:1000])
+    await writer.drain()
+    await asyncio.sleep(0.2)
+    writer.write(form[1000:] + LAST)
+    said = await asyncio.wait_for(reader.read(), 10)
+
+    assert [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]] == [201, 201, 200]
+    assert hashlib.sha256(CONTENT).hexdigest().encode() in said
+    writer.close()
+
+
+async def test_an_address_may_be_spelled_in_every_way_that_leads_there(anna: Person) -> None:
+    reader, writer = await connected(anna)
+
+    for target in ("/v1/media/fi%6ces", f"http://x{FILES}"):
+        writer.write(head_of("POST", target, anna, len(CONTENT)) + CONTENT)
+    writer.write(LAST)
+    said = await answered(reader)
+
+    assert [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]] == [201, 201, 200]
+    writer.close()
+
+
+async def test_nobody_fills_the_memory_with_uploads_and_others_upload_meanwhile(anna: Person, boris: Person) -> None:
+    place = await create(anna, 10)
+    held = [await connected(anna) for _ in range(BODIES_OF_ONE_MAX)]
+    for _, writer in held:
+        writer.write(head_of("POST", FILES, anna, MIB) + b"x")
+    await asyncio.sleep(0.5)
+
+    for answer in (
+        await anna.http.post(FILES, content=b"one more"),
+        await anna.http.post(FILES, files={"f": ("a", b"one more")}),
+        await anna.http.patch(place, content=b"0123456789", headers={**WRITE, "upload-offset": "0"}),
+        await anna.http.post("/v1/media/uploads", content=b"1", headers={**WRITE, "upload-length": "1"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy") and answer.headers["retry-after"]
+    assert (await boris.http.post(FILES, content=b"another's")).status_code == 201
+    for _, writer in held:
+        writer.transport.abort()
+    await eventually(lambda: is_taken(anna))
+
+
+async def is_taken(person: Person) -> bool:
+    return (await person.http.post(FILES, content=b"one more")).status_code == 201

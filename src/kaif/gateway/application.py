@@ -74,7 +74,7 @@ class Gateway:
     def takes_stream(self, method: bytes, target: bytes) -> bool:
         if method not in STREAMING_METHODS or not target.startswith(STREAMING_PATHS):
             return False
-        found = self._table.find(target.partition(b"?")[0].decode("latin-1"))
+        found = self._table.find(target.decode("latin-1"))
         endpoint = found[0].get(method.decode()) if found else None
         return isinstance(endpoint, BytesEndpoint) and endpoint.streams
 

@@ -5,11 +5,13 @@ the kernel for memory that it has to clear first, costs more than all else that 
 """
 
 import asyncio
+import contextlib
 import mmap
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from kaif.kernel.errors import Busy
 from kaif.kernel.http.problems import TimedOut
 
 Done = TypeVar("Done")
@@ -20,6 +22,10 @@ HELD_BYTES_MAX = 512 * 1024
 STALLED_S = 30.0
 # Of memory that nobody reads into at the moment, of either size.
 IDLE_MAX = 2
+# That somebody brings at once: each takes memory, however slow what it is written to. Clients bring a few, and what has
+# broken off without a word counts until it is known for it.
+BODIES_OF_ONE_MAX = 40
+BUSY_MS = 5000
 
 
 class BodyCut(Exception):
@@ -81,6 +87,8 @@ class Body:
     def cut(self) -> None:
         """What has come can still be read."""
         self._cut = not self.is_whole
+        # Whoever sends fast would be read from to the end, however soon this process is to be gone.
+        self._keep_pace()
         self._news.set()
 
     def _came(self) -> None:
@@ -102,7 +110,9 @@ class Body:
             self._held_bytes -= len(piece)
 
     def _keep_pace(self) -> None:
-        if self._is_direct:
+        if self._cut:
+            too_much = True
+        elif self._is_direct:
             # What comes after the last byte is no more of ours.
             too_much = not self.is_whole and (self._place is None or self._placed_bytes == len(self._place))
         else:
@@ -196,6 +206,20 @@ class Buffers:
         self._sizes = (piece_bytes, piece_bytes + ahead_bytes)
         self._idle: tuple[list[memoryview], list[memoryview]] = ([], [])
         self.large_left = ahead_bytes_of_all // ahead_bytes if ahead_bytes else 0
+        self._bringing: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def for_one(self, whose: str) -> Iterator[None]:
+        """Around all that is done with a body. Raises Busy."""
+        if self._bringing[whose] >= BODIES_OF_ONE_MAX:
+            raise Busy(retry_after_ms=BUSY_MS)
+        self._bringing[whose] += 1
+        try:
+            yield
+        finally:
+            self._bringing[whose] -= 1
+            if not self._bringing[whose]:
+                del self._bringing[whose]
 
     def take(self) -> memoryview:
         large = self.large_left > 0

@@ -44,15 +44,14 @@ class CdnHost:
 
     def is_meant(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a request is made by the CDN's name, at any port (RFC 9110, 7.2)."""
-        host = headers.get(b"host", b"").strip().lower()
-        name = host[1:].partition(b"]")[0] if host.startswith(b"[") else host.partition(b":")[0].rstrip(b".")
-        return name == self._host
+        return _name_in(headers).rstrip(b".") == self._host
 
     async def answer(self, request: Request) -> Answer:
         """Raises NotFound, MethodNotAllowed, and what media raises."""
         found = _ADDRESS.fullmatch(request.path)
-        if not found or request.query:
-            # A query would make another entry in the cache of the same content.
+        if not found or request.query or request.escaped or _name_in(request.headers) != self._host:
+            # Each would make another entry in the cache of the same content, and one that is told to forget the file
+            # would not know the second for the same.
             raise NotFound
         if request.method == "OPTIONS":
             return self._preflight()
@@ -87,3 +86,8 @@ class CdnHost:
             (b"access-control-max-age", b"%d" % _PREFLIGHT_S),
         )
         return Answer(HTTPStatus.NO_CONTENT, NO_STORE + INERT + self._for_pages + asked, b"", embeddable=True)
+
+
+def _name_in(headers: Mapping[bytes, bytes]) -> bytes:
+    host = headers.get(b"host", b"").strip().lower()
+    return host[1:].partition(b"]")[0] if host.startswith(b"[") else host.partition(b":")[0]

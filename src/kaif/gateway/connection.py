@@ -62,7 +62,7 @@ class Edge(Protocol):
         ...
 
     def takes_stream(self, method: bytes, target: bytes) -> bool:
-        """Whether such a request is handled while its body still comes; `target` is as it was sent."""
+        """Whether such a request is handled while its body still comes; `target` is its path."""
         ...
 
     def refuse(self, request: Request, status: HTTPStatus) -> Answer:
@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
         self._begin()
 
     def _begin(self) -> None:
-        self._url = b""
+        self._url = self._target = self._query = b""
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
         self._body = b""
@@ -238,6 +238,9 @@ class Connection(asyncio.Protocol):
         # What follows a body is no header (RFC 9110, 6.5.1): no proxy has looked at it.
         if self._in_head and name in KEPT_HEADERS:
             if name in self._headers:
+                if name == b"host":
+                    # Of two a proxy may have looked at the other (RFC 9112, 3.2).
+                    raise Refused(HTTPStatus.BAD_REQUEST)
                 value = self._headers[name] + b", " + value
             self._headers[name] = value
 
@@ -249,7 +252,8 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         length = self._headers.get(b"content-length", b"0")
-        if self._edge.takes_stream(self._parser.get_method(), self._url):
+        self._find_target()
+        if self._edge.takes_stream(self._parser.get_method(), self._target):
             self._stream_body()
             return
         if int(length) > BODY_BYTES_MAX:
@@ -267,14 +271,14 @@ class Connection(asyncio.Protocol):
         length = self._headers.get(b"content-length", b"")
         if length.isdigit() and b"transfer-encoding" not in self._headers:
             self._left_bytes = int(length)
-        self._stream = Body(
+        stream = Body(
             self._transport.pause_reading,
             self._transport.resume_reading,
             lambda: self._transport.write(CONTINUE) if expects else None,
-            self._receive,
+            lambda: self._receive(stream),
         )
         request = self._request()
-        request.stream = self._stream
+        request.stream = self._stream = stream
         self._enqueue(request)
 
     def on_body(self, body: bytes) -> None:
@@ -302,16 +306,16 @@ class Connection(asyncio.Protocol):
             return
         self._enqueue(self._request())
 
-    def _receive(self) -> None:
-        """The rest of the stream needs no parser."""
-        if self._stream is None or self._stream.is_over or self._left_bytes <= 0 or self._transport.is_closing():
+    def _receive(self, stream: Body) -> None:
+        """The rest of the stream needs no parser. Where one is whole that of the next request may have begun."""
+        if stream is not self._stream or stream.is_over or self._left_bytes <= 0 or self._transport.is_closing():
             return
-        self._read_by(Receiver(self, self._stream, self._left_bytes, self._on_received))
-        self._stream.direct()
+        self._read_by(Receiver(self, stream, self._left_bytes, self._on_received))
+        stream.direct()
 
     def _on_received(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._reading, self._stream = False, None
+        self._reading, self._stream, self._received_bytes = False, None, 0
         self._read_by(self)
         self._transport.resume_reading()
 
@@ -331,20 +335,25 @@ class Connection(asyncio.Protocol):
     def _wants_socket(self) -> bool:
         return self._parser.should_upgrade() and self._headers.get(b"upgrade", b"").lower() == b"websocket"
 
-    def _request(self) -> Request:
-        target, _, query = self._url.partition(b"?")
+    def _find_target(self) -> None:
+        target, _, self._query = self._url.partition(b"?")
         if not target.startswith(b"/"):
             # The absolute form, which only proxies use; any other is no path of ours.
-            target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
-        if b"%" in target:
-            target = unquote_to_bytes(target)
+            host, _, path = target.partition(b"://")[2].partition(b"/")
+            if host:
+                # Whatever stands in the header (RFC 9112, 3.2.2).
+                self._headers[b"host"] = host
+            target = b"/" + path
+        self._target = unquote_to_bytes(target) if b"%" in target else target
+
+    def _request(self) -> Request:
         try:
-            path = target.decode()
+            path = self._target.decode()
         except UnicodeDecodeError:
             raise Refused(HTTPStatus.BAD_REQUEST) from None
         method = self._parser.get_method().decode("latin-1")
-        request = Request(method, path, query, self._headers, self._body)
-        request.address = self._peer
+        request = Request(method, path, self._query, self._headers, self._body)
+        request.address, request.escaped = self._peer, b"%" in self._url
         return request
 
     # Answering

@@ -80,8 +80,10 @@ class Files:
         """The body is the file: its name stands in Content-Disposition (RFC 6266), its type is looked for in itself. Or
         it is a form with files.
         """
-        if request.content_type == FORM:
-            return await self._forms.put(request)
+        with self._buffers.for_one(request.actor.user_id):
+            return await (self._forms.put(request) if request.content_type == FORM else self._put(request))
+
+    async def _put(self, request: Request) -> Answer:
         given = request.headers.get(b"content-length", b"")
         if not given.isdigit():
             raise LengthRequired

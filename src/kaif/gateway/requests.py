@@ -49,6 +49,7 @@ class Request:
         "actor",
         "address",
         "body",
+        "escaped",
         "headers",
         "id",
         "method",
@@ -63,6 +64,8 @@ class Request:
         self.method, self.path, self.query = method, path, query
         self.headers, self.body = headers, body
         self.stream: Body | None = None
+        # Other spellings of an address are other addresses to a cache.
+        self.escaped = False
         self.id = ""
         self.address = ""
         self.actor: Actor = NOBODY

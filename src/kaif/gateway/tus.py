@@ -131,6 +131,10 @@ class Tus:
 
     async def create(self, request: Request, path: dict[str, str]) -> Answer:
         _speak(request)
+        with self._buffers.for_one(request.actor.user_id):
+            return await self._create(request)
+
+    async def _create(self, request: Request) -> Answer:
         concat = request.headers.get(b"upload-concat", b"")
         if concat.startswith(_FINAL):
             return await self._join(request, concat.removeprefix(_FINAL))
@@ -179,8 +183,9 @@ class Tus:
         if request.content_type != OFFSETS:
             raise UnsupportedMediaType("Send the bytes as application/offset+octet-stream.")
         wanted = BeginWriting(_id(path), _number(request, b"upload-offset"))
-        await self._let_finish(wanted.upload_id)
-        upload = await self._write(request, await self._uploads.begin_writing(request.actor, wanted))
+        with self._buffers.for_one(request.actor.user_id):
+            await self._let_finish(wanted.upload_id)
+            upload = await self._write(request, await self._uploads.begin_writing(request.actor, wanted))
         return Answer(HTTPStatus.NO_CONTENT, _state(upload), b"")
 
     async def terminate(self, request: Request, path: dict[str, str]) -> Answer:

@@ -271,6 +271,25 @@ async def test_links_from_before_do_not_outlive_one_of_two_places_where_it_is_sh
     assert await edge.purge() == [edge.named(media)]
 
 
+async def test_what_was_withdrawn_once_is_not_forgotten_while_links_from_after_it_are_about(edge: Edge) -> None:
+    home, media = edge.home, await edge.photo()
+    await edge.shared(media, reference="two")
+    await home.references.let_go(ANNA, LetGo(media.id, "tests", "one"))
+    home.moment[0] += WINDOW_US + WINDOW_US // 2
+    grant = await edge.grant(media)
+
+    # All links from before have ended, and this one was never asked for.
+    home.moment[0] += WINDOW_US
+    await edge.purge()
+    await home.references.let_go(ANNA, LetGo(media.id, "tests", "two"))
+    await edge.shared(media, reference="three")
+
+    assert await edge.is_refused(media, grant)
+    home.moment[0] += 2 * WINDOW_US
+    await edge.purge()
+    assert await home.rows("media_cdn") == 0
+
+
 async def test_of_what_is_fetched_while_it_is_withdrawn_nothing_stays(edge: Edge) -> None:
     medias = [await edge.photo()] + [
         await edge.shared(await edge.home.put(files.jpeg(files.photo(100 + number, 80)), declared_type="image/jpeg"))

@@ -10,6 +10,7 @@ from kaif.kernel.actor import UserId
 from kaif.services.messaging import store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.knowing import Acquaintance
+from kaif.services.messaging.model import erased_name
 from kaif.services.messaging.reactions import Reactions
 
 ANNA = Person(UserId("a1"), "anna", "Анна")
@@ -32,6 +33,17 @@ async def test_newer_news_takes_the_place_of_older(services: Services) -> None:
     await acquaintance.remember_person(PersonChanged(person=renamed))
 
     assert await store.known_people(services.database, [ANNA.id]) == [renamed]
+
+
+async def test_news_from_before_somebody_was_erased_gives_them_no_name_again(services: Services) -> None:
+    acquaintance = Acquaintance(services.database, Announcer(services.cache))
+    remains = Person(ANNA.id, erased_name(ANNA.id), "Удалённый аккаунт")
+    await acquaintance.remember_person(PersonChanged(person=ANNA))
+    await Reactions(services.database).forget_person(PersonErased(erasure_id="e", remains=remains))
+
+    await acquaintance.remember_person(PersonChanged(person=ANNA))
+
+    assert await store.known_people(services.database, [ANNA.id]) == [remains]
 
 
 async def test_whoever_is_erased_leaves_reactions_under_no_name_and_what_they_had_hidden_nowhere(

@@ -59,6 +59,8 @@ SEARCH = Limit("search", per_minute=120, burst=60)
 WALLET = Limit("wallet", per_minute=60, burst=60)
 # Everyone who sees the person asks for each.
 PICTURE = Limit("picture", per_minute=20, burst=20)
+# Everyone who is with the person in a chat is told at once.
+NAME = Limit("name", per_minute=20, burst=20)
 # Names that nobody else can have afterwards.
 MAKE_BOT = Limit("make_bot", per_minute=10, burst=20)
 # Each sends a letter.
@@ -87,8 +89,8 @@ ACCOUNTS_ROUTES = [
     post("/v1/auth/password/forgot", Accounts.forget_password, status=204, public=True, limit=FORGOT),
     post("/v1/auth/password/reset", Accounts.reset_password, status=204, public=True, limit=LINKS, wants_origin=True),
     post("/v1/auth/password", Accounts.change_password, status=204, limit=SIGN_IN, wants_origin=True),
-    post("/v1/auth/display-name", Accounts.change_display_name),
-    post("/v1/auth/avatar-colour", Accounts.change_avatar_colour),
+    post("/v1/auth/display-name", Accounts.change_display_name, limit=NAME),
+    post("/v1/auth/avatar-colour", Accounts.change_avatar_colour, limit=NAME),
     post("/v1/auth/language", Accounts.change_language, before_enrolment=True),
     post("/v1/auth/account/delete", Accounts.delete_account, limit=SIGN_IN, before_enrolment=True, wants_origin=True),
 ]

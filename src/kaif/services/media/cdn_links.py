@@ -37,10 +37,14 @@ class CdnLinks:
 
     def make(self, media_id: str, generation: int, now_us: int) -> CdnLink:
         assert self.on
-        until_s = (now_us // SECOND_US // WINDOW_S + 2) * WINDOW_S
+        until_s = self.until_us(now_us) // SECOND_US
         grant = f"{generation}.{until_s}"
         url = f"{self._origin}{CDN_PATH}/{media_id}/{grant}.{self._seal(media_id, grant)}"
         return CdnLink(url, as_datetime(until_s * SECOND_US))
+
+    def until_us(self, now_us: int) -> int:
+        """When a link ends that is made now."""
+        return (now_us // SECOND_US // WINDOW_S + 2) * WINDOW_S * SECOND_US
 
     def read(self, media_id: str, text: str, now_us: int) -> Grant:
         """Raises MediaNotFound."""

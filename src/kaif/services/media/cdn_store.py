@@ -48,6 +48,21 @@ async def note_given(tx: Transaction, media_id: str, until_us: int) -> None:
     )
 
 
+async def keep_until(tx: Transaction, media_ids: Sequence[str], until_us: int) -> None:
+    """Links of these generations are about until then; of what is forgotten by now none is."""
+    # In one order, so that no two wait for each other.
+    await tx.fetch(
+        tuple,
+        "SELECT media_id FROM media_cdn WHERE media_id IN :ids ORDER BY media_id FOR UPDATE",
+        ids=list(media_ids),
+    )
+    await tx.execute(
+        "UPDATE media_cdn SET until_us = :until_us WHERE media_id IN :ids AND until_us < :until_us",
+        ids=list(media_ids),
+        until_us=until_us,
+    )
+
+
 async def withdraw(tx: Transaction, media_id: str, now_us: int, until_us: int) -> None:
     """Links that were given out are good no more; they would have been until `until_us`. What was never given to a CDN
     needs no purge. Under the lock of the file."""

@@ -11,6 +11,7 @@ from kaif.interfaces.media import CdnLink
 from kaif.interfaces.media.references import AS_EVIDENCE
 from kaif.services.media import cdn_store, naming, store
 from kaif.services.media.cdn_links import CdnLinks
+from kaif.services.media.cdn_store import StoredGiven
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.store import Reads
 
@@ -24,8 +25,18 @@ class Offers:
         if not self._links.on or not files:
             return {}
         shared = await shared_among(self._database, files)
-        given = await cdn_store.find_all(self._database, shared) if shared else {}
+        given = await self._given(shared, self._links.until_us(now_us)) if shared else {}
         return {id: self._links.make(id, given[id].generation if id in given else 0, now_us) for id in shared}
+
+    async def _given(self, media_ids: Sequence[str], until_us: int) -> dict[str, StoredGiven]:
+        """A generation is not begun anew before the last link of it has ended: it would be good again later."""
+        given = await cdn_store.find_all(self._database, media_ids)
+        short = [row.media_id for row in given.values() if row.generation and row.until_us < until_us]
+        if not short:
+            return given
+        async with self._database.transaction() as tx:
+            await cdn_store.keep_until(tx, short, until_us)
+            return await cdn_store.find_all(tx, media_ids)
 
 
 async def shared_among(reads: Reads, files: Sequence[StoredMedia]) -> list[str]:

@@ -15,6 +15,7 @@ class Acquaintance:
         """Safe to repeat: who hears the same twice sees no difference."""
         async with self._database.transaction() as tx:
             await store.remember_people(tx, [event.person])
+            (person,) = await store.known_people(tx, [event.person.id])
         # Whoever looks after the news finds what it says.
-        chat_ids = await store.chats_naming(self._database, event.person.id, TOLD_CHATS_MAX)
-        await self._announcer.announce_person(event.person, chat_ids)
+        chat_ids = await store.chats_naming(self._database, person.id, TOLD_CHATS_MAX)
+        await self._announcer.announce_person(person, chat_ids)

@@ -28,6 +28,7 @@ from kaif.services.messaging.model import (
     StoredMember,
     body_of,
     encoded_body_of,
+    erased_name,
     ranges_of,
 )
 from kaif.services.messaging.rights import Member
@@ -100,6 +101,7 @@ async def known_people(reads: Reads, ids: Iterable[UserId]) -> list[Person]:
 
 
 async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
+    """Of who has been erased nothing is learned any more: what was said of them before may come after it."""
     await tx.execute_many(
         """
         INSERT INTO messaging_people (id, username, display_name, avatar_colour, kind, avatar)
@@ -107,9 +109,13 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
         ON CONFLICT (id) DO UPDATE
         SET username = excluded.username, display_name = excluded.display_name,
           avatar_colour = excluded.avatar_colour, kind = excluded.kind, avatar = excluded.avatar
+        WHERE messaging_people.username <> :erased
         """,
         # In one order, so that two transactions that know the same people never wait in a circle.
-        [msgspec.structs.astuple(person) for person in sorted(people, key=lambda person: person.id)],
+        [
+            (*msgspec.structs.astuple(person), erased_name(person.id))
+            for person in sorted(people, key=lambda person: person.id)
+        ],
     )
 
 

@@ -253,15 +253,17 @@ class AccountsService:
             )
             if not await people.rename(tx, renamed):
                 raise Unauthenticated
-            await tx.publish(PersonChanged(person=renamed.person))
+            if renamed.person != account.person:
+                await tx.publish(PersonChanged(person=renamed.person))
         return renamed.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_avatar_colour(self, actor: Actor, request: ChangeAvatarColour) -> User:
         async with self._database.transaction() as tx:
             account = present(await store.locked_account(tx, actor.user_id))
-            account = msgspec.structs.replace(account, avatar_colour=request.avatar_colour)
-            await people.change_avatar_colour(tx, account.id, request.avatar_colour)
-            await tx.publish(PersonChanged(person=account.person))
+            if request.avatar_colour != account.avatar_colour:
+                account = msgspec.structs.replace(account, avatar_colour=request.avatar_colour)
+                await people.change_avatar_colour(tx, account.id, request.avatar_colour)
+                await tx.publish(PersonChanged(person=account.person))
         return account.user(actor.permissions, must_enrol=actor.must_enrol)
 
     async def change_language(self, actor: Actor, request: ChangeLanguage) -> User:
