@@ -55,6 +55,24 @@ async def test_a_body_of_two_lengths_is_refused(anna: Person) -> None:
     writer.close()
 
 
+async def test_chunks_after_a_large_body_are_read_as_chunks(anna: Person) -> None:
+    other = CONTENT[::-1]
+    place = await create(anna, len(other))
+    reader, writer = await connected(anna)
+    chunked = {"transfer-encoding": "chunked", "expect": "100-continue", "upload-offset": "0"}
+    head = head_of("PATCH", place, anna, 0, **WRITE, **chunked).replace(b"content-length: 0\r\n", b"")
+
+    writer.write(head_of("POST", FILES, anna, len(CONTENT)) + CONTENT + head)
+    said = await asyncio.wait_for(reader.readuntil(b"100 Continue\r\n\r\n"), 20)
+    writer.write(b"%x\r\n" % len(other) + other + b"\r\n0\r\n\r\n" + LAST)
+    said += await answered(reader)
+
+    assert [int(part[:3]) for part in said.split(b"HTTP/1.1 ")[1:]] == [201, 100, 204, 200]
+    media_id = said.lower().partition(b"kaif-media-id: ")[2].partition(b"\r\n")[0].decode()
+    assert (await anna.http.get(f"/v1/media/{media_id}")).content == other
+    writer.close()
+
+
 async def test_whoever_is_displaced_in_the_middle_is_told_while_they_still_send(anna: Person) -> None:
     content = CONTENT + CONTENT
     place = await create(anna, len(content))

@@ -48,7 +48,7 @@ from kaif.gateway.server import serve
 from kaif.gateway.socketio.device import Facade
 from kaif.gateway.sockets import Sockets
 from kaif.gateway.static import StaticFiles
-from kaif.gateway.tus import Tus, buffers
+from kaif.gateway.tus import Tus, upload_buffers
 from kaif.interfaces.auth import Auth, Nothing, PersonChanged
 from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.bots import Bots
@@ -361,10 +361,10 @@ async def edge(
     sockets.on_drain = facade.engine.drain
     lines = AccessLog(access_log)
     surface = [(route, services[interface]) for interface, routes in AUTH + MESSAGING + MEDIA for route in routes]
-    memory = buffers()
+    buffers = upload_buffers()
     of_bytes = (
-        Tus(services[Uploads], services[Joining], memory).endpoints()
-        + Files(services[Uploads], services[Delivery], services[Library], memory).endpoints()
+        Tus(services[Uploads], services[Joining], buffers).endpoints()
+        + Files(services[Uploads], services[Delivery], services[Library], buffers).endpoints()
     )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}

@@ -241,7 +241,7 @@ class Tus:
             pieces.close()
 
 
-def buffers() -> Buffers:
+def upload_buffers() -> Buffers:
     """For all uploads of a process."""
     return Buffers(PIECE_BYTES_MAX, AHEAD_BYTES_MAX, AHEAD_BYTES_OF_ALL)
 

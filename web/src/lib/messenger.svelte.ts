@@ -1,6 +1,7 @@
 // All chats of the person who is signed in: the list, the events of the socket, sending and read marks.
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
 import { api, ok } from './api'
+import { orSay } from './attempt.svelte'
 import { backoffMs } from './backoff'
 import { Cache } from './cache'
 import { ChatModel } from './chat.svelte'
@@ -11,7 +12,6 @@ import { given, isWhole, lacksMedia, withFile, withoutFiles } from './outgoing'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet, meetChat } from './people.svelte'
-import { wordsFor } from './problems'
 import { clearRead } from './notifications'
 import { posts } from './posts.svelte'
 import { media } from './media'
@@ -269,7 +269,7 @@ export class Messenger {
     const log = topics.log(topic)
     log.unreadAfter = topic.unread ? topic.read_seq : 0
     void log.loadPins()
-    if (seq !== undefined) void log.goTo(seq).catch((error: unknown) => ui.say(wordsFor(error)))
+    if (seq !== undefined) void orSay(() => log.goTo(seq))
     else void (log.loaded ? log.fill() : log.load())
     void this.#meetMembers(group)
     return log

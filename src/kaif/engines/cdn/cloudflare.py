@@ -14,8 +14,8 @@ import httpx
 import msgspec
 
 from kaif.engines.cdn import PREFIXES_AT_ONCE_MAX, PurgeRefused
-from kaif.engines.push.vendor import ask, vendor_client
 from kaif.engines.web import Unreachable
+from kaif.engines.web.vendor import ask, vendor_client
 
 API = "https://api.cloudflare.com/client/v4"
 _ZONE = re.compile(r"([0-9a-f]{32})(?:\?endpoint=(\S+))?", re.A)

@@ -9,9 +9,6 @@ MESSAGE_BYTES_MAX = 3993
 
 Urgency = Literal["very-low", "low", "normal", "high"]
 
-# A service may ask us to come back so much later, and no later.
-RETRY_AFTER_S_MAX = 24 * 3600
-
 # Where a device is reached: each adapter has its own kind.
 Address_contra = TypeVar("Address_contra", contravariant=True)
 
@@ -60,8 +57,3 @@ class Push(Protocol[Address_contra]):
         ...
 
     async def close(self) -> None: ...
-
-
-def retry_after_s(said: str) -> int:
-    """Of a Retry-After in seconds (RFC 9110, 10.2.3); 0 where it says none."""
-    return min(int(said), RETRY_AFTER_S_MAX) if said.isascii() and said.isdigit() and len(said) < 10 else 0

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from kaif.engines.push import Alert, Gone, Urgency
-from kaif.engines.push.vendor import Answer, ask, vendor_client
+from kaif.engines.push import Alert, Gone, Refused, Urgency
+from kaif.engines.web.vendor import Answer, ask, vendor_client
 
 URLS = {"production": "https://api.push.apple.com", "development": "https://api.sandbox.push.apple.com"}
 # Apple wants one no older than an hour, and no new one within twenty minutes.
@@ -67,7 +67,7 @@ class ApnsPush:
             raise Gone
         # 403 is for the operator to mend; until then no device is at fault.
         again = answer.status in (403, 429) or answer.status >= 500
-        raise answer.refused(again=again)
+        raise Refused(answer.status, again=again, retry_after_s=answer.retry_after_s)
 
     def _headers(self, ttl_s: int, urgency: Urgency, topic: str) -> dict[str, str]:
         headers = {

@@ -13,9 +13,9 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from kaif.engines.push import Alert, Gone, Urgency
-from kaif.engines.push.vendor import Answer, ask, vendor_client
+from kaif.engines.push import Alert, Gone, Refused, Urgency
 from kaif.engines.web import Unreachable
+from kaif.engines.web.vendor import Answer, ask, vendor_client
 
 FCM_URL = "https://fcm.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -109,7 +109,7 @@ class FcmPush:
                 answer = await ask(self._http, self._account.token_uri, data=fields)
                 if not answer.is_success:
                     # A key that was withdrawn may be given again by the operator, and no device is at fault.
-                    raise answer.refused(again=True)
+                    raise Refused(answer.status, again=True, retry_after_s=answer.retry_after_s)
                 try:
                     token = msgspec.json.decode(answer.content, type=_Token)
                 except msgspec.MsgspecError as error:
@@ -136,7 +136,7 @@ class FcmPush:
         if _error_code(answer.content) in _GONE:
             raise Gone
         again = answer.status in (401, 429) or answer.status >= 500
-        raise answer.refused(again=again)
+        raise Refused(answer.status, again=again, retry_after_s=answer.retry_after_s)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Gone, Refused, Subscription, Urgency, retry_after_s
+from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Gone, Refused, Subscription, Urgency
 from kaif.engines.push.encryption import CURVE, encrypt, point_of
+from kaif.engines.web import retry_after_s
 from kaif.engines.web.guarded import GuardedWeb
 from kaif.kernel.base64url import base64url
 

@@ -9,6 +9,8 @@ import msgspec
 ANSWER_BYTES_MAX = 256 * 1024
 # For one answer, from the first packet to the last: somebody waits for it.
 ANSWER_WITHIN_S = 5
+# A server may ask us to come back so much later, and no later.
+RETRY_AFTER_S_MAX = 24 * 3600
 
 
 class Unreachable(Exception):
@@ -58,3 +60,8 @@ class PostingWeb(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+def retry_after_s(said: str) -> int:
+    """Of a Retry-After in seconds (RFC 9110, 10.2.3); 0 where it says none."""
+    return min(int(said), RETRY_AFTER_S_MAX) if said.isascii() and said.isdigit() and len(said) < 10 else 0

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.media import GivenMediaId
-from kaif.interfaces.media.delivery import READ_BYTES_MAX, Piece, Sight
+from kaif.interfaces.media.delivery import READ_BYTES_MAX, RENDITION_CHARACTERS_MAX, Piece, Sight
 from kaif.kernel.actor import Actor
 from kaif.kernel.remote import repeatable
 
@@ -21,7 +21,7 @@ GRANT_CHARACTERS_MAX = 100
 CDN_PATH = "/cdn"
 
 Grant = Annotated[str, Meta(max_length=GRANT_CHARACTERS_MAX)]
-Rendition = Annotated[str, Meta(min_length=1, max_length=100)]
+Rendition = Annotated[str, Meta(min_length=1, max_length=RENDITION_CHARACTERS_MAX)]
 
 
 class LookForCdn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

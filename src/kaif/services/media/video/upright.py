@@ -24,10 +24,8 @@ class Upright:
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         # Films of calls and screens change their size on the way.
-        shape = (
-            *(frame.format.name, frame.width, frame.height, frame.rotation),
-            *(frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range),
-        )
+        colours = (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range)
+        shape = (frame.format.name, frame.width, frame.height, frame.rotation, *colours)
         if self._graph is None or shape != self._shape:
             self._graph, self._shape = self._for_frames_like(frame), shape
         self._graph.push(frame)

@@ -1,12 +1,11 @@
-"""One request to a push service of a phone's maker, whose addresses are known beforehand."""
+"""One request to a service whose address is known beforehand: of a phone's maker, of a CDN."""
 
 import asyncio
 from typing import Any, NamedTuple
 
 import httpx
 
-from kaif.engines.push import Refused, retry_after_s
-from kaif.engines.web import ANSWER_WITHIN_S, Unreachable
+from kaif.engines.web import ANSWER_WITHIN_S, Unreachable, retry_after_s
 
 # What they say of a failure is short.
 ANSWER_BYTES_MAX = 64 << 10
@@ -20,9 +19,6 @@ class Answer(NamedTuple):
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
-
-    def refused(self, *, again: bool) -> Refused:
-        return Refused(self.status, again=again, retry_after_s=self.retry_after_s)
 
 
 def vendor_client(*, http2: bool = False) -> httpx.AsyncClient:
