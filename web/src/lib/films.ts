@@ -83,9 +83,11 @@ export function attach(
     hls.attachMedia(video)
   }
 
-  // As soon as there is enough of it, whatever came of the source before. Where it may not begin by itself, its button
-  // does.
+  // As soon as there is enough of it, whatever came of the source before: a pause between two sources ends what the
+  // browser does by itself. Where it may not begin so, its button does.
   video.autoplay = true
+  const play = () => void (video.paused && video.play().catch(() => {}))
+  video.addEventListener('canplay', play, { once: true })
   const failed = () => !hls && fallBack()
   video.addEventListener('error', failed)
   const pieces = made.includes(MASTER)
@@ -97,6 +99,7 @@ export function attach(
   return () => {
     over = true
     video.removeEventListener('error', failed)
+    video.removeEventListener('canplay', play)
     hls?.destroy()
     video.removeAttribute('src')
     video.load()

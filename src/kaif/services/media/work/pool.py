@@ -125,7 +125,7 @@ class Pool:
         arguments = [self._kind, str(self.bounds.memory_bytes), str(self.bounds.file_bytes), str(self.bounds.niceness)]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-B", "-m", _PROGRAM, *arguments,
-            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd="/", env=_ENVIRONMENT, start_new_session=True,
+            stdin=PIPE, stdout=PIPE, stderr=DEVNULL, cwd="/", env=_ENVIRONMENTS[self._kind], start_new_session=True,
         )  # fmt: skip
         worker = _Worker(process)
         self._all.add(worker)
@@ -148,18 +148,22 @@ class Pool:
 
 # Nothing of the server's: what is secret there stays there. One thread each, since there are several workers; all in
 # memory, since nothing may be written.
-_ENVIRONMENT = {
+_FOR_ALL = {
     "PATH": os.defpath,
     "PYTHONPATH": str(Path(kaif.__file__).parents[1]),
     "VIPS_CONCURRENCY": "1",
     # It writes no files. Its sizes end with gigabytes: of terabytes it takes the number alone.
     "VIPS_DISC_THRESHOLD": "1024g",
     "MALLOC_ARENA_MAX": "2",
+}
+# Pictures take little and come fast: they keep their memory from one to the next.
+_FOR_FILMS = {
     # x264 aligns its frames to 2 MB: mapped one by one, each would count with a gap that nothing can use. Frames of 4K
     # stay above, and go back to the system at once.
     "MALLOC_MMAP_THRESHOLD_": str(16 * MB),
     "MALLOC_TRIM_THRESHOLD_": str(MB),
 }
+_ENVIRONMENTS: dict[Kind, dict[str, str]] = {"pictures": _FOR_ALL, "films": _FOR_ALL | _FOR_FILMS}
 
 
 class _Died(Exception):

@@ -36,6 +36,9 @@ def main() -> None:
     kind, memory_bytes, file_bytes, niceness = sys.argv[1:]
     _bound(int(memory_bytes), int(file_bytes))
     os.nice(int(niceness))
+    is_sparing = kind == "films"
+    if is_sparing:
+        _take_small_pages()
     done = _maker_of(kind)
 
     def tell(header: msgspec.Struct) -> None:
@@ -44,7 +47,8 @@ def main() -> None:
     _write(answers, [jobs.READY])
     while request := _read(requests):
         job, content = request
-        _give_back_memory()
+        if is_sparing:
+            _give_back_memory()
         _allow(job)
         try:
             answer = done(job.task, content, tell)
@@ -99,8 +103,6 @@ def _bound(memory_bytes: int, file_bytes: int) -> None:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
         # After that, which would undo it: nobody waits for work when its server was killed.
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # Pages of 2 MB would be whole in memory of which a part is used.
-        libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
     # Data, not address space: programs and their libraries are shared with everyone.
     _lower(resource.RLIMIT_DATA, memory_bytes)
     _lower(resource.RLIMIT_NOFILE, FILES_MAX)
@@ -114,6 +116,12 @@ def _lower(what: int, to: int) -> None:
     _, hard = resource.getrlimit(what)
     to = to if hard == resource.RLIM_INFINITY else min(to, hard)
     resource.setrlimit(what, (to, to))
+
+
+def _take_small_pages() -> None:
+    """Pages of 2 MB would be whole in memory of which a part is used."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
 
 def _give_back_memory() -> None:
