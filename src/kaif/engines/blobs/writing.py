@@ -22,7 +22,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 def write_file(path: Path, content: bytes | bytearray | memoryview, *folders: Path) -> None:
     """On the disk when this returns, in place of what was there, and so are its entries in these folders.
 
-    On failure there is nothing new. Memory that begins with a page is written from where it is.
+    What can't be written leaves nothing new; what can't be brought to the disk after that may be there or not. Memory
+    that begins with a page is written from where it is.
     """
     view = memoryview(content)
     # So are names of what is not finished spelled by obstore, which lists none of them.
