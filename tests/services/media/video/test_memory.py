@@ -16,11 +16,16 @@ from kaif.services.media.work.films import BOUNDS, FilmWorkers
 
 @pytest.fixture(scope="module")
 def largest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4K at 60 frames a second, in ten bits and HDR, of a kind whose decoders keep most frames."""
+    return hdr(tmp_path_factory.mktemp("largest") / "largest.mp4", 2160, 26)
+
+
+def hdr(path: Path, lines: int, frames: int) -> Path:
+    """At 60 frames a second, in ten bits and HDR, of a kind whose decoders keep most frames."""
+    scaled = f"scale={lines * 16 // 9}:{lines}:flags=neighbor,format=yuv420p10le"
     return make(
-        tmp_path_factory.mktemp("largest") / "largest.mp4",
-        *("-f", "lavfi", "-i", "testsrc2=size=480x270:rate=60,scale=3840:2160:flags=neighbor,format=yuv420p10le"),
-        *("-frames:v", "26", "-c:v", "libsvtav1", "-preset", "12", "-crf", "45"),
+        path,
+        *("-f", "lavfi", "-i", f"testsrc2=size=480x270:rate=60,{scaled}"),
+        *("-frames:v", str(frames), "-c:v", "libsvtav1", "-preset", "12", "-crf", "45"),
         *("-bsf:v", "av1_metadata=color_primaries=9:transfer_characteristics=16:matrix_coefficients=9"),
     )
 
@@ -31,19 +36,23 @@ def peak_bytes_of_only_worker() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_a_film_of_4k_in_ten_bits_and_hdr_fits_into_400_mb(largest: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lines", "frames"), [(1080, 60), (2160, 26)])
+async def test_a_film_in_ten_bits_and_hdr_fits_into_400_mb(
+    lines: int, frames: int, largest: Path, tmp_path: Path
+) -> None:
+    film = largest if lines == 2160 else hdr(tmp_path / "film_of_hdr.mp4", lines, frames)
     workers = FilmWorkers(1)
     try:
-        found = (await workers.probe(largest, tmp_path / "poster.jpg")).found
+        found = (await workers.probe(film, tmp_path / "poster.jpg")).found
         assert isinstance(found, Film) and found.is_hdr
 
-        await workers.encode(largest, tmp_path / "film.mp4", rungs(found)[-1], found, lambda seconds: None)
+        await workers.encode(film, tmp_path / "film.mp4", rungs(found)[-1], found, lambda seconds: None)
 
         assert peak_bytes_of_only_worker() < 400 * MB
     finally:
         await workers.close()
     made = stream_of(tmp_path / "film.mp4", "video")
-    assert (made["height"], made["nb_frames"], made["color_transfer"]) == (1080, "26", "bt709")
+    assert (made["height"], made["nb_frames"], made["color_transfer"]) == (1080, str(frames), "bt709")
 
 
 async def test_what_takes_more_is_too_demanding_and_not_damaged(largest: Path, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.video.format import VideoFormat
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -16,7 +15,7 @@ from kaif.interfaces.media.films import FilmTooLong, NotPlayable
 from kaif.services.media.video.even_sound import RATE, EvenSound
 from kaif.services.media.video.ladder import Rung
 from kaif.services.media.video.probing import SECONDS_MAX
-from kaif.services.media.video.reading import decoded, film_of, opened, sound_of, time_of
+from kaif.services.media.video.reading import decoded, film_of, frame_bytes, opened, sound_of, time_of
 from kaif.services.media.video.upright import Upright
 
 # Told how many seconds of the film are done; what it raises ends the work.
@@ -30,9 +29,9 @@ _BT709 = 1
 _TIME_BASE = Fraction(1, 90_000)
 _X264 = {"preset": "fast", "crf": "22", "forced-idr": "1"}
 # A worker may use 400 MB. Of 1080 lines each frame that waits takes 7 MB, and each that others refer to takes 12;
-# so two threads look ahead a little less far than `fast` does by itself, and keep no frames between them for that.
-_AMPLE = {"threads": "2", "rc-lookahead": "20", "x264-params": "sync-lookahead=0"}
-# A decoder keeps up to nine frames: of 4K in ten bits they take 225 MB.
+# so x264 looks ahead less far than `fast` does by itself, but in a thread of its own, which keeps both cores busy.
+_AMPLE = {"threads": "2", "rc-lookahead": "12"}
+# Beside what a decoder keeps of larger ones there is room for few.
 _SCANT = {"threads": "1", "rc-lookahead": "4", "bf": "2", "b-pyramid": "none"}
 _AMPLE_FRAME_BYTES_MAX = 8 << 20
 _SOUND_BITS_PER_S = 128_000
@@ -62,7 +61,7 @@ def _run(
     film = streams[0]
     assert isinstance(film, VideoStream)
     picture = PictureTrack(
-        made, film.average_rate, rung, _SCANT if _frame_bytes(film) > _AMPLE_FRAME_BYTES_MAX else _AMPLE
+        made, film.average_rate, rung, _SCANT if frame_bytes(film) > _AMPLE_FRAME_BYTES_MAX else _AMPLE
     )
     sound = SoundTrack(made) if len(streams) > 1 else None
     # Both begin at the film's own zero: what was late against the other stays so.
@@ -85,15 +84,6 @@ def _run(
     picture.finish()
     if sound:
         sound.finish()
-
-
-def _frame_bytes(film: VideoStream) -> int:
-    """Of one that is decoded; where the container does not say its kind, as of the largest that is common."""
-    pixels = film.width * film.height
-    if film.format is None:
-        return 4 * pixels
-    planes = VideoFormat(film.format.name, film.width, film.height).components
-    return sum(plane.width * plane.height * (2 if plane.bits > 8 else 1) for plane in planes)
 
 
 class PictureTrack:
