@@ -35,10 +35,11 @@ def render(content: bytes, variants: Sequence[Variant], limits: Limits) -> list[
     """
     source = Source(content, limits)
     stills = _Stills(source, [variant for variant in variants if not _moves(source, variant)])
-    return [
-        _render_moving(source, variant) if _moves(source, variant) else _render_still(source, stills, variant)
-        for variant in variants
-    ]
+    made: dict[Variant, Rendition] = {}
+    for variant in sorted(variants, key=lambda each: _whole(source, each).pixels, reverse=True):
+        moves = _moves(source, variant)
+        made[variant] = _render_moving(source, variant) if moves else _render_still(source, stills, variant)
+    return [made[variant] for variant in variants]
 
 
 def _moves(source: Source, variant: Variant) -> bool:
@@ -46,22 +47,40 @@ def _moves(source: Source, variant: Variant) -> bool:
 
 
 class _Stills:
-    """The decoded picture, as small as all variants that share it allow."""
+    """The decoded picture, as small as all variants that share it allow, and what has been made of it.
+
+    They are asked for from the largest down. A small one is made of one that is small already: of so many lines each
+    pixel is an average anyway.
+    """
 
     def __init__(self, source: Source, variants: Sequence[Variant]) -> None:
         wanted = [_whole(source, variant) for variant in variants]
         self._source = source
         self._wanted = Size(*map(max, zip(*wanted, strict=True))) if wanted else source.size
         self._shared = len(variants) > 1 and self._wanted.pixels <= SHARED_PIXELS_MAX
-        self._image: pyvips.Image | None = None
+        self._made: list[pyvips.Image] = []
 
     def image(self, wanted: Size) -> pyvips.Image:
+        """As the file has it, as large as wanted or larger."""
         if not self._shared:
             return self._source.still(wanted)
-        if self._image is None:
+        if not self._made:
             with what_fails_is_damaged():
-                self._image = self._source.still(self._wanted).copy_memory()
-        return self._image
+                self._made.append(self._source.still(self._wanted).copy_memory())
+        return self._made[0]
+
+    def resized(self, wanted: Size) -> pyvips.Image:
+        """As the file has it. `wanted` is how people see it."""
+        size = self._source.stored(wanted)
+        if not self._shared:
+            return resized(self._source.still(wanted), size)
+        whole = self.image(wanted)
+        if (whole.width, whole.height) == size:
+            return whole
+        ample = [made for made in self._made if made.width >= 2 * size.width and made.height >= 2 * size.height]
+        image = resized(ample[-1] if ample else whole, size).copy_memory()
+        self._made.append(image)
+        return image
 
 
 def _whole(source: Source, variant: Variant) -> Size:
@@ -73,20 +92,17 @@ def _render_still(source: Source, stills: _Stills, variant: Variant) -> Renditio
     _check_crop(source, variant.crop)
     with what_fails_is_damaged():
         planned = plan(_plan_size(source, variant), variant)
-        image = _resized_still(source, stills.image(_whole(source, variant)), planned.whole, variant.crop)
+        if variant.crop:
+            # What is cut out is told by how people see it.
+            image = resized(_cut_out(source.upright(stills.image(source.size)), variant.crop), planned.whole)
+        else:
+            image = source.upright(stills.resized(planned.whole))
         if planned.kept != planned.whole:
             # A corner is all that some decoders would be asked for, and what is smart looks everywhere.
             image = image.copy_memory()
             image = _kept(image, planned, _corner(image, planned, variant.gravity))
         content = _encoded(_in_srgb(image, variant), variant)
     return Rendition(content, variant.format, *planned.kept)
-
-
-def _resized_still(source: Source, image: pyvips.Image, size: Size, crop: Crop | None) -> pyvips.Image:
-    """Turned when it is small already, unless what is cut out is told by how people see it."""
-    if crop:
-        return resized(_cut_out(source.upright(image), crop), size)
-    return source.upright(resized(image, source.stored(size)))
 
 
 def _render_moving(source: Source, variant: Variant) -> Rendition:
