@@ -48,6 +48,8 @@ class Topic(msgspec.Struct, frozen=True):
     muted_until: datetime | None
     restricted: bool
     may_write: bool
+    # Of those of the chat.
+    mentions: list[int] = []
 
 
 class Topics(msgspec.Struct, frozen=True):
