@@ -40,7 +40,7 @@ export class ThreadModel extends ChatModel {
     const group = this.#group()
     const from = group ?? this.channel.summary
     if (this.#summary?.from !== from) {
-      const shown = group ? { ...group, unread: 0 } : seenFromOutside(from, this.discussion)
+      const shown = group ? { ...group, unread: 0, mentions: [] } : seenFromOutside(from, this.discussion)
       this.#summary = { from, shown }
     }
     return this.#summary.shown
@@ -263,6 +263,7 @@ function seenFromOutside(channel: Chat, { group_id, title }: Discussion): Chat {
     role: 'member',
     rights: ['send'],
     topics: false,
+    mentions: [],
     unread: 0,
   }
 }
