@@ -28,8 +28,6 @@ class Acting {
   dialog = $state.raw<MessageDialog>()
   /** The message whose text is in the composer. */
   editing = $state.raw<Entry>()
-  /** The part that the composer's reply quotes. */
-  quote = $state('')
   selecting = $state<string>()
   selected = new SvelteSet<number>()
 
@@ -58,7 +56,6 @@ class Acting {
     while (this.leave());
     this.menu = undefined
     this.dialog = undefined
-    this.quote = ''
   }
 }
 

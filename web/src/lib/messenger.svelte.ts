@@ -25,6 +25,7 @@ import { before, isMuted, isUnread, type Arrangement } from './order'
 import { sounds } from './sounds.svelte'
 import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
+import { Teller } from './teller'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent, UnsentAttachment } from './types'
 import type { ThreadModel } from './thread.svelte'
 import { GENERAL } from './topics'
@@ -69,6 +70,7 @@ export class Messenger {
   )
   readonly #outbox: Outbox
   readonly #cache: Cache
+  readonly #teller: Teller
   /** What this browser kept of unsent files is known. */
   #uploadsThere = Promise.resolve()
   #rememberTimer: ReturnType<typeof setInterval> | undefined
@@ -87,6 +89,7 @@ export class Messenger {
     this.me = me
     this.#outbox = new Outbox(localStorage, me)
     this.#cache = new Cache(localStorage, me)
+    this.#teller = new Teller(me, (group) => this.topicsOf(group))
     this.realtime = new Realtime((events) => this.#receive(events))
   }
 
@@ -613,6 +616,7 @@ export class Messenger {
     topics?.hearMentions(topic_id ?? GENERAL, seqs, gone)
     // What was read in its topic before this was heard is none.
     const readSeq = topics?.find(topic_id ?? GENERAL)?.read_seq ?? 0
+    if (chat && !gone) this.#teller.hearMentions(chat, unreadOf(seqs, readSeq))
     chat?.hearMentions(gone ? seqs : unreadOf(seqs, readSeq), gone)
   }
 
@@ -637,11 +641,15 @@ export class Messenger {
       const iLeft = own.some((entry) => takesOut(entry) && entry.user_ids?.includes(this.me))
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
       if (iLeft && !iCameBack) this.#remove(chatId)
-      else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
+      else if (!chat || !chat.receive(own))
+        void this.refreshChat(chatId)
+          .then((fresh) => this.#teller.hear(fresh, own))
+          .catch(() => {})
       else {
         void this.#meetAll(this.#strangers(own))
         this.#topics.get(chatId)?.receive(own)
         if (this.thread?.id === chatId) this.thread.receive(own)
+        this.#teller.hear(chat, own)
         const open = this.openId === chatId
         if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
           void this.refreshChat(chatId).catch(() => {})
