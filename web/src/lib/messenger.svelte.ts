@@ -252,6 +252,8 @@ export class Messenger {
     this.#evict(chatId)
     if (chat.summary.marked_unread) void this.arrange(chatId, { marked_unread: false }).catch(() => {})
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
+    // A log that was kept is shown before this is known, at its end.
+    if (chat.loaded && chat.unreadAfter && seq === undefined) chat.generation += 1
     if (chat.summary.topics) return this.topicsOf(chat).load()
     void chat.loadPins()
     if (seq !== undefined) await chat.goTo(seq)

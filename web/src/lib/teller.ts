@@ -1,6 +1,7 @@
 // Tells of what comes while the client is open and nobody looks at it: at once, and so that the server does not do it
 // again. Which window tells, when there are several, their common worker decides (service-worker.js).
 import { api, ok } from './api'
+import { isAway } from './away'
 import { lineOf } from './cards'
 import type { ChatModel } from './chat.svelte'
 import { chime } from './chime'
@@ -102,10 +103,6 @@ interface Kept<Value> {
 
 function isFresh(kept: Kept<unknown> | undefined): boolean {
   return kept !== undefined && Date.now() - kept.at < KNOWN_FOR_MS
-}
-
-function isAway(): boolean {
-  return document.visibilityState !== 'visible' || !document.hasFocus()
 }
 
 /** False when another window has, or is looked at. */
