@@ -75,6 +75,8 @@ async def test_mentions_and_answers_wait_until_they_are_read(services: Services)
 async def test_one_is_not_mentioned_by_oneself_nor_where_one_is_not(services: Services) -> None:
     room = await a_room(services)
     bot = await a_bot(services)
+    # She is known by name, and elsewhere.
+    await direct(services, room.anna, room.eve)
     own = await room.say("Я, @boris", by=room.boris)
     await room.say("И ещё", by=room.boris, reply_to=own)
     await room.say("@eve, приходи")
@@ -147,7 +149,13 @@ async def test_topics_count_by_their_own_marks(services: Services) -> None:
     await room.read(there, topic.id)
     assert await room.mentions() == [here]
     assert await by_topic() == {GENERAL: [here], topic.id: []}
-    await room.read(there)
+    # By writing one has read what stands above in this topic.
+    wanted = SendMessage(room.id, new_id(), "@boris ещё", topic_id=topic.id)
+    again = (await services.messaging.send_message(room.anna, wanted)).seq
+    assert await room.mentions() == [here, again]
+    await services.messaging.send_message(room.boris, SendMessage(room.id, new_id(), "Да", topic_id=topic.id))
+    assert await room.mentions() == [here]
+    await room.read(again)
     assert await room.mentions() == []
 
 
