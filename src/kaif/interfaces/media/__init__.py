@@ -215,6 +215,10 @@ class WrongType(Invalid):
     code, detail = "wrong_type", "The file is not what it is said to be."
 
 
+class Polyglot(Invalid):
+    code, detail = "polyglot", "Something else is hidden in this file: a page, a script, an archive or a document."
+
+
 class Infected(Invalid):
     """Details carry found, the name of the virus."""
 

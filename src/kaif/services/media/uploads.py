@@ -15,6 +15,7 @@ from kaif.interfaces.media import (
     FileTooLarge,
     MediaId,
     MediaStored,
+    Polyglot,
     QuotaExceeded,
     TooManyUploads,
 )
@@ -223,8 +224,9 @@ class UploadsService:
                 lambda: self._looker.look(upload.id, upload.length, found, upload.owner_id),
                 upload.owner_id,
             )
-        except Invalid:
-            if not model.means_media(upload.declared_type):
+        except Invalid as error:
+            # Whatever it is said to be: whoever gets it might take it for the other thing.
+            if not model.means_media(upload.declared_type) and not isinstance(error, Polyglot):
                 return Looked(found, "file")
             await self.cancel_upload(actor, OfUpload(upload.id))
             raise
