@@ -4,6 +4,7 @@ import io
 import struct
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def script_in_gif() -> bytes:
     return picture[:6] + b"/*" + picture[8:-1] + b"\x21\xfe" + bytes([len(rest)]) + rest + b"\0;"
 
 
-POLYGLOTS = {
+POLYGLOTS: dict[str, Callable[[], bytes]] = {
     "a page in a comment": lambda: jpeg_with(PAGE),
     "a page behind the end": lambda: files.jpeg() + PAGE,
     "a page of which nothing but its kind is said": lambda: files.png() + b"<!DOCTYPE  HTML>",

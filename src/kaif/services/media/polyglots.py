@@ -1,8 +1,9 @@
 """Whether a picture, film or sound is something else as well: a page, a script, an archive or a document. Pure rules.
 
-What is looked for are the marks by which others would take it for that. Mere bytes behind a picture's end are none: phones
-keep films there (Motion Photo), second pictures (MPO) and notes of their own, and editors leave what they cut off. So each
-mark is so long, or has to fit so exactly, that noise does not have it: one false alarm in a million of large photographs.
+What is looked for are the marks by which others would take it for that. Mere bytes behind a picture's end are none:
+phones keep films there (Motion Photo), second pictures (MPO) and notes of their own, and editors leave what they cut
+off. So each mark is so long, or has to fit so exactly, that noise does not have it: less than one false alarm among a
+million large photographs.
 """
 
 import re
