@@ -225,8 +225,14 @@ def place_of(request: pytest.FixtureRequest, folder: Path) -> AbstractAsyncConte
     keys.write_text(new_key(1))
     urls = (str(request.getfixturevalue(name)) for name in ("migrated_postgres_url", "redis_url", "s3_url"))
     postgres_url, redis_url, s3_url = urls
-    more = {"KAIF_MEDIA_KEYS": f"file:{keys}", "KAIF_BLOBS_URL": s3_url, "KAIF_MEDIA_FILMS": "2"}
-    return running_split(folder, postgres_url, redis_url, **more)
+    return running_split(
+        folder,
+        postgres_url,
+        redis_url,
+        KAIF_MEDIA_KEYS=f"file:{keys}",
+        KAIF_BLOBS_URL=s3_url,
+        KAIF_MEDIA_FILMS="2",
+    )
 
 
 def left_by(place: Place, request: pytest.FixtureRequest, folder: Path) -> AbstractAsyncContextManager[Home]:

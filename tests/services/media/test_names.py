@@ -7,7 +7,7 @@ from tests.services.media.home import ANNA, Home, random_bytes
 from tests.services.media.video.films import TONE, make
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.media import MediaId, OfMedia
+from kaif.interfaces.media import ExportMedia, MediaId, OfMedia
 from kaif.kernel.clock import DAY_US
 from kaif.services.media.working import QUICK
 
@@ -27,7 +27,7 @@ async def test_each_has_its_name_wherever_it_is_seen_and_the_room_of_one(home: H
     assert [(await home.look(one)).name for one in (draft, final)] == ["draft.pdf", "final contract.pdf"]
     assert [await home.read(one, 4 << 20) for one in (draft, final)] == [CONTENT[4 << 20 :]] * 2
     assert await home.listed() == [final.id, draft.id]
-    own = await home.library.export_own_media_data(ANNA, Nothing())
+    own = await home.library.export_own_media_data(ANNA, ExportMedia())
     assert [file.name for file in own.files] == ["draft.pdf", "final contract.pdf"]
     assert (await home.library.get_usage(ANNA, Nothing())).used == len(CONTENT)
     await home.come(DAY_US)

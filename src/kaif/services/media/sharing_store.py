@@ -35,16 +35,16 @@ async def lock_same_content(tx: Transaction, owner_id: UserId, sha256: str, name
 async def share(tx: Transaction, media_id: str, target_id: str) -> list[str]:
     """What the file is and what work has made of it becomes the target's too; the names of the latter. The file is
     locked, so that neither goes meanwhile."""
-    await _share_parts(tx, media_id, target_id)
+    await share_parts(tx, media_id, target_id)
     made = await renditions_store.lasting_of(tx, media_id)
     for rendition in made:
         copy = msgspec.structs.replace(rendition, id=new_id(), media_id=target_id)
         await renditions_store.add(tx, copy)
-        await _share_parts(tx, rendition.id, copy.id)
+        await share_parts(tx, rendition.id, copy.id)
     return [rendition.name for rendition in made]
 
 
-async def _share_parts(tx: Transaction, holder_id: str, target_id: str) -> None:
+async def share_parts(tx: Transaction, holder_id: str, target_id: str) -> None:
     """Under the keys that they have."""
     parts = await store.parts_of(tx, holder_id, 0, 1 << 62)
     for part in parts:
