@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person
@@ -130,6 +131,7 @@ async def test_a_socket_io_client_sends_files_and_is_answered_once_for_each_time
     assert answer["ok"] and answer["entry"]["attachments"][0]["spoiler"]
 
 
+@pytest.mark.asvs("5.4.1")
 async def test_the_same_bytes_are_shown_under_the_name_that_each_sender_gave_them(anna: Person, boris: Person) -> None:
     chat_id = await anna.direct_chat(boris)
     path = f"/v1/messaging/chats/{chat_id}/messages"

@@ -91,6 +91,7 @@ PICTURES: dict[str, tuple[Callable[[], bytes], type[Invalid] | None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.asvs("5.2.1")
 async def test_every_awkward_picture_leaves_a_worker_within_400_mb() -> None:
     workers = PictureWorkers(1)
     try:

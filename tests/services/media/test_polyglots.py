@@ -75,6 +75,7 @@ def test_what_others_would_take_for_something_else_is_known(name: str) -> None:
 
 
 @pytest.mark.parametrize("declared", ["image/jpeg", "", "application/zip"])
+@pytest.mark.asvs("5.2.2")
 async def test_they_are_refused_whatever_they_are_said_to_be_and_nothing_is_left(
     small_home: Home, declared: str, film: bytes
 ) -> None:

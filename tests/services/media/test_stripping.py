@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.services.media.home import ANNA, BORIS, Home
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, SHORT, make
@@ -61,6 +62,7 @@ async def kept(home: Home, media: Media) -> bytes:
     return await home.content.read(home.database, media.id, 0, stored.size)
 
 
+@pytest.mark.asvs("14.2.8")
 async def test_the_place_where_a_picture_was_taken_goes_and_the_picture_stays(home: Home) -> None:
     content = files.turned(6)
     ours = [await home.put(content, name=name) for name in ("home.jpg", "hut.jpg")]
