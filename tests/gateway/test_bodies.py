@@ -166,16 +166,18 @@ async def test_who_brings_a_byte_now_and_then_is_sent_away(hurried: None, whole:
     pieces = Pieces(body, memory(), 0.05, whole=whole)
 
     with pytest.raises(TimedOut):
-        while True:
-            came += len(await asyncio.wait_for(pieces.next(), 5))
+        async with asyncio.timeout(5):
+            while True:
+                came += len(await pieces.next())
 
     trickling.cancel()
     assert (came > 5) is not whole
     read = flowing()
     trickling = asyncio.create_task(trickle(read, 0.02))
     with pytest.raises(TimedOut):
-        while True:
-            await read.read()
+        async with asyncio.timeout(5):
+            while True:
+                await read.read()
     trickling.cancel()
 
 
