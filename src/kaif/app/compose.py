@@ -438,6 +438,10 @@ class FutureMessaging:
         attachments: Attachments = self.services[Attachments]
         return await attachments.which_are_shown(actor, request)
 
+    async def which_are_files(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        attachments: Attachments = self.services[Attachments]
+        return await attachments.which_are_files(actor, request)
+
 
 class FuturePictures:
     """Auth asks media to hold pictures of people, and media asks auth about people: as with FutureMessaging."""
