@@ -229,6 +229,15 @@ async def test_a_gap_is_filled_with_what_is_for_everyone_whoever_asks_for_it(sta
         assert (message["text"], message["reactions"]) == ("x", [{"emoji": "👍", "count": 1}])
 
 
+async def test_what_an_entry_says_is_passed_on_unread(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    sealed = {"type": "entry", "chat_id": stage.chat_id, "seq": 2, "kind": "sealed", "sealed": "q83vEjRW", "for": ["d"]}
+
+    await stage.deliver(Delivery(stage.chat_id, "direct", 2, [msgspec.json.encode(sealed)]))
+
+    assert device.heard == [sealed]
+
+
 async def test_hello_counts_what_came_before_it(stage: Stage) -> None:
     for _ in range(3):
         await stage.say()

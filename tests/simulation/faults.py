@@ -65,7 +65,7 @@ class ResumesOneTooLate(Inbox):
 
     def next(self) -> Entry | Gap | None:
         found = super().next()
-        return Gap(found.chat_id, found.after + 1) if isinstance(found, Gap) else found
+        return Gap(found.chat_id, found.after + 1, found.newest) if isinstance(found, Gap) else found
 
 
 class BelievesHelloOneTooLittle(Inbox):
