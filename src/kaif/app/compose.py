@@ -124,6 +124,7 @@ from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
+from kaif.services.messaging.pace_sharing import PaceSharing
 from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.page_summaries import PageSummaries
 from kaif.services.messaging.pictures import ChatPicturesService
@@ -211,6 +212,7 @@ async def messaging_services(
     announcer = Announcer(cache)
     links = LinkPlan(on=pages is not None)
     pace = Pace(limits_scale)
+    sharing = PaceSharing(pace, cache)
     counting = PostCounting(database, announcer, clock)
     sender = Sender(database, announcer, links, pace, clock, on_comments=counting.note_comments)
     bus: Bus = OutboxBus(database)
@@ -240,6 +242,7 @@ async def messaging_services(
     previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
     announcer.start()
+    await sharing.start()
     queue.start()
     tally.start()
     counting.start()
@@ -294,6 +297,7 @@ async def messaging_services(
         await queue.close()
         await tally.close()
         await counting.close()
+        await sharing.close()
         await announcer.close()
         await bus.close()
 
