@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from playwright.async_api import Locator, Request, expect
+from playwright.async_api import FilePayload, Locator, Request, expect
 from tests.harness import Person
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.conftest import Place, complaints_of, embedded
@@ -18,11 +18,11 @@ from tests.waiting import until
 LARGE_BYTES = 257 << 20
 
 
-async def attach(phone: Window, what: str, *files: object) -> None:
+async def attach(phone: Window, what: str, files: Path | list[FilePayload]) -> None:
     await phone.page.get_by_role("button", name="Attach").tap()
     async with phone.page.expect_file_chooser() as chooser:
         await phone.page.get_by_role("menuitem", name=what).tap()
-    await (await chooser.value).set_files(list(files))
+    await (await chooser.value).set_files(files)
 
 
 async def choose_again(phone: Window, file: Path) -> None:
@@ -65,7 +65,7 @@ async def send_by_finger(phone: Window, folder: Path) -> None:
     await phone.row(ANNA.name).tap()
 
     # An album
-    await attach(phone, "Photo or video", picture("shore.png", 40), picture("boat.png", 200))
+    await attach(phone, "Photo or video", [picture("shore.png", 40), picture("boat.png", 200)])
     tray = phone.page.get_by_role("region", name="Attachments")
     await expect(tray.get_by_role("button", name="boat.png: Uploaded")).to_be_visible()
     await look("what lies ready")
