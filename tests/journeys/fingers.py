@@ -1,7 +1,6 @@
 """Fingers on a touch screen: the events that a phone's browser gets, through all that it makes of them."""
 
 import asyncio
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +69,6 @@ class Hand:
 
 def between(start: Point, end: Point, share: float) -> Point:
     return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
-
-
-def apart(one: Point, other: Point) -> float:
-    return math.dist(one, other)
 
 
 async def spot(target: Locator, x: float = 0.5, y: float = 0.5) -> Point:
