@@ -216,7 +216,8 @@ async def messaging_services(
     bus: Bus = OutboxBus(database)
     attaching = Attaching(database, files or NoFiles(), announcer, clock)
     reactions = Reactions(database, clock)
-    bus.subscribe("messaging.people", PersonChanged, Acquaintance(database, announcer).remember_person)
+    acquaintance = Acquaintance(database, announcer)
+    bus.subscribe("messaging.people", PersonChanged, acquaintance.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
@@ -243,6 +244,7 @@ async def messaging_services(
     queue.start()
     tally.start()
     counting.start()
+    acquaintance.start()
     if previewer:
         previewer.start()
     try:
@@ -291,6 +293,7 @@ async def messaging_services(
     finally:
         if previewer:
             await previewer.close()
+        await acquaintance.close()
         await queue.close()
         await tally.close()
         await counting.close()

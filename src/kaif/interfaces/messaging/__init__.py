@@ -35,6 +35,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Caption = Annotated[str, Meta(max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
+# Of members that are found by name it holds a word.
+MemberCursor = Annotated[str, Meta(max_length=256, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group", "channel", "saved"]
 # The `seq` of the entry that made the topic; 0 is the one of all that has no other.
 TopicId = Annotated[int, Meta(ge=0, le=2**53)]
@@ -273,12 +275,17 @@ class ChatMember(Person, frozen=True, kw_only=True):
 
 
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everybody, or only the owner and the admins, who come as one page."""
+    """Everybody, or only the owner and the admins, who come as one page.
+
+    With a `query` those of everybody whose names have words that begin so, in the order of these words. Such a page
+    may be short, even empty, with more to come: it ends where enough people have been looked at.
+    """
 
     chat_id: GivenChatId
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
-    cursor: Cursor = ""
+    cursor: MemberCursor = ""
     who: Literal["all", "staff"] = "all"
+    query: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Members(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
+from kaif.services.messaging import words_store
 from kaif.services.messaging.model import (
     MEMBER,
     PEOPLE_SHOWN,
@@ -117,6 +118,7 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
             for person in sorted(people, key=lambda person: person.id)
         ],
     )
+    await words_store.keep_words(tx, [person.id for person in people])
 
 
 async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
@@ -435,6 +437,14 @@ async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> l
         chat_id=chat_id,
         after=after,
         limit=limit,
+    )
+
+
+async def members_among_ids(reads: Reads, chat_id: ChatId, ids: Sequence[UserId]) -> list[StoredMember]:
+    if not ids:
+        return []
+    return await reads.fetch(
+        StoredMember, f"{_LISTED} WHERE m.chat_id = :chat_id AND m.user_id IN :ids", chat_id=chat_id, ids=list(ids)
     )
 
 
