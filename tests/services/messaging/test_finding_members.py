@@ -2,12 +2,12 @@
 
 import pytest
 from tests.harness import Services
-from tests.services.messaging.chats import channel, group
+from tests.services.messaging.chats import channel, chat_of, group
 from tests.services.messaging.test_large_groups import fill, steps_of
 
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import BadCursor, ChatId, ListMembers, MembersHidden, RemoveMember
-from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.administration import ChangeChat, MemberNotFound, OfMember
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
@@ -112,6 +112,29 @@ async def test_hidden_members_are_found_by_those_alone_who_look_after_the_chat(s
         with pytest.raises(MembersHidden):
             await found(services, boris, chat_id, "bor")
         assert await found(services, anna, chat_id, "bor") == ["boris"]
+
+
+async def test_a_large_group_hides_its_members_unless_its_owner_shows_them(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    async with services.database.transaction() as tx:
+        await tx.execute("UPDATE messaging_chats SET members = 1001 WHERE id = :id", id=chat_id)
+
+    assert (await chat_of(services, boris, chat_id)).members_hidden
+    for refused in (
+        services.messaging.list_members(boris, ListMembers(chat_id)),
+        services.administration.get_member(boris, OfMember(chat_id, anna.user_id)),
+    ):
+        with pytest.raises(MembersHidden):
+            await refused
+    assert (await services.administration.get_member(boris, OfMember(chat_id, boris.user_id))).role == "member"
+    assert (await services.administration.get_member(anna, OfMember(chat_id, boris.user_id))).id == boris.user_id
+
+    await services.administration.change_chat(anna, ChangeChat(chat_id, members_hidden=False))
+    assert not (await chat_of(services, boris, chat_id)).members_hidden
+    assert (await services.administration.get_member(boris, OfMember(chat_id, anna.user_id))).role == "owner"
+    with pytest.raises(MemberNotFound):
+        await services.administration.get_member(boris, OfMember(chat_id, UserId("nobody")))
 
 
 async def test_a_cursor_of_ones_own_making_is_refused(services: Services) -> None:

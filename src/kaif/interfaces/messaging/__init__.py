@@ -91,6 +91,8 @@ WRITE_SCOPE = Scope("messaging.write")
 
 # In larger groups read marks are not shown to others: each one would have to go to everybody.
 READ_MARKS_SHOWN_MEMBERS_MAX = 100
+# In larger groups admins alone see who is there, unless the owner decides otherwise.
+MEMBERS_SHOWN_MAX = 1000
 # Larger chats are listed without the first of their members: nobody is known by them.
 PEOPLE_SHOWN_MEMBERS_MAX = 200
 

@@ -7,7 +7,6 @@ from kaif.kernel.background import Background
 from kaif.services.messaging import store, words_store
 from kaif.services.messaging.announcing import Announcer
 
-
 # Of those whose words are not kept yet: a transaction must not keep others waiting.
 WORDED_AT_ONCE = 200
 LOOK_EVERY_S = 600.0
