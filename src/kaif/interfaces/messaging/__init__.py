@@ -65,6 +65,7 @@ EntryKind = Literal[
     "topic_changed",
     "topic_closed",
     "topic_reopened",
+    "topic_deleted",
     "voted",
     "closed",
     "previewed",
