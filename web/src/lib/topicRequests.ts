@@ -54,8 +54,8 @@ export async function chosenIn(topic: Topic): Promise<Person[]> {
   return (await ok(api.GET('/v1/messaging/chats/{chat_id}/topics/{topic_id}/chosen', of(topic)))).people
 }
 
-export async function chooseIn(topic: Topic, user_id: string, chosen: boolean): Promise<void> {
-  const body = { user_id, chosen }
+export async function chooseIn(topic: Topic, user_id: string, may_write: boolean): Promise<void> {
+  const body = { user_id, may_write }
   await ok(api.POST('/v1/messaging/chats/{chat_id}/topics/{topic_id}/chosen', { ...of(topic), body }))
 }
 

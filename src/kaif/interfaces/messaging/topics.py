@@ -109,7 +109,7 @@ class RestrictInTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
 
 class ChooseInTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
     user_id: GivenUserId
-    chosen: bool
+    may_write: bool
 
 
 class Chosen(msgspec.Struct, frozen=True):
