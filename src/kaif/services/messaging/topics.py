@@ -156,12 +156,12 @@ class GroupTopicsService:
         return {column: value for column, value in given.items() if value is not None}
 
     async def delete_topic(self, actor: Actor, request: OfTopic) -> Nothing:
-        if request.topic_id == GENERAL:
-            raise BadTopicChange
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.TOPICS | Right.DELETE)
             _must_have_topics(place)
+            if request.topic_id == GENERAL:
+                raise BadTopicChange
             topic = await topic_store.find_seen(tx, place.chat_id, request.topic_id, actor.user_id)
             if topic is None:
                 raise TopicNotFound
