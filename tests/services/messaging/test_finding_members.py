@@ -86,6 +86,11 @@ async def test_a_member_is_found_by_the_name_they_have_now(services: Services, w
 
     assert await found_so(services, chat_id, way, "бел") == []
     assert await found_so(services, chat_id, way, "чер") == ["Мария Чернова"]
+    # Nothing is left of the other name.
+    kept: list[tuple[str]] = await services.database.fetch(
+        tuple, "SELECT word FROM messaging_people_words WHERE user_id = :id ORDER BY word", id=person.id
+    )
+    assert [word for (word,) in kept] == sorted([person.username, "мария", "чернова"])
 
 
 async def test_who_was_known_before_words_were_kept_is_caught_up_with(services: Services) -> None:
