@@ -32,9 +32,9 @@ from kaif.services.messaging.model import MEMBERS_MAX
 AT_ONCE = 20_000
 
 
-async def fill(services: Services, chat_id: ChatId, count: int) -> None:
+async def fill(services: Services, chat_id: ChatId, count: int, name: str = "") -> None:
     """So many members more, as the store itself adds them."""
-    people = [Person(UserId(new_id()), f"m{number}", "Участник") for number in range(count)]
+    people = [Person(UserId(new_id()), f"m{number}", name or f"M{number}") for number in range(count)]
     for start in range(0, count, AT_ONCE):
         portion = people[start : start + AT_ONCE]
         async with services.database.transaction() as tx:
