@@ -1,85 +1,48 @@
-// What opens a menu at a point: a right click, a long press of a finger, the menu key.
-import { on } from 'svelte/events'
+// A long press by finger, of which not every browser makes a context menu; what the press would else have done is left.
+import type { Attachment } from 'svelte/attachments'
 
 export const LONG_PRESS_MS = 480
-/** A finger that goes further does something else. */
-export const MOVED_PX = 10
+const MOVED_PX = 10
 
-/** Told where, in the window. Browsers of which a long press makes no context menu are waited for by ourselves. */
-export function menuAt(open: (x: number, y: number) => void): (node: HTMLElement) => () => void {
-  return (node) => {
-    let pressed: { timer: ReturnType<typeof setTimeout>; x: number; y: number } | undefined
-    let openedAt = -Infinity
-    /** The finger that opened the menu is let go over the row: that does not open the row as well. */
-    let finger: 'none' | 'down' | 'done' = 'none'
+export function longPress(deed: () => void): Attachment<HTMLElement> {
+  return (element) => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let from = { x: 0, y: 0 }
+    let done = false
 
-    function released(): void {
-      clearTimeout(pressed?.timer)
-      pressed = undefined
+    const stop = (): void => clearTimeout(timer)
+    const began = ({ touches }: TouchEvent): void => {
+      stop()
+      done = false
+      const [touch] = touches
+      if (!touch || touches.length > 1) return
+      from = { x: touch.clientX, y: touch.clientY }
+      timer = setTimeout(() => {
+        done = true
+        deed()
+      }, LONG_PRESS_MS)
+    }
+    const moved = ({ touches }: TouchEvent): void => {
+      const [touch] = touches
+      if (touch && Math.hypot(touch.clientX - from.x, touch.clientY - from.y) > MOVED_PX) stop()
+    }
+    const ended = (event: TouchEvent): void => {
+      stop()
+      // Or the browser makes a click of it.
+      if (done && event.cancelable) event.preventDefault()
+      done = false
     }
 
-    function opened(x: number, y: number): void {
-      released()
-      // Both ways may notice the same press.
-      if (performance.now() - openedAt < LONG_PRESS_MS) return
-      openedAt = performance.now()
-      if (finger === 'down') finger = 'done'
-      open(x, y)
-    }
-
-    const offs = [
-      on(node, 'contextmenu', (event) => {
-        event.preventDefault()
-        const byKey = event.button !== 2 && event.clientX === 0 && event.clientY === 0
-        if (byKey) below()
-        else opened(event.clientX, event.clientY)
-      }),
-      on(
-        node,
-        'touchstart',
-        ({ touches }) => {
-          released()
-          finger = 'down'
-          const [touch] = touches
-          if (!touch || touches.length > 1) return
-          const { clientX: x, clientY: y } = touch
-          pressed = { x, y, timer: setTimeout(() => opened(x, y), LONG_PRESS_MS) }
-        },
-        { passive: true },
-      ),
-      on(
-        node,
-        'touchmove',
-        ({ touches: [touch] }) => {
-          if (pressed && touch && Math.hypot(touch.clientX - pressed.x, touch.clientY - pressed.y) > MOVED_PX)
-            released()
-        },
-        { passive: true },
-      ),
-      on(node, 'touchend', (event) => {
-        released()
-        if (finger === 'done') event.preventDefault()
-        finger = 'none'
-      }),
-      on(node, 'touchcancel', () => {
-        released()
-        finger = 'none'
-      }),
-      on(node, 'keydown', (event) => {
-        if (event.key !== 'ContextMenu' && !(event.key === 'F10' && event.shiftKey)) return
-        event.preventDefault()
-        below()
-      }),
-    ]
-
-    function below(): void {
-      const { left, bottom } = node.getBoundingClientRect()
-      opened(left + 12, bottom - 12)
-    }
-
+    element.addEventListener('touchstart', began, { passive: true })
+    element.addEventListener('touchmove', moved, { passive: true })
+    element.addEventListener('touchend', ended)
+    element.addEventListener('touchcancel', stop)
     return () => {
-      released()
-      for (const off of offs) off()
+      stop()
+      element.removeEventListener('touchstart', began)
+      element.removeEventListener('touchmove', moved)
+      element.removeEventListener('touchend', ended)
+      element.removeEventListener('touchcancel', stop)
     }
   }
 }

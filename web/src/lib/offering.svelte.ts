@@ -19,8 +19,7 @@ export interface Writing {
 }
 
 const ASK_AFTER_MS = 150
-const ASKED_MAX = 200
-const FOUND_MAX = 20
+const ASKED_MAX = 50
 const LOOKED_BACK_MAX = 200
 
 export class Offering {
@@ -122,17 +121,9 @@ function speakers(chat: ChatModel): Person[] {
   })
 }
 
-/** Of larger groups not all members are asked for: whoever is called so may be meant. */
-async function peopleNamed({ id: chat_id, summary }: ChatModel, name: string): Promise<Person[]> {
-  const asked = { limit: ASKED_MAX }
-  const members = await ok(
-    api.GET('/v1/messaging/chats/{chat_id}/members', { params: { path: { chat_id }, query: asked } }),
-  ).catch(() => ({ members: [] }))
-  const found: Person[] = members.members
-  if (name && summary.members_count > ASKED_MAX) {
-    const query = { query: name, limit: FOUND_MAX }
-    found.push(...(await ok(api.GET('/v1/auth/people', { params: { query } }))).people)
-  }
-  meet(found)
-  return found.filter((person) => !hasLeft(person))
+async function peopleNamed({ id: chat_id }: ChatModel, name: string): Promise<Person[]> {
+  const params = { path: { chat_id }, query: { limit: ASKED_MAX, query: name } }
+  const { members } = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params }))
+  meet(members)
+  return members.filter((person) => !hasLeft(person))
 }
