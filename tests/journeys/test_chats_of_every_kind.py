@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.async_api import Locator, expect
-from tests.harness import PASSWORD
+from tests.harness import PASSWORD, Person
 from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
@@ -125,7 +125,7 @@ async def test_axe_finds_nothing_grave_where_chats_are_looked_after(
 
 @embedded
 async def test_ones_own_order_and_drafts_are_on_all_devices(place: Place, windows: Windows) -> None:
-    desk, phone = await windows.open(), await windows.open(size=NARROW)
+    desk, phone = await windows.open(), await windows.open(size=NARROW, has_touch=True)
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     for window in (desk, phone):
         await window.sign_in(ANNA.username)
@@ -140,17 +140,85 @@ async def test_ones_own_order_and_drafts_are_on_all_devices(place: Place, window
     await expect(phone.composer).to_have_value("Завтра в шесть")
     await phone.composer.fill("")
     await expect(desk.row("Рыбаки")).not_to_contain_text("Черновик")
-    await phone.leave_chat()
+    await one_begins_an_answer_here_and_ends_it_there(desk, phone)
+    await mentions_are_on_both_until_they_are_read(place, desk, phone)
 
-    await arrange(desk, "Закрепить в списке")
+    await desk.row(BORIS.name).focus()
+    await desk.page.keyboard.press("Shift+F10")
+    await desk.page.get_by_role("menuitem", name="Закрепить в списке").click()
     await expect(phone.page.locator("a.crow").first).to_contain_text(BORIS.name)
     await expect(phone.row(BORIS.name).get_by_role("img", name="Закреплён")).to_be_visible()
     await arrange(desk, "Без звука до завтра")
     await expect(phone.row(BORIS.name).get_by_role("img", name="Без звука")).to_be_visible()
-    await arrange(desk, "В архив")
-    await expect(phone.row(BORIS.name)).to_have_count(0)
+    await press_long(phone, phone.row(BORIS.name))
+    await phone.page.get_by_role("menuitem", name="В архив").tap()
+    await expect(phone.composer).to_have_count(0)
+    await expect(desk.row(BORIS.name)).to_have_count(0)
     await phone.page.get_by_role("tab", name="Архив").click()
     await expect(phone.row(BORIS.name)).to_be_visible()
+
+
+async def one_begins_an_answer_here_and_ends_it_there(desk: Window, phone: Window) -> None:
+    await phone.say("Кто берёт лодку?")
+    await desk.open_chat("Рыбаки")
+    await desk.reply_to("Кто берёт лодку?")
+    # A name is found by any of its words, and the arrow keys move through the list.
+    await desk.composer.press_sequentially("@лу")
+    await expect(desk.page.get_by_role("option", name=BORIS.name)).to_have_attribute("aria-selected", "true")
+    await desk.composer.press("Tab")
+    await desk.page.get_by_role("button", name="Эмодзи").click()
+    await desk.page.get_by_role("button", name="👍", exact=True).first.click()
+    await desk.page.keyboard.press("Escape")
+    await expect(desk.composer).to_be_focused()
+    await expect(desk.composer).to_have_value("@boris 👍")
+
+    await expect(phone.composer).to_have_value("@boris 👍")
+    await expect(phone.page.locator("footer.composer")).to_contain_text("Кто берёт лодку?")
+    await phone.page.get_by_role("button", name="Отправить", exact=True).tap()
+    await expect(phone.message("@boris").locator(".q")).to_contain_text("Кто берёт лодку?")
+    await expect(desk.composer).to_have_value("")
+    await expect(desk.page.locator("footer.composer")).not_to_contain_text("Кто берёт лодку?")
+    await press_long(phone, phone.message("@boris").locator(".b"))
+    await expect(phone.page.get_by_role("menuitem", name="Ответить")).to_be_visible()
+    await phone.page.keyboard.press("Escape")
+    await expect(phone.page.get_by_role("menu")).to_have_count(0)
+    await phone.leave_chat()
+    await desk.open_chat(BORIS.name)
+
+
+async def mentions_are_on_both_until_they_are_read(place: Place, desk: Window, phone: Window) -> None:
+    boris = Person(place.url, BORIS.username)
+    await boris.log_in()
+    (chat,) = [one for one in (await boris.get("/v1/messaging/chats"))["chats"] if one["kind"] == "group"]
+    messages = f"/v1/messaging/chats/{chat['id']}/messages"
+    lines = ["@anna, первое", *(f"Строка {number}" for number in range(40)), "@anna, второе", "Конец"]
+    said = [await boris.post(messages, ref=f"m{number}", text=line) for number, line in enumerate(lines)]
+    badge = "2 упоминания"
+    for window in (desk, phone):
+        await expect(window.row("Рыбаки").get_by_role("img", name=badge)).to_be_visible()
+
+    gone = await boris.http.post(f"{messages}/delete", json={"seqs": [said[0]["seq"]], "for_everyone": True})
+    assert gone.is_success, gone.text
+    await expect(phone.row("Рыбаки").get_by_role("img", name="1 упоминание")).to_be_visible()
+    await phone.open_chat("Рыбаки")
+    await phone.page.get_by_role("button", name="К следующему упоминанию").tap()
+    await expect(phone.message("@anna, второе")).to_be_in_viewport()
+    await expect(phone.page.get_by_role("button", name="К следующему упоминанию")).to_have_count(0)
+    await expect(desk.row("Рыбаки").get_by_role("img", name=re.compile("упоминани"))).to_have_count(0)
+    await phone.leave_chat()
+
+
+async def press_long(window: Window, target: Locator) -> None:
+    """With a finger, as the browser itself makes it."""
+    box = await target.bounding_box()
+    assert box
+    devtools = await window.context.new_cdp_session(window.page)
+    point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    await devtools.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+    await expect(window.page.get_by_role("menu")).to_be_visible()
+    await devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await expect(window.page.get_by_role("menu")).to_be_visible()
+    await devtools.detach()
 
 
 async def arrange(window: Window, choice: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from playwright.async_api import Browser, expect
+from tests.harness import Person
 from tests.journeys.browser import ANNA, BORIS, Windows, chromium, make_accounts
 from tests.journeys.conftest import Place
 from tests.journeys.test_search import assert_accessible
@@ -61,6 +62,26 @@ async def test_what_is_pushed_is_shown_once_for_each_chat_and_choices_are_kept(p
     await assert_accessible(anna)
     await anna.page.goto("/")
     await anna.start_chat(BORIS)
+    # Whoever looks elsewhere is told by the open window, at once, and no longer once it is read.
+    await anna.page.evaluate("localStorage.setItem('kaif.telling', 'on')")
+    before = ("Лодка: Борис: Два", "Лодка: Борис: Новое сообщение")
+    boris = Person(place.url, BORIS.username)
+    await boris.log_in()
+    (chat,) = (await boris.get("/v1/messaging/chats"))["chats"]
+    await boris.post_message(chat["id"], "Пока смотрят")
+    await anna.see_message("Пока смотрят")
+    await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+    elsewhere = await anna.context.new_page()
+    await elsewhere.bring_to_front()
+    await anna.page.wait_for_function("!document.hasFocus()")
+    await boris.post_message(chat["id"], "Улов ||большой||")
+    await shows(*before, f"{BORIS.name}: Улов ▒▒▒▒▒▒▒")
+    await elsewhere.close()
+    await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    await anna.page.bring_to_front()
+    await anna.page.get_by_role("log").press("End")
+    await shows(*before)
+
     await anna.page.get_by_role("button", name="Ещё о чате").click()
     await anna.page.get_by_role("menuitemradio", name="Не уведомлять").click()
     await anna.page.get_by_role("button", name="Ещё о чате").click()

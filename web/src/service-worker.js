@@ -47,16 +47,39 @@ const WORDS = {
   en: { message: 'New message', deleted: 'Message deleted', app: 'Kaif Ozero' },
 }
 
-addEventListener('push', (event) => event.waitUntil(show(event.data)))
+addEventListener('push', (event) => event.waitUntil(show(event.data.json())))
+addEventListener('message', (event) => {
+  if (event.data?.type === 'tell') event.waitUntil(tell(event.data.shown, event.ports[0]))
+})
 addEventListener('notificationclick', (event) => {
   event.notification.close()
   event.waitUntil(open(event.notification.data))
 })
 
-async function show(data) {
-  const shown = data.json()
-  const words = WORDS[shown.language] ?? WORDS.ru
+async function show(shown) {
   await navigator.setAppBadge?.(shown.badge).catch(() => {})
+  // What a window has told of already is shown, as browsers demand, and not heard again.
+  await notify(!shown.deleted && told.get(shown.chat_id) >= shown.seq ? { ...shown, silent: true } : shown)
+}
+
+// The newest message of each chat of which a window has told. Of several windows one tells, and none while another is
+// looked at.
+const told = new Map()
+const TOLD_MAX = 500
+
+async function tell(shown, answer) {
+  const windows = await clients.matchAll({ type: 'window', includeUncontrolled: true })
+  const is_new = !(told.get(shown.chat_id) >= shown.seq) && !windows.some(({ focused }) => focused)
+  if (is_new) {
+    if (told.size >= TOLD_MAX) told.clear()
+    told.set(shown.chat_id, shown.seq)
+    await notify(shown)
+  }
+  answer.postMessage(is_new)
+}
+
+async function notify(shown) {
+  const words = WORDS[shown.language] ?? WORDS.ru
   const tag = `chat:${shown.chat_id}`
   const text = shown.deleted ? words.deleted : shown.text || words.message
   const named = shown.author && shown.author !== shown.title && !shown.deleted

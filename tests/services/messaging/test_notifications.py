@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.harness import PASSWORD, Services
-from tests.services.messaging.chats import channel, direct, group, say
+from tests.services.messaging.chats import channel, chat_of, direct, group, say
 from tests.services.messaging.notified import Browser, PushService, listen, notifying, push_service
 from tests.waiting import eventually, until
 
@@ -23,6 +23,7 @@ from kaif.interfaces.messaging.notifications import (
     BadSubscription,
     ChooseNotifications,
     ForbiddenPushAddress,
+    NoteShown,
     Notifications,
     NotificationSettings,
     PushUnavailable,
@@ -249,6 +250,39 @@ async def test_who_is_connected_is_told_later_and_not_of_what_they_read_meanwhil
         assert now_us() - entry.at.timestamp() * 1_000_000 >= SECOND_US
         await nothing_due(services)
         assert his.shown == []
+
+
+async def test_what_an_open_client_has_shown_by_itself_is_not_told_again(
+    services: Services, tmp_path: Path, service: PushService
+) -> None:
+    anna, boris, vera, clara = await services.newcomers("anna", "boris", "vera", "clara")
+    async with notifying(tmp_path, services, Timing(gather_us=0, connected_us=60 * MINUTE_US)) as notified:
+        before, after = (
+            await listen(services, notified, service, boris),
+            await listen(services, notified, service, vera),
+        )
+        await services.cache.touch(PRESENCE, [boris.user_id, vera.user_id], "a gateway", 60_000)
+        chat_id = await group(services, anna, boris, vera)
+        newest = (await chat_of(services, anna, chat_id)).seq + 1
+
+        async def planned() -> bool:
+            rows = await services.database.fetch(tuple, "SELECT seq FROM messaging_push_deliveries WHERE due_at_us > 0")
+            return rows == [(newest,)]
+
+        # Of one it is said before the message is noted, of the other after it.
+        await notified.note_shown(boris, NoteShown(chat_id, newest))
+        assert (await say(services, anna, chat_id, "Раз")).seq == newest
+        await eventually(planned)
+        await notified.note_shown(vera, NoteShown(chat_id, newest))
+        assert not await planned() and before.shown == after.shown == []
+
+        for who in (boris, vera):
+            await services.cache.leave(PRESENCE, who.user_id, "a gateway")
+        await say(services, anna, chat_id, "Два")
+        await said_last(before, "Два")
+        await said_last(after, "Два")
+        with pytest.raises(ChatNotFound):
+            await notified.note_shown(clara, NoteShown(chat_id, newest))
 
 
 async def test_quiet_hours_are_quiet_in_the_person_s_own_time(

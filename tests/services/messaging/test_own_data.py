@@ -65,6 +65,7 @@ EXPORTED = {
     "messaging_views.user_id": "viewed",
     "messaging_last_seen.user_id": "last_seen_at",
     "messaging_digests.user_id": "letters",
+    "messaging_mentions.user_id": "- the logs: whom a message mentions or answers",
     "messaging_entries.sender_id": "- the logs, which the history gives in parts",
     "messaging_entries.body": "- the logs: whom an entry names",
     "messaging_chats.creator_id": "- the first entry of the chat's log says who made it",
@@ -178,6 +179,7 @@ class Life:
         await self._talk()
         await self._choose(eve)
         await self._look_after(eve)
+        await say(services, self.boris, self.group, "@anna, мы едем?")
         return self
 
     async def _talk(self) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.messaging.chats import chat_of, direct, group, say
+from tests.services.messaging.chats import channel, chat_of, direct, group, say
 
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import SIGNALS, BadText, ChatId, ChatNotFound, MarkRead, RemoveMember, Signal
+from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.order import (
     PINNED_MAX,
     ArrangeChat,
@@ -22,6 +23,7 @@ from kaif.interfaces.messaging.order import (
     KeepDraft,
     TooManyPinned,
 )
+from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, SwitchTopics, TopicNotFound
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import as_datetime, now_us
@@ -129,6 +131,39 @@ async def test_of_ten_devices_at_once_the_last_one_written_wins(services: Servic
     )
 
     assert [each.text for each in (await services.order.list_drafts(anna, Nothing())).drafts] == ["9"]
+
+
+async def test_each_topic_and_each_post_has_a_draft_of_its_own_with_what_it_answers(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await services.topics.switch_topics(anna, SwitchTopics(chat_id, on=True))
+    topic = await services.topics.make_topic(anna, MakeTopic(chat_id, "Грядки", ref="t"))
+    news = await channel(services, boris, anna)
+    post = await say(services, boris, news, "Открылись")
+
+    async def keep(chat_id: ChatId, text: str, **place: Any) -> Draft:
+        return await services.order.keep_draft(anna, KeepDraft(chat_id, text, as_datetime(now_us()), **place))
+
+    await keep(chat_id, "в чате")
+    await keep(chat_id, "в общей", topic_id=GENERAL)
+    await keep(chat_id, "в теме", topic_id=topic.id, reply_to=topic.id, quote="Грядки")
+    await keep(news, "", post=post.seq, reply_to=9)
+    found = (await services.order.list_drafts(anna, Nothing())).drafts
+    assert sorted((one.text, one.topic_id, one.post, one.reply_to, one.quote) for one in found) == [
+        ("", None, post.seq, 9, ""),
+        ("в общей", GENERAL, None, 0, ""),
+        ("в теме", topic.id, None, topic.id, "Грядки"),
+        ("в чате", None, None, 0, ""),
+    ]
+
+    await keep(news, "", post=post.seq)
+    await keep(chat_id, "", topic_id=topic.id)
+    assert len((await services.order.list_drafts(anna, Nothing())).drafts) == 2
+    for place in ({"topic_id": topic.id + 1}, {"post": 1}):
+        with pytest.raises((TopicNotFound, MessageNotFound)):
+            await keep(chat_id, "нигде", **place)
+    with pytest.raises(MessageNotFound):
+        await keep(news, "нигде", post=post.seq + 1)
 
 
 async def test_a_clock_that_runs_ahead_holds_a_draft_for_no_longer_than_now(services: Services) -> None:

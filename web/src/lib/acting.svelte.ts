@@ -29,8 +29,6 @@ class Acting {
   dialog = $state.raw<MessageDialog>()
   /** The message whose text is in the composer. */
   editing = $state.raw<Entry>()
-  /** The part that the composer's reply quotes. */
-  quote = $state('')
   selecting = $state<string>()
   selected = new SvelteSet<number>()
 
@@ -59,7 +57,6 @@ class Acting {
     while (this.leave());
     this.menu = undefined
     this.dialog = undefined
-    this.quote = ''
   }
 }
 

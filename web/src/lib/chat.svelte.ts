@@ -13,6 +13,7 @@ import {
   prepend,
   WINDOW_MAX,
 } from './log'
+import { unreadOf, withMentions, withoutMentions } from './mentions'
 import { withVote } from './polls'
 import { Problem } from './problems'
 import { pinsOf } from './messages'
@@ -238,7 +239,8 @@ export class ChatModel {
     for (const seq of seqs) this.#change(seq, withoutContent)
     const last = this.summary.last_entry
     const last_entry = last && seqs.includes(last.seq) ? withoutContent(last) : last
-    this.summary = { ...this.summary, hidden, last_entry }
+    const mentions = withoutMentions(this.summary.mentions, seqs)
+    this.summary = { ...this.summary, hidden, last_entry, mentions }
     if (this.pins) this.pins = this.pins.filter(({ seq }) => !seqs.includes(seq))
   }
 
@@ -293,8 +295,16 @@ export class ChatModel {
   markRead(seq: number): boolean {
     if (seq <= this.summary.read_seq) return false
     const unread = seq >= this.summary.seq ? 0 : this.#unreadAfterMark(seq)
-    this.summary = { ...this.summary, read_seq: seq, unread }
+    const mentions = unreadOf(this.summary.mentions, seq)
+    this.summary = { ...this.summary, read_seq: seq, unread, mentions }
     return true
+  }
+
+  /** These mention one or answer one, or no longer do. */
+  hearMentions(seqs: readonly number[], gone: boolean): void {
+    const { mentions, read_seq } = this.summary
+    const next = gone ? withoutMentions(mentions, seqs) : withMentions(mentions, seqs, read_seq)
+    this.summary = { ...this.summary, mentions: next }
   }
 
   markReadByOthers(seq: number): void {

@@ -9,6 +9,7 @@ import { drafts } from './drafts.svelte'
 import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { given, isWhole, lacksMedia, withFile, withoutFiles } from './outgoing'
+import { KNOWN_MAX, unreadOf } from './mentions'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet, meetChat } from './people.svelte'
@@ -24,8 +25,10 @@ import { before, isMuted, isUnread, type Arrangement } from './order'
 import { sounds } from './sounds.svelte'
 import { isReadable } from './states'
 import { changesChat, merged, takesOut } from './summary'
+import { Teller } from './teller'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent, UnsentAttachment } from './types'
 import type { ThreadModel } from './thread.svelte'
+import { GENERAL } from './topics'
 import { GroupTopics, type TopicModel } from './topics.svelte'
 import { trays } from './tray.svelte'
 import { ui } from './ui.svelte'
@@ -43,6 +46,8 @@ const KEPT_ENTRIES = 200
 const ACK_WAIT_MS = 10_000
 const TYPING_EVERY_MS = 3000
 const REMEMBER_EVERY_MS = 5000
+/** The mark is at the server by then. */
+const MORE_MENTIONS_MS = 1000
 
 export class Messenger {
   readonly me: string
@@ -65,6 +70,7 @@ export class Messenger {
   )
   readonly #outbox: Outbox
   readonly #cache: Cache
+  readonly #teller: Teller
   /** What this browser kept of unsent files is known. */
   #uploadsThere = Promise.resolve()
   #rememberTimer: ReturnType<typeof setInterval> | undefined
@@ -83,6 +89,7 @@ export class Messenger {
     this.me = me
     this.#outbox = new Outbox(localStorage, me)
     this.#cache = new Cache(localStorage, me)
+    this.#teller = new Teller(me, (group) => this.topicsOf(group))
     this.realtime = new Realtime((events) => this.#receive(events))
   }
 
@@ -245,6 +252,8 @@ export class Messenger {
     this.#evict(chatId)
     if (chat.summary.marked_unread) void this.arrange(chatId, { marked_unread: false }).catch(() => {})
     chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
+    // A log that was kept is shown before this is known, at its end.
+    if (chat.loaded && chat.unreadAfter && seq === undefined) chat.generation += 1
     if (chat.summary.topics) return this.topicsOf(chat).load()
     void chat.loadPins()
     if (seq !== undefined) await chat.goTo(seq)
@@ -494,8 +503,15 @@ export class Messenger {
   }
 
   markRead(chat: ChatModel, seq: number): void {
+    const known = chat.summary.mentions?.length ?? 0
     if (!chat.markRead(seq)) return
     const { topicId } = chat
+    // There may be more than were known.
+    if (known >= KNOWN_MAX && !chat.summary.mentions?.length)
+      setTimeout(() => {
+        void this.refreshChat(chat.id).catch(() => {})
+        this.#topics.get(chat.id)?.refresh()
+      }, MORE_MENTIONS_MS)
     if (topicId !== undefined) this.#topics.get(chat.id)?.marked(chat as TopicModel)
     const mark: Mark = { chat_id: chat.id, seq, ...(topicId === undefined ? {} : { topic_id: topicId }) }
     this.#marks.set(markKey(mark), mark)
@@ -582,6 +598,8 @@ export class Messenger {
         for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.hide(event.seqs, event.hidden)
         if (this.thread?.id === event.chat_id) this.thread.hide(event.seqs, event.hidden)
         return this.chats.get(event.chat_id)?.hide(event.seqs, event.hidden)
+      case 'mentioned':
+        return this.#mentioned(event)
       case 'vote':
         return this.chats.get(event.chat_id)?.knowVote(event.message)
       case 'posts':
@@ -592,6 +610,16 @@ export class Messenger {
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
     }
+  }
+
+  #mentioned({ chat_id, seqs, topic_id, gone = false }: Extract<ServerEvent, { type: 'mentioned' }>): void {
+    const chat = this.chats.get(chat_id)
+    const topics = this.#topics.get(chat_id)
+    topics?.hearMentions(topic_id ?? GENERAL, seqs, gone)
+    // What was read in its topic before this was heard is none.
+    const readSeq = topics?.find(topic_id ?? GENERAL)?.read_seq ?? 0
+    if (chat && !gone) this.#teller.hearMentions(chat, unreadOf(seqs, readSeq))
+    chat?.hearMentions(gone ? seqs : unreadOf(seqs, readSeq), gone)
   }
 
   /** Somebody is shown otherwise from now on; oneself, when it was changed on another device. */
@@ -615,11 +643,15 @@ export class Messenger {
       const iLeft = own.some((entry) => takesOut(entry) && entry.user_ids?.includes(this.me))
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))
       if (iLeft && !iCameBack) this.#remove(chatId)
-      else if (!chat || !chat.receive(own)) void this.refreshChat(chatId).catch(() => {})
+      else if (!chat || !chat.receive(own))
+        void this.refreshChat(chatId)
+          .then((fresh) => this.#teller.hear(fresh, own))
+          .catch(() => {})
       else {
         void this.#meetAll(this.#strangers(own))
         this.#topics.get(chatId)?.receive(own)
         if (this.thread?.id === chatId) this.thread.receive(own)
+        this.#teller.hear(chat, own)
         const open = this.openId === chatId
         if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
           void this.refreshChat(chatId).catch(() => {})

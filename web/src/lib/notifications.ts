@@ -5,8 +5,11 @@ import type { NotificationSettings } from './types'
 
 export type Notify = 'all' | 'mentions' | 'none'
 
-/** What stands in the way: "denied" by the person in the browser, "unsupported" by the browser, "off" on the server. */
-export type Availability = 'on' | 'off' | 'denied' | 'unsupported' | 'unavailable'
+/** "open" is told while the client is open alone, for want of a way to push. What stands in the way: "denied" by the
+ *  person in the browser, "unsupported" by the browser. */
+export type Availability = 'on' | 'open' | 'off' | 'denied' | 'unsupported'
+
+const TELLING_KEY = 'kaif.telling'
 
 export function isSupported(): boolean {
   return 'serviceWorker' in navigator && 'PushManager' in window && 'Notification' in window
@@ -15,22 +18,40 @@ export function isSupported(): boolean {
 export async function availability(): Promise<Availability> {
   if (!isSupported()) return 'unsupported'
   if (Notification.permission === 'denied') return 'denied'
-  if (!(await publicKey())) return 'unavailable'
-  return (await ownSubscription()) ? 'on' : 'off'
+  if (await ownSubscription()) return 'on'
+  return isTelling() ? 'open' : 'off'
 }
 
-/** Only on a click: browsers ask the person. Throws when they refuse, or the browser's maker can't be reached. */
+/** Whether this browser's person wants to be told by a client that is open. */
+export function isTelling(): boolean {
+  return isSupported() && Notification.permission === 'granted' && localStorage.getItem(TELLING_KEY) === 'on'
+}
+
+/** Only on a click: browsers ask the person. Throws when they refuse. */
 export async function turnOn(language: Locale): Promise<void> {
   if ((await Notification.requestPermission()) !== 'granted') throw new DOMException('', 'NotAllowedError')
+  localStorage.setItem(TELLING_KEY, 'on')
+  try {
+    await subscribe(language)
+  } catch (error) {
+    // Where the browser's maker can't be reached nothing is pushed; what is open tells all the same.
+    if (!(error instanceof DOMException)) throw error
+  }
+}
+
+async function subscribe(language: Locale): Promise<void> {
+  const key = await publicKey()
+  if (!key) return
   const registration = await navigator.serviceWorker.ready
   const subscription = await registration.pushManager.subscribe({
     userVisibleOnly: true,
-    applicationServerKey: await publicKey(),
+    applicationServerKey: key,
   })
   await tell(subscription, language)
 }
 
 export async function turnOff(): Promise<void> {
+  localStorage.removeItem(TELLING_KEY)
   await ok(api.DELETE('/v1/messaging/push-subscriptions'))
   await (await ownSubscription())?.unsubscribe()
 }
@@ -39,11 +60,14 @@ export async function turnOff(): Promise<void> {
 export async function renew(language: Locale): Promise<void> {
   if (!isSupported() || Notification.permission !== 'granted') return
   const subscription = await ownSubscription()
-  if (subscription) await tell(subscription, language)
+  if (!subscription) return
+  localStorage.setItem(TELLING_KEY, 'on')
+  await tell(subscription, language)
 }
 
 /** The browser forgets who was told here, whether or not the server hears it. */
 export async function forget(): Promise<void> {
+  localStorage.removeItem(TELLING_KEY)
   if (!isSupported()) return
   await (await ownSubscription())?.unsubscribe()
   await clearShown(() => true)

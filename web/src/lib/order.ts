@@ -9,6 +9,14 @@ export interface Arrangement {
   muted_until?: string
 }
 
+const HOUR_MS = 3_600_000
+/** Muted until somebody says otherwise. */
+export const FOR_GOOD = '9999-01-01T00:00:00Z'
+
+export function inAnHour(now = Date.now()): string {
+  return new Date(now + HOUR_MS).toISOString()
+}
+
 export function isMuted(chat: Chat, now = Date.now()): boolean {
   return Boolean(chat.muted_until) && Date.parse(chat.muted_until!) > now
 }

@@ -49,6 +49,31 @@ export function ownZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
 }
 
+/** Whether nothing is told at this moment: what begins on a day may last beyond its midnight. */
+export function isQuiet(
+  { quiet_from, quiet_until, quiet_days, time_zone }: NotificationSettings,
+  now: Date,
+): boolean {
+  if (quiet_from === quiet_until) return false
+  const { minute, today } = localTime(now, time_zone)
+  const holds = (day: number) => quiet_days.includes(WEEKDAYS[(day + 7) % 7]!)
+  if (quiet_from < quiet_until) return quiet_from <= minute && minute < quiet_until && holds(today)
+  return minute >= quiet_from ? holds(today) : minute < quiet_until && holds(today - 1)
+}
+
+/** Monday is 0. */
+function localTime(now: Date, timeZone: string): { minute: number; today: number } {
+  const asked = { hour: '2-digit', minute: '2-digit', weekday: 'short', hourCycle: 'h23', timeZone } as const
+  const parts = Object.fromEntries(
+    new Intl.DateTimeFormat('en-GB', asked).formatToParts(now).map(({ type, value }) => [type, value]),
+  )
+  const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+  return {
+    minute: Number(parts['hour']) * 60 + Number(parts['minute']),
+    today: days.indexOf(parts['weekday'] ?? ''),
+  }
+}
+
 /** When tomorrow begins for somebody who sleeps. */
 export function tomorrow(now = new Date()): Date {
   return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1, MORNING_HOUR)

@@ -1,5 +1,6 @@
 // The pure rules of a chat's line in the list.
 import { isForReading } from './log'
+import { unreadOf, withoutMentions } from './mentions'
 import { withAction } from './states'
 import type { Chat, Entry } from './types'
 
@@ -61,6 +62,9 @@ export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefine
     members_count: chat.members_count + (entry.kind === 'joined' ? people : takesOut(entry) ? -people : 0),
     title: entry.kind === 'renamed' && entry.title ? entry.title : chat.title,
     last_entry: SHOWN_KINDS.has(entry.kind) ? entry : changed(chat.last_entry, entry, me),
+    ...(entry.kind === 'deleted' && entry.target
+      ? { mentions: withoutMentions(chat.mentions, [entry.target]) }
+      : {}),
   }
 }
 
@@ -77,6 +81,7 @@ export function merged(known: Chat | undefined, fetched: Chat): Chat {
   return {
     ...fetched,
     ...(older ? { seq: known.seq, last_entry: known.last_entry, members_count: known.members_count } : {}),
+    mentions: unreadOf(older ? known.mentions : fetched.mentions, fetched.topics ? 0 : read_seq),
     unread: older ? known.unread : read_seq >= fetched.seq ? 0 : fetched.unread,
     read_seq,
     others_read_seq: Math.max(known.others_read_seq, fetched.others_read_seq),

@@ -1,6 +1,7 @@
 // The comments on one post of a channel: messages of the group that is linked to it, whether or not one is in it. What is
 // known of them is a window, as of any log.
 import { AROUND, ChatModel, PAGE, PAGE_MAX } from './chat.svelte'
+import { keyOfPost } from './drafts.svelte'
 import { fetchThread, writeComment, type UnsentComment } from './discussions'
 import { appendSparse, firstSeq, GAP_MAX, lastSeq, prependSparse } from './log'
 import { given } from './outgoing'
@@ -40,7 +41,7 @@ export class ThreadModel extends ChatModel {
     const group = this.#group()
     const from = group ?? this.channel.summary
     if (this.#summary?.from !== from) {
-      const shown = group ? { ...group, unread: 0 } : seenFromOutside(from, this.discussion)
+      const shown = group ? { ...group, unread: 0, mentions: [] } : seenFromOutside(from, this.discussion)
       this.#summary = { from, shown }
     }
     return this.#summary.shown
@@ -57,7 +58,7 @@ export class ThreadModel extends ChatModel {
   }
 
   override get draftKey(): string {
-    return `${this.id}.post-${this.post}`
+    return keyOfPost(this.channel.id, this.post)
   }
 
   override get hasOlder(): boolean {
@@ -263,6 +264,7 @@ function seenFromOutside(channel: Chat, { group_id, title }: Discussion): Chat {
     role: 'member',
     rights: ['send'],
     topics: false,
+    mentions: [],
     unread: 0,
   }
 }

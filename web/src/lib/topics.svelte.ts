@@ -2,6 +2,7 @@
 import { api, ok } from './api'
 import { AROUND, ChatModel, PAGE, PAGE_MAX } from './chat.svelte'
 import { appendSparse, countUnread, firstSeq, GAP_MAX, lastSeq, prependSparse } from './log'
+import { unreadOf, withMentions, withoutMentions } from './mentions'
 import { Problem } from './problems'
 import { pinsOf } from './messages'
 import { topicName } from './titles'
@@ -141,9 +142,15 @@ export class TopicModel extends ChatModel {
     if (seq <= read_seq) return false
     const knowsAll = this.loaded && !this.detached && firstSeq(this.entries) <= seq + 1
     const left = knowsAll ? countUnread(this.entries, seq, this.me) : unread
-    this.topic = { ...this.topic, read_seq: seq, unread: Math.min(left, unread) }
+    const mentions = unreadOf(this.topic.mentions, seq)
+    const read = withoutMentions(this.topic.mentions, mentions)
+    this.topic = { ...this.topic, read_seq: seq, unread: Math.min(left, unread), mentions }
     const group = this.group.summary
-    this.group.summary = { ...group, unread: Math.max(0, group.unread - (unread - this.topic.unread)) }
+    this.group.summary = {
+      ...group,
+      unread: Math.max(0, group.unread - (unread - this.topic.unread)),
+      mentions: withoutMentions(group.mentions, read),
+    }
     return true
   }
 
@@ -154,8 +161,9 @@ export class TopicModel extends ChatModel {
   override hide(seqs: readonly number[], hidden: number): void {
     super.hide(seqs, hidden)
     const last = this.topic.last_entry
-    if (last && seqs.includes(last.seq))
-      this.topic = { ...this.topic, last_entry: { ...last, text: '', hidden: true } }
+    const mentions = withoutMentions(this.topic.mentions, seqs)
+    const last_entry = last && seqs.includes(last.seq) ? { ...last, text: '', hidden: true } : last
+    this.topic = { ...this.topic, last_entry, mentions }
   }
 
   override unload(): void {
@@ -231,6 +239,7 @@ function shownAs(group: Chat, topic: Topic): Chat {
     unread: topic.unread,
     read_seq: topic.read_seq,
     others_read_seq: topic.others_read_seq,
+    mentions: topic.mentions ?? [],
     rights: group.rights.filter((right) => right !== 'send' || topic.may_write),
   }
 }
@@ -317,6 +326,16 @@ export class GroupTopics {
       if (next && next !== known) this.know(next)
       if (entry.kind.startsWith('topic_') || (entry.kind === 'message' && !known)) void this.#refresh()
     }
+  }
+
+  hearMentions(topicId: number, seqs: readonly number[], gone: boolean): void {
+    const topic = this.find(topicId)
+    if (!topic) return
+    const { mentions, read_seq } = topic
+    this.know({
+      ...topic,
+      mentions: gone ? withoutMentions(mentions, seqs) : withMentions(mentions, seqs, read_seq),
+    })
   }
 
   /** A read mark of this topic, or of all of them. */

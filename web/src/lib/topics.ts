@@ -1,4 +1,5 @@
 // The pure rules of topics.
+import { withoutMentions } from './mentions'
 import type { Entry, Topic } from './types'
 
 /** What has no other topic. */
@@ -32,6 +33,8 @@ const SHOWN_KINDS = new Set<string>([
 
 /** The topic after one more entry of its group. */
 export function withTopicEntry(topic: Topic, entry: Entry, me: string): Topic {
+  if (entry.kind === 'deleted' && topic.mentions?.includes(entry.target ?? 0))
+    topic = { ...topic, mentions: withoutMentions(topic.mentions, [entry.target ?? 0]) }
   const last = topic.last_entry
   if (entry.target && entry.message && last?.seq === entry.target)
     return { ...topic, last_entry: { ...last, ...entry.message } }
@@ -43,6 +46,8 @@ export function withTopicEntry(topic: Topic, entry: Entry, me: string): Topic {
     last_entry: entry,
     unread: topic.unread + (counts ? 1 : 0),
     // Whoever writes has read what stands above.
-    ...(entry.kind === 'message' && entry.sender_id === me ? { unread: 0, read_seq: entry.seq } : {}),
+    ...(entry.kind === 'message' && entry.sender_id === me
+      ? { unread: 0, read_seq: entry.seq, mentions: [] }
+      : {}),
   }
 }

@@ -185,6 +185,7 @@ export type ServerEvent =
   | { type: 'person'; person: Person }
   | { type: 'presence'; user_id: string; online: boolean }
   | { type: 'hidden'; chat_id: string; seqs: number[]; hidden: number }
+  | { type: 'mentioned'; chat_id: string; seqs: number[]; topic_id?: number; gone?: boolean }
   | { type: 'vote'; chat_id: string; message: Entry }
   | { type: 'posts'; chat_id: string; posts: PostCounts[] }
 

@@ -4,8 +4,13 @@ export type DialogName = 'new-chat' | 'new-group' | 'new-channel' | 'members' | 
 class Ui {
   dialog = $state<DialogName>()
   toast = $state<{ text: string; id: number }>()
-  /** The message that the composer answers, per chat. */
-  replyTo = $state<{ chatId: string; seq: number }>()
+  /** The menu of a chat's row in the list, where it was asked for. */
+  rowMenu = $state.raw<{ chatId: string; x: number; y: number }>()
+
+  /** The draft of the composer that is there, by its key. */
+  composing = $state<string>()
+  /** Grows when somebody has chosen to answer: the composer takes the focus. */
+  answering = $state(0)
 
   /** The chat or topic (its `draftKey`) beside whose log all that was sent in it is shown. */
   shared = $state<string>()

@@ -96,6 +96,8 @@ READ_MARKS_SHOWN_MEMBERS_MAX = 100
 MEMBERS_SHOWN_MAX = 1000
 # Larger chats are listed without the first of their members: nobody is known by them.
 PEOPLE_SHOWN_MEMBERS_MAX = 200
+# Of a chat as many unread mentions are named, the first ones.
+MENTIONS_SHOWN_MAX = 100
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="entry"):
@@ -193,6 +195,8 @@ class Chat(msgspec.Struct, frozen=True):
     previews: bool
     # The id of its picture, which media shows to whoever is in it, and to everyone if its name is public.
     avatar: MediaId | None = None
+    # Of a group: unread messages that mention the actor or answer them, the first MENTIONS_SHOWN_MAX in order.
+    mentions: list[int] = []
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

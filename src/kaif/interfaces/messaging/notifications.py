@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import GetChat, GivenChatId
+from kaif.interfaces.messaging import GetChat, GivenChatId, Seq
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Invalid, Unavailable
 from kaif.kernel.remote import repeatable
@@ -40,6 +40,11 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     p256dh: Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9_-]+=*$(?!\n)")]
     auth: Annotated[str, Meta(max_length=32, pattern=r"^[A-Za-z0-9_-]+=*$(?!\n)")]
     language: Literal["ru", "en"] = "ru"
+
+
+class NoteShown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    chat_id: GivenChatId
+    seq: Seq
 
 
 class NotificationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +105,13 @@ class Notifications(Protocol):
     @repeatable
     async def unsubscribe(self, actor: Actor, request: Nothing) -> Nothing:
         """Tell this session's browser nothing more; no error when it was not told anything."""
+        ...
+
+    @repeatable
+    async def note_shown(self, actor: Actor, request: NoteShown) -> Nothing:
+        """The client, which was open, has shown this message by itself: the session's device is not told of it, nor of
+        what stands before it in the chat. Raises ChatNotFound.
+        """
         ...
 
     @repeatable

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Chat, ChatId, ChatKind, GivenChatId
+from kaif.interfaces.messaging import Chat, ChatId, ChatKind, GivenChatId, Quote, Seq, TopicId
 from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Invalid
@@ -49,7 +49,10 @@ class Folders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class KeepDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`written_at` is the moment on the device; one in the future counts as now. An empty text without files gives
-    the draft up. Its files, the actor's own, stay as long as it does.
+    the draft up, unless it answers something. Its files, the actor's own, stay as long as it does.
+
+    In a group with topics there is one for each, by `topic_id`; and one for the comments on each `post` of a channel.
+    `reply_to` is then a comment, and `quote` the part of it that is answered.
     """
 
     chat_id: GivenChatId
@@ -57,6 +60,9 @@ class KeepDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     written_at: datetime
     reply_to: Annotated[int, Meta(ge=0, le=2**53)] = 0
     attachments: GivenAttachments = []
+    quote: Quote = ""
+    topic_id: TopicId | None = None
+    post: Seq | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -65,6 +71,9 @@ class Draft(msgspec.Struct, frozen=True):
     written_at: datetime
     reply_to: int = 0
     attachments: list[Attachment] = []
+    quote: str = ""
+    topic_id: int | None = None
+    post: int | None = None
 
 
 class Drafts(msgspec.Struct, frozen=True):
@@ -103,7 +112,7 @@ class OwnOrder(Protocol):
     async def keep_draft(self, actor: Actor, request: KeepDraft) -> Draft:
         """Keep it unless a newer one is kept; returns the one that stays.
 
-        Raises BadText, BadAttachments, MediaNotFound, Unavailable.
+        Raises BadText, BadAttachments, MediaNotFound, TopicNotFound, MessageNotFound, Unavailable.
         """
         ...
 

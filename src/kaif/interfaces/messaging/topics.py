@@ -52,6 +52,8 @@ class Topic(msgspec.Struct, frozen=True):
     may_write: bool
     chosen_only: bool = False
     chosen: bool = False
+    # Of those of the chat.
+    mentions: list[int] = []
 
 
 class Topics(msgspec.Struct, frozen=True):

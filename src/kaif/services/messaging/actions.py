@@ -65,6 +65,7 @@ from kaif.services.messaging import (
     emojis,
     links,
     markup,
+    mention_store,
     message_store,
     model,
     privacy_store,
@@ -105,6 +106,8 @@ class MessageActionsService:
         self._on_comments(change.uncommented)
         if entries:
             await self._announcer.announce(entries, {change.place.chat_id: change.place})
+        await self._announcer.announce_mentions(change.mentioned)
+        await self._announcer.announce_mentions(change.unmentioned, gone=True)
 
     async def _must_be_in(self, actor: Actor, chat_id: ChatId) -> Member:
         member = await store.find_member(self._database, chat_id, actor.user_id)
@@ -204,6 +207,9 @@ class MessageActionsService:
             # What was said of another page is not said of this one, not even for a moment.
             after = _changed(after, preview=None)
         await change.act("edited", row, after)
+        if change.place.kind == "group" and after.entities != before.entities:
+            entry = model.entry_with(row, after)
+            change.mentioned, change.unmentioned = await mention_store.note_again(change.tx, entry, row.sender_id)
         if after.preview is not None:
             return False
         return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
@@ -252,6 +258,7 @@ class MessageActionsService:
             change = await self._begin(tx, actor, request.chat_id)
             await change.messages(request.seqs)
             await message_store.hide(tx, actor.user_id, request.chat_id, set(request.seqs))
+            await mention_store.forget_for(tx, actor.user_id, request.chat_id, set(request.seqs))
             hidden = await message_store.count_hidden(tx, actor.user_id, request.chat_id)
             if hidden > HIDDEN_MAX:
                 raise TooManyHidden

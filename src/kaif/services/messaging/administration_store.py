@@ -167,6 +167,7 @@ _SWEPT = {
     "messaging_topic_members": "user_id",
     # What is kept beside messages.
     "messaging_hidden": "seq",
+    "messaging_mentions": "seq",
     "messaging_quotes": "seq",
     "messaging_versions": "seq",
     "messaging_reactions": "seq",

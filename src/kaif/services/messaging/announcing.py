@@ -9,10 +9,12 @@ import msgspec
 from kaif.engines.cache import Cache
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ENTRIES, NEWS_LOST, REACH, SIGNALS, ChatId, Delivery, Entry, Reach, Signal
+from kaif.interfaces.messaging.mentions import MentionedEvent
 from kaif.interfaces.messaging.people_news import PEOPLE, PersonEvent, PersonNews
 from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import Unavailable
+from kaif.services.messaging.mention_store import Mention
 from kaif.services.messaging.model import Place
 
 RETRY_S = 1.0
@@ -113,6 +115,14 @@ class Announcer:
     async def tell(self, user_id: UserId, chat_id: ChatId, event: msgspec.Struct) -> None:
         """Something that concerns one person alone, for all of their devices."""
         await self._publish(SIGNALS, _msgpack(Signal(chat_id, _json(event), user_id)))
+
+    async def announce_mentions(self, mentions: Iterable[Mention], *, gone: bool = False) -> None:
+        """To each of them, after the entries."""
+        seqs: dict[tuple[UserId, ChatId, int], list[int]] = {}
+        for one in mentions:
+            seqs.setdefault((one.user_id, one.chat_id, one.topic_id), []).append(one.seq)
+        for (user_id, chat_id, topic_id), places in seqs.items():
+            await self.tell(user_id, chat_id, MentionedEvent(chat_id, places, topic_id, gone))
 
     async def signal(self, chat_id: ChatId, event: msgspec.Struct) -> None:
         """To everyone in the chat, beside its log."""

@@ -133,22 +133,20 @@ async def give_up_waiting(tx: Transaction, chat_id: ChatId, limit: int, now_us: 
         chat_id=chat_id,
         limit=limit,
     )
-    drafts: list[tuple[str, str]] = await tx.fetch(
+    drafts: list[tuple[str]] = await tx.fetch(
         tuple,
-        """
-        SELECT user_id, hold FROM messaging_drafts WHERE chat_id = :chat_id AND hold <> '' ORDER BY user_id LIMIT :limit
-        """,
+        "SELECT hold FROM messaging_drafts WHERE chat_id = :chat_id AND hold <> '' ORDER BY user_id LIMIT :limit",
         chat_id=chat_id,
         limit=limit,
     )
     for id, _ in due:
         await due_store.remove(tx, id)
     await tx.execute(
-        "DELETE FROM messaging_drafts WHERE chat_id = :chat_id AND user_id IN :ids",
+        "DELETE FROM messaging_drafts WHERE chat_id = :chat_id AND hold IN :holds",
         chat_id=chat_id,
-        ids=[user_id for user_id, _ in drafts],
+        holds=[hold for (hold,) in drafts],
     )
-    holds = {hold_of_scheduled(body) for _, body in due} | {hold for _, hold in drafts}
+    holds = {hold_of_scheduled(body) for _, body in due} | {hold for (hold,) in drafts}
     await plan(tx, holds - {""}, now_us)
     return bool(due or drafts)
 

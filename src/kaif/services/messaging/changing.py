@@ -14,6 +14,7 @@ from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.messaging import attachment_store, message_store, model, store, thread_store, viewing
+from kaif.services.messaging.mention_store import Mention
 from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.rights import Right, rights_of
 
@@ -29,6 +30,9 @@ class Change:
         self._new: list[Entry] = []
         # Posts of channels on which there are fewer comments than there were.
         self.uncommented: list[tuple[ChatId, int]] = []
+        # Whom a message mentions that it did not, and whom it no longer does.
+        self.mentioned: list[Mention] = []
+        self.unmentioned: list[Mention] = []
 
     async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
         """Raises MessageNotFound for what is no message; one that was deleted is still one."""

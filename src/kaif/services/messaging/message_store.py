@@ -116,6 +116,7 @@ async def erase_traces(tx: Transaction, chat_id: ChatId, seqs: Collection[int]) 
         "DELETE FROM messaging_polls WHERE chat_id = :chat_id AND seq IN :seqs",
         "DELETE FROM messaging_votes WHERE chat_id = :chat_id AND seq IN :seqs",
         "DELETE FROM messaging_post_views WHERE chat_id = :chat_id AND seq IN :seqs",
+        "DELETE FROM messaging_mentions WHERE chat_id = :chat_id AND seq IN :seqs",
     ):
         await tx.execute(sql, chat_id=chat_id, seqs=list(seqs))
 

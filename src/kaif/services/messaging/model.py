@@ -361,7 +361,12 @@ def ranges_of(entries: Iterable[Entry]) -> list[Range]:
 
 
 def chat_of(
-    row: StoredChat, people: list[Person], last_entry: Entry | None, now_us: int, unread: int | None = None
+    row: StoredChat,
+    people: list[Person],
+    last_entry: Entry | None,
+    now_us: int,
+    unread: int | None = None,
+    mentions: Sequence[int] = (),
 ) -> Chat:
     """`unread` of one with topics is the sum of theirs."""
     restricted = is_restricted(row.member, now_us)
@@ -397,6 +402,7 @@ def chat_of(
         row.topics == TOPICS_ON,
         bool(row.previews),
         row.avatar,
+        list(mentions),
     )
 
 

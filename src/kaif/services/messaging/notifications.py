@@ -17,6 +17,7 @@ from kaif.interfaces.messaging.notifications import (
     ChatNotifications,
     ChooseNotifications,
     ForbiddenPushAddress,
+    NoteShown,
     NotificationSettings,
     PushKey,
     PushUnavailable,
@@ -58,6 +59,13 @@ class NotificationsService:
     async def unsubscribe(self, actor: Actor, request: Nothing) -> Nothing:
         async with self._database.transaction() as tx:
             await store.forget_sessions(tx, [actor.session_id])
+        return Nothing()
+
+    async def note_shown(self, actor: Actor, request: NoteShown) -> Nothing:
+        async with self._database.transaction() as tx:
+            if await store.choice_of(tx, actor.user_id, request.chat_id) is None:
+                raise ChatNotFound
+            await store.note_shown(tx, actor.session_id, request.chat_id, request.seq)
         return Nothing()
 
     async def get_settings(self, actor: Actor, request: Nothing) -> NotificationSettings:

@@ -315,6 +315,26 @@ async def settle(tx: Transaction, delivery: Delivery, shown_seq: int) -> None:
     )
 
 
+async def note_shown(tx: Transaction, session_id: SessionId, chat_id: ChatId, seq: int) -> None:
+    """Whether or not it has been noted that the session's device is to be told: either may come first."""
+    await tx.execute(
+        """
+        INSERT INTO messaging_push_deliveries (subscription_id, chat_id, seq, shown_seq, due_at_us, attempts)
+        SELECT id, :chat_id, :seq, :seq, 0, 0 FROM messaging_push_subscriptions WHERE session_id = :session_id
+        ON CONFLICT (subscription_id, chat_id) DO UPDATE SET
+          shown_seq = CASE WHEN messaging_push_deliveries.shown_seq < excluded.seq THEN excluded.seq
+            ELSE messaging_push_deliveries.shown_seq END,
+          due_at_us = CASE WHEN messaging_push_deliveries.seq <= excluded.seq THEN 0
+            ELSE messaging_push_deliveries.due_at_us END,
+          seq = CASE WHEN messaging_push_deliveries.seq < excluded.seq THEN excluded.seq
+            ELSE messaging_push_deliveries.seq END
+        """,
+        session_id=session_id,
+        chat_id=chat_id,
+        seq=seq,
+    )
+
+
 async def postpone(tx: Transaction, delivery: Delivery, until_us: int) -> None:
     await tx.execute(
         """

@@ -1,13 +1,11 @@
 """How people keep their own chats; each method is one transaction."""
 
-from datetime import datetime
-
 import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import BadText, Chat, ChatId, ChatNotFound
-from kaif.interfaces.messaging.attached import Attachment
+from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.order import (
     DRAFTS_MAX,
     PINNED_MAX,
@@ -20,24 +18,21 @@ from kaif.interfaces.messaging.order import (
     KeepDraft,
     TooManyPinned,
 )
+from kaif.interfaces.messaging.topics import TopicNotFound
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import Clock, as_datetime, as_us
+from kaif.kernel.clock import Clock, as_us
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import attachment_store, due_store, files, order_store, store
+from kaif.services.messaging import attachment_store, due_store, files, order_store, store, topic_store
 from kaif.services.messaging.announcing import Announcer, ChatEvent
 from kaif.services.messaging.attaching import Attaching
-from kaif.services.messaging.order_store import StoredDraft
+from kaif.services.messaging.order_store import NO_POST, NO_TOPIC, StoredDraft
 from kaif.services.messaging.reading import Reading
 
 _changed = msgspec.structs.replace
 
 
-class DraftEvent(msgspec.Struct, frozen=True, tag_field="type", tag="draft"):
-    chat_id: ChatId
-    text: str
-    written_at: datetime
-    reply_to: int
-    attachments: list[Attachment]
+class DraftEvent(Draft, frozen=True, tag_field="type", tag="draft"):
+    pass
 
 
 class FoldersEvent(msgspec.Struct, frozen=True, tag_field="type", tag="folders"):
@@ -83,11 +78,19 @@ class OwnOrderService:
         if text.strip() and clean_text(text) is None:
             raise BadText(path="$.text")
         written_at_us = min(as_us(request.written_at), self._clock())
-        wanted = StoredDraft(request.chat_id, text if text.strip() else "", request.reply_to, written_at_us)
+        wanted = StoredDraft(
+            request.chat_id,
+            NO_TOPIC if request.topic_id is None else request.topic_id,
+            request.post or NO_POST,
+            text if text.strip() else "",
+            request.reply_to,
+            request.quote if request.reply_to else "",
+            written_at_us,
+        )
         if not request.attachments:
             return await self._keep(actor, wanted)
         # While one types the files stay the same: media is asked for them once.
-        before = await order_store.find_draft(self._database, actor.user_id, request.chat_id)
+        before = await order_store.find_draft(self._database, actor.user_id, wanted.place)
         if before and before.hold and files.of_draft(before.files).given == request.attachments:
             return await self._keep(actor, _changed(wanted, files=before.files, hold=before.hold))
         async with self._attaching.holding(actor.user_id, request.attachments) as held:
@@ -98,19 +101,33 @@ class OwnOrderService:
         async with self._database.transaction() as tx:
             # Of those who write at once one comes after the other, and lets go of what the one before kept.
             await due_store.lock_member(tx, wanted.chat_id, actor.user_id)
-            if await store.find_member(tx, wanted.chat_id, actor.user_id) is None:
-                raise ChatNotFound
-            before = await order_store.find_draft(tx, actor.user_id, wanted.chat_id)
+            await self._must_be_there(tx, actor, wanted)
+            before = await order_store.find_draft(tx, actor.user_id, wanted.place)
             await order_store.keep_draft(tx, actor.user_id, wanted)
-            kept = await order_store.find_draft(tx, actor.user_id, wanted.chat_id)
+            kept = await order_store.find_draft(tx, actor.user_id, wanted.place)
             assert kept
             if kept == wanted:
                 await self._take_over(tx, before.hold if before else "", wanted)
-        draft = _draft_of(kept)
+        draft = kept.draft
         if kept == wanted:
-            event = DraftEvent(draft.chat_id, draft.text, draft.written_at, draft.reply_to, draft.attachments)
+            event = DraftEvent(*msgspec.structs.astuple(draft))
             await self._announcer.tell(actor.user_id, draft.chat_id, event)
         return draft
+
+    async def _must_be_there(self, tx: Transaction, actor: Actor, wanted: StoredDraft) -> None:
+        """Drafts are kept of what there is, so that nobody keeps any number. Raises ChatNotFound, TopicNotFound,
+        MessageNotFound.
+        """
+        member = await store.find_member(tx, wanted.chat_id, actor.user_id)
+        if member is None:
+            raise ChatNotFound
+        topic = wanted.chat_id, wanted.topic_id
+        if wanted.topic_id != NO_TOPIC and topic not in await topic_store.places_of(tx, {topic}):
+            raise TopicNotFound
+        if wanted.post:
+            post = await store.find_entry(tx, wanted.chat_id, wanted.post)
+            if member.kind != "channel" or post is None or post.kind != "message":
+                raise MessageNotFound
 
     async def _take_over(self, tx: Transaction, hold_before: str, draft: StoredDraft) -> None:
         """Raises AttachmentsLost."""
@@ -124,12 +141,7 @@ class OwnOrderService:
 
     async def list_drafts(self, actor: Actor, request: Nothing) -> Drafts:
         rows = await order_store.drafts_of(self._database, actor.user_id, DRAFTS_MAX)
-        return Drafts([_draft_of(row) for row in rows])
-
-
-def _draft_of(row: StoredDraft) -> Draft:
-    attachments = files.of_draft(row.files).attachments
-    return Draft(row.chat_id, row.text, as_datetime(row.written_at_us), row.reply_to, attachments)
+        return Drafts([row.draft for row in rows])
 
 
 def _cleaned_name(name: str) -> str:

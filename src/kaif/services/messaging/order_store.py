@@ -4,21 +4,52 @@ import msgspec
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.order import Folder
+from kaif.interfaces.messaging.order import Draft, Folder
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import as_datetime
+from kaif.services.messaging import files
 from kaif.services.messaging.store import Reads
 
 _folders = msgspec.json.Decoder(list[Folder]).decode
 
 
+# Of a draft that is the chat's own.
+NO_TOPIC, NO_POST = -1, 0
+
+
 class StoredDraft(msgspec.Struct, frozen=True):
     chat_id: ChatId
+    topic_id: int
+    post: int
     text: str
     reply_to: int
+    quote: str
     written_at_us: int
     # As OfDraft.
     files: str = "{}"
     hold: str = ""
+
+    @property
+    def place(self) -> tuple[ChatId, int, int]:
+        return self.chat_id, self.topic_id, self.post
+
+    @property
+    def draft(self) -> Draft:
+        return Draft(
+            self.chat_id,
+            self.text,
+            as_datetime(self.written_at_us),
+            self.reply_to,
+            files.of_draft(self.files).attachments,
+            self.quote,
+            None if self.topic_id == NO_TOPIC else self.topic_id,
+            self.post or None,
+        )
+
+
+_DRAFT = "chat_id, topic_id, post, text, reply_to, quote, written_at_us, files, hold"
+# An empty one stays as long as something was written there, so that what was sent does not come back.
+_HOLDS_SOMETHING = "(text <> '' OR hold <> '' OR reply_to > 0)"
 
 
 async def arrange(tx: Transaction, chat_id: ChatId, user_id: UserId, changes: dict[str, int]) -> bool:
@@ -44,11 +75,12 @@ async def keep_draft(tx: Transaction, user_id: UserId, draft: StoredDraft) -> No
     """In one statement: of those who write at once, the one who wrote last stays."""
     await tx.execute(
         """
-        INSERT INTO messaging_drafts (user_id, chat_id, text, reply_to, written_at_us, files, hold)
-        VALUES (:user_id, :chat_id, :text, :reply_to, :written_at_us, :files, :hold)
-        ON CONFLICT (user_id, chat_id) DO UPDATE
-        SET text = excluded.text, reply_to = excluded.reply_to, written_at_us = excluded.written_at_us,
-          files = excluded.files, hold = excluded.hold
+        INSERT INTO messaging_drafts
+          (user_id, chat_id, topic_id, post, text, reply_to, quote, written_at_us, files, hold)
+        VALUES (:user_id, :chat_id, :topic_id, :post, :text, :reply_to, :quote, :written_at_us, :files, :hold)
+        ON CONFLICT (user_id, chat_id, topic_id, post) DO UPDATE
+        SET text = excluded.text, reply_to = excluded.reply_to, quote = excluded.quote,
+          written_at_us = excluded.written_at_us, files = excluded.files, hold = excluded.hold
         WHERE messaging_drafts.written_at_us < excluded.written_at_us
         """,
         user_id=user_id,
@@ -56,15 +88,18 @@ async def keep_draft(tx: Transaction, user_id: UserId, draft: StoredDraft) -> No
     )
 
 
-async def find_draft(reads: Reads, user_id: UserId, chat_id: ChatId) -> StoredDraft | None:
+async def find_draft(reads: Reads, user_id: UserId, place: tuple[ChatId, int, int]) -> StoredDraft | None:
+    chat_id, topic_id, post = place
     rows = await reads.fetch(
         StoredDraft,
-        """
-        SELECT chat_id, text, reply_to, written_at_us, files, hold FROM messaging_drafts
-        WHERE user_id = :user_id AND chat_id = :chat_id
+        f"""
+        SELECT {_DRAFT} FROM messaging_drafts
+        WHERE user_id = :user_id AND chat_id = :chat_id AND topic_id = :topic_id AND post = :post
         """,
         user_id=user_id,
         chat_id=chat_id,
+        topic_id=topic_id,
+        post=post,
     )
     return rows[0] if rows else None
 
@@ -80,10 +115,23 @@ async def holds_of_drafts(reads: Reads, user_id: UserId) -> set[str]:
 async def drafts_of(reads: Reads, user_id: UserId, limit: int) -> list[StoredDraft]:
     return await reads.fetch(
         StoredDraft,
-        """
-        SELECT d.chat_id, d.text, d.reply_to, d.written_at_us, d.files, d.hold
-        FROM messaging_drafts d JOIN messaging_members m ON m.chat_id = d.chat_id AND m.user_id = d.user_id
-        WHERE d.user_id = :user_id AND (d.text <> '' OR d.hold <> '') ORDER BY d.written_at_us DESC LIMIT :limit
+        f"""
+        SELECT {_DRAFT} FROM messaging_drafts d WHERE user_id = :user_id AND {_HOLDS_SOMETHING} AND EXISTS (
+          SELECT 1 FROM messaging_members m WHERE m.chat_id = d.chat_id AND m.user_id = d.user_id)
+        ORDER BY written_at_us DESC LIMIT :limit
+        """,
+        user_id=user_id,
+        limit=limit,
+    )
+
+
+async def all_drafts_of(reads: Reads, user_id: UserId, limit: int) -> list[StoredDraft]:
+    """In chats that the person has left, too."""
+    return await reads.fetch(
+        StoredDraft,
+        f"""
+        SELECT {_DRAFT} FROM messaging_drafts WHERE user_id = :user_id AND {_HOLDS_SOMETHING}
+        ORDER BY written_at_us DESC, chat_id LIMIT :limit
         """,
         user_id=user_id,
         limit=limit,

@@ -73,7 +73,7 @@ class OwnMessagingDataService:
             privacy=await privacy_store.settings_of(database, me),
             blocked=cut("blocked", await own_data_store.blocked(database, me, limit)),
             folders=await order_store.folders_of(database, me),
-            drafts=cut("drafts", await own_data_store.drafts(database, me, limit)),
+            drafts=[one.draft for one in cut("drafts", await order_store.all_drafts_of(database, me, limit))],
             topics=cut("topics", await own_data_store.topics(database, me, limit)),
             votes=cut("votes", await own_data_store.votes(database, me, limit)),
             reactions=cut("reactions", await own_data_store.reactions(database, me, limit)),

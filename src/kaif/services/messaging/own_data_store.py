@@ -7,7 +7,6 @@ import msgspec
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.bots import Command
 from kaif.interfaces.messaging.notifications import Notify
-from kaif.interfaces.messaging.order import Draft
 from kaif.interfaces.messaging.own_data import (
     BlockedPerson,
     HiddenMessage,
@@ -19,7 +18,6 @@ from kaif.interfaces.messaging.own_data import (
 )
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging import files
 from kaif.services.messaging.model import StoredPerson
 from kaif.services.messaging.store import Reads
 
@@ -59,19 +57,6 @@ async def blocked(reads: Reads, user_id: UserId, limit: int) -> list[BlockedPers
     """
     rows = await reads.fetch(StoredBlock, f"{sql} LIMIT :limit", user_id=user_id, limit=limit)
     return [BlockedPerson(row.person, as_datetime(row.at_us)) for row in rows]
-
-
-async def drafts(reads: Reads, user_id: UserId, limit: int) -> list[Draft]:
-    """In chats that the person has left, too."""
-    sql = """
-        SELECT chat_id, text, written_at_us, reply_to, files FROM messaging_drafts
-        WHERE user_id = :user_id AND (text <> '' OR hold <> '') ORDER BY written_at_us DESC, chat_id
-    """
-    rows = await _rows(reads, sql, user_id, limit)
-    return [
-        Draft(chat_id, text, as_datetime(at_us), reply_to, files.of_draft(kept).attachments)
-        for chat_id, text, at_us, reply_to, kept in rows
-    ]
 
 
 async def topics(reads: Reads, user_id: UserId, limit: int) -> list[OwnTopic]:

@@ -13,6 +13,7 @@ from kaif.services.messaging import (
     digest_store,
     due_store,
     last_seen_store,
+    mention_store,
     message_store,
     notifications_store,
     order_store,
@@ -74,6 +75,7 @@ async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int
     erased = {
         "name": 1,
         "hidden_messages": await message_store.forget_hidden(tx, user_id),
+        "mentions": await mention_store.forget_person(tx, user_id),
         "anonymous_votes": await poll_store.forget(tx, user_id),
         "topics": await topic_store.forget(tx, user_id),
         "scheduled_and_reminders": await due_store.forget(tx, user_id),

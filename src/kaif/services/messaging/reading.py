@@ -6,7 +6,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import message_store, model, store, topic_store, viewing
+from kaif.services.messaging import mention_store, message_store, model, store, topic_store, viewing
 from kaif.services.messaging.model import StoredChat
 
 
@@ -31,7 +31,20 @@ class Reading:
         unread = {}
         if by_topics := [row.id for row in rows if row.topics == model.TOPICS_ON]:
             unread = await topic_store.unread_in(self._database, user_id, by_topics)
+        # Where nothing is unread nothing of it mentions anybody.
+        speaking = [
+            row.id for row in rows if row.kind == "group" and unread.get(row.id, row.messages - row.read_messages)
+        ]
+        mentions = await mention_store.unread(self._database, user_id, speaking)
         now_us = self._clock()
         return [
-            model.chat_of(row, people.get(row.id, []), last.get(row.id), now_us, unread.get(row.id)) for row in rows
+            model.chat_of(
+                row,
+                people.get(row.id, []),
+                last.get(row.id),
+                now_us,
+                unread.get(row.id),
+                [one.seq for one in mentions.get(row.id, [])],
+            )
+            for row in rows
         ]

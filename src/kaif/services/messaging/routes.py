@@ -161,11 +161,14 @@ TOPICS_ROUTES = [
 
 # Devices are people's, not programs': none of it is for API keys but what is chosen for a chat.
 SUBSCRIBE = Limit("push_subscription", per_minute=10, burst=10)
+# Of a client that shows what comes by itself.
+SHOWN = Limit("notification_shown", per_minute=240, burst=60)
 
 NOTIFICATIONS_ROUTES = [
     get("/v1/messaging/push-key", Notifications.get_push_key),
     post("/v1/messaging/push-subscriptions", Notifications.subscribe, status=204, limit=SUBSCRIBE),
     delete("/v1/messaging/push-subscriptions", Notifications.unsubscribe),
+    post("/v1/messaging/push-subscriptions/shown", Notifications.note_shown, status=204, limit=SHOWN),
     get("/v1/messaging/notifications", Notifications.get_settings, scope=READ_SCOPE),
     post("/v1/messaging/notifications", Notifications.keep_settings, scope=WRITE_SCOPE),
     get(f"{_CHAT}/notifications", Notifications.get_chat_notifications, scope=READ_SCOPE),

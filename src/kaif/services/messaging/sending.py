@@ -38,6 +38,7 @@ from kaif.services.messaging import (
     cards,
     files,
     markup,
+    mention_store,
     message_store,
     model,
     poll_store,
@@ -47,6 +48,7 @@ from kaif.services.messaging import (
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.attachment_store import StoredAttachment
 from kaif.services.messaging.linking import LinkPlan
+from kaif.services.messaging.mention_store import Mention
 from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.pacing import Pace, Taken
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
@@ -204,6 +206,7 @@ class Sender:
         if batch.linked:
             self._links.wake()
         await self._announcer.announce(batch.entries, batch.places)
+        await self._announcer.announce_mentions(batch.mentions)
         self._on_comments(batch.threads.commented)
         for result in batch.results:
             # Whoever repeats a message may do so because its process died between commit and announcement.
@@ -311,6 +314,7 @@ class Batch:
         self._bots: set[UserId] = set()
         self._held: dict[str, list[StoredAttachment]] = {}
         self._showing: list[tuple[str, Entry]] = []
+        self.mentions: list[Mention] = []
         self.topics = BatchTopics(places, absent=absent)
         self.threads = BatchThreads(places)
 
@@ -485,6 +489,10 @@ class Batch:
             await poll_store.add(tx, self._polls)
         if self._showing:
             await attachment_store.show(tx, self._showing)
+        in_groups = [at for at, entry in enumerate(self.entries) if self.places[entry.chat_id].kind == "group"]
+        if in_groups:
+            entries, senders = [self.entries[at] for at in in_groups], [self._senders[at] for at in in_groups]
+            self.mentions = await mention_store.note(tx, entries, senders)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
         # Whoever writes has read what stands above.

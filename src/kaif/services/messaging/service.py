@@ -32,7 +32,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import callbacks_store, consent, model, store, viewing
+from kaif.services.messaging import callbacks_store, consent, mention_store, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.attaching import Attaching, Held
 from kaif.services.messaging.finding import MemberFinder
@@ -183,6 +183,7 @@ class MessagingService:
         async with self._database.transaction() as tx:
             mark = (request.chat_id, actor.user_id, row.seq, row.messages)
             await store.move_read_marks(tx, [mark])
+            await mention_store.mark_read(tx, actor.user_id, request.chat_id, row.seq)
         chat = await store.find_chat(self._database, request.chat_id, actor.user_id)
         if chat is None:
             raise ChatNotFound

@@ -402,6 +402,11 @@ async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bo
         user_id=user_id,
     )
     await tx.execute(
+        "DELETE FROM messaging_mentions WHERE user_id = :user_id AND chat_id = :chat_id",
+        chat_id=chat_id,
+        user_id=user_id,
+    )
+    await tx.execute(
         "DELETE FROM messaging_outgoing_webhook_marks WHERE chat_id = :chat_id AND bot_id = :user_id",
         chat_id=chat_id,
         user_id=user_id,

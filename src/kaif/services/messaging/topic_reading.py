@@ -15,7 +15,7 @@ from kaif.interfaces.messaging.topics import GENERAL, Topic, TopicNotFound, Topi
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Invalid
-from kaif.services.messaging import store, topic_store, viewing
+from kaif.services.messaging import mention_store, store, topic_store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import TOPICS_ON, StoredChat, StoredEntry
 from kaif.services.messaging.rights import Right, rights_of
@@ -54,7 +54,11 @@ class TopicReading:
         last = {entry.seq: entry for entry in shown}
         now_us = self._clock()
         rights = rights_of(chat.member, now_us)
-        return [_topic_of(row, last.get(row.last_seq), rights, now_us) for row in rows]
+        mentions: dict[int, list[int]] = {}
+        if any(row.messages > row.read_messages for row in rows):
+            for one in (await mention_store.unread(self._database, user_id, [chat.id])).get(chat.id, []):
+                mentions.setdefault(one.topic_id, []).append(one.seq)
+        return [_topic_of(row, last.get(row.last_seq), rights, now_us, mentions.get(row.id, [])) for row in rows]
 
     async def list_rows(self, actor: Actor, request: ListEntries, topic_id: int) -> list[StoredEntry]:
         """A page of a topic. Raises ChatNotFound, TopicsOff, TopicNotFound."""
@@ -113,6 +117,7 @@ class TopicReading:
     async def _move(self, chat: StoredChat, user_id: UserId, topic_id: int, seq: int, messages: int) -> None:
         async with self._database.transaction() as tx:
             await topic_store.move_marks(tx, [(chat.id, topic_id, user_id, seq, messages)])
+            await mention_store.mark_read(tx, user_id, chat.id, seq, topic_id)
         # Where nothing is left in any topic, the chat is read as a whole, as far as it was known before this question.
         left = await topic_store.unread_in(self._database, user_id, [chat.id])
         if not left.get(chat.id):
@@ -120,7 +125,7 @@ class TopicReading:
                 await store.move_read_marks(tx, [(chat.id, user_id, chat.seq, chat.messages)])
 
 
-def _topic_of(row: StoredTopic, last_entry: Entry | None, rights: Right, now_us: int) -> Topic:
+def _topic_of(row: StoredTopic, last_entry: Entry | None, rights: Right, now_us: int, mentions: list[int]) -> Topic:
     staff = Right.STAFF in rights
     return Topic(
         row.chat_id,
@@ -142,6 +147,7 @@ def _topic_of(row: StoredTopic, last_entry: Entry | None, rights: Right, now_us:
         staff or (Right.SEND in rights and _is_open_to(row)),
         bool(row.chosen_only),
         bool(row.chosen),
+        mentions,
     )
 
 

@@ -27,10 +27,11 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.messaging import markup, model, store, topic_sending, webhooks_store
+from kaif.services.messaging import markup, mention_store, model, store, topic_sending, webhooks_store
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.linking import LinkPlan
 from kaif.services.messaging.membership import Membership, require
+from kaif.services.messaging.mention_store import Mention
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.rights import Right
@@ -102,7 +103,7 @@ class WebhooksService:
         )
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=True)
         try:
-            place, entry, linked = await self._append(webhook, message)
+            place, entry, mentions, linked = await self._append(webhook, message)
         except AlreadyExists:
             self._pace.give_back(taken)
             # It had been posted: the answer was lost, or it comes twice.
@@ -113,6 +114,7 @@ class WebhooksService:
         if linked:
             self._links.wake()
         await self._announcer.announce([entry], {place.chat_id: place})
+        await self._announcer.announce_mentions(mentions)
         return Posted(entry.seq)
 
     async def _acts(self, user_id: UserId) -> bool:
@@ -124,8 +126,8 @@ class WebhooksService:
             (row,) = await store.find_repeated(tx, [message])
         return row.seq
 
-    async def _append(self, webhook: StoredWebhook, message: Outgoing) -> tuple[Place, Entry, bool]:
-        """With whether there is a link to look up.
+    async def _append(self, webhook: StoredWebhook, message: Outgoing) -> tuple[Place, Entry, list[Mention], bool]:
+        """With whom it mentions, and whether there is a link to look up.
 
         Raises WebhookGone, WebhookTooFast, BadText, and AlreadyExists for a reference that has been used.
         """
@@ -145,10 +147,12 @@ class WebhooksService:
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
             await store.advance(tx, [place], now_us)
+            in_group = place.kind == "group"
+            mentions = await mention_store.note(tx, [entry], [message.sender_id]) if in_group else []
             linked = await self._links.note(tx, [entry], now_us)
             if place.topics:
                 await topic_sending.count_nobodys(tx, entry)
-        return place, entry, linked
+        return place, entry, mentions, linked
 
 
 def _new_secret() -> str:
