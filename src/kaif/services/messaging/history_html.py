@@ -16,7 +16,7 @@ from kaif.interfaces.messaging.content import Button, LinkPreview, Origin
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import cards, files
 from kaif.services.messaging.history_words import WORDS, Language
-from kaif.services.messaging.rich_html import html_of, is_safe, link
+from kaif.services.messaging.rich_html import html_of, link
 
 # Of the message that is answered, so much is said where no part of it was quoted.
 _ANSWERED_CHARACTERS_MAX = 120
@@ -269,7 +269,7 @@ def _preview(preview: LinkPreview | None) -> str:
 
 def _button(button: Button) -> str:
     words = escape(button.text)
-    return f'<span class="button">{link(button.url, words) if is_safe(button.url) else words}</span>'
+    return f'<span class="button">{link(button.url, words)}</span>'
 
 
 def _size(size: int) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from html import escape
-from urllib.parse import urlsplit
 
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.services.messaging import markup
@@ -28,17 +27,9 @@ def html_of(text: str, entities: Sequence[TextEntity]) -> str:
 
 def link(url: str, words: str) -> str:
     """`words` are HTML. What leads anywhere but to the web or to a mailbox is not made a link."""
-    if not is_safe(url):
+    if not markup.is_safe(url):
         return words
     return f'<a href="{escape(url)}" rel="noopener noreferrer nofollow">{words}</a>'
-
-
-def is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in markup.SCHEMES and (parts.scheme == "mailto" or bool(parts.netloc))
 
 
 class _Writing:
