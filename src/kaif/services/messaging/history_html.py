@@ -220,7 +220,7 @@ class HtmlPages:
     def _deed(self, entry: Entry, beside: Beside) -> str:
         whom = ", ".join(self._name(user_id, beside) for user_id in entry.user_ids)
         match entry.kind:
-            case "created" | "renamed" | "topic_made" | "topic_closed" | "topic_reopened":
+            case "created" | "renamed" | "topic_made" | "topic_closed" | "topic_reopened" | "topic_deleted":
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
             case "timer" | "changed":
                 return self._words[entry.kind]
