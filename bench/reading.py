@@ -1,4 +1,6 @@
-"""How long it takes to find and to page back in large stores: `python -m bench.reading search|history COUNT SECONDS`.
+"""How long it takes to find and to page back in large stores.
+
+`python -m bench.reading search|history COUNT SECONDS [postgres]` keeps it in SQLite, or in a PostgreSQL of its own.
 
 The store is made by bulk inserts of what sending would have written, in a folder that is gone afterwards; the index is
 made from it by the code that follows the logs. Printed are p50 and p95 in milliseconds, and how long the making took.
@@ -13,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from bench.engines import engines
 from kaif.app import compose
 from kaif.app.auth import auth_services
 from kaif.app.settings import Settings, read_settings
@@ -94,8 +97,10 @@ async def timed(ask: Callable[[], Ask], seconds: float) -> dict[str, float]:
     return {"p50_ms": took[len(took) // 2], "p95_ms": took[len(took) * 95 // 100], "questions": len(took)}
 
 
-async def measure(what: str, directory: Path, count: int, seconds: float) -> dict[str, float]:
-    settings = read_settings(directory, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
+async def measure(
+    what: str, directory: Path, count: int, seconds: float, environment: dict[str, str]
+) -> dict[str, float]:
+    settings = read_settings(directory, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key(), **environment})
     choose = random.Random(7)
     words = vocabulary(choose)
     chats = [ChatId(new_id()) for _ in range(CHATS)]
@@ -150,6 +155,19 @@ async def searches(
         return await timed(ask, seconds) | {"indexed_s": indexed_s}
 
 
+def on_postgres(what: str, directory: Path, count: int, seconds: float) -> dict[str, float]:
+    with engines(directory) as started:
+        environment = {"KAIF_DATABASE_URL": started.create_database("reading")}
+        return asyncio.run(measure(what, directory, count, seconds, environment))
+
+
 if __name__ == "__main__":
+    what, count, seconds, *store = sys.argv[1:]
     with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(asyncio.run(measure(sys.argv[1], Path(name), int(sys.argv[2]), float(sys.argv[3])))))
+        # PostgreSQL may not run as root, and its user has to reach its files.
+        Path(name).chmod(0o755)
+        if store == ["postgres"]:
+            figures = on_postgres(what, Path(name), int(count), float(seconds))
+        else:
+            figures = asyncio.run(measure(what, Path(name), int(count), float(seconds), {}))
+        print(json.dumps(figures))

@@ -176,7 +176,7 @@ async def test_ones_own_data_come_as_a_file(place: Place, windows: Windows) -> N
     await anna.page.goto("/settings")
 
     async with anna.page.expect_download() as coming:
-        await anna.page.get_by_role("button", name="Скачать").click()
+        await anna.page.get_by_role("button", name="Скачать", exact=True).click()
 
     download = await coming.value
     data = json.loads(read(await download.path()))

@@ -1,6 +1,7 @@
 """Looking for what was said, in all chats and in one, and going to where it stands."""
 
 import asyncio
+import re
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
@@ -8,7 +9,7 @@ from playwright.async_api import expect
 from tests.harness import Person, people, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place
-from tests.journeys.looks import GRAVE
+from tests.journeys.looks import GRAVE, Look
 from tests.waiting import eventually
 
 
@@ -55,9 +56,50 @@ async def test_what_was_said_long_ago_is_found_and_shown_in_its_place(place: Pla
     await expect(here.get_by_text("Ничего не нашлось")).to_be_visible()
     await here.get_by_role("button", name="Сбросить фильтры").click()
     await expect(results).to_have_count(1)
+    await every_filter_can_be_chosen(anna)
+    await field.fill("ключ")
+    await expect(results).to_have_count(1)
     await field.press("Escape")
     await expect(anna.page.get_by_role("search")).to_have_count(0)
     await expect(anna.page.get_by_role("button", name="Поиск по сообщениям")).to_be_focused()
+
+
+async def every_filter_can_be_chosen(window: Window) -> None:
+    """In the search of a chat of 120 messages of one's own, each with a link, after one of the other's."""
+    here, look = window.page.get_by_role("search"), Look(window)
+    results = here.get_by_role("link")
+    await here.get_by_role("searchbox").fill("")
+    await here.get_by_role("button", name="Все фильтры").press("Enter")
+    await window.dialog.get_by_label("Кто написал").select_option(label="Выбрать человека…")
+    await window.dialog.get_by_role("button", name=BORIS.name).click()
+    await expect(window.dialog.get_by_label("Кто написал")).to_have_text(re.compile(BORIS.name))
+    today = await window.page.evaluate("new Date().toLocaleDateString('sv')")
+    await window.dialog.get_by_label("С какого дня").fill(today)
+    await window.dialog.get_by_label("По какой день").fill("2020-01-01")
+    await window.dialog.get_by_role("button", name="Показать").click()
+    await expect(window.dialog.get_by_text("раньше первого")).to_be_visible()
+    await look("filters")
+    await window.dialog.get_by_label("По какой день").fill(today)
+    await window.dialog.get_by_role("button", name="Показать").click()
+    await expect(results).to_have_count(1)
+    await expect(results).to_contain_text("Ключ от лодочного сарая")
+
+    await here.get_by_role("button", name="Все фильтры").click()
+    await window.dialog.get_by_label("Что в сообщении").select_option("poll")
+    await window.dialog.get_by_label("Чат").select_option(label="Все чаты")
+    await window.dialog.get_by_role("button", name="Показать").click()
+    await expect(here.get_by_text("Ничего не нашлось")).to_be_visible()
+    await look("chosen filters")
+    await here.get_by_role("button", name="Опросы").click()
+    await expect(results).to_have_count(1)
+    await here.get_by_role("button", name=BORIS.name).click()
+    await expect(results).to_have_count(30)
+    await here.get_by_role("button", name="Мои").click()
+    await here.get_by_role("button", name="Мои").click()
+    await here.get_by_role("button", name="В этом чате").click()
+    await here.locator(".chip.picked").click()
+    await expect(here.locator(".chip.picked")).to_have_count(0)
+    look.assert_nothing_grave()
 
 
 async def test_search_can_be_used_by_everyone_in_every_look(place: Place, windows: Windows) -> None:

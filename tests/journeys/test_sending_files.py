@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyvips
@@ -12,6 +13,7 @@ from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.cable import laid_cable
 from tests.journeys.conftest import Place, complaints_of, embedded
+from tests.journeys.histories import read_offline, take_along
 from tests.journeys.hostile import what_runs
 from tests.journeys.looks import Look
 from tests.services.media.images import files
@@ -95,7 +97,7 @@ def tray(window: Window, name: str) -> Any:
 
 
 @embedded
-async def test_an_album_what_is_dropped_and_a_voice_arrive(place: Place) -> None:
+async def test_an_album_what_is_dropped_and_a_voice_arrive_and_are_taken_along(place: Place, tmp_path: Path) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     async with chromium() as browser:
         windows = Windows(browser, place.url)
@@ -107,6 +109,8 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive(place: Place) -> None
         await boris.message("Берег и лодка").get_by_role("button", name="скрыто. Показать").nth(1).click()
         await expect(boris.message("Берег и лодка").locator("img.loaded")).to_have_count(1)
         await expect(boris.log.get_by_role("group", name="Голосовое")).to_be_visible()
+        history = await take_along(boris, tmp_path / "taken")
+        words = await read_offline(boris, history, pictures=1)
         windows.assert_no_complaints()
 
     reader = Person(place.url, BORIS.username)
@@ -117,6 +121,9 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive(place: Place) -> None
     assert album["text"] == "Берег и лодка"
     assert sent == [("boat.png", "image", True), ("shore.png", "image", False), ("words.txt", "file", False)]
     (said,) = voice["attachments"]
+    assert "Берег и лодка" in words and "shore.png" in words
+    kept = {path.name.partition("-")[2]: path.read_bytes() for path in (history.parent / "files").iterdir()}
+    assert kept["words.txt"] == "Слова".encode() and len(kept) == 4
     assert (said["kind"], said["shown"]["has_sound"]) == ("voice", True)
     assert said["shown"]["duration_ms"] >= 1000
     assert not complaints_of(place)

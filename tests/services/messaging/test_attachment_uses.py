@@ -1,7 +1,9 @@
 """Files wherever messages go: into their time, comments, reports, searches, notifications and what one takes along."""
 
 import asyncio
+import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from tests.services.media.images import files
@@ -18,9 +20,10 @@ from kaif.interfaces.media import Media, MediaId
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
 from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember, SendMessage
 from kaif.interfaces.messaging.administration import ChangeChat
-from kaif.interfaces.messaging.attached import GivenAttachment, MediaNotAllowed
+from kaif.interfaces.messaging.attached import Attachment, GivenAttachment, MediaNotAllowed
 from kaif.interfaces.messaging.attachments import AskedFiles, Attachments, ShownFiles
 from kaif.interfaces.messaging.discussions import ListComments, WriteComment
+from kaif.interfaces.messaging.history import ExportHistory, HistoryFile
 from kaif.interfaces.messaging.order import Draft, KeepDraft
 from kaif.interfaces.messaging.reports import OfReport
 from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Scheduled, ScheduleMessage
@@ -29,6 +32,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.ids import new_id
 from kaif.services.media.rights import Rights
 from kaif.services.messaging import attachment_store, store, telling
+from kaif.services.messaging.files import kept_at
 from kaif.services.messaging.reactions import Reactions
 
 HOUR_US = 3600 * 1_000_000
@@ -243,10 +247,28 @@ async def test_a_history_names_the_files_in_both_forms(small_files_home: FilesHo
     await home.attach(anna, chat_id, media)
 
     page, exported = await export(home.services, boris, format="html"), await export_json(home.services, boris)
+    beside = await export_json(home.services, boris, with_files=True)
+    beside_page = await home.services.history.export_history(boris, ExportHistory("html", with_files=True))
 
-    assert "📎 план &amp; смета.txt" in page
-    (chat,) = exported["chats"]
-    assert chat["entries"][-1]["attachments"][0]["media_id"] == media.id
+    assert "📎 план &amp; смета.txt <small>" in page and "files/" not in page
+    named, kept = (of["chats"][0]["entries"][-1]["attachments"][0] for of in (exported, beside))
+    assert named["media_id"] == media.id and "path" not in named
+    # Under a name that every file system takes.
+    path = f"files/{media.id}-план _ смета.txt"
+    assert kept["path"] == path
+    assert beside_page.files == [HistoryFile(media.id, path, media.size)]
+    assert f'<a href="{quote(path)}">📎 план' in beside_page.content
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a" * 300 + ".jpeg", "NUL. ", ".bash_profile", "\u202etxt.exe", "…"]
+)
+def test_a_file_beside_a_history_stays_in_its_folder(name: str) -> None:
+    folder, _, kept = kept_at(Attachment(MediaId("m1"), "file", name, "", 1, "ready")).partition("/")
+
+    assert folder == "files" and kept.startswith("m1-") and len(kept) <= 90
+    assert re.fullmatch(r"[\w.() -]*[\w)-]", kept)
+    assert not name.endswith(".jpeg") or kept.endswith(".jpeg")
 
 
 async def keep(home: FilesHome, actor: Actor, chat_id: ChatId, later_us: int, *media: Media, text: str = "") -> Draft:

@@ -7,13 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 from tests.harness import Services
-from tests.services.messaging.chats import direct, group, log_of, say
+from tests.services.messaging.chats import channel, direct, group, log_of, say
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import BadCursor, ChatNotFound, RemoveMember
-from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
+from kaif.interfaces.messaging import BadCursor, ChatNotFound, RemoveMember, SendMessage
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, React
+from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.content import TextEntity
 from kaif.interfaces.messaging.history import ExportHistory
+from kaif.interfaces.messaging.topics import MakeTopic, SwitchTopics
 from kaif.kernel.actor import Actor
+from kaif.services.messaging.rich_html import html_of
 
 
 async def export(services: Services, actor: Actor, **wanted: Any) -> str:
@@ -140,14 +144,91 @@ async def test_the_page_shows_texts_as_they_are_and_loads_nothing(services: Serv
 
     assert {tag for tag, _ in seen.tags} == {
         "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "time", "section", "ol", "li", "b",
-        "blockquote", "a",
+        "blockquote", "a", "div", "br",
     }  # fmt: skip
     for expected in (nasty, "<b>Анна</b>", "<i>Поход</i>"):
         assert expected in seen.text
     assert all(not name.startswith("on") for _, attributes in seen.tags for name in attributes)
-    assert [attributes["href"] for tag, attributes in seen.tags if tag == "a"] == [f"#{chat_id}-{first.seq}"]
+    hrefs = [attributes["href"] for tag, attributes in seen.tags if tag == "a"]
+    assert hrefs == ["https://ozero.example", f"#{chat_id}-{first.seq}"]
     policy = next(a["content"] for t, a in seen.tags if a.get("http-equiv") == "content-security-policy")
     assert policy and policy.startswith("default-src 'none'; style-src 'sha256-")
+
+
+async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
+    anna, boris, vera = await embedded.newcomers("anna", "boris", "vera")
+    elsewhere, chat_id = await direct(embedded, vera, anna), await group(embedded, anna, boris)
+    said = '😀 **жирно** [карта](https://ozero.example/?a=1&b="2") ||тайна||\n> цитата\nдальше `x<y`'
+    first = await say(embedded, anna, chat_id, said)
+    await say(embedded, boris, chat_id, "Ответ", reply_to=first.seq, quote="жирно")
+    await say(embedded, boris, chat_id, "Ещё", reply_to=first.seq)
+    theirs = await say(embedded, vera, elsewhere, "издалека")
+    await embedded.actions.forward_messages(
+        anna, ForwardMessages(chat_id, elsewhere, [ForwardedMessage(theirs.seq, "f")])
+    )
+    await embedded.actions.add_reaction(boris, React(chat_id, first.seq, "👍"))
+    await embedded.administration.change_chat(anna, ChangeChat(chat_id, title="Новое <имя>"))
+
+    page = await export(embedded, boris, format="html", chat_id=chat_id)
+
+    for expected in (
+        '<div class="text">😀 <b>жирно</b> <a href="https://ozero.example/?a=1&amp;b=&quot;2&quot;"'
+        ' rel="noopener noreferrer nofollow">карта</a> <span class="spoiler" tabindex="0">тайна</span>'
+        "<blockquote>цитата</blockquote>дальше <code>x&lt;y</code></div><p><small>👍 1</small></p>",
+        "</a><br><b>anna</b><br>жирно</blockquote>",
+        "</a><br><b>anna</b><br>😀 жирно карта тайна\nцитата\nдальше x&lt;y</blockquote>",
+        "Forwarded from: vera, ",
+        "changes the name: Новое &lt;имя&gt;",
+    ):
+        assert expected in page
+
+
+async def test_what_is_answered_is_not_told_once_it_is_deleted_or_hidden(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    deleted, hidden = await say(embedded, anna, chat_id, "лишнее"), await say(embedded, anna, chat_id, "не для меня")
+    # So far that they are in another part than what answers them.
+    await asyncio.gather(*(say(embedded, anna, chat_id, str(n)) for n in range(200)))
+    for answered in (deleted, hidden):
+        await say(embedded, anna, chat_id, "ответ", reply_to=answered.seq)
+    await embedded.actions.delete_messages(anna, DeleteMessages(chat_id, [deleted.seq], for_everyone=True))
+    await embedded.actions.delete_messages(boris, DeleteMessages(chat_id, [hidden.seq], for_everyone=False))
+
+    his, hers = await export(embedded, boris, format="html"), await export(embedded, anna, format="html")
+
+    assert "лишнее" not in his + hers
+    assert (hers.count("не для меня"), his.count("не для меня")) == (2, 0)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//ozero.example", "https:", "http://["])
+def test_a_link_leads_nowhere_but_to_the_web(url: str) -> None:
+    assert html_of("сюда", [TextEntity("link", 0, 4, url)]) == "сюда"
+
+
+async def test_a_channel_says_its_name_to_those_who_may_know_it(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    channel_id, chat_id = await channel(embedded, anna, title="Вести озера"), await direct(embedded, anna, boris)
+    post = await say(embedded, anna, channel_id, "лёд сошёл")
+    await embedded.actions.forward_messages(
+        anna, ForwardMessages(chat_id, channel_id, [ForwardedMessage(post.seq, "f")])
+    )
+
+    his, hers = await export(embedded, boris, format="html"), await export(embedded, anna, format="html")
+
+    assert "<b>Вести озера</b> <time" in hers and "Forwarded from: Вести озера, " in hers
+    assert "Forwarded from: Member, " in his and "Вести озера" not in his
+
+
+async def test_topics_are_named_at_their_messages(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await group(embedded, anna, boris)
+    await embedded.topics.switch_topics(anna, SwitchTopics(chat_id, True))
+    topic = await embedded.topics.make_topic(anna, MakeTopic(chat_id, "Лодки & сети", ref="t"))
+    await embedded.messaging.send_message(anna, SendMessage(chat_id, "m", "вёсла", topic_id=topic.id))
+
+    page = await export(embedded, boris, format="html", chat_id=chat_id)
+
+    assert f'<span class="topic">Topic: <a href="#{chat_id}-{topic.id}">Лодки &amp; сети</a></span>' in page
 
 
 async def test_own_data_names_every_chat_and_what_one_is_there(services: Services) -> None:

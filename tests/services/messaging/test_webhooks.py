@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.harness import Services, wired_services
@@ -10,6 +11,7 @@ from tests.services.messaging.chats import channel, direct, group, log_of, say
 
 from kaif.interfaces.auth import GetPeople, Nothing
 from kaif.interfaces.messaging import (
+    BadButtons,
     BadText,
     ChatId,
     ChatNotFound,
@@ -20,8 +22,9 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.actions import DeleteMessages
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
-from kaif.interfaces.messaging.content import TextEntity
+from kaif.interfaces.messaging.content import Button, TextEntity
 from kaif.interfaces.messaging.history import ExportHistory
+from kaif.interfaces.messaging.topics import GENERAL, ChangeTopic, ListTopics, MakeTopic, SwitchTopics, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
     WEBHOOKS_MAX,
@@ -40,6 +43,55 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import MINUTE_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.reactions import Reactions
+
+
+async def test_it_posts_into_the_topic_that_was_chosen_or_that_it_names(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await services.topics.switch_topics(anna, SwitchTopics(chat_id, True))
+    boats, nets = [(await services.topics.make_topic(anna, MakeTopic(chat_id, t, ref=t))).id for t in ("Boats", "Nets")]
+    await services.topics.change_topic(anna, ChangeTopic(chat_id, nets, closed=True))
+    made = await services.webhooks.make_webhook(anna, MakeWebhook(chat_id, "Сборка", boats))
+    secret = secret_of(made)
+
+    async def posted(**wanted: Any) -> None:
+        await services.webhooks.post_by_webhook(NOBODY, PostByWebhook(secret, "Готово", **wanted))
+
+    await posted()
+    await posted(topic_id=nets)
+    await posted(topic_id=GENERAL)
+    for absent in (boats - 1, 10**6):
+        with pytest.raises(TopicNotFound):
+            await posted(topic_id=absent)
+    *_, a, b, c = await log_of(services, boris, chat_id)
+    assert [entry.topic_id for entry in (a, b, c)] == [boats, nets, GENERAL]
+    unread = {one.id: one.unread for one in (await services.topics.list_topics(boris, ListTopics(chat_id))).topics}
+    assert unread == {boats: 1, nets: 1, GENERAL: 1}
+    assert made.webhook.topic_id == boats
+
+    # Its topic is gone with the others, and it goes on where everybody is.
+    await services.topics.switch_topics(anna, SwitchTopics(chat_id, False))
+    await posted()
+    assert (await log_of(services, boris, chat_id))[-1].topic_id == GENERAL
+    with pytest.raises(TopicNotFound):
+        await posted(topic_id=boats)
+    with pytest.raises(TopicNotFound):
+        await services.webhooks.make_webhook(anna, MakeWebhook(chat_id, "Ещё", boats))
+
+
+async def test_its_buttons_open_addresses_and_do_nothing_else(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await group(embedded, anna, boris)
+    secret = secret_of(await make(embedded, anna, chat_id))
+    to_build = Button("Сборка 412", url="https://ci.example/412")
+
+    await embedded.webhooks.post_by_webhook(NOBODY, PostByWebhook(secret, "Готово", buttons=[[to_build]]))
+    for wrong in (Button("Да", data="yes"), Button("Туда", url="javascript:alert(1)"), Button("", url=to_build.url)):
+        with pytest.raises(BadButtons):
+            await embedded.webhooks.post_by_webhook(NOBODY, PostByWebhook(secret, "Готово", buttons=[[wrong]]))
+
+    *_, entry = await log_of(embedded, boris, chat_id)
+    assert entry.buttons == [[to_build]]
 
 
 async def make(services: Services, actor: Actor, chat_id: ChatId, name: str = "Сборка") -> WebhookWithPath:

@@ -45,8 +45,7 @@ export function rowTime(at: string, now = new Date()): string {
   const days = daysBetween(at, now)
   if (days <= 0) return timeOf(at)
   const date = new Date(at)
-  if (days < 7) return capitalised(written(date, 'short'))
-  return written(date, date.getFullYear() === now.getFullYear() ? 'shortDay' : 'digits')
+  return days < 7 ? capitalised(written(date, 'short')) : shortDay(date, now)
 }
 
 /** How long ago, while that says more than the date: 20 минут назад, сегодня в 09:12, 18 ноября. */
@@ -65,6 +64,11 @@ export function dayInText(at: string, now = new Date()): string {
   const days = daysBetween(at, now)
   if (days === 0) return t('when.day_today')
   return days === 1 ? t('when.day_yesterday') : dayLabel(at, now)
+}
+
+/** 23 нояб., 23.11.2025. */
+export function shortDay(date: Date, now = new Date()): string {
+  return written(date, date.getFullYear() === now.getFullYear() ? 'shortDay' : 'digits')
 }
 
 export function longDate(at: string): string {

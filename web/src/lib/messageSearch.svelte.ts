@@ -1,6 +1,7 @@
 // One search in what was said: the words, the filters, and the pages that were found.
 import { api, ok } from './api'
 import { wordsFor } from './problems'
+import { momentsOf, type Carried, type Days } from './searchFilters'
 import type { FoundMessage, FoundMessages } from './types'
 
 export type Period = 'week' | 'month'
@@ -17,14 +18,16 @@ export class MessageSearch {
   /** Only in this chat; everywhere without. */
   chatId = $state<string>()
   senderId = $state<string>()
-  links = $state(false)
+  has = $state<Carried>()
   period = $state<Period>()
+  /** Instead of a period. */
+  days = $state.raw<Days>({ from: '', to: '' })
   found = $state.raw<readonly FoundMessage[]>()
   complete = $state(true)
   failure = $state('')
   loadingMore = $state(false)
   hasMore = $state(false)
-  readonly asks = $derived(WORD.test(this.words) || this.filtered || this.links)
+  readonly asks = $derived(WORD.test(this.words) || this.filtered || this.has !== undefined)
   #cursor: string | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Answers to older questions come too late. */
@@ -35,21 +38,50 @@ export class MessageSearch {
   /** It is about links from the start: that is no filter, and stays when the filters are dropped. */
   readonly linksAlone: boolean
 
+  /** Where it began: to be in this chat is no filter. */
+  readonly home: string | undefined
+
   constructor(chatId?: string, topicId?: number, linksAlone = false) {
     this.chatId = chatId
+    this.home = chatId
     this.topicId = topicId
     this.linksAlone = linksAlone
-    this.links = linksAlone
+    if (linksAlone) this.has = 'link'
   }
 
   get filtered(): boolean {
-    return this.links !== this.linksAlone || this.senderId !== undefined || this.period !== undefined
+    return (
+      this.has !== (this.linksAlone ? 'link' : undefined) ||
+      this.senderId !== undefined ||
+      this.period !== undefined ||
+      this.dated
+    )
+  }
+
+  get dated(): boolean {
+    return this.days.from !== '' || this.days.to !== ''
+  }
+
+  /** In a chat that was picked, and not in the one where it began. */
+  get elsewhere(): boolean {
+    return this.chatId !== undefined && this.chatId !== this.home
+  }
+
+  choosePeriod(period: Period | undefined): void {
+    this.period = period
+    this.days = { from: '', to: '' }
+  }
+
+  chooseDays(days: Days): void {
+    this.days = days
+    if (this.dated) this.period = undefined
   }
 
   dropFilters(): void {
-    this.links = this.linksAlone
+    this.has = this.linksAlone ? 'link' : undefined
     this.senderId = undefined
-    this.period = undefined
+    if (this.elsewhere) this.chatId = this.home
+    this.choosePeriod(undefined)
   }
 
   /** Ask anew as soon as nobody types. */
@@ -100,7 +132,11 @@ export class MessageSearch {
   }
 
   #page(cursor: string): Promise<FoundMessages> {
-    const since = this.period && new Date(Date.now() - DAYS[this.period] * 86_400_000).toISOString()
+    const moments = this.period
+      ? { since: new Date(Date.now() - DAYS[this.period] * 86_400_000).toISOString() }
+      : momentsOf(this.days)
+    // A topic is one of the chat in which it began.
+    const inTopic = this.chatId !== undefined && !this.elsewhere && this.topicId !== undefined
     return ok(
       api.POST('/v1/messaging/search', {
         body: {
@@ -108,10 +144,10 @@ export class MessageSearch {
           limit: PAGE,
           cursor,
           ...(this.chatId ? { chat_id: this.chatId } : {}),
-          ...(this.chatId && this.topicId !== undefined ? { topic_id: this.topicId } : {}),
+          ...(inTopic ? { topic_id: this.topicId } : {}),
           ...(this.senderId ? { sender_id: this.senderId } : {}),
-          ...(this.links ? { has: 'link' as const } : {}),
-          ...(since ? { since } : {}),
+          ...(this.has ? { has: this.has } : {}),
+          ...moments,
         },
       }),
     )

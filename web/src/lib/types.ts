@@ -89,6 +89,7 @@ export type Version = Ok<
   'get',
   200
 >['versions'][number]
+export type HistoryPart = Ok<'/v1/messaging/history', 'get', 200>
 export type Chat = Omit<Ok<'/v1/messaging/chats/{chat_id}', 'get', 200>, 'last_entry'> & {
   last_entry?: Entry | null | undefined
 }

@@ -14,8 +14,8 @@ export async function webhooksOf(chatId: string): Promise<Webhook[]> {
   return (await ok(api.GET('/v1/messaging/chats/{chat_id}/webhooks', of(chatId)))).webhooks
 }
 
-export async function makeWebhook(chatId: string, name: string): Promise<WebhookWithPath> {
-  return ok(api.POST('/v1/messaging/chats/{chat_id}/webhooks', { ...of(chatId), body: { name } }))
+export async function makeWebhook(chatId: string, name: string, topic_id: number): Promise<WebhookWithPath> {
+  return ok(api.POST('/v1/messaging/chats/{chat_id}/webhooks', { ...of(chatId), body: { name, topic_id } }))
 }
 
 export async function renewWebhook(chatId: string, webhook: Webhook): Promise<WebhookWithPath> {

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import GetChat, GivenChatId, Ref, Text
+from kaif.interfaces.messaging import GetChat, GivenChatId, Ref, Text, TopicId
+from kaif.interfaces.messaging.content import ButtonRows
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import Conflict, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
@@ -26,13 +27,14 @@ WebhookSecret = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 
 
 class Webhook(msgspec.Struct, frozen=True):
-    """Without its secret. `used_at` is when it last posted."""
+    """Without its secret. `used_at` is when it last posted, `topic_id` where it does in a group with topics."""
 
     id: str
     name: str
     made_by: UserId
     made_at: datetime
     used_at: datetime | None
+    topic_id: int = 0
 
 
 class WebhookList(msgspec.Struct, frozen=True):
@@ -44,6 +46,7 @@ class WebhookList(msgspec.Struct, frozen=True):
 class MakeWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat_id: GivenChatId
     name: WebhookName
+    topic_id: TopicId = 0
 
 
 class OfWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,12 +62,18 @@ class WebhookWithPath(msgspec.Struct, frozen=True):
 
 
 class PostByWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`text` in the marks of docs/realtime.md; repeating a `ref` posts nothing twice."""
+    """`text` in the marks of docs/realtime.md; repeating a `ref` posts nothing twice.
+
+    `topic_id` is another topic than the one that was chosen for it. `buttons` open addresses: nobody would hear of
+    others being pressed.
+    """
 
     secret: WebhookSecret
     text: Text
     silent: bool = False
     ref: Ref | None = None
+    topic_id: TopicId | None = None
+    buttons: ButtonRows = []
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -105,7 +114,7 @@ class Webhooks(Protocol):
     async def list_webhooks(self, actor: Actor, request: GetChat) -> WebhookList: ...
 
     async def make_webhook(self, actor: Actor, request: MakeWebhook) -> WebhookWithPath:
-        """Raises BadWebhookName, TooManyWebhooks."""
+        """Raises BadWebhookName, TooManyWebhooks, TopicNotFound."""
         ...
 
     async def renew_webhook(self, actor: Actor, request: OfWebhook) -> WebhookWithPath:
@@ -116,8 +125,8 @@ class Webhooks(Protocol):
     async def revoke_webhook(self, actor: Actor, request: OfWebhook) -> Nothing: ...
 
     async def post_by_webhook(self, actor: Actor, request: PostByWebhook) -> Posted:
-        """For whoever has the address, while its maker may use the server.
+        """For whoever has the address, while its maker may use the server; into closed topics as well.
 
-        Raises WebhookGone, WebhookTooFast, BadText.
+        Raises WebhookGone, WebhookTooFast, BadText, BadButtons, TopicNotFound.
         """
         ...

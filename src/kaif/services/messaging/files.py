@@ -1,5 +1,6 @@
 """The rules of files in messages, free of storage."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -14,6 +15,12 @@ _WORDS: dict[str, dict[AttachmentKind, str]] = {
 }
 _ALBUM = {"ru": "Альбом", "en": "Album"}
 _FILES = {"ru": "Файлы", "en": "Files"}
+
+# Where a person's files are taken along.
+_FOLDER = "files"
+_KEPT_NAME_CHARACTERS_MAX = 80
+# What no file system minds.
+_NOT_KEPT = re.compile(r"[^\w.() -]+")
 
 _changed = msgspec.structs.replace
 
@@ -105,3 +112,13 @@ def words_for(attachments: Sequence[Attachment], language: str) -> str:
 def names_of(attachments: Sequence[Attachment]) -> list[str]:
     """Those that people know them by: of what is seen and of voices nobody does."""
     return [one.name for one in attachments if one.kind in ("audio", "file")]
+
+
+def kept_at(attachment: Attachment) -> str:
+    """Where it lies beside a history that was taken along: by a path of its own, under the name that people know."""
+    name = _NOT_KEPT.sub("_", attachment.name)
+    stem, dot, ending = name.rpartition(".")
+    if dot and len(ending) < _KEPT_NAME_CHARACTERS_MAX // 2:
+        name = f"{stem[: _KEPT_NAME_CHARACTERS_MAX - len(ending)]}.{ending}"
+    # Windows takes off spaces and dots at an end.
+    return f"{_FOLDER}/{attachment.media_id}-{name[: _KEPT_NAME_CHARACTERS_MAX + 1]}".rstrip(" .")

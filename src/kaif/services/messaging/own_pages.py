@@ -3,14 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
-from typing import Literal
 
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.order import Draft
 from kaif.interfaces.messaging.own_data import OwnMessagingData
 from kaif.interfaces.messaging.scheduled import Scheduled
-
-Language = Literal["ru", "en"]
+from kaif.services.messaging.history_words import Language
 
 _WORDS: dict[Language, dict[str, str]] = {
     "ru": {

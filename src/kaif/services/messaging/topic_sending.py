@@ -18,13 +18,21 @@ STAFF = int(Right.STAFF)
 
 
 async def count_nobodys(tx: Transaction, entry: Entry) -> None:
-    """A message of no member's in a chat that has or had topics: it is of the one without a name, and moves no mark."""
-    key = entry.chat_id, GENERAL
-    general = (await topic_store.places_of(tx, {key}))[key]
-    general.messages += 1
-    general.last_seq = entry.seq
-    await topic_store.add_entries(tx, [(*key, entry.seq, general.messages)])
-    await topic_store.advance(tx, [general])
+    """A message of no member's in a chat that has or had topics: it is counted in its own, and moves no mark."""
+    key = entry.chat_id, entry.topic_id
+    topic = (await topic_store.places_of(tx, {key}))[key]
+    topic.messages += 1
+    topic.last_seq = entry.seq
+    await topic_store.add_entries(tx, [(*key, entry.seq, topic.messages)])
+    await topic_store.advance(tx, [topic])
+
+
+async def has_topic(tx: Transaction, place: Place, topic_id: int) -> bool:
+    """Whether the chat, which is locked, has it now; the one without a name it always has."""
+    if topic_id == GENERAL:
+        return True
+    key = place.chat_id, topic_id
+    return place.topics == TOPICS_ON and key in await topic_store.places_of(tx, {key})
 
 
 class BatchTopics:

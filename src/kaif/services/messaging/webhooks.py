@@ -7,7 +7,8 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging import BadButtons, ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
     WEBHOOKS_MAX,
@@ -63,17 +64,21 @@ class WebhooksService:
     async def make_webhook(self, actor: Actor, request: MakeWebhook) -> WebhookWithPath:
         name, secret = name_of(request.name, BadWebhookName), _new_secret()
         async with self._database.transaction() as tx:
-            chat_id = await self._lock(tx, actor, request.chat_id)
+            place = await self._lock(tx, actor, request.chat_id)
+            chat_id = place.chat_id
+            if not await topic_sending.has_topic(tx, place, request.topic_id):
+                raise TopicNotFound
             if len(await webhooks_store.of_chat(tx, chat_id)) >= WEBHOOKS_MAX:
                 raise TooManyWebhooks
             made = StoredWebhook(new_id(), chat_id, _hash_of(secret), name, actor.user_id, self._clock())
+            made = msgspec.structs.replace(made, topic_id=request.topic_id)
             await webhooks_store.add(tx, made)
         return WebhookWithPath(made.webhook, PATH + secret)
 
     async def renew_webhook(self, actor: Actor, request: OfWebhook) -> WebhookWithPath:
         secret = _new_secret()
         async with self._database.transaction() as tx:
-            chat_id = await self._lock(tx, actor, request.chat_id)
+            chat_id = (await self._lock(tx, actor, request.chat_id)).chat_id
             renewed = await webhooks_store.renew(tx, chat_id, request.webhook_id, _hash_of(secret))
             if renewed is None:
                 raise WebhookNotFound
@@ -81,16 +86,16 @@ class WebhooksService:
 
     async def revoke_webhook(self, actor: Actor, request: OfWebhook) -> Nothing:
         async with self._database.transaction() as tx:
-            chat_id = await self._lock(tx, actor, request.chat_id)
+            chat_id = (await self._lock(tx, actor, request.chat_id)).chat_id
             if not await webhooks_store.revoke(tx, chat_id, request.webhook_id):
                 raise WebhookNotFound
         return Nothing()
 
-    async def _lock(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> ChatId:
+    async def _lock(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Place:
         """Of two made at once the second sees the first."""
         place, rights = await self._membership.lock(tx, chat_id, actor.user_id)
         require(rights, MANAGER)
-        return place.chat_id
+        return place
 
     # Posting
 
@@ -98,12 +103,19 @@ class WebhooksService:
         webhook = await webhooks_store.find_by_secret(self._database, _hash_of(request.secret))
         if webhook is None or not await self._acts(webhook.made_by):
             raise WebhookGone
+        if any(button.data for row in request.buttons for button in row):
+            raise BadButtons(path="$.buttons")
         message = Outgoing(
-            UserId(webhook.id), webhook.chat_id, request.ref or new_id(), request.text, silent=request.silent
+            UserId(webhook.id),
+            webhook.chat_id,
+            request.ref or new_id(),
+            request.text,
+            silent=request.silent,
+            buttons=request.buttons,
         )
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=True)
         try:
-            place, entry, mentions, linked = await self._append(webhook, message)
+            place, entry, mentions, linked = await self._append(webhook, message, request.topic_id)
         except AlreadyExists:
             self._pace.give_back(taken)
             # It had been posted: the answer was lost, or it comes twice.
@@ -126,10 +138,13 @@ class WebhooksService:
             (row,) = await store.find_repeated(tx, [message])
         return row.seq
 
-    async def _append(self, webhook: StoredWebhook, message: Outgoing) -> tuple[Place, Entry, list[Mention], bool]:
+    async def _append(
+        self, webhook: StoredWebhook, message: Outgoing, topic_id: int | None
+    ) -> tuple[Place, Entry, list[Mention], bool]:
         """With whom it mentions, and whether there is a link to look up.
 
-        Raises WebhookGone, WebhookTooFast, BadText, and AlreadyExists for a reference that has been used.
+        Raises WebhookGone, WebhookTooFast, BadText, BadButtons, TopicNotFound, and AlreadyExists for a reference that
+        has been used.
         """
         now_us = self._clock()
         async with self._database.transaction() as tx:
@@ -141,6 +156,7 @@ class WebhooksService:
             if posts > POSTS_PER_MINUTE_MAX:
                 raise WebhookTooFast(retry_after_ms=(since_us + MINUTE_US - now_us) // 1000 + 1)
             place = places[webhook.chat_id]
+            message = msgspec.structs.replace(message, topic_id=await _topic_of(tx, place, webhook, topic_id))
             names = markup.mentioned(message.text)
             people = await store.ids_by_username(tx, names) if names else {}
             entry = model.message_at(place, message, as_datetime(now_us), people)
@@ -153,6 +169,15 @@ class WebhooksService:
             if place.topics:
                 await topic_sending.count_nobodys(tx, entry)
         return place, entry, mentions, linked
+
+
+async def _topic_of(tx: Transaction, place: Place, webhook: StoredWebhook, wanted: int | None) -> int:
+    """What was chosen once is gone when the group has no topics any more; what is asked for now must be there."""
+    if await topic_sending.has_topic(tx, place, webhook.topic_id if wanted is None else wanted):
+        return webhook.topic_id if wanted is None else wanted
+    if wanted is not None:
+        raise TopicNotFound
+    return GENERAL
 
 
 def _new_secret() -> str:

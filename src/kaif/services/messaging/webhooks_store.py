@@ -9,7 +9,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.messaging.store import Reads
 
-_COLUMNS = "id, chat_id, secret_hash, name, made_by, made_at_us, used_at_us"
+_COLUMNS = "id, chat_id, secret_hash, name, made_by, made_at_us, used_at_us, topic_id"
 
 
 class StoredWebhook(msgspec.Struct, frozen=True):
@@ -22,11 +22,12 @@ class StoredWebhook(msgspec.Struct, frozen=True):
     made_by: UserId
     made_at_us: int
     used_at_us: int | None = None
+    topic_id: int = 0
 
     @property
     def webhook(self) -> Webhook:
         made_at, used_at = as_datetime(self.made_at_us), as_datetime(self.used_at_us)
-        return Webhook(self.id, self.name, self.made_by, made_at, used_at)
+        return Webhook(self.id, self.name, self.made_by, made_at, used_at, self.topic_id)
 
 
 async def add(tx: Transaction, webhook: StoredWebhook) -> None:
