@@ -140,7 +140,11 @@ test('whoever reads far up learns what they missed of what they see, and nothing
   await settled()
   asked = 0
   const reacted = (seq: number): Entry =>
-    message(seq, { kind: 'reacted', target: 500, message: message(500) as Entry['message'] })
+    message(seq, {
+      kind: 'reacted',
+      target: 500,
+      message: { ...message(500), type: 'entry' } as NonNullable<Entry['message']>,
+    })
   one.receive([reacted(2001), reacted(2002)])
   await settled()
   expect(asked).toBe(0)
