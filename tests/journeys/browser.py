@@ -91,10 +91,10 @@ class Windows:
         self._browser, self.url = browser, url
         self.opened: list[Window] = []
 
-    async def open(self, size: tuple[int, int] = WIDE, locale: str = "ru-RU", **options: Any) -> "Window":
+    async def open(self, size: tuple[int, int] = WIDE, locale: str = "ru-RU", at: str = "", **options: Any) -> "Window":
         viewport = ViewportSize(width=size[0], height=size[1])
         context = await self._browser.new_context(
-            base_url=self.url, locale=locale, viewport=viewport, timezone_id="Europe/Moscow", **options
+            base_url=at or self.url, locale=locale, viewport=viewport, timezone_id="Europe/Moscow", **options
         )
         context.set_default_timeout(WITHIN_MS)
         window = await opened_window(context)

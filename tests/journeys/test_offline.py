@@ -1,5 +1,7 @@
 """A window without a network: what it missed comes back once and in order, what was written there goes out once."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,22 +9,37 @@ from pathlib import Path
 import pytest_asyncio
 from playwright.async_api import async_playwright, expect
 from tests.harness import Person, Server
-from tests.journeys.browser import ANNA, ARGUMENTS, BORIS, Window, Windows, find_chromium, make_accounts, opened_window
+from tests.journeys.browser import (
+    ANNA,
+    ARGUMENTS,
+    BORIS,
+    VERA,
+    WIDE,
+    Human,
+    Window,
+    Windows,
+    find_chromium,
+    make_accounts,
+    opened_window,
+)
 from tests.journeys.cable import Cable, laid_cable
 from tests.journeys.conftest import Place, embedded
 
-MISSED = 500
+from kaif.client import Client, Tokens
 
-# Walks the virtualised log from its top to its end and notes every row that passes by.
+MISSED = 10_000
+# Sees so much at once that walking through it all takes seconds.
+TALL = (1280, 4000)
+
+# Walks down the virtualised log, from its top to the end of the chat, and notes every message that passes by.
 WALK = """
 async () => {
   const log = document.querySelector('[role=log]')
   const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
-  const rows = new Map()
+  const messages = new Map()
   const look = () => {
-    for (const row of log.querySelectorAll('[data-seq]')) {
-      rows.set(Number(row.dataset.index), Number(row.dataset.seq))
-    }
+    for (const row of log.querySelectorAll('[data-seq]'))
+      messages.set(Number(row.dataset.seq), row.querySelector('.text')?.textContent ?? '')
   }
   const scrollTo = async (top) => {
     // The log tells a reader's own way up from its rows' growth by what moves it.
@@ -30,20 +47,15 @@ async () => {
     log.scrollTop = top
     await frame()
   }
-  let top = -1
-  // Reaching the top loads older pages, which push the rows down.
-  for (let calm = 0; calm < 20; ) {
-    const first = log.querySelector('[data-index="0"]')?.dataset.seq
-    calm = first === '1' && log.scrollTop === 0 ? calm + 1 : 0
-    await scrollTo(0)
-  }
-  while (log.scrollTop !== top) {
+  await scrollTo(0)
+  // At its lower edge the log waits for what is on its way.
+  for (let calm = 0; calm < 30; ) {
     look()
-    top = log.scrollTop
-    await scrollTo(top + log.clientHeight / 2)
+    const top = log.scrollTop
+    await scrollTo(top + log.clientHeight)
+    calm = log.scrollTop === top ? calm + 1 : 0
   }
-  look()
-  return [...rows].sort((a, b) => a[0] - b[0]).map(([, seq]) => seq)
+  return [...messages].sort((a, b) => a[0] - b[0])
 }
 """
 
@@ -77,35 +89,71 @@ async def come_back(window: Window, cable: Cable) -> None:
 
 
 @embedded
-async def test_a_window_that_missed_500_messages_shows_each_once_and_in_order(
+async def test_one_of_three_windows_leaves_for_ten_thousand_entries_and_has_the_same_log_as_the_server(
     place: Place, cable: Cable, windows: Windows
 ) -> None:
-    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
-    windows.url = cable.url
-    anna = await windows.open()
-    await anna.sign_in(ANNA.username)
-    await anna.start_chat(BORIS)
-    await anna.say("Я на связи")
-    await anna.see_state("Я на связи", "sent")
+    """All are talking, the SDK too. Who comes back stays where they were reading, and reads on from there."""
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS, VERA)
+    async with (
+        signed_in(place, ANNA.username) as listener,
+        signed_in(place, BORIS.username) as boris,
+        signed_in(place, VERA.username) as vera,
+    ):
+        chat_id = await vera.group("Берег", listener, boris)
+        anna, *others = await asyncio.gather(
+            opened_at(windows, cable.url, ANNA, chat_id, TALL),
+            opened_at(windows, place.url, BORIS, chat_id),
+            opened_at(windows, place.url, VERA, chat_id),
+        )
+        async with Client(place.url, tokens=Tokens(vera.access_token, vera.refresh_token)) as sdk:
+            first = await sdk.send(chat_id, "Опечатка")
+            gone = await sdk.send(chat_id, "Лишнее")
+            await anna.say("Я на связи")
+            for window in (anna, *others):
+                await window.see_message("Я на связи")
+            await others[0].say("И я")
+            await anna.see_message("И я")
 
-    async with signed_in(place, BORIS.username) as boris:
-        await boris.connect()
-        chat_id = (await boris.get("/v1/messaging/chats"))["chats"][0]["id"]
-        await go_offline(anna, cable)
-        await anna.say("Я в туннеле")
-        await anna.see_state("Я в туннеле", "pending")
-        for number in range(MISSED):
-            await boris.send(chat_id, f"Пропущенное {number}")
-        await boris.everything_is_acknowledged()
-        await come_back(anna, cable)
+            await go_offline(anna, cable)
+            await anna.say("Я в туннеле")
+            await anna.see_state("Я в туннеле", "pending")
+            missed = await asyncio.gather(*[sdk.send(chat_id, f"Пропущенное {number}") for number in range(MISSED)])
+            await others[1].say("Вера пишет")
+            # Nobody at the end is carried past what they had no time to read.
+            await expect(others[0].log.locator(".unread")).to_be_in_viewport()
+            await others[0].page.locator("button.down").click()
+            await others[0].see_message("Вера пишет")
+            for known in (first, missed[0], missed[7000]):
+                await vera.post(f"/v1/messaging/chats/{chat_id}/messages/{known.seq}/edit", text="Поправлено")
+            seqs = [gone.seq, missed[5].seq, missed[9000].seq]
+            deleting = f"/v1/messaging/chats/{chat_id}/messages/delete"
+            answer = await vera.http.post(deleting, json={"seqs": seqs, "for_everyone": True})
+            assert answer.is_success, answer.text
+            await come_back(anna, cable)
 
-        await anna.see_state("Я в туннеле", "sent")
-        log = await boris.history(chat_id)
-        shown = await anna.page.evaluate(WALK)
+            # What is new begins below what was read last, which says by now what it says to everybody.
+            await expect(anna.log.locator(".unread")).to_be_in_viewport()
+            await expect(anna.message("И я")).to_be_in_viewport()
+            await expect(anna.message("Поправлено").first).to_be_visible()
+            await expect(anna.message("Лишнее")).to_have_count(0)
+            await expect(anna.page.locator("button.down")).to_have_text(re.compile(r"(9|10).\d{3} новых"))
+            shown = await anna.page.evaluate(WALK)
+            log = await listener.history(chat_id)
 
-    assert shown == [entry["seq"] for entry in log] == list(range(1, MISSED + 4))
-    assert [entry["text"] for entry in log if entry["kind"] == "message"].count("Я в туннеле") == 1
+    expected = {entry["seq"]: entry.get("text", "") for entry in log if entry["kind"] == "message"}
+    assert {seq: text for seq, text in shown if seq in expected} == expected
+    assert sorted(expected) == [seq for seq, _ in shown if seq in expected], "each once and in order"
+    assert list(expected.values()).count("Я в туннеле") == 1
+    await expect(anna.unread("Берег")).to_have_count(0)
     forgive_the_cut(anna)
+
+
+async def opened_at(windows: Windows, url: str, human: Human, chat_id: str, size: tuple[int, int] = WIDE) -> Window:
+    window = await windows.open(size, at=url)
+    await window.sign_in(human.username)
+    await window.page.goto(f"/chat/{chat_id}")
+    await expect(window.composer).to_be_visible()
+    return window
 
 
 def forgive_the_cut(window: Window) -> None:

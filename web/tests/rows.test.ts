@@ -90,3 +90,15 @@ test('actions on messages have no row', () => {
   ]
   expect(rowsOf(entries).map(({ key }) => key)).toEqual(['seq:1', 'seq:4', 'seq:5'])
 })
+
+test('where the window begins beyond the read mark no message is taken for the first unread one', () => {
+  const firstUnread = (entries = messages(5, 9), unreadAfter?: number, fromBeginning = false) =>
+    buildRows({ entries, unsent: [], me: ME, unreadAfter, fromBeginning }).find((row) => row.firstUnread)
+      ?.entry?.seq
+
+  expect(firstUnread(messages(5, 9), 3)).toBeUndefined()
+  expect(firstUnread(messages(5, 9), 4)).toBe(5)
+  expect(firstUnread(messages(5, 9), 3, true), 'of a topic there is nothing older').toBe(5)
+  expect(firstUnread(messages(1, 9), 0), 'nothing at all was read').toBe(1)
+  expect(firstUnread(messages(1, 9))).toBeUndefined()
+})

@@ -75,6 +75,7 @@ class Outbox:
                 buttons=event.buttons,
                 topic_id=event.topic_id,
                 without_preview=event.without_preview,
+                late=event.late,
             )
         )
         if self._running is None:

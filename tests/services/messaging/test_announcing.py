@@ -1,11 +1,13 @@
 """News that reached nobody: gateways are told that there was some, whoever's connection it was that broke."""
 
 import msgspec
+from tests.harness import Services
+from tests.services.messaging.chats import group
 from tests.waiting import until
 
 from kaif.engines.cache.memory import MemoryCache
-from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry
-from kaif.kernel.actor import UserId
+from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, Outgoing, SendBatch
+from kaif.kernel.actor import NOBODY, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Unavailable
 from kaif.services.messaging.announcing import Announcer
@@ -66,3 +68,20 @@ async def test_what_was_lost_is_told_of_once_the_way_is_open() -> None:
 
     assert [len(deliveries) for deliveries in heard] == [0, 1]
     await announcer.close()
+
+
+async def test_a_batch_is_published_once_for_however_many_chats_and_messages(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chats = [await group(services, anna, boris) for _ in range(5)]
+    published: list[list[Delivery]] = []
+    decode = msgspec.msgpack.Decoder(list[Delivery]).decode
+    await services.cache.subscribe(ENTRIES, lambda payload: published.append(decode(payload)))
+
+    for number in range(3):
+        batch = [Outgoing(anna.user_id, chat, f"{number}-{n}", "Привет") for n in range(20) for chat in chats]
+        await services.messaging.send_batch(NOBODY, SendBatch(batch))
+    await until(lambda: sum(len(one.entries) for news in published for one in news) == 300)
+
+    assert [len(news) for news in published] == [5, 5, 5]
+    assert all({one.chat_id for one in news} == set(chats) for news in published)
+    assert all(len(one.entries) == 20 for news in published for one in news)

@@ -19,9 +19,11 @@ from kaif.interfaces.messaging import (
     Delivery,
     Entry,
     ListEntries,
+    MarkRead,
     Outgoing,
     SendBatch,
 )
+from kaif.interfaces.messaging.topics import SwitchTopics
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.errors import Invalid, StorageFull
 
@@ -61,6 +63,39 @@ async def test_repeating_a_ref_gives_the_first_entry_whatever_the_text(services:
     assert again == first
     assert others.seq == first.seq + 1
     assert len(await log_of(services, anna, chat_id)) == 3
+
+
+async def test_what_was_written_without_a_network_reads_nothing_for_its_writer(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await direct(services, anna, boris)
+    seen = (await say(services, boris, chat_id)).seq
+    await services.messaging.mark_read(anna, MarkRead(chat_id, seen))
+    late = [Outgoing(anna.user_id, chat_id, f"late-{number}", "Я в туннеле", late=True) for number in range(5)]
+
+    async def sent(*batch: Outgoing) -> tuple[int, int]:
+        """Up to where Anna has read, and how many of the messages beyond she has not."""
+        await services.messaging.send_batch(NOBODY, SendBatch(list(batch)))
+        chat = await chat_of(services, anna, chat_id)
+        return chat.read_seq, chat.unread
+
+    assert await sent(*late[:2]) == (seen + 2, 0), "nothing stood in between"
+    await say(services, boris, chat_id, "Ты где?")
+    assert await sent(late[2]) == (seen + 2, 2)
+    assert await sent(late[3], outgoing(anna, chat_id, "now"), late[4]) == (seen + 7, 0), "whoever writes now has read"
+
+
+async def test_in_a_topic_too_what_was_written_without_a_network_reads_nothing(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await services.topics.switch_topics(anna, SwitchTopics(chat_id, True))
+    await say(services, boris, chat_id, "Ты где?")
+
+    async def sent(late: bool) -> int:
+        message = Outgoing(anna.user_id, chat_id, f"{late}", "Я в туннеле", late=late)
+        await services.messaging.send_batch(NOBODY, SendBatch([message]))
+        return (await chat_of(services, anna, chat_id)).unread
+
+    assert [await sent(True), await sent(False)] == [2, 0]
 
 
 async def test_a_ref_belongs_to_its_chat(services: Services) -> None:

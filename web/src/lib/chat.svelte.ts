@@ -3,7 +3,6 @@ import { SvelteMap } from 'svelte/reactivity'
 import { api, ok } from './api'
 import {
   append,
-  countUnread,
   dropNewest,
   dropOldest,
   firstSeq,
@@ -17,8 +16,8 @@ import { unreadOf, withMentions, withoutMentions } from './mentions'
 import { withVote } from './polls'
 import { Problem } from './problems'
 import { pinsOf } from './messages'
-import { withActions, withoutContent, withReaction, withState } from './states'
-import { withEntry } from './summary'
+import { withActions, withoutContent, withReaction, withState, withStates } from './states'
+import { merged, unreadAfter, withEntry } from './summary'
 import type { UnsentComment } from './discussions'
 import type { Chat, Entry, Unsent } from './types'
 
@@ -43,8 +42,8 @@ export class ChatModel {
   detached = $state(false)
   /** Grows when the window is replaced as a whole: the log must not try to keep its place. */
   generation = $state(0)
-  /** The read mark when the chat was opened: the divider stands after it. 0 shows none. */
-  unreadAfter = $state(0)
+  /** The read mark when the chat was opened, or when the reader was left behind: the divider stands after it. */
+  unreadAfter = $state<number>()
   /** The message to which the reader wants to go, once the window has it. */
   aim = $state<number>()
   /** Pinned messages, the last one pinned first; known once the chat has been opened. */
@@ -61,6 +60,10 @@ export class ChatModel {
   #unsent = $state.raw<readonly Unsent[]>([])
   #filling: Promise<void> | undefined
   #loading: Promise<void> | undefined
+  /** Of what was done up to this entry the window lacks nothing, even where it does not reach so far. */
+  #current = 0
+  /** What has been heard without a hole, from the one entry to the other. */
+  #heard = { from: 1, to: 0 }
 
   constructor(summary: Chat, me: string) {
     this.id = summary.id
@@ -105,11 +108,16 @@ export class ChatModel {
     return firstSeq(this.entries) > 1
   }
 
+  /** Up to which entry all that is here to be read has been. */
+  get readSeq(): number {
+    return this.summary.read_seq
+  }
+
   /** Entries from the socket, in order. False when the list's line has a gap and must be fetched anew. */
   receive(entries: readonly Entry[]): boolean {
     let whole = true
     for (const entry of entries) {
-      this.newest = Math.max(this.newest, entry.seq)
+      this.listen(entry)
       const next = withEntry(this.summary, entry, this.me)
       if (next) this.summary = next
       else whole = false
@@ -121,6 +129,13 @@ export class ChatModel {
       void this.fill()
     }
     return whole
+  }
+
+  /** Something new, be it for the window or not. */
+  protected listen({ seq }: Entry): void {
+    this.newest = Math.max(this.newest, seq)
+    if (seq === this.#heard.to + 1) this.#heard.to = seq
+    else if (seq > this.#heard.to) this.#heard = { from: seq, to: seq }
   }
 
   /** Begin with what this browser remembers; the gap to the newest entry is filled like any other. */
@@ -135,13 +150,26 @@ export class ChatModel {
     return this.loaded && lastSeq(this.entries) === this.summary.seq ? this.entries : []
   }
 
-  /** The first window, unless one is on its way: the newest page, or as far back as the first unread message. */
+  /** For whoever comes to the chat: at the first unread message, wherever it is, or at the end. */
+  async open(): Promise<void> {
+    if (this.loaded && !this.detached && !this.#leadsOn()) this.unload()
+    return this.loaded ? this.fill() : this.load()
+  }
+
+  /** Whether one can read on in this window from where one has stopped. */
+  #leadsOn(): boolean {
+    const first = firstSeq(this.entries)
+    if (this.newest - this.reach > GAP_MAX) return false
+    return !this.summary.unread || !this.hasOlder || first <= this.summary.read_seq
+  }
+
+  /** The first window, unless one is on its way: around the first unread message, or the newest page. */
   async load(): Promise<void> {
     if (this.#loading) {
       await this.#loading
       if (this.loaded) return
     }
-    return this.replace(() => this.loadNewest())
+    return this.replace(() => this.loadFirst())
   }
 
   /** Windows are fetched one after another: of two at once the slower answer would be shown. */
@@ -152,11 +180,33 @@ export class ChatModel {
     return loading
   }
 
-  /** Close the gap between the window and the newest entry. */
+  /** Close the gap between the window and the newest entry, or learn what happened to the window meanwhile. */
   async fill(): Promise<void> {
-    if (!this.loaded || this.detached || lastSeq(this.entries) >= this.newest) return
-    this.#filling ??= this.fillGap().finally(() => (this.#filling = undefined))
+    if (!this.loaded || this.isCurrent) return
+    this.#filling ??= this.catchUp().finally(() => (this.#filling = undefined))
     return this.#filling
+  }
+
+  /** Whether the window lacks nothing: neither what continues it nor what was done with what it holds. */
+  protected get isCurrent(): boolean {
+    return (this.detached ? this.#current : this.reach) >= this.newest
+  }
+
+  /** Up to which entry nothing of the log is missing in a window that is not detached. */
+  protected get reach(): number {
+    return lastSeq(this.entries)
+  }
+
+  /** The window may leave off here: what is beyond its end is fetched as the reader comes down to it. */
+  protected detach(current: number): void {
+    this.detached = true
+    this.#isCurrentTo(current)
+  }
+
+  #isCurrentTo(seq: number): void {
+    const { from, to } = this.#heard
+    this.#current = Math.max(this.#current, seq)
+    if (from <= this.#current + 1) this.#current = Math.max(this.#current, to)
   }
 
   async loadOlder(): Promise<void> {
@@ -202,8 +252,9 @@ export class ChatModel {
     if (readerIsBelow) {
       this.entries = dropOldest(this.entries, max)
     } else {
+      const reach = this.detached ? 0 : this.reach
       this.entries = dropNewest(this.entries, max)
-      this.detached = true
+      this.detach(reach)
     }
   }
 
@@ -215,6 +266,7 @@ export class ChatModel {
 
   /** Messages take on what was done to them, be they in the window for long or since now. */
   protected hear(heard: readonly Entry[], personal: boolean): void {
+    if (this.detached) this.#isCurrentTo(0)
     this.entries = withActions(this.entries, heard, { me: this.me, personal })
     if (this.pins && heard.some(({ kind }) => CHANGES_PINS.has(kind))) void this.loadPins()
   }
@@ -267,16 +319,19 @@ export class ChatModel {
   }
 
   protected async loadAround(seq: number): Promise<void> {
+    const known = this.newest
     const [before, after] = await Promise.all([
       this.fetch({ before: seq + 1, limit: AROUND }),
-      this.fetch({ after: seq, limit: AROUND }),
+      this.fetch({ after: seq, limit: PAGE }),
     ])
     this.entries = [...before, ...after]
     this.newest = Math.max(this.newest, lastSeq(this.entries))
-    this.detached = lastSeq(this.entries) < this.newest
+    this.detached = false
+    if (after.length === PAGE && lastSeq(after) < this.newest) this.detach(known)
     this.loaded = true
     this.failed = false
     this.generation += 1
+    void this.fill()
   }
 
   rewind(summary: Chat): void {
@@ -289,12 +344,13 @@ export class ChatModel {
     this.entries = []
     this.loaded = false
     this.detached = false
+    this.#current = 0
   }
 
   /** Move the own read mark; false when it was there already. */
   markRead(seq: number): boolean {
     if (seq <= this.summary.read_seq) return false
-    const unread = seq >= this.summary.seq ? 0 : this.#unreadAfterMark(seq)
+    const unread = this.#unreadAfter(this.summary, seq)
     const mentions = unreadOf(this.summary.mentions, seq)
     this.summary = { ...this.summary, read_seq: seq, unread, mentions }
     return true
@@ -305,6 +361,19 @@ export class ChatModel {
     const { mentions, read_seq } = this.summary
     const next = gone ? withoutMentions(mentions, seqs) : withMentions(mentions, seqs, read_seq)
     this.summary = { ...this.summary, mentions: next }
+  }
+
+  /** What the server says of the chat. It may not know of our newest mark yet: what was read since is not unread. */
+  update(fetched: Chat): void {
+    const known = this.summary
+    const summary = merged(known, fetched)
+    const isLate = fetched.seq >= known.seq && fetched.read_seq < known.read_seq
+    this.summary = isLate ? { ...summary, unread: this.#unreadAfter(fetched, known.read_seq) } : summary
+    this.newest = Math.max(this.newest, fetched.seq)
+  }
+
+  #unreadAfter(summary: Chat, seq: number): number {
+    return unreadAfter(summary, seq, this.loaded ? this.entries : [], this.me)
   }
 
   markReadByOthers(seq: number): void {
@@ -324,20 +393,18 @@ export class ChatModel {
     this.typing.delete(userId)
   }
 
+  protected async loadFirst(): Promise<void> {
+    if (!this.summary.unread) return this.loadNewest()
+    try {
+      await this.loadAround(this.summary.read_seq)
+    } catch {
+      this.failed = true
+    }
+  }
+
   protected async loadNewest(): Promise<void> {
     try {
-      const unread = this.summary.unread ? this.newest - this.summary.read_seq : 0
-      let window = await this.fetch({ limit: Math.min(PAGE_MAX, Math.max(PAGE, unread + 10)) })
-      while (
-        unread &&
-        firstSeq(window) > this.summary.read_seq &&
-        firstSeq(window) > 1 &&
-        window.length < GAP_MAX
-      ) {
-        const older = await this.fetch({ before: firstSeq(window), limit: PAGE_MAX })
-        if (!older.length) break
-        window = [...prepend(window, older)]
-      }
+      const window = await this.fetch({ limit: PAGE })
       this.entries = window
       this.newest = Math.max(this.newest, lastSeq(window))
       this.detached = false
@@ -350,16 +417,10 @@ export class ChatModel {
     }
   }
 
-  protected async fillGap(): Promise<void> {
+  protected async catchUp(): Promise<void> {
     try {
-      while (this.loaded && !this.detached && lastSeq(this.entries) < this.newest) {
-        const have = lastSeq(this.entries)
-        if (this.newest - have > GAP_MAX) return await this.load()
-        const page = await this.fetch({ after: have, limit: PAGE_MAX })
-        this.entries = append(this.entries, page)
-        this.hear(page, true)
-        if (lastSeq(this.entries) === have) return
-      }
+      if (!this.detached) await this.fillGap()
+      if (this.loaded && this.detached && !this.isCurrent) await this.renew()
     } catch (error) {
       // Without a network the next hello asks again; anything else may pass by itself.
       if (error instanceof Problem && error.code === 'offline') return
@@ -367,18 +428,37 @@ export class ChatModel {
     }
   }
 
+  /** A long gap is only begun: the reader stays where they are, and what is further down comes as they come to it. */
+  protected async fillGap(): Promise<void> {
+    while (this.loaded && !this.detached && lastSeq(this.entries) < this.newest) {
+      const have = lastSeq(this.entries)
+      const isLong = this.newest - have > GAP_MAX
+      const page = await this.fetch({ after: have, limit: PAGE_MAX })
+      this.entries = append(this.entries, page)
+      this.hear(page, true)
+      if (lastSeq(this.entries) === have) return
+      if (isLong && lastSeq(this.entries) < this.newest) this.detach(0)
+    }
+  }
+
+  /** What was done with what the window holds while nobody listened: each of its messages as it is by now. */
+  protected async renew(): Promise<void> {
+    const { generation, newest } = this
+    const last = lastSeq(this.entries)
+    for (let after = firstSeq(this.entries) - 1; after < last;) {
+      const page = await this.fetch({ after, limit: PAGE_MAX })
+      if (this.generation !== generation || !this.loaded) return
+      if (!page.length) break
+      this.entries = withStates(this.entries, page, { me: this.me, personal: true })
+      after = lastSeq(page)
+    }
+    this.#isCurrentTo(newest)
+  }
+
   protected async fetch(query: { after?: number; before?: number; limit: number }): Promise<Entry[]> {
     const topic = this.topicId === undefined ? {} : { topic_id: this.topicId }
     const params = { path: { chat_id: this.id }, query: { ...query, ...topic } }
     const { entries } = await ok(api.GET('/v1/messaging/chats/{chat_id}/entries', { params }))
     return entries
-  }
-
-  #unreadAfterMark(seq: number): number {
-    const knowsAll =
-      this.loaded && lastSeq(this.entries) >= this.summary.seq && firstSeq(this.entries) <= seq + 1
-    return knowsAll
-      ? countUnread(this.entries, seq, this.me)
-      : Math.min(this.summary.unread, this.summary.seq - seq)
   }
 }

@@ -2,7 +2,7 @@
 import type { Entry } from './types'
 
 export const WINDOW_MAX = 2000
-/** A longer gap is not filled: the newest page is shown and the rest becomes history. */
+/** A longer gap is not filled at once: it is read page by page, as the reader comes down to it. */
 export const GAP_MAX = 1000
 
 /** The newest seq up to which nothing is missing; 0 for an empty window. */
@@ -91,9 +91,9 @@ export function isForReading(entry: Entry, me: string): boolean {
   return entry.kind === 'message' && (entry.sender_id !== me || entry.reminder !== undefined)
 }
 
-/** How many messages to be read lie after the read mark, as far as the window knows. */
-export function countUnread(window: readonly Entry[], readSeq: number, me: string): number {
-  return window.filter((entry) => entry.seq > readSeq && isForReading(entry, me)).length
+/** How many messages to be read lie after the read mark, as far as the window knows; up to another place if one is given. */
+export function countUnread(window: readonly Entry[], readSeq: number, me: string, to = Infinity): number {
+  return window.filter((entry) => entry.seq > readSeq && entry.seq <= to && isForReading(entry, me)).length
 }
 
 function bySeq(a: Entry, b: Entry): number {

@@ -10,6 +10,7 @@ import { t } from './i18n.svelte'
 import { edit, react } from './messages'
 import { given, isWhole, lacksMedia, withFile, withoutFiles } from './outgoing'
 import { KNOWN_MAX, unreadOf } from './mentions'
+import { WINDOW_MAX } from './log'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet, meetChat } from './people.svelte'
@@ -24,7 +25,7 @@ import { ownFolders } from './ownFolders.svelte'
 import { before, isMuted, isUnread, type Arrangement } from './order'
 import { sounds } from './sounds.svelte'
 import { isReadable } from './states'
-import { changesChat, merged, takesOut } from './summary'
+import { changesChat, takesOut } from './summary'
 import { Teller } from './teller'
 import type { Chat, ClientEvent, Entry, Person, ServerEvent, Unsent, UnsentAttachment } from './types'
 import type { ThreadModel } from './thread.svelte'
@@ -215,8 +216,7 @@ export class Messenger {
     let chat = this.chats.get(fetched.id)
     if (chat) {
       if (chat.loaded && fetched.hidden !== chat.summary.hidden) void this.#forgetHidden(chat)
-      chat.summary = merged(chat.summary, fetched)
-      chat.newest = Math.max(chat.newest, fetched.seq)
+      chat.update(fetched)
     } else {
       chat = new ChatModel(fetched, this.me)
       chat.unsent = this.#outbox.all().filter(({ chat_id }) => chat_id === fetched.id)
@@ -251,14 +251,12 @@ export class Messenger {
     const chat = this.chats.get(chatId) ?? (await this.refreshChat(chatId))
     this.#evict(chatId)
     if (chat.summary.marked_unread) void this.arrange(chatId, { marked_unread: false }).catch(() => {})
-    chat.unreadAfter = chat.summary.unread ? chat.summary.read_seq : 0
-    // A log that was kept is shown before this is known, at its end.
-    if (chat.loaded && chat.unreadAfter && seq === undefined) chat.generation += 1
+    // Where one has stopped reading must be known before one is led there.
+    if (chat.newest > chat.summary.seq) await this.refreshChat(chatId).catch(() => {})
+    chat.unreadAfter = markOf(chat.summary)
     if (chat.summary.topics) return this.topicsOf(chat).load()
     void chat.loadPins()
-    if (seq !== undefined) await chat.goTo(seq)
-    else if (chat.loaded) await chat.fill()
-    else await chat.load()
+    await (seq === undefined ? chat.open() : chat.goTo(seq))
     if (chat.summary.kind === 'group' || chat.summary.signed) void this.#meetMembers(chat)
   }
 
@@ -276,10 +274,10 @@ export class Messenger {
     const topic = topics.find(topicId)
     if (!topic) return undefined
     const log = topics.log(topic)
-    log.unreadAfter = topic.unread ? topic.read_seq : 0
+    log.unreadAfter = markOf(topic)
     void log.loadPins()
     if (seq !== undefined) void orSay(() => log.goTo(seq))
-    else void (log.loaded ? log.fill() : log.load())
+    else void log.open()
     void this.#meetMembers(group)
     return log
   }
@@ -428,7 +426,7 @@ export class Messenger {
       ...(how.attachments?.length ? { attachments: how.attachments } : {}),
     }
     this.#keep(message)
-    this.#transmit([message])
+    this.#transmit([message], false)
     // One that failed while it lay ready fails its message too.
     for (const { upload_id } of message.attachments ?? []) {
       const upload = uploads.get(upload_id)
@@ -528,11 +526,11 @@ export class Messenger {
       : [...chat.unsent, message]
   }
 
-  /** What waits for its files goes when they are there. */
-  #transmit(pending: readonly Unsent[]): void {
+  /** What waits for its files goes when they are there. Only what goes at once says that all above it has been read. */
+  #transmit(pending: readonly Unsent[], late = true): void {
     const messages = pending.filter(isWhole)
     if (!messages.length) return
-    this.realtime.send(messages.map(sendEvent))
+    this.realtime.send(messages.map((message) => sendEvent(message, late)))
     if (!this.realtime.online) return
     // A socket that swallowed a message is dead, even if the browser has not noticed.
     const refs = messages.map(({ ref }) => ref)
@@ -653,6 +651,8 @@ export class Messenger {
         if (this.thread?.id === chatId) this.thread.receive(own)
         this.#teller.hear(chat, own)
         const open = this.openId === chatId
+        // What nobody looks at must not grow for ever.
+        if (!open && chat.entries.length > WINDOW_MAX) chat.unload()
         if (own.some((entry) => changesChat(entry, chat.summary, this.me, open)))
           void this.refreshChat(chatId).catch(() => {})
       }
@@ -706,14 +706,23 @@ export class Messenger {
     }
     if (this.loaded) for (const id of [...this.chats.keys()]) if (!(id in hello.chats)) this.#remove(id)
     const open = this.openId ? this.chats.get(this.openId) : undefined
-    if (open && !open.loaded && !open.summary.topics) void open.load()
-    void open?.fill()
-    for (const topics of this.#topics.values()) this.#catchUp(topics)
     const reconnected = this.#greetedBefore
     this.#greetedBefore = true
+    if (open && !open.summary.topics) void this.#readOn(open, reconnected)
+    for (const topics of this.#topics.values()) this.#catchUp(topics)
     if (!this.loaded) return this.loadFirst()
     // Read marks may have moved without a new entry, so a return looks at the top of the list anyway.
     if (reconnected || stale.size) await this.#refreshTop(stale).catch(() => {})
+  }
+
+  /** The open chat after a time without news. */
+  async #readOn(chat: ChatModel, reconnected: boolean): Promise<void> {
+    // What another device has read meanwhile is not unread here.
+    if (chat.newest > chat.summary.seq) await this.refreshChat(chat.id).catch(() => {})
+    if (reconnected && chat.loaded) return chat.fill()
+    // What this browser remembered is no place at which anybody reads: they are led to where they have stopped.
+    if (!chat.detached) chat.unreadAfter ??= markOf(chat.summary)
+    await chat.open()
   }
 
   /** What was said in topics while nobody listened. */
@@ -806,6 +815,11 @@ interface Mark {
   seq: number
 }
 
+/** After what the divider stands, if anything is unread. */
+function markOf({ unread, read_seq }: { unread: number; read_seq: number }): number | undefined {
+  return unread ? read_seq : undefined
+}
+
 function markKey({ chat_id, topic_id }: { chat_id: string; topic_id?: number }): string {
   return topic_id === undefined ? chat_id : `${chat_id}.${topic_id}`
 }
@@ -816,7 +830,7 @@ function someAreGone(log: readonly Entry[], vanishAfterS: number, now = Date.now
   return log.some((entry) => isReadable(entry) && Date.parse(entry.at) + vanishAfterS * 1000 <= now)
 }
 
-function sendEvent(message: Unsent): ClientEvent {
+function sendEvent(message: Unsent, late: boolean): ClientEvent {
   const { chat_id, ref, text, reply_to, quote, silent, topic_id, without_preview } = message
   const attachments = given(message)
   return {
@@ -830,5 +844,6 @@ function sendEvent(message: Unsent): ClientEvent {
     ...(topic_id ? { topic_id } : {}),
     ...(without_preview ? { without_preview } : {}),
     ...(attachments.length ? { attachments } : {}),
+    ...(late ? { late } : {}),
   }
 }

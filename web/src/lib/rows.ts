@@ -1,4 +1,5 @@
 // What the log shows: one row per entry that is something to see, and per unsent message, so that rows keep their place.
+import { firstSeq } from './log'
 import type { Entry, Unsent } from './types'
 
 export interface Row {
@@ -23,11 +24,13 @@ export interface RowsInput {
   entries: readonly Entry[]
   unsent: readonly Unsent[]
   me: string
-  /** The read mark at opening; 0 shows no divider. */
-  unreadAfter: number
+  /** The read mark at opening; without one there is no divider. */
+  unreadAfter: number | undefined
+  /** Whether the entries begin where the log does. */
+  fromBeginning?: boolean
 }
 
-export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[] {
+export function buildRows({ entries, unsent, me, unreadAfter, fromBeginning }: RowsInput): Row[] {
   const known = new Set(
     entries
       // One's own post in a channel is the channel's word, and known by its reference.
@@ -39,14 +42,15 @@ export function buildRows({ entries, unsent, me, unreadAfter }: RowsInput): Row[
     // An unsent message whose entry is here already is the same message, not a second one.
     ...unsent.filter(({ ref }) => !known.has(ref)).map(unsentRow),
   ]
-  let dividerPlaced = unreadAfter === 0
+  // Without the entry before it we cannot know that a message is the first unread one.
+  const knowsMark = unreadAfter !== undefined && (fromBeginning || firstSeq(entries) <= unreadAfter + 1)
+  let dividerPlaced = !knowsMark
   let previous: Row | undefined
   for (const row of rows) {
     if (row.gone) continue
     row.newDay = !previous || dayOf(previous.at) !== dayOf(row.at)
-    if (!dividerPlaced && row.entry?.kind === 'message' && row.entry.seq > unreadAfter && !row.mine) {
-      // Without the entry before it we cannot know that this one is the first.
-      row.firstUnread = previous !== undefined
+    if (!dividerPlaced && row.entry?.kind === 'message' && row.entry.seq > unreadAfter! && !row.mine) {
+      row.firstUnread = true
       dividerPlaced = true
     }
     row.startsRun = row.newDay || row.firstUnread || !continuesRun(previous, row)

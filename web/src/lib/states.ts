@@ -30,6 +30,15 @@ export function withActions(window: readonly Entry[], heard: readonly Entry[], h
   return next ?? window
 }
 
+/** The window after these of its entries were read anew. */
+export function withStates(window: readonly Entry[], states: readonly Entry[], how: Heard): readonly Entry[] {
+  const fresh = new Map(states.map((state) => [state.seq, state]))
+  return window.map((known) => {
+    const state = fresh.get(known.seq)
+    return state ? withState(known, state, how) : known
+  })
+}
+
 /** The message after one action on it. */
 export function withAction(known: Entry, action: Entry, how: Heard): Entry {
   const state = action.message as Entry | null | undefined

@@ -1,5 +1,5 @@
 // The pure rules of a chat's line in the list.
-import { isForReading } from './log'
+import { countUnread, firstSeq, isForReading, lastSeq } from './log'
 import { unreadOf, withoutMentions } from './mentions'
 import { withAction } from './states'
 import type { Chat, Entry } from './types'
@@ -86,6 +86,17 @@ export function merged(known: Chat | undefined, fetched: Chat): Chat {
     read_seq,
     others_read_seq: Math.max(known.others_read_seq, fetched.others_read_seq),
   }
+}
+
+/** How much of the chat is unread once the mark has moved to this entry, as exactly as the loaded window can tell. */
+export function unreadAfter(chat: Chat, seq: number, window: readonly Entry[], me: string): number {
+  if (seq >= chat.seq) return 0
+  const [first, last] = [firstSeq(window), lastSeq(window)]
+  if (first && first <= seq + 1 && last >= chat.seq) return countUnread(window, seq, me)
+  // Between the two marks: from far up the end is not in sight, but what has just been read is.
+  if (first && first <= chat.read_seq + 1 && last >= seq)
+    return Math.max(0, chat.unread - countUnread(window, chat.read_seq, me, seq))
+  return Math.min(chat.unread, chat.seq - seq)
 }
 
 /** When something last happened here: the order of the list. */

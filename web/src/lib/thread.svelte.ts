@@ -69,6 +69,10 @@ export class ThreadModel extends ChatModel {
     return []
   }
 
+  override get readSeq(): number {
+    return Infinity
+  }
+
   override markRead(): boolean {
     return false
   }
@@ -132,7 +136,8 @@ export class ThreadModel extends ChatModel {
       this.entries = appendSparse(this.entries, page)
       if (page.length < PAGE_MAX) return
     }
-    await this.loadNewest()
+    // The reader stays where they are, and reads on from there.
+    this.detached = true
   }
 
   async #refreshAll(): Promise<void> {

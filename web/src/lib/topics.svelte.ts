@@ -3,13 +3,11 @@ import { api, ok } from './api'
 import { AROUND, ChatModel, PAGE, PAGE_MAX } from './chat.svelte'
 import { appendSparse, countUnread, firstSeq, GAP_MAX, lastSeq, prependSparse } from './log'
 import { unreadOf, withMentions, withoutMentions } from './mentions'
-import { Problem } from './problems'
 import { pinsOf } from './messages'
 import { topicName } from './titles'
 import { beforeTopic, GENERAL, topicOf, withTopicEntry } from './topics'
 import type { Chat, Entry, Topic, Unsent } from './types'
 
-const FILL_AGAIN_MS = 2000
 /** The topics whose logs are kept while others are looked at. */
 const LOGS_MAX = 6
 
@@ -59,7 +57,7 @@ export class TopicModel extends ChatModel {
   override receive(entries: readonly Entry[]): boolean {
     const mine: Entry[] = []
     for (const entry of entries) {
-      this.newest = Math.max(this.newest, entry.seq)
+      this.listen(entry)
       if (entry.seq !== this.#have + 1) continue
       this.#have = entry.seq
       if (topicOf(entry) === this.topicId) mine.push(entry)
@@ -72,14 +70,8 @@ export class TopicModel extends ChatModel {
     return true
   }
 
-  override async fill(): Promise<void> {
-    if (this.loaded && !this.detached && this.#have < this.newest) await this.#fillOnce()
-  }
-
-  #filled: Promise<void> | undefined
-  async #fillOnce(): Promise<void> {
-    this.#filled ??= this.fillGap().finally(() => (this.#filled = undefined))
-    return this.#filled
+  protected override get reach(): number {
+    return this.#have
   }
 
   override async loadOlder(): Promise<void> {
@@ -140,8 +132,7 @@ export class TopicModel extends ChatModel {
   override markRead(seq: number): boolean {
     const { read_seq, unread } = this.topic
     if (seq <= read_seq) return false
-    const knowsAll = this.loaded && !this.detached && firstSeq(this.entries) <= seq + 1
-    const left = knowsAll ? countUnread(this.entries, seq, this.me) : unread
+    const left = this.#unreadAfter(seq)
     const mentions = unreadOf(this.topic.mentions, seq)
     const read = withoutMentions(this.topic.mentions, mentions)
     this.topic = { ...this.topic, read_seq: seq, unread: Math.min(left, unread), mentions }
@@ -152,6 +143,16 @@ export class TopicModel extends ChatModel {
       mentions: withoutMentions(group.mentions, read),
     }
     return true
+  }
+
+  /** As exactly as the window can tell: from its end, or from what lies between the two marks. */
+  #unreadAfter(seq: number): number {
+    const { read_seq, unread } = this.topic
+    const reaches = (place: number): boolean => !this.hasOlder || firstSeq(this.entries) <= place + 1
+    if (!this.loaded) return unread
+    if (!this.detached && reaches(seq)) return countUnread(this.entries, seq, this.me)
+    if (!reaches(read_seq) || lastSeq(this.entries) < seq) return unread
+    return Math.max(0, unread - countUnread(this.entries, read_seq, this.me, seq))
   }
 
   override markReadByOthers(seq: number): void {
@@ -175,10 +176,11 @@ export class TopicModel extends ChatModel {
     const known = this.newest
     const [before, after] = await Promise.all([
       this.fetch({ before: seq + 1, limit: AROUND }),
-      this.fetch({ after: seq, limit: AROUND }),
+      this.fetch({ after: seq, limit: PAGE }),
     ])
     this.#show([...before, ...after], before.length < AROUND)
-    this.detached = after.length === AROUND
+    this.detached = false
+    if (after.length === PAGE) this.detach(known)
     this.#have = this.detached ? 0 : Math.max(known, lastSeq(after))
     void this.fill()
   }
@@ -186,20 +188,8 @@ export class TopicModel extends ChatModel {
   protected override async loadNewest(): Promise<void> {
     try {
       const known = this.newest
-      const limit = Math.min(PAGE_MAX, Math.max(PAGE, this.topic.unread + 10))
-      let window: readonly Entry[] = await this.fetch({ limit })
-      let reaches = window.length < limit
-      while (
-        this.topic.unread &&
-        !reaches &&
-        firstSeq(window) > this.topic.read_seq &&
-        window.length < GAP_MAX
-      ) {
-        const older = await this.fetch({ before: firstSeq(window), limit: PAGE_MAX })
-        window = prependSparse(window, older)
-        reaches = older.length < PAGE_MAX
-      }
-      this.#show(window, reaches)
+      const window = await this.fetch({ limit: PAGE })
+      this.#show(window, window.length < PAGE)
       this.detached = false
       this.#have = Math.max(known, lastSeq(window))
       void this.fill()
@@ -216,18 +206,15 @@ export class TopicModel extends ChatModel {
     this.generation += 1
   }
 
+  /** How much of a gap is the topic's is not known before it is read. */
   protected override async fillGap(): Promise<void> {
-    try {
-      while (this.loaded && !this.detached && this.#have < this.newest) {
-        const known = this.newest
-        const page = await this.fetch({ after: this.#have, limit: PAGE_MAX })
-        this.entries = appendSparse(this.entries, page)
-        this.hear(page, true)
-        this.#have = page.length < PAGE_MAX ? Math.max(known, lastSeq(page)) : lastSeq(page)
-      }
-    } catch (error) {
-      if (error instanceof Problem && error.code === 'offline') return
-      setTimeout(() => void this.fill(), FILL_AGAIN_MS)
+    for (let fetched = 0; this.loaded && !this.detached && this.#have < this.newest; fetched += PAGE_MAX) {
+      const known = this.newest
+      if (fetched >= GAP_MAX) return this.detach(0)
+      const page = await this.fetch({ after: this.#have, limit: PAGE_MAX })
+      this.entries = appendSparse(this.entries, page)
+      this.hear(page, true)
+      this.#have = page.length < PAGE_MAX ? Math.max(known, lastSeq(page)) : lastSeq(page)
     }
   }
 }

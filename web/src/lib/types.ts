@@ -203,6 +203,7 @@ export type ClientEvent =
       silent?: boolean
       without_preview?: boolean
       attachments?: GivenAttachment[]
+      late?: boolean
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
   | { type: 'typing'; chat_id: string }

@@ -228,7 +228,8 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`text` is written in the marks of docs/realtime.md; `quote` is the part of `reply_to`'s text that is answered.
 
     A `silent` message is not to make a sound. In a group with topics it goes into that of `topic_id`. `buttons` are for
-    bots. With `without_preview` its link is not looked up. With `attachments` it needs no words.
+    bots. With `without_preview` its link is not looked up. With `attachments` it needs no words. What comes `late` was
+    written before its writer could see what stands above it, which stays unread.
     """
 
     chat_id: GivenChatId
@@ -241,6 +242,7 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topic_id: TopicId = 0
     without_preview: bool = False
     attachments: GivenAttachments = []
+    late: bool = False
 
 
 class ListEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -332,6 +334,7 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True):
     # Files that media holds for it, and the name under which it does: the message takes the hold over.
     attachments: list[Attachment] = []
     hold: str = ""
+    late: bool = False
 
 
 class SendBatch(msgspec.Struct, frozen=True, array_like=True):

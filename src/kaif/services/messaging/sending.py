@@ -72,6 +72,8 @@ NOT_ALLOWED = (
 SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
 # Told of posts of channels on which there are more comments, or fewer, once that is so for good.
 OnComments = Callable[[Iterable[tuple[ChatId, int]]], None]
+# A chat, a person in it, a place in its log, and the messages up to there.
+Mark = tuple[ChatId, UserId, int, int]
 # Remembered with the rights of whom it is so.
 BOT = 1 << 30
 _NOBODYS: Mapping[UserId, int] = {}
@@ -315,6 +317,8 @@ class Batch:
         self._held: dict[str, list[StoredAttachment]] = {}
         self._showing: list[tuple[str, Entry]] = []
         self.mentions: list[Mention] = []
+        # Written before their writers could see what stands above: few are.
+        self._late: set[tuple[ChatId, int]] = set()
         self.topics = BatchTopics(places, absent=absent)
         self.threads = BatchThreads(places)
 
@@ -423,8 +427,10 @@ class Batch:
             self._sent_at_us[message.chat_id, message.sender_id] = self.now_us
         self.entries.append(entry)
         self._senders.append(message.sender_id)
+        if message.late:
+            self._late.add((entry.chat_id, entry.seq))
         if place.topics:
-            self.topics.take(entry, message.sender_id)
+            self.topics.take(entry, message.sender_id, late=message.late)
         if place.threads:
             self.threads.take(entry)
         self._counts.append(place.messages)
@@ -495,19 +501,26 @@ class Batch:
             self.mentions = await mention_store.note(tx, entries, senders)
         changed = {entry.chat_id for entry in self.entries}
         await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
-        # Whoever writes has read what stands above.
-        marks = {
-            (entry.chat_id, sender_id): (entry.chat_id, sender_id, entry.seq, count)
-            for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True)
-            # In a group with topics that is so of one topic alone.
-            if self.places[entry.chat_id].topics != model.TOPICS_ON
-        }
-        if self._absent:
-            # A reminder is written to be read.
-            reminded = {(entry.chat_id, entry.seq) for entry in self.entries if entry.reminder}
-            own = [marks[key] for key in sorted(marks) if (key[0], marks[key][2]) not in reminded]
-            await store.move_absent_senders_marks(tx, own, self.now_us)
-        elif marks:
-            await store.move_senders_marks(tx, [marks[key] for key in sorted(marks)], self.now_us)
+        here, away = self._marks()
+        if here:
+            await store.move_senders_marks(tx, here, self.now_us)
+        if away:
+            await store.move_absent_senders_marks(tx, away, self.now_us)
         await self.topics.write(tx, self.now_us)
         await self.threads.write(tx)
+
+    def _marks(self) -> tuple[list[Mark], list[Mark]]:
+        """Of those who have read what stands above, for they have just written, and of those who were away from it."""
+        here: dict[tuple[ChatId, UserId], Mark] = {}
+        away: list[Mark] = []
+        for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True):
+            # In a group with topics that is so of one topic alone.
+            if self.places[entry.chat_id].topics == model.TOPICS_ON:
+                continue
+            mark = entry.chat_id, sender_id, entry.seq, count
+            if not self._absent and (entry.chat_id, entry.seq) not in self._late:
+                here[entry.chat_id, sender_id] = mark
+            # A reminder is written to be read.
+            elif not entry.reminder:
+                away.append(mark)
+        return [here[key] for key in sorted(here)], away

@@ -148,6 +148,7 @@ class MessagingService:
             without_preview=request.without_preview,
             attachments=held.attachments,
             hold=held.hold,
+            late=request.late,
         )
         return await self._sender.send_one(message)
 

@@ -525,13 +525,13 @@ async def move_senders_marks(tx: Transaction, marks: Iterable[tuple[ChatId, User
 async def move_absent_senders_marks(
     tx: Transaction, marks: Iterable[tuple[ChatId, UserId, int, int]], now_us: int
 ) -> None:
-    """The marks of those whose messages were sent without them: what they had not read they still have not."""
+    """The marks of those whose messages were sent without them, in order: what they had not read stays unread."""
     for chat_id, user_id, seq, messages in marks:
         await tx.execute(
             """
             UPDATE messaging_members SET sent_at_us = :now_us, unanswered = 0,
-              read_seq = CASE WHEN read_messages >= :messages - 1 THEN :seq ELSE read_seq END,
-              read_messages = CASE WHEN read_messages >= :messages - 1 THEN :messages ELSE read_messages END
+              read_seq = CASE WHEN read_messages = :messages - 1 THEN :seq ELSE read_seq END,
+              read_messages = CASE WHEN read_messages = :messages - 1 THEN :messages ELSE read_messages END
             WHERE chat_id = :chat_id AND user_id = :user_id
             """,
             now_us=now_us,

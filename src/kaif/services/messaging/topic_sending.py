@@ -45,6 +45,7 @@ class BatchTopics:
         self._chosen: set[tuple[ChatId, int, UserId]] = set()
         self._entries: list[tuple[ChatId, int, int, int]] = []
         self._marks: dict[tuple[ChatId, int, UserId], tuple[int, int]] = {}
+        self._away: list[tuple[ChatId, int, UserId, int, int]] = []
 
     async def read(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         there = [message for message in messages if (place := self._places.get(message.chat_id)) and place.topics]
@@ -68,13 +69,17 @@ class BatchTopics:
         if who in self._restricted or (topic.chosen_only and who not in self._chosen):
             raise RestrictedInTopic
 
-    def take(self, entry: Entry, sender_id: UserId) -> None:
+    def take(self, entry: Entry, sender_id: UserId, *, late: bool) -> None:
         """The message has its place in the log."""
         topic = self._topics[entry.chat_id, entry.topic_id]
         topic.messages += 1
         topic.last_seq = entry.seq
         self._entries.append((entry.chat_id, entry.topic_id, entry.seq, topic.messages))
-        if self._places[entry.chat_id].topics == TOPICS_ON:
+        if self._places[entry.chat_id].topics != TOPICS_ON:
+            return
+        if self._absent or late:
+            self._away.append((entry.chat_id, entry.topic_id, sender_id, entry.seq, topic.messages))
+        else:
             self._marks[entry.chat_id, entry.topic_id, sender_id] = entry.seq, topic.messages
 
     async def write(self, tx: Transaction, now_us: int) -> None:
@@ -83,8 +88,12 @@ class BatchTopics:
         await topic_store.add_entries(tx, self._entries)
         changed = {(chat_id, topic_id) for chat_id, topic_id, _, _ in self._entries}
         await topic_store.advance(tx, [self._topics[key] for key in sorted(changed)])
+        # Whoever writes has read what stands above in this topic, and in no other; who is not here has not.
         if self._marks:
-            # Whoever writes has read what stands above in this topic, and in no other.
-            move = topic_store.move_absent_marks if self._absent else topic_store.move_marks
-            await move(tx, [(*key, *mark) for key, mark in self._marks.items()])
-            await topic_store.touch_senders(tx, {(chat_id, user_id) for chat_id, _, user_id in self._marks}, now_us)
+            await topic_store.move_marks(tx, [(*key, *mark) for key, mark in self._marks.items()])
+        if self._away:
+            await topic_store.move_absent_marks(tx, self._away)
+        senders = {(chat_id, user_id) for chat_id, _, user_id in self._marks}
+        senders |= {(chat_id, user_id) for chat_id, _, user_id, _, _ in self._away}
+        if senders:
+            await topic_store.touch_senders(tx, senders, now_us)

@@ -357,7 +357,7 @@ async def move_absent_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, 
         """
         UPDATE messaging_topic_members SET read_seq = :read_seq, read_messages = :read_messages
         WHERE chat_id = :chat_id AND topic_id = :topic_id AND user_id = :user_id
-          AND read_messages >= :read_messages - 1
+          AND read_messages = :read_messages - 1
         """,
         [(seq, messages, chat_id, topic_id, user_id) for chat_id, topic_id, user_id, seq, messages in sorted(marks)],
     )
