@@ -115,9 +115,9 @@ async def test_kills_in_the_middle_of_everything_lose_and_leave_nothing(tmp_path
                 await server.restart()
 
         async def films_are_done() -> bool:
-            states = [(await anna.get(f"/v1/media/files/{media_id}"))["state"] for media_id in uploader.films]
-            assert "failed" not in states
-            return states == ["ready"] * FILMS
+            films = [await anna.get(f"/v1/media/files/{media_id}") for media_id in uploader.films]
+            assert "failed" not in {film["state"] for film in films}
+            return len(films) == FILMS and all("previews.vtt" in film["renditions"] for film in films)
 
         await eventually(films_are_done, DONE_WITHIN_S)
         for media_id, sha256 in uploader.acknowledged.items():
