@@ -108,7 +108,7 @@ def _pq(code: float) -> float:
     """SMPTE ST 2084."""
     root = code ** (1 / 78.84375)
     light = (max(root - 0.8359375, 0.0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
-    return light * _PQ_BRIGHTEST / _WHITE
+    return float(light * _PQ_BRIGHTEST / _WHITE)
 
 
 def _hlg(code: float) -> float:

@@ -26,10 +26,10 @@ class Upright:
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         # Films of calls and screens change their size on the way.
         colours = (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range)
-        turn = turn_of(frame)
-        shape = (frame.format.name, frame.width, frame.height, turn, *colours)
+        # Its angle rather than its whole matrix, of which PyAV makes something that keeps the frame in memory.
+        shape = (frame.format.name, frame.width, frame.height, frame.rotation, *colours)
         if self._graph is None or shape != self._shape:
-            self._graph, self._shape = self._for_frames_like(frame, turn), shape
+            self._graph, self._shape = self._for_frames_like(frame, turn_of(frame)), shape
         self._graph.push(frame)
         made = self._graph.pull()
         assert isinstance(made, VideoFrame)
