@@ -172,6 +172,20 @@ def test_a_film_without_sound_has_none(tmp_path: Path) -> None:
     assert [stream["codec_type"] for stream in looked_at(encoded(silent))["streams"]] == ["video"]
 
 
+@pytest.mark.parametrize("tracks", [["dca", "aac"], ["dca"]])
+def test_a_sound_of_a_kind_that_is_not_taken_is_passed_over(tmp_path: Path, tracks: list[str]) -> None:
+    maps = [part for _ in tracks for part in ("-map", "1:a")]
+    codecs = [part for number, name in enumerate(tracks) for part in (f"-c:a:{number}", name)]
+    source = make(
+        tmp_path / "two.mkv", *SHORT, *TONE, "-map", "0:v", *maps, *H264, *codecs, "-strict", "-2", "-ar", "48000"
+    )
+
+    made = looked_at(encoded(source))
+
+    assert film(source).has_sound == ("aac" in tracks)
+    assert [stream["codec_name"] for stream in made["streams"]] == ["h264", *tracks[1:]]
+
+
 def test_frames_keep_their_own_times(tmp_path: Path) -> None:
     uneven = make(tmp_path / "uneven.mkv", *SHORT, "-vf", "select='not(between(n,4,13))'", "-vsync", "vfr", *H264)
     at = frame_times(uneven)
@@ -189,12 +203,13 @@ def test_sound_that_begins_late_stays_late(tmp_path: Path) -> None:
     assert max(samples[: 48_000 * 9 // 10]) < 300 < max(samples[48_000 * 11 // 10 :])
 
 
-def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("transfer", "least"), [("smpte2084", 160), ("arib-std-b67", 138)])
+def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path, transfer: str, least: int) -> None:
     hdr = make(
         tmp_path / "hdr.mp4",
         *("-f", "lavfi", "-i", "color=gray:size=160x120:rate=10:duration=1,format=yuv420p10le"),
         *("-c:v", "libx265", "-preset", "ultrafast"),
-        *("-x265-params", "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"),
+        *("-x265-params", f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"),
     )
     assert film(hdr).is_hdr
 
@@ -202,7 +217,7 @@ def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path) -> None:
 
     assert stream_of(made, "video")["color_transfer"] == "bt709"
     # Half of the scale is about as bright as the white of a page; taken for ordinary video it would be a dark grey.
-    assert min(pixels(made)[0]) > 160
+    assert min(pixels(made)[0]) > least
 
 
 def test_a_film_that_does_not_say_its_colours_has_those_that_players_show(tmp_path: Path) -> None:
