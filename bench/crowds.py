@@ -1,8 +1,10 @@
-"""What a message costs in a huge group beside a small one: `python -m bench.crowds PEOPLE SECONDS`.
+"""A huge group beside a small one, what a message costs or how long joining takes:
+`python -m bench.crowds message|join PEOPLE SECONDS`.
 
 In both a thousand are here, each with one device: what they hear goes through the real hub, and no further. The small
-group has nobody else. They are spoken in by turns, so that whatever else the machine does meets both. Printed are
-processor time of a message and the milliseconds in which one more person is let in (medians).
+group has nobody else. They take turns, so that whatever else the machine does meets both. Printed are processor time of
+a message (medians), or the milliseconds from the moment in which somebody who has a link asks to join until they are
+in, durably, and those who are here have been told.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ from typing import Any
 from kaif.app import compose
 from kaif.app.auth import auth_services
 from kaif.app.settings import read_settings
+from kaif.app.surface import Services
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database
 from kaif.gateway.hub import Hub
@@ -25,7 +28,8 @@ from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Auth, Person
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
-from kaif.interfaces.messaging import AddMembers, ChatId, Messaging, Outgoing, SendBatch
+from kaif.interfaces.messaging import ChatId, Messaging, Outgoing, SendBatch
+from kaif.interfaces.messaging.invitations import ChatInvitations, Door, MakeLink
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
@@ -37,7 +41,7 @@ HERE = 1000
 AT_ONCE = 20_000
 BATCH = 10
 BATCHES = 10
-LET_IN = 25
+JOINING = 200
 LIMITS_SCALE = 1e6
 TEXT = "The quick brown fox jumps over the lazy dog; see you at seven, all right?"
 
@@ -70,7 +74,7 @@ class Group:
     members: list[UserId]
     devices: list[Device] = field(default_factory=list)
     message_us: list[float] = field(default_factory=list)
-    let_in_ms: list[float] = field(default_factory=list)
+    join_ms: list[float] = field(default_factory=list)
 
     @property
     def owner(self) -> Actor:
@@ -117,43 +121,68 @@ async def speak(messaging: Messaging, group: Group) -> None:
     group.message_us.append((time.process_time() - started_s) / BATCHES / BATCH * 1e6)
 
 
-async def let_in(messaging: Messaging, group: Group, newcomer: UserId) -> None:
+async def join(invitations: ChatInvitations, group: Group, door: Door, newcomer: UserId) -> None:
+    before = group.devices[-1].frames
     started_s = time.perf_counter()
-    await messaging.add_members(group.owner, AddMembers(group.chat_id, [newcomer]))
-    group.let_in_ms.append((time.perf_counter() - started_s) * 1000)
+    await invitations.join_chat(Actor(newcomer), door)
+    group.join_ms.append((time.perf_counter() - started_s) * 1000)
+    assert group.devices[-1].frames > before, "whoever is here has heard it"
 
 
-async def compare(
-    database: Database, cache: Cache, messaging: Messaging, people: int, seconds: float
-) -> dict[str, float]:
-    known = await remember(database, people)
-    # The newcomers still fit in.
-    large, small = await make(database, known[:-LET_IN]), await make(database, known[:HERE])
-    hub = Hub(messaging, cache, PresenceBoard(cache))
-    await hub.start()
+async def compare_messages(messaging: Messaging, large: Group, small: Group, seconds: float) -> dict[str, float]:
     for group in (large, small):
-        await enter(hub, group)
         await speak(messaging, group)
         group.message_us.clear()
     ends_s = time.perf_counter() + seconds
     while time.perf_counter() < ends_s:
         for group in (large, small):
             await speak(messaging, group)
-    for newcomer in known[-LET_IN:]:
-        for group in (large, small):
-            await let_in(messaging, group, newcomer)
-    await hub.close()
     large_us, small_us = median(large.message_us), median(small.message_us)
+    return {"cost_times": large_us / small_us, "large_us": large_us, "small_us": small_us}
+
+
+async def compare_joining(
+    invitations: ChatInvitations, large: Group, small: Group, newcomers: list[UserId]
+) -> dict[str, float]:
+    doors = {
+        group.chat_id: Door((await invitations.make_link(group.owner, MakeLink(group.chat_id))).secret)
+        for group in (large, small)
+    }
+    for newcomer in newcomers:
+        for group in (large, small):
+            await join(invitations, group, doors[group.chat_id], newcomer)
     return {
-        "cost_times": large_us / small_us,
-        "large_us": large_us,
-        "small_us": small_us,
-        "large_join_ms": median(large.let_in_ms),
-        "small_join_ms": median(small.let_in_ms),
+        "large_join_p95_ms": p95(large.join_ms),
+        "large_join_ms": median(large.join_ms),
+        "small_join_ms": median(small.join_ms),
     }
 
 
-async def measure(directory: Path, people: int, seconds: float) -> dict[str, float]:
+def p95(times: list[float]) -> float:
+    """By the nearest rank."""
+    return sorted(times)[-(-95 * len(times) // 100) - 1]
+
+
+async def compare(
+    what: str, database: Database, cache: Cache, services: Services, people: int, seconds: float
+) -> dict[str, float]:
+    messaging: Messaging = services[Messaging]
+    known = await remember(database, people)
+    # The newcomers still fit in.
+    large, small = await make(database, known[:-JOINING]), await make(database, known[:HERE])
+    hub = Hub(messaging, cache, PresenceBoard(cache))
+    await hub.start()
+    for group in (large, small):
+        await enter(hub, group)
+    if what == "join":
+        figures = await compare_joining(services[ChatInvitations], large, small, known[-JOINING:])
+    else:
+        figures = await compare_messages(messaging, large, small, seconds)
+    await hub.close()
+    return figures
+
+
+async def measure(what: str, directory: Path, people: int, seconds: float) -> dict[str, float]:
     settings = read_settings(directory, "127.0.0.1", 0, {"KAIF_SIGNING_KEY": new_signing_key()})
     async with (
         compose.database_of(settings) as database,
@@ -163,9 +192,9 @@ async def measure(directory: Path, people: int, seconds: float) -> dict[str, flo
             database, cache, auths[Auth], auths[Sessions], auths[Staff], limits_scale=LIMITS_SCALE
         ) as messagings,
     ):
-        return await compare(database, cache, messagings[Messaging], people, seconds)
+        return await compare(what, database, cache, messagings, people, seconds)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(asyncio.run(measure(Path(name), int(sys.argv[1]), float(sys.argv[2])))))
+        print(json.dumps(asyncio.run(measure(sys.argv[1], Path(name), int(sys.argv[2]), float(sys.argv[3])))))

@@ -183,9 +183,9 @@ def reading(what: str, stored: int, duration: Duration) -> Figures:
     return figures | {"server_cpu": 1.0, "load_cpu": 0.0}
 
 
-def crowd(people: int, duration: Duration) -> Figures:
-    """Have a huge group made and spoken in, beside a small one, on the core of the servers."""
-    arguments = [str(people), str(duration.measure_s)]
+def crowd(what: str, people: int, duration: Duration) -> Figures:
+    """Have a huge group made and spoken in, or joined, beside a small one, on the core of the servers."""
+    arguments = [what, str(people), str(duration.measure_s)]
     command = pinned(server_core(), [sys.executable, "-m", "bench.crowds", *arguments])
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     if done.returncode:

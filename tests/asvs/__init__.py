@@ -21,8 +21,8 @@ _INTRODUCTION = """\
 
 The [Application Security Verification Standard](https://owasp.org/www-project-application-security-verification-standard/)
 asks much of software that signs people in. Here is what Kaif Ozero meets of its chapters on signing in, sessions,
-access, tokens and OpenID Connect, all of them, and of others what concerns accounts. The words are ours and short; the
-standard's own count.
+access, tokens, OpenID Connect and files, all of them, and of others what concerns accounts. The words are ours and
+short; the standard's own count.
 
 Each link is a test that fails when the requirement is broken, or a section that says what was asked to be said.
 "Not here" is what nothing here could break. The table is made from marks on the tests:

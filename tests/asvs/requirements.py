@@ -1,4 +1,5 @@
-"""What OWASP ASVS 5.0 asks of accounts, sessions, access, tokens and OpenID Connect, in our words, and what is not met.
+"""What OWASP ASVS 5.0 asks of files, accounts, sessions, access, tokens and OpenID Connect, in our words, and what is
+not met.
 
 https://github.com/OWASP/ASVS/tree/v5.0.0 has the requirements themselves; who judges a server reads them there.
 """
@@ -34,7 +35,29 @@ _NO_PHONE = "No codes are sent to a phone, as SMS or otherwise."
 _NO_PUSH = "Nothing is confirmed on a second device; the codes of an app are made by the app alone."
 _NO_DPOP = "Tokens are bearers': whoever has one may use it. DPoP and mutual TLS are not there yet."
 
+_NOT_UNPACKED = "Nothing that people upload is unpacked; archives are files to be saved like any other."
+
 CHAPTERS = [
+    Chapter("V5 Files", True, [
+        R("5.1.1", 2, "Which files are taken, how large they may be and how they are made harmless is written down",
+          ("media.md#tus-10", "media.md#files", "media-images.md#what-is-taken")),
+        R("5.2.1", 1, "No file is larger than this server can bear"),
+        R("5.2.2", 1, "A file's content is what it is said to be", lacking=
+          "Kinds are told by content alone and names count for nothing, so a name may end as another kind of file "
+          "does: what is shown is shown by its content, and all else is only saved."),
+        R("5.2.3", 2, "What archives unfold to is bounded before they are unpacked", foreign=_NOT_UNPACKED),
+        R("5.2.4", 3, "Nobody fills the store, by size or by number", lacking=
+          "Bytes are bounded, and uploads that are not finished; the number of finished files only by the bytes."),
+        R("5.2.5", 3, "No archive brings links to other files", foreign=_NOT_UNPACKED),
+        R("5.2.6", 3, "Pictures of too many pixels are refused"),
+        R("5.3.1", 1, "No file that was uploaded is run by the server when somebody asks for it"),
+        R("5.3.2", 1, "No path is made of a name that somebody gave"),
+        R("5.3.3", 3, "Paths within what is unpacked lead nowhere", foreign=_NOT_UNPACKED),
+        R("5.4.1", 2, "Names of files are cleaned, and answers say under which one to save"),
+        R("5.4.2", 2, "Names in headers can't be more than names"),
+        R("5.4.3", 2, "Files are looked at by a scanner for viruses", lacking=
+          "Where the operator has ClamAV and says so (KAIF_CLAMD); then nothing is taken without it."),
+    ]),
     Chapter("V6 Signing in", True, [
         R("6.1.1", 1, "How guessing is slowed, and how the owner is not locked out, is written down", (_GUESSING,)),
         R("6.1.2", 2, "Words of this server that make no password are written down", (_WAYS,)),
@@ -233,7 +256,9 @@ CHAPTERS = [
     ]),
     Chapter("Of V14, data", False, [
         R("14.2.1", 1, "No token, key or password stands in an address that a server is asked for"),
-        R("14.2.8", 3, "Pictures lose what they say of place and camera", foreign="Nothing is uploaded yet."),
+        R("14.2.8", 3, "Pictures lose what they say of place and camera", lacking=
+          "Whoever is shown a picture or film gets none of it; whoever sends one as a file sends it as it is, on "
+          "purpose, and the owner's own copy keeps it."),
         R("14.3.1", 1, "Signing out empties the browser"),
         R("14.3.2", 2, "Browsers keep no answers about people"),
     ]),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaif.client.inbox import Gap, Inbox
-from kaif.client.values import Entry
+from kaif.client.values import Entry, entry_of
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -53,6 +53,19 @@ def test_who_is_let_in_while_connected_hears_what_follows() -> None:
     assert taken(inbox, 9) == [("a", 8), ("a", 9)]
 
 
+def test_what_a_newer_server_says_comes_whole_and_in_its_place() -> None:
+    event = {"chat_id": "a", "seq": 2, "kind": "sealed", "sender_id": "anna", "at": NOW, "sealed": "q8"}
+    inbox = Inbox({"a": 0})
+    inbox.hear_hello("me", {"a": 0})
+    for each in (entry(1), entry_of(event), entry(3)):
+        inbox.hear(each)
+
+    given_out = [inbox.next() for _ in range(3)]
+
+    assert [each.seq for each in given_out if isinstance(each, Entry)] == [1, 2, 3]
+    assert isinstance(given_out[1], Entry) and given_out[1].data == event
+
+
 def test_a_busy_chat_does_not_silence_the_others() -> None:
     inbox = Inbox({})
     inbox.hear_hello("me", {})
@@ -74,6 +87,18 @@ def test_a_chat_that_can_not_be_seen_any_more_is_given_up_and_may_come_back() ->
     assert inbox.next() is None
     inbox.hear_hello("me", {"a": 4})
     assert taken(inbox, 4) == [("a", 2), ("a", 3), ("a", 4)]
+
+
+def test_who_came_back_while_a_question_was_under_way_asks_again() -> None:
+    inbox = Inbox({"a": 1})
+    inbox.hear_hello("me", {"a": 3})
+    gap = inbox.next()
+    assert isinstance(gap, Gap)
+
+    inbox.hear(entry(7, kind="joined", user_ids=["me"]))
+    inbox.give_up(gap)
+
+    assert taken(inbox, 7, page=10) == [("a", seq) for seq in range(2, 8)]
 
 
 @given(

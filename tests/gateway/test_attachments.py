@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tests.gateway.conftest import NewPerson
 from tests.harness import Person
@@ -128,3 +129,24 @@ async def test_a_socket_io_client_sends_files_and_is_answered_once_for_each_time
 
     assert answer == again
     assert answer["ok"] and answer["entry"]["attachments"][0]["spoiler"]
+
+
+@pytest.mark.asvs("5.4.1")
+async def test_the_same_bytes_are_shown_under_the_name_that_each_sender_gave_them(anna: Person, boris: Person) -> None:
+    chat_id = await anna.direct_chat(boris)
+    path = f"/v1/messaging/chats/{chat_id}/messages"
+    content = b"We agree on everything. " * 20
+    ids = [await put(anna, content, name) for name in ("draft.pdf", "final contract.pdf")]
+
+    for media_id in ids:
+        given = {"ref": anna.new_ref(), "attachments": [{"media_id": media_id}]}
+        assert (await anna.http.post(path, json=given)).status_code == 201
+
+    shared = (await boris.get(f"/v1/messaging/chats/{chat_id}/attachments", kind="file"))["entries"]
+    named = [(one["attachments"][0]["media_id"], one["attachments"][0]["name"]) for one in shared]
+    assert named == [(ids[1], "final contract.pdf"), (ids[0], "draft.pdf")]
+    saved = await boris.http.get(f"/v1/media/{ids[1]}")
+    assert (saved.content, saved.headers["content-disposition"]) == (
+        content,
+        "attachment; filename=\"final contract.pdf\"; filename*=UTF-8''final%20contract.pdf",
+    )

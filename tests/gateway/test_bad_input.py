@@ -242,6 +242,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "group_id": chat_id,
         "messages": [{"seq": 1, "ref": "r"}],
         "let_in": True,
+        "may_write": True,
         "notify": "all",
         "data": "yes",
         "name": "Сборка",

@@ -1,10 +1,14 @@
 """A body that comes faster than it is written goes into larger pieces, as far as there is room for all."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
-from kaif.gateway.bodies import Body, Buffers, Pieces
+from kaif.gateway import bodies
+from kaif.gateway.bodies import BODIES_OF_ALL_MAX, BODIES_OF_ONE_WHEN_SCARCE, Body, Buffers, Pieces
+from kaif.kernel.errors import Busy
+from kaif.kernel.http.problems import TimedOut
 
 MIB = 1 << 20
 
@@ -141,3 +145,63 @@ async def test_of_a_body_that_is_cut_nothing_more_is_taken_however_fast_it_comes
     assert paused[-1] is True
     assert [bytes(await pieces.next()), bytes(await pieces.next())] == [b"some", b""]
     assert paused[-1] is True and pieces.was_cut
+
+
+async def trickle(body: Body, every_s: float, size: int = 1) -> None:
+    while True:
+        body.feed(b"x" * size)
+        await asyncio.sleep(every_s)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SLOWEST_WITHIN_S", 0.3)
+    monkeypatch.setattr(bodies, "PIECE_WITHIN_S", 0.1)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_who_brings_a_byte_now_and_then_is_sent_away(hurried: None, whole: bool) -> None:
+    body, came = flowing(), 0
+    trickling = asyncio.create_task(trickle(body, 0.02))
+    pieces = Pieces(body, memory(), 0.05, whole=whole)
+
+    with pytest.raises(TimedOut):
+        async with asyncio.timeout(5):
+            while True:
+                came += len(await pieces.next())
+
+    trickling.cancel()
+    assert (came > 5) is not whole
+    read = flowing()
+    trickling = asyncio.create_task(trickle(read, 0.02))
+    with pytest.raises(TimedOut):
+        async with asyncio.timeout(5):
+            while True:
+                await read.read()
+    trickling.cancel()
+
+
+async def test_who_is_slow_on_a_slow_network_is_waited_for(hurried: None) -> None:
+    body, came = flowing(), 0
+    trickling = asyncio.create_task(trickle(body, 0.01, 2000))
+    pieces = Pieces(body, memory(), 0.2)
+
+    while came < 100_000:
+        came += len(await pieces.next())
+
+    trickling.cancel()
+
+
+async def test_there_are_places_for_so_many_bodies_and_of_the_last_half_a_few_for_each() -> None:
+    buffers = memory()
+    with ExitStack() as held:
+        for person in range(BODIES_OF_ALL_MAX // 2):
+            held.enter_context(buffers.for_one(f"person {person % 2}"))
+        with pytest.raises(Busy):
+            held.enter_context(buffers.for_one("person 0"))
+        for number in range(BODIES_OF_ALL_MAX // 2):
+            held.enter_context(buffers.for_one(f"newcomer {number // BODIES_OF_ONE_WHEN_SCARCE}"))
+        with pytest.raises(Busy):
+            held.enter_context(buffers.for_one("one more"))
+    with buffers.for_one("one more"):
+        pass

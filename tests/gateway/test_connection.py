@@ -52,6 +52,13 @@ async def test_a_connection_is_used_again_until_the_client_says_it_is_the_last_t
     assert said.lower().count(b"connection: close") == 1
 
 
+async def test_who_does_not_say_which_host_is_meant_is_refused(server: Server) -> None:
+    for target in ("/health", f"{server.url}/health"):
+        answer = await exchange(server.url, f"GET {target} HTTP/1.1\r\n\r\n".encode())
+
+        assert (answer.status, answer.code) == (400, "malformed_request")
+
+
 async def test_an_older_client_is_answered_once(server: Server) -> None:
     said = await conversation(server.url, b"GET /health HTTP/1.0\r\n\r\n", GET)
 

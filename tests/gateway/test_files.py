@@ -21,6 +21,7 @@ async def put(person: Person, content: bytes = PNG, name: str = "фото.png") 
     return f"/v1/media/{answer.json()['id']}"
 
 
+@pytest.mark.asvs("5.4.1", "5.4.2")
 async def test_a_file_is_delivered_whole_with_all_that_keeps_it_harmless(anna: Person) -> None:
     place = await put(anna)
 
@@ -52,6 +53,7 @@ async def test_a_file_is_delivered_whole_with_all_that_keeps_it_harmless(anna: P
         b"alert(1)",
     ],
 )
+@pytest.mark.asvs("5.3.1")
 async def test_what_could_run_in_a_browser_is_only_ever_saved(anna: Person, content: bytes) -> None:
     answer = await anna.http.get(await put(anna, content, "page.html"))
 

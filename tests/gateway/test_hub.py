@@ -229,6 +229,15 @@ async def test_a_gap_is_filled_with_what_is_for_everyone_whoever_asks_for_it(sta
         assert (message["text"], message["reactions"]) == ("x", [{"emoji": "👍", "count": 1}])
 
 
+async def test_what_an_entry_says_is_passed_on_unread(stage: Stage) -> None:
+    device = await stage.enter(stage.boris)
+    sealed = {"type": "entry", "chat_id": stage.chat_id, "seq": 2, "kind": "sealed", "sealed": "q83vEjRW", "for": ["d"]}
+
+    await stage.deliver(Delivery(stage.chat_id, "direct", 2, [msgspec.json.encode(sealed)]))
+
+    assert device.heard == [sealed]
+
+
 async def test_hello_counts_what_came_before_it(stage: Stage) -> None:
     for _ in range(3):
         await stage.say()
@@ -313,6 +322,47 @@ async def test_who_was_removed_unheard_learns_nothing_from_the_gap(stage: Stage)
     await until(lambda: all(room.chat_id != group.id for room in device.rooms))
 
     assert device.heard == []
+
+
+@pytest.mark.parametrize("order", [(0, 2, 1), (2, 0, 1), (2,)])
+async def test_who_was_taken_out_hears_nothing_of_what_came_after_and_is_told_where_they_stand(
+    stage: Stage, order: tuple[int, ...]
+) -> None:
+    group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [stage.boris.user_id], "A"))
+    gone, stays = await stage.enter(stage.boris), await stage.enter(stage.anna)
+    stage.held.clear()
+    said = SendMessage(group.id, "before", "при нём")
+    await stage.services.messaging.send_message(stage.anna, said)
+    await stage.services.messaging.remove_member(stage.anna, RemoveMember(group.id, stage.boris.user_id))
+    await stage.services.messaging.send_message(stage.anna, SendMessage(group.id, "after", "без него"))
+    await until(lambda: len(stage.held) == 3)
+
+    # The last case: all but one was lost, and the gap is asked for by somebody who is still there.
+    for place in order:
+        await stage.deliver(stage.held[place])
+    await until(lambda: len(stays.seqs) == 3)
+
+    assert [event.get("ref") for event in gone.heard if event.get("text")] in ([], ["before"])
+    # What became of what they wrote before they ask at the hello.
+    await until(lambda: len(gone.hellos) == 2)
+    assert group.id not in gone.hellos[-1]["chats"]
+
+
+async def test_who_has_come_back_stays_in_when_news_of_their_going_is_late(stage: Stage) -> None:
+    group = await stage.services.messaging.create_chat(stage.anna, CreateChat("group", [stage.boris.user_id], "A"))
+    device = await stage.enter(stage.boris)
+    stage.held.clear()
+    await stage.services.messaging.remove_member(stage.anna, RemoveMember(group.id, stage.boris.user_id))
+    await stage.services.messaging.add_members(stage.anna, AddMembers(group.id, [stage.boris.user_id]))
+    await until(lambda: len(stage.held) == 2)
+    left, joined = stage.held
+
+    await stage.deliver(joined)
+    await stage.deliver(left)
+
+    await until(lambda: len(device.hellos) == 2)
+    assert device.hellos[-1]["chats"][group.id] == 3
+    assert group.id in {room.chat_id for room in device.rooms}
 
 
 async def test_the_end_of_a_session_closes_its_devices_alone(stage: Stage) -> None:

@@ -63,11 +63,17 @@ async def test_who_is_restricted_sees_it_at_once_and_gets_it_back(place: Place, 
     await boris.say("Клюёт!")
     await anna.see_message("Клюёт!")
 
-    await anna.page.get_by_role("button", name="Участники").click()
-    await toggle_writing(anna)
+    # From the message to who wrote it.
+    await anna.message("Клюёт!").get_by_role("button", name=BORIS.name, exact=True).click()
+    await expect(anna.dialog.get_by_text(f"@{BORIS.username}")).to_be_visible()
+    await expect(anna.dialog.get_by_role("button", name="Написать")).to_be_visible()
+    await allowed(anna).get_by_label("Писать сообщения").click()
+    await anna.dialog.get_by_role("button", name="Сохранить ограничения").click()
+    await expect(anna.dialog).to_have_count(0)
     await expect(boris.page.get_by_text("Админ запретил вам писать здесь")).to_be_visible()
     await expect(boris.composer).to_have_count(0)
 
+    await anna.page.get_by_role("button", name="Участники").click()
     await toggle_writing(anna)
     await expect(boris.composer).to_be_visible()
     await boris.say("Спасибо")

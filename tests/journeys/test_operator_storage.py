@@ -6,10 +6,41 @@ import time
 import pytest
 from playwright.async_api import expect
 from tests.harness import Person, Server
-from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Windows, make_accounts
+from tests.journeys.browser import ANNA, BORIS, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import embedded
 from tests.journeys.looks import Look
-from tests.journeys.test_operator import see, sees_in_log
+from tests.journeys.test_operator import sees_in_log
+
+RUSSIAN = {
+    "sections": "Разделы управления",
+    "storage": "Хранилище",
+    "stored": "3 файла у 2 человек",
+    "most": "У кого больше всего",
+    "size": "3,4 МБ",
+    "jobs": "Обработка видео и звука",
+    "failed": "не удалось",
+    "give up": "Прекратить",
+    "retry": "Повторить",
+    "retrying": "Пробуем ещё раз",
+    "log": "Журнал",
+    "gave up": f"{ANNA.name} прекращает обработку файла",
+    "retried": f"{ANNA.name} повторяет обработку файла",
+}
+ENGLISH = {
+    "sections": "Sections for operators",
+    "storage": "Storage",
+    "stored": "3 files of 2 people",
+    "most": "Who has most",
+    "size": "3.4 MB",
+    "jobs": "Work on videos and sounds",
+    "failed": "failed",
+    "give up": "Give up",
+    "retry": "Try again",
+    "retrying": "Trying again",
+    "log": "Log",
+    "gave up": f"{ANNA.name} gives up the work on a file",
+    "retried": f"{ANNA.name} has the work on a file tried again",
+}
 
 
 async def upload(place: Server, username: str, content: bytes) -> str:
@@ -32,36 +63,46 @@ def park(place: Server, media_id: str, error: str) -> None:
     database.close()
 
 
+async def see(window: Window, words: dict[str, str], section: str) -> None:
+    sections = window.page.get_by_role("navigation", name=words["sections"])
+    await sections.get_by_role("link", name=words[section]).click()
+    await expect(window.page.get_by_role("heading", level=1, name=words[section])).to_be_visible()
+
+
 @embedded
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    ("size", "locale", "words"),
+    [(WIDE, "ru-RU", RUSSIAN), (NARROW, "en-GB", ENGLISH)],
+    ids=["wide, in Russian", "narrow, in English"],
+)
 async def test_an_operator_sees_what_fills_the_store_and_decides_about_failed_work(
-    place: Server, windows: Windows, size: tuple[int, int]
+    place: Server, windows: Windows, size: tuple[int, int], locale: str, words: dict[str, str]
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     await upload(place, BORIS.username, b"\x01" * 3_400_000)
     for number in (1, 2):
         park(place, await upload(place, ANNA.username, b"\x02" * (100_000 * number)), f"OddFilm: no frame {number}")
-    owner = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
+    owner = await windows.open(size, locale, bypass_csp=True, reduced_motion="reduce")
     look = Look(owner)
     await owner.sign_in(ANNA.username)
     await owner.page.goto("/operator")
 
-    await see(owner, "Хранилище")
-    await expect(owner.page.get_by_text("3 файла у 2 человек")).to_be_visible()
-    most = owner.page.get_by_role("region", name="У кого больше всего").get_by_role("listitem")
+    await see(owner, words, "storage")
+    await expect(owner.page.get_by_text(words["stored"])).to_be_visible()
+    most = owner.page.get_by_role("region", name=words["most"]).get_by_role("listitem")
     await expect(most.nth(0)).to_contain_text(BORIS.name)
-    await expect(most.nth(0)).to_contain_text("3,4 МБ")
-    jobs = owner.page.get_by_role("region", name="Обработка видео и звука").get_by_role("listitem")
-    await expect(jobs.filter(has_text="no frame 1")).to_contain_text("не удалось")
+    await expect(most.nth(0)).to_contain_text(words["size"])
+    jobs = owner.page.get_by_role("region", name=words["jobs"]).get_by_role("listitem")
+    await expect(jobs.filter(has_text="no frame 1")).to_contain_text(words["failed"])
     await look("storage")
 
-    await jobs.filter(has_text="no frame 1").get_by_role("button", name="Прекратить").click()
+    await jobs.filter(has_text="no frame 1").get_by_role("button", name=words["give up"]).click()
     await look("giving up")
-    await owner.dialog.get_by_role("button", name="Прекратить").click()
+    await owner.dialog.get_by_role("button", name=words["give up"]).click()
     await expect(jobs.filter(has_text="no frame 1")).to_have_count(0)
-    await jobs.filter(has_text="no frame 2").get_by_role("button", name="Повторить").click()
-    await expect(owner.page.get_by_role("status").filter(has_text="Пробуем ещё раз")).to_be_visible()
-    await see(owner, "Журнал")
-    await sees_in_log(owner, f"{ANNA.name} прекращает обработку файла")
-    await sees_in_log(owner, f"{ANNA.name} повторяет обработку файла")
+    await jobs.filter(has_text="no frame 2").get_by_role("button", name=words["retry"]).click()
+    await expect(owner.page.get_by_role("status").filter(has_text=words["retrying"])).to_be_visible()
+    await see(owner, words, "log")
+    await sees_in_log(owner, words["gave up"])
+    await sees_in_log(owner, words["retried"])
     look.assert_nothing_grave()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
-from tests.harness import PASSWORD, Server
+from tests.harness import PASSWORD, Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WITHIN_MS, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.test_second_factor import forgive_refusals
@@ -168,6 +168,9 @@ async def test_others_see_a_new_name_and_then_that_the_account_is_gone(place: Pl
 
 async def test_ones_own_data_come_as_a_file(place: Place, windows: Windows) -> None:
     await make_accounts(place.url, place.setup_code, ANNA)
+    owner = Person(place.url, ANNA.username)
+    await owner.log_in()
+    assert (await owner.http.post("/v1/media/files", content=b"all that I wrote")).status_code == 201
     anna = await windows.open()
     await anna.sign_in(ANNA.username)
     await anna.page.goto("/settings")
@@ -180,7 +183,12 @@ async def test_ones_own_data_come_as_a_file(place: Place, windows: Windows) -> N
     assert download.suggested_filename == f"kaif-ozero-{ANNA.username}.json"
     assert data["account"]["username"] == ANNA.username and data["history"][-1]["action"] == "account_created"
     assert data["messaging"]["username"] == ANNA.username and data["messaging"]["privacy"]["online"] == "everybody"
-    assert data["media"]["files"] == data["media"]["uploads"] == []
+    assert data["media"]["uploads"] == []
+    (link,) = data["media"]["links"]
+    # As it stands there, wherever it is read.
+    assert (await anna.context.request.get(link["path"])).ok
+    assert (await owner.http.get(link["path"])).content == b"all that I wrote"
+    await owner.close()
 
 
 def read(path: Path) -> str:

@@ -2,21 +2,32 @@
 
 import asyncio
 import io
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from PIL import Image
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 from tests.harness import Person
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
+from tests.journeys.fingers import Hand, between, spot
 from tests.journeys.looks import Look
-from tests.services.media.video.films import H264, SHORT, TONE, make
+from tests.services.media.video.films import H264, TONE, make
 from tests.waiting import eventually
 
 CAPTION = "Вид с причала"
 WORDS = 55
+# Three sizes of it are made, and in each of them three pieces.
+FILM = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=4:duration=9.5")
+SONG = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=9.5")
+# What is loaded late may move nothing that is there already: in shares of the window that moved, and how far.
+SHIFTS = """
+  window.shifted = 0
+  new PerformanceObserver((list) => {
+    for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) window.shifted += value
+  }).observe({ type: 'layout-shift' })"""
 
 
 def picture(hue: int, width: int, height: int) -> bytes:
@@ -49,7 +60,7 @@ class Sender(Person):
         # More than is loaded of a chat at once, and than is loaded around a message.
         for number in range(WORDS):
             await self.post_message(chat_id, f"Слово {number}")
-        clip = make(folder / "clip.mp4", *SHORT, *TONE, *H264, "-c:a", "aac")
+        clip = make(folder / "clip.mp4", *FILM, *SONG, *H264, "-c:a", "aac")
         film = await self.upload(clip.read_bytes(), "clip.mp4", "video/mp4")
         await self.send_files(chat_id, {"media_id": film})
         spoken = make(folder / "voice.ogg", *TONE, "-c:a", "libopus")
@@ -105,6 +116,16 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     anna = await windows.open()
     await anna.sign_in(ANNA.username)
     await expect(anna.row(BORIS.name)).to_contain_text("Смета.pdf")
+    came_late: list[str] = []
+
+    async def late(route: Route) -> None:
+        """Later than what counts as the answer to a press."""
+        came_late.append(route.request.url)
+        await asyncio.sleep(0.7)
+        await route.continue_()
+
+    await anna.page.route(re.compile("/v1/media/.*/(small|w[0-9]+|poster)"), late)
+    await anna.page.evaluate(SHIFTS)
     await anna.open_chat(BORIS.name)
     look = Look(anna)
 
@@ -112,6 +133,9 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     album = anna.message(CAPTION).get_by_role("group", name="3 фото")
     await album.scroll_into_view_if_needed()
     await are_loaded(album.locator("img"))
+    assert len(came_late) >= 3
+    assert await anna.page.evaluate("shifted") < 0.005
+    await anna.page.unroute_all()
     await look("the log")
 
     # Large
@@ -143,17 +167,26 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
 
     # A film, in pieces
     await anna.log.press("End")
-    await anna.log.get_by_role("button", name="Видео, 0:02").click()
+    await anna.log.get_by_role("button", name="Видео, 0:09").click()
     video = viewer.locator("video")
     await eventually(lambda: has_played(video))
     assert str(await video.evaluate("(video) => video.currentSrc")).startswith("blob:")
+    # It begins small, and is as large as the window has room for as soon as the network is known to carry it.
+    assert await video.evaluate("(video) => video.videoHeight") == 360
     await anna.page.keyboard.press("k")
     await expect(viewer.get_by_role("button", name="Смотреть")).to_be_visible()
-    slider = viewer.get_by_role("slider", name="Место в видео")
-    await slider.fill("1.5")
-    assert await video.evaluate("(video) => video.currentTime") == 1.5
+    slider, moment = viewer.get_by_role("slider", name="Место в видео"), viewer.locator(".moment")
+    await slider.fill("8.5")
+    assert await video.evaluate("(video) => video.currentTime") == 8.5
+    await eventually(lambda: is_as_high(video, 720))
+    await expect(moment).to_have_count(0)
+    await slider.press("Home")
+    await slider.press("ArrowRight")
+    assert 0 < await video.evaluate("(video) => video.currentTime") < 1
+    await expect(moment).to_be_visible()
+    await expect(moment).to_have_count(0)
     await slider.hover()
-    await expect(viewer.locator(".moment")).to_be_visible()
+    await expect(moment).to_be_visible()
     await look("a film")
     await viewer.get_by_role("button", name="К сообщению").click()
     await expect(viewer).to_have_count(0)
@@ -186,17 +219,19 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     phone = await windows.open(size=NARROW, locale="en-GB", has_touch=True)
     await phone.sign_in(ANNA.username)
     await phone.row(BORIS.name).click()
-    look, large = Look(phone), phone.dialog.locator("img")
-    await phone.log.get_by_role("button", name="Video, 0:02").click()
-    await phone.dialog.get_by_role("button", name="Previous").click()
+    look, large, hand = Look(phone), phone.dialog.locator("img"), Hand(phone)
+    await phone.log.get_by_role("button", name="Video, 0:09").tap()
+    await a_film_is_led_by_a_finger(phone, hand)
+    await phone.dialog.get_by_role("button", name="Previous").tap()
     await expect(large).to_have_attribute("alt", "Photo")
-    await swipe(phone, 0.3, 0.8)
+    await hand.drag(at(0.3), at(0.8))
     await expect(large).to_have_attribute("alt", f"Photo: {CAPTION}")
     await look("a picture on a phone")
-    await phone.dialog.get_by_role("button", name="Go to the message").click()
-    await phone.log.get_by_role("button", name="Photo, 3 of 3").click()
+    await phone.dialog.get_by_role("button", name="Go to the message").tap()
+    await phone.log.get_by_role("button", name="Photo, 3 of 3").tap()
     await expect(large).to_have_attribute("alt", f"Photo: {CAPTION}")
-    await swipe(phone, 0.8, 0.3)
+    await a_picture_is_enlarged_by_fingers(phone.dialog, hand)
+    await hand.drag(at(0.8), at(0.3))
     await expect(large).to_have_attribute("alt", "Photo")
     await phone.dialog.get_by_role("button", name="Next").click()
     await eventually(lambda: has_played(phone.dialog.locator("video")))
@@ -215,10 +250,41 @@ async def has_played(video: Locator) -> bool:
     return bool(await video.evaluate("(video) => video.currentTime > 0.2"))
 
 
-async def swipe(window: Window, start: float, end: float) -> None:
-    """Sideways, by shares of the width."""
-    width, height = NARROW
-    await window.page.mouse.move(width * start, height / 2)
-    await window.page.mouse.down()
-    await window.page.mouse.move(width * end, height / 2, steps=4)
-    await window.page.mouse.up()
+async def is_as_high(video: Locator, lines: int) -> bool:
+    return bool(await video.evaluate("(video, lines) => video.videoHeight === lines", lines))
+
+
+def at(x: float, y: float = 0.5) -> tuple[float, float]:
+    """A point of the screen, by shares of its sides."""
+    return NARROW[0] * x, NARROW[1] * y
+
+
+async def a_film_is_led_by_a_finger(phone: Window, hand: Hand) -> None:
+    """What is there is seen while the finger moves, and it goes on from where the finger is lifted."""
+    video, moment = phone.dialog.locator("video"), phone.dialog.locator(".moment")
+    await eventually(lambda: has_played(video))
+    slider = phone.dialog.get_by_role("slider", name="Place in the video")
+    start, end = await spot(slider, x=0.1), await spot(slider, x=0.8)
+    await hand.press(start)
+    await hand.move(start, between(start, end, 0.5))
+    await expect(moment).to_be_visible()
+    await hand.move(between(start, end, 0.5), end)
+    await hand.lift()
+    assert await video.evaluate("(video) => video.currentTime") > 6
+    await expect(moment).to_have_count(0)
+
+
+async def a_picture_is_enlarged_by_fingers(viewer: Locator, hand: Hand) -> None:
+    await hand.pinch(at(0.5), 80, 240)
+    await eventually(lambda: is_zoomed(viewer, True))
+    # What is enlarged is moved, not turned over.
+    alt = await viewer.locator("img").get_attribute("alt")
+    await hand.drag(at(0.6), at(0.2))
+    assert await viewer.locator("img").get_attribute("alt") == alt
+    await hand.pinch(at(0.5), 240, 40)
+    await eventually(lambda: is_zoomed(viewer, False))
+    await hand.tap_twice(at(0.5))
+    await eventually(lambda: is_zoomed(viewer, True))
+    await asyncio.sleep(0.3)
+    await hand.tap_twice(at(0.5))
+    await eventually(lambda: is_zoomed(viewer, False))

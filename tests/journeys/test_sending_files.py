@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyvips
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import Browser, FilePayload, expect
 from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.cable import laid_cable
 from tests.journeys.conftest import Place, complaints_of, embedded
+from tests.journeys.hostile import what_runs
 from tests.journeys.looks import Look
+from tests.services.media.images import files
+from tests.services.media.test_polyglots import jpeg_with
 from tests.waiting import eventually, until
 
 MIB = 1 << 20
@@ -60,6 +63,31 @@ async def choose(window: Window, what: str, *files: FilePayload) -> None:
 async def messages(person: Person) -> list[dict[str, Any]]:
     (chat,) = (await person.get("/v1/messaging/chats"))["chats"]
     return [entry for entry in await person.history(chat["id"]) if entry["kind"] == "message"]
+
+
+# As files of other kinds; and pictures that are something else too, in ways of which nobody has heard.
+HOSTILE = {
+    "page.html": b"<!doctype html><script>ran('page')</script><img src=x onerror=ran('page')>",
+    "script.js": b"ran('script'); alert('script')",
+    "old.xhtml": b"<html xmlns='http://www.w3.org/1999/xhtml'><script>ran('old page')</script></html>",
+    "drawing.svg": files.svg("<script>ran('drawing')</script><rect width='2' height='2' onclick='ran(1)'/>"),
+    "photo.jpg": jpeg_with(b"<svg><animate onbegin=ran('photo') attributeName=x dur=1s>"),
+}
+
+
+async def hostile_links(person: Person) -> list[str]:
+    """To what was taken of these, and to what is made of pictures."""
+    found = list[str]()
+    for name, content in HOSTILE.items():
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        answer = await person.http.post("/v1/media/files", content=content, headers=headers)
+        assert answer.status_code == 201, answer.text
+        media = answer.json()
+        (link,) = (await person.post("/v1/media/links", media_ids=[media["id"]]))["links"]
+        found += [link["path"], *([f"{link['path']}/small"] if media["kind"] == "image" else [])]
+    refused = await person.http.post("/v1/media/files", content=jpeg_with(HOSTILE["page.html"]))
+    assert (refused.status_code, refused.json()["code"]) == (422, "polyglot")
+    return found
 
 
 def tray(window: Window, name: str) -> Any:
@@ -175,7 +203,9 @@ async def what_another_device_lays_beside_them_is_there(anna: Window, url: str) 
 
 
 @embedded
-async def test_a_large_file_goes_on_after_a_cut_and_a_reload(place: Place, windows: Windows) -> None:
+async def test_a_large_file_goes_on_after_a_cut_and_a_reload_and_what_is_hostile_never_runs(
+    place: Place, windows: Windows, browser: Browser
+) -> None:
     assert isinstance(place, Server)
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     async with laid_cable(place.host, place.port) as cable:
@@ -205,6 +235,8 @@ async def test_a_large_file_goes_on_after_a_cut_and_a_reload(place: Place, windo
     (message,) = await messages(boris)
     (kept,) = message["attachments"]
     answer = await boris.http.get(f"/v1/media/{kept['media_id']}")
+    links = await hostile_links(boris)
+    assert await what_runs(browser, place.url, links) == set()
     await boris.close()
     assert (kept["name"], kept["size"]) == ("film.bin", SIZE)
     assert hashlib.sha256(answer.content).hexdigest() == digest

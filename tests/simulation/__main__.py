@@ -7,8 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+from tests.simulation.hosts import Parts
+from tests.simulation.promise import Broken
 from tests.simulation.runs import Kept, code_now, left_of, run_all
-from tests.simulation.world import Broken, Parts, World, prepared
+from tests.simulation.world import World, prepared
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
-from tests.simulation.world import Parts
+from tests.simulation.hosts import Parts
 
 from kaif.client.inbox import Gap, Inbox
 from kaif.client.values import Entry
@@ -12,10 +12,12 @@ from kaif.engines.database import AlreadyExists
 from kaif.engines.database.sqlite import Sqlite, SqliteTransaction, _translated
 from kaif.gateway.hub import Hub, Room
 from kaif.interfaces.messaging import ChatId, ListEntries, Outgoing
+from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import store
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.sending import Batch, Sender
+from kaif.services.messaging.service import MessagingService
 
 
 class AcknowledgesBeforeCommit(Sqlite):
@@ -63,7 +65,7 @@ class ResumesOneTooLate(Inbox):
 
     def next(self) -> Entry | Gap | None:
         found = super().next()
-        return Gap(found.chat_id, found.after + 1) if isinstance(found, Gap) else found
+        return Gap(found.chat_id, found.after + 1, found.newest) if isinstance(found, Gap) else found
 
 
 class BelievesHelloOneTooLittle(Inbox):
@@ -97,6 +99,19 @@ class FillsOneTooLate(Hub):
         return 0.0
 
 
+class AsksNothingAfterwards(Hub):
+    """Takes it that nothing was said while the cache could not be reached."""
+
+    def _greet_everyone(self) -> None: ...
+
+
+class OrdersByClocks(MessagingService):
+    """Gives out pages in the order of time, which is that of the log while nobody sets a clock."""
+
+    async def _rows(self, actor: Actor, request: ListEntries) -> list[StoredEntry]:
+        return sorted(await super()._rows(actor, request), key=lambda row: row.at_us)
+
+
 def take_references_twice(database: Sqlite) -> None:
     database._writer.execute("DROP INDEX messaging_entries_ref")
 
@@ -108,5 +123,7 @@ FAULTS = {
     "a client that believes hello off by one": Parts(inbox=BelievesHelloOneTooLittle),
     "a client that takes entries twice": Parts(inbox=TakesWhateverComes),
     "a hub that fills gaps off by one": Parts(hub=FillsOneTooLate),
+    "a gateway that loses the resume when a partition heals": Parts(hub=AsksNothingAfterwards),
+    "a clock set back that reorders": Parts(messaging=OrdersByClocks),
     "a reference accepted twice": Parts(spoil=take_references_twice),
 }

@@ -2,16 +2,17 @@
 
 A wire keeps the order of what it carries, as TCP does, and loses the rest when it breaks; either side learns of that in
 its own time. A call between processes may be lost on its way there or back. News may be late, out of order, and double;
-it is lost while a listener is cut off, who is told so afterwards, as the promise of `engines/cache` has it.
+it is lost while a listener is cut off, who is told so afterwards, as the promise of `engines/cache` has it. Where a
+partition stands, calls get no answer and wires hold what they carry until it heals, unless somebody gives them up.
 """
 
 import asyncio
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from picows import WSMsgType
@@ -21,7 +22,6 @@ from kaif.client import Refused, Unreachable
 from kaif.client.wire import Hangup
 from kaif.engines.cache import Interrupted, Listener
 from kaif.engines.cache.memory import MemoryCache
-from kaif.interfaces.messaging import ListEntries
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError, Unavailable
 
@@ -42,6 +42,27 @@ class Weather:
 
     def happens(self, chance: random.Random, probability: float) -> bool:
         return chance.random() < probability and not self.calm
+
+
+class Net:
+    """Who can't reach whom: what is sent between the two waits, or is lost where nobody sends it again."""
+
+    def __init__(self) -> None:
+        self._parted: set[frozenset[str]] = set()
+        self.pipes: list[Pipe] = []
+
+    def part(self, one: str, other: str) -> None:
+        self._parted.add(frozenset((one, other)))
+
+    def are_parted(self, one: str, other: str) -> bool:
+        return bool(self._parted) and frozenset((one, other)) in self._parted
+
+    def heal(self) -> None:
+        """Connections that nobody has given up meanwhile bring what has waited."""
+        self._parted.clear()
+        self.pipes = [pipe for pipe in self.pipes if pipe.whole]
+        for pipe in self.pipes:
+            pipe.go_on()
 
 
 class News:
@@ -73,6 +94,9 @@ class CacheEnd:
             raise Unavailable
         for end in self._news.ends:
             end.carry(channel, payload)
+        if self._news.weather.happens(self._chance, self._news.weather.lost_calls / 4):
+            # It was told, and nobody told us so.
+            raise Unavailable
 
     def carry(self, channel: str, payload: bytes) -> None:
         weather = self._news.weather
@@ -122,14 +146,18 @@ class CacheEnd:
     async def close(self) -> None: ...
 
 
+ANSWER_WITHIN_S = 2.0
 Host = Callable[[], tuple[Process, Any]]
 
 
 class Calls:
     """A service that runs in another process, as `kernel.remote` gives it to gateways."""
 
-    def __init__(self, loop: VirtualLoop, weather: Weather, host: Host, chance: random.Random) -> None:
+    def __init__(
+        self, loop: VirtualLoop, weather: Weather, net: Net, caller: str, host: Host, chance: random.Random
+    ) -> None:
         self._loop, self._weather, self._host, self._chance = loop, weather, host, chance
+        self._net, self._caller = net, caller
 
     def __getattr__(self, name: str) -> Callable[[Actor, Any], Any]:
         async def call(actor: Actor, request: Any) -> Any:
@@ -141,6 +169,9 @@ class Calls:
         weather, chance = self._weather, self._chance
         await asyncio.sleep(weather.delay_s(chance))
         process, service = self._host()
+        if self._net.are_parted(self._caller, process.name):
+            await asyncio.sleep(ANSWER_WITHIN_S)
+            raise Unavailable(retry_after_ms=100)
         if not process.alive or weather.happens(chance, weather.lost_calls):
             raise Unavailable(retry_after_ms=100)
         answer: asyncio.Future[Any] = self._loop.create_future()
@@ -149,13 +180,13 @@ class Calls:
         back_s = weather.delay_s(chance)
 
         def bring(done: asyncio.Task[Any]) -> None:
-            if not lost:
+            if not lost and not self._net.are_parted(self._caller, process.name):
                 self._loop.call_later(back_s, _settle, answer, done)
 
         task.add_done_callback(bring)
         try:
             # A process that dies takes the answers with it, and the caller finds out.
-            return await asyncio.wait_for(answer, 2.0)
+            return await asyncio.wait_for(answer, ANSWER_WITHIN_S)
         except TimeoutError:
             raise Unavailable(retry_after_ms=100) from None
 
@@ -176,12 +207,18 @@ class Pipe:
         self,
         loop: VirtualLoop,
         weather: Weather,
+        net: Net,
         client: Process,
         gateway: Process,
         seed: str,
         complain: Callable[[str], None],
+        promise: Any,
     ) -> None:
-        self._complain = complain
+        self._net, self._complain, self._promise = net, complain, promise
+        # Of chats that the gateway has said one is out of, the place in the log.
+        self._out_at: dict[str, int] = {}
+        # What waits until the two can reach each other again.
+        self._held: list[tuple[Callable[..., object], tuple[object, ...]]] = []
         # What the gateway has told of each chat on this socket.
         self._told: dict[str, int] = {}
         self._loop, self._weather = loop, weather
@@ -207,6 +244,8 @@ class Pipe:
         return self._frames.pop(0)
 
     def send(self, frame: bytes) -> None:
+        if self._is_held(self.send, frame):
+            return
         if self.whole and not self._code:
             self._there_at = max(self._there_at, self._loop.time() + self._weather.delay_s(self._there))
             self._gateway.call_at(self._there_at, self._reach_server, frame)
@@ -237,12 +276,26 @@ class Pipe:
         elif event["type"] == "entry":
             chat_id, seq = event["chat_id"], event["seq"]
             told = self._told.get(chat_id, seq - 1)
+            if chat_id in self._out_at and not self._came_back(event):
+                self._complain(f"entry {seq} was told to somebody who was taken out at {self._out_at[chat_id]}")
+            if event["kind"] in ("left", "banned") and self.socket.actor.user_id in event["user_ids"]:
+                self._out_at[chat_id] = seq
             if seq > told + 1:
-                # Its own message, said again, is answered out of turn.
-                if event["sender_id"] != self.socket.actor.user_id:
+                # Its own message, said again, is answered out of turn. Whoever was out asks for what was meanwhile.
+                user_id = self.socket.actor.user_id
+                if event["sender_id"] != user_id and not self._promise.was_taken_out(chat_id, user_id):
                     self._complain(f"entry {seq} was sent after {told}")
                 return
             self._told[chat_id] = max(seq, told)
+
+    def _came_back(self, event: dict[str, Any]) -> bool:
+        """What they wrote before may still be answered."""
+        chat_id, user_id = event["chat_id"], self.socket.actor.user_id
+        if event["sender_id"] != user_id and not self._promise.was_let_in(chat_id, user_id, self._out_at[chat_id]):
+            return False
+        if event["sender_id"] != user_id:
+            del self._out_at[chat_id]
+        return True
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -254,6 +307,8 @@ class Pipe:
         self._server_leaves()
 
     def _send_back(self, payload: bytes, code: int) -> None:
+        if self._is_held(self._send_back, payload, code):
+            return
         if self.whole:
             self._back_at = max(self._back_at, self._loop.time() + self._weather.delay_s(self._back))
             self._client.call_at(self._back_at, self._reach_client, payload, code)
@@ -269,6 +324,21 @@ class Pipe:
         self._came.set()
 
     # Both
+
+    def _is_held(self, call: Callable[..., object], *args: object) -> bool:
+        parted = self._net.are_parted(self._client.name, self._gateway.name)
+        if parted:
+            self._held.append((call, args))
+        return parted
+
+    @property
+    def is_held(self) -> bool:
+        return self.whole and bool(self._held)
+
+    def go_on(self) -> None:
+        held, self._held = self._held, []
+        for call, args in held:
+            call(*args)
 
     def cut(self) -> None:
         """What is under way is lost; each side learns of it in its own time."""
@@ -304,9 +374,6 @@ def _payload(frame: bytes) -> bytes:
     return frame[2 if frame[1] < 126 else 4 if frame[1] == 126 else 10 :]
 
 
-ENTRIES_PATH = re.compile(r"^/v1/messaging/chats/([0-9a-z]+)/entries$")
-
-
 class SimulatedWire:
     """A client's way to whichever gateway answers; each life of a client has its own."""
 
@@ -319,31 +386,50 @@ class SimulatedWire:
         weather: Weather = self._world.weather
         await asyncio.sleep(weather.delay_s(self._chance))
         gateway = self._world.some_gateway(self._chance)
-        if not gateway.process.alive or weather.happens(self._chance, weather.lost_calls):
-            raise Unreachable("nobody there")
+        await self._reach(gateway)
         self._pipes += 1
         seed = f"{self._chance.random()}-{self._pipes}"
         pipe = self.pipe = Pipe(
-            self._world.loop, weather, self._client, gateway.process, seed, self._world.complaints.append
+            self._world.loop,
+            weather,
+            self._world.net,
+            self._client,
+            gateway.process,
+            seed,
+            self._world.complaints.append,
+            self._world.promise,
         )
+        self._world.net.pipes.append(pipe)
         gateway.accept(pipe, self._actor)
         return pipe
 
-    async def ask(self, method: str, path: str, query: Mapping[str, str | int], body: object = None) -> bytes:
+    async def _reach(self, gateway: Any) -> None:
         weather: Weather = self._world.weather
-        found = ENTRIES_PATH.match(path)
-        assert found and method == "GET", "the simulation knows no other request"
-        await asyncio.sleep(weather.delay_s(self._chance))
-        gateway = self._world.some_gateway(self._chance)
+        if self._world.net.are_parted(self._client.name, gateway.name):
+            await asyncio.sleep(ANSWER_WITHIN_S)
+            raise Unreachable("no answer")
         if not gateway.process.alive or weather.happens(self._chance, weather.lost_calls):
             raise Unreachable("nobody there")
-        wanted = msgspec.convert({"chat_id": found[1], **query}, ListEntries)
+
+    async def ask(self, method: str, path: str, query: Mapping[str, str | int], body: object = None) -> bytes:
+        weather: Weather = self._world.weather
+        await asyncio.sleep(weather.delay_s(self._chance))
+        gateway = self._world.some_gateway(self._chance)
+        await self._reach(gateway)
+        endpoints, values = gateway.table.find(path)
+        endpoint = endpoints[method]
+        named = dict(zip(endpoint.route.path_params, values, strict=True))
         try:
-            page = await gateway.messaging.list_entries(self._actor, wanted)
+            wanted = endpoint.decode(named, urlencode(query).encode(), msgspec.json.encode(body) if body else b"")
+            answer = await endpoint.call(self._actor, wanted)
         except KaifError as error:
             raise Refused(error.code, str(error), error.status) from error
         await asyncio.sleep(weather.delay_s(self._chance))
-        return msgspec.json.encode(page)
+        if weather.happens(self._chance, weather.lost_calls) or self._world.net.are_parted(
+            self._client.name, gateway.name
+        ):
+            raise Unreachable("no answer")
+        return bytes(endpoint.encode(answer))
 
     async def renew(self) -> None: ...
 

@@ -7,7 +7,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import msgspec
-from tests.simulation.world import Broken, prepared, simulate
+from tests.simulation.promise import Broken
+from tests.simulation.world import prepared, simulate
 
 CHUNK = 50
 ROOT = Path(__file__).parents[2]

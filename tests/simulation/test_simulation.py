@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.simulation.faults import FAULTS
+from tests.simulation.promise import Broken
 from tests.simulation.runs import Chunk, Kept, left_of, run_all
-from tests.simulation.world import Broken, prepared, simulate
+from tests.simulation.world import prepared, simulate
 
-SEEDS = 250
+SEEDS = 150
 # Each fault is noticed in every second to tenth.
 SEEDS_FOR_A_FAULT = 60
 

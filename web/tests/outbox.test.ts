@@ -55,5 +55,5 @@ test('a passing refusal is tried again, but not for ever', () => {
 })
 
 test('a final refusal fails at once', () => {
-  expect(refuse(message('a'), 'chat_not_found').state).toBe('failed')
+  expect(refuse(message('a'), 'chat_not_found')).toMatchObject({ state: 'failed', problem: 'chat_not_found' })
 })

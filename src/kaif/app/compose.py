@@ -113,7 +113,7 @@ from kaif.services.messaging.dates import DatesService
 from kaif.services.messaging.discussions import DiscussionsService
 from kaif.services.messaging.due import Deed, DueQueue
 from kaif.services.messaging.due_model import DueKind
-from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.events import ChatDeleted, TopicDeleted
 from kaif.services.messaging.first_contact import FirstContactsService
 from kaif.services.messaging.history import HistoryService
 from kaif.services.messaging.indexing import Indexer
@@ -125,6 +125,7 @@ from kaif.services.messaging.lookalikes import LookalikesService
 from kaif.services.messaging.membership import Membership
 from kaif.services.messaging.order import OwnOrderService
 from kaif.services.messaging.own_data import OwnMessagingDataService
+from kaif.services.messaging.pace_sharing import PaceSharing
 from kaif.services.messaging.pacing import Pace
 from kaif.services.messaging.page_summaries import PageSummaries
 from kaif.services.messaging.pictures import ChatPicturesService
@@ -142,6 +143,7 @@ from kaif.services.messaging.sending import Sender
 from kaif.services.messaging.service import MessagingService
 from kaif.services.messaging.sharing import SharingService
 from kaif.services.messaging.tallying import Tally
+from kaif.services.messaging.topic_ending import TopicEnding
 from kaif.services.messaging.topics import GroupTopicsService
 from kaif.services.messaging.vanishing import VanishingService
 from kaif.services.messaging.webhooks import WebhooksService
@@ -212,14 +214,18 @@ async def messaging_services(
     announcer = Announcer(cache)
     links = LinkPlan(on=pages is not None)
     pace = Pace(limits_scale)
+    sharing = PaceSharing(pace, cache)
     counting = PostCounting(database, announcer, clock)
     sender = Sender(database, announcer, links, pace, clock, on_comments=counting.note_comments)
     bus: Bus = OutboxBus(database)
     attaching = Attaching(database, files or NoFiles(), announcer, clock)
     reactions = Reactions(database, clock)
-    bus.subscribe("messaging.people", PersonChanged, Acquaintance(database, announcer).remember_person)
+    acquaintance = Acquaintance(database, announcer)
+    bus.subscribe("messaging.people", PersonChanged, acquaintance.remember_person)
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
+    actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
+    bus.subscribe("messaging.topics", TopicDeleted, TopicEnding(database, actions.erase).delete_messages)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
     bus.subscribe("messaging.progress", MediaProgressed, attaching.tell_progress)
     scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)
@@ -242,13 +248,14 @@ async def messaging_services(
     previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
     announcer.start()
+    await sharing.start()
     queue.start()
     tally.start()
     counting.start()
+    acquaintance.start()
     if previewer:
         previewer.start()
     try:
-        actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
         pictures = ChatPicturesService(database, auth, announcer, attaching, clock)
@@ -293,9 +300,11 @@ async def messaging_services(
     finally:
         if previewer:
             await previewer.close()
+        await acquaintance.close()
         await queue.close()
         await tally.close()
         await counting.close()
+        await sharing.close()
         await announcer.close()
         await bus.close()
 
@@ -439,6 +448,10 @@ class FutureMessaging:
     async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
         attachments: Attachments = self.services[Attachments]
         return await attachments.which_are_shown(actor, request)
+
+    async def which_are_files(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        attachments: Attachments = self.services[Attachments]
+        return await attachments.which_are_files(actor, request)
 
 
 class FuturePictures:

@@ -51,6 +51,7 @@ from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.scanning import Scans
 from kaif.services.media.standing import FindsOpen, Standing
 from kaif.services.media.storage import MediaStorageService
+from kaif.services.media.stripping import Stripping
 from kaif.services.media.telling import OwnerNews
 from kaif.services.media.uploads import UploadsService
 from kaif.services.media.withdrawing import Withdrawing
@@ -102,8 +103,10 @@ async def media_services(
     collector = Collector(database, content, clock, look_every_s, settings.media_pictures_max)
     maker = Maker(database, content, renditions, films, scratch)
     workshop = Workshop(database, maker, OwnerNews(cache), settings.media_films, clock)
+    stripping = Stripping(database, content, renditions, messages, clock, look_every_s)
     await bus.start()
     collector.start()
+    stripping.start()
     workshop.start()
     purges.start()
     try:
@@ -122,6 +125,7 @@ async def media_services(
         }
     finally:
         await purges.close()
+        await stripping.close()
         await workshop.close()
         await uploads.close()
         await renditions.close()

@@ -28,12 +28,12 @@ class Log:
 
 
 class Gap:
-    """Entries of a chat after `after` are missing."""
+    """Entries of a chat after `after` are missing, up to `newest` as far as is known."""
 
-    __slots__ = ("after", "chat_id")
+    __slots__ = ("after", "chat_id", "newest")
 
-    def __init__(self, chat_id: str, after: int) -> None:
-        self.chat_id, self.after = chat_id, after
+    def __init__(self, chat_id: str, after: int, newest: int) -> None:
+        self.chat_id, self.after, self.newest = chat_id, after, newest
 
 
 class Inbox:
@@ -80,9 +80,10 @@ class Inbox:
         self._expect(gap.chat_id, log, log.end)
 
     def give_up(self, gap: Gap) -> None:
-        """The chat can't be seen any more."""
+        """The chat can't be seen any more; unless more of it was heard since that was asked: one is back."""
         log = self._logs[gap.chat_id]
-        log.newest = log.end
+        if log.newest == gap.newest:
+            log.newest = log.end
 
     def next(self) -> Entry | Gap | None:
         """The next entry to give out, the gap to close first, or None when there is nothing."""
@@ -94,7 +95,7 @@ class Inbox:
                 continue
             self._due[chat_id] = None
             if not log.ready:
-                return Gap(chat_id, log.have)
+                return Gap(chat_id, log.have, log.newest)
             entry = log.ready.popleft()
             self.held -= 1
             log.have = entry.seq

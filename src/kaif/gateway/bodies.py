@@ -25,11 +25,39 @@ IDLE_MAX = 2
 # That somebody brings at once: each takes memory, however slow what it is written to. Clients bring a few, and what has
 # broken off without a word counts until it is known for it.
 BODIES_OF_ONE_MAX = 40
+# That all bring at once to a process: in the worst case each takes two pieces, a gigabyte together. Once half of the
+# places are taken, nobody gets more than a few.
+BODIES_OF_ALL_MAX = 128
+BODIES_OF_ONE_WHEN_SCARCE = 4
 BUSY_MS = 5000
+# A sender who brings less than this, while somebody waits for it all that time, holds memory and a place for nothing.
+# The slowest of networks brings more.
+SLOWEST_WITHIN_S = 60.0
+SLOWEST_BYTES = 16 * 1024
+# What comes slowly is handed on after so long, for it to be kept.
+PIECE_WITHIN_S = 30.0
 
 
 class BodyCut(Exception):
     """The rest will not come: the sender is gone, or this process is about to be."""
+
+
+class Pace:
+    """Whether a sender is worth the wait. Only the time counts in which somebody waits for nothing else."""
+
+    def __init__(self) -> None:
+        self._waited_s, self._came_bytes = 0.0, 0
+
+    def must_be_kept(self) -> None:
+        """Raises TimedOut. What had come was handed on before."""
+        if self._waited_s >= SLOWEST_WITHIN_S:
+            if self._came_bytes < SLOWEST_BYTES:
+                raise TimedOut
+            self._waited_s, self._came_bytes = 0.0, 0
+
+    def note(self, waited_s: float, came_bytes: int) -> None:
+        self._waited_s += waited_s
+        self._came_bytes += came_bytes
 
 
 class Body:
@@ -57,6 +85,7 @@ class Body:
         self.is_whole = False
         self._news = asyncio.Event()
         self._came_at = 0.0
+        self.pace = Pace()
 
     # The connection's side
 
@@ -124,14 +153,19 @@ class Body:
     # The reader's side
 
     async def read(self, within_s: float = STALLED_S) -> bytes:
-        """What has come since, nothing at the end. Raises BodyCut, and TimeoutError when nothing came in time."""
+        """What has come since, nothing at the end. Raises BodyCut, TimeoutError when nothing came in time,
+        and TimedOut when little has come for long."""
         self._want()
+        self.pace.must_be_kept()
+        since = asyncio.get_running_loop().time()
         if not self._pieces and not self.is_whole and not self._cut:
             self._enough_bytes = 0
             self._news.clear()
             await asyncio.wait_for(self._news.wait(), within_s)
         if self._pieces:
-            return self._take()
+            taken = self._take()
+            self.pace.note(asyncio.get_running_loop().time() - since, len(taken))
+            return taken
         if self._cut:
             raise BodyCut
         return b""
@@ -146,10 +180,12 @@ class Body:
         self._keep_pace()
 
     async def filled(self, enough: int, within_s: float) -> bool:
-        """When there is so much in its place, or all that there will ever be. False when nothing came for so long."""
+        """When there is so much in its place, or all that there will ever be. False when nothing came for so long, or
+        not enough for PIECE_WITHIN_S."""
         since = asyncio.get_running_loop().time()
         while self._placed_bytes < enough and not self.is_over:
-            left_s = max(self._came_at, since) + within_s - asyncio.get_running_loop().time()
+            until = min(max(self._came_at, since) + within_s, since + PIECE_WITHIN_S)
+            left_s = until - asyncio.get_running_loop().time()
             if left_s <= 0:
                 return False
             self._enough_bytes = enough
@@ -166,6 +202,14 @@ class Body:
         self._place, self._placed_bytes = None, 0
         self._keep_pace()
         return taken
+
+    @property
+    def placed_bytes(self) -> int:
+        return self._placed_bytes
+
+    def has_paused(self, seconds: float) -> bool:
+        """Whether nothing has come for so long."""
+        return asyncio.get_running_loop().time() - self._came_at >= seconds
 
     @property
     def has_some(self) -> bool:
@@ -207,16 +251,21 @@ class Buffers:
         self._idle: tuple[list[memoryview], list[memoryview]] = ([], [])
         self.large_left = ahead_bytes_of_all // ahead_bytes if ahead_bytes else 0
         self._bringing: Counter[str] = Counter()
+        self._bringing_all = 0
 
     @contextlib.contextmanager
     def for_one(self, whose: str) -> Iterator[None]:
         """Around all that is done with a body. Raises Busy."""
-        if self._bringing[whose] >= BODIES_OF_ONE_MAX:
+        is_scarce = self._bringing_all >= BODIES_OF_ALL_MAX // 2
+        most = BODIES_OF_ONE_WHEN_SCARCE if is_scarce else BODIES_OF_ONE_MAX
+        if self._bringing[whose] >= most or self._bringing_all >= BODIES_OF_ALL_MAX:
             raise Busy(retry_after_ms=BUSY_MS)
         self._bringing[whose] += 1
+        self._bringing_all += 1
         try:
             yield
         finally:
+            self._bringing_all -= 1
             self._bringing[whose] -= 1
             if not self._bringing[whose]:
                 del self._bringing[whose]
@@ -247,8 +296,9 @@ class Pieces:
     takes two of the buffers at most. To be closed.
     """
 
-    def __init__(self, body: Body, buffers: Buffers, pause_s: float) -> None:
-        self._body, self._buffers, self._pause_s = body, buffers, pause_s
+    def __init__(self, body: Body, buffers: Buffers, pause_s: float, *, whole: bool = False) -> None:
+        """`whole` is of a body that is one piece, however slowly it comes."""
+        self._body, self._buffers, self._pause_s, self._whole = body, buffers, pause_s, whole
         self._filling: memoryview | None = None
         self._lent: memoryview | None = None
 
@@ -264,10 +314,19 @@ class Pieces:
             self._lent = None
         filling = self._fill()
         waited_s = 0.0
-        while not await self._body.filled(self._buffers.piece_bytes, self._pause_s):
-            if self._body.has_some:
+        while True:
+            self._body.pace.must_be_kept()
+            since, before = asyncio.get_running_loop().time(), self._body.placed_bytes
+            is_full = await self._body.filled(self._buffers.piece_bytes, self._pause_s)
+            passed_s = asyncio.get_running_loop().time() - since
+            self._body.pace.note(passed_s, self._body.placed_bytes - before)
+            if is_full:
                 break
-            waited_s += self._pause_s
+            if self._body.has_some:
+                if not self._whole or self._body.has_paused(self._pause_s):
+                    break
+                continue
+            waited_s += passed_s
             if waited_s >= STALLED_S:
                 raise TimedOut
         self._lent, self._filling = filling, None

@@ -251,6 +251,9 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if b"host" not in self._headers and self._parser.get_http_version() == "1.1":
+            # RFC 9112, 3.2: also where the target says it.
+            raise Refused(HTTPStatus.BAD_REQUEST)
         length = self._headers.get(b"content-length", b"0")
         self._find_target()
         if self._edge.takes_stream(self._parser.get_method(), self._target):

@@ -24,6 +24,8 @@ from kaif.interfaces.messaging import (
     ChatId,
     ChatKind,
     Delivery,
+    Entry,
+    EntryKind,
     ListEntries,
     Messaging,
     Reach,
@@ -41,6 +43,7 @@ RETRY_S = 1.0
 FILL_PAGE = 200
 # News of two processes may overtake each other by moments, in which not more people leave chats than this.
 GONE_MAX = 4096
+GOING: frozenset[EntryKind] = frozenset(("left", "banned"))
 
 log = logging.getLogger("kaif.hub")
 
@@ -67,6 +70,11 @@ class Room:
 
     def accept(self, first_seq: int, entries: list[bytes]) -> None:
         """Deliver what is next, hold what is early, drop what came before."""
+        self.take(first_seq, entries)
+        self.go_on()
+
+    def take(self, first_seq: int, entries: list[bytes]) -> None:
+        """The same, but for what follows on it and is held: until `go_on` nobody hears of that."""
         self.newest = max(self.newest, first_seq + len(entries) - 1)
         if not entries:
             return
@@ -74,10 +82,8 @@ class Room:
             self.held[first_seq] = entries
             return
         self._pass_on(first_seq, entries)
-        if self.held:
-            self._pass_on_held()
 
-    def _pass_on_held(self) -> None:
+    def go_on(self) -> None:
         for first_held in sorted(self.held):
             if first_held > self.next_seq:
                 break
@@ -240,17 +246,21 @@ class Hub:
             for reader in self._readers.get(user_id, ()):
                 self._let_in(reader, delivery)
         room = self._rooms.get(chat_id)
+        last_seq = delivery.first_seq + len(delivery.entries) - 1
         if room is not None:
-            room.accept(delivery.first_seq, delivery.entries)
-            self._fill_if_behind(room)
+            room.take(delivery.first_seq, delivery.entries)
         if self._entering:
             if room is None:
-                self._passed[chat_id] = delivery.first_seq + len(delivery.entries) - 1
+                self._passed[chat_id] = last_seq
             self._joined.update({(chat_id, user_id) for user_id in delivery.joined} - self._gone.keys())
             self._joined.difference_update((chat_id, user_id) for user_id in delivery.left)
             self._left.update((chat_id, user_id) for user_id in delivery.left)
         for user_id in delivery.left:
-            self._let_out(user_id, chat_id, room)
+            self._let_out(user_id, chat_id, room, last_seq)
+        if room is not None:
+            # What was said after they had gone they do not hear.
+            room.go_on()
+            self._fill_if_behind(room)
 
     def _let_in(self, reader: Reader, delivery: Delivery) -> None:
         if (delivery.chat_id, reader.actor.user_id) in self._gone:
@@ -260,14 +270,29 @@ class Hub:
         if delivery.kind == "direct":
             self._look_soon(reader)
 
-    def _let_out(self, user_id: UserId, chat_id: ChatId, room: Room | None) -> None:
+    def _let_out(self, user_id: UserId, chat_id: ChatId, room: Room | None, last_seq: int) -> None:
         self._gone.pop((chat_id, user_id), None)
         self._gone[chat_id, user_id] = None
         if len(self._gone) > GONE_MAX:
             del self._gone[next(iter(self._gone))]
-        if room is not None:
+        if room is None:
+            return
+        if room.next_seq == last_seq + 1 and room.newest == last_seq:
             for reader in self._readers.get(user_id, ()):
                 self._leave(reader, room)
+        else:
+            self._look_whether_in(user_id, room)
+
+    def _look_whether_in(self, user_id: UserId, room: Room) -> None:
+        """They were taken out, and news has not come in order: they may be back by now.
+
+        And they may wait to hear what became of what they wrote before, of which nothing comes to them any more: at
+        the hello they ask.
+        """
+        for reader in self._readers.get(user_id, ()):
+            if room in reader.rooms:
+                self._leave(reader, room)
+                self._background.run(self._enter(reader))
 
     def _hear_reach(self, payload: bytes) -> None:
         chat_ids = _reach.decode(payload).chat_ids
@@ -351,16 +376,29 @@ class Hub:
         try:
             page = await self._messaging.list_log(reader.actor, wanted)
         except NotFound:
-            self._leave(reader, room)
+            self._look_whether_in(reader.actor.user_id, room)
             return 0
         except KaifError:
             return RETRY_S
         if not page.entries:
             return RETRY_S
         missing_seq = room.next_seq
-        room.accept(page.entries[0].seq, [_encode(entry) for entry in page.entries])
+        self._take_page(room, page.entries)
         # A page that does not continue what there is would be asked for again and again.
         return 0 if room.next_seq > missing_seq else RETRY_S
+
+    def _take_page(self, room: Room, entries: list[Entry]) -> None:
+        start = 0
+        for end, entry in enumerate(entries, 1):
+            # News would have said who goes; so does the log, but for who has come back since.
+            if entry.kind in GOING and entry.seq >= room.next_seq:
+                room.take(entries[start].seq, [_encode(one) for one in entries[start:end]])
+                for user_id in entry.user_ids:
+                    self._look_whether_in(user_id, room)
+                start = end
+        if start < len(entries):
+            room.take(entries[start].seq, [_encode(entry) for entry in entries[start:]])
+        room.go_on()
 
     def _hear_signal(self, payload: bytes) -> None:
         signal = _signal.decode(payload)

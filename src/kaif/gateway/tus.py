@@ -223,7 +223,7 @@ class Tus:
         if _length(request) > PIECE_BYTES_MAX:
             raise CheckedPieceTooLarge(bytes_max=PIECE_BYTES_MAX)
         assert request.stream
-        pieces = Pieces(request.stream, self._checked, STALLED_S)
+        pieces = Pieces(request.stream, self._checked, STALLED_S, whole=True)
         upload = writing.upload
         try:
             content = await pieces.next()

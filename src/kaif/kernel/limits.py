@@ -1,7 +1,7 @@
 """How often something may be done, by the generic cell rate algorithm (GCRA): one number for each subject, no timers.
 
 The number is the theoretical arrival time, the moment at which the subject's burst will be whole
-again. Each process limits on its own.
+again. Each process limits on its own, unless it is told what others let pass.
 """
 
 import time
@@ -94,6 +94,13 @@ class Limits:
         key = (limit.name, subject)
         if key in self._arrivals:
             self._arrivals[key] -= self._rate_of(limit)[0]
+
+    def note(self, limit: Limit, subject: str, count: int) -> None:
+        """So much another process has let pass, or has had back; there may not have been so much left."""
+        now, key = self._clock(), (limit.name, subject)
+        if len(self._arrivals) >= SUBJECTS_MAX:
+            self._forget(now)
+        self._arrivals[key] = max(self._arrivals.get(key, now), now) + count * self._rate_of(limit)[0]
 
     def _forget(self, now: float) -> None:
         in_debt = [(key, arrival) for key, arrival in self._arrivals.items() if arrival > now]

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
 
-from kaif.interfaces.media import MediaId, SignMany
+from kaif.interfaces.media import ExportMedia, MediaId, SignMany
 from kaif.interfaces.media.references import Refer
 from kaif.interfaces.messaging import Chat, ChatNotFound, GetChat
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.ids import new_id
+from kaif.services.media import library
 
 HOUR_US = 3600 * SECOND_US
 
@@ -66,3 +67,25 @@ async def test_a_link_opens_the_file_for_hours_and_stays_the_same_for_as_long(ho
     home.moment[0] += 1
     assert (await paths(home, [media.id]))[media.id] != made
     assert (await home.look(media, NOBODY, made.rpartition("/")[2])).media_id == media.id
+
+
+async def test_ones_own_data_are_whole_however_many_files_there_are_and_each_can_be_fetched(
+    small_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "EXPORTED_AT_ONCE", 3)
+    put = [await small_home.put(b"content %d" % number, keep=number != 2) for number in range(7)]
+    await small_home.create(100, name="half.bin")
+    await small_home.put(b"not Anna's", BORIS)
+
+    page = await small_home.library.export_own_media_data(ANNA, ExportMedia())
+    pages = [page]
+    while page.next_cursor:
+        page = await small_home.library.export_own_media_data(ANNA, ExportMedia(page.next_cursor))
+        pages.append(page)
+
+    assert [file for page in pages for file in page.files] == put
+    assert [[upload.name for upload in page.uploads] for page in pages] == [["half.bin"], [], []]
+    for file, link in zip(put, [link for page in pages for link in page.links], strict=True):
+        assert link.media_id == file.id
+        seen = await small_home.look(file, NOBODY, link.path.rpartition("/")[2])
+        assert seen.size == file.size

@@ -17,6 +17,7 @@ from kaif.kernel.clock import DAY_US
 MIB = 1 << 20
 
 
+@pytest.mark.asvs("5.4.3")
 async def test_what_is_infected_is_refused_and_nothing_is_left(
     migrated_sqlite_url: str, tmp_path: Path, clamd: ClamdServer
 ) -> None:
@@ -51,6 +52,7 @@ async def test_what_is_too_large_to_be_checked_is_taken_only_where_the_operator_
             assert (await home.library.get_usage(ANNA, Nothing())).used == 0
 
 
+@pytest.mark.asvs("5.4.3")
 async def test_without_the_scanner_an_upload_waits_until_it_is_back(migrated_sqlite_url: str, tmp_path: Path) -> None:
     server = ClamdServer()
     try:

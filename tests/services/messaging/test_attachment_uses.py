@@ -25,7 +25,7 @@ from kaif.interfaces.messaging.order import Draft, KeepDraft
 from kaif.interfaces.messaging.reports import OfReport
 from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Scheduled, ScheduleMessage
 from kaif.interfaces.personal_data import PersonErased
-from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.ids import new_id
 from kaif.services.media.rights import Rights
 from kaif.services.messaging import attachment_store, store, telling
@@ -317,6 +317,9 @@ class Counted:
         self.asked += 1
         return await self._attachments.which_are_shown(actor, request)
 
+    async def which_are_files(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        return await self._attachments.which_are_files(actor, request)
+
 
 async def test_one_question_says_whether_a_picture_is_seen_and_whether_as_a_file(small_files_home: FilesHome) -> None:
     home = small_files_home
@@ -331,3 +334,5 @@ async def test_one_question_says_whether_a_picture_is_seen_and_whether_as_a_file
 
     assert [(await rights.seen(boris, one.id)).whole for one in (shown, sent)] == [False, True]
     assert messages.asked == 2
+    asked = AskedFiles([shown.id, sent.id])
+    assert (await home.services.attachments.which_are_files(NOBODY, asked)).as_files == [sent.id]

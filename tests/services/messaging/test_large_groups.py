@@ -1,4 +1,7 @@
-"""In a group of 200,000 what one person does costs as much as in one of ten: counted in the database's own steps."""
+"""In a group of 200,000 what one person does costs as much as in one of ten: counted in the database's own steps.
+
+Within a fifth, as it is promised; how long it takes is for the bench.
+"""
 
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -27,12 +30,11 @@ from kaif.services.messaging import store
 from kaif.services.messaging.model import MEMBERS_MAX
 
 AT_ONCE = 20_000
-STEP = 10
 
 
-async def fill(services: Services, chat_id: ChatId, count: int) -> None:
+async def fill(services: Services, chat_id: ChatId, count: int, name: str = "") -> None:
     """So many members more, as the store itself adds them."""
-    people = [Person(UserId(new_id()), f"m{number}", "Участник") for number in range(count)]
+    people = [Person(UserId(new_id()), f"m{number}", name or f"M{number}") for number in range(count)]
     for start in range(0, count, AT_ONCE):
         portion = people[start : start + AT_ONCE]
         async with services.database.transaction() as tx:
@@ -42,7 +44,7 @@ async def fill(services: Services, chat_id: ChatId, count: int) -> None:
 
 
 async def steps_of(services: Services, work: Callable[[], Awaitable[Any]]) -> int:
-    """How many instructions SQLite carries out for it, in tens."""
+    """How many instructions SQLite carries out for it."""
     count = 0
 
     def step() -> None:
@@ -52,7 +54,7 @@ async def steps_of(services: Services, work: Callable[[], Awaitable[Any]]) -> in
     assert isinstance(services.database, Sqlite)
     connections: list[sqlite3.Connection] = [services.database._writer, services.database._reader.connection()]
     for connection in connections:
-        connection.set_progress_handler(step, STEP)
+        connection.set_progress_handler(step, 1)
     try:
         await work()
     finally:
@@ -96,7 +98,7 @@ async def test_what_one_person_does_costs_the_same_in_a_group_of_200_000(embedde
     many = await costs(embedded, boris, large, *people[2:])
 
     for name, steps in many.items():
-        assert steps <= few[name] * 2 + 20, (name, few[name], steps)
+        assert steps <= few[name] * 1.2, (name, few[name], steps)
 
 
 async def test_there_is_room_for_200_000_and_no_more(embedded: Services) -> None:

@@ -42,6 +42,7 @@ from kaif.services.messaging.reactions import Reactions
 # Every column in which somebody's id stands: the field of the export that says it, or ("-") why none does.
 EXPORTED = {
     "messaging_people.id": "username",
+    "messaging_people_words.user_id": "- the words of the username and the name",
     "messaging_members.user_id": "memberships",
     "messaging_reactions.user_id": "reactions",
     "messaging_hidden.user_id": "hidden",
@@ -83,6 +84,7 @@ EXPORTED = {
 # What still names somebody who has left, and why.
 KEPT = {
     "messaging_people.id": "a nameless person, so that what they wrote is still somebody's",
+    "messaging_people_words.user_id": "what the nameless one is called",
     "messaging_members.user_id": "that the nameless one is in the chat, without what they had chosen there",
     "messaging_entries.sender_id": "what they wrote stays with those to whom it was written",
     "messaging_entries.body": "what others wrote of the nameless one",

@@ -2,20 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.harness import Services, wired_services
 from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import direct, group, log_of, say
 
+from kaif.engines.cache import open_cache
+from kaif.engines.cache.memory import MemoryCache
+from kaif.engines.database import Database
 from kaif.engines.database.sqlite import Sqlite
 from kaif.engines.web.public import PublicPages
 from kaif.interfaces.messaging import BadText, ChatId, Outgoing, SendBatch, TooManyMessages
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook
-from kaif.kernel.actor import NOBODY, UserId
+from kaif.kernel.actor import NOBODY, Actor, UserId
+from kaif.kernel.clock import now_us
+from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.announcing import Announcer
+from kaif.services.messaging.linking import LinkPlan
+from kaif.services.messaging.pace_sharing import CHANNEL, PaceSharing
 from kaif.services.messaging.pacing import OF_BOTS, OF_ONE, Pace
+from kaif.services.messaging.sending import Sender
 
 
 @pytest.fixture
@@ -73,6 +84,101 @@ def test_what_a_bot_gives_back_another_may_take() -> None:
 
     assert seconds_of(pace, "c", "bot2", is_bot=True) == 0
     assert [seconds_of(pace, "c", "bot1") for _ in range(41)] == [0] * 41
+
+
+# The test says when.
+WHEN_ASKED_S = 1e6
+
+
+class Elsewhere(NamedTuple):
+    """A messaging process, as far as it sends."""
+
+    pace: Pace
+    sharing: PaceSharing
+    sender: Sender
+    # Set whenever it has heard what another lets pass.
+    heard: asyncio.Event
+
+    async def say(self, person: Actor, chat_id: ChatId) -> str:
+        """What became of it."""
+        (result,) = await self.sender.send([Outgoing(person.user_id, chat_id, new_id(), "Привет")])
+        return result.code if isinstance(result, KaifError) else ""
+
+
+@asynccontextmanager
+async def elsewhere(database: Database, cache_url: str, scale: float) -> AsyncIterator[Elsewhere]:
+    cache = await open_cache(cache_url)
+    pace, heard = Pace(scale, clock=lambda: 0.0), asyncio.Event()
+    sharing = PaceSharing(pace, cache, WHEN_ASKED_S)
+    sender = Sender(database, Announcer(cache), LinkPlan(on=False), pace, now_us)
+    await sharing.start()
+    await cache.subscribe(CHANNEL, lambda news: heard.set())
+    yield Elsewhere(pace, sharing, sender, heard)
+    await sharing.close()
+    await cache.close()
+
+
+async def test_two_processes_together_bear_no_more_than_one_once_they_have_heard_of_each_other(
+    tmp_path: Path, migrated_postgres_url: str, redis_url: str
+) -> None:
+    async with (
+        wired_services(tmp_path, migrated_postgres_url) as services,
+        elsewhere(services.database, redis_url, 0.05) as one,
+        elsewhere(services.database, redis_url, 0.05) as other,
+    ):
+        anna, boris = await services.newcomers("anna", "boris")
+        chat_id = await group(services, anna, boris)
+        assert [await one.say(anna, chat_id) for _ in range(BURST)] == [""] * BURST
+        await one.sharing.tell()
+        await asyncio.wait_for(other.heard.wait(), 5)
+
+        assert await other.say(anna, chat_id) == "too_many_messages"
+        assert await other.say(boris, chat_id) == ""
+
+
+async def test_what_two_let_pass_at_the_same_moment_is_a_debt_with_both() -> None:
+    now, cache = [0.0], MemoryCache()
+    paces = [Pace(clock=lambda: now[0]) for _ in range(2)]
+    sharings = [PaceSharing(pace, cache, WHEN_ASKED_S) for pace in paces]
+    for sharing in sharings:
+        await sharing.start()
+    try:
+        for pace in paces:
+            assert [seconds_of(pace, "c", "anna") for _ in range(100)] == [0] * 100
+        for sharing in (*sharings, *sharings):
+            await sharing.tell()
+
+        assert all(100 < seconds_of(pace, "c", "anna") <= 102 for pace in paces)
+        now[0] += 101.5
+        assert [seconds_of(pace, "c", "anna") for pace in paces] == [0, 0]
+        # One more than there was: neither knew of the other's.
+        for sharing in sharings:
+            await sharing.tell()
+        assert all(seconds_of(pace, "c", "anna") > 1 for pace in paces)
+    finally:
+        for sharing in sharings:
+            await sharing.close()
+
+
+async def test_bots_share_their_pace_too_and_what_is_given_back_is_given_back_everywhere() -> None:
+    cache = MemoryCache()
+    one, other = (Pace(clock=lambda: 0.0) for _ in range(2))
+    sharings = [PaceSharing(pace, cache, WHEN_ASKED_S) for pace in (one, other)]
+    for sharing in sharings:
+        await sharing.start()
+    try:
+        *_, taken = [one.take(ChatId("c"), UserId("bot1"), is_bot=True) for _ in range(60)]
+        await sharings[0].tell()
+        assert seconds_of(other, "c", "bot2", is_bot=True) > 0
+
+        one.give_back(taken)
+        await sharings[0].tell()
+
+        assert seconds_of(other, "c", "bot2", is_bot=True) == 0
+        assert seconds_of(other, "c", "bot2", is_bot=True) > 0
+    finally:
+        for sharing in sharings:
+            await sharing.close()
 
 
 async def test_of_a_flood_what_fits_is_sent_and_the_rest_is_told_when(paced: Services) -> None:

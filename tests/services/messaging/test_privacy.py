@@ -31,6 +31,7 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.first_contact import NotAStranger
 from kaif.interfaces.messaging.privacy import (
+    ACQUAINTING_MEMBERS_MAX,
     ChangePrivacy,
     ListBlocked,
     NotOneself,
@@ -118,6 +119,8 @@ async def test_the_block_is_seen_by_whoever_made_it_and_by_nobody_else(services:
     assert (await services.privacy.list_blocked(boris, ListBlocked())).people == []
     (person,) = (await services.privacy.list_blocked(anna, ListBlocked())).people
     assert person.id == boris.user_id
+    assert (await services.privacy.get_block(anna, OfPerson(boris.user_id))).blocked
+    assert not (await services.privacy.get_block(boris, OfPerson(anna.user_id))).blocked
 
 
 async def test_nothing_is_said_in_a_closed_chat_by_other_means(services: Services) -> None:
@@ -267,6 +270,25 @@ async def test_sharing_a_group_that_hides_its_members_makes_nobody_acquainted(se
     await services.privacy.change_privacy(anna, ChangePrivacy(write_first="acquaintances"))
 
     await refused(direct(services, boris, anna))
+
+
+async def test_neither_a_large_nor_a_public_group_nor_one_that_one_was_put_into_makes_acquaintances(
+    services: Services,
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    await services.privacy.change_privacy(anna, ChangePrivacy(write_first="acquaintances"))
+    chat_id = await group(services, boris, anna)
+    await refused(direct(services, boris, anna))
+
+    await say(services, anna, chat_id)
+    for change in (f"members = {ACQUAINTING_MEMBERS_MAX + 1}", "name = 'everybody'"):
+        async with services.database.transaction() as tx:
+            await tx.execute(f"UPDATE messaging_chats SET {change} WHERE id = :id", id=chat_id)
+        await refused(direct(services, boris, anna))
+        async with services.database.transaction() as tx:
+            await tx.execute("UPDATE messaging_chats SET members = 2, name = NULL WHERE id = :id", id=chat_id)
+
+    assert await direct(services, boris, anna)
 
 
 async def test_writing_to_somebody_makes_one_no_acquaintance_of_theirs_until_they_answer(services: Services) -> None:

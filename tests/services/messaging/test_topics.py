@@ -45,6 +45,7 @@ from kaif.interfaces.messaging.topics import (
     BadTopicChange,
     BadTopicTitle,
     ChangeTopic,
+    ChooseInTopic,
     ListTopics,
     MakeTopic,
     MuteTopic,
@@ -65,6 +66,7 @@ from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.topic_ending import DELETED_AT_ONCE
 
 
 async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:
@@ -482,3 +484,71 @@ async def test_nothing_of_topics_outlives_the_chat_or_the_person(services: Servi
 async def rows_of(services: Services, of: str, id: str) -> int:
     rows: list[tuple[int]] = await services.database.fetch(tuple, f"SELECT COUNT(*) FROM {of}", id=id)
     return rows[0][0]
+
+
+async def test_where_some_are_chosen_only_they_and_admins_write(services: Services) -> None:
+    chat_id, (anna, boris, clara) = await with_topics(services, "anna", "boris", "clara")
+    boats, fish = await make(services, anna, chat_id), await make(services, anna, chat_id)
+    said = await say_in(services, clara, chat_id, boats)
+    await services.topics.change_topic(anna, ChangeTopic(chat_id, boats, chosen_only=True))
+    await services.topics.choose_in_topic(anna, ChooseInTopic(chat_id, boats, boris.user_id, True))
+
+    for who, may in ((anna, True), (boris, True), (clara, False)):
+        topic = await topic_of(services, who, chat_id, boats)
+        assert (topic.may_write, topic.chosen_only, topic.chosen) == (may, True, who is boris)
+    await say_in(services, boris, chat_id, boats)
+    with pytest.raises(RestrictedInTopic):
+        await say_in(services, clara, chat_id, boats)
+    with pytest.raises(RestrictedInTopic):
+        await services.actions.edit_message(clara, EditMessage(chat_id, said.seq, "Иначе"))
+    await say_in(services, clara, chat_id, fish)
+    chosen = (await services.topics.list_chosen(anna, OfTopic(chat_id, boats))).people
+    assert [person.id for person in chosen] == [boris.user_id]
+
+    # Who is banned from it is so, chosen or not; and nobody chooses themselves.
+    await services.topics.restrict_in_topic(anna, RestrictInTopic(chat_id, boats, boris.user_id, True))
+    with pytest.raises(RestrictedInTopic):
+        await say_in(services, boris, chat_id, boats)
+    for refused in (
+        services.topics.choose_in_topic(clara, ChooseInTopic(chat_id, boats, clara.user_id, True)),
+        services.topics.list_chosen(clara, OfTopic(chat_id, boats)),
+    ):
+        with pytest.raises(RightMissing):
+            await refused
+    await services.topics.change_topic(anna, ChangeTopic(chat_id, boats, chosen_only=False))
+    await say_in(services, clara, chat_id, boats)
+
+
+async def test_a_topic_is_deleted_with_all_that_was_said_in_it(services: Services) -> None:
+    chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+    boats, fish = await make(services, anna, chat_id), await make(services, anna, chat_id)
+    said = [await say_in(services, boris, chat_id, boats, f"Лодка {number}") for number in range(DELETED_AT_ONCE + 2)]
+    kept = await say_in(services, boris, chat_id, fish, "Щука")
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["topics"]))
+    with pytest.raises(RightMissing):
+        await services.topics.delete_topic(boris, OfTopic(chat_id, boats))
+    with pytest.raises(BadTopicChange):
+        await services.topics.delete_topic(anna, OfTopic(chat_id, GENERAL))
+
+    await services.topics.delete_topic(anna, OfTopic(chat_id, boats))
+
+    topics = (await services.topics.list_topics(boris, ListTopics(chat_id))).topics
+    assert {topic.id for topic in topics} == {GENERAL, fish}
+    assert (await history(services, boris, chat_id, GENERAL))[-1].kind == "topic_deleted"
+    for refused in (
+        say_in(services, boris, chat_id, boats),
+        services.messaging.list_entries(boris, ListEntries(chat_id, topic_id=boats)),
+        services.topics.delete_topic(anna, OfTopic(chat_id, boats)),
+    ):
+        with pytest.raises(TopicNotFound):
+            await refused
+
+    async def all_gone() -> bool:
+        log = await services.messaging.list_entries(boris, ListEntries(chat_id, after=said[0].seq - 1, limit=200))
+        texts = {entry.seq: entry.text for entry in log.entries}
+        return not any(texts.get(entry.seq) for entry in said)
+
+    await eventually(all_gone)
+    texts = {entry.seq: entry.text for entry in await history(services, boris, chat_id, fish)}
+    assert texts[kept.seq] == "Щука"
+    assert sum((await unread(services, anna, chat_id)).values()) == 1

@@ -18,6 +18,7 @@ export type MessageDialog =
   | { kind: 'delete'; entries: Entry[] }
   | { kind: 'forward'; entries: Entry[] }
   | { kind: 'report'; entries: Entry[] }
+  | { kind: 'person'; userId: string; managing?: boolean }
   | {
       kind: 'reactors' | 'readers' | 'versions' | 'emoji' | 'remind' | 'voters' | 'close-poll'
       entry: Entry
@@ -63,6 +64,11 @@ class Acting {
 }
 
 export const acting = new Acting()
+
+/** Who wrote it; nothing of what a chat or a webhook says in its own name. */
+export function writerOf(entry: Entry | undefined): string | undefined {
+  return entry && !entry.webhook && entry.sender_id !== entry.chat_id ? entry.sender_id : undefined
+}
 
 export function mayEdit(entry: Entry, me: string, now = Date.now()): boolean {
   const inTime = now - Date.parse(entry.at) < EDIT_WITHIN_MS

@@ -1,6 +1,7 @@
 // Looking after a group or channel, and the ways into it.
 import type { paths } from '../api.gen'
 import { api, ok } from './api'
+import type { Page } from './pages.svelte'
 import { shownName } from './people.svelte'
 import type { Chat, ChatBan, ChatLink, ChatMember, ChatPreview, JoinRequest, RightName } from './types'
 
@@ -17,24 +18,32 @@ type BodyOf<Path extends keyof paths> = paths[Path] extends {
 export const OF_MEMBERS: RightName[] = ['send', 'media', 'links', 'invite', 'pin', 'info']
 /** What is chosen for an admin: in a group they speak anyway. */
 export const OF_ADMINS: Record<'group' | 'channel', RightName[]> = {
-  group: ['info', 'delete', 'ban', 'invite', 'pin', 'admins'],
+  group: ['info', 'delete', 'ban', 'invite', 'pin', 'topics', 'admins'],
   channel: ['send', 'media', 'links', 'info', 'delete', 'ban', 'invite', 'pin', 'admins'],
 }
 /** What a restriction takes. */
 export const TAKEABLE: RightName[] = ['send', 'media', 'links', 'invite', 'pin', 'info']
-const MEMBERS_PAGE = 200
+const PAGE = 100
 
 const of = (chat_id: string) => ({ params: { path: { chat_id } } })
 const ofMember = (chat_id: string, user_id: string) => ({ params: { path: { chat_id, user_id } } })
 
-export async function membersOf(
-  chat_id: string,
-  cursor: string,
-  who: 'all' | 'staff' = 'all',
-): Promise<{ members: ChatMember[]; next: string | null }> {
-  const params = { path: { chat_id }, query: { limit: MEMBERS_PAGE, who, ...(cursor ? { cursor } : {}) } }
-  const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params }))
-  return { members: page.members, next: page.next_cursor ?? null }
+const pageAt = (chat_id: string, cursor: string) => ({
+  params: { path: { chat_id }, query: { limit: PAGE, ...(cursor ? { cursor } : {}) } },
+})
+
+/** Everybody, or those whose names have words that begin so. */
+export async function membersOf(chat_id: string, cursor: string, query = ''): Promise<Page<ChatMember>> {
+  const { params } = pageAt(chat_id, cursor)
+  const wanted = { ...params, query: { ...params.query, ...(query ? { query } : {}) } }
+  const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params: wanted }))
+  return { items: page.members, next: page.next_cursor ?? null }
+}
+
+/** The owner and the admins. */
+export async function staffOf(chat_id: string): Promise<ChatMember[]> {
+  const params = { path: { chat_id }, query: { who: 'staff' as const } }
+  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params }))).members
 }
 
 export async function changeChat(chat_id: string, change: Change): Promise<Chat> {
@@ -67,8 +76,9 @@ export async function unban(chat_id: string, user_id: string): Promise<void> {
   await ok(api.DELETE('/v1/messaging/chats/{chat_id}/bans/{user_id}', ofMember(chat_id, user_id)))
 }
 
-export async function bansOf(chat_id: string): Promise<ChatBan[]> {
-  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/bans', of(chat_id)))).bans
+export async function bansOf(chat_id: string, cursor: string): Promise<Page<ChatBan>> {
+  const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/bans', pageAt(chat_id, cursor)))
+  return { items: page.bans, next: page.next_cursor ?? null }
 }
 
 export async function removeMember(chat_id: string, user_id: string): Promise<void> {
@@ -100,8 +110,9 @@ export async function revokeLink(chat_id: string, link_id: string): Promise<void
   await ok(api.DELETE('/v1/messaging/chats/{chat_id}/links/{link_id}', { params }))
 }
 
-export async function requestsOf(chat_id: string): Promise<JoinRequest[]> {
-  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/join-requests', of(chat_id)))).requests
+export async function requestsOf(chat_id: string, cursor: string): Promise<Page<JoinRequest>> {
+  const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/join-requests', pageAt(chat_id, cursor)))
+  return { items: page.requests, next: page.next_cursor ?? null }
 }
 
 export async function answer(chat_id: string, user_id: string, let_in: boolean): Promise<void> {

@@ -733,10 +733,8 @@ export class Messenger {
   }
 
   #typing(chatId: string, userId: string): void {
-    const chat = this.chats.get(chatId)
-    chat?.startTyping(userId)
-    // Whoever types is here, even if we have not been told.
-    if (chat?.summary.kind === 'direct') this.online.add(userId)
+    // That they are here is for the server to tell: they may keep it from us, and nobody would tell us that they went.
+    this.chats.get(chatId)?.startTyping(userId)
   }
 
   #read(event: Extract<ServerEvent, { type: 'read' }>): void {

@@ -56,7 +56,7 @@ export class Outbox {
 export function refuse(message: Unsent, code: string): Unsent {
   const refusals = message.refusals + 1
   const final = !PASSING.has(code) || refusals >= REFUSALS_MAX
-  return { ...message, refusals, state: final ? 'failed' : 'pending' }
+  return { ...message, refusals, problem: code, state: final ? 'failed' : 'pending' }
 }
 
 export function newRef(): string {

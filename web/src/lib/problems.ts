@@ -88,6 +88,11 @@ export function problemOf(body: unknown, response: Response): Problem {
   })
 }
 
+/** Of a refusal of which only the code is kept, if there are words for it. */
+export function reasonFor(code: string | undefined): string {
+  return code && isKey(`problem.${code}`) ? wordsFor(new Problem(code)) : ''
+}
+
 export function wordsFor(error: unknown): string {
   if (!(error instanceof Problem)) return t('problem.unknown')
   const busy = error.code === 'draining' || error.code === 'unavailable' ? 'busy' : error.code

@@ -19,6 +19,7 @@ const SHOWN_KINDS = new Set<string>([
   'topic_made',
   'topic_closed',
   'topic_reopened',
+  'topic_deleted',
   'timer',
 ])
 /** What these say is not only about the log: the chat itself is different. */

@@ -28,6 +28,7 @@ export function systemText(entry: Entry, me: string): string {
     case 'topic_made':
     case 'topic_closed':
     case 'topic_reopened':
+    case 'topic_deleted':
       return t(`system.${entry.kind}`, {
         name: byMe ? t('chat.you') : nameOf(entry.sender_id),
         title: inQuotes(entry.title || t('topics.general')),

@@ -8,7 +8,12 @@ export interface TopicLook {
   icon: string
   colour: number
 }
-export type TopicChange = Partial<TopicLook> & { closed?: boolean; hidden?: boolean; pinned?: boolean }
+export type TopicChange = Partial<TopicLook> & {
+  chosen_only?: boolean
+  closed?: boolean
+  hidden?: boolean
+  pinned?: boolean
+}
 
 export async function switchTopics(chat_id: string, on: boolean): Promise<Chat> {
   const params = { path: { chat_id } }
@@ -39,6 +44,19 @@ export async function restrictedIn(topic: Topic): Promise<Person[]> {
 export async function restrictIn(topic: Topic, user_id: string, restricted: boolean): Promise<void> {
   const body = { user_id, restricted }
   await ok(api.POST('/v1/messaging/chats/{chat_id}/topics/{topic_id}/restricted', { ...of(topic), body }))
+}
+
+export async function deleteTopic(topic: Topic): Promise<void> {
+  await ok(api.DELETE('/v1/messaging/chats/{chat_id}/topics/{topic_id}', of(topic)))
+}
+
+export async function chosenIn(topic: Topic): Promise<Person[]> {
+  return (await ok(api.GET('/v1/messaging/chats/{chat_id}/topics/{topic_id}/chosen', of(topic)))).people
+}
+
+export async function chooseIn(topic: Topic, user_id: string, may_write: boolean): Promise<void> {
+  const body = { user_id, may_write }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/topics/{topic_id}/chosen', { ...of(topic), body }))
 }
 
 /** The topic of a message that one only has the place of. */

@@ -22,7 +22,13 @@ export function isTopicMuted(topic: Topic, now = Date.now()): boolean {
   return Boolean(topic.muted_until) && Date.parse(topic.muted_until!) > now
 }
 
-const SHOWN_KINDS = new Set<string>(['message', 'topic_made', 'topic_closed', 'topic_reopened'])
+const SHOWN_KINDS = new Set<string>([
+  'message',
+  'topic_made',
+  'topic_closed',
+  'topic_reopened',
+  'topic_deleted',
+])
 
 /** The topic after one more entry of its group. */
 export function withTopicEntry(topic: Topic, entry: Entry, me: string): Topic {

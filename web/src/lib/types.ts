@@ -164,6 +164,8 @@ export interface Unsent {
   at: string
   state: 'pending' | 'failed'
   refusals: number
+  /** Why it was refused: the server's code. */
+  problem?: string
 }
 
 /** Events of docs/realtime.md, server to client. */

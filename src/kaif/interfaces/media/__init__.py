@@ -154,12 +154,22 @@ class Usage(msgspec.Struct, frozen=True):
     file_max: int
 
 
+class ExportMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    cursor: Annotated[str, Meta(pattern=r"^[0-9a-z]{0,26}$(?!\n)")] = ""
+
+
 class OwnMediaData(msgspec.Struct, frozen=True):
-    """All that media holds about a person: the content of each file is at `/v1/media/ID`. At most 10,000 files."""
+    """All that media holds about a person, by pages of 2,000 files: `next_cursor` is null on the last one.
+
+    The links are those of the files, in their order: each opens the content as it was uploaded, for a day. `uploads`
+    stand on the first page.
+    """
 
     exported_at: datetime
     files: list[Media]
+    links: list[MediaLink]
     uploads: list["OwnUpload"]
+    next_cursor: str | None
 
 
 class OwnUpload(msgspec.Struct, frozen=True):
@@ -214,6 +224,10 @@ class WrongType(Invalid):
     """Details carry found, the type of the content."""
 
     code, detail = "wrong_type", "The file is not what it is said to be."
+
+
+class Polyglot(Invalid):
+    code, detail = "polyglot", "Something else is hidden in this file: a page, a script, an archive or a document."
 
 
 class Infected(Invalid):
@@ -285,6 +299,6 @@ class Library(Protocol):
     async def get_usage(self, actor: Actor, request: Nothing) -> Usage: ...
 
     @repeatable
-    async def export_own_media_data(self, actor: Actor, request: Nothing) -> OwnMediaData:
+    async def export_own_media_data(self, actor: Actor, request: ExportMedia) -> OwnMediaData:
         """All that media holds about the actor."""
         ...

@@ -35,6 +35,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Caption = Annotated[str, Meta(max_length=4096)]
 Title = Annotated[str, Meta(min_length=1, max_length=128)]
 Cursor = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-z-]*$")]
+# Of members that are found by name it holds a word.
+MemberCursor = Annotated[str, Meta(max_length=256, pattern=r"^[0-9a-z-]*$")]
 ChatKind = Literal["direct", "group", "channel", "saved"]
 # The `seq` of the entry that made the topic; 0 is the one of all that has no other.
 TopicId = Annotated[int, Meta(ge=0, le=2**53)]
@@ -63,6 +65,7 @@ EntryKind = Literal[
     "topic_changed",
     "topic_closed",
     "topic_reopened",
+    "topic_deleted",
     "voted",
     "closed",
     "previewed",
@@ -89,6 +92,8 @@ WRITE_SCOPE = Scope("messaging.write")
 
 # In larger groups read marks are not shown to others: each one would have to go to everybody.
 READ_MARKS_SHOWN_MEMBERS_MAX = 100
+# In larger groups admins alone see who is there, unless the owner decides otherwise.
+MEMBERS_SHOWN_MAX = 1000
 # Larger chats are listed without the first of their members: nobody is known by them.
 PEOPLE_SHOWN_MEMBERS_MAX = 200
 
@@ -273,12 +278,17 @@ class ChatMember(Person, frozen=True, kw_only=True):
 
 
 class ListMembers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everybody, or only the owner and the admins, who come as one page."""
+    """Everybody, or only the owner and the admins, who come as one page.
+
+    With a `query` those of everybody whose names have words that begin so, in the order of these words. Such a page
+    may be short, even empty, with more to come: it ends where enough people have been looked at.
+    """
 
     chat_id: GivenChatId
     limit: Annotated[int, Meta(ge=1, le=200)] = 100
-    cursor: Cursor = ""
+    cursor: MemberCursor = ""
     who: Literal["all", "staff"] = "all"
+    query: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Members(msgspec.Struct, frozen=True):

@@ -111,6 +111,11 @@ class Administration(Protocol):
         ...
 
     @repeatable
+    async def get_member(self, actor: Actor, request: OfMember) -> ChatMember:
+        """Somebody in the chat. Raises MemberNotFound; MembersHidden as `list_members` does, but not of oneself."""
+        ...
+
+    @repeatable
     async def appoint_admin(self, actor: Actor, request: Appoint) -> ChatMember:
         """Make somebody an admin, or change what they may do. Needs `admins`, and every right that is given.
 

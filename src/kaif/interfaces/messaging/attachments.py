@@ -56,3 +56,9 @@ class Attachments(Protocol):
         """For media: which of these files the actor sees at this moment, in a message of a chat that they are in, in a
         comment that they read, or in a report that they look at."""
         ...
+
+    @repeatable
+    async def which_are_files(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        """For media: which of these are sent as files, to be saved as they are, in any message, whoever sees it; also
+        in one that is on its way, and in reports."""
+        ...

@@ -16,7 +16,12 @@ BLOCKED_MAX = 5000
 # Each makes gateways look up anew who sees whom.
 CHANGE_PRIVACY = Limit("change_privacy", per_minute=20, burst=20)
 
-# Acquaintances share a group that shows its members, or have answered each other in a direct chat.
+# A larger group makes nobody acquainted.
+ACQUAINTING_MEMBERS_MAX = 100
+
+# Acquaintances of a person are those whom they have written to, answered or accepted in a direct chat, and those with
+# whom they share a small group that shows its members and has no public name, where they have written or own it: into
+# a group anybody may put them, and whoever likes comes into a public one.
 Audience = Literal["everybody", "acquaintances", "nobody"]
 
 
@@ -61,6 +66,12 @@ class Blocked(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class Block(msgspec.Struct, frozen=True):
+    """Whether the actor has blocked somebody."""
+
+    blocked: bool
+
+
 class NotOneself(Invalid):
     code, detail = "not_oneself", "This is not for oneself."
 
@@ -94,6 +105,11 @@ class Privacy(Protocol):
     @repeatable
     async def unblock_person(self, actor: Actor, request: OfPerson) -> Nothing:
         """Take it back; the chat stays closed as long as the other one blocks too. Raises PersonNotFound."""
+        ...
+
+    @repeatable
+    async def get_block(self, actor: Actor, request: OfPerson) -> Block:
+        """Whether the actor has blocked them. Raises UnknownMember."""
         ...
 
     @repeatable

@@ -16,6 +16,7 @@ from kaif.kernel.remote import repeatable
 GENERAL = 0
 TOPICS_MAX = 200
 RESTRICTED_MAX = 1000
+CHOSEN_MAX = 1000
 
 TopicTitle = Annotated[str, Meta(min_length=1, max_length=128)]
 # A single emoji, or empty for the first letter of the title.
@@ -27,7 +28,8 @@ class Topic(msgspec.Struct, frozen=True):
     """A topic as one member sees it.
 
     `id` is the `seq` of the entry that made it, or 0 for what has no other topic (GENERAL), which alone can be hidden.
-    In a topic that is closed or hidden only admins write; `restricted` says that the actor in particular may not.
+    In a topic that is closed or hidden only admins write; in one with `chosen_only` those do whom they have chosen as
+    well, and `chosen` says that the actor is one. `restricted` says that the actor in particular may not.
     """
 
     chat_id: ChatId
@@ -48,6 +50,8 @@ class Topic(msgspec.Struct, frozen=True):
     muted_until: datetime | None
     restricted: bool
     may_write: bool
+    chosen_only: bool = False
+    chosen: bool = False
 
 
 class Topics(msgspec.Struct, frozen=True):
@@ -89,6 +93,7 @@ class ChangeTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
     closed: bool | None = None
     hidden: bool | None = None
     pinned: bool | None = None
+    chosen_only: bool | None = None
 
 
 class MuteTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +105,17 @@ class MuteTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
 class RestrictInTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
     user_id: GivenUserId
     restricted: bool
+
+
+class ChooseInTopic(OfTopic, frozen=True, forbid_unknown_fields=True):
+    user_id: GivenUserId
+    may_write: bool
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """At most CHOSEN_MAX."""
+
+    people: list[Person]
 
 
 class Restricted(msgspec.Struct, frozen=True):
@@ -136,12 +152,19 @@ class TooManyRestricted(Conflict):
     code, detail = "too_many_restricted", "As many people as can be are restricted in this topic."
 
 
+class TooManyChosen(Conflict):
+    code, detail = "too_many_chosen", "As many people as can be are chosen to write in this topic."
+
+
 class BadTopicTitle(Invalid):
     code, detail = "bad_topic_title", "A topic needs a title with a letter or digit and no invisible characters."
 
 
 class BadTopicChange(Invalid):
-    code, detail = "bad_topic_change", "Only the topic of all that has no other can be hidden, and it has no title."
+    code, detail = (
+        "bad_topic_change",
+        "Only the topic of what has no other can be hidden; it has no title and stays.",
+    )
 
 
 class GroupTopics(Protocol):
@@ -175,6 +198,14 @@ class GroupTopics(Protocol):
         ...
 
     @repeatable
+    async def delete_topic(self, actor: Actor, request: OfTopic) -> Nothing:
+        """For everybody and for good; its messages are deleted by and by. Needs `topics` and `delete`.
+
+        Raises RightMissing, BadTopicChange.
+        """
+        ...
+
+    @repeatable
     async def mute_topic(self, actor: Actor, request: MuteTopic) -> Topic:
         """For oneself."""
         ...
@@ -185,6 +216,19 @@ class GroupTopics(Protocol):
 
         Raises RightMissing, MemberNotFound, BeyondYourRights, TooManyRestricted.
         """
+        ...
+
+    @repeatable
+    async def choose_in_topic(self, actor: Actor, request: ChooseInTopic) -> Nothing:
+        """Let a member write where those who were chosen do (`chosen_only`), or no longer. Needs `topics`.
+
+        Raises RightMissing, MemberNotFound, TooManyChosen.
+        """
+        ...
+
+    @repeatable
+    async def list_chosen(self, actor: Actor, request: OfTopic) -> Chosen:
+        """Who was chosen to write there, also while everybody may. Needs `topics`. Raises RightMissing."""
         ...
 
     @repeatable

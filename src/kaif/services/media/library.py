@@ -5,6 +5,8 @@ from datetime import datetime
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import (
+    LINK_SECONDS_MAX,
+    ExportMedia,
     ListMedia,
     Media,
     MediaLink,
@@ -35,7 +37,7 @@ from kaif.services.media.withdrawing import Withdrawing
 
 # Links of many files end at these moments, so that they stay the same for a while.
 LINKS_END_EVERY_S = 6 * 3600
-EXPORTED_MAX = 10_000
+EXPORTED_AT_ONCE = 2000
 # After every id.
 _NEWEST = "~"
 
@@ -114,13 +116,22 @@ class LibraryService:
         quota = quota_of(actor, self._quotas)
         return Usage(await store.used_bytes(self._database, actor.user_id), quota.total_max, quota.file_max)
 
-    async def export_own_media_data(self, actor: Actor, request: Nothing) -> OwnMediaData:
-        files = await store.owned_after(self._database, actor.user_id, "", EXPORTED_MAX)
-        uploads = await store.unfinished(self._database, actor.user_id)
+    async def export_own_media_data(self, actor: Actor, request: ExportMedia) -> OwnMediaData:
+        # One more, to know whether there is another page.
+        rows = await store.owned_after(self._database, actor.user_id, request.cursor, EXPORTED_AT_ONCE + 1)
+        files = rows[:EXPORTED_AT_ONCE]
+        uploads = [] if request.cursor else await store.unfinished(self._database, actor.user_id)
+        now_us = self._clock()
+        expires_at_s = now_us // SECOND_US + LINK_SECONDS_MAX
         return OwnMediaData(
-            as_datetime(self._clock()),
+            as_datetime(now_us),
             await seen_all(self._database, files),
+            [
+                MediaLink(file.id, self._links.path(file.id, actor, expires_at_s), _moment(expires_at_s))
+                for file in files
+            ],
             [OwnUpload(row.name, row.length, row.received, as_datetime(row.expires_at_us)) for row in uploads],
+            files[-1].id if len(rows) > EXPORTED_AT_ONCE else None,
         )
 
 

@@ -4,7 +4,7 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
-from kaif.services.media import model, store
+from kaif.services.media import model, store, stripping_store
 from kaif.services.media.withdrawing import Withdrawing
 
 # A transaction must not keep others waiting.
@@ -39,6 +39,8 @@ class Reactions:
         await store.let_go(tx, media_id, store.OWNER, "")
         if await store.is_referred_to(tx, media_id):
             await store.forget_name(tx, media_id)
+            # Of what others are shown only that is to stay.
+            await stripping_store.plan(tx, media_id, self._clock())
             return 0
         await store.drop_media(tx, media_id, self._clock() + model.GARBAGE_LIVES_US)
         await self._withdrawing.withdraw(tx, media_id, self._clock())

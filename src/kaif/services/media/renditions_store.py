@@ -48,6 +48,16 @@ async def names_of(reads: Reads, media_ids: Sequence[str]) -> dict[str, list[str
     return found
 
 
+async def lock(tx: Transaction, id: str) -> bool:
+    """Whether it is there; it stays so until the transaction ends."""
+    return bool(await tx.fetch(tuple, "SELECT id FROM media_renditions WHERE id = :id FOR UPDATE", id=id))
+
+
+async def lasting_of(reads: Reads, media_id: str) -> list[StoredRendition]:
+    sql = f"SELECT {_RENDITION} FROM media_renditions WHERE media_id = :media_id AND lasting = 1 ORDER BY name"
+    return await reads.fetch(StoredRendition, sql, media_id=media_id)
+
+
 async def add(tx: Transaction, rendition: StoredRendition) -> None:
     await tx.insert("media_renditions", StoredRendition.__struct_fields__, [msgspec.structs.astuple(rendition)])
 

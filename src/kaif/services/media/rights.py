@@ -28,6 +28,8 @@ class ShowsFiles(Protocol):
 
     async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles: ...
 
+    async def which_are_files(self, actor: Actor, request: AskedFiles) -> ShownFiles: ...
+
 
 class SeenFile(NamedTuple):
     """`whole` where the viewer may have it as it was uploaded.

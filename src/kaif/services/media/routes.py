@@ -7,7 +7,7 @@ from kaif.interfaces.media.work import MediaWork
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
 
-OWN_DATA = Limit("own_media_data", per_minute=1, burst=5)
+OWN_DATA = Limit("own_media_data", per_minute=20, burst=100)
 # Each may be made once.
 SIZES = Limit("picture_sizes", per_minute=120, burst=120)
 

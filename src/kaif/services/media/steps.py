@@ -40,9 +40,10 @@ def next_step(media: StoredMedia, made: Collection[str]) -> Step | None:
     return next((step for step in _steps(media) if step.name not in made), None)
 
 
-def state_of(media: StoredMedia) -> State:
-    """Of a new file."""
-    return "working" if playable_name(media) else "ready"
+def state_of(media: StoredMedia, made: Collection[str]) -> State:
+    """Of a new file, of whose content that was made before."""
+    name = playable_name(media)
+    return "working" if name and name not in made else "ready"
 
 
 def playable_name(media: StoredMedia) -> str:

@@ -16,7 +16,13 @@ class Size(msgspec.Struct, frozen=True):
 
 
 async def sizes_after(reads: Reads, after: str, limit: int) -> list[Size]:
-    sql = "SELECT id, owner_id, kind, size FROM media_objects WHERE id > :after ORDER BY id LIMIT :limit"
+    """Of content that somebody has under several names the first one takes the room."""
+    sql = """
+        SELECT id, owner_id, kind, CASE WHEN EXISTS (
+            SELECT 1 FROM media_objects e WHERE e.owner_id = o.owner_id AND e.sha256 = o.sha256 AND e.id < o.id
+          ) THEN CAST(0 AS BIGINT) ELSE size END
+        FROM media_objects o WHERE id > :after ORDER BY id LIMIT :limit
+    """
     return await reads.fetch(Size, sql, after=after, limit=limit)
 
 

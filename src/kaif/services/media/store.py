@@ -41,12 +41,13 @@ async def lock_owner(tx: Transaction, owner_id: UserId) -> None:
 
 
 async def used_bytes(reads: Reads, owner_id: UserId) -> int:
-    """Of files, and of what is promised to uploads."""
+    """Of files, each content once, and of what is promised to uploads."""
     rows: list[tuple[int]] = await reads.fetch(
         tuple,
         """
         SELECT CAST(
-          (SELECT COALESCE(SUM(size), 0) FROM media_objects WHERE owner_id = :owner_id)
+          (SELECT COALESCE(SUM(size), 0) FROM
+            (SELECT MAX(size) AS size FROM media_objects WHERE owner_id = :owner_id GROUP BY sha256) AS contents)
           + (SELECT COALESCE(SUM(length), 0) FROM media_uploads
              WHERE owner_id = :owner_id AND media_id IS NULL AND joined_into = '')
         AS BIGINT)
@@ -235,7 +236,11 @@ async def drop_part(tx: Transaction, part: Part, due_at_us: int) -> None:
 
 
 async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> None:
-    """All parts, and their keys: what the collector has not got at yet can't be read any more either."""
+    """All parts, and their keys: what the collector has not got at yet can't be read any more either. What another
+    file has as well stays with that."""
+    if await _is_shared(tx, holder_id):
+        await tx.execute("DELETE FROM media_parts WHERE holder_id = :holder_id", holder_id=holder_id)
+        return
     await tx.execute(
         """
         INSERT INTO media_garbage (part, due_at_us, taken)
@@ -253,6 +258,20 @@ async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> No
     )
     await tx.execute("DELETE FROM media_parts WHERE holder_id = :holder_id", holder_id=holder_id)
     await _forget_key(tx, holder_id)
+
+
+async def _is_shared(tx: Transaction, holder_id: str) -> bool:
+    """Whoever lets go of the same parts at the same time waits here, and sees that we did."""
+    rows: list[tuple[str]] = await tx.fetch(
+        tuple,
+        """
+        SELECT holder_id FROM media_parts
+        WHERE part IN (SELECT part FROM media_parts WHERE holder_id = :holder_id)
+        ORDER BY part, holder_id FOR UPDATE
+        """,
+        holder_id=holder_id,
+    )
+    return any(row[0] != holder_id for row in rows)
 
 
 # Garbage
@@ -305,18 +324,6 @@ async def find_all(reads: Reads, ids: Sequence[str]) -> list[StoredMedia]:
 
 async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
     found = await tx.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id FOR UPDATE", id=id)
-    return found[0] if found else None
-
-
-async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:
-    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256"
-    found = await reads.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
-    return found[0] if found else None
-
-
-async def lock_same_content(tx: Transaction, owner_id: UserId, sha256: str) -> StoredMedia | None:
-    sql = f"SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256 FOR UPDATE"
-    found = await tx.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
     return found[0] if found else None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from kaif.interfaces.media import (
     FileTooLarge,
     MediaId,
     MediaStored,
+    Polyglot,
     QuotaExceeded,
     TooManyUploads,
 )
@@ -36,7 +38,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.media import jobs_store, model, naming, steps, store
+from kaif.services.media import jobs_store, model, naming, sharing_store, steps, store
 from kaif.services.media.content import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.looking import LOOK_S, LOOKS_MAX, LOOKS_OF_ONE_MAX, Looked, Looker
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
@@ -214,7 +216,7 @@ class UploadsService:
         found = model.type_of(head)
         try:
             model.must_be(upload.declared_type, found)
-            same = await store.find_same_content(self._database, upload.owner_id, sha256)
+            same = await sharing_store.find_same_content(self._database, upload.owner_id, sha256)
             if same is not None and same.kind != "file":
                 return Looked(same.type, same.kind, same.seen().shown, as_sent=same.as_sent)
             return await self._looks.wait(
@@ -222,8 +224,9 @@ class UploadsService:
                 lambda: self._looker.look(upload.id, upload.length, found, upload.owner_id),
                 upload.owner_id,
             )
-        except Invalid:
-            if not model.means_media(upload.declared_type):
+        except Invalid as error:
+            # Whatever it is said to be: whoever gets it might take it for the other thing.
+            if not model.means_media(upload.declared_type) and not isinstance(error, Polyglot):
                 return Looked(found, "file")
             await self.cancel_upload(actor, OfUpload(upload.id))
             raise
@@ -235,20 +238,34 @@ class UploadsService:
         upload = await self._locked(tx, actor, upload_id)
         if upload.media_id is not None:
             return upload
-        same = await store.lock_same_content(tx, actor.user_id, sha256)
+        same = await sharing_store.lock_same_content(tx, actor.user_id, sha256, upload.name)
         if same is not None:
             await store.discard_content(tx, upload.id, now_us + model.GARBAGE_LIVES_US)
+        if same is not None and same.name == upload.name:
             await store.touch(tx, same.id, now_us)
+            media = same
         else:
-            same = _file_of(upload, looked, sha256, now_us)
-            await store.add_media(tx, same)
-            if step := steps.next_step(same, [naming.POSTER] if looked.poster else []):
-                await jobs_store.add(tx, same.id, step.priority, now_us)
-            await tx.publish(MediaStored(media=same.seen()))
+            media = await self._add_file(tx, upload, looked, sha256, same)
         if upload.keep:
-            await store.refer(tx, same.id, store.OWNER, "", "", now_us)
-        await store.end_upload(tx, upload.id, same.id)
+            await store.refer(tx, media.id, store.OWNER, "", "", now_us)
+        await store.end_upload(tx, upload.id, media.id)
         return await self._locked(tx, actor, upload_id)
+
+    async def _add_file(
+        self, tx: Transaction, upload: StoredUpload, looked: Looked, sha256: str, same: StoredMedia | None
+    ) -> StoredMedia:
+        """Whoever gets a file gets it under the name that it was given this time: content that is there under another
+        name is kept once, and is another file."""
+        made = await sharing_store.share(tx, same.id, upload.id) if same else []
+        media = _file_of(upload, looked, sha256, made, self._clock())
+        if same is not None and same.state == "failed" and media.state == "working":
+            media = msgspec.structs.replace(media, state=same.state, problem=same.problem)
+        await store.add_media(tx, media)
+        known = [*made, naming.POSTER] if looked.poster else made
+        if media.state != "failed" and (step := steps.next_step(media, known)):
+            await jobs_store.add(tx, media.id, step.priority, media.created_at_us)
+        await tx.publish(MediaStored(media=media.seen()))
+        return media
 
     # Inside
 
@@ -308,7 +325,7 @@ def _is_small(last: Part, request: Append) -> bool:
     return last.length < SMALL_BYTES and last.length + len(request.content) <= PIECE_BYTES_MAX
 
 
-def _file_of(upload: StoredUpload, looked: Looked, sha256: str, now_us: int) -> StoredMedia:
+def _file_of(upload: StoredUpload, looked: Looked, sha256: str, made: Sequence[str], now_us: int) -> StoredMedia:
     media = StoredMedia(
         id=MediaId(upload.id),
         owner_id=upload.owner_id,
@@ -324,4 +341,4 @@ def _file_of(upload: StoredUpload, looked: Looked, sha256: str, now_us: int) -> 
         voice=int(upload.voice and looked.kind == "audio"),
         as_sent=looked.as_sent,
     )
-    return msgspec.structs.replace(media, state=steps.state_of(media))
+    return msgspec.structs.replace(media, state=steps.state_of(media, made))

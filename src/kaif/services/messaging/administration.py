@@ -12,6 +12,7 @@ from kaif.interfaces.messaging import (
     Entry,
     EntryKind,
     GetChat,
+    MembersHidden,
     NotAGroup,
     OwnersOnly,
 )
@@ -92,6 +93,13 @@ class AdministrationService:
         if any(person.username.lower() == name for person in found.people):
             raise NameTaken(path="$.name")
 
+    async def get_member(self, actor: Actor, request: OfMember) -> ChatMember:
+        rights = await self._membership.get_rights(self._database, request.chat_id, actor.user_id)
+        seen = Right.STAFF in rights or request.user_id == actor.user_id
+        if not seen and await store.are_hidden(self._database, request.chat_id):
+            raise MembersHidden
+        return await self._get_member(request.chat_id, request.user_id)
+
     async def appoint_admin(self, actor: Actor, request: Appoint) -> ChatMember:
         chosen = named(request.rights)
         async with self._database.transaction() as tx:
@@ -108,7 +116,7 @@ class AdministrationService:
                 await self._membership.end_what_needs(tx, place, request.user_id, rights_of(now, self._clock()))
             entry = await self._membership.record(tx, place, "promoted", actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
-        return await self._get_member(place, request.user_id)
+        return await self._get_member(place.chat_id, request.user_id)
 
     async def dismiss_admin(self, actor: Actor, request: OfMember) -> Nothing:
         async with self._database.transaction() as tx:
@@ -140,7 +148,7 @@ class AdministrationService:
             kind: EntryKind = "restricted" if taken else "unrestricted"
             entry = await self._membership.record(tx, place, kind, actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
-        return await self._get_member(place, request.user_id)
+        return await self._get_member(place.chat_id, request.user_id)
 
     async def ban_person(self, actor: Actor, request: OfMember) -> Nothing:
         people = await self._membership.get_people(self._database, [request.user_id])
@@ -232,9 +240,9 @@ class AdministrationService:
             raise MemberNotFound
         return target
 
-    async def _get_member(self, place: Place, user_id: UserId) -> ChatMember:
-        """Raises MemberNotFound when they have left meanwhile."""
-        row = await administration_store.find_listed(self._database, place.chat_id, user_id)
+    async def _get_member(self, chat_id: ChatId, user_id: UserId) -> ChatMember:
+        """Raises MemberNotFound, also when they have left meanwhile."""
+        row = await administration_store.find_listed(self._database, chat_id, user_id)
         if row is None:
             raise MemberNotFound
         return model.member_of(row, self._clock())
@@ -260,13 +268,17 @@ def _changed(old: Settings, request: ChangeChat) -> Settings:
         "description": None if request.description is None else _cleaned_description(request.description),
         "default_rights": None if request.default_rights is None else int(named(request.default_rights) & OF_MEMBERS),
         "slow_mode_s": request.slow_mode_s,
-        "members_hidden": None if request.members_hidden is None else int(request.members_hidden),
+        "members_hidden": None if request.members_hidden is None else _hidden(request.members_hidden),
         "signed": None if request.signed is None else int(request.signed),
     }
     changes: dict[str, str | int | None] = {field: value for field, value in given.items() if value is not None}
     if request.name is not None:
         changes["name"] = request.name or None
     return msgspec.structs.replace(old, **changes)
+
+
+def _hidden(hidden: bool) -> int:
+    return model.MEMBERS_HIDDEN if hidden else model.MEMBERS_SHOWN
 
 
 def _cleaned_description(text: str) -> str:

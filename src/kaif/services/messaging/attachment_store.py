@@ -307,6 +307,20 @@ async def shown_to(reads: Reads, user_id: UserId, media_ids: Collection[MediaId]
     return {media_id: media_id in as_files for media_id, _ in rows}
 
 
+async def sent_as_files(reads: Reads, media_ids: Collection[MediaId]) -> list[MediaId]:
+    """Anywhere. Of what has no place yet, or none any more but in a report, nobody may be sure that it is not."""
+    rows: list[tuple[MediaId]] = await reads.fetch(
+        tuple,
+        """
+        SELECT DISTINCT media_id FROM messaging_attachments
+        WHERE media_id IN :ids AND kind = 'file' AND (seq > 0 OR chat_id = '') AND state <> :leaving ORDER BY media_id
+        """,
+        ids=list(media_ids),
+        leaving=LEAVING,
+    )
+    return [media_id for (media_id,) in rows]
+
+
 # Evidence
 
 

@@ -52,6 +52,10 @@ class AttachmentsService:
             )
         return ShownFiles(sorted(shown), sorted(media_id for media_id, as_file in found.items() if as_file))
 
+    async def which_are_files(self, actor: Actor, request: AskedFiles) -> ShownFiles:
+        found = await attachment_store.sent_as_files(self._database, request.media_ids)
+        return ShownFiles(found, found)
+
 
 def _parse(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 16):

@@ -18,6 +18,18 @@ class ChatDeleted(Event, frozen=True, kw_only=True):
         return self.chat_id
 
 
+class TopicDeleted(Event, frozen=True, kw_only=True):
+    """What was in the topic is to be deleted."""
+
+    name: ClassVar[str] = "messaging.topic_deleted.v1"
+    chat_id: ChatId
+    topic_id: int
+
+    @property
+    def key(self) -> str:
+        return self.chat_id
+
+
 class ButtonPressed(Event, frozen=True, kw_only=True):
     """Of a bot that is called at an address."""
 

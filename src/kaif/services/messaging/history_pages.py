@@ -100,6 +100,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "topic_made": "открывает тему",
         "topic_closed": "закрывает тему",
         "topic_reopened": "снова открывает тему",
+        "topic_deleted": "удаляет тему",
         "joined": "добавляет:",
         "left": "Вышли:",
         "answers": "Ответ на сообщение",
@@ -119,6 +120,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "topic_made": "opens the topic",
         "topic_closed": "closes the topic",
         "topic_reopened": "reopens the topic",
+        "topic_deleted": "deletes the topic",
         "joined": "adds:",
         "left": "Left:",
         "answers": "In reply to message",
@@ -209,7 +211,7 @@ class HtmlPages:
     def _deed(self, entry: Entry, people: People) -> str:
         whom = ", ".join(self._name(user_id, people) for user_id in entry.user_ids)
         match entry.kind:
-            case "created" | "topic_made" | "topic_closed" | "topic_reopened":
+            case "created" | "topic_made" | "topic_closed" | "topic_reopened" | "topic_deleted":
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
             case "joined" | "left":
                 return f"{self._words[entry.kind]} {whom}"

@@ -108,6 +108,10 @@ class StoredEntry(msgspec.Struct, frozen=True):
     body: str
 
 
+# Whether a group hides its members: by how many they are, or as its owner has decided.
+MEMBERS_BY_SIZE, MEMBERS_HIDDEN, MEMBERS_SHOWN = 0, 1, 2
+
+
 class StoredChat(msgspec.Struct, frozen=True):
     """A chat with one member's marks, as the lists need it."""
 

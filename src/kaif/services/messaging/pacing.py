@@ -1,7 +1,8 @@
 """How fast a chat can be filled: by one person or program, and by all of its bots together.
 
 Kept in the memory of each process, by the same rule as the limits of requests: it costs a message no question to the
-database. What was taken for messages that were not written in the end is given back.
+database or the cache. Processes tell each other afterwards what was taken (`pace_sharing`). What was taken for messages
+that were not written in the end is given back.
 """
 
 import time
@@ -24,6 +25,8 @@ class Pace:
     def __init__(self, scale: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         """`scale` multiplies every rate and burst; `clock` counts seconds from any moment."""
         self._limits = Limits(scale, clock)
+        # What the other processes have not been told of.
+        self._untold: dict[Taken, int] = {}
 
     def take(self, chat_id: ChatId, sender_id: UserId, *, is_bot: bool) -> Taken:
         """What one message takes. Raises TooManyMessages, and takes nothing then."""
@@ -34,10 +37,25 @@ class Pace:
                 self._limits.give_back(OF_ONE, chat_id + sender_id)
         if wait_s:
             raise TooManyMessages(retry_after_ms=in_ms(wait_s))
-        return chat_id, sender_id, is_bot
+        taken = chat_id, sender_id, is_bot
+        self._untold[taken] = self._untold.get(taken, 0) + 1
+        return taken
 
     def give_back(self, taken: Taken) -> None:
         chat_id, sender_id, is_bot = taken
         self._limits.give_back(OF_ONE, chat_id + sender_id)
         if is_bot:
             self._limits.give_back(OF_BOTS, chat_id)
+        self._untold[taken] = self._untold.get(taken, 0) - 1
+
+    def untold(self) -> list[tuple[Taken, int]]:
+        """How much was taken, less what was given back, since this was last asked."""
+        untold, self._untold = self._untold, {}
+        return [(taken, count) for taken, count in untold.items() if count]
+
+    def note(self, taken: Taken, count: int) -> None:
+        """Another process has let this pass; it counts here too, even where there was not so much left."""
+        chat_id, sender_id, is_bot = taken
+        self._limits.note(OF_ONE, chat_id + sender_id, count)
+        if is_bot:
+            self._limits.note(OF_BOTS, chat_id, count)

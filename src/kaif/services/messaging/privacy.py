@@ -7,6 +7,7 @@ from kaif.interfaces.auth import Auth, Nothing, PersonNotFound
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.privacy import (
     BLOCKED_MAX,
+    Block,
     Blocked,
     ChangePrivacy,
     ListBlocked,
@@ -86,6 +87,10 @@ class PrivacyService:
         if chat_id:
             await self._announcer.announce_reach([chat_id])
             await self._announcer.tell(actor.user_id, chat_id, ChatEvent(chat_id))
+
+    async def get_block(self, actor: Actor, request: OfPerson) -> Block:
+        await self._membership.get_people(self._database, [request.user_id])
+        return Block(bool(await privacy_store.blocking(self._database, request.user_id, [actor.user_id])))
 
     async def list_blocked(self, actor: Actor, request: ListBlocked) -> Blocked:
         people = await privacy_store.blocked_by(self._database, actor.user_id, request.cursor, request.limit + 1)

@@ -7,9 +7,10 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.privacy import Audience, PrivacySettings
+from kaif.interfaces.messaging.privacy import ACQUAINTING_MEMBERS_MAX, Audience, PrivacySettings
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.model import MEMBERS_HIDDEN
+from kaif.services.messaging.store import HIDES_MEMBERS, Reads
 
 _SETTINGS = ", ".join(PrivacySettings.__struct_fields__)
 
@@ -69,17 +70,21 @@ async def hiding_in_forwards(reads: Reads, user_ids: Collection[UserId]) -> set[
 
 
 async def acquaintances_among(reads: Reads, user_id: UserId, others: Collection[UserId]) -> set[UserId]:
-    """Those of the others who share a group with the person that shows its members, or whom they have answered."""
+    """Those of the others who are acquaintances of the person (interfaces/messaging/privacy.py)."""
     rows: list[tuple[UserId]] = await reads.fetch(
         tuple,
         """
         SELECT DISTINCT o.user_id FROM messaging_members m
-        JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0 AND c.members_hidden = 0
+        JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         JOIN messaging_members o ON o.chat_id = c.id AND o.user_id IN :others
         WHERE m.user_id = :user_id
-          AND (c.kind = 'group' OR c.kind = 'direct' AND c.closed = 0 AND m.unanswered = 0)
+          AND (c.kind = 'direct' AND c.closed = 0 AND m.unanswered = 0
+            OR c.kind = 'group' AND c.name IS NULL AND c.members <= :members_max AND c.members_hidden <> :hidden
+              AND (m.sent_at_us > 0 OR m.role = 'owner'))
         """,
         user_id=user_id,
+        members_max=ACQUAINTING_MEMBERS_MAX,
+        hidden=MEMBERS_HIDDEN,
         others=list(others),
     )
     return {other for (other,) in rows}
@@ -89,9 +94,9 @@ async def groups_in_common(reads: Reads, one: UserId, other: UserId) -> list[str
     """Titles of the groups, which show their members, that both are in; the most lively ones, at most a hundred."""
     rows: list[tuple[str]] = await reads.fetch(
         tuple,
-        """
+        f"""
         SELECT c.title FROM messaging_members m
-        JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0 AND c.members_hidden = 0
+        JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0 AND NOT {HIDES_MEMBERS}
         JOIN messaging_members o ON o.chat_id = c.id AND o.user_id = :other
         WHERE m.user_id = :one AND c.kind = 'group' ORDER BY c.active_at_us DESC LIMIT 100
         """,

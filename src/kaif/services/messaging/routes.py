@@ -109,6 +109,7 @@ SHARING_ROUTES = [
 
 ADMINISTRATION_ROUTES = [
     post(f"{_CHAT}/settings", Administration.change_chat, limit=CREATE, scope=WRITE_SCOPE),
+    get(f"{_CHAT}/members/{{user_id}}", Administration.get_member, scope=READ_SCOPE),
     post(f"{_CHAT}/admins", Administration.appoint_admin, scope=WRITE_SCOPE),
     delete(f"{_CHAT}/admins/{{user_id}}", Administration.dismiss_admin, scope=WRITE_SCOPE),
     post(f"{_CHAT}/restrictions", Administration.restrict_member, scope=WRITE_SCOPE),
@@ -150,6 +151,9 @@ TOPICS_ROUTES = [
     get(f"{_CHAT}/topics", GroupTopics.list_topics, scope=READ_SCOPE),
     post(f"{_CHAT}/topics", GroupTopics.make_topic, status=201, limit=CREATE, scope=WRITE_SCOPE),
     post(_TOPIC, GroupTopics.change_topic, limit=CREATE, scope=WRITE_SCOPE),
+    delete(_TOPIC, GroupTopics.delete_topic, scope=WRITE_SCOPE),
+    get(f"{_TOPIC}/chosen", GroupTopics.list_chosen, scope=READ_SCOPE),
+    post(f"{_TOPIC}/chosen", GroupTopics.choose_in_topic, status=204, limit=CREATE, scope=WRITE_SCOPE),
     post(f"{_TOPIC}/mute", GroupTopics.mute_topic, limit=CREATE, scope=WRITE_SCOPE),
     get(f"{_TOPIC}/restricted", GroupTopics.list_restricted, scope=READ_SCOPE),
     post(f"{_TOPIC}/restricted", GroupTopics.restrict_in_topic, status=204, limit=CREATE, scope=WRITE_SCOPE),
@@ -184,6 +188,7 @@ PRIVACY_ROUTES = [
     get("/v1/messaging/privacy", Privacy.get_privacy),
     post("/v1/messaging/privacy", Privacy.change_privacy, limit=CHANGE_PRIVACY),
     get("/v1/messaging/blocked", Privacy.list_blocked),
+    get("/v1/messaging/blocked/{user_id}", Privacy.get_block),
     post("/v1/messaging/blocked", Privacy.block_person, status=204, limit=CHANGE_PRIVACY),
     delete("/v1/messaging/blocked/{user_id}", Privacy.unblock_person, limit=CHANGE_PRIVACY),
 ]

@@ -35,6 +35,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import callbacks_store, consent, model, store, viewing
 from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.attaching import Attaching, Held
+from kaif.services.messaging.finding import MemberFinder
 from kaif.services.messaging.membership import Membership, require, require_person
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.reading import Reading
@@ -58,6 +59,7 @@ class MessagingService:
         self._membership = Membership(auth, clock)
         self._reading = Reading(database, clock)
         self._topics = TopicReading(database, announcer, clock)
+        self._finder = MemberFinder(database)
 
     # Chats
 
@@ -197,6 +199,9 @@ class MessagingService:
         if request.who == "staff":
             staff = await store.staff_of(self._database, request.chat_id)
             return Members([model.member_of(row, now_us) for row in staff], None)
+        if request.query.strip():
+            found = await self._finder.find(request.chat_id, request.query, request.limit, request.cursor)
+            return Members([model.member_of(row, now_us) for row in found.members], found.next_cursor)
         rows = await store.members_of(self._database, request.chat_id, request.cursor, request.limit + 1)
         page = rows[: request.limit]
         next_cursor = page[-1].id if len(rows) > request.limit else None

@@ -8,6 +8,7 @@ import msgspec
 from kaif.engines.database import Database, Row, Transaction
 from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import (
+    MEMBERS_SHOWN_MAX,
     PEOPLE_SHOWN_MEMBERS_MAX,
     READ_MARKS_SHOWN_MEMBERS_MAX,
     ChatId,
@@ -19,8 +20,11 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
+from kaif.services.messaging import words_store
 from kaif.services.messaging.model import (
     MEMBER,
+    MEMBERS_BY_SIZE,
+    MEMBERS_HIDDEN,
     PEOPLE_SHOWN,
     Place,
     StoredChat,
@@ -34,6 +38,11 @@ from kaif.services.messaging.model import (
 from kaif.services.messaging.rights import Member
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
+
+# Of groups: who is there is seen by admins alone.
+HIDES_MEMBERS = (
+    f"(c.members_hidden = {MEMBERS_HIDDEN} OR c.members_hidden = {MEMBERS_BY_SIZE} AND c.members > {MEMBERS_SHOWN_MAX})"
+)
 
 # Where nobody sees what others have read: there are too many, or it is nobody's business who is there.
 _READERS_HIDDEN = f"(c.kind = 'channel' OR c.members_hidden = 1 OR c.members > {READ_MARKS_SHOWN_MEMBERS_MAX})"
@@ -60,7 +69,8 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
       LEFT JOIN messaging_privacy q ON q.user_id = o.user_id
       WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND COALESCE(q.read_receipts, 1) = 1), 0) END,
   (SELECT COUNT(*) FROM messaging_hidden h WHERE h.user_id = m.user_id AND h.chat_id = m.chat_id),
-  c.description, c.name, c.default_rights, c.slow_mode_s, c.members_hidden, c.signed, c.vanish_after_s,
+  c.description, c.name, c.default_rights, c.slow_mode_s, CASE WHEN {HIDES_MEMBERS} THEN 1 ELSE 0 END, c.signed,
+  c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
   {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
@@ -117,6 +127,7 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
             for person in sorted(people, key=lambda person: person.id)
         ],
     )
+    await words_store.keep_words(tx, [person.id for person in people])
 
 
 async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:
@@ -144,12 +155,13 @@ async def people_shown(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId,
           SELECT chat_id, user_id, ROW_NUMBER() OVER (PARTITION BY chat_id ORDER BY user_id) AS place
           FROM messaging_members WHERE chat_id IN (
             SELECT id FROM messaging_chats
-            WHERE id IN :ids AND members <= :members_max AND members_hidden = 0 AND kind <> 'channel')
+            WHERE id IN :ids AND members <= :members_max AND members_hidden <> :hidden AND kind <> 'channel')
         ) m JOIN messaging_people p ON p.id = m.user_id WHERE m.place <= :shown ORDER BY m.chat_id, m.place
         """,
         ids=chat_ids,
         shown=PEOPLE_SHOWN,
         members_max=PEOPLE_SHOWN_MEMBERS_MAX,
+        hidden=MEMBERS_HIDDEN,
     )
     shown: dict[ChatId, list[Person]] = {}
     for chat_id, user_id, username, display_name, colour, kind, avatar in rows:
@@ -164,9 +176,9 @@ async def chats_naming(reads: Reads, user_id: UserId, limit: int) -> list[ChatId
     """
     rows: list[tuple[ChatId]] = await reads.fetch(
         tuple,
-        """
+        f"""
         SELECT c.id FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
-        WHERE m.user_id = :user_id AND c.kind IN ('direct', 'group') AND c.members_hidden = 0
+        WHERE m.user_id = :user_id AND c.kind IN ('direct', 'group') AND NOT {HIDES_MEMBERS}
         ORDER BY c.active_at_us DESC, c.id LIMIT :limit
         """,
         user_id=user_id,
@@ -438,6 +450,14 @@ async def members_of(reads: Reads, chat_id: ChatId, after: str, limit: int) -> l
     )
 
 
+async def members_among_ids(reads: Reads, chat_id: ChatId, ids: Sequence[UserId]) -> list[StoredMember]:
+    if not ids:
+        return []
+    return await reads.fetch(
+        StoredMember, f"{_LISTED} WHERE m.chat_id = :chat_id AND m.user_id IN :ids", chat_id=chat_id, ids=list(ids)
+    )
+
+
 async def staff_of(reads: Reads, chat_id: ChatId) -> list[StoredMember]:
     """The owner and the admins, found by an index of their own: a planner would rather go through all members."""
     return await reads.fetch(
@@ -453,7 +473,9 @@ async def staff_of(reads: Reads, chat_id: ChatId) -> list[StoredMember]:
 
 async def are_hidden(reads: Reads, chat_id: ChatId) -> bool:
     rows: list[tuple[int]] = await reads.fetch(
-        tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND (members_hidden = 1 OR kind = 'channel')", id=chat_id
+        tuple,
+        f"SELECT 1 FROM messaging_chats c WHERE c.id = :id AND ({HIDES_MEMBERS} OR c.kind = 'channel')",
+        id=chat_id,
     )
     return bool(rows)
 

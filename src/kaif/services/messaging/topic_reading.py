@@ -139,8 +139,15 @@ def _topic_of(row: StoredTopic, last_entry: Entry | None, rights: Right, now_us:
         last_entry,
         as_datetime(row.muted_until_us) if row.muted_until_us > now_us else None,
         bool(row.restricted),
-        staff or (Right.SEND in rights and not (row.closed or row.hidden or row.restricted)),
+        staff or (Right.SEND in rights and _is_open_to(row)),
+        bool(row.chosen_only),
+        bool(row.chosen),
     )
+
+
+def _is_open_to(row: StoredTopic) -> bool:
+    """To this member, if members write at all."""
+    return not (row.closed or row.hidden or row.restricted) and bool(row.chosen or not row.chosen_only)
 
 
 async def standings(

@@ -34,6 +34,7 @@ class BatchTopics:
         self._places, self._absent = places, absent
         self._topics: dict[tuple[ChatId, int], TopicPlace] = {}
         self._restricted: set[tuple[ChatId, int, UserId]] = set()
+        self._chosen: set[tuple[ChatId, int, UserId]] = set()
         self._entries: list[tuple[ChatId, int, int, int]] = []
         self._marks: dict[tuple[ChatId, int, UserId], tuple[int, int]] = {}
 
@@ -43,6 +44,8 @@ class BatchTopics:
             self._topics = await topic_store.places_of(tx, {(each.chat_id, each.topic_id) for each in there})
             triples = {(each.chat_id, each.topic_id, each.sender_id) for each in there}
             self._restricted = await topic_store.restricted_among(tx, triples)
+            if any(topic.chosen_only for topic in self._topics.values()):
+                self._chosen = await topic_store.chosen_among(tx, triples)
 
     def must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
         """Raises TopicNotFound, TopicClosed, RestrictedInTopic."""
@@ -53,7 +56,8 @@ class BatchTopics:
             return
         if topic.closed or topic.hidden:
             raise TopicClosed
-        if (message.chat_id, message.topic_id, message.sender_id) in self._restricted:
+        who = message.chat_id, message.topic_id, message.sender_id
+        if who in self._restricted or (topic.chosen_only and who not in self._chosen):
             raise RestrictedInTopic
 
     def take(self, entry: Entry, sender_id: UserId) -> None:

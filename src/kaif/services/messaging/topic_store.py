@@ -42,7 +42,7 @@ _SEEN = f"""
 SELECT t.chat_id, t.id, t.title, t.icon, t.colour, t.creator_id, t.made_at_us, t.closed, t.hidden, t.pinned_at_us,
   t.messages, t.last_seq, {_READ},
   CASE WHEN COALESCE(k.read_seq, 0) > m.read_seq THEN k.read_seq ELSE m.read_seq END,
-  {_READ_BY_OTHERS}, COALESCE(k.muted_until_us, 0), COALESCE(k.restricted, 0)
+  {_READ_BY_OTHERS}, COALESCE(k.muted_until_us, 0), COALESCE(k.restricted, 0), t.chosen_only, COALESCE(k.chosen, 0)
 {_OF_MEMBER}
 """
 
@@ -67,6 +67,8 @@ class StoredTopic(msgspec.Struct, frozen=True):
     others_read_seq: int = 0
     muted_until_us: int = 0
     restricted: int = 0
+    chosen_only: int = 0
+    chosen: int = 0
 
 
 class TopicPlace(msgspec.Struct):
@@ -78,6 +80,7 @@ class TopicPlace(msgspec.Struct):
     hidden: int
     messages: int
     last_seq: int
+    chosen_only: int = 0
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -193,7 +196,7 @@ async def places_of(reads: Reads, topics: Collection[tuple[ChatId, int]]) -> dic
     rows = await reads.fetch(
         TopicPlace,
         """
-        SELECT chat_id, id, closed, hidden, messages, last_seq FROM messaging_topics
+        SELECT chat_id, id, closed, hidden, messages, last_seq, chosen_only FROM messaging_topics
         WHERE chat_id IN :chat_ids AND id IN :ids
         """,
         chat_ids=sorted({chat_id for chat_id, _ in topics}),
@@ -284,6 +287,53 @@ async def messages_up_to(reads: Reads, chat_id: ChatId, topic_id: int, seq: int)
     return rows[0][0] if rows else None
 
 
+# The end of a topic
+
+
+async def remove_topic(tx: Transaction, chat_id: ChatId, topic_id: int) -> None:
+    """Nobody writes in it or sees it any more; what was in it still has to go."""
+    await tx.execute(
+        "DELETE FROM messaging_topics WHERE chat_id = :chat_id AND id = :topic_id", chat_id=chat_id, topic_id=topic_id
+    )
+
+
+async def some_left(reads: Reads, chat_id: ChatId, topic_id: int, limit: int) -> list[tuple[int, str]]:
+    """The place and kind of some entries of a topic."""
+    return await reads.fetch(
+        tuple,
+        """
+        SELECT t.seq, e.kind FROM messaging_topic_entries t
+        JOIN messaging_entries e ON e.chat_id = t.chat_id AND e.seq = t.seq
+        WHERE t.chat_id = :chat_id AND t.topic_id = :topic_id ORDER BY t.seq LIMIT :limit
+        """,
+        chat_id=chat_id,
+        topic_id=topic_id,
+        limit=limit,
+    )
+
+
+async def remove_entries(tx: Transaction, chat_id: ChatId, topic_id: int, last_seq: int) -> None:
+    """Those up to and with that place."""
+    await tx.execute(
+        """
+        DELETE FROM messaging_topic_entries
+        WHERE chat_id = :chat_id AND topic_id = :topic_id AND seq <= :last_seq
+        """,
+        chat_id=chat_id,
+        topic_id=topic_id,
+        last_seq=last_seq,
+    )
+
+
+async def remove_members(tx: Transaction, chat_id: ChatId, topic_id: int) -> None:
+    """What differed in it from person to person: none of so many but those for whom something did."""
+    await tx.execute(
+        "DELETE FROM messaging_topic_members WHERE chat_id = :chat_id AND topic_id = :topic_id",
+        chat_id=chat_id,
+        topic_id=topic_id,
+    )
+
+
 # What differs from person to person
 
 
@@ -352,11 +402,24 @@ async def restrict(tx: Transaction, chat_id: ChatId, topic_id: int, user_id: Use
 async def restricted_among(
     reads: Reads, triples: Collection[tuple[ChatId, int, UserId]]
 ) -> set[tuple[ChatId, int, UserId]]:
+    return await _marked_among(reads, "restricted", triples)
+
+
+async def chosen_among(
+    reads: Reads, triples: Collection[tuple[ChatId, int, UserId]]
+) -> set[tuple[ChatId, int, UserId]]:
+    return await _marked_among(reads, "chosen", triples)
+
+
+async def _marked_among(
+    reads: Reads, mark: str, triples: Collection[tuple[ChatId, int, UserId]]
+) -> set[tuple[ChatId, int, UserId]]:
+    """`mark` is a column of ours, never of a request's."""
     rows: list[tuple[ChatId, int, UserId]] = await reads.fetch(
         tuple,
-        """
+        f"""
         SELECT chat_id, topic_id, user_id FROM messaging_topic_members
-        WHERE chat_id IN :chat_ids AND topic_id IN :topic_ids AND user_id IN :user_ids AND restricted = 1
+        WHERE chat_id IN :chat_ids AND topic_id IN :topic_ids AND user_id IN :user_ids AND {mark} = 1
         """,
         chat_ids=sorted({chat_id for chat_id, _, _ in triples}),
         topic_ids=sorted({topic_id for _, topic_id, _ in triples}),
@@ -366,12 +429,35 @@ async def restricted_among(
 
 
 async def restricted_in(reads: Reads, chat_id: ChatId, topic_id: int, limit: int) -> list[Person]:
+    return await _marked_in(reads, "restricted", chat_id, topic_id, limit)
+
+
+async def choose(tx: Transaction, chat_id: ChatId, topic_id: int, user_id: UserId, chosen: bool) -> None:
+    await tx.execute(
+        """
+        INSERT INTO messaging_topic_members (chat_id, topic_id, user_id, chosen)
+        VALUES (:chat_id, :topic_id, :user_id, :chosen)
+        ON CONFLICT (chat_id, topic_id, user_id) DO UPDATE SET chosen = excluded.chosen
+        """,
+        chat_id=chat_id,
+        topic_id=topic_id,
+        user_id=user_id,
+        chosen=int(chosen),
+    )
+
+
+async def chosen_in(reads: Reads, chat_id: ChatId, topic_id: int, limit: int) -> list[Person]:
+    return await _marked_in(reads, "chosen", chat_id, topic_id, limit)
+
+
+async def _marked_in(reads: Reads, mark: str, chat_id: ChatId, topic_id: int, limit: int) -> list[Person]:
+    """`mark` is a column of ours, never of a request's."""
     return await reads.fetch(
         Person,
-        """
+        f"""
         SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar
         FROM messaging_topic_members k JOIN messaging_people p ON p.id = k.user_id
-        WHERE k.chat_id = :chat_id AND k.topic_id = :topic_id AND k.restricted = 1
+        WHERE k.chat_id = :chat_id AND k.topic_id = :topic_id AND k.{mark} = 1
         ORDER BY p.display_name, p.id LIMIT :limit
         """,
         chat_id=chat_id,

@@ -6,12 +6,15 @@ from kaif.interfaces.messaging import Chat, ChatId, Entry, EntryKind
 from kaif.interfaces.messaging.actions import NotAnEmoji
 from kaif.interfaces.messaging.administration import BeyondYourRights, MemberNotFound
 from kaif.interfaces.messaging.topics import (
+    CHOSEN_MAX,
     GENERAL,
     RESTRICTED_MAX,
     TOPICS_MAX,
     BadTopicChange,
     BadTopicTitle,
     ChangeTopic,
+    ChooseInTopic,
+    Chosen,
     ListTopics,
     MakeTopic,
     MuteTopic,
@@ -20,6 +23,7 @@ from kaif.interfaces.messaging.topics import (
     Restricted,
     RestrictInTopic,
     SwitchTopics,
+    TooManyChosen,
     TooManyRestricted,
     TooManyTopics,
     Topic,
@@ -32,6 +36,7 @@ from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_name
 from kaif.services.messaging import emojis, store, topic_store
 from kaif.services.messaging.announcing import Announcer, ChatEvent
+from kaif.services.messaging.events import TopicDeleted
 from kaif.services.messaging.membership import Membership, require
 from kaif.services.messaging.model import MEMBER, TOPICS_OFF_AGAIN, TOPICS_ON, Place
 from kaif.services.messaging.reading import Reading
@@ -146,8 +151,28 @@ class GroupTopicsService:
             "closed": None if request.closed is None else int(request.closed),
             "hidden": None if request.hidden is None else int(request.hidden),
             "pinned_at_us": pinned_at_us,
+            "chosen_only": None if request.chosen_only is None else int(request.chosen_only),
         }
         return {column: value for column, value in given.items() if value is not None}
+
+    async def delete_topic(self, actor: Actor, request: OfTopic) -> Nothing:
+        async with self._database.transaction() as tx:
+            place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
+            require(rights, Right.TOPICS | Right.DELETE)
+            _must_have_topics(place)
+            if request.topic_id == GENERAL:
+                raise BadTopicChange
+            topic = await topic_store.find_seen(tx, place.chat_id, request.topic_id, actor.user_id)
+            if topic is None:
+                raise TopicNotFound
+            await topic_store.remove_topic(tx, place.chat_id, request.topic_id)
+            # It is told where everybody reads; its own log is gone.
+            entry = await self._record(tx, actor, place, "topic_deleted", GENERAL, topic.title)
+            await topic_store.add_to_general(tx, place.chat_id, place.seq)
+            # Perhaps a hundred thousand messages: they go in portions, after everybody has stopped seeing them.
+            await tx.publish(TopicDeleted(chat_id=place.chat_id, topic_id=request.topic_id))
+        await self._announcer.announce([entry], {place.chat_id: place})
+        return Nothing()
 
     async def mute_topic(self, actor: Actor, request: MuteTopic) -> Topic:
         await self._topics.get_topic(actor, request.chat_id, request.topic_id)
@@ -174,6 +199,24 @@ class GroupTopicsService:
                 raise TooManyRestricted
         await self._announcer.tell(request.user_id, request.chat_id, ChatEvent(request.chat_id))
         return Nothing()
+
+    async def choose_in_topic(self, actor: Actor, request: ChooseInTopic) -> Nothing:
+        async with self._database.transaction() as tx:
+            place = await self._lock(tx, actor, request.chat_id)
+            await self._must_be_there(tx, request)
+            if await store.find_member(tx, place.chat_id, request.user_id) is None:
+                raise MemberNotFound
+            await topic_store.choose(tx, place.chat_id, request.topic_id, request.user_id, request.may_write)
+            people = await topic_store.chosen_in(tx, place.chat_id, request.topic_id, CHOSEN_MAX + 1)
+            if len(people) > CHOSEN_MAX:
+                raise TooManyChosen
+        await self._announcer.tell(request.user_id, request.chat_id, ChatEvent(request.chat_id))
+        return Nothing()
+
+    async def list_chosen(self, actor: Actor, request: OfTopic) -> Chosen:
+        require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), Right.TOPICS)
+        await self._topics.get_topic(actor, request.chat_id, request.topic_id)
+        return Chosen(await topic_store.chosen_in(self._database, request.chat_id, request.topic_id, CHOSEN_MAX))
 
     async def list_restricted(self, actor: Actor, request: OfTopic) -> Restricted:
         require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), Right.BAN)

@@ -199,6 +199,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], type[Invalid]]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.asvs("5.2.6")
 def test_bombs_do_not_go_off(name: str) -> None:
     make, expected = BOMBS[name]
 

@@ -79,6 +79,7 @@ def test_orientation_counts_in_other_formats_too(format: str) -> None:
 
 
 @pytest.mark.parametrize("made", MADE)
+@pytest.mark.asvs("14.2.8")
 def test_nothing_that_the_file_told_besides_gets_out(made: Made) -> None:
     content = files.turned(6)
     assert files.GPS in content

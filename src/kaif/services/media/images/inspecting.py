@@ -3,7 +3,9 @@
 A worker process does this; see `loading`.
 """
 
+from kaif.interfaces.media import Polyglot
 from kaif.interfaces.media.images import Picture, Variant
+from kaif.services.media import polyglots
 from kaif.services.media.images import thumbhash
 from kaif.services.media.images.limits import Limits
 from kaif.services.media.images.loading import Source, what_fails_is_damaged
@@ -17,9 +19,12 @@ _GLIMPSE = Variant("png", width=thumbhash.SIDE_MAX, height=thumbhash.SIDE_MAX)
 def inspect(content: bytes, limits: Limits) -> Picture:
     """Every line of the first frame is decoded on the way, so a file that is cut short does not pass.
 
-    Raises NotAnImage, ImageFileTooLarge, TooManyPixels, TooManyFrames, ImageDamaged.
+    Raises NotAnImage, ImageFileTooLarge, TooManyPixels, TooManyFrames, ImageDamaged, Polyglot.
     """
     source = Source(content, limits)
+    # A drawing is a text that may say anything: none is ever handed out as one.
+    if source.format != "svg" and polyglots.is_polyglot(content):
+        raise Polyglot
     header, size = source.header, source.size
     return Picture(
         format=source.format,

@@ -1,13 +1,16 @@
 """What a worker does with films and sounds; see `worker`."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from kaif.interfaces.media import Polyglot
 from kaif.interfaces.media.films import Film, Sound
 from kaif.kernel.clock import SECOND_US
+from kaif.services.media import polyglots
 from kaif.services.media.video.copying import copy
 from kaif.services.media.video.encoding import Progress, encode
 from kaif.services.media.video.packaging import package
@@ -56,6 +59,8 @@ def done(task: Task, tell: Tell) -> msgspec.Struct:
 
 def _probed(task: Probe) -> Probed:
     source = Path(task.source)
+    if _is_polyglot(source):
+        raise Polyglot
     match found := probe(source):
         case Film():
             take_poster(source, Path(task.poster), found)
@@ -63,6 +68,13 @@ def _probed(task: Probe) -> Probed:
         case Sound() if found.duration_us <= task.heard_s_max * SECOND_US:
             return Probed(found, hear(source).waveform)
     return Probed(found)
+
+
+def _is_polyglot(source: Path) -> bool:
+    with source.open("rb") as file:
+        beginning = file.read(polyglots.END_BYTES)
+        file.seek(max(file.seek(0, os.SEEK_END) - polyglots.END_BYTES, 0))
+        return polyglots.is_polyglot(beginning) or polyglots.is_polyglot(file.read())
 
 
 def _progress(tell: Tell) -> Progress:

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from kaif.interfaces.media import Polyglot
 from kaif.interfaces.media.films import Film, FilmTooLarge, FilmTooLong, NotPlayable, Previews, Sound, Voice
 from kaif.interfaces.media.images import (
     CropOutside,
@@ -47,6 +48,7 @@ _REFUSALS: dict[str, type[Invalid]] = {
         NotPlayable,
         FilmTooLong,
         FilmTooLarge,
+        Polyglot,
     )
 }
 
