@@ -62,6 +62,7 @@ from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import LetGo, Refer, References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
@@ -226,6 +227,7 @@ async def messaging_services(
     actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
     bus.subscribe("messaging.topics", TopicDeleted, TopicEnding(database, actions.erase).delete_messages)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
+    bus.subscribe("messaging.progress", MediaProgressed, attaching.tell_progress)
     scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)
     chats = MessagingService(database, auth, announcer, sender, attaching, clock)
 

@@ -19,7 +19,7 @@ from kaif.gateway.forms import FORM
 from kaif.gateway.requests import Request
 from kaif.gateway.tus import BodyBrokeOff, finished, write_body
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library, MediaId, MediaNotFound, RenditionNotFound
-from kaif.interfaces.media.delivery import RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia
+from kaif.interfaces.media.delivery import RENDITION_CHARACTERS_MAX, Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.uploads import (
     NAME_CHARACTERS_MAX,
     TYPE_CHARACTERS_MAX,
@@ -114,7 +114,7 @@ class Files:
         rendition = _rendition(request.route.removeprefix(LINKED if link else PATH), path)
         accept = request.headers.get(b"accept", b"").decode("latin-1")[:ACCEPT_CHARACTERS_MAX]
         seen = await self._delivery.look_at(request.actor, LookAt(media_id, link, rendition, accept))
-        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + lines((b"cache-control", _caching(link)))
+        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + lines((b"cache-control", _caching(link, seen)))
 
         async def read(at: int, length: int) -> bytes:
             reading = ReadMedia(seen.media_id, at, length, link, seen.rendition)
@@ -138,6 +138,8 @@ def _rendition(rest: str, path: dict[str, str]) -> str:
     return name
 
 
-def _caching(link: str) -> bytes:
+def _caching(link: str, seen: Sight) -> bytes:
+    if seen.passing:
+        return b"private, no-cache"
     # What an address names never changes; who may see it does, so only the viewer's own browser keeps it.
     return b"private, max-age=300" if link else b"private, max-age=31536000, immutable"

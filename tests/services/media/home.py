@@ -164,12 +164,12 @@ class Home:
                 return
         raise AssertionError("there is always more to collect")
 
-    def process(self, blobs: Blobs) -> UploadsService:
-        """Another process that takes uploads, whose store has its moods."""
+    def process(self, blobs: Blobs, films: FilmWorkers | None = None) -> UploadsService:
+        """Another process that takes uploads, whose store or workers have their moods."""
         quota = Quota(1 << 40, 1 << 40)
         content = Content(blobs, self.keys)
         pictures, clock = PictureWorkers(1), lambda: self.moment[0]
-        looker = Looker(self.database, content, pictures, FilmWorkers(2), Scratch(self.work))
+        looker = Looker(self.database, content, pictures, films or FilmWorkers(2), Scratch(self.work))
         renditions = Renditions(self.database, content, self.keys, pictures, clock)
         scans = Scans(self.database, content, NoScanner(), larger=False)
         quotas = Quotas(quota, quota)

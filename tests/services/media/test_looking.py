@@ -2,19 +2,24 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.services.media.home import ANNA, Home, random_bytes
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, SHORT, TONE, make
 
+from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import OfMedia, Shown, WrongType
 from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
+from kaif.interfaces.media.uploads import OfUpload, UploadNotFound
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Invalid
 from kaif.services.media.looking import Looked
 from kaif.services.media.outlasting import Outlasting
+from kaif.services.media.work.films import FilmWorkers
+from kaif.services.media.work.jobs import Probed
 from kaif.services.media.work.scratch import Scratch, opened, read_whole
 
 
@@ -72,6 +77,41 @@ async def test_what_can_not_be_shown_is_refused_and_nothing_is_left_but_a_plain_
     assert (kept.kind, kept.shown) == (("image", kept.shown) if refusal is WrongType else ("file", None))
     with pytest.raises(refusal):
         await small_home.put(content, declared_type=declared)
+
+
+class Stumbling(FilmWorkers):
+    """They come upon what nobody had thought of."""
+
+    async def probe(self, source: Path, poster: Path, *more: Any, **named: Any) -> Probed:
+        return await super().probe(source, poster / "beyond", *more, **named)
+
+
+async def test_a_file_at_which_a_worker_fails_is_refused_and_nothing_is_left_but_a_plain_file_may_be_anything(
+    small_home: Home, tmp_path: Path
+) -> None:
+    content = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
+    films = Stumbling(2)
+    uploads = small_home.process(small_home.blobs, films)
+    try:
+        sent = [await small_home.create(len(content), declared_type=said) for said in ("video/mp4", "")]
+        for upload in sent:
+            await small_home.write(upload, content)
+
+        with pytest.raises(NotPlayable):
+            await uploads.finish_upload(ANNA, OfUpload(sent[0].id))
+        with pytest.raises(UploadNotFound):
+            await uploads.finish_upload(ANNA, OfUpload(sent[0].id))
+        kept = (await uploads.finish_upload(ANNA, OfUpload(sent[1].id))).media
+    finally:
+        await uploads.close()
+        await films.close()
+
+    assert kept and kept.kind == "file"
+    assert (await small_home.library.get_usage(ANNA, Nothing())).used == len(content)
+    await small_home.library.delete_media(ANNA, OfMedia(kept.id))
+    await small_home.come(2 * DAY_US)
+    assert await small_home.stored() == []
+    assert [await small_home.rows(f"media_{table}") for table in ("uploads", "objects", "parts")] == [0, 0, 0]
 
 
 async def test_films_and_sounds_are_probed_and_nothing_of_them_stays_on_the_disk(

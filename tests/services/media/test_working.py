@@ -13,18 +13,22 @@ from tests.services.media.video.films import H264, TONE, looked_at, make
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
-from kaif.interfaces.media import Media, MediaReady, OfMedia
+from kaif.interfaces.media import Media, MediaReady, OfMedia, RenditionNotReady
 from kaif.interfaces.media.films import NotPlayable
+from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import Refer
 from kaif.interfaces.media.work import JobNotParked, MediaJob
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import MissingPermission
-from kaif.services.media import jobs_store, naming, working
+from kaif.services.media import jobs_store, naming, steps, working
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.working import LONG, QUICK
 
 OPERATOR = Actor(BORIS.user_id, permissions=frozenset({MANAGE_EVENTS}))
+
+
+SMALL = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=5:duration=2")
 
 
 class Watched(FilmWorkers):
@@ -53,9 +57,8 @@ class Watched(FilmWorkers):
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Of two rungs, 480 and 360 lines high."""
-    small = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=5:duration=2")
-    return make(tmp_path_factory.mktemp("film") / "film.mp4", *small, *TONE, *H264, "-c:a", "aac").read_bytes()
+    """Of two rungs, 480 and 360 lines high; browsers don't play its sound."""
+    return make(tmp_path_factory.mktemp("film") / "film.mp4", *SMALL, *TONE, *H264, "-c:a", "libmp3lame").read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +97,7 @@ async def test_a_film_becomes_all_that_players_ask_for(small_home: Home, film: b
     assert (done.state, done.progress, done.problem) == ("ready", 100, "")
     rungs = ["film-360p.mp4", "film.mp4"]
     assert done.renditions == [*rungs, "hls/master.m3u8", "poster", "previews.jpeg", "previews.vtt"]
-    first, last = await ready_events(small_home)
+    first, *_, last = await ready_events(small_home)
     assert (first.state, last.state) == ("ready", "ready")
     assert "film.mp4" in first.renditions and "hls/master.m3u8" not in first.renditions
     assert last.renditions == done.renditions
@@ -105,6 +108,67 @@ async def test_a_film_becomes_all_that_players_ask_for(small_home: Home, film: b
     assert {360, 480} <= set(heights)
     assert b"previews.jpeg#xywh=" in await small_home.got(media, "previews.vtt")
     assert (await small_home.rows("media_jobs"), {news.user_id for news in work.news}) == (0, {ANNA.user_id})
+
+
+async def test_a_film_that_browsers_play_is_there_for_others_in_seconds_and_without_its_place(
+    home: Home, tmp_path: Path
+) -> None:
+    about = ("-metadata", "location=+55.7558+037.6173/")
+    made = make(tmp_path / "film.mov", *SMALL, *TONE, *H264, "-c:a", "aac", *about).read_bytes()
+    media = await put(home, made, "video/quicktime")
+    await home.references.refer(ANNA, Refer(media.id, "market", "1", "everyone"))
+
+    async with home.workshop(films := Watched()) as work:
+        # No film keeps it waiting.
+        assert await work.shop.work(QUICK)
+        assert (await now(home, media)).state == "ready" and films.encoded == []
+        seen = await home.look(media, BORIS)
+        await work.through()
+
+    assert (seen.rendition, seen.passing) == (naming.FILM, False)
+    assert b"+55.7558" in made and b"+55.7558" not in await home.got(media, naming.FILM, BORIS)
+    assert films.encoded == [360]
+    master = (await home.got(media, naming.MASTER, BORIS)).decode()
+    assert "RESOLUTION=640x480" in master and "RESOLUTION=480x360" in master
+
+
+async def test_a_long_film_can_be_watched_small_before_it_is_there_as_large_as_it_is(
+    small_home: Home, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "AT_ONCE_MS", 1000)
+    media = await put(small_home, film)
+    await small_home.references.refer(ANNA, Refer(media.id, "market", "1", "everyone"))
+    with pytest.raises(RenditionNotReady):
+        await small_home.look(media, BORIS)
+
+    async with small_home.workshop(films := Watched(stands_at=480)) as work:
+        working_on = asyncio.create_task(work.through())
+        await films.has_come_to_stand()
+        soon = await small_home.look(media, BORIS)
+        assert (await now(small_home, media)).state == "ready"
+        working_on.cancel()
+        await asyncio.gather(working_on, return_exceptions=True)
+    async with small_home.workshop() as work:
+        await work.through()
+
+    assert (soon.rendition, soon.passing) == ("film-360p.mp4", True)
+    assert (await small_home.look(media, BORIS)).rendition == naming.FILM
+    told = [event.renditions for event in await ready_events(small_home)]
+    assert [("film.mp4" in names, "hls/master.m3u8" in names) for names in told] == [
+        (False, False), (True, False), (True, True), (True, True)
+    ]  # fmt: skip
+
+
+async def test_what_did_not_come_out_right_as_a_copy_is_encoded(small_home: Home, tmp_path: Path) -> None:
+    class Unlike(Watched):
+        async def copy(self, source: Path, target: Path, film: Any, *more: Any) -> None:
+            await super().copy(source, target, msgspec.structs.replace(film, width=film.height), *more)
+
+    media = await put(small_home, make(tmp_path / "film.mp4", *SMALL, *H264).read_bytes())
+    async with small_home.workshop(films := Unlike()) as work:
+        assert await work.shop.work(QUICK)
+
+    assert films.encoded == [480] and (await now(small_home, media)).state == "ready"
 
 
 async def test_work_that_died_goes_on_at_the_step_that_was_not_finished(home: Home, film: bytes) -> None:
@@ -234,7 +298,7 @@ async def test_work_on_a_file_that_is_deleted_ends_and_leaves_nothing(home: Home
     assert [await home.rows(f"media_{table}") for table in ("jobs", "renditions", "parts")] == [0, 0, 0]
 
 
-async def test_progress_is_told_to_the_owner_alone(small_home: Home, film: bytes) -> None:
+async def test_progress_is_told_to_the_owner(small_home: Home, film: bytes) -> None:
     media = await put(small_home, film)
     async with small_home.workshop(films := Watched(stands_at=480)) as work:
         working_on = asyncio.create_task(work.through())
@@ -251,6 +315,12 @@ async def test_progress_is_told_to_the_owner_alone(small_home: Home, film: bytes
         "progress"
     ] in (50, 51)
     assert (await now(small_home, media)).progress == progress["progress"]
+    # Others hear of it by whoever shows it to them.
+    events: list[tuple[str]] = await small_home.database.fetch(
+        tuple, "SELECT body FROM outbox WHERE name = :name", name=MediaProgressed.name
+    )
+    (event,) = [msgspec.json.decode(body, type=MediaProgressed) for (body,) in events]
+    assert (event.media_id, event.progress) == (media.id, progress["progress"])
 
 
 async def test_who_brings_one_film_does_not_wait_for_the_many_of_another(home: Home, film: bytes) -> None:

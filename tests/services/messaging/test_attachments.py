@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.services.media.images.files import GPS, looks_like_the_photo, opened, turned
 from tests.services.messaging.attached import LATER_US, SOUND, FilesHome
@@ -10,8 +11,9 @@ from tests.services.messaging.chats import chat_of, direct, group, log_of, messa
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaNotFound, MediaReady, RenditionNotFound, Shown
 from kaif.interfaces.media.delivery import LookAt, ReadMedia
+from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
-from kaif.interfaces.messaging import AddMembers, BadText, ChatNotFound, RemoveMember, SendMessage
+from kaif.interfaces.messaging import SIGNALS, AddMembers, BadText, ChatNotFound, RemoveMember, SendMessage, Signal
 from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import (
@@ -406,6 +408,35 @@ async def test_everyone_learns_by_the_log_that_a_film_is_ready_once(files_home: 
     assert last.message and last.message.attachments[0].state == "ready"
     assert last.message.attachments[0].shown == Shown(640, 360, 1500, has_sound=True)
     assert last.message.edited_at is None and (await chat_of(home.services, boris, chat_id)).unread == 1
+
+
+async def test_those_to_whom_a_film_was_sent_hear_how_far_it_is_and_of_what_there_is_better_to_watch(
+    files_home: FilesHome,
+) -> None:
+    home, heard = files_home, list[Signal]()
+    await home.services.cache.subscribe(
+        SIGNALS, lambda payload: heard.append(msgspec.msgpack.decode(payload, type=Signal))
+    )
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chats = [await direct(home.services, anna, boris), await group(home.services, anna)]
+    file = await home.put(anna)
+    await make_film(home, file)
+    for chat_id in (*chats, chats[1]):
+        await home.attach(anna, chat_id, file)
+    heard.clear()
+
+    await home.attaching().tell_progress(MediaProgressed(media_id=file.id, progress=40))
+    on_its_way, heard[:] = list(heard), []
+    await home.attaching().renew(ready(file))
+    first, heard[:] = list(heard), []
+    await home.attaching().renew(ready(file))
+
+    event = {"type": "media", "media_id": file.id, "state": "working", "progress": 40}
+    assert sorted((signal.chat_id, signal.user_id) for signal in on_its_way) == sorted((id, "") for id in chats)
+    assert all(msgspec.json.decode(signal.event) == event for signal in on_its_way)
+    # The log itself says the first time that it can be watched.
+    assert first == [] and {signal.chat_id for signal in heard} == set(chats)
+    assert {msgspec.json.decode(signal.event)["state"] for signal in heard} == {"ready"}
 
 
 async def test_a_film_that_becomes_ready_while_its_message_is_on_its_way_is_sent_ready(files_home: FilesHome) -> None:

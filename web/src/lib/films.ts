@@ -52,7 +52,9 @@ export function attach(
 ): () => void {
   const master = src(MASTER) ?? `${original}/${MASTER}`
   const films = made.includes(FILM) ? [src(FILM) ?? '', `${original}/${FILM}`] : []
-  const next = [...new Set(films.filter(Boolean)), original]
+  // Before the whole film is there, a smaller one is: for whoever sent what no browser plays.
+  const smaller = made.filter((name) => RUNG.test(name)).map((name) => `${original}/${name}`)
+  const next = [...new Set(films.filter(Boolean)), original, ...smaller]
   let hls: Hls | undefined
   let over = false
 
@@ -108,6 +110,7 @@ export function attach(
 
 const MASTER = 'hls/master.m3u8'
 const FILM = 'film.mp4'
+const RUNG = /^film-\d+p\.mp4$/
 const FOLDER = '/hls/'
 
 /** The address of a piece, by the link that is good now: that by which the film began may have ended since. */

@@ -193,7 +193,8 @@ class MediaStored(Event, frozen=True, kw_only=True):
 
 
 class MediaReady(Event, frozen=True, kw_only=True):
-    """Work on a file that was `working` has ended, well or not; and once more when all that was to be made is there."""
+    """A file that was `working` can be seen or heard by everyone, or never will; and once more for each thing by which
+    it can be watched better, and when all that was to be made is there."""
 
     name: ClassVar[str] = "media.ready.v1"
     media: Media

@@ -34,7 +34,7 @@ class LookAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Sight(msgspec.Struct, frozen=True):
     """`name` is for saving it. `etag` is of this content alone. What is `inline` may be shown in a page. `rendition` is
-    by which name it is read."""
+    by which name it is read. What is `passing` gives way to something better, at the same address."""
 
     media_id: MediaId
     name: str
@@ -43,6 +43,7 @@ class Sight(msgspec.Struct, frozen=True):
     etag: str
     inline: bool
     rendition: str = ""
+    passing: bool = False
 
 
 class ReadMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,6 +7,8 @@ Invalid
 └── FilmTooDemanding  film_too_demanding  takes more memory, time or room than any film should
 """
 
+from typing import Literal
+
 import msgspec
 
 from kaif.kernel.errors import Invalid
@@ -32,6 +34,11 @@ class FilmTooDemanding(Invalid):
     code, detail = "film_too_demanding", "Working on this film takes more than any film should."
 
 
+# What becomes of a film's streams: they are encoded anew (empty), browsers play them as they are, or they may stand
+# beside smaller ones as well, between which players choose.
+AsSent = Literal["", "film", "ladder"]
+
+
 class Film(msgspec.Struct, frozen=True, tag="film"):
     """Sides are as people see them, turned and with square pixels. The duration is that of what can be read, whatever
     the header says."""
@@ -41,6 +48,7 @@ class Film(msgspec.Struct, frozen=True, tag="film"):
     height: int
     has_sound: bool
     is_hdr: bool
+    as_sent: AsSent = ""
 
 
 class Sound(msgspec.Struct, frozen=True, tag="sound"):

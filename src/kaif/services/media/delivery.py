@@ -76,9 +76,13 @@ class DeliveryService:
 
     async def _as_shown(self, media: StoredMedia) -> Sight:
         """What is seen and nothing else that was in its file. Raises RenditionNotReady for a film on its way."""
-        found = await self._renditions.get(media, naming.as_shown(media))
+        made = (await renditions_store.names_of(self._database, [media.id])).get(media.id, [])
+        found = await self._renditions.get(media, naming.as_shown(media, made))
         name = f"{PurePosixPath(media.name).stem}.{found.name.rpartition('.')[2]}"
-        return Sight(media.id, name, found.type, found.size, found.id, inline=True, rendition=found.name)
+        passing = media.kind == "video" and found.name != naming.FILM
+        return Sight(
+            media.id, name, found.type, found.size, found.id, inline=True, rendition=found.name, passing=passing
+        )
 
     async def _viewer(self, actor: Actor, media_id: str, link: str) -> Actor:
         if not link:

@@ -8,8 +8,8 @@ import msgspec
 
 from kaif.engines.database import Database
 from kaif.interfaces.media import Kind, Shown
-from kaif.interfaces.media.films import Film
-from kaif.interfaces.media.images import ImageFileTooLarge, Rendition
+from kaif.interfaces.media.films import AsSent, Film, NotPlayable
+from kaif.interfaces.media.images import ImageDamaged, ImageFileTooLarge, Rendition
 from kaif.kernel.clock import MS_US
 from kaif.services.media import model
 from kaif.services.media.content import Content
@@ -17,6 +17,7 @@ from kaif.services.media.images.formats import CONTENT_TYPES
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.jobs import Probed
 from kaif.services.media.work.pictures import PictureWorkers
+from kaif.services.media.work.pool import WorkerFailed
 from kaif.services.media.work.scratch import Scratch, read_whole
 
 # A call looks no longer than this.
@@ -35,6 +36,7 @@ class Looked(msgspec.Struct, frozen=True):
     kind: Kind
     shown: Shown | None = None
     poster: Rendition | None = None
+    as_sent: AsSent = ""
 
 
 class Looker:
@@ -46,13 +48,18 @@ class Looker:
 
     async def look(self, holder_id: str, size: int, type: str, whose: str = "") -> Looked:
         """At content of that type. Raises what workers refuse (`interfaces.media.images`, `.films`)."""
-        match model.kind_of(type):
-            case "image":
-                return await self._look_at_picture(holder_id, size, whose)
-            case "video" | "audio":
-                return await self._look_at_film(holder_id, size, type, whose)
-            case kind:
-                return Looked(type, kind)
+        kind = model.kind_of(type)
+        try:
+            match kind:
+                case "image":
+                    return await self._look_at_picture(holder_id, size, whose)
+                case "video" | "audio":
+                    return await self._look_at_film(holder_id, size, type, whose)
+                case _:
+                    return Looked(type, kind)
+        except WorkerFailed as error:
+            # Whatever is asked again about the same file ends the same way.
+            raise (ImageDamaged if kind == "image" else NotPlayable) from error
 
     async def _look_at_picture(self, holder_id: str, size: int, whose: str) -> Looked:
         bytes_max = self._pictures.limits.file_bytes
@@ -93,7 +100,7 @@ class Looker:
             thumbhash=glimpse.thumbhash,
         )
         made = Rendition(poster, "jpeg", glimpse.width, glimpse.height)
-        return Looked(model.type_as("video", type), "video", shown, made)
+        return Looked(model.type_as("video", type), "video", shown, made, film.as_sent)
 
 
 def _heard(probed: Probed, type: str) -> Looked:

@@ -59,6 +59,8 @@ class Maker:
                 await self._make_poster(site, media)
             case "voice":
                 await self._make_voice(site, media)
+            case "copy":
+                await self._make_copy(site, media, percent)
             case "film":
                 await self._make_rung(site, media, step, percent)
             case "hls":
@@ -85,21 +87,29 @@ class Maker:
             await jobs_store.set_shown(tx, media.id, msgspec.json.encode(shown).decode())
         await self._renditions.keep_file(media.id, naming.VOICE, target)
 
+    async def _make_copy(self, site: Site, media: StoredMedia, percent: Percent) -> None:
+        film, target = steps.film_of(media), site.rung(naming.FILM)
+        await self._fetch_source(site, media)
+        target.unlink(missing_ok=True)
+        try:
+            await self._films.copy(site.source, target, film, media.size, _progress(film, percent))
+        except NotPlayable:
+            # What promised to play as it was and does not is encoded like any other.
+            await self._make_rung(site, media, steps.whole_film(media), percent)
+            return
+        await self._renditions.keep_file(media.id, naming.FILM, target, film.width, film.height)
+
     async def _make_rung(self, site: Site, media: StoredMedia, step: Step, percent: Percent) -> None:
         assert step.rung
         film, target = steps.film_of(media), site.rung(step.name)
         await self._fetch_source(site, media)
         # A run that was ended in the middle has left what is of no use.
         target.unlink(missing_ok=True)
-
-        def progress(seconds: float) -> None:
-            percent(min(99, int(seconds * SECOND_US * 100 / film.duration_us)))
-
-        await self._films.encode(site.source, target, step.rung, film, progress)
+        await self._films.encode(site.source, target, step.rung, film, _progress(film, percent))
         await self._renditions.keep_file(media.id, step.name, target, step.rung.width, step.rung.height)
 
     async def _make_hls(self, site: Site, media: StoredMedia) -> None:
-        names = [name for name, _ in steps.rung_names(steps.film_of(media))]
+        names = [name for name, _ in steps.ladder_of(media)]
         for name in names:
             await self._fetch_rung(site, media, name)
         self._scratch.must_have_room(sum(site.rung(name).stat().st_size for name in names))
@@ -115,7 +125,7 @@ class Maker:
 
     async def _make_previews(self, site: Site, media: StoredMedia) -> None:
         # The smallest rung shows as much, and is decoded sooner.
-        name, _ = steps.rung_names(steps.film_of(media))[0]
+        name, _ = steps.ladder_of(media)[0]
         await self._fetch_rung(site, media, name)
         sheet, cues = site.folder / naming.SHEET, site.folder / naming.PREVIEWS
         previews = await self._films.take_previews(site.rung(name), sheet, steps.film_of(media))
@@ -136,3 +146,10 @@ class Maker:
         assert rendition, "rungs are made before what is made of them"
         self._scratch.must_have_room(rendition.size)
         await self._content.copy(self._database, rendition.id, rendition.size, site.rung(name))
+
+
+def _progress(film: Film, percent: Percent) -> Callable[[float], None]:
+    def progress(seconds: float) -> None:
+        percent(min(99, int(seconds * SECOND_US * 100 / film.duration_us)))
+
+    return progress

@@ -11,6 +11,7 @@ import filetype  # type: ignore[import-untyped]
 import msgspec
 
 from kaif.interfaces.media import NAME_BYTES_MAX, Kind, Media, MediaId, Shown, State, WrongType
+from kaif.interfaces.media.films import AsSent
 from kaif.interfaces.media.uploads import Upload
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, as_datetime
@@ -109,6 +110,7 @@ class StoredMedia(msgspec.Struct, frozen=True):
     problem: str = ""
     progress: int = 0
     voice: int = 0
+    as_sent: AsSent = ""
 
     def seen(self, renditions: Sequence[str] = ()) -> Media:
         return Media(

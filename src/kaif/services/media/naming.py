@@ -6,7 +6,7 @@ and sounds is asked for and kept under one name.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +22,7 @@ POSTER, FILM, VOICE = "poster.jpeg", "film.mp4", "voice.ogg"
 PREVIEWS, SHEET = "previews.vtt", "previews.jpeg"
 HLS, MASTER = "hls/", "hls/master.m3u8"
 LARGE = "large.webp"
+_RUNG = re.compile(r"film-([0-9]{1,4})p\.mp4", re.A)
 # By their endings.
 TYPES = {
     "mp4": "video/mp4",
@@ -94,10 +95,20 @@ def is_shown_without_its_file(media: StoredMedia) -> bool:
     return media.kind == "image" or (media.kind == "video" and media.state != "failed")
 
 
-def as_shown(media: StoredMedia) -> Wanted:
-    """What such a file shows, whole, in a format that everything opens."""
+def rung(name: str) -> str:
+    return f"film-{name}.mp4"
+
+
+def best_film(made: Collection[str]) -> str:
+    """The largest that is there; that of the whole film while there is none."""
+    sides = {name: int(found[1]) for name in made if (found := _RUNG.fullmatch(name))}
+    return FILM if FILM in made or not sides else max(sides, key=sides.__getitem__)
+
+
+def as_shown(media: StoredMedia, made: Collection[str]) -> Wanted:
+    """What such a file shows, whole, in a format that everything opens, of what was made by now."""
     if media.kind == "video":
-        return Wanted(FILM)
+        return Wanted(best_film(made))
     # WebP has holes that JPEG has not.
     return wanted(media, "large", media.type if media.type == "image/webp" else "")
 

@@ -13,13 +13,18 @@ from kaif.services.media import naming
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.video.ladder import Rung, rungs
 
-Kind = Literal["poster", "voice", "large", "film", "hls", "previews"]
+Kind = Literal["poster", "voice", "large", "copy", "film", "hls", "previews"]
 
 # Who waits for it most goes first, whichever file it is of. What is below QUICK_PRIORITY takes seconds, and is not kept
 # waiting by what may take hours.
-_PRIORITIES: dict[Kind, int] = {"poster": 0, "voice": 5, "large": 10, "film": 20, "hls": 50, "previews": 60}
-_LOWER_RUNGS_PRIORITY = 40
+_PRIORITIES: dict[Kind, int] = {"poster": 0, "voice": 5, "large": 10, "copy": 15, "film": 20, "hls": 50, "previews": 60}
+_WHOLE_FILM_PRIORITY = 30
+_OTHER_RUNGS_PRIORITY = 40
 QUICK_PRIORITY = 20
+# A larger one takes its time to be copied, too.
+_QUICK_BYTES_MAX = 1 << 30
+# Of a longer film a small rung is made first, so that nobody waits for the large one to watch it.
+AT_ONCE_MS = 30_000
 
 
 class Step(NamedTuple):
@@ -42,23 +47,35 @@ def state_of(media: StoredMedia, made: Collection[str]) -> State:
 
 
 def playable_name(media: StoredMedia) -> str:
-    """What has to be there before it plays everywhere; nothing for what takes no work to be seen."""
+    """The first thing that plays everywhere; nothing for what takes no work to be seen."""
     if media.kind == "video" and media.shown:
-        return naming.FILM
+        return _films(media)[0].name
     return naming.VOICE if media.kind == "audio" and media.voice else ""
+
+
+def is_better_to_watch(step: Step) -> bool:
+    """Whether a film that could be watched before can be watched better by what the step ends with."""
+    return step.name in (naming.FILM, naming.MASTER)
 
 
 def film_of(media: StoredMedia) -> Film:
     shown = media.seen().shown
     assert shown
     duration_us = max(1, shown.duration_ms) * MS_US
-    return Film(duration_us, shown.width, shown.height, shown.has_sound, is_hdr=False)
+    return Film(duration_us, shown.width, shown.height, shown.has_sound, is_hdr=False, as_sent=media.as_sent)
 
 
-def rung_names(film: Film) -> list[tuple[str, Rung]]:
-    """The smallest first; the last one is the film that is played and saved as such."""
-    *lower, top = rungs(film)
-    return [*[(f"film-{rung.name}.mp4", rung) for rung in lower], (naming.FILM, top)]
+def ladder_of(media: StoredMedia) -> list[tuple[str, Rung]]:
+    """Between which players choose, the smallest first. The last one is the film that is played and saved as such,
+    unless that is a copy which has no place among them."""
+    *lower, top = rungs(film_of(media))
+    top_name = naming.rung(top.name) if media.as_sent == "film" else naming.FILM
+    return [*[(naming.rung(rung.name), rung) for rung in lower], (top_name, top)]
+
+
+def whole_film(media: StoredMedia) -> Step:
+    """How FILM is encoded."""
+    return Step("film", naming.FILM, _WHOLE_FILM_PRIORITY, rungs(film_of(media))[-1])
 
 
 def _steps(media: StoredMedia) -> list[Step]:
@@ -68,14 +85,26 @@ def _steps(media: StoredMedia) -> list[Step]:
         return [_step("large", naming.LARGE)]
     if media.kind == "audio":
         return [_step("voice", naming.VOICE)] if media.voice else []
-    *lower, (name, top) = rung_names(film_of(media))
     return [
         _step("poster", naming.POSTER),
-        Step("film", name, _PRIORITIES["film"], top),
-        *[Step("film", name, _LOWER_RUNGS_PRIORITY, rung) for name, rung in lower],
+        *_films(media),
         _step("hls", naming.MASTER),
         _step("previews", naming.PREVIEWS),
     ]
+
+
+def _films(media: StoredMedia) -> list[Step]:
+    """In the order in which people wait for them."""
+    ladder = [Step("film", name, _OTHER_RUNGS_PRIORITY, rung) for name, rung in ladder_of(media)]
+    if media.as_sent:
+        is_quick = media.size <= _QUICK_BYTES_MAX
+        copied = Step("copy", naming.FILM, _PRIORITIES["copy" if is_quick else "film"])
+        return [copied, *[step for step in ladder if step.name != naming.FILM]]
+    *lower, _ = ladder
+    if not lower or film_of(media).duration_us <= AT_ONCE_MS * MS_US:
+        return [whole_film(media)._replace(priority=_PRIORITIES["film"]), *lower]
+    first, *others = lower
+    return [first._replace(priority=_PRIORITIES["film"]), whole_film(media), *others]
 
 
 def _step(kind: Kind, name: str) -> Step:

@@ -94,7 +94,7 @@ class Stripping:
         made = (await renditions_store.names_of(self._database, [media.id])).get(media.id, [])
         if media.kind == "video" and steps.next_step(media, made):
             raise RenditionNotReady
-        return await self._renditions.get(media, naming.as_shown(media), "background")
+        return await self._renditions.get(media, naming.as_shown(media, made), "background")
 
     async def _digest(self, shown: StoredRendition) -> str:
         digest = hashlib.sha256()

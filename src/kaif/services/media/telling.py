@@ -4,22 +4,17 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.interfaces.media import MediaId, State
+from kaif.interfaces.media.progress import MediaEvent
 from kaif.interfaces.messaging import SIGNALS, ChatId, Signal
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Unavailable
-
-
-class MediaEvent(msgspec.Struct, frozen=True, tag_field="type", tag="media"):
-    media_id: str
-    state: State
-    progress: int
 
 
 class OwnerNews:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    async def tell(self, owner_id: UserId, media_id: MediaId | str, state: State, progress: int) -> None:
+    async def tell(self, owner_id: UserId, media_id: MediaId, state: State, progress: int) -> None:
         event = msgspec.json.encode(MediaEvent(media_id, state, progress))
         try:
             await self._cache.publish(SIGNALS, msgspec.msgpack.encode(Signal(ChatId(""), event, owner_id)))

@@ -218,7 +218,7 @@ class UploadsService:
             model.must_be(upload.declared_type, found)
             same = await sharing_store.find_same_content(self._database, upload.owner_id, sha256)
             if same is not None and same.kind != "file":
-                return Looked(same.type, same.kind, same.seen().shown)
+                return Looked(same.type, same.kind, same.seen().shown, as_sent=same.as_sent)
             return await self._looks.wait(
                 upload.id,
                 lambda: self._looker.look(upload.id, upload.length, found, upload.owner_id),
@@ -339,5 +339,6 @@ def _file_of(upload: StoredUpload, looked: Looked, sha256: str, made: Sequence[s
         touched_at_us=now_us,
         shown=msgspec.json.encode(looked.shown).decode() if looked.shown else "",
         voice=int(upload.voice and looked.kind == "audio"),
+        as_sent=looked.as_sent,
     )
     return msgspec.structs.replace(media, state=steps.state_of(media, made))

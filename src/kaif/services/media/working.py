@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.interfaces.media import MediaReady
+from kaif.interfaces.media import MediaId, MediaReady
+from kaif.interfaces.media.progress import MediaProgressed
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Invalid, KaifError, Unavailable
@@ -31,6 +32,8 @@ LOOK_EVERY_S = 2.0
 LEASE_S = 10.0
 # How often whoever works says so, and how far they are.
 SAY_EVERY_S = 2.0
+# Those to whom a message shows it are told so often.
+TELL_EVERY_PERCENT = 10
 ATTEMPTS_MAX = 5
 RETRY_S = 5
 # For as long as the fault is the server's.
@@ -119,12 +122,14 @@ class Workshop:
                         return
                     if percent != told:
                         await jobs_store.set_progress(tx, hold.media_id, percent)
+                    if percent // TELL_EVERY_PERCENT > told // TELL_EVERY_PERCENT:
+                        await tx.publish(MediaProgressed(media_id=MediaId(hold.media_id), progress=percent))
             except Unavailable:
                 # Perhaps for a moment only; if somebody takes the job over meanwhile, we shall see it.
                 continue
             if percent != told and hold.media:
                 told = percent
-                await self._news.tell(hold.media.owner_id, hold.media_id, "working", percent)
+                await self._news.tell(hold.media.owner_id, hold.media.id, "working", percent)
 
     # Steps
 
@@ -176,12 +181,14 @@ class Workshop:
     async def _note_step(self, hold: "Hold", media: StoredMedia, step: Step) -> None:
         hold.has_gone_on = True
         is_playable = step.name == steps.playable_name(media)
+        is_news = is_playable or steps.is_better_to_watch(step)
         async with self._database.transaction() as tx:
-            if await jobs_store.note_progress(tx, media.id, hold.worker) and is_playable:
+            is_news &= await jobs_store.note_progress(tx, media.id, hold.worker)
+            if is_news and is_playable:
                 await jobs_store.set_state(tx, media.id, "ready", "", 100)
-                if ready := await store.find_media(tx, media.id):
-                    await tx.publish(MediaReady(media=await seen(tx, ready)))
-        if is_playable:
+            if is_news and (ready := await store.find_media(tx, media.id)):
+                await tx.publish(MediaReady(media=await seen(tx, ready)))
+        if is_news:
             await self._news.tell(media.owner_id, media.id, "ready", 100)
 
     async def _end(self, hold: "Hold") -> None:

@@ -16,8 +16,9 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import Media, MediaId, MediaNotFound, MediaReady
+from kaif.interfaces.media.progress import MediaEvent, MediaProgressed
 from kaif.interfaces.media.references import AS_EVIDENCE, IN_MESSAGES, HeldFiles, HoldFiles, ReleaseFiles
-from kaif.interfaces.messaging import Entry
+from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.attached import Attachment, GivenAttachment
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
@@ -33,6 +34,8 @@ HOLDER = "messaging"
 TELL_AGAIN_US = 60 * SECOND_US
 # Of the messages that show one file.
 PLACES_PAGE = 100
+# A film that is forwarded everywhere while it is made is told of in so many chats; the others see it when it is ready.
+CHATS_TOLD_MAX = 20
 
 _changed = msgspec.structs.replace
 
@@ -159,19 +162,30 @@ class Attaching:
         async with self._database.transaction() as tx:
             # A message that is on its way is in the log after this, or takes it along.
             await attachment_store.note_ready(tx, event.media.id, files.encoded(news))
-        after = Place(NOWHERE, 0)
+        after, chats = Place(NOWHERE, 0), set[ChatId]()
         while page := await attachment_store.places_of(self._database, event.media.id, after, PLACES_PAGE):
             for place in page:
-                await self._renew_at(place, event.media.id, news)
+                if not await self._renew_at(place, event.media.id, news) and len(chats) < CHATS_TOLD_MAX:
+                    chats.add(place.chat_id)
             after = page[-1]
+        # What their logs have not said.
+        for chat_id in chats:
+            await self._announcer.signal(chat_id, MediaEvent(event.media.id, event.media.state, event.media.progress))
 
-    async def _renew_at(self, where: Place, media_id: MediaId, news: files.News) -> None:
+    async def tell_progress(self, event: MediaProgressed) -> None:
+        """To those to whom messages show the file; beside the log, since it is stale soon."""
+        chats = await attachment_store.chats_of(self._database, event.media_id, CHATS_TOLD_MAX)
+        for chat_id in chats:
+            await self._announcer.signal(chat_id, MediaEvent(event.media_id, "working", event.progress))
+
+    async def _renew_at(self, where: Place, media_id: MediaId, news: files.News) -> bool:
+        """Whether the log says so."""
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
             places = await store.lock_places(tx, [where.chat_id])
             row = await store.find_entry(tx, where.chat_id, where.seq)
             if not places or row is None:
-                return
+                return False
             body = model.body_of(row)
             attachments = [files.renewed(one, news) if one.media_id == media_id else one for one in body.attachments]
             if attachments != body.attachments:
@@ -180,3 +194,4 @@ class Attaching:
                 entries = await change.write()
         if entries:
             await self._announcer.announce(entries, places)
+        return bool(entries)

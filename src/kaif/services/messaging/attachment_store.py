@@ -203,6 +203,20 @@ async def places_of(reads: Reads, media_id: MediaId, after: Place, limit: int) -
     )
 
 
+async def chats_of(reads: Reads, media_id: MediaId, limit: int) -> list[ChatId]:
+    """In which messages show it."""
+    rows: list[tuple[ChatId]] = await reads.fetch(
+        tuple,
+        """
+        SELECT DISTINCT chat_id FROM messaging_attachments WHERE media_id = :media_id AND chat_id <> ''
+        ORDER BY chat_id LIMIT :limit
+        """,
+        media_id=media_id,
+        limit=limit,
+    )
+    return [chat_id for (chat_id,) in rows]
+
+
 # Messages
 
 

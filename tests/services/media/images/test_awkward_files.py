@@ -66,6 +66,41 @@ def test_a_file_that_is_cut_short_is_refused_or_shows_everything(format: str) ->
     assert refused >= 23
 
 
+def jpeg_markers(content: bytes) -> list[int]:
+    """Where each begins after the first, up to that of the picture's own data; and the end."""
+    found, at = [], 2
+    while content[at + 1] != 0xDA:
+        found.append(at)
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return [*found[1:], at, len(content) - 2]
+
+
+@pytest.mark.parametrize("stray", [b"\x00", b"\x41" * 7, b"\xff"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_bytes_that_phones_leave_between_two_markers_harm_nothing(stray: bytes, progressive: bool) -> None:
+    content = files.jpeg(interlace=progressive)
+    whole = files.opened(rendered(content).content)
+
+    for at in jpeg_markers(content):
+        assert files.psnr(files.opened(rendered(content[:at] + stray + content[at:]).content), whole) > 60, at
+        assert refusal(content[:at] + stray + content[at:]) is None
+        if at < len(content) // 2:
+            assert refusal(content[:at] + stray + content[at : len(content) * 2 // 3]) is ImageDamaged
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_picture_whose_lines_are_missing_or_broken_is_refused_even_with_an_end(progressive: bool) -> None:
+    content = files.jpeg(files.photo(320, 240), interlace=progressive)
+    *_, begin, end = jpeg_markers(content)
+    middle = (begin + end) // 2
+
+    assert refusal(content[:middle] + b"\xff\xd9") is ImageDamaged
+    assert refusal(content[:middle] + content[middle + 200 :]) is ImageDamaged
+    assert refusal(content[:middle] + b"\xff\xd3" + content[middle:]) is ImageDamaged
+    # What a complaint was about has no bearing on the next one.
+    assert refusal(content) is None
+
+
 def test_a_film_that_is_cut_short_is_refused() -> None:
     for content in (files.gif(files.film()), files.webp(files.film())):
         with pytest.raises((NotAnImage, ImageDamaged)):

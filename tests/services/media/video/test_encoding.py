@@ -1,5 +1,6 @@
 """Whatever film comes in, one that plays everywhere comes out, or a refusal that says why."""
 
+import math
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -88,28 +89,69 @@ def test_formats_of_phones_cameras_and_browsers_are_taken(
     assert stream_of(made, "audio")["sample_rate"] == "48000"
 
 
-@pytest.mark.parametrize(
-    ("rotation", "size", "corner"),
-    [(0, (160, 120), "upper left"), (90, (120, 160), "lower left"), (180, (160, 120), "lower right"),
-     (270, (120, 160), "upper right")],
-)  # fmt: skip
-def test_a_film_that_was_held_sideways_is_upright(
-    tmp_path: Path, rotation: int, size: tuple[int, int], corner: str
-) -> None:
-    flat = make(tmp_path / "flat.mp4", *CORNER, *H264)
-    turned = make(tmp_path / "turned.mp4", "-i", str(flat), "-c", "copy", "-metadata:s:v:0", f"rotate={rotation}")
+# What libav writes into a matrix for each; the angle of it, beside the sides' order, is all that most players look at.
+TURNS = {
+    "as it is": (1, 0, 0, 1),
+    "right": (0, 1, -1, 0),
+    "upside down": (-1, 0, 0, -1),
+    "left": (0, -1, 1, 0),
+    "mirrored": (-1, 0, 0, 1),
+    "mirrored from above": (1, 0, 0, -1),
+    "along the diagonal": (0, 1, 1, 0),
+    "along the other diagonal": (0, -1, -1, 0),
+}
+
+
+def turned_film(path: Path, flat: Path, *matrix: float) -> Path:
+    """As a camera says that it was held: in the header of the track."""
+    content = bytearray(flat.read_bytes())
+    at = content.index(b"tkhd") + 4 + 40
+    right_x, right_y, below_x, below_y = (round(value * 65536) for value in matrix)
+    struct.pack_into(">9i", content, at, right_x, right_y, 0, below_x, below_y, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("flat") / "flat.mp4", *CORNER, *H264)
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_a_film_that_was_held_sideways_or_is_mirrored_is_upright(flat: Path, tmp_path: Path, name: str) -> None:
+    turned = turned_film(tmp_path / "turned.mp4", flat, *TURNS[name])
+    width, height = (120, 160) if TURNS[name][0] == 0 else (160, 120)
 
     made = encoded(turned)
 
-    width, height = size
-    assert (film(turned).width, film(turned).height) == size
+    assert (film(turned).width, film(turned).height) == (width, height)
     assert "side_data_list" not in stream_of(made, "video")
-    shown = pixels(made)
+    shown, others = pixels(made), pixels(turned)
     assert len(shown) == width * height
     # As another player shows the original, which turns it by itself.
     for x, y in ((5, 5), (width - 5, 5), (5, height - 5), (width - 5, height - 5)):
-        at = y * width + x
-        assert is_near(shown[at], pixels(turned)[at]), (x, y, corner)
+        assert is_near(shown[y * width + x], others[y * width + x]), (x, y)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "size", "blue"),
+    [(1, (160, 120), (5, 5)), (45, (160, 120), (5, 5)), (80, (120, 160), (115, 5)), (200, (160, 120), (155, 115))],
+)
+def test_a_film_at_an_odd_angle_stands_at_the_nearest_quarter(
+    flat: Path, tmp_path: Path, degrees: int, size: tuple[int, int], blue: tuple[int, int]
+) -> None:
+    along, across = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+    made = encoded(turned_film(tmp_path / "turned.mp4", flat, along, across, -across, along))
+
+    assert (stream_of(made, "video")["width"], stream_of(made, "video")["height"]) == size
+    assert is_near(pixels(made)[blue[1] * size[0] + blue[0]], BLUE)
+
+
+def test_a_film_turned_by_a_matrix_of_nothing_is_shown_as_it_is(flat: Path, tmp_path: Path) -> None:
+    made = encoded(turned_film(tmp_path / "turned.mp4", flat, 0, 0, 0, 0))
+
+    assert is_near(pixels(made)[5 * 160 + 5], BLUE)
 
 
 def test_odd_sides_and_wide_pixels_become_even_and_square(tmp_path: Path) -> None:
@@ -130,6 +172,20 @@ def test_a_film_without_sound_has_none(tmp_path: Path) -> None:
     assert [stream["codec_type"] for stream in looked_at(encoded(silent))["streams"]] == ["video"]
 
 
+@pytest.mark.parametrize("tracks", [["dca", "aac"], ["dca"]])
+def test_a_sound_of_a_kind_that_is_not_taken_is_passed_over(tmp_path: Path, tracks: list[str]) -> None:
+    maps = [part for _ in tracks for part in ("-map", "1:a")]
+    codecs = [part for number, name in enumerate(tracks) for part in (f"-c:a:{number}", name)]
+    source = make(
+        tmp_path / "two.mkv", *SHORT, *TONE, "-map", "0:v", *maps, *H264, *codecs, "-strict", "-2", "-ar", "48000"
+    )
+
+    made = looked_at(encoded(source))
+
+    assert film(source).has_sound == ("aac" in tracks)
+    assert [stream["codec_name"] for stream in made["streams"]] == ["h264", *tracks[1:]]
+
+
 def test_frames_keep_their_own_times(tmp_path: Path) -> None:
     uneven = make(tmp_path / "uneven.mkv", *SHORT, "-vf", "select='not(between(n,4,13))'", "-vsync", "vfr", *H264)
     at = frame_times(uneven)
@@ -147,12 +203,13 @@ def test_sound_that_begins_late_stays_late(tmp_path: Path) -> None:
     assert max(samples[: 48_000 * 9 // 10]) < 300 < max(samples[48_000 * 11 // 10 :])
 
 
-def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("transfer", "least"), [("smpte2084", 160), ("arib-std-b67", 138)])
+def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path, transfer: str, least: int) -> None:
     hdr = make(
         tmp_path / "hdr.mp4",
         *("-f", "lavfi", "-i", "color=gray:size=160x120:rate=10:duration=1,format=yuv420p10le"),
         *("-c:v", "libx265", "-preset", "ultrafast"),
-        *("-x265-params", "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"),
+        *("-x265-params", f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"),
     )
     assert film(hdr).is_hdr
 
@@ -160,7 +217,7 @@ def test_brightness_beyond_a_screen_is_mapped_into_it(tmp_path: Path) -> None:
 
     assert stream_of(made, "video")["color_transfer"] == "bt709"
     # Half of the scale is about as bright as the white of a page; taken for ordinary video it would be a dark grey.
-    assert min(pixels(made)[0]) > 160
+    assert min(pixels(made)[0]) > least
 
 
 def test_a_film_that_does_not_say_its_colours_has_those_that_players_show(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pillow_heif
 import pyvips
 
 from kaif.interfaces.media.images import Format, ImageDamaged, ImageTooDemanding, TooManyPixels
+from kaif.services.media.images.colours import Colours, marked
 from kaif.services.media.images.formats import MOVING, format_of
 from kaif.services.media.images.limits import Limits, check_file, check_size
 from kaif.services.media.images.sizes import Size
@@ -21,10 +22,18 @@ from kaif.services.media.images.wholeness import is_whole
 _LOADERS = ("Jpeg", "Png", "Webp", "Heif", "Nsgif", "Svg")
 # What a decoder can shrink by while it decodes, at a fraction of the cost (JPEG, in steps of its transform).
 _JPEG_SHRINKS = (8, 4, 2)
+# What is brighter than a screen is decoded in sixteen bits a colour, if there is room for that.
+_WIDE_PIXELS_MAX = 13_000_000
 # Drawings have no pixels: a smaller one, as icons are, is drawn so large.
 _SVG_SIDE_MIN = 512
 # How libraries say that they had no memory, be it for pixels, an encoder or a thread.
 _EXHAUSTED = ("out of memory", "memory error", "memory allocation", "to allocate", "creating thread", "encoder plugin")
+# What libjpeg goes on after, with lines of grey or of another place. Bytes between two markers, which phones and old
+# editors leave, it only passes over, as browsers do.
+_BROKEN = (
+    *("premature end of data segment", "bad huffman code", "bad arithmetic code", "instead of rst"),
+    *("inconsistent progression", "invalid sos parameters"),
+)
 # Exif 2.32, 4.6.5.1.6: those in which the picture is turned by a quarter.
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})
 
@@ -45,6 +54,7 @@ class Header(NamedTuple):
     orientation: int = 1
     has_alpha: bool = False
     profile: bytes = b""
+    colours: Colours | None = None
 
 
 class Source:
@@ -64,6 +74,8 @@ class Source:
         with what_fails_is_damaged():
             self._scale = _drawing_scale(content) if format == "svg" else 1.0
             self.header = _heic_header(content) if format == "heic" else self._vips_header()
+            if format == "avif":
+                self.header = self.header._replace(colours=_avif_colours(content))
         check_size(self.header.size, self.header.frames, limits)
 
     @property
@@ -86,7 +98,9 @@ class Source:
         It comes smaller where that costs the decoder less, but never smaller than wanted, which is how people see it.
         """
         with what_fails_is_damaged():
-            return self._decoded(shrink=self._shrink(wanted), access="sequential")
+            image = self._decoded(shrink=self._shrink(wanted), access="sequential")
+        colours = self.header.colours
+        return marked(image, colours) if colours and image.bands >= 3 else image
 
     def upright(self, image: pyvips.Image) -> pyvips.Image:
         """What came of `still`, as people see it."""
@@ -125,8 +139,7 @@ class Source:
         content, options = self._content, {"access": access, "fail_on": "error"}
         match self.format:
             case "jpeg":
-                # For its decoder it is a mere oddity when most lines are missing.
-                return pyvips.Image.jpegload_buffer(content, shrink=shrink, access=access, fail_on="warning")
+                return pyvips.Image.jpegload_buffer(content, shrink=shrink, **options)
             case "png":
                 return pyvips.Image.pngload_buffer(content, **options)
             case "webp":
@@ -136,7 +149,7 @@ class Source:
             case "avif":
                 return pyvips.Image.heifload_buffer(content, **options)
             case "heic":
-                return _heic_decoded(content)
+                return _heic_decoded(content, self.header.colours)
             case "svg":
                 return pyvips.Image.svgload_buffer(content, scale=self._scale, **options)
 
@@ -150,9 +163,20 @@ def what_fails_is_damaged() -> Iterator[None]:
     try:
         yield
     except (pyvips.Error, ValueError, EOFError, OSError, SyntaxError, RuntimeError) as error:
+        _complaints()
         if any(mark in str(error).lower() for mark in _EXHAUSTED):
             raise ImageTooDemanding from error
         raise ImageDamaged from error
+    told = _complaints().lower()
+    if any(mark in told for mark in _BROKEN):
+        raise ImageDamaged
+
+
+def _complaints() -> str:
+    """What libraries have said since this was asked last, of what they went on after."""
+    told = bytes(pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer())).decode(errors="replace")
+    pyvips.vips_lib.vips_error_clear()
+    return told
 
 
 def _field(image: pyvips.Image, name: str, default: Any) -> Any:
@@ -171,18 +195,45 @@ def _drawing_scale(content: bytes) -> float:
 def _heic_header(content: bytes) -> Header:
     """Its container turns pictures by itself, and its decoder has followed: Exif has no say."""
     heif = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
-    return Header(Size(*heif.size), has_alpha=heif.has_alpha, profile=heif.info.get("icc_profile") or b"")
+    profile = heif.info.get("icc_profile") or b""
+    return Header(Size(*heif.size), has_alpha=heif.has_alpha, profile=profile, colours=_colours(heif))
 
 
-def _heic_decoded(content: bytes) -> pyvips.Image:
+def _avif_colours(content: bytes) -> Colours | None:
+    # Its headers are the same; only its pixels need the other decoder.
+    return _colours(pillow_heif.open_heif(content, convert_hdr_to_8bit=True))
+
+
+def _colours(heif: pillow_heif.HeifFile) -> Colours | None:
+    """Those that are not sRGB's. Where there is a profile, libheif tells of that alone."""
+    said = heif.info.get("nclx_profile")
+    if not said:
+        return None
+    colours = Colours(int(said["color_primaries"]), int(said["transfer_characteristics"]))
+    return None if colours.is_srgb else colours
+
+
+def _heic_decoded(content: bytes, colours: Colours | None) -> pyvips.Image:
     heif = pillow_heif.open_heif(content, convert_hdr_to_8bit=True)
     width, height = heif.size
+    is_wide = bool(colours and colours.is_hdr) and heif.info.get("bit_depth", 8) > 8 and heif.mode in ("RGB", "RGBA")
+    if is_wide and width * height <= _WIDE_PIXELS_MAX:
+        heif = pillow_heif.open_heif(content, convert_hdr_to_8bit=False)
+        return _wide(heif)
     bands = {"L": 1, "RGB": 3, "RGBA": 4}[heif.mode]
     decoded = pyvips.Image.new_from_memory(*_unpadded(heif.data, heif.stride, Size(width, height), bands), "uchar")
     decoded = decoded.crop(0, 0, width, height).copy(interpretation="b-w" if bands == 1 else "srgb")
     if profile := heif.info.get("icc_profile"):
         decoded.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return decoded
+
+
+def _wide(heif: pillow_heif.HeifFile) -> pyvips.Image:
+    width, height = heif.size
+    pixel_bytes = {"RGB;16": 6, "RGBA;16": 8}[heif.mode]
+    rows = _unpadded(heif.data, heif.stride, Size(width, height), pixel_bytes)
+    decoded = pyvips.Image.new_from_memory(rows[0], rows[1], height, pixel_bytes // 2, "ushort")
+    return decoded.crop(0, 0, width, height).copy(interpretation="rgb16")
 
 
 def _unpadded(data: Any, stride: int, size: Size, bands: int) -> tuple[Any, int, int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pyvips
 
 from kaif.interfaces.media.images import Crop, CropOutside, Gravity, Made, Rendition, Variant
+from kaif.services.media.images.colours import colours_of, to_srgb
 from kaif.services.media.images.formats import MOVING
 from kaif.services.media.images.limits import Limits
 from kaif.services.media.images.loading import Source, what_fails_is_damaged
@@ -174,6 +175,8 @@ def _in_srgb(image: pyvips.Image, variant: Variant) -> pyvips.Image:
 
 def in_srgb(image: pyvips.Image) -> pyvips.Image:
     """Eight bits of sRGB or grey. A profile that is damaged, or of another kind of colour, is passed over."""
+    if colours := colours_of(image):
+        return to_srgb(image, colours)
     if not image.get_typeof("icc-profile-data") and image.format == "uchar" and image.interpretation in ("srgb", "b-w"):
         return image
     cmyk = image.interpretation == "cmyk"

@@ -36,7 +36,7 @@ _SCANT = {"threads": "1", "rc-lookahead": "4", "bf": "2", "b-pyramid": "none"}
 _AMPLE_FRAME_BYTES_MAX = 8 << 20
 _SOUND_BITS_PER_S = 128_000
 # The index in front, so that it plays while it comes; no names of programs in it.
-_MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
+MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 
 def encode(source: Path, target: Path, rung: Rung, progress: Progress = lambda seconds: None) -> None:
@@ -44,7 +44,7 @@ def encode(source: Path, target: Path, rung: Rung, progress: Progress = lambda s
 
     Nothing that describes the film (places, cameras, names) comes along.
     """
-    with opened(source) as container, av.open(str(target), "w", format="mp4", options=_MP4) as made:
+    with opened(source) as container, av.open(str(target), "w", format="mp4", options=MP4) as made:
         video, sound = film_of(container), sound_of(container)
         if video is None:
             raise NotPlayable

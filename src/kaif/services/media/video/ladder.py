@@ -20,12 +20,20 @@ class Rung(msgspec.Struct, frozen=True):
 _STEPS = [(360, 1_000_000), (480, 2_000_000), (720, 4_000_000), (1080, 8_000_000)]
 
 
+SIDE_MAX = _STEPS[-1][0]
+
+
+def bits_per_s_max(side: int) -> int:
+    """Of a film whose shorter side that is, up to SIDE_MAX."""
+    return next(bits for step, bits in _STEPS if step >= side)
+
+
 def rungs(film: Film) -> Sequence[Rung]:
     """The smallest first, none larger than the film; the last, up to 1080, has the film's own size."""
-    top = min(film.width, film.height, _STEPS[-1][0])
-    peak = next(bits for side, bits in _STEPS if side >= top)
+    top = min(film.width, film.height, SIDE_MAX)
     # A step that is hardly smaller than the last one would be worth nothing.
-    return [_rung(film, side, bits) for side, bits in _STEPS if side * 5 <= top * 4] + [_rung(film, top, peak)]
+    lower = [_rung(film, side, bits) for side, bits in _STEPS if side * 5 <= top * 4]
+    return [*lower, _rung(film, top, bits_per_s_max(top))]
 
 
 def _rung(film: Film, side: int, bits_per_s_max: int) -> Rung:

@@ -10,14 +10,14 @@ from av.video.stream import VideoStream
 
 from kaif.interfaces.media.films import Film, FilmTooLarge, FilmTooLong, NotPlayable, Sound
 from kaif.kernel.clock import SECOND_US
+from kaif.services.media.video.fitness import HDR_TRANSFERS, Run, as_sent
 from kaif.services.media.video.reading import film_of, opened, sound_of
+from kaif.services.media.video.turning import turn_of
 
 SECONDS_MAX = 4 * 3600
 PIXELS_MAX = 7680 * 4320
 # A damaged frame or two at the beginning is common in what phones cut out of longer films.
 _PACKETS_TO_FIRST_FRAME_MAX = 300
-# Of ITU-T H.273: perceptual quantisation and hybrid log-gamma.
-_HDR_TRANSFERS = (16, 18)
 
 
 def probe(path: Path) -> Film | Sound:
@@ -33,12 +33,15 @@ def probe(path: Path) -> Film | Sound:
         frame = _first_frame(container, stream)
         width, height = _shown_size(frame, stream)
         container.seek(0)
+        run = Run(stream, sound)
+        duration_us = _duration_us(container, run)
         return Film(
-            duration_us=_duration_us(container),
+            duration_us=duration_us,
             width=width,
             height=height,
             has_sound=sound is not None,
-            is_hdr=frame.color_trc in _HDR_TRANSFERS,
+            is_hdr=frame.color_trc in HDR_TRANSFERS,
+            as_sent=as_sent(container.format.name, stream, sound, frame, run, duration_us),
         )
 
 
@@ -46,7 +49,7 @@ def _shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     """Width and height, turned upright and with square pixels."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(frame.width * aspect)), frame.height
-    return (height, width) if frame.rotation % 180 else (width, height)
+    return (height, width) if turn_of(frame).swaps_sides else (width, height)
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
@@ -64,11 +67,13 @@ def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     raise NotPlayable
 
 
-def _duration_us(container: InputContainer) -> int:
-    """From the first packet's beginning to the last one's end."""
+def _duration_us(container: InputContainer, run: Run | None = None) -> int:
+    """From the first packet's beginning to the last one's end; the run takes note of each."""
     begin_us: int | None = None
     end_us = 0
     for packet in container.demux(*container.streams.video, *container.streams.audio):
+        if run:
+            run.note(packet)
         if packet.pts is None or packet.time_base is None:
             continue
         at_us = int(packet.pts * packet.time_base * SECOND_US)

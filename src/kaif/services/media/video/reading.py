@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeGuard, TypeVar
+from typing import TypeGuard
 
 import av
 from av.audio.frame import AudioFrame
@@ -15,8 +15,6 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from kaif.interfaces.media.films import NotPlayable
-
-Stream = TypeVar("Stream", VideoStream, AudioStream)
 
 # Playlists and scripts of libav name other files, which it would read: none of those is here.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,ogg,wav,mp3,flac,aac,asf,amr,caf,aiff"
@@ -61,19 +59,20 @@ def frame_bytes(film: VideoStream) -> int:
 def film_of(container: InputContainer) -> VideoStream | None:
     """The first that is no cover of an album. Raises NotPlayable when it is of a kind that is not taken."""
     cover = av.stream.Disposition.attached_pic
-    return _taken(next((stream for stream in container.streams.video if not stream.disposition & cover), None))
+    film = next((stream for stream in container.streams.video if not stream.disposition & cover), None)
+    if film and not _is_taken(film):
+        raise NotPlayable
+    return film
 
 
 def sound_of(container: InputContainer) -> AudioStream | None:
-    """The first. Raises NotPlayable when it is of a kind that is not taken."""
-    return _taken(next(iter(container.streams.audio), None))
+    """The first of a kind that is taken: a film is seen without its sound rather than not at all."""
+    return next((stream for stream in container.streams.audio if _is_taken(stream)), None)
 
 
-def _taken(stream: Stream | None) -> Stream | None:
+def _is_taken(stream: VideoStream | AudioStream) -> bool:
     # The container asks libav for that only when it must look into the stream by itself.
-    if stream and stream.codec_context.name not in _DECODERS:
-        raise NotPlayable
-    return stream
+    return stream.codec_context is not None and stream.codec_context.name in _DECODERS
 
 
 def decoded(

@@ -1,4 +1,4 @@
-"""Frames as screens show them: turned, scaled, of square pixels, in BT.709; brighter ones are mapped into it.
+"""Frames as screens show them: turned, mirrored, scaled, of square pixels, in BT.709; brighter ones are mapped into it.
 
 Colours are converted in sixteen bits each, with which a frame of 4K takes 66 MB, so it is scaled before.
 """
@@ -9,7 +9,8 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 
-_TRANSPOSE = {90: "cclock", 270: "clock"}
+from kaif.services.media.video.turning import Turn, turn_of
+
 # Of ITU-T H.273.
 _BT709, _UNSPECIFIED = 1, 2
 
@@ -25,20 +26,20 @@ class Upright:
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         # Films of calls and screens change their size on the way.
         colours = (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range)
+        # Its angle rather than its whole matrix, of which PyAV makes something that keeps the frame in memory.
         shape = (frame.format.name, frame.width, frame.height, frame.rotation, *colours)
         if self._graph is None or shape != self._shape:
-            self._graph, self._shape = self._for_frames_like(frame), shape
+            self._graph, self._shape = self._for_frames_like(frame, turn_of(frame)), shape
         self._graph.push(frame)
         made = self._graph.pull()
         assert isinstance(made, VideoFrame)
         return made
 
-    def _for_frames_like(self, frame: VideoFrame) -> Graph:
+    def _for_frames_like(self, frame: VideoFrame, turn: Turn) -> Graph:
         graph = Graph()
         # Of as many as the machine has cores each would have a stack and buffers of its own.
         graph.threads = 1
-        turned = frame.rotation % 360
-        width, height = (self._height, self._width) if turned % 180 else (self._width, self._height)
+        width, height = (self._height, self._width) if turn.swaps_sides else (self._width, self._height)
         steps = [
             graph.add_buffer(
                 width=frame.width,
@@ -49,10 +50,7 @@ class Upright:
             *_scaled(graph, frame, width, height),
             graph.add("format", "pix_fmts=yuv420p"),
         ]
-        if turned % 180:
-            steps.append(graph.add("transpose", f"dir={_TRANSPOSE[turned]}"))
-        elif turned:
-            steps += [graph.add("hflip"), graph.add("vflip")]
+        steps += [graph.add(name, settings) for name, settings in turn.filters]
         steps += [graph.add("setsar", "1"), graph.add("buffersink")]
         graph.link_nodes(*steps).configure()
         return graph

@@ -11,12 +11,14 @@ from kaif.interfaces.media import Polyglot
 from kaif.interfaces.media.films import Film, Sound
 from kaif.kernel.clock import SECOND_US
 from kaif.services.media import polyglots
+from kaif.services.media.video.copying import copy
 from kaif.services.media.video.encoding import Progress, encode
 from kaif.services.media.video.packaging import package
 from kaif.services.media.video.pictures import take_poster, take_previews
 from kaif.services.media.video.probing import probe
 from kaif.services.media.video.voices import hear, make_voice
 from kaif.services.media.work.jobs import (
+    Copy,
     Done,
     Encode,
     MakeVoice,
@@ -41,6 +43,9 @@ def done(task: Task, tell: Tell) -> msgspec.Struct:
             return _probed(task)
         case Encode():
             encode(Path(task.source), Path(task.target), task.rung, _progress(tell))
+            return Done()
+        case Copy():
+            copy(Path(task.source), Path(task.target), task.film, _progress(tell))
             return Done()
         case Package():
             package([Path(film) for film in task.films], Path(task.folder))

@@ -8,7 +8,7 @@ from kaif.interfaces.media.films import Film, FilmTooDemanding, Previews, Voice
 from kaif.kernel.clock import SECOND_US
 from kaif.services.media.images.limits import MB
 from kaif.services.media.video.ladder import Rung
-from kaif.services.media.work.jobs import Encode, Job, MakeVoice, Package, Probe, Probed, TakePreviews, Task
+from kaif.services.media.work.jobs import Copy, Encode, Job, MakeVoice, Package, Probe, Probed, TakePreviews, Task
 from kaif.services.media.work.pool import Bounds, Pool, Progress
 from kaif.services.media.work.turns import Priority
 
@@ -19,6 +19,8 @@ BOUNDS = Bounds(memory_bytes=432 * MB, file_bytes=64 << 30, cpu_s=120, wall_s=60
 CPU_S_PER_S = 60
 # A sound of so many seconds is heard through in less than two.
 HEARD_S_MAX = 600
+# Of the processor and the clock, as for a film of so many seconds.
+_COPIED_S = 600
 _SMALL_FILE_BYTES = 64 * MB
 _SOUND_BITS_PER_S = 256_000
 
@@ -41,6 +43,11 @@ class FilmWorkers:
         seconds = film.duration_us // SECOND_US + 1
         room = _SMALL_FILE_BYTES + 2 * seconds * (rung.bits_per_s_max + _SOUND_BITS_PER_S) // 8
         await self._done(Encode(str(source), str(target), rung), seconds, "background", room, progress)
+
+    async def copy(self, source: Path, target: Path, film: Film, size: int, progress: Progress) -> None:
+        """Of a file of that size, without encoding anything. Raises NotPlayable when that does not come out right."""
+        room = _SMALL_FILE_BYTES + size
+        await self._done(Copy(str(source), str(target), film), _COPIED_S, "background", room, progress)
 
     async def package(self, films: Sequence[Path], folder: Path) -> None:
         """Of finished rungs, into an empty folder."""

@@ -79,6 +79,12 @@ class Encode(msgspec.Struct, frozen=True, tag=True):
     rung: Rung
 
 
+class Copy(msgspec.Struct, frozen=True, tag=True):
+    source: str
+    target: str
+    film: Film
+
+
 class Package(msgspec.Struct, frozen=True, tag=True):
     films: list[str]
     folder: str
@@ -95,7 +101,7 @@ class MakeVoice(msgspec.Struct, frozen=True, tag=True):
     target: str
 
 
-Task = Inspect | Render | Probe | Encode | Package | TakePreviews | MakeVoice
+Task = Inspect | Render | Probe | Encode | Copy | Package | TakePreviews | MakeVoice
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -171,6 +177,7 @@ _ANSWERS: dict[type, type] = {
     Inspect: Inspected,
     Probe: Probed,
     Encode: Done,
+    Copy: Done,
     Package: Done,
     TakePreviews: Sheet,
     MakeVoice: Spoken,

@@ -49,6 +49,12 @@ class Bounds(msgspec.Struct, frozen=True):
     niceness: int = 0
 
 
+class WorkerFailed(KaifError):
+    """At something that nobody had thought of; the log says at what."""
+
+    detail = "A worker failed at this file."
+
+
 class Pool:
     """`count` of them, started when they are needed. Whoever stops waiting ends the work."""
 
@@ -69,7 +75,8 @@ class Pool:
         wall_s: float = 0,
         whose: str = "",
     ) -> Result:
-        """Raises what the worker refused, what was too demanding, Busy, Unavailable; and what reading raises."""
+        """Raises what the worker refused, what was too demanding, WorkerFailed, Busy, Unavailable; and what reading
+        raises."""
         wall_s = wall_s or self.bounds.wall_s
         async with self._turns.one(priority, whose):
             content = content if isinstance(content, bytes) else await content()
@@ -86,7 +93,7 @@ class Pool:
                 raise result
             case KaifError():
                 log.error("a worker failed at %s: %s", type(job.task).__name__, result)
-                raise KaifError
+                raise WorkerFailed
         return result
 
     async def close(self) -> None:

@@ -52,13 +52,11 @@ def main() -> None:
         _allow(job)
         try:
             answer = done(job.task, content, tell)
-        except Invalid as error:
-            answer = jobs.framed(answer_to(error))
         except MemoryError:
             # What it has taken would be missed by the next one.
             os._exit(1)
         except Exception as error:
-            answer = jobs.framed(Failed(repr(error)[:1000]))
+            answer = jobs.framed(answer_to(error))
         del request, content
         _write(answers, answer)
 
@@ -80,10 +78,11 @@ def _maker_of(kind: str) -> Callable[[Task, bytes, Tell], list[bytes]]:
     return done
 
 
-def answer_to(error: Invalid) -> Refused | NoRoom:
+def answer_to(error: Exception) -> Refused | NoRoom | Failed:
     """A full disk looks to libav as if the film were at fault."""
-    cause = error.__cause__
-    return NoRoom() if isinstance(cause, OSError) and cause.errno in _DISK_FULL else jobs.refused(error)
+    if any(isinstance(one, OSError) and one.errno in _DISK_FULL for one in (error, error.__cause__)):
+        return NoRoom()
+    return jobs.refused(error) if isinstance(error, Invalid) else Failed(repr(error)[:1000])
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
