@@ -254,6 +254,8 @@ export class Messenger {
     // Where one has stopped reading must be known before one is led there.
     if (chat.newest > chat.summary.seq) await this.refreshChat(chatId).catch(() => {})
     chat.unreadAfter = markOf(chat.summary)
+    // A log that was kept is shown before this is known, at its end.
+    if (chat.loaded && chat.unreadAfter && seq === undefined) chat.generation += 1
     if (chat.summary.topics) return this.topicsOf(chat).load()
     void chat.loadPins()
     await (seq === undefined ? chat.open() : chat.goTo(seq))
