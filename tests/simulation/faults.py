@@ -16,7 +16,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import store
 from kaif.services.messaging.model import Place, StoredEntry
-from kaif.services.messaging.sending import Batch, Sender
+from kaif.services.messaging.sending.batches import Batch, Sender
 from kaif.services.messaging.service import MessagingService
 
 

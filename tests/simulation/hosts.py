@@ -25,14 +25,14 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.limits import Limits
 from kaif.services.messaging import routes
-from kaif.services.messaging.actions import MessageActionsService
-from kaif.services.messaging.administration import AdministrationService
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.attaching import Attaching, NoFiles
-from kaif.services.messaging.invitations import ChatInvitationsService
-from kaif.services.messaging.linking import LinkPlan
-from kaif.services.messaging.pacing import Pace
-from kaif.services.messaging.sending import Sender
+from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
+from kaif.services.messaging.chats.administration import AdministrationService
+from kaif.services.messaging.invitations.service import ChatInvitationsService
+from kaif.services.messaging.messages.actions import MessageActionsService
+from kaif.services.messaging.previews.linking import LinkPlan
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.service import MessagingService
 
 if TYPE_CHECKING:

@@ -101,52 +101,52 @@ from kaif.kernel.http import Endpoint, Table
 from kaif.kernel.limits import Limits
 from kaif.kernel.remote import Caller, Listener
 from kaif.services import messaging
-from kaif.services.messaging.actions import MessageActionsService
-from kaif.services.messaging.administration import AdministrationService
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.attaching import Attaching, HoldsFiles, NoFiles
-from kaif.services.messaging.attachments import AttachmentsService
-from kaif.services.messaging.callbacks import CallbacksService
-from kaif.services.messaging.commands import CommandsService
-from kaif.services.messaging.counting import PostCounting
-from kaif.services.messaging.dates import DatesService
-from kaif.services.messaging.discussions import DiscussionsService
-from kaif.services.messaging.due import Deed, DueQueue
-from kaif.services.messaging.due_model import DueKind
+from kaif.services.messaging.attachments.attaching import Attaching, HoldsFiles, NoFiles
+from kaif.services.messaging.attachments.service import AttachmentsService
+from kaif.services.messaging.bots.callbacks import CallbacksService
+from kaif.services.messaging.bots.commands import CommandsService
+from kaif.services.messaging.cards.polls import PollsService
+from kaif.services.messaging.cards.sharing import SharingService
+from kaif.services.messaging.cards.tallying import Tally
+from kaif.services.messaging.chats.administration import AdministrationService
+from kaif.services.messaging.chats.knowing import Acquaintance
+from kaif.services.messaging.chats.membership import Membership
+from kaif.services.messaging.chats.order import OwnOrderService
+from kaif.services.messaging.chats.pictures import ChatPicturesService
+from kaif.services.messaging.discussions.counting import PostCounting
+from kaif.services.messaging.discussions.posts import ChannelPostsService
+from kaif.services.messaging.discussions.service import DiscussionsService
+from kaif.services.messaging.due.model import DueKind
+from kaif.services.messaging.due.reminding import MessageRemindersService
+from kaif.services.messaging.due.scheduling import ScheduledMessagesService
+from kaif.services.messaging.due.vanishing import VanishingService
+from kaif.services.messaging.due.working import Deed, DueQueue
 from kaif.services.messaging.events import ChatDeleted, TopicDeleted
-from kaif.services.messaging.first_contact import FirstContactsService
-from kaif.services.messaging.history import HistoryService
-from kaif.services.messaging.indexing import Indexer
-from kaif.services.messaging.invitations import ChatInvitationsService
-from kaif.services.messaging.knowing import Acquaintance
-from kaif.services.messaging.last_seen import LastSeenService
-from kaif.services.messaging.linking import LinkPlan
-from kaif.services.messaging.lookalikes import LookalikesService
-from kaif.services.messaging.membership import Membership
-from kaif.services.messaging.order import OwnOrderService
-from kaif.services.messaging.own_data import OwnMessagingDataService
-from kaif.services.messaging.pace_sharing import PaceSharing
-from kaif.services.messaging.pacing import Pace
-from kaif.services.messaging.page_summaries import PageSummaries
-from kaif.services.messaging.pictures import ChatPicturesService
-from kaif.services.messaging.polls import PollsService
-from kaif.services.messaging.posts import ChannelPostsService
-from kaif.services.messaging.previewing import Previewer
-from kaif.services.messaging.previews import LinkPreviewsService
-from kaif.services.messaging.privacy import PrivacyService
+from kaif.services.messaging.history.service import HistoryService
+from kaif.services.messaging.invitations.service import ChatInvitationsService
+from kaif.services.messaging.messages.actions import MessageActionsService
+from kaif.services.messaging.messages.dates import DatesService
+from kaif.services.messaging.own_data.service import OwnMessagingDataService
+from kaif.services.messaging.previews.linking import LinkPlan
+from kaif.services.messaging.previews.page_summaries import PageSummaries
+from kaif.services.messaging.previews.previewing import Previewer
+from kaif.services.messaging.previews.service import LinkPreviewsService
+from kaif.services.messaging.privacy.first_contact import FirstContactsService
+from kaif.services.messaging.privacy.last_seen import LastSeenService
+from kaif.services.messaging.privacy.lookalikes import LookalikesService
+from kaif.services.messaging.privacy.service import PrivacyService
 from kaif.services.messaging.reactions import Reactions
-from kaif.services.messaging.reminding import MessageRemindersService
-from kaif.services.messaging.reports import ReportsService
-from kaif.services.messaging.scheduling import ScheduledMessagesService
-from kaif.services.messaging.searching import NoSearch, SearchService
-from kaif.services.messaging.sending import Sender
+from kaif.services.messaging.reports.service import ReportsService
+from kaif.services.messaging.search.indexing import Indexer
+from kaif.services.messaging.search.service import NoSearch, SearchService
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.pace_sharing import PaceSharing
+from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.service import MessagingService
-from kaif.services.messaging.sharing import SharingService
-from kaif.services.messaging.tallying import Tally
-from kaif.services.messaging.topic_ending import TopicEnding
-from kaif.services.messaging.topics import GroupTopicsService
-from kaif.services.messaging.vanishing import VanishingService
-from kaif.services.messaging.webhooks import WebhooksService
+from kaif.services.messaging.topics.ending import TopicEnding
+from kaif.services.messaging.topics.service import GroupTopicsService
+from kaif.services.messaging.webhooks.incoming import WebhooksService
 
 CLIENT = Path(kaif.__file__).parent / "web"
 

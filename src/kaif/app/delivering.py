@@ -15,10 +15,10 @@ from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging.calling import Caller
-from kaif.services.messaging.deliveries import USUAL, Timing
-from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, Deliverer
-from kaif.services.messaging.outgoing_webhooks import OutgoingWebhooksService
+from kaif.services.messaging.notifications.deliveries import USUAL, Timing
+from kaif.services.messaging.webhooks.calling import Caller
+from kaif.services.messaging.webhooks.delivering import BOTS_AT_ONCE_MAX, Deliverer
+from kaif.services.messaging.webhooks.outgoing import OutgoingWebhooksService
 
 
 @asynccontextmanager

@@ -9,9 +9,9 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.messaging.digests import Digests
 from kaif.kernel.clock import Clock, now_us
-from kaif.services.messaging import digesting
-from kaif.services.messaging.digesting import Digester
-from kaif.services.messaging.digests import DigestsService
+from kaif.services.messaging.digests import digesting
+from kaif.services.messaging.digests.digesting import Digester
+from kaif.services.messaging.digests.service import DigestsService
 
 
 @asynccontextmanager

@@ -23,8 +23,9 @@ from kaif.interfaces.media.cdn import CDN_PATH
 from kaif.interfaces.media.storage import CdnPurges
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, StorageFull
-from kaif.services.media import cdn_store, store
-from kaif.services.media.health import lost_keys, prove
+from kaif.services.media import store
+from kaif.services.media.cdn import store as cdn_store
+from kaif.services.media.operating.health import lost_keys, prove
 
 FREE_BYTES_MIN = 500_000_000
 # By then whatever was given to a CDN is about to be stale by itself.

@@ -6,8 +6,8 @@ from kaif.app import compose
 from kaif.app.settings import Settings
 from kaif.kernel.clock import now_us
 from kaif.services import messaging
-from kaif.services.messaging import search_store
-from kaif.services.messaging.indexing import new_name
+from kaif.services.messaging.search import store as search_store
+from kaif.services.messaging.search.indexing import new_name
 
 
 def ask_for_rebuild(settings: Settings) -> bool:

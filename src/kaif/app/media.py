@@ -27,38 +27,41 @@ from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import Clock, now_us
 from kaif.services import media
-from kaif.services.media import cdn_store, collecting, jobs_store, purging
-from kaif.services.media.cdn_delivery import CdnDeliveryService
-from kaif.services.media.cdn_links import CdnLinks
+from kaif.services.media import collecting
+from kaif.services.media.cdn import purging
+from kaif.services.media.cdn import store as cdn_store
+from kaif.services.media.cdn.delivery import CdnDeliveryService
+from kaif.services.media.cdn.links import CdnLinks
+from kaif.services.media.cdn.offering import Offers
+from kaif.services.media.cdn.purging import Purging
+from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.collecting import Collector
-from kaif.services.media.content import Content
-from kaif.services.media.delivery import DeliveryService
-from kaif.services.media.health import HealthService
+from kaif.services.media.content.stripping import Stripping
+from kaif.services.media.content.whole import Content
+from kaif.services.media.delivery.links import Links, sealing_key
+from kaif.services.media.delivery.rights import FindsChats, Rights, ShowsFiles
+from kaif.services.media.delivery.service import DeliveryService
+from kaif.services.media.delivery.standing import FindsOpen, Standing
 from kaif.services.media.images.addresses import Addresses
-from kaif.services.media.joining import JoiningService
 from kaif.services.media.library import LibraryService
-from kaif.services.media.links import Links, sealing_key
-from kaif.services.media.looking import Looker
-from kaif.services.media.making import Maker
 from kaif.services.media.model import Quota, Quotas
-from kaif.services.media.offering import Offers
-from kaif.services.media.operating import MediaWorkService
-from kaif.services.media.purging import Purging
+from kaif.services.media.operating.failed_work import MediaWorkService
+from kaif.services.media.operating.health import HealthService
+from kaif.services.media.operating.storage import MediaStorageService
+from kaif.services.media.queue import store as jobs_store
+from kaif.services.media.queue.making import Maker
+from kaif.services.media.queue.telling import OwnerNews
+from kaif.services.media.queue.working import Workshop
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
-from kaif.services.media.renditions import Renditions
-from kaif.services.media.rights import FindsChats, Rights, ShowsFiles
-from kaif.services.media.scanning import Scans
-from kaif.services.media.standing import FindsOpen, Standing
-from kaif.services.media.storage import MediaStorageService
-from kaif.services.media.stripping import Stripping
-from kaif.services.media.telling import OwnerNews
-from kaif.services.media.uploads import UploadsService
-from kaif.services.media.withdrawing import Withdrawing
+from kaif.services.media.renditions.service import Renditions
+from kaif.services.media.uploads.joining import JoiningService
+from kaif.services.media.uploads.looking import Looker
+from kaif.services.media.uploads.scanning import Scans
+from kaif.services.media.uploads.service import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch
-from kaif.services.media.working import Workshop
 
 MIGRATIONS = Path(media.__file__).parent / "migrations"
 

@@ -19,11 +19,11 @@ from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.phones import PhoneNotifications, PhoneService
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import notifying
-from kaif.services.messaging.listening import Devices
-from kaif.services.messaging.notifications import NotificationsService
-from kaif.services.messaging.notifying import Notifier
-from kaif.services.messaging.phones import PhoneNotificationsService
+from kaif.services.messaging.notifications import notifying
+from kaif.services.messaging.notifications.listening import Devices
+from kaif.services.messaging.notifications.notifying import Notifier
+from kaif.services.messaging.notifications.phones import PhoneNotificationsService
+from kaif.services.messaging.notifications.service import NotificationsService
 
 # A person waits no longer than that for the first word; the log is read a few times a second, however much is said.
 FOLLOWING = Timing(poll_max_ms=250, gather_ms=100)

@@ -6,7 +6,7 @@ from pathlib import Path
 from kaif.app import compose, media
 from kaif.app.settings import Misconfigured, Settings
 from kaif.engines.keys.ring import add_version
-from kaif.services.media.rotating import rewrap_all
+from kaif.services.media.content.rotating import rewrap_all
 
 
 def rotate(settings: Settings) -> tuple[int, int]:

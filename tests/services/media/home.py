@@ -34,19 +34,19 @@ from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.collecting import Collector
-from kaif.services.media.content import Content
-from kaif.services.media.looking import Looker
-from kaif.services.media.making import Maker
+from kaif.services.media.content.whole import Content
+from kaif.services.media.delivery.rights import FindsChats
 from kaif.services.media.model import Quota, Quotas, StoredMedia
-from kaif.services.media.renditions import Renditions
-from kaif.services.media.rights import FindsChats
-from kaif.services.media.scanning import Scans
-from kaif.services.media.telling import OwnerNews
-from kaif.services.media.uploads import UploadsService
+from kaif.services.media.queue.making import Maker
+from kaif.services.media.queue.telling import OwnerNews
+from kaif.services.media.queue.working import LONG, QUICK, Workshop
+from kaif.services.media.renditions.service import Renditions
+from kaif.services.media.uploads.looking import Looker
+from kaif.services.media.uploads.scanning import Scans
+from kaif.services.media.uploads.service import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch
-from kaif.services.media.working import LONG, QUICK, Workshop
 
 ANNA, BORIS = Actor(UserId("01anna")), Actor(UserId("01boris"))
 NEVER_S = 1e6

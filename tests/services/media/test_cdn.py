@@ -22,13 +22,13 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, SECOND_US
 from kaif.kernel.ids import new_id
-from kaif.services.media import cdn_store
-from kaif.services.media.cdn_links import WINDOW_S, CdnLinks
-from kaif.services.media.links import sealing_key
-from kaif.services.media.purging import TOLD_AGAIN_US, Purging
+from kaif.services.media.cdn import store as cdn_store
+from kaif.services.media.cdn.links import WINDOW_S, CdnLinks
+from kaif.services.media.cdn.purging import TOLD_AGAIN_US, Purging
+from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.delivery.links import sealing_key
 from kaif.services.media.reactions import Reactions
-from kaif.services.media.renditions import Renditions
-from kaif.services.media.withdrawing import Withdrawing
+from kaif.services.media.renditions.service import Renditions
 from kaif.services.media.work.pictures import PictureWorkers
 
 CDN = "http://cdn.ozero.example"

@@ -19,11 +19,11 @@ from kaif.interfaces.messaging import RemoveMember
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.clock import DAY_US, SECOND_US
 from kaif.kernel.errors import Unavailable
+from kaif.services.media.cdn.withdrawing import NO_CDN
 from kaif.services.media.collecting import Collector
-from kaif.services.media.content import Content
+from kaif.services.media.content.whole import Content
 from kaif.services.media.model import GARBAGE_LIVES_US, ORPHAN_LIVES_US
 from kaif.services.media.reactions import Reactions
-from kaif.services.media.withdrawing import NO_CDN
 
 Happening = Callable[[], Awaitable[None]]
 

@@ -18,8 +18,8 @@ from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media.health import KeysLost, StoreForgets
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.errors import StorageFull, Unavailable
-from kaif.services.media.health import HealthService
-from kaif.services.media.rotating import rewrap_all
+from kaif.services.media.content.rotating import rewrap_all
+from kaif.services.media.operating.health import HealthService
 
 
 def health(home: Home, **changed: Any) -> HealthService:

@@ -16,8 +16,8 @@ from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
 from kaif.interfaces.media.uploads import OfUpload, UploadNotFound
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Invalid
-from kaif.services.media.looking import Looked
 from kaif.services.media.outlasting import Outlasting
+from kaif.services.media.uploads.looking import Looked
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.jobs import Probed
 from kaif.services.media.work.scratch import Scratch, opened, read_whole

@@ -9,7 +9,7 @@ from tests.services.media.video.films import TONE, make
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import ExportMedia, MediaId, OfMedia
 from kaif.kernel.clock import DAY_US
-from kaif.services.media.working import QUICK
+from kaif.services.media.queue.working import QUICK
 
 CONTENT = random_bytes(5 << 20)
 

@@ -16,11 +16,12 @@ from kaif.interfaces.media.references import LetGo, Refer
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Busy, NotFound
-from kaif.services.media import renditions, renditions_store
 from kaif.services.media.collecting import Collector
-from kaif.services.media.naming import Wanted
-from kaif.services.media.renditions import Renditions
-from kaif.services.media.rotating import rewrap_all
+from kaif.services.media.content.rotating import rewrap_all
+from kaif.services.media.renditions import service as renditions
+from kaif.services.media.renditions import store as renditions_store
+from kaif.services.media.renditions.naming import Wanted
+from kaif.services.media.renditions.service import Renditions
 from kaif.services.media.work.pictures import PictureWorkers
 
 LARGE_PHOTO = files.jpeg(files.photo(1000, 600))

@@ -11,8 +11,8 @@ from kaif.engines.database import open_database
 from kaif.engines.keys import KeyMissing, open_keys
 from kaif.engines.keys.ring import add_version, new_key
 from kaif.interfaces.media.delivery import ReadMedia
-from kaif.services.media.rotating import rewrap_all
-from kaif.services.media.sealing import CHUNK_BYTES, TAG_BYTES, ContentDamaged, PartCipher
+from kaif.services.media.content.rotating import rewrap_all
+from kaif.services.media.content.sealing import CHUNK_BYTES, TAG_BYTES, ContentDamaged, PartCipher
 
 KEY, PART = b"k" * 32, "ab" * 16
 SEALED_CHUNK = CHUNK_BYTES + TAG_BYTES

@@ -17,9 +17,10 @@ from kaif.interfaces.media.work import JobNotParked, MediaJobDecided
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.kernel.errors import MissingPermission
-from kaif.services.media import census, jobs_store
-from kaif.services.media.census import Census
-from kaif.services.media.rotating import rewrap_all
+from kaif.services.media.content.rotating import rewrap_all
+from kaif.services.media.operating import census
+from kaif.services.media.operating.census import Census
+from kaif.services.media.queue import store as jobs_store
 
 OPERATOR = Actor(UserId("01oleg"), permissions=frozenset({MANAGE_EVENTS}))
 

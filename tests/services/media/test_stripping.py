@@ -14,11 +14,11 @@ from kaif.interfaces.messaging.attachments import AskedFiles, ShownFiles
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US
+from kaif.services.media.cdn.withdrawing import NO_CDN
+from kaif.services.media.content.stripping import Stripping
+from kaif.services.media.delivery.rights import ShowsFiles
 from kaif.services.media.reactions import Reactions
-from kaif.services.media.renditions import Renditions
-from kaif.services.media.rights import ShowsFiles
-from kaif.services.media.stripping import Stripping
-from kaif.services.media.withdrawing import NO_CDN
+from kaif.services.media.renditions.service import Renditions
 from kaif.services.media.work.pictures import PictureWorkers
 
 TITLE = b"Where I live"

@@ -22,7 +22,7 @@ from kaif.interfaces.media.uploads import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US
 from kaif.services.media.model import file_name, type_of
-from kaif.services.media.uploads import UNFINISHED_MAX
+from kaif.services.media.uploads.service import UNFINISHED_MAX
 
 KIB, MIB = 1024, 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\0" * 64

@@ -21,9 +21,11 @@ from kaif.interfaces.media.work import JobNotParked, MediaJob
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import MissingPermission
-from kaif.services.media import jobs_store, naming, steps, working
+from kaif.services.media.queue import steps, working
+from kaif.services.media.queue import store as jobs_store
+from kaif.services.media.queue.working import LONG, QUICK
+from kaif.services.media.renditions import naming
 from kaif.services.media.work.films import FilmWorkers
-from kaif.services.media.working import LONG, QUICK
 
 OPERATOR = Actor(BORIS.user_id, permissions=frozenset({MANAGE_EVENTS}))
 

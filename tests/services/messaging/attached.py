@@ -23,7 +23,7 @@ from kaif.interfaces.messaging.attached import GivenAttachment
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.attaching import Held
+from kaif.services.messaging.attachments.attaching import Held
 from kaif.services.messaging.service import MessagingService
 
 

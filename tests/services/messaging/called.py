@@ -18,7 +18,7 @@ from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
 from kaif.kernel.actor import Actor, SessionId
 from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.deliveries import Timing
+from kaif.services.messaging.notifications.deliveries import Timing
 
 # Answers are waited for longer than a busy machine takes: what has been taken, and not in time, would come again.
 SOON = Timing(within_s=5, pause_us=20_000)

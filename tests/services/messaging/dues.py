@@ -14,13 +14,13 @@ from kaif.interfaces.messaging.scheduled import ListScheduled, Scheduled, Schedu
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.attaching import Attaching, NoFiles
-from kaif.services.messaging.due import Deed, DueQueue
-from kaif.services.messaging.due_model import DueKind
-from kaif.services.messaging.reminding import MessageRemindersService
-from kaif.services.messaging.scheduling import ScheduledMessagesService
-from kaif.services.messaging.vanishing import VanishingService
+from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
+from kaif.services.messaging.due.model import DueKind
+from kaif.services.messaging.due.reminding import MessageRemindersService
+from kaif.services.messaging.due.scheduling import ScheduledMessagesService
+from kaif.services.messaging.due.vanishing import VanishingService
+from kaif.services.messaging.due.working import Deed, DueQueue
+from kaif.services.messaging.sending.announcing import Announcer
 
 HOUR = 3600 * SECOND_US
 LOOKS_MAX = 50

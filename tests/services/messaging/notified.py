@@ -24,7 +24,7 @@ from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.auth.model import NewSession
 from kaif.services.auth.sessions import store as stored_sessions
-from kaif.services.messaging.notifying import Timing
+from kaif.services.messaging.notifications.notifying import Timing
 
 AT_ONCE = Timing(gather_us=0, connected_us=0, backoff_us=20_000)
 KEY = "a key of pushes with more than 32 characters"

@@ -10,8 +10,8 @@ from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, Outgoing
 from kaif.kernel.actor import NOBODY, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Unavailable
-from kaif.services.messaging.announcing import Announcer
 from kaif.services.messaging.model import Place
+from kaif.services.messaging.sending.announcing import Announcer
 
 CHAT = ChatId("chat")
 

@@ -30,9 +30,11 @@ from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Sc
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.ids import new_id
-from kaif.services.media.rights import Rights
-from kaif.services.messaging import attachment_store, store, telling
-from kaif.services.messaging.files import kept_at
+from kaif.services.media.delivery.rights import Rights
+from kaif.services.messaging import store
+from kaif.services.messaging.attachments import store as attachment_store
+from kaif.services.messaging.attachments.rules import kept_at
+from kaif.services.messaging.notifications import telling
 from kaif.services.messaging.reactions import Reactions
 
 HOUR_US = 3600 * 1_000_000

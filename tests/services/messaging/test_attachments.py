@@ -28,7 +28,7 @@ from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, SwitchTopics, T
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.attaching import Held
+from kaif.services.messaging.attachments.attaching import Held
 
 # Sending
 

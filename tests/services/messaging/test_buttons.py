@@ -53,9 +53,9 @@ from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.knowing import Acquaintance
+from kaif.services.messaging.chats.knowing import Acquaintance
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.sending.announcing import Announcer
 
 SITE = Button("Сайт", url="https://ozero.example/")
 

@@ -17,8 +17,8 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US, SECOND_US
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.counting import PostCounting
+from kaif.services.messaging.discussions.counting import PostCounting
+from kaif.services.messaging.sending.announcing import Announcer
 
 
 async def heard_in(services: Services, chat_id: ChatId) -> list[int | None]:

@@ -40,10 +40,10 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.digesting import ATTEMPTS_MAX, Digester, Timing
-from kaif.services.messaging.digests import DigestsService
-from kaif.services.messaging.missed import next_daily_us
-from kaif.services.messaging.notifications import NotificationsService
+from kaif.services.messaging.digests.digesting import ATTEMPTS_MAX, Digester, Timing
+from kaif.services.messaging.digests.missed import next_daily_us
+from kaif.services.messaging.digests.service import DigestsService
+from kaif.services.messaging.notifications.service import NotificationsService
 
 HOURLY = DigestSettings("hour")
 HOUR_US = 60 * MINUTE_US

@@ -11,9 +11,9 @@ from kaif.interfaces.messaging.administration import ChangeChat, MemberNotFound,
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.finding import MemberFinder
-from kaif.services.messaging.knowing import Acquaintance
+from kaif.services.messaging.chats.finding import MemberFinder
+from kaif.services.messaging.chats.knowing import Acquaintance
+from kaif.services.messaging.sending.announcing import Announcer
 
 
 async def found(services: Services, actor: Actor, chat_id: ChatId, query: str) -> list[str]:

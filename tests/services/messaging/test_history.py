@@ -17,7 +17,7 @@ from kaif.interfaces.messaging.content import TextEntity
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.topics import MakeTopic, SwitchTopics
 from kaif.kernel.actor import Actor
-from kaif.services.messaging.rich_html import html_of
+from kaif.services.messaging.history.rich_text import html_of
 
 
 async def export(services: Services, actor: Actor, **wanted: Any) -> str:

@@ -23,10 +23,10 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import StorageFull
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import search_store
-from kaif.services.messaging.found import document_of
-from kaif.services.messaging.indexing import GATHER_S, MUCH, REST, REST_S_MAX_OF_MUCH, Follower, new_name
-from kaif.services.messaging.searching import SearchService
+from kaif.services.messaging.search import store as search_store
+from kaif.services.messaging.search.found import document_of
+from kaif.services.messaging.search.indexing import GATHER_S, MUCH, REST, REST_S_MAX_OF_MUCH, Follower, new_name
+from kaif.services.messaging.search.service import SearchService
 
 
 async def edit(services: Services, actor: Actor, entry: Entry, text: str) -> None:

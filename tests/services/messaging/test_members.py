@@ -22,11 +22,11 @@ from kaif.interfaces.messaging import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.attaching import Attaching, NoFiles
-from kaif.services.messaging.linking import LinkPlan
-from kaif.services.messaging.pacing import Pace
-from kaif.services.messaging.sending import Sender
+from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
+from kaif.services.messaging.previews.linking import LinkPlan
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.service import MessagingService
 
 

@@ -34,7 +34,7 @@ from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import MINUTE_US, SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
-from kaif.services.messaging.notifying import ATTEMPTS_MAX, CONSUMER, LISTENERS_PAGE, Timing
+from kaif.services.messaging.notifications.notifying import ATTEMPTS_MAX, CONSUMER, LISTENERS_PAGE, Timing
 
 
 @pytest.fixture

@@ -43,12 +43,12 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, Scope
 from kaif.kernel.clock import DAY_US, SECOND_US, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import deliveries
-from kaif.services.messaging.calling import STOPPED_PAUSE_US
-from kaif.services.messaging.deliveries import Timing
-from kaif.services.messaging.delivering import BOTS_AT_ONCE_MAX, ENTRIES_OF_CHAT_MAX, MARKS_PAGE
 from kaif.services.messaging.model import erased_name
+from kaif.services.messaging.notifications import deliveries
+from kaif.services.messaging.notifications.deliveries import Timing
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.webhooks.calling import STOPPED_PAUSE_US
+from kaif.services.messaging.webhooks.delivering import BOTS_AT_ONCE_MAX, ENTRIES_OF_CHAT_MAX, MARKS_PAGE
 
 ME = OutgoingWebhookOf("me")
 AUDITOR = Actor(permissions=frozenset({READ_AUDIT}))

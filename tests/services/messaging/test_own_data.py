@@ -31,13 +31,14 @@ from kaif.interfaces.messaging.webhooks import MakeWebhook
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import notifications_store, outgoing_webhooks_store
-from kaif.services.messaging.digests import DigestsService
-from kaif.services.messaging.notifications import NotificationsService
-from kaif.services.messaging.notifications_store import StoredSubscription
-from kaif.services.messaging.outgoing_webhooks_store import StoredOutgoingWebhook
-from kaif.services.messaging.own_data import OwnMessagingDataService
+from kaif.services.messaging.digests.service import DigestsService
+from kaif.services.messaging.notifications import store as notifications_store
+from kaif.services.messaging.notifications.service import NotificationsService
+from kaif.services.messaging.notifications.store import StoredSubscription
+from kaif.services.messaging.own_data.service import OwnMessagingDataService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.webhooks import outgoing_store as outgoing_webhooks_store
+from kaif.services.messaging.webhooks.outgoing_store import StoredOutgoingWebhook
 
 # Every column in which somebody's id stands: the field of the export that says it, or ("-") why none does.
 EXPORTED = {

@@ -22,11 +22,11 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.linking import LinkPlan
-from kaif.services.messaging.pace_sharing import CHANNEL, PaceSharing
-from kaif.services.messaging.pacing import OF_BOTS, OF_ONE, Pace
-from kaif.services.messaging.sending import Sender
+from kaif.services.messaging.previews.linking import LinkPlan
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.pace_sharing import CHANNEL, PaceSharing
+from kaif.services.messaging.sending.pacing import OF_BOTS, OF_ONE, Pace
 
 
 @pytest.fixture

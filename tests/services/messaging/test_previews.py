@@ -30,7 +30,7 @@ from kaif.interfaces.messaging.previews import LookAtLink, NotYourPreview, Switc
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import preview_store
+from kaif.services.messaging.previews import store as preview_store
 
 
 class Site(Service):

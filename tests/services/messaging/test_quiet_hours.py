@@ -9,7 +9,7 @@ import pytest
 from kaif.interfaces.messaging import ChatKind
 from kaif.interfaces.messaging.notifications import WEEKDAYS, Weekday
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.telling import Listener, day_bits, days_of, is_quiet
+from kaif.services.messaging.notifications.telling import Listener, day_bits, days_of, is_quiet
 
 DIRECT: ChatKind = "direct"
 LISTENER = Listener(

@@ -8,10 +8,10 @@ from kaif.interfaces.messaging.actions import DeleteMessages, ListReactions, Rea
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import store
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.knowing import Acquaintance
+from kaif.services.messaging.chats.knowing import Acquaintance
 from kaif.services.messaging.model import erased_name
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.sending.announcing import Announcer
 
 ANNA = Person(UserId("a1"), "anna", "Анна")
 

@@ -23,8 +23,9 @@ from kaif.interfaces.messaging.reminders import (
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store, telling
-from kaif.services.messaging.reminding import QUOTED_CHARACTERS_MAX, WORDLESS
+from kaif.services.messaging import store
+from kaif.services.messaging.due.reminding import QUOTED_CHARACTERS_MAX, WORDLESS
+from kaif.services.messaging.notifications import telling
 
 
 async def remind(home: Home, actor: Actor, entry: Entry, later_us: int = HOUR, ref: str = "") -> Reminder:

@@ -17,8 +17,8 @@ from kaif.interfaces.messaging.search import NothingToFind, Piece, Search
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.found import hit_of
-from kaif.services.messaging.searching import SearchService
+from kaif.services.messaging.search.found import hit_of
+from kaif.services.messaging.search.service import SearchService
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.reactions import Reactions
-from kaif.services.messaging.topic_ending import DELETED_AT_ONCE
+from kaif.services.messaging.topics.ending import DELETED_AT_ONCE
 
 
 async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:

@@ -20,15 +20,15 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.actions import MessageActionsService
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.discussions import DiscussionsService
-from kaif.services.messaging.linking import LinkPlan
-from kaif.services.messaging.pacing import Pace
-from kaif.services.messaging.reminding import MessageRemindersService
-from kaif.services.messaging.scheduling import ScheduledMessagesService
-from kaif.services.messaging.sending import Sender
-from kaif.services.messaging.webhooks import WebhooksService
+from kaif.services.messaging.discussions.service import DiscussionsService
+from kaif.services.messaging.due.reminding import MessageRemindersService
+from kaif.services.messaging.due.scheduling import ScheduledMessagesService
+from kaif.services.messaging.messages.actions import MessageActionsService
+from kaif.services.messaging.previews.linking import LinkPlan
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.webhooks.incoming import WebhooksService
 
 BURST = 5
 LINK = "https://example.org/"

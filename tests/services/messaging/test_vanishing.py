@@ -17,7 +17,7 @@ from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.vanishing import SetTimer, VanishAfter
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US
-from kaif.services.messaging.vanishing import AT_ONCE
+from kaif.services.messaging.due.vanishing import AT_ONCE
 
 DAY_S: VanishAfter = 86_400
 WEEK_S: VanishAfter = 604_800

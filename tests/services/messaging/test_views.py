@@ -23,11 +23,11 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import Busy, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.counting import PostCounting
+from kaif.services.messaging.discussions.counting import PostCounting
+from kaif.services.messaging.discussions.posts import ChannelPostsService
 from kaif.services.messaging.events import ChatDeleted
-from kaif.services.messaging.posts import ChannelPostsService
 from kaif.services.messaging.reactions import Reactions
+from kaif.services.messaging.sending.announcing import Announcer
 
 
 def counter_of(services: Services) -> PostCounting:

@@ -10,8 +10,9 @@ processes may do this.
 from kaif.engines.database import Database
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
-from kaif.services.media import model, renditions_store, store
-from kaif.services.media.content import Content
+from kaif.services.media import model, store
+from kaif.services.media.content.whole import Content
+from kaif.services.media.renditions import store as renditions_store
 
 AT_ONCE = 100
 LOOK_EVERY_S = 30.0

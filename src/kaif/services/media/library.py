@@ -26,14 +26,14 @@ from kaif.interfaces.media import (
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.services.media import model, store
+from kaif.services.media.cdn.offering import Offers
+from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.delivery.links import PICTURES, Links
+from kaif.services.media.delivery.rights import Rights
+from kaif.services.media.delivery.seeing import seen, seen_all
 from kaif.services.media.images.addresses import Address, Addresses
-from kaif.services.media.links import PICTURES, Links
 from kaif.services.media.model import Quotas
-from kaif.services.media.offering import Offers
-from kaif.services.media.rights import Rights
-from kaif.services.media.seeing import seen, seen_all
-from kaif.services.media.uploads import quota_of
-from kaif.services.media.withdrawing import Withdrawing
+from kaif.services.media.uploads.service import quota_of
 
 # Links of many files end at these moments, so that they stay the same for a while.
 LINKS_END_EVERY_S = 6 * 3600

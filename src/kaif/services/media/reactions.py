@@ -4,8 +4,9 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
-from kaif.services.media import model, store, stripping_store
-from kaif.services.media.withdrawing import Withdrawing
+from kaif.services.media import model, store
+from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.content import stripping_store
 
 # A transaction must not keep others waiting.
 ERASED_AT_ONCE = 100

@@ -8,10 +8,12 @@ from kaif.interfaces.media import Media, MediaNotFound
 from kaif.interfaces.media.references import AS_EVIDENCE, HeldFiles, HoldFiles, LetGo, Refer, ReleaseFiles
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.media import jobs_store, steps, store
+from kaif.services.media import store
+from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.delivery.seeing import seen, seen_all
 from kaif.services.media.model import StoredMedia
-from kaif.services.media.seeing import seen, seen_all
-from kaif.services.media.withdrawing import Withdrawing
+from kaif.services.media.queue import steps
+from kaif.services.media.queue import store as jobs_store
 
 
 class ReferencesService:

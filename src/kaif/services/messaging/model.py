@@ -29,7 +29,9 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US, as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import buttons, cards, markup
+from kaif.services.messaging.bots import buttons
+from kaif.services.messaging.cards import rules as cards
+from kaif.services.messaging.messages import markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000

@@ -5,27 +5,23 @@ from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, now_us
-from kaif.services.messaging import (
-    administration_store,
-    attachment_store,
-    callbacks_store,
-    commands_store,
-    digest_store,
-    due_store,
-    last_seen_store,
-    mention_store,
-    message_store,
-    notifications_store,
-    order_store,
-    outgoing_webhooks_store,
-    poll_store,
-    privacy_store,
-    store,
-    topic_store,
-    views_store,
-    webhooks_store,
-)
+from kaif.services.messaging import store
+from kaif.services.messaging.attachments import store as attachment_store
+from kaif.services.messaging.bots import callbacks_store, commands_store
+from kaif.services.messaging.cards import poll_store
+from kaif.services.messaging.chats import administration_store, order_store
+from kaif.services.messaging.digests import store as digest_store
+from kaif.services.messaging.discussions import views_store
+from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.messages import mention_store
+from kaif.services.messaging.messages import store as message_store
+from kaif.services.messaging.notifications import store as notifications_store
+from kaif.services.messaging.privacy import last_seen_store
+from kaif.services.messaging.privacy import store as privacy_store
+from kaif.services.messaging.topics import store as topic_store
+from kaif.services.messaging.webhooks import incoming_store as webhooks_store
+from kaif.services.messaging.webhooks import outgoing_store as outgoing_webhooks_store
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
 SWEPT_AT_ONCE = 1000

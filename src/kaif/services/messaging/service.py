@@ -32,16 +32,19 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import callbacks_store, consent, mention_store, model, store, viewing
-from kaif.services.messaging.announcing import Announcer
-from kaif.services.messaging.attaching import Attaching, Held
-from kaif.services.messaging.finding import MemberFinder
-from kaif.services.messaging.membership import Membership, require, require_person
+from kaif.services.messaging import model, store
+from kaif.services.messaging.attachments.attaching import Attaching, Held
+from kaif.services.messaging.bots import callbacks_store
+from kaif.services.messaging.chats.finding import MemberFinder
+from kaif.services.messaging.chats.membership import Membership, require, require_person
+from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
-from kaif.services.messaging.reading import Reading
+from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.rights import Right, may_act_on
-from kaif.services.messaging.sending import Sender, Sent
-from kaif.services.messaging.topic_reading import TopicReading
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.batches import Sender, Sent
+from kaif.services.messaging.topics.reading import TopicReading
 
 
 class MessagingService:

@@ -20,7 +20,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import words_store
+from kaif.services.messaging.chats import words_store
 from kaif.services.messaging.model import (
     MEMBER,
     MEMBERS_BY_SIZE,

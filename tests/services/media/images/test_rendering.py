@@ -17,7 +17,7 @@ from kaif.services.media.images.limits import Limits
 from kaif.services.media.images.rendering import render
 from kaif.services.media.images.sizes import Size, plan
 from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL
-from kaif.services.media.naming import WIDTHS
+from kaif.services.media.renditions.naming import WIDTHS
 
 LIMITS = Limits()
 SMALL = Variant("png", width=80, height=60)

@@ -1,0 +1,1 @@
+"""Content at rest: sealed in parts, and read as a whole."""

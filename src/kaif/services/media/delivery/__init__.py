@@ -1,0 +1,1 @@
+"""Files handed out: to whom, by which links, and as what."""

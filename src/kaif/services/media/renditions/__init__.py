@@ -1,0 +1,1 @@
+"""What is made of files: under which names, and kept where."""

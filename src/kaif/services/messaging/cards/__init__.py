@@ -1,0 +1,1 @@
+"""Polls, places and contacts: messages that carry more than words."""

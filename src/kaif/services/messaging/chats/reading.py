@@ -1,0 +1,53 @@
+"""Chats as one of their members sees them, for every use case that answers with one."""
+
+from collections.abc import Sequence
+
+from kaif.engines.database import Database
+from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import Clock
+from kaif.services.messaging import model, store
+from kaif.services.messaging.messages import mention_store, viewing
+from kaif.services.messaging.messages import store as message_store
+from kaif.services.messaging.model import StoredChat
+from kaif.services.messaging.topics import store as topic_store
+
+
+class Reading:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def get_chat(self, chat_id: ChatId, user_id: UserId) -> Chat:
+        """Raises ChatNotFound."""
+        row = await store.find_chat(self._database, chat_id, user_id)
+        if row is None:
+            raise ChatNotFound
+        return (await self.described(user_id, [row]))[0]
+
+    async def described(self, user_id: UserId, rows: Sequence[StoredChat]) -> list[Chat]:
+        ids = [row.id for row in rows]
+        people = await store.people_shown(self._database, ids)
+        last = {row.chat_id: model.entry_of(row) for row in await store.last_entries(self._database, ids)}
+        if hiding := [row.id for row in rows if row.hidden]:
+            for chat_id in await message_store.chats_with_last_hidden(self._database, user_id, hiding):
+                last[chat_id] = viewing.without_content(last[chat_id])
+        unread = {}
+        if by_topics := [row.id for row in rows if row.topics == model.TOPICS_ON]:
+            unread = await topic_store.unread_in(self._database, user_id, by_topics)
+        # Where nothing is unread nothing of it mentions anybody.
+        speaking = [
+            row.id for row in rows if row.kind == "group" and unread.get(row.id, row.messages - row.read_messages)
+        ]
+        mentions = await mention_store.unread(self._database, user_id, speaking)
+        now_us = self._clock()
+        return [
+            model.chat_of(
+                row,
+                people.get(row.id, []),
+                last.get(row.id),
+                now_us,
+                unread.get(row.id),
+                [one.seq for one in mentions.get(row.id, [])],
+            )
+            for row in rows
+        ]

@@ -1,0 +1,1 @@
+"""Posts of channels: their comments and views."""

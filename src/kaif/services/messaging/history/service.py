@@ -1,0 +1,126 @@
+"""Gives people their history along, a bounded part at a time."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from kaif.engines.database import Database
+from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Entry, GetChat
+from kaif.interfaces.messaging.attached import Attachment
+from kaif.interfaces.messaging.cards import Contact
+from kaif.interfaces.messaging.history import ExportHistory, HistoryFile, HistoryPart
+from kaif.interfaces.messaging.own_data import Membership, OwnMessagingData
+from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import Clock, as_datetime
+from kaif.services.messaging import store
+from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging.history import store as history_store
+from kaif.services.messaging.history.html_pages import Beside
+from kaif.services.messaging.history.pages import Pages, pages_of
+from kaif.services.messaging.messages import viewing
+from kaif.services.messaging.own_data.pages import own_section
+
+# A part is at most some megabyte: so many messages of 4096 characters each.
+ENTRIES_MAX = 200
+# Of each kind of what else is held, on the page for people; the whole of it is in the file for programs.
+OWN_EACH_MAX = 100
+
+_changed = msgspec.structs.replace
+
+
+class DescribesChats(Protocol):
+    async def get_chat(self, actor: Actor, request: GetChat) -> Chat: ...
+
+
+class TellsWhatIsHeld(Protocol):
+    async def held_about(self, actor: Actor, each_max: int, memberships: list[Membership]) -> OwnMessagingData: ...
+
+
+class HistoryService:
+    def __init__(self, database: Database, chats: DescribesChats, own: TellsWhatIsHeld, clock: Clock) -> None:
+        self._database, self._chats, self._own, self._clock = database, chats, own, clock
+
+    async def export_history(self, actor: Actor, request: ExportHistory) -> HistoryPart:
+        pages = pages_of(request.format, request.language, request.with_files)
+        if request.cursor:
+            chat_id, after = _parse(request.cursor, request.chat_id)
+            return await self._go_on(actor, request, pages, "", chat_id, after)
+        start = pages.begin(actor.user_id, as_datetime(self._clock()).isoformat())
+        if request.chat_id and await store.find_member(self._database, request.chat_id, actor.user_id) is None:
+            raise ChatNotFound
+        if request.format == "html" and request.chat_id is None:
+            start += own_section(await self._own.held_about(actor, OWN_EACH_MAX, []), request.language)
+        first = request.chat_id or await history_store.next_chat_of(self._database, actor.user_id, "")
+        if first is None:
+            return HistoryPart(start + pages.end(), None)
+        start += await self._begin_chat(actor, pages, first, is_first=True)
+        return await self._go_on(actor, request, pages, start, first, 0)
+
+    async def _go_on(
+        self, actor: Actor, request: ExportHistory, pages: Pages, content: str, chat_id: ChatId, after: int
+    ) -> HistoryPart:
+        """As much of the chat as goes into a part; and with its end, the beginning of the next chat."""
+        rows = await history_store.readable_entries_after(
+            self._database, actor.user_id, chat_id, after, ENTRIES_MAX + 1
+        )
+        entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
+        beside = await self._beside(actor, chat_id, entries)
+        content += pages.entries(entries, beside, first=after == 0)
+        taken = [one for entry in entries for one in entry.attachments] if request.with_files else []
+        part = HistoryPart(content, None, len(entries), [_beside_of(one) for one in taken])
+        if len(rows) > ENTRIES_MAX:
+            return _changed(part, next_cursor=f"{chat_id}-{entries[-1].seq}")
+        content += pages.end_chat()
+        following = None
+        if request.chat_id is None:
+            following = await history_store.next_chat_of(self._database, actor.user_id, chat_id)
+        if following is None:
+            return _changed(part, content=content + pages.end())
+        content += await self._begin_chat(actor, pages, following, is_first=False)
+        return _changed(part, content=content, next_cursor=f"{following}-0")
+
+    async def _begin_chat(self, actor: Actor, pages: Pages, chat_id: ChatId, *, is_first: bool) -> str:
+        chat = await self._chats.get_chat(actor, GetChat(chat_id))
+        others = [person.display_name for person in chat.people if person.id != actor.user_id]
+        return pages.begin_chat(chat, chat.title or ", ".join(others), first=is_first)
+
+    async def _beside(self, actor: Actor, chat_id: ChatId, entries: Sequence[Entry]) -> Beside:
+        """What pages tell of entries that is not in them."""
+        answered = await self._answered(actor, chat_id, entries)
+        concerned = {user_id for entry in entries for user_id in _named_in(entry)}
+        concerned |= {entry.sender_id for entry in answered.values()}
+        people = await store.known_people(self._database, sorted(concerned))
+        known = {person.id: person for person in people}
+        strange = concerned - known.keys()
+        channels = await history_store.titles_of_channels(self._database, actor.user_id, strange) if strange else {}
+        topic_ids = {entry.topic_id for entry in entries if entry.topic_id}
+        topics = await history_store.titles_of_topics(self._database, chat_id, topic_ids) if topic_ids else {}
+        return Beside(known, channels, topics, answered)
+
+    async def _answered(self, actor: Actor, chat_id: ChatId, entries: Sequence[Entry]) -> dict[int, Entry]:
+        here = {entry.seq: entry for entry in entries}
+        wanted = {entry.reply_to for entry in entries if entry.reply_to}
+        absent = await store.entries_at(self._database, chat_id, wanted - here.keys()) if wanted - here.keys() else []
+        seen = await viewing.shown_to(self._database, actor.user_id, chat_id, absent) if absent else []
+        return {seq: here[seq] for seq in wanted & here.keys()} | {entry.seq: entry for entry in seen}
+
+
+def _named_in(entry: Entry) -> Iterator[UserId]:
+    yield entry.sender_id
+    yield from entry.user_ids
+    if entry.forward and entry.forward.sender_id:
+        yield entry.forward.sender_id
+    if isinstance(entry.card, Contact):
+        yield entry.card.user_id
+
+
+def _beside_of(attachment: Attachment) -> HistoryFile:
+    return HistoryFile(attachment.media_id, files.kept_at(attachment), attachment.size)
+
+
+def _parse(cursor: str, chat_id: ChatId | None) -> tuple[ChatId, int]:
+    id, _, after = cursor.rpartition("-")
+    if not (id and after.isascii() and after.isdigit() and len(after) <= 16) or (chat_id and id != chat_id):
+        raise BadCursor(path="$.cursor")
+    return ChatId(id), int(after)

@@ -1,0 +1,1 @@
+"""Telling devices of what their people have not seen."""

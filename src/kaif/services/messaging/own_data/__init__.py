@@ -1,0 +1,1 @@
+"""What messaging holds about a person: as files, and erased."""

@@ -1,0 +1,1 @@
+"""Who may reach whom, and what one sees of another."""

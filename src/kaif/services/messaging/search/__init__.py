@@ -1,0 +1,1 @@
+"""Searching in messages, and the index behind the logs."""

@@ -1,0 +1,521 @@
+"""Appends messages: many people's sends share one transaction, one fsync and one announcement.
+
+While a batch is being committed the next one gathers, so the dearer the disk, the larger the batch.
+Places in the logs are given inside the transaction that makes the entries durable.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import msgspec
+
+from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.interfaces.messaging import (
+    BadQuote,
+    BadReply,
+    ButtonsForBots,
+    ChatId,
+    ChatNotFound,
+    Entry,
+    LinksNotAllowed,
+    MayNotSend,
+    Outgoing,
+    PersonNotReachable,
+    SlowMode,
+    TooManyMessages,
+)
+from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
+from kaif.interfaces.messaging.cards import NewPoll
+from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
+from kaif.kernel.actor import UserId
+from kaif.kernel.clock import Clock, as_datetime
+from kaif.kernel.errors import Busy, KaifError
+from kaif.services.messaging import model, store
+from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging.attachments import store as attachment_store
+from kaif.services.messaging.attachments.store import StoredAttachment
+from kaif.services.messaging.bots import buttons
+from kaif.services.messaging.cards import poll_store
+from kaif.services.messaging.cards import rules as cards
+from kaif.services.messaging.discussions.sending import BatchThreads
+from kaif.services.messaging.messages import markup, mention_store, viewing
+from kaif.services.messaging.messages import store as message_store
+from kaif.services.messaging.messages.mention_store import Mention
+from kaif.services.messaging.model import Place, StoredEntry
+from kaif.services.messaging.previews.linking import LinkPlan
+from kaif.services.messaging.rights import Right, is_restricted, rights_of
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.sending.pacing import Pace, Taken
+from kaif.services.messaging.topics.sending import BatchTopics
+
+# Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
+BATCH_MESSAGES_MAX = 1000
+# About a second of work; whoever comes later is told to try again.
+WAITING_MESSAGES_MAX = 20_000
+NOT_ALLOWED = (
+    PersonNotReachable,
+    MayNotSend,
+    LinksNotAllowed,
+    SlowMode,
+    TooManyMessages,
+    TopicClosed,
+    RestrictedInTopic,
+    MediaNotAllowed,
+)
+SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
+# Told of posts of channels on which there are more comments, or fewer, once that is so for good.
+OnComments = Callable[[Iterable[tuple[ChatId, int]]], None]
+# A chat, a person in it, a place in its log, and the messages up to there.
+Mark = tuple[ChatId, UserId, int, int]
+# Remembered with the rights of whom it is so.
+BOT = 1 << 30
+_NOBODYS: Mapping[UserId, int] = {}
+# Remembered pairs of a chat and a person in it: some tens of megabytes.
+WRITERS_MAX = 200_000
+
+
+class Sent:
+    """A message that stands in the log; `repeated` when its reference had been used before."""
+
+    __slots__ = ("entry", "repeated")
+
+    def __init__(self, entry: Entry, repeated: bool) -> None:
+        self.entry, self.repeated = entry, repeated
+
+
+Result = Sent | KaifError
+
+
+class Waiting:
+    """Messages that came together, and the future of what becomes of them."""
+
+    __slots__ = ("messages", "outcomes")
+
+    def __init__(self, messages: Sequence[Outgoing], outcomes: "asyncio.Future[list[Result]]") -> None:
+        self.messages, self.outcomes = messages, outcomes
+
+
+class Writers:
+    """What those who have written in a chat may do there; not of all its members.
+
+    `members_seq` is read with a chat's place, under its lock, and grows with every change of who is in the chat and of
+    what they may do: what was found while it was the same still holds. A restriction that ends by itself is no change,
+    so whoever is under one is looked up each time.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[ChatId, tuple[int, dict[UserId, int]]] = {}
+        self._count = 0
+
+    def of(self, place: Place) -> dict[UserId, int]:
+        members_seq, rights = self._found.get(place.chat_id, (0, {}))
+        return rights if members_seq == place.members_seq else {}
+
+    def remember(self, places: Mapping[ChatId, Place], found: Mapping[tuple[ChatId, UserId], int]) -> None:
+        """Only what has been committed: a transaction that is undone may have seen members who never came."""
+        for (chat_id, user_id), rights in found.items():
+            if self._count >= WRITERS_MAX:
+                self._found, self._count = {}, 0
+            place = places[chat_id]
+            writers = self.of(place)
+            writers[user_id] = rights
+            self._found[chat_id] = place.members_seq, writers
+            self._count += 1
+
+
+class Sender:
+    def __init__(
+        self,
+        database: Database,
+        announcer: Announcer,
+        links: LinkPlan,
+        pace: Pace,
+        clock: Clock,
+        on_comments: OnComments = lambda posts: None,
+    ) -> None:
+        self._database, self._announcer, self._links = database, announcer, links
+        self._pace, self._clock, self._on_comments = pace, clock, on_comments
+        self._writers = Writers()
+        self._waiting: list[Waiting] = []
+        self._waiting_messages = 0
+        self._running: asyncio.Task[None] | None = None
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
+        """What became of each; returns when it is durable. Raises Busy, StorageFull, Unavailable for all of them."""
+        if self._waiting_messages + len(messages) > WAITING_MESSAGES_MAX:
+            raise Busy(retry_after_ms=1000)
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(messages, loop.create_future())
+        self._waiting.append(waiting)
+        self._waiting_messages += len(messages)
+        if self._running is None:
+            self._running = loop.create_task(self._run())
+        return await waiting.outcomes
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch = self._take()
+            try:
+                outcomes = await self._append([message for waiting in batch for message in waiting.messages])
+            except Exception as error:
+                for waiting in batch:
+                    if not waiting.outcomes.done():
+                        waiting.outcomes.set_exception(error)
+                continue
+            start = 0
+            for waiting in batch:
+                end = start + len(waiting.messages)
+                if not waiting.outcomes.done():
+                    waiting.outcomes.set_result(outcomes[start:end])
+                start = end
+        self._running = None
+
+    def _take(self) -> list[Waiting]:
+        count = taken = 0
+        for waiting in self._waiting:
+            if count and taken + len(waiting.messages) > BATCH_MESSAGES_MAX:
+                break
+            count += 1
+            taken += len(waiting.messages)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._waiting_messages -= taken
+        return batch
+
+    async def _append(self, messages: list[Outgoing]) -> list[Result]:
+        try:
+            batch = await self._write(messages, look_up=False)
+        except AlreadyExists:
+            # References are seldom repeated, so they are looked up only when the log has refused one.
+            batch = await self._write(messages, look_up=True)
+        await self.announce(batch)
+        return batch.results
+
+    async def send_one(self, message: Outgoing) -> Entry:
+        """The message's entry; raises why there is none, Busy too."""
+        (sent,) = await self.send([message])
+        if isinstance(sent, KaifError):
+            raise sent
+        return sent.entry
+
+    async def announce(self, batch: "Batch") -> None:
+        if batch.linked:
+            self._links.wake()
+        await self._announcer.announce(batch.entries, batch.places)
+        await self._announcer.announce_mentions(batch.mentions)
+        self._on_comments(batch.threads.commented)
+        for result in batch.results:
+            # Whoever repeats a message may do so because its process died between commit and announcement.
+            if isinstance(result, Sent) and result.repeated:
+                await self._announcer.announce([result.entry], batch.places)
+
+    @asynccontextmanager
+    async def placing(self) -> AsyncIterator["Placing"]:
+        """A transaction of the caller's, who announces what was placed. Undone, it has taken nothing of a pace."""
+        batches: list[Batch] = []
+        try:
+            async with self._database.transaction() as tx:
+                yield Placing(tx, self._written, batches)
+        except BaseException:
+            for batch in batches:
+                batch.give_back()
+            raise
+
+    async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
+        batch: Batch | None = None
+        try:
+            async with self._database.transaction() as tx:
+                batch = await self._written(tx, messages, look_up=look_up)
+        except BaseException:
+            if batch:
+                batch.give_back()
+            raise
+        self._writers.remember(batch.places, batch.lasting)
+        return batch
+
+    async def _written(
+        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
+    ) -> "Batch":
+        places = await store.lock_places(tx, {message.chat_id for message in messages})
+        batch = Batch(places, self._clock(), self._pace, absent=absent)
+        try:
+            await self._fill(tx, batch, messages, look_up=look_up)
+        except BaseException:
+            batch.give_back()
+            raise
+        return batch
+
+    async def _fill(self, tx: Transaction, batch: "Batch", messages: list[Outgoing], *, look_up: bool) -> None:
+        await batch.read_rights(tx, messages, self._writers)
+        if look_up:
+            await batch.read_repeated(tx, messages)
+        await batch.read_mentioned(tx, messages)
+        await batch.read_quoted(tx, messages)
+        await batch.read_bots(tx, messages)
+        await batch.read_held(tx, messages)
+        await batch.topics.read(tx, messages)
+        await batch.threads.read(tx, messages)
+        for message in messages:
+            batch.place(message)
+        if batch.not_allowed and not look_up:
+            await batch.look_again(tx, messages)
+        await batch.write(tx)
+        batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
+
+
+class Written(Protocol):
+    async def __call__(
+        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
+    ) -> "Batch": ...
+
+
+class Placing:
+    """A transaction in which messages are placed of people who are not here to write them."""
+
+    def __init__(self, tx: Transaction, written: "Written", batches: "list[Batch]") -> None:
+        self.tx, self._written, self._batches = tx, written, batches
+
+    async def place(self, message: Outgoing) -> "Batch":
+        """Whoever is not here has read nothing by writing."""
+        batch = await self._written(self.tx, [message], look_up=True, absent=True)
+        self._batches.append(batch)
+        return batch
+
+
+class Batch:
+    """One transaction's messages on their way into the logs."""
+
+    def __init__(self, places: dict[ChatId, Place], now_us: int, pace: Pace, *, absent: bool = False) -> None:
+        self.places, self._pace, self._absent = places, pace, absent
+        self._taken: list[Taken] = []
+        self.now_us, self._at = now_us, as_datetime(now_us)
+        self.entries: list[Entry] = []
+        self.results: list[Result] = []
+        # Whether there is a link to look up in what was written.
+        self.linked = False
+        # Places of messages that are not allowed now.
+        self.not_allowed: list[int] = []
+        self._senders: list[UserId] = []
+        self._counts: list[int] = []
+        # What was looked up, and the part of it that holds as long as the chat's members do.
+        # As numbers: sets of bits are asked as such, since this is the way of every message.
+        self._found: dict[tuple[ChatId, UserId], int] = {}
+        self.lasting: dict[tuple[ChatId, UserId], int] = {}
+        self._writers: dict[ChatId, dict[UserId, int]] = {}
+        self._sent_at_us: dict[tuple[ChatId, UserId], int] = {}
+        self._under_ref: dict[tuple[str, str, str], Entry] = {}
+        self._people: dict[str, UserId] = {}
+        self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
+        self._polls: list[tuple[Entry, NewPoll]] = []
+        self._bots: set[UserId] = set()
+        self._held: dict[str, list[StoredAttachment]] = {}
+        self._showing: list[tuple[str, Entry]] = []
+        self.mentions: list[Mention] = []
+        # Written before their writers could see what stands above: few are.
+        self._late: set[tuple[ChatId, int]] = set()
+        self.topics = BatchTopics(places, absent=absent)
+        self.threads = BatchThreads(places)
+
+    async def read_rights(self, tx: Transaction, messages: Sequence[Outgoing], writers: Writers) -> None:
+        """Find out about those senders of whom it is not remembered what they may do."""
+        self._writers = {chat_id: writers.of(place) for chat_id, place in self.places.items()}
+        unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
+        if unknown:
+            for pair, member in (await store.members_among(tx, unknown)).items():
+                self._found[pair] = int(rights_of(member, self.now_us)) | (BOT if member.is_bot else 0)
+                if not (member.taken_until_us and is_restricted(member, self.now_us)):
+                    self.lasting[pair] = self._found[pair]
+        slow = any(place.slow_mode_s for place in self.places.values())
+        if slow and (hurried := [message for message in messages if self._is_slowed(message)]):
+            pairs = {(message.chat_id, message.sender_id) for message in hurried}
+            self._sent_at_us = await store.last_sent_us(tx, pairs)
+            # What has been sent already is answered with its entry, not with "wait".
+            await self.read_repeated(tx, hurried)
+
+    def _is_slowed(self, message: Outgoing) -> bool:
+        place = self.places.get(message.chat_id)
+        if place is None or not place.slow_mode_s:
+            return False
+        rights = self._rights(message)
+        return rights is not None and not rights & STAFF
+
+    async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        for row in await store.find_repeated(tx, messages):
+            (entry,) = await viewing.shown(tx, row.chat_id, [row])
+            self._under_ref[row.chat_id, row.sender_id, row.ref or ""] = entry
+
+    async def read_mentioned(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """The people whom the messages may mention: most mention nobody."""
+        names = {name for message in messages if "@" in message.text for name in markup.mentioned(message.text)}
+        if names:
+            self._people = await store.ids_by_username(tx, names)
+
+    async def read_quoted(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """The messages that are answered by a part of them: few are."""
+        wanted: dict[ChatId, set[int]] = {}
+        for message in messages:
+            if message.quote and message.reply_to:
+                wanted.setdefault(message.chat_id, set()).add(message.reply_to)
+        for chat_id, seqs in wanted.items():
+            for row in await store.entries_at(tx, chat_id, seqs):
+                self._quoted[chat_id, row.seq] = row
+
+    async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """Who of those that put buttons under a message is a bot: few messages have any."""
+        senders = {message.sender_id for message in messages if message.buttons}
+        if senders:
+            self._bots = {one.id for one in await store.known_people(tx, senders) if one.kind == "bot"}
+
+    async def read_held(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """What media holds for the messages, locked: few have any."""
+        holds = {message.hold for message in messages if message.hold}
+        if holds:
+            for row in await attachment_store.lock(tx, holds):
+                self._held.setdefault(row.hold, []).append(row)
+
+    def place(self, message: Outgoing) -> None:
+        """Give the message its place, or find out why it has none."""
+        try:
+            self.results.append(self._placed(message))
+        except KaifError as error:
+            if isinstance(error, NOT_ALLOWED):
+                self.not_allowed.append(len(self.results))
+            self.results.append(error)
+
+    async def look_again(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
+        """Whoever may not write any more may have written this before: then that is the answer."""
+        await self.read_repeated(tx, [messages[place] for place in self.not_allowed])
+        for place in self.not_allowed:
+            message = messages[place]
+            if repeated := self._under_ref.get((message.chat_id, message.sender_id, message.ref)):
+                self.results[place] = Sent(repeated, repeated=True)
+
+    def _placed(self, message: Outgoing) -> Sent:
+        rights = self._rights(message)
+        if rights is None:
+            raise ChatNotFound
+        reference = message.chat_id, message.sender_id, message.ref
+        if repeated := self._under_ref.get(reference):
+            return Sent(repeated, repeated=True)
+        place = self.places[message.chat_id]
+        self._must_be_allowed(message, rights, place)
+        if message.reply_to and message.reply_to > place.seq:
+            raise BadReply
+        if message.quote:
+            self._check_quote(message)
+        if message.attachments:
+            message = self._with_files(message)
+        taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
+        try:
+            entry = model.message_at(place, message, self._at, self._people)
+        except KaifError:
+            self._pace.give_back(taken)
+            raise
+        self._taken.append(taken)
+        self._under_ref[reference] = entry
+        if message.attachments:
+            self._showing.append((message.hold, entry))
+        if isinstance(message.card, NewPoll):
+            self._polls.append((entry, message.card))
+        if place.slow_mode_s:
+            self._sent_at_us[message.chat_id, message.sender_id] = self.now_us
+        self.entries.append(entry)
+        self._senders.append(message.sender_id)
+        if message.late:
+            self._late.add((entry.chat_id, entry.seq))
+        if place.topics:
+            self.topics.take(entry, message.sender_id, late=message.late)
+        if place.threads:
+            self.threads.take(entry)
+        self._counts.append(place.messages)
+        return Sent(entry, repeated=False)
+
+    def give_back(self) -> None:
+        """Nothing of it was written."""
+        for taken in self._taken:
+            self._pace.give_back(taken)
+        self._taken = []
+
+    def _check_quote(self, message: Outgoing) -> None:
+        """Nobody is made to have said what they have not said. Raises BadQuote."""
+        row = self._quoted.get((message.chat_id, message.reply_to or 0))
+        if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
+            raise BadQuote(path="$.quote")
+
+    def _with_files(self, message: Outgoing) -> Outgoing:
+        """As they are by now. Raises AttachmentsLost where they are not held for this message any more."""
+        rows = self._held.pop(message.hold, [])
+        if not attachment_store.are_free(rows, [one.media_id for one in message.attachments]):
+            raise AttachmentsLost(retry_after_ms=1000)
+        ready = {row.media_id: row.ready for row in rows}
+        return msgspec.structs.replace(message, attachments=files.renewed_all(message.attachments, ready))
+
+    def _rights(self, message: Outgoing) -> int | None:
+        """None for somebody who is not in the chat, or not yet looked up."""
+        remembered = self._writers.get(message.chat_id, _NOBODYS).get(message.sender_id)
+        return remembered if remembered is not None else self._found.get((message.chat_id, message.sender_id))
+
+    def _must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
+        if place.closed:
+            raise PersonNotReachable
+        if not rights & SEND:
+            raise MayNotSend
+        if message.attachments and not rights & MEDIA:
+            raise MediaNotAllowed
+        leads = not rights & LINKS and (
+            model.has_link(cards.words_of(message.text, message.card))
+            or buttons.lead_elsewhere(message.buttons)
+            or markup.lead_elsewhere(message.entities)
+        )
+        if leads:
+            raise LinksNotAllowed
+        if message.buttons and message.sender_id not in self._bots:
+            raise ButtonsForBots
+        if place.slow_mode_s and not rights & STAFF:
+            last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
+            next_at_us = last_us + place.slow_mode_s * 1_000_000
+            if self.now_us < next_at_us:
+                raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
+        if place.topics or message.topic_id:
+            self.topics.must_be_allowed(message, rights, place)
+
+    async def write(self, tx: Transaction) -> None:
+        if not self.entries:
+            return
+        await store.append(tx, self.entries, self._senders, self._counts, self.now_us)
+        if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
+            await message_store.add_quotes(tx, quoting)
+        if self._polls:
+            await poll_store.add(tx, self._polls)
+        if self._showing:
+            await attachment_store.show(tx, self._showing)
+        in_groups = [at for at, entry in enumerate(self.entries) if self.places[entry.chat_id].kind == "group"]
+        if in_groups:
+            entries, senders = [self.entries[at] for at in in_groups], [self._senders[at] for at in in_groups]
+            self.mentions = await mention_store.note(tx, entries, senders)
+        changed = {entry.chat_id for entry in self.entries}
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
+        here, away = self._marks()
+        if here:
+            await store.move_senders_marks(tx, here, self.now_us)
+        if away:
+            await store.move_absent_senders_marks(tx, away, self.now_us)
+        await self.topics.write(tx, self.now_us)
+        await self.threads.write(tx)
+
+    def _marks(self) -> tuple[list[Mark], list[Mark]]:
+        """Of those who have read what stands above, for they have just written, and of those who were away from it."""
+        here: dict[tuple[ChatId, UserId], Mark] = {}
+        away: list[Mark] = []
+        for entry, sender_id, count in zip(self.entries, self._senders, self._counts, strict=True):
+            # In a group with topics that is so of one topic alone.
+            if self.places[entry.chat_id].topics == model.TOPICS_ON:
+                continue
+            mark = entry.chat_id, sender_id, entry.seq, count
+            if not self._absent and (entry.chat_id, entry.seq) not in self._late:
+                here[entry.chat_id, sender_id] = mark
+            # A reminder is written to be read.
+            elif not entry.reminder:
+                away.append(mark)
+        return [here[key] for key in sorted(here)], away

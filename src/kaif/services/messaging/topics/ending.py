@@ -1,0 +1,34 @@
+"""Deletes what was in a topic that is no longer there, message by message, as admins delete them."""
+
+from collections.abc import Awaitable, Callable
+
+from kaif.engines.database import Database
+from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.services.messaging.events import TopicDeleted
+from kaif.services.messaging.topics import store as topic_store
+
+# One transaction's, so that it keeps no sender waiting.
+DELETED_AT_ONCE = 100
+
+Erase = Callable[[ChatId, list[int]], Awaitable[None]]
+
+
+class TopicEnding:
+    def __init__(self, database: Database, erase: Erase) -> None:
+        self._database, self._erase = database, erase
+
+    async def delete_messages(self, event: TopicDeleted) -> None:
+        """Safe to repeat: what has been deleted is not deleted again, and what is left is looked for anew."""
+        chat_id, topic_id = event.chat_id, event.topic_id
+        while left := await topic_store.some_left(self._database, chat_id, topic_id, DELETED_AT_ONCE):
+            messages = [seq for seq, kind in left if kind == "message"]
+            try:
+                if messages:
+                    await self._erase(chat_id, messages)
+            except ChatNotFound:
+                # The whole chat has been deleted meanwhile, and is swept with all that is in it.
+                return
+            async with self._database.transaction() as tx:
+                await topic_store.remove_entries(tx, chat_id, topic_id, left[-1][0])
+        async with self._database.transaction() as tx:
+            await topic_store.remove_members(tx, chat_id, topic_id)

@@ -1,0 +1,1 @@
+"""Programs elsewhere: what they post here, and what they are called about."""
