@@ -117,10 +117,10 @@ from kaif.services.messaging.discussions.counting import PostCounting
 from kaif.services.messaging.discussions.posts import ChannelPostsService
 from kaif.services.messaging.discussions.service import DiscussionsService
 from kaif.services.messaging.due.model import DueKind
+from kaif.services.messaging.due.queue import Deed, DueQueue
 from kaif.services.messaging.due.reminding import MessageRemindersService
 from kaif.services.messaging.due.scheduling import ScheduledMessagesService
 from kaif.services.messaging.due.vanishing import VanishingService
-from kaif.services.messaging.due.working import Deed, DueQueue
 from kaif.services.messaging.events import ChatDeleted, TopicDeleted
 from kaif.services.messaging.history.service import HistoryService
 from kaif.services.messaging.invitations.service import ChatInvitationsService

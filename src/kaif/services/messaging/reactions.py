@@ -20,8 +20,7 @@ from kaif.services.messaging.notifications import store as notifications_store
 from kaif.services.messaging.privacy import last_seen_store
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.topics import store as topic_store
-from kaif.services.messaging.webhooks import incoming_store as webhooks_store
-from kaif.services.messaging.webhooks import outgoing_store as outgoing_webhooks_store
+from kaif.services.messaging.webhooks import incoming_store, outgoing_store
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
 SWEPT_AT_ONCE = 1000
@@ -80,8 +79,8 @@ async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int
         "views": await views_store.forget(tx, user_id),
         "last_seen": await last_seen_store.forget(tx, user_id),
         "pressed": await callbacks_store.forget(tx, user_id),
-        "webhooks": await webhooks_store.forget_maker(tx, user_id),
-        "outgoing_webhooks": await outgoing_webhooks_store.forget(tx, user_id),
+        "webhooks": await incoming_store.forget_maker(tx, user_id),
+        "outgoing_webhooks": await outgoing_store.forget(tx, user_id),
         **await order_store.forget(tx, user_id),
         **await notifications_store.forget_person(tx, user_id),
         **await privacy_store.forget(tx, user_id),
