@@ -19,7 +19,7 @@ from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.notifications import store as notifications_store
 from kaif.services.messaging.privacy import last_seen_store
 from kaif.services.messaging.privacy import store as privacy_store
-from kaif.services.messaging.topics import store as topic_store
+from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.webhooks import incoming_store, outgoing_store
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
@@ -72,7 +72,7 @@ async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int
         "hidden_messages": await message_store.forget_hidden(tx, user_id),
         "mentions": await mention_store.forget_person(tx, user_id),
         "anonymous_votes": await poll_store.forget(tx, user_id),
-        "topics": await topic_store.forget(tx, user_id),
+        "topics": await standing_store.forget(tx, user_id),
         "scheduled_and_reminders": await due_store.forget(tx, user_id),
         "digests": await digest_store.forget(tx, user_id),
         "commands": await commands_store.forget(tx, user_id),
