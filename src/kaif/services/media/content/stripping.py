@@ -58,7 +58,8 @@ class Stripping:
         due = await stripping_store.due(self._database, self._clock(), AT_ONCE)
         as_files = await self._as_files([media.id for media in due]) if due else set()
         for media in due:
-            again_at_us = self._clock() + LATER_US if media.id in as_files else await self._strip(media)
+            waits = media.id in as_files and _may_go(media)
+            again_at_us = self._clock() + LATER_US if waits else await self._strip(media)
             if again_at_us is not None:
                 async with self._database.transaction() as tx:
                     await stripping_store.plan(tx, media.id, again_at_us)
@@ -91,6 +92,8 @@ class Stripping:
 
     async def _shown(self, media: StoredMedia) -> StoredRendition | None:
         """None of what is nothing but its file. Raises RenditionNotReady while it is needed to make more."""
+        if media.voice and media.state == "working":
+            raise RenditionNotReady
         if media.voice and media.state == "ready":
             return await renditions_store.find(self._database, media.id, naming.VOICE)
         if not naming.is_shown_without_its_file(media):
@@ -106,3 +109,8 @@ class Stripping:
             length = min(READ_AT_ONCE, shown.size - at)
             digest.update(await self._content.read(self._database, shown.id, at, length))
         return digest.hexdigest()
+
+
+def _may_go(media: StoredMedia) -> bool:
+    """Whether anything is shown in the place of the file, now or later."""
+    return bool(media.voice) or naming.is_shown_without_its_file(media)
