@@ -122,7 +122,7 @@ async def messaging_services(
     bus.subscribe("messaging.people", PersonErased, reactions.forget_person)
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
-    bus.subscribe("messaging.topics", TopicDeleted, TopicEnding(database, actions.erase).delete_messages)
+    bus.subscribe("messaging.topics", TopicDeleted, TopicEnding(database, actions.erase, clock).delete_messages)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
     bus.subscribe("messaging.progress", MediaProgressed, attaching.tell_progress)
     scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)

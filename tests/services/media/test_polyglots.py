@@ -27,6 +27,15 @@ def archive(*, comment: bytes = b"", compressed: bool = True) -> bytes:
     return out.getvalue()
 
 
+def large_archive() -> bytes:
+    """As those are of more than four gigabytes, whose last record holds no numbers (APPNOTE.TXT, 4.3.14 to 4.3.16)."""
+    made = archive()
+    at, (count, size, begin) = len(made) - 22, struct.unpack("<HII", made[-12:-2])
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, size, begin)
+    locator = struct.pack("<IIQI", 0x07064B50, 0, at, 1)
+    return made[:at] + record + locator + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, *[0xFFFF] * 2, *[2**32 - 1] * 2, 0)
+
+
 def jpeg_with(segment: bytes, marker: bytes = b"\xff\xfe") -> bytes:
     picture = files.jpeg()
     return picture[:2] + marker + struct.pack(">H", len(segment) + 2) + segment + picture[2:]
@@ -52,6 +61,7 @@ POLYGLOTS: dict[str, Callable[[], bytes]] = {
     "an archive with a comment, and something behind it": lambda: (
         files.jpeg() + archive(comment=b"c" * 300, compressed=False) + bytes(40)
     ),
+    "an archive whose last record holds no numbers": lambda: files.png() + large_archive(),
     "an archive of another kind": lambda: files.jpeg() + b"Rar!\x1a\x07\x01\x00" + bytes(90),
     "one more": lambda: files.heic() + b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(90),
     "a document": lambda: jpeg_with(b"%PDF-1.7\n1 0 obj"),
@@ -72,6 +82,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize("name", POLYGLOTS)
 def test_what_others_would_take_for_something_else_is_known(name: str) -> None:
     assert is_polyglot(POLYGLOTS[name]())
+
+
+def test_such_an_archive_opens() -> None:
+    with zipfile.ZipFile(io.BytesIO(POLYGLOTS["an archive whose last record holds no numbers"]())) as opened:
+        assert opened.namelist() == ["run.class"]
 
 
 @pytest.mark.parametrize("declared", ["image/jpeg", "", "application/zip"])

@@ -5,23 +5,26 @@ from pathlib import Path
 import pytest
 from tests.services.media.home import ANNA, BORIS, Home
 from tests.services.media.images import files
-from tests.services.media.video.films import H264, SHORT, make
+from tests.services.media.video.films import H264, SHORT, TONE, make
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.media import Media, MediaId
+from kaif.interfaces.media import Media, MediaId, State
 from kaif.interfaces.media.references import Refer
 from kaif.interfaces.messaging.attachments import AskedFiles, ShownFiles
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US
+from kaif.services.media import store
 from kaif.services.media.cdn.withdrawing import NO_CDN
 from kaif.services.media.content.stripping import Stripping
 from kaif.services.media.delivery.rights import ShowsFiles
+from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.renditions.service import Renditions
 from kaif.services.media.work.pictures import PictureWorkers
 
 TITLE = b"Where I live"
+HOLED = {"avif": files.avif, "webp": files.webp, "png": files.png}
 
 
 class Messages:
@@ -44,6 +47,11 @@ async def show(home: Home, media: Media) -> None:
 async def leave(home: Home) -> None:
     event = PersonErased(erasure_id="01e", remains=Person(ANNA.user_id, "deleted", "Deleted"))
     await Reactions(home.database, NO_CDN, lambda: home.moment[0]).forget_person(event)
+
+
+async def set_state(home: Home, media: Media, state: State) -> None:
+    async with home.database.transaction() as tx:
+        await jobs_store.set_state(tx, media.id, state, "", 0)
 
 
 async def strip(home: Home, messages: ShowsFiles | None = None) -> None:
@@ -125,12 +133,74 @@ async def test_of_a_film_its_original_goes_when_all_is_made_of_it_and_no_sooner(
     assert await kept(home, media) == film
 
 
+async def test_a_song_that_was_sent_as_a_voice_too_stays_whole_and_a_voice_waits_until_it_is_made(
+    small_home: Home, tmp_path: Path
+) -> None:
+    home = small_home
+    content = make(tmp_path / "song.mp4", *TONE, "-c:a", "aac", "-t", "1").read_bytes()
+    other = make(tmp_path / "voice.mp4", *TONE, "-c:a", "aac", "-t", "2").read_bytes()
+    song = await home.put(content, name="song.m4a", voice=True)
+    voice = await home.put(other, name="voice.m4a", voice=True)
+    for media in (song, voice):
+        await show(home, media)
+    await leave(home)
+    messages = Messages(song.id)
+
+    await strip(home, messages)
+    assert await kept(home, voice) == other
+    async with home.workshop() as work:
+        await work.through()
+    home.moment[0] += DAY_US
+    await strip(home, messages)
+
+    assert await kept(home, song) == content
+    assert await kept(home, voice) == await home.got(voice, "voice.ogg", BORIS)
+
+
+async def test_what_is_lost_or_failed_keeps_nothing_else_from_going(small_home: Home, tmp_path: Path) -> None:
+    home = small_home
+    lost, photo = [await home.put(files.turned(turn), name=f"{turn}.jpg") for turn in (1, 6)]
+    said = make(tmp_path / "voice.mp4", *TONE, "-c:a", "aac", "-t", "1").read_bytes()
+    failed = await home.put(said, name="voice.m4a", voice=True)
+    for media in (lost, failed, photo):
+        await show(home, media)
+    for part in await store.parts_of(home.database, lost.id, 0, lost.size):
+        await home.content.delete(part.part)
+    await set_state(home, failed, "failed")
+    await leave(home)
+
+    await strip(home)
+
+    assert files.GPS not in await kept(home, photo)
+    await set_state(home, failed, "working")
+    async with home.workshop() as work:
+        await work.through()
+    home.moment[0] += DAY_US
+    await strip(home)
+    assert await kept(home, failed) == await home.got(failed, "voice.ogg", BORIS)
+
+
+async def test_what_was_a_hole_in_a_picture_stays_one(small_home: Home) -> None:
+    home = small_home
+    holed = files.photo().bandjoin(files.photo().extract_band(0) > 128)
+    pictures = [await home.put(make_of(holed), name=f"{name}.x") for name, make_of in HOLED.items()]
+    for media in pictures:
+        await show(home, media)
+    await leave(home)
+
+    await strip(home)
+
+    for media in pictures:
+        assert (await home.stored_media(media)).type in ("image/webp", "image/png")
+        assert files.opened(await kept(home, media)).hasalpha()
+
+
 async def test_what_is_nothing_but_its_file_stays_and_is_asked_about_once(home: Home) -> None:
     media = await home.put(b"a list of words", name="words.txt")
     await show(home, media)
     await leave(home)
 
-    await strip(home)
+    await strip(home, Messages(media.id))
 
     assert await kept(home, media) == b"a list of words"
     sql = "SELECT COUNT(*) FROM media_objects WHERE strip_at_us > 0"

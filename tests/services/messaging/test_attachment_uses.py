@@ -27,6 +27,7 @@ from kaif.interfaces.messaging.history import ExportHistory, HistoryFile
 from kaif.interfaces.messaging.order import Draft, KeepDraft
 from kaif.interfaces.messaging.reports import OfReport
 from kaif.interfaces.messaging.scheduled import ChangeScheduled, OfScheduled, Scheduled, ScheduleMessage
+from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, OfTopic, SwitchTopics
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.ids import new_id
@@ -360,3 +361,42 @@ async def test_one_question_says_whether_a_picture_is_seen_and_whether_as_a_file
     assert messages.asked == 2
     asked = AskedFiles([shown.id, sent.id])
     assert (await home.services.attachments.which_are_files(NOBODY, asked)).as_files == [sent.id]
+
+
+async def test_a_sound_that_is_heard_as_such_somewhere_counts_as_a_file(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    song, voice = [await home.put(anna, f"{name}.wav", SOUND) for name in ("песня", "голос")]
+    for media in (song, voice):
+        said = SendMessage(chat_id, new_id(), attachments=[GivenAttachment(media.id, sent_as="voice")])
+        await home.services.messaging.send_message(anna, said)
+    await home.attach(anna, chat_id, song)
+
+    asked = AskedFiles([song.id, voice.id])
+
+    # Whoever has the song would find a voice message in its place.
+    assert (await home.services.attachments.which_are_files(NOBODY, asked)).as_files == [song.id]
+
+
+async def test_with_a_topic_go_the_drafts_in_it_and_their_files(files_home: FilesHome) -> None:
+    home = files_home
+    services = home.services
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await services.topics.switch_topics(anna, SwitchTopics(chat_id, on=True))
+    topic = await services.topics.make_topic(anna, MakeTopic(chat_id, "Грядки", ref="t"))
+    media = [await home.put(boris) for _ in range(2)]
+    for place, one in zip((topic.id, GENERAL), media, strict=True):
+        wanted = KeepDraft(chat_id, "", home.at(-HOUR_US), attachments=[GivenAttachment(one.id)], topic_id=place)
+        await services.order.keep_draft(boris, wanted)
+
+    await services.topics.delete_topic(anna, OfTopic(chat_id, topic.id))
+
+    async def gone() -> bool:
+        await home.do_due()
+        return await home.known() == 1
+
+    await eventually(gone)
+    (left,) = (await services.order.list_drafts(boris, Nothing())).drafts
+    assert left.topic_id == GENERAL and await home.held() == [media[1].id]

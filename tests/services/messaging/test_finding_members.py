@@ -1,5 +1,7 @@
 """Members are found by their names, in groups of 200,000 too, and only by those who may see them."""
 
+from typing import Any
+
 import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import channel, chat_of, group
@@ -7,8 +9,9 @@ from tests.services.messaging.test_large_groups import fill, steps_of
 
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import BadCursor, ChatId, ListMembers, MembersHidden, RemoveMember
-from kaif.interfaces.messaging.administration import ChangeChat, MemberNotFound, OfMember
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat, MemberNotFound, OfMember, Restrict
 from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
 from kaif.services.messaging.chats.finding import MemberFinder
@@ -63,6 +66,7 @@ async def test_members_are_found_by_the_beginnings_of_their_names(services: Serv
     assert await found_so(services, chat_id, way, "орл ПЁТ") == ["Пётр Орлов"]
     assert await found_so(services, chat_id, way, "@user-3") == ["Борис Орлов"]
     assert await found_so(services, chat_id, way, "рис") == []
+    assert await found_so(services, chat_id, way, "пе\0т") == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -119,6 +123,29 @@ async def test_hidden_members_are_found_by_those_alone_who_look_after_the_chat(s
         assert await found(services, anna, chat_id, "bor") == ["boris"]
 
 
+async def test_where_members_are_hidden_nobody_learns_by_trying_who_is_in(services: Services) -> None:
+    anna, boris, clara, dina = await services.newcomers("anna", "boris", "clara", "dina")
+    chat_id = await group(services, anna, boris, clara)
+    await services.administration.change_chat(anna, ChangeChat(chat_id, members_hidden=True))
+    by_id: list[tuple[Any, Any]] = [
+        (services.administration.get_member, OfMember),
+        (services.administration.dismiss_admin, OfMember),
+        (services.administration.appoint_admin, lambda chat_id, user_id: Appoint(chat_id, user_id, [])),
+        (services.administration.restrict_member, lambda chat_id, user_id: Restrict(chat_id, user_id, [])),
+        (services.administration.ban_person, OfMember),
+        (services.administration.transfer_chat, OfMember),
+        (services.messaging.remove_member, RemoveMember),
+    ]
+
+    for call, request in by_id:
+        answers = []
+        for other in (clara, dina):
+            with pytest.raises(KaifError) as refused:
+                await call(boris, request(chat_id, other.user_id))
+            answers.append(refused.value.code)
+        assert answers[0] == answers[1], call
+
+
 async def test_a_large_group_hides_its_members_unless_its_owner_shows_them(services: Services) -> None:
     anna, boris = await services.newcomers("anna", "boris")
     chat_id = await group(services, anna, boris)
@@ -146,7 +173,7 @@ async def test_a_cursor_of_ones_own_making_is_refused(services: Services) -> Non
     anna = await services.newcomer("anna")
     chat_id = await group(services, anna)
 
-    for cursor in ("zz", "a-", "a-xyz", "a-ff"):
+    for cursor in ("zz", "a-", "a-xyz", "a-ff", "a-00"):
         with pytest.raises(BadCursor):
             await services.messaging.list_members(anna, ListMembers(chat_id, cursor=cursor, query="a"))
 

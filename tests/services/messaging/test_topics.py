@@ -39,7 +39,7 @@ from kaif.interfaces.messaging.actions import (
     NotAnEmoji,
     OfMessage,
 )
-from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, Restrict
+from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, MemberNotFound, Restrict
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     BadTopicChange,
@@ -517,6 +517,29 @@ async def test_where_some_are_chosen_only_they_and_admins_write(services: Servic
             await refused
     await services.topics.change_topic(anna, ChangeTopic(chat_id, boats, chosen_only=False))
     await say_in(services, clara, chat_id, boats)
+
+
+async def test_who_goes_is_chosen_no_more_and_takes_nobodys_place(services: Services) -> None:
+    chat_id, (anna, boris, clara) = await with_topics(services, "anna", "boris", "clara")
+    boats = await make(services, anna, chat_id)
+    await services.topics.change_topic(anna, ChangeTopic(chat_id, boats, chosen_only=True))
+    for who in (boris, clara):
+        await services.topics.choose_in_topic(anna, ChooseInTopic(chat_id, boats, who.user_id, True))
+    await services.topics.restrict_in_topic(anna, RestrictInTopic(chat_id, boats, clara.user_id, True))
+
+    for who in (boris, clara):
+        await services.messaging.remove_member(anna, RemoveMember(chat_id, who.user_id))
+    assert (await services.topics.list_chosen(anna, OfTopic(chat_id, boats))).people == []
+    # They may have been chosen and gone at the same moment.
+    await services.topics.choose_in_topic(anna, ChooseInTopic(chat_id, boats, boris.user_id, False))
+    with pytest.raises(MemberNotFound):
+        await services.topics.choose_in_topic(anna, ChooseInTopic(chat_id, boats, boris.user_id, True))
+    await services.messaging.add_members(anna, AddMembers(chat_id, [boris.user_id, clara.user_id]))
+
+    with pytest.raises(RestrictedInTopic):
+        await say_in(services, boris, chat_id, boats)
+    banned = (await services.topics.list_restricted(anna, OfTopic(chat_id, boats))).people
+    assert [person.id for person in banned] == [clara.user_id]
 
 
 async def test_a_topic_is_deleted_with_all_that_was_said_in_it(services: Services) -> None:

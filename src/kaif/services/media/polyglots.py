@@ -30,6 +30,8 @@ _OTHERS = (
 )
 # APPNOTE.TXT of ZIP, 4.3.12 and 4.3.16: an entry of its directory, and the record that ends it.
 _ZIP_ENTRY, _ZIP_END, _ZIP_END_BYTES, _ZIP_COMMENT_MAX = b"PK\x01\x02", b"PK\x05\x06", 22, 0xFFFF
+# 4.3.15: right before that record it says where the other one is, by which readers go if this one holds no numbers.
+_ZIP64_LOCATOR, _ZIP64_LOCATOR_BYTES = b"PK\x06\x07", 20
 
 
 def is_polyglot(content: bytes) -> bool:
@@ -51,6 +53,8 @@ def _is_zip(content: bytes) -> bool:
     while (at := content.rfind(_ZIP_END, first, at)) >= 0:
         directory_bytes = int.from_bytes(content[at + 12 : at + 16], "little")
         begins_at = at - directory_bytes
+        if content.startswith(_ZIP64_LOCATOR, max(0, at - _ZIP64_LOCATOR_BYTES)):
+            return True
         if directory_bytes and begins_at >= 0 and content.startswith(_ZIP_ENTRY, begins_at):
             return True
     return False

@@ -9,6 +9,8 @@ WORD_CHARS_MAX = 24
 WORDS_MAX = 8
 SOUGHT_WORDS_MAX = 4
 
+_ZERO = "\x00"
+
 
 class Named(msgspec.Struct, frozen=True, order=True):
     """A word by which somebody is found, in the order in which the found are listed."""
@@ -28,7 +30,10 @@ def folded(word: str) -> str:
 
 
 def sought(query: str) -> list[str]:
-    """What the words of a name are to begin with; the longest first, which fewest people have."""
+    """What the words of a name are to begin with; the longest first, which fewest people have. Nothing where it is of
+    no name: not every database can even be asked about the letter zero."""
+    if _ZERO in query:
+        return []
     words = (folded(word.removeprefix("@")) for word in query.split()[:SOUGHT_WORDS_MAX])
     return sorted({word for word in words if word}, key=lambda word: (-len(word), word))
 
@@ -52,6 +57,6 @@ def parse_cursor(cursor: str) -> Named:
         named = Named(bytes.fromhex(word).decode(), UserId(user_id))
     except ValueError:
         raise BadCursor(path="$.cursor") from None
-    if not named.word:
+    if not named.word or _ZERO in named.word:
         raise BadCursor(path="$.cursor")
     return named

@@ -406,6 +406,12 @@ async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bo
         chat_id=chat_id,
         user_id=user_id,
     )
+    # Who comes back may write where everybody may, until they are chosen anew; a ban from a topic stays.
+    await tx.execute(
+        "UPDATE messaging_topic_members SET chosen = 0 WHERE user_id = :user_id AND chat_id = :chat_id AND chosen = 1",
+        chat_id=chat_id,
+        user_id=user_id,
+    )
     await tx.execute(
         "DELETE FROM messaging_outgoing_webhook_marks WHERE chat_id = :chat_id AND bot_id = :user_id",
         chat_id=chat_id,

@@ -7,6 +7,7 @@ from tests.services.media.video.films import H264, SHORT, TONE, frame_times, loo
 
 from kaif.interfaces.media.films import Film, NotPlayable
 from kaif.services.media.video.copying import copy
+from kaif.services.media.video.parameter_sets import ParameterSets
 from kaif.services.media.video.probing import probe
 
 AAC = ("-c:a", "aac")
@@ -105,3 +106,33 @@ def test_a_copy_that_is_another_film_is_none(tmp_path: Path) -> None:
     for other in (Film(2_000_000, 120, 160, False, False), Film(3_000_000, 160, 120, False, False)):
         with pytest.raises(NotPlayable):
             copy(source, tmp_path / "made.mp4", other)
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_a_film_that_grows_on_the_way_is_encoded_and_one_that_repeats_its_size_copied(
+    tmp_path: Path, name: str
+) -> None:
+    large = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=10:duration=1")
+    small = make(tmp_path / "small.h264", *SHORT, *H264).read_bytes()
+    grown = make(tmp_path / "large.h264", *large, *H264).read_bytes()
+
+    sent = []
+    for number, content in enumerate((small + small, small + grown)):
+        (tmp_path / f"{number}.h264").write_bytes(content)
+        stream = ("-r", "10", "-f", "h264", "-i", str(tmp_path / f"{number}.h264"), "-c", "copy")
+        sent.append(film(make(tmp_path / f"{number}-{name}", *stream)).as_sent)
+
+    assert [bool(one) for one in sent] == [True, False]
+
+
+def test_parameter_sets_that_can_not_be_read_are_not_trusted() -> None:
+    sps = b"\x67\x64\x00\x0a"
+    header = bytes((1, 0x64, 0, 10, 0xFF, 0xE1, 0, len(sps))) + sps + b"\x01\x00\x01\x68"
+    frame = b"\x00\x00\x00\x02\x65\x88"
+    repeated = bytes((0, 0, 0, len(sps))) + sps
+    other = repeated[:-1] + b"\x34"
+
+    for packet, kept in ((frame, True), (repeated + frame, True), (frame + other, False), (frame[:-1], False)):
+        assert ParameterSets(header).are_kept_by(packet) is kept
+    for unread in (b"", sps, header[:5] + b"\xe2" + header[6:], b"\x00\x00\x00\x01" + sps):
+        assert not ParameterSets(unread).are_kept_by(frame)

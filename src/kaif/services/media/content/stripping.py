@@ -5,6 +5,7 @@ place, once it is there. What was sent as a file stays as long as it is shown as
 """
 
 import hashlib
+import logging
 
 from kaif.engines.database import Database
 from kaif.interfaces.media import MediaId, RenditionNotReady
@@ -12,7 +13,7 @@ from kaif.interfaces.messaging.attachments import AskedFiles
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.background import Background
 from kaif.kernel.clock import DAY_US, MINUTE_US, Clock
-from kaif.kernel.errors import Invalid
+from kaif.kernel.errors import Busy, Invalid, KaifError, Unavailable
 from kaif.services.media import model, store
 from kaif.services.media.content import stripping_store
 from kaif.services.media.content.parts import READ_AT_ONCE, Content
@@ -26,8 +27,10 @@ from kaif.services.media.renditions.store import StoredRendition
 
 AT_ONCE = 100
 LOOK_EVERY_S = 60.0
-# Of work that is under way, and of what is shown as a file somewhere.
+# Of work that is under way, and of what is shown as a file somewhere or can't be had.
 SOON_US, LATER_US = 10 * MINUTE_US, DAY_US
+
+log = logging.getLogger("kaif.media")
 
 
 class Stripping:
@@ -58,7 +61,9 @@ class Stripping:
         due = await stripping_store.due(self._database, self._clock(), AT_ONCE)
         as_files = await self._as_files([media.id for media in due]) if due else set()
         for media in due:
-            again_at_us = self._clock() + LATER_US if media.id in as_files else await self._strip(media)
+            # What could not be made may be made one day, when an operator has it tried again.
+            waits = media.state == "failed" or (media.id in as_files and _may_go(media))
+            again_at_us = self._clock() + LATER_US if waits else await self._try(media)
             if again_at_us is not None:
                 async with self._database.transaction() as tx:
                     await stripping_store.plan(tx, media.id, again_at_us)
@@ -69,14 +74,24 @@ class Stripping:
             return set()
         return set((await self._messages.which_are_files(NOBODY, AskedFiles(media_ids))).as_files)
 
-    async def _strip(self, media: StoredMedia) -> int | None:
-        """When to try it again, 0 for never; None when it is done."""
+    async def _try(self, media: StoredMedia) -> int | None:
+        """When to try it again, 0 for never; None when it is done. Raises Unavailable."""
         try:
-            shown = await self._shown(media)
-        except RenditionNotReady:
+            return await self._strip(media)
+        except (RenditionNotReady, Busy):
             return self._clock() + SOON_US
         except Invalid:
             return 0
+        except Unavailable:
+            raise
+        except KaifError as error:
+            # One whose content is lost or that no worker survives keeps the others from nothing.
+            log.warning("the original of %s can't go yet: %s: %s", media.id, type(error).__name__, error)
+            return self._clock() + LATER_US
+
+    async def _strip(self, media: StoredMedia) -> int | None:
+        """As `_try`, which knows what to do about what this raises."""
+        shown = await self._shown(media)
         if shown is None:
             return 0
         sha256 = await self._digest(shown)
@@ -91,6 +106,8 @@ class Stripping:
 
     async def _shown(self, media: StoredMedia) -> StoredRendition | None:
         """None of what is nothing but its file. Raises RenditionNotReady while it is needed to make more."""
+        if media.voice and media.state == "working":
+            raise RenditionNotReady
         if media.voice and media.state == "ready":
             return await renditions_store.find(self._database, media.id, naming.VOICE)
         if not naming.is_shown_without_its_file(media):
@@ -106,3 +123,8 @@ class Stripping:
             length = min(READ_AT_ONCE, shown.size - at)
             digest.update(await self._content.read(self._database, shown.id, at, length))
         return digest.hexdigest()
+
+
+def _may_go(media: StoredMedia) -> bool:
+    """Whether anything is shown in the place of the file, now or later."""
+    return bool(media.voice) or naming.is_shown_without_its_file(media)

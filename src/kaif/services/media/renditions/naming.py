@@ -109,8 +109,9 @@ def as_shown(media: StoredMedia, made: Collection[str]) -> Wanted:
     """What such a file shows, whole, in a format that everything opens, of what was made by now."""
     if media.kind == "video":
         return Wanted(best_film(made))
-    # WebP has holes that JPEG has not.
-    return wanted(media, "large", media.type if media.type == "image/webp" else "")
+    # These have holes that JPEG has not; and WebP is what is shown of them.
+    has_holes = media.type in ("image/webp", "image/avif")
+    return wanted(media, "large", "image/webp" if has_holes else "")
 
 
 def wanted_at(variant: Variant) -> Wanted:

@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 from kaif.interfaces.media.films import AsSent
 from kaif.kernel.clock import SECOND_US
 from kaif.services.media.video import ladder
+from kaif.services.media.video.parameter_sets import ParameterSets
 from kaif.services.media.video.turning import UPRIGHT, turn_of
 
 _CONTAINERS = ("mov", "matroska")
@@ -39,6 +40,7 @@ class Run:
         self._key_s: Fraction | None = None
         self._last_dts: dict[int, int] = {}
         self.is_plain = True
+        self._sets = ParameterSets(film.codec_context.extradata or b"") if film.codec_context.name == "h264" else None
 
     def note(self, packet: "Packet[Any]") -> None:
         if packet.size == 0 or packet.stream not in (self._film, self._sound):
@@ -57,6 +59,8 @@ class Run:
             self.is_plain &= self._hidden_sounds <= _HIDDEN_SOUNDS_MAX
             return
         self.is_plain &= not packet.is_discard
+        if self.is_plain and self._sets:
+            self.is_plain = self._sets.are_kept_by(memoryview(packet))
         self._note_frame(packet, packet.pts * packet.time_base)
 
     def _note_frame(self, packet: "Packet[Any]", at_s: Fraction) -> None:

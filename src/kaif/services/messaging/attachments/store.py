@@ -151,6 +151,29 @@ async def give_up_waiting(tx: Transaction, chat_id: ChatId, limit: int, now_us: 
     return bool(due or drafts)
 
 
+async def give_up_drafts(tx: Transaction, chat_id: ChatId, topic_id: int, limit: int, now_us: int) -> bool:
+    """Some of those in a topic that has been deleted, where nobody sees or changes them any more. False when there was
+    none."""
+    rows: list[tuple[UserId, str]] = await tx.fetch(
+        tuple,
+        """
+        SELECT user_id, hold FROM messaging_drafts WHERE chat_id = :chat_id AND topic_id = :topic_id
+        ORDER BY user_id LIMIT :limit FOR UPDATE
+        """,
+        chat_id=chat_id,
+        topic_id=topic_id,
+        limit=limit,
+    )
+    await tx.execute(
+        "DELETE FROM messaging_drafts WHERE chat_id = :chat_id AND topic_id = :topic_id AND user_id IN :user_ids",
+        chat_id=chat_id,
+        topic_id=topic_id,
+        user_ids=[user_id for user_id, _ in rows],
+    )
+    await plan(tx, {hold for _, hold in rows} - {""}, now_us)
+    return bool(rows)
+
+
 async def take_off_some(tx: Transaction, chat_id: ChatId, limit: int, now_us: int) -> bool:
     """Of a chat that has been deleted. False when there was nothing."""
     rows: list[tuple[int]] = await tx.fetch(
@@ -306,12 +329,14 @@ async def shown_to(reads: Reads, user_id: UserId, media_ids: Collection[MediaId]
 
 
 async def sent_as_files(reads: Reads, media_ids: Collection[MediaId]) -> list[MediaId]:
-    """Anywhere. Of what has no place yet, or none any more but in a report, nobody may be sure that it is not."""
+    """Anywhere; and sounds, of which a voice message elsewhere is made. Of what has no place yet, or none any more but
+    in a report, nobody may be sure that it is not."""
     rows: list[tuple[MediaId]] = await reads.fetch(
         tuple,
         """
         SELECT DISTINCT media_id FROM messaging_attachments
-        WHERE media_id IN :ids AND kind = 'file' AND (seq > 0 OR chat_id = '') AND state <> :leaving ORDER BY media_id
+        WHERE media_id IN :ids AND kind IN ('file', 'audio') AND (seq > 0 OR chat_id = '') AND state <> :leaving
+        ORDER BY media_id
         """,
         ids=list(media_ids),
         leaving=LEAVING,

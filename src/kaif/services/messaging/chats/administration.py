@@ -125,9 +125,11 @@ class AdministrationService:
     async def dismiss_admin(self, actor: Actor, request: OfMember) -> Nothing:
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
+            # Who is in the chat, nobody learns by trying.
+            if request.user_id != actor.user_id and Right.OWN not in rights:
+                raise BeyondYourRights
             target = await self._find_target(tx, place, request.user_id)
-            own = request.user_id == actor.user_id
-            if target.role == OWNER or (not own and Right.OWN not in rights):
+            if target.role == OWNER:
                 raise BeyondYourRights
             if target.role == MEMBER:
                 return Nothing()

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.kernel.clock import Clock
+from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.events import TopicDeleted
 from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.topics import store as topic_store
@@ -15,8 +17,8 @@ Erase = Callable[[ChatId, list[int]], Awaitable[None]]
 
 
 class TopicEnding:
-    def __init__(self, database: Database, erase: Erase) -> None:
-        self._database, self._erase = database, erase
+    def __init__(self, database: Database, erase: Erase, clock: Clock) -> None:
+        self._database, self._erase, self._clock = database, erase, clock
 
     async def delete_messages(self, event: TopicDeleted) -> None:
         """Safe to repeat: what has been deleted is not deleted again, and what is left is looked for anew."""
@@ -33,3 +35,7 @@ class TopicEnding:
                 await topic_store.remove_entries(tx, chat_id, topic_id, left[-1][0])
         async with self._database.transaction() as tx:
             await standing_store.remove_members(tx, chat_id, topic_id)
+        more = True
+        while more:
+            async with self._database.transaction() as tx:
+                more = await attachment_store.give_up_drafts(tx, chat_id, topic_id, DELETED_AT_ONCE, self._clock())

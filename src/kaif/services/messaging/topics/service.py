@@ -207,7 +207,7 @@ class GroupTopicsService:
         async with self._database.transaction() as tx:
             place = await self._lock(tx, actor, request.chat_id)
             await self._must_be_there(tx, request)
-            if await store.find_member(tx, place.chat_id, request.user_id) is None:
+            if request.may_write and await store.find_member(tx, place.chat_id, request.user_id) is None:
                 raise MemberNotFound
             await standing_store.choose(tx, place.chat_id, request.topic_id, request.user_id, request.may_write)
             people = await standing_store.chosen_in(tx, place.chat_id, request.topic_id, CHOSEN_MAX + 1)
