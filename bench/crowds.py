@@ -19,6 +19,7 @@ from typing import Any
 
 from kaif.app import compose
 from kaif.app.auth import auth_services
+from kaif.app.messaging import messaging_services
 from kaif.app.settings import read_settings
 from kaif.app.surface import Services
 from kaif.engines.cache import Cache
@@ -188,7 +189,7 @@ async def measure(what: str, directory: Path, people: int, seconds: float) -> di
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        compose.messaging_services(
+        messaging_services(
             database, cache, auths[Auth], auths[Sessions], auths[Staff], limits_scale=LIMITS_SCALE
         ) as messagings,
     ):

@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.engines import engines
 from kaif.app import compose
 from kaif.app.auth import auth_services
+from kaif.app.messaging import messaging_services
 from kaif.app.settings import Settings, read_settings
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
@@ -108,7 +109,7 @@ async def measure(
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache) as auths,
-        compose.messaging_services(
+        messaging_services(
             database, cache, auths[Auth], auths[Sessions], auths[Staff], limits_scale=LIMITS_SCALE
         ) as messagings,
     ):

@@ -11,6 +11,7 @@ from tests.harness.processes import CHEAPEST_PASSWORDS
 from kaif.app import compose
 from kaif.app.auth import auth_services
 from kaif.app.media import media_services
+from kaif.app.messaging import messaging_services
 from kaif.app.settings import Settings, read_settings
 from kaif.app.surface import Services as Wired
 from kaif.engines.cache import Cache
@@ -158,7 +159,7 @@ async def wired_services(
         compose.cache_of(settings) as cache,
         auth_services(settings, database, cache, clock, pictures=pictures if with_media else None) as auths,
         _media(folder, settings, database, cache, later, auths[Auth], clock, wanted=with_media) as medias,
-        compose.messaging_services(
+        messaging_services(
             database,
             cache,
             auths[Auth],

@@ -17,9 +17,8 @@ from tests.simulation.network import CacheEnd, Net, News, Weather
 from tests.simulation.promise import Broken, Promise
 from tests.simulation.talker import Talker
 
-import kaif.services.messaging
-from kaif.app.compose import migrations
-from kaif.engines import database as engines_database
+from kaif.app.compose import OUTBOX_MIGRATIONS
+from kaif.app.messaging import MIGRATIONS
 from kaif.engines.database.sqlite import Sqlite
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat, Messaging
@@ -43,8 +42,8 @@ def prepared(parts: Parts | None = None) -> Iterator[Path]:
 
         async def migrate() -> None:
             database = Sqlite(str(folder / "template.db"))
-            await database.migrate("outbox", migrations(engines_database))
-            await database.migrate("messaging", migrations(kaif.services.messaging))
+            await database.migrate("outbox", OUTBOX_MIGRATIONS)
+            await database.migrate("messaging", MIGRATIONS)
             (parts or Parts()).spoil(database)
             await database.close()
 

@@ -3,9 +3,9 @@
 import asyncio
 
 from kaif.app import compose
+from kaif.app.messaging import MIGRATIONS
 from kaif.app.settings import Settings
 from kaif.kernel.clock import now_us
-from kaif.services import messaging
 from kaif.services.messaging.search import store as search_store
 from kaif.services.messaging.search.indexing import new_name
 
@@ -15,7 +15,7 @@ def ask_for_rebuild(settings: Settings) -> bool:
 
     async def ask() -> bool:
         async with compose.database_of(settings) as database:
-            await database.migrate("messaging", compose.migrations(messaging))
+            await database.migrate("messaging", MIGRATIONS)
             async with database.transaction() as tx:
                 return await search_store.add_index(tx, new_name(), now_us())
 

@@ -36,8 +36,8 @@ from kaif.services.media.cdn.offering import Offers
 from kaif.services.media.cdn.purging import Purging
 from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.collecting import Collector
+from kaif.services.media.content.parts import Content
 from kaif.services.media.content.stripping import Stripping
-from kaif.services.media.content.whole import Content
 from kaif.services.media.delivery.links import Links, sealing_key
 from kaif.services.media.delivery.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.delivery.service import DeliveryService

@@ -34,7 +34,7 @@ from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.collecting import Collector
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.delivery.rights import FindsChats
 from kaif.services.media.model import Quota, Quotas, StoredMedia
 from kaif.services.media.queue.making import Maker

@@ -21,7 +21,7 @@ from kaif.kernel.clock import DAY_US, SECOND_US
 from kaif.kernel.errors import Unavailable
 from kaif.services.media.cdn.withdrawing import NO_CDN
 from kaif.services.media.collecting import Collector
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.model import GARBAGE_LIVES_US, ORPHAN_LIVES_US
 from kaif.services.media.reactions import Reactions
 

@@ -15,8 +15,8 @@ from kaif.interfaces.media import FileTooLarge, OfMedia, WrongType
 from kaif.interfaces.media.joining import JoinUploads, NotJoinable
 from kaif.interfaces.media.uploads import BeginWriting, IsJoined, OfUpload, Upload, UploadNotFound
 from kaif.kernel.clock import DAY_US
+from kaif.services.media.content.parts import Content
 from kaif.services.media.content.rotating import rewrap_all
-from kaif.services.media.content.whole import Content
 
 KIB, MIB = 1024, 1024 * 1024
 CONTENT = random_bytes(9 * MIB + 7)

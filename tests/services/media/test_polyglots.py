@@ -14,7 +14,7 @@ from tests.services.media.video.films import H264, TONE, make
 
 from kaif.interfaces.media import Polyglot
 from kaif.kernel.clock import DAY_US
-from kaif.services.media.uploads.polyglots import is_polyglot
+from kaif.services.media.polyglots import is_polyglot
 
 PAGE = b"<html><body><script>alert(1)</script></body></html>"
 

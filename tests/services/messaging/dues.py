@@ -16,10 +16,10 @@ from kaif.kernel.clock import SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
 from kaif.services.messaging.due.model import DueKind
+from kaif.services.messaging.due.queue import Deed, DueQueue
 from kaif.services.messaging.due.reminding import MessageRemindersService
 from kaif.services.messaging.due.scheduling import ScheduledMessagesService
 from kaif.services.messaging.due.vanishing import VanishingService
-from kaif.services.messaging.due.working import Deed, DueQueue
 from kaif.services.messaging.sending.announcing import Announcer
 
 HOUR = 3600 * SECOND_US

@@ -34,7 +34,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.media.delivery.rights import Rights
 from kaif.services.messaging import store
 from kaif.services.messaging.attachments import store as attachment_store
-from kaif.services.messaging.attachments.rules import kept_at
+from kaif.services.messaging.attachments.model import kept_at
 from kaif.services.messaging.notifications import telling
 from kaif.services.messaging.reactions import Reactions
 

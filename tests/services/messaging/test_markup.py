@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaif.interfaces.messaging.content import TextEntity
-from kaif.services.messaging.messages.markup import ENTITIES_MAX, is_safe, mentioned, parse, utf16_length
+from kaif.services.messaging.markup import ENTITIES_MAX, is_safe, mentioned, parse, utf16_length
 
 PEOPLE = {"anna": "id-anna", "boris.l": "id-boris"}
 

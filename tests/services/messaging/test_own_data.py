@@ -37,7 +37,7 @@ from kaif.services.messaging.notifications.service import NotificationsService
 from kaif.services.messaging.notifications.store import StoredSubscription
 from kaif.services.messaging.own_data.service import OwnMessagingDataService
 from kaif.services.messaging.reactions import Reactions
-from kaif.services.messaging.webhooks import outgoing_store as outgoing_webhooks_store
+from kaif.services.messaging.webhooks import outgoing_store
 from kaif.services.messaging.webhooks.outgoing_store import StoredOutgoingWebhook
 
 # Every column in which somebody's id stands: the field of the export that says it, or ("-") why none does.
@@ -236,7 +236,7 @@ class Life:
         await services.callbacks.press_button(anna, press_of(await ask(services, bot, self.group)))
         async with services.database.transaction() as tx:
             address = StoredOutgoingWebhook(bot.user_id, new_id(), "https://bot.example", "sealed", 1, 0)
-            await outgoing_webhooks_store.add(tx, address)
+            await outgoing_store.add(tx, address)
         await self._be_seen()
 
     async def _be_seen(self) -> None:

@@ -3,6 +3,7 @@ import type { paths } from '../api.gen'
 import { api, ok } from './api'
 import type { Page } from './pages.svelte'
 import { shownName } from './people.svelte'
+import { Problem } from './problems'
 import type { Chat, ChatBan, ChatLink, ChatMember, ChatPreview, JoinRequest, RightName } from './types'
 
 export type Change = Omit<BodyOf<'/v1/messaging/chats/{chat_id}/settings'>, 'chat_id'>
@@ -38,6 +39,16 @@ export async function membersOf(chat_id: string, cursor: string, query = ''): Pr
   const wanted = { ...params, query: { ...params.query, ...(query ? { query } : {}) } }
   const page = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params: wanted }))
   return { items: page.members, next: page.next_cursor ?? null }
+}
+
+/** Nothing of whoever is not there, or may not be seen there. */
+export async function memberOf(chat_id: string, user_id: string): Promise<ChatMember | undefined> {
+  try {
+    return await ok(api.GET('/v1/messaging/chats/{chat_id}/members/{user_id}', ofMember(chat_id, user_id)))
+  } catch (error) {
+    if (error instanceof Problem && ['member_not_found', 'members_hidden'].includes(error.code)) return
+    throw error
+  }
 }
 
 /** The owner and the admins. */

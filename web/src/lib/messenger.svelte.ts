@@ -14,6 +14,7 @@ import { WINDOW_MAX } from './log'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { everyone, forgetPeople, knows, meet, meetChat } from './people.svelte'
+import { personNow } from './persons'
 import { clearRead } from './notifications'
 import { posts } from './posts.svelte'
 import { media } from './media'
@@ -357,10 +358,7 @@ export class Messenger {
 
   /** Whoever has left a group is not among its members. */
   async #meetAll(ids: readonly string[]): Promise<void> {
-    const answers = ids.map((user_id) =>
-      ok(api.GET('/v1/auth/people/{user_id}', { params: { path: { user_id } } })),
-    )
-    for (const answer of await Promise.allSettled(answers))
+    for (const answer of await Promise.allSettled(ids.map(personNow)))
       if (answer.status === 'fulfilled') meet([answer.value])
   }
 

@@ -1,6 +1,6 @@
 // What is offered while one writes: the commands of bots after a slash, the people of the chat after an @. The field
 // keeps the focus and moves through it.
-import { api, ok } from './api'
+import { membersOf } from './administration'
 import type { ChatModel } from './chat.svelte'
 import { begun, commandsOf, matching, written as asCommand } from './commands'
 import { begunMention, namedSo, written as asMention } from './mentions'
@@ -19,7 +19,6 @@ export interface Writing {
 }
 
 const ASK_AFTER_MS = 150
-const ASKED_MAX = 50
 const LOOKED_BACK_MAX = 200
 
 export class Offering {
@@ -121,9 +120,8 @@ function speakers(chat: ChatModel): Person[] {
   })
 }
 
-async function peopleNamed({ id: chat_id }: ChatModel, name: string): Promise<Person[]> {
-  const params = { path: { chat_id }, query: { limit: ASKED_MAX, query: name } }
-  const { members } = await ok(api.GET('/v1/messaging/chats/{chat_id}/members', { params }))
-  meet(members)
-  return members.filter((person) => !hasLeft(person))
+async function peopleNamed({ id }: ChatModel, name: string): Promise<Person[]> {
+  const { items } = await membersOf(id, '', name)
+  meet(items)
+  return items.filter((person) => !hasLeft(person))
 }

@@ -17,6 +17,10 @@ export async function changePrivacy(change: PrivacyChange): Promise<PrivacySetti
   return ok(api.POST('/v1/messaging/privacy', { body: change }))
 }
 
+export async function isBlocked(user_id: string): Promise<boolean> {
+  return (await ok(api.GET('/v1/messaging/blocked/{user_id}', { params: { path: { user_id } } }))).blocked
+}
+
 export async function block(user_id: string): Promise<void> {
   await ok(api.POST('/v1/messaging/blocked', { body: { user_id } }))
 }

@@ -50,11 +50,9 @@ export function ownZone(): string {
 }
 
 /** Whether nothing is told at this moment: what begins on a day may last beyond its midnight. */
-export function isQuiet(
-  { quiet_from, quiet_until, quiet_days, time_zone }: NotificationSettings,
-  now: Date,
-): boolean {
-  if (quiet_from === quiet_until) return false
+export function isQuiet(settings: NotificationSettings, now: Date): boolean {
+  if (!areQuiet(settings)) return false
+  const { quiet_from, quiet_until, quiet_days, time_zone } = settings
   const { minute, today } = localTime(now, time_zone)
   const holds = (day: number) => quiet_days.includes(WEEKDAYS[(day + 7) % 7]!)
   if (quiet_from < quiet_until) return quiet_from <= minute && minute < quiet_until && holds(today)

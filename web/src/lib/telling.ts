@@ -1,5 +1,5 @@
 // The pure rules of what an open client tells of by itself. They are the server's for devices that are not connected
-// (services/messaging/telling.py), so that it makes no difference which of the two tells.
+// (services/messaging/notifications/telling.py), so that it makes no difference which of the two tells.
 import type { Notify } from './notifications'
 import { isMuted } from './order'
 import { isQuiet } from './quietHours'

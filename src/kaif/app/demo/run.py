@@ -20,6 +20,7 @@ from kaif.app.demo.calendar import Calendar
 from kaif.app.demo.telling import Moment, Teller, in_time
 from kaif.app.folder import DataFolder, secret_file
 from kaif.app.media import media_services
+from kaif.app.messaging import messaging_services
 from kaif.app.notifying import notifications
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import Services
@@ -111,7 +112,7 @@ async def _services(settings: Settings, moment: Moment) -> AsyncIterator[tuple[D
         compose.cache_of(unheard) as cache,
         auth_services(unheard, database, cache, moment, pictures=pictures) as auths,
         media_services(unheard, database, cache, later, auths[Auth], moment, messages=later) as medias,
-        compose.messaging_services(
+        messaging_services(
             database, cache, auths[Auth], auths[Sessions], auths[Staff], moment, files=medias[References]
         ) as messagings,
         notifications(unheard, database, cache, auths[Auth], moment) as notified,

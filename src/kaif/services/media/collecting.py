@@ -11,7 +11,7 @@ from kaif.engines.database import Database
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
 from kaif.services.media import model, store
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.renditions import store as renditions_store
 
 AT_ONCE = 100

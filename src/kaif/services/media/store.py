@@ -13,7 +13,7 @@ from kaif.kernel.actor import UserId
 from kaif.services.media.model import Part, StoredMedia, StoredUpload
 
 _UPLOAD = ", ".join(StoredUpload.__struct_fields__)
-_MEDIA = ", ".join(StoredMedia.__struct_fields__)
+MEDIA_COLUMNS = ", ".join(StoredMedia.__struct_fields__)
 _PART = ", ".join(Part.__struct_fields__)
 
 # What its owner keeps is referred to by the owner.
@@ -313,17 +313,17 @@ async def add_media(tx: Transaction, media: StoredMedia) -> None:
 
 
 async def find_media(reads: Reads, id: str) -> StoredMedia | None:
-    found = await reads.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id", id=id)
+    found = await reads.fetch(StoredMedia, f"SELECT {MEDIA_COLUMNS} FROM media_objects WHERE id = :id", id=id)
     return found[0] if found else None
 
 
 async def find_all(reads: Reads, ids: Sequence[str]) -> list[StoredMedia]:
     """In no order."""
-    return await reads.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id IN :ids", ids=list(ids))
+    return await reads.fetch(StoredMedia, f"SELECT {MEDIA_COLUMNS} FROM media_objects WHERE id IN :ids", ids=list(ids))
 
 
 async def lock_media(tx: Transaction, id: str) -> StoredMedia | None:
-    found = await tx.fetch(StoredMedia, f"SELECT {_MEDIA} FROM media_objects WHERE id = :id FOR UPDATE", id=id)
+    found = await tx.fetch(StoredMedia, f"SELECT {MEDIA_COLUMNS} FROM media_objects WHERE id = :id FOR UPDATE", id=id)
     return found[0] if found else None
 
 
@@ -334,7 +334,7 @@ async def touch(tx: Transaction, id: str, now_us: int) -> None:
 async def kept_by(reads: Reads, owner_id: UserId, before: str, limit: int) -> list[StoredMedia]:
     """The newest first, older than that id."""
     sql = f"""
-        SELECT {_MEDIA} FROM media_objects o WHERE owner_id = :owner_id AND id < :before
+        SELECT {MEDIA_COLUMNS} FROM media_objects o WHERE owner_id = :owner_id AND id < :before
           AND EXISTS (SELECT 1 FROM media_references r WHERE r.media_id = o.id AND r.holder = :holder)
         ORDER BY id DESC LIMIT :limit
     """
@@ -344,7 +344,7 @@ async def kept_by(reads: Reads, owner_id: UserId, before: str, limit: int) -> li
 async def owned_after(reads: Reads, owner_id: UserId, after: str, limit: int) -> list[StoredMedia]:
     """The oldest first, kept or not, after that id."""
     sql = f"""
-        SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND id > :after ORDER BY id LIMIT :limit
+        SELECT {MEDIA_COLUMNS} FROM media_objects WHERE owner_id = :owner_id AND id > :after ORDER BY id LIMIT :limit
     """
     return await reads.fetch(StoredMedia, sql, owner_id=owner_id, after=after, limit=limit)
 

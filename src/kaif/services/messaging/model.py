@@ -29,9 +29,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US, as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging.bots import buttons
-from kaif.services.messaging.cards import rules as cards
-from kaif.services.messaging.messages import markup
+from kaif.services.messaging import buttons, card_rules, markup
 from kaif.services.messaging.rights import USUAL, Member, is_restricted, names_of, rights_of
 
 MEMBERS_MAX = 200_000
@@ -340,7 +338,7 @@ def message_at(place: Place, message: Outgoing, at: datetime, people: Mapping[st
         quote=message.quote,
         forward=message.forward,
         silent=message.silent,
-        card=cards.placed(message.card, at) if message.card else None,
+        card=card_rules.placed(message.card, at) if message.card else None,
         buttons=rows,
         topic_id=message.topic_id,
         reminder=message.reminder,

@@ -19,9 +19,8 @@ from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.notifications import store as notifications_store
 from kaif.services.messaging.privacy import last_seen_store
 from kaif.services.messaging.privacy import store as privacy_store
-from kaif.services.messaging.topics import store as topic_store
-from kaif.services.messaging.webhooks import incoming_store as webhooks_store
-from kaif.services.messaging.webhooks import outgoing_store as outgoing_webhooks_store
+from kaif.services.messaging.topics import standing_store
+from kaif.services.messaging.webhooks import incoming_store, outgoing_store
 
 # Of what was in a deleted chat: a transaction must not keep others waiting.
 SWEPT_AT_ONCE = 1000
@@ -73,15 +72,15 @@ async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int
         "hidden_messages": await message_store.forget_hidden(tx, user_id),
         "mentions": await mention_store.forget_person(tx, user_id),
         "anonymous_votes": await poll_store.forget(tx, user_id),
-        "topics": await topic_store.forget(tx, user_id),
+        "topics": await standing_store.forget(tx, user_id),
         "scheduled_and_reminders": await due_store.forget(tx, user_id),
         "digests": await digest_store.forget(tx, user_id),
         "commands": await commands_store.forget(tx, user_id),
         "views": await views_store.forget(tx, user_id),
         "last_seen": await last_seen_store.forget(tx, user_id),
         "pressed": await callbacks_store.forget(tx, user_id),
-        "webhooks": await webhooks_store.forget_maker(tx, user_id),
-        "outgoing_webhooks": await outgoing_webhooks_store.forget(tx, user_id),
+        "webhooks": await incoming_store.forget_maker(tx, user_id),
+        "outgoing_webhooks": await outgoing_store.forget(tx, user_id),
         **await order_store.forget(tx, user_id),
         **await notifications_store.forget_person(tx, user_id),
         **await privacy_store.forget(tx, user_id),

@@ -20,7 +20,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.chats import words_store
+from kaif.services.messaging import people_words_store
 from kaif.services.messaging.model import (
     MEMBER,
     MEMBERS_BY_SIZE,
@@ -127,7 +127,7 @@ async def remember_people(tx: Transaction, people: Sequence[Person]) -> None:
             for person in sorted(people, key=lambda person: person.id)
         ],
     )
-    await words_store.keep_words(tx, [person.id for person in people])
+    await people_words_store.keep_words(tx, [person.id for person in people])
 
 
 async def lock_people(tx: Transaction, people: Sequence[Person]) -> None:

@@ -10,7 +10,7 @@ from kaif.services.media import store
 from kaif.services.media.cdn import store as cdn_store
 from kaif.services.media.cdn.links import CdnLinks, Grant
 from kaif.services.media.cdn.offering import shared_among
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store

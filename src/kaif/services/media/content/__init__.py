@@ -1,1 +1,1 @@
-"""Content at rest: sealed in parts, and read as a whole."""
+"""Content at rest: sealed in parts, shared by files of the same bytes, and replaced when its owner has left."""

@@ -8,15 +8,13 @@ from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import store as renditions_store
-from kaif.services.media.store import Reads
-
-_MEDIA = ", ".join(StoredMedia.__struct_fields__)
+from kaif.services.media.store import MEDIA_COLUMNS, Reads
 
 
 async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:
     """One that is seen or heard, if any is."""
     sql = f"""
-        SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256
+        SELECT {MEDIA_COLUMNS} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256
         ORDER BY CASE WHEN kind = 'file' THEN 1 ELSE 0 END, id LIMIT 1
     """
     found = await reads.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256)
@@ -26,7 +24,7 @@ async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> Stor
 async def lock_same_content(tx: Transaction, owner_id: UserId, sha256: str, name: str) -> StoredMedia | None:
     """The one of that name, if any has it."""
     sql = f"""
-        SELECT {_MEDIA} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256
+        SELECT {MEDIA_COLUMNS} FROM media_objects WHERE owner_id = :owner_id AND sha256 = :sha256
         ORDER BY CASE WHEN name = :name THEN 0 ELSE 1 END, id LIMIT 1 FOR UPDATE
     """
     found = await tx.fetch(StoredMedia, sql, owner_id=owner_id, sha256=sha256, name=name)

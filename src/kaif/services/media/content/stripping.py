@@ -16,7 +16,7 @@ from kaif.kernel.clock import DAY_US, MINUTE_US, Clock
 from kaif.kernel.errors import Busy, Invalid, KaifError, Unavailable
 from kaif.services.media import model, store
 from kaif.services.media.content import stripping_store
-from kaif.services.media.content.whole import READ_AT_ONCE, Content
+from kaif.services.media.content.parts import READ_AT_ONCE, Content
 from kaif.services.media.delivery.rights import ShowsFiles
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.queue import steps

@@ -5,9 +5,7 @@ from kaif.services.media import store
 from kaif.services.media.content import sharing_store
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions.store import StoredRendition
-from kaif.services.media.store import Reads
-
-_MEDIA = ", ".join(StoredMedia.__struct_fields__)
+from kaif.services.media.store import MEDIA_COLUMNS, Reads
 
 
 async def plan(tx: Transaction, media_id: str, at_us: int) -> None:
@@ -19,7 +17,7 @@ async def due(reads: Reads, now_us: int, limit: int) -> list[StoredMedia]:
     return await reads.fetch(
         StoredMedia,
         f"""
-        SELECT {_MEDIA} FROM media_objects WHERE strip_at_us > 0 AND strip_at_us <= :now_us
+        SELECT {MEDIA_COLUMNS} FROM media_objects WHERE strip_at_us > 0 AND strip_at_us <= :now_us
         ORDER BY strip_at_us LIMIT :limit
         """,
         now_us=now_us,

@@ -7,7 +7,7 @@ from kaif.interfaces.media import INLINE_TYPES, RenditionNotFound
 from kaif.interfaces.media.delivery import LookAt, Piece, ReadMedia, Sight
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.delivery.links import PICTURES, Links
 from kaif.services.media.delivery.rights import Rights
 from kaif.services.media.delivery.standing import Standing

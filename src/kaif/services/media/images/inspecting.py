@@ -5,13 +5,13 @@ A worker process does this; see `loading`.
 
 from kaif.interfaces.media import Polyglot
 from kaif.interfaces.media.images import Picture, Variant
+from kaif.services.media import polyglots
 from kaif.services.media.images import thumbhash
 from kaif.services.media.images.limits import Limits
 from kaif.services.media.images.loading import Source, what_fails_is_damaged
 from kaif.services.media.images.profiles import profile_name
 from kaif.services.media.images.rendering import in_srgb, resized
 from kaif.services.media.images.sizes import plan
-from kaif.services.media.uploads import polyglots
 
 _GLIMPSE = Variant("png", width=thumbhash.SIDE_MAX, height=thumbhash.SIDE_MAX)
 

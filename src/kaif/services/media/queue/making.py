@@ -9,7 +9,7 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.media.films import Film, NotPlayable
 from kaif.kernel.clock import MS_US, SECOND_US
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.images.variants import FULL
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.queue import steps

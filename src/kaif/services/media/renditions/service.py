@@ -16,7 +16,7 @@ from kaif.kernel.errors import Busy, Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
 from kaif.services.media.cdn.withdrawing import NO_CDN, Withdrawing
-from kaif.services.media.content.whole import DATA_KEY_BYTES, Content
+from kaif.services.media.content.parts import DATA_KEY_BYTES, Content
 from kaif.services.media.model import Part, StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store

@@ -12,7 +12,7 @@ from kaif.interfaces.media.films import AsSent, Film, NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, ImageFileTooLarge, Rendition
 from kaif.kernel.clock import MS_US
 from kaif.services.media import model
-from kaif.services.media.content.whole import Content
+from kaif.services.media.content.parts import Content
 from kaif.services.media.images.formats import CONTENT_TYPES
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.jobs import Probed

@@ -6,7 +6,7 @@ from typing import Literal
 from kaif.engines.database import Database
 from kaif.engines.scanner import Scanner, TooLargeToScan
 from kaif.interfaces.media import Infected, TooLargeToCheck
-from kaif.services.media.content.whole import READ_AT_ONCE, Content
+from kaif.services.media.content.parts import READ_AT_ONCE, Content
 from kaif.services.media.outlasting import Outlasting
 
 # A call waits no longer than this.

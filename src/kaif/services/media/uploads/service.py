@@ -40,7 +40,7 @@ from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
 from kaif.services.media.content import sharing_store
-from kaif.services.media.content.whole import DATA_KEY_BYTES, Content, Digests
+from kaif.services.media.content.parts import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.delivery.seeing import seen
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
 from kaif.services.media.outlasting import Outlasting

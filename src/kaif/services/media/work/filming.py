@@ -10,7 +10,7 @@ import msgspec
 from kaif.interfaces.media import Polyglot
 from kaif.interfaces.media.films import Film, Sound
 from kaif.kernel.clock import SECOND_US
-from kaif.services.media.uploads import polyglots
+from kaif.services.media import polyglots
 from kaif.services.media.video.copying import copy
 from kaif.services.media.video.encoding import Progress, encode
 from kaif.services.media.video.packaging import package

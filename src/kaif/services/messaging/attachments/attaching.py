@@ -25,7 +25,7 @@ from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import model, store
-from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import NOWHERE, Place
 from kaif.services.messaging.due import store as due_store

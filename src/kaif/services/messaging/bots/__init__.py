@@ -1,1 +1,1 @@
-"""Commands and buttons of bots."""
+"""Commands of bots, and what happens when somebody presses their buttons."""

@@ -29,12 +29,12 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import model, store
-from kaif.services.messaging.bots import buttons, callbacks_store
+from kaif.services.messaging import buttons, model, store
+from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.bots.callbacks_store import StoredCallback
 from kaif.services.messaging.events import ButtonPressed
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.webhooks import outgoing_store as outgoing_webhooks_store
+from kaif.services.messaging.webhooks import outgoing_store
 
 
 class CallbacksService:
@@ -71,7 +71,7 @@ class CallbacksService:
             await callbacks_store.add(tx, pressed)
             oldest_us = now_us - CALLBACKS_KEPT_S * SECOND_US
             await callbacks_store.trim(tx, bot_id, number - CALLBACKS_KEPT_MAX, oldest_us)
-            if await outgoing_webhooks_store.find(tx, bot_id):
+            if await outgoing_store.find(tx, bot_id):
                 await tx.publish(ButtonPressed(bot_id=bot_id))
         return pressed
 

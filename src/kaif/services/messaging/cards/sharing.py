@@ -8,8 +8,7 @@ from kaif.interfaces.messaging.sharing import SendContact, SendLocation
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.text import clean_name
-from kaif.services.messaging import store
-from kaif.services.messaging.cards import rules as cards
+from kaif.services.messaging import card_rules, store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.sending.batches import Sender
@@ -30,7 +29,7 @@ class SharingService:
         # Adding zero makes one zero of the two that there are.
         latitude, longitude = (round(degrees, DECIMALS) + 0.0 for degrees in (request.latitude, request.longitude))
         location = Location(latitude, longitude, title)
-        return await self._send(actor, request, title or cards.coordinates(location), location)
+        return await self._send(actor, request, title or card_rules.coordinates(location), location)
 
     async def send_contact(self, actor: Actor, request: SendContact) -> Entry:
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)

@@ -12,9 +12,8 @@ from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.cards import Poll
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import model, store
+from kaif.services.messaging import card_rules, model, store
 from kaif.services.messaging.cards import poll_store
-from kaif.services.messaging.cards import rules as cards
 from kaif.services.messaging.cards.poll_store import Due, StoredPoll
 from kaif.services.messaging.messages.changing import Change, of_chat
 from kaif.services.messaging.model import Body, Place, StoredEntry
@@ -36,7 +35,7 @@ def tell_at_us(poll: StoredPoll, members: int, now_us: int) -> int:
 async def close_poll(change: Change, row: StoredEntry, body: Body, poll: StoredPoll, now_us: int) -> None:
     """The chat's lock and the poll's are held."""
     assert isinstance(body.card, Poll)
-    card = cards.closed(cards.counted(body.card, poll.counts, poll.voters), poll.answer, poll.explanation)
+    card = card_rules.closed(card_rules.counted(body.card, poll.counts, poll.voters), poll.answer, poll.explanation)
     await poll_store.mark_told(change.tx, poll, now_us, closed=True)
     await change.act("closed", row, _changed(body, card=card))
 
@@ -44,7 +43,7 @@ async def close_poll(change: Change, row: StoredEntry, body: Body, poll: StoredP
 async def tell_votes(change: Change, row: StoredEntry, body: Body, poll: StoredPoll, now_us: int) -> None:
     """The chat's lock and the poll's are held."""
     assert isinstance(body.card, Poll)
-    card = cards.counted(body.card, poll.counts, poll.voters)
+    card = card_rules.counted(body.card, poll.counts, poll.voters)
     await poll_store.mark_told(change.tx, poll, now_us, closed=False)
     await change.act("voted", row, _changed(body, card=card))
 

@@ -56,7 +56,7 @@ from kaif.services.messaging.rights import (
     rights_of,
 )
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.webhooks import incoming_store as webhooks_store
+from kaif.services.messaging.webhooks import incoming_store
 
 
 class AdministrationService:
@@ -232,7 +232,7 @@ class AdministrationService:
             if Right.OWN not in rights:
                 raise OwnersOnly
             await administration_store.mark_deleted(tx, place.chat_id, self._clock())
-            await webhooks_store.forget_chat(tx, place.chat_id)
+            await incoming_store.forget_chat(tx, place.chat_id)
             await thread_store.unlink(tx, place.chat_id)
             # Perhaps hundreds of thousands of rows: they go in portions, after everybody has stopped seeing them.
             await tx.publish(ChatDeleted(chat_id=place.chat_id))

@@ -5,10 +5,9 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import NOBODY
-from kaif.services.messaging import store
-from kaif.services.messaging.chats import naming, words_store
-from kaif.services.messaging.chats.naming import Named
+from kaif.services.messaging import people_words, people_words_store, store
 from kaif.services.messaging.model import StoredMember
+from kaif.services.messaging.people_words import Named
 
 # In chats of no more members all of them are looked through; in larger ones the words say whom to look at.
 LOOKED_THROUGH_MAX = 1000
@@ -31,8 +30,8 @@ class MemberFinder:
 
         Raises BadCursor.
         """
-        beginnings = naming.sought(query)
-        after = naming.parse_cursor(cursor) if cursor else Named("", NOBODY.user_id)
+        beginnings = people_words.sought(query)
+        after = people_words.parse_cursor(cursor) if cursor else Named("", NOBODY.user_id)
         if not beginnings:
             return Found([], None)
         if await store.count_members(self._database, chat_id) <= self._looked_through_max:
@@ -44,16 +43,16 @@ class MemberFinder:
         found = [
             (Named(word, member.id), member)
             for member in members
-            if (word := naming.found_by(member.username, member.display_name, beginnings)) is not None
+            if (word := people_words.found_by(member.username, member.display_name, beginnings)) is not None
         ]
         rest = sorted((each for each in found if each[0] > after), key=lambda each: each[0])
         page = rest[:limit]
-        return Found([member for _, member in page], naming.cursor_of(page[-1][0]) if len(rest) > limit else None)
+        return Found([member for _, member in page], people_words.cursor_of(page[-1][0]) if len(rest) > limit else None)
 
     async def _look_up(self, chat_id: ChatId, beginnings: list[str], limit: int, after: Named) -> Found:
         found: list[StoredMember] = []
         for _ in range(STEPS_MAX):
-            named = await words_store.named_after(self._database, beginnings[0], after, self._step)
+            named = await people_words_store.named_after(self._database, beginnings[0], after, self._step)
             ids = [each.user_id for each in named]
             there = {member.id: member for member in await store.members_among_ids(self._database, chat_id, ids)}
             for after in named:
@@ -61,10 +60,10 @@ class MemberFinder:
                 if member is None:
                     continue
                 # Who has several such words comes once: at the first of them.
-                if naming.found_by(member.username, member.display_name, beginnings) == after.word:
+                if people_words.found_by(member.username, member.display_name, beginnings) == after.word:
                     found.append(member)
                     if len(found) == limit:
-                        return Found(found, naming.cursor_of(after))
+                        return Found(found, people_words.cursor_of(after))
             if len(named) < self._step:
                 return Found(found, None)
-        return Found(found, naming.cursor_of(after))
+        return Found(found, people_words.cursor_of(after))

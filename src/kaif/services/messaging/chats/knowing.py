@@ -4,8 +4,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.messaging.people_news import TOLD_CHATS_MAX
 from kaif.kernel.background import Background
-from kaif.services.messaging import store
-from kaif.services.messaging.chats import words_store
+from kaif.services.messaging import people_words_store, store
 from kaif.services.messaging.sending.announcing import Announcer
 
 # Of those whose words are not kept yet: a transaction must not keep others waiting.
@@ -27,8 +26,8 @@ class Acquaintance:
     async def catch_up(self) -> float:
         """Keep the words of some who were known before words were kept; in how many seconds to go on."""
         async with self._database.transaction() as tx:
-            ids = await words_store.unworded(tx, WORDED_AT_ONCE)
-            await words_store.keep_words(tx, ids)
+            ids = await people_words_store.unworded(tx, WORDED_AT_ONCE)
+            await people_words_store.keep_words(tx, ids)
         return 0 if len(ids) == WORDED_AT_ONCE else LOOK_EVERY_S
 
     async def remember_person(self, event: PersonChanged) -> None:

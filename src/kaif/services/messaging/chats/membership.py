@@ -26,7 +26,7 @@ from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
 from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
-from kaif.services.messaging.webhooks import incoming_store as webhooks_store
+from kaif.services.messaging.webhooks import incoming_store
 
 
 def require(rights: Right, wanted: Right) -> None:
@@ -113,7 +113,7 @@ class Membership:
         if Right.INVITE not in rights:
             await invitation_store.revoke_links_of(tx, place.chat_id, user_id, self._clock())
         if Right.INFO not in rights:
-            await webhooks_store.revoke_made_by(tx, place.chat_id, user_id)
+            await incoming_store.revoke_made_by(tx, place.chat_id, user_id)
 
     async def record(
         self,

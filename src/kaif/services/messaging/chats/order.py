@@ -23,7 +23,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_us
 from kaif.kernel.text import clean_name, clean_text
 from kaif.services.messaging import store
-from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching
 from kaif.services.messaging.chats import order_store

@@ -25,10 +25,9 @@ from kaif.interfaces.messaging.posts import NotAChannel
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import model, store
+from kaif.services.messaging import card_rules, model, store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
-from kaif.services.messaging.cards import rules as cards
 from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.membership import Membership, require_person
 from kaif.services.messaging.discussions import thread_store
@@ -230,7 +229,7 @@ class DiscussionsService:
     ) -> tuple[Entry, StoredThread]:
         """Say the post in the group, in the channel's name: what is commented stands there to be read."""
         now_us = self._clock()
-        card = cards.as_it_stands(post.card) if isinstance(post.card, Poll) else post.card
+        card = card_rules.as_it_stands(post.card) if isinstance(post.card, Poll) else post.card
         channel = UserId(link.channel_id)
         message = Outgoing(
             channel,

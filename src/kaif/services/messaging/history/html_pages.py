@@ -14,8 +14,8 @@ from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card, Contact, Location, Poll, PollOption
 from kaif.interfaces.messaging.content import Button, LinkPreview, Origin
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.attachments import rules as files
-from kaif.services.messaging.cards import rules as cards
+from kaif.services.messaging import card_rules
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.history.rich_text import html_of, link
 from kaif.services.messaging.history.words import WORDS, Language
 
@@ -177,7 +177,7 @@ class HtmlPages:
             case Poll():
                 return self._poll(card)
             case Location():
-                return f"<p>{link(_on_map(card), cards.coordinates(card))}</p>"
+                return f"<p>{link(_on_map(card), card_rules.coordinates(card))}</p>"
             case Contact():
                 return f"<p>{self._name(card.user_id, beside)}</p>"
             case _:
@@ -206,7 +206,7 @@ class HtmlPages:
 
     def _poll(self, poll: Poll) -> str:
         lines = []
-        shares = cards.percents([option.votes for option in poll.options], poll.voters)
+        shares = card_rules.percents([option.votes for option in poll.options], poll.voters)
         for place, (option, share) in enumerate(zip(poll.options, shares, strict=True)):
             notes = [f"{share} %", *self._notes(option, right=place == poll.correct)]
             lines.append(f"<li>{escape(option.text)}: {option.votes} ({', '.join(notes)})</li>")

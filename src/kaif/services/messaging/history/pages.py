@@ -7,7 +7,7 @@ import msgspec
 
 from kaif.interfaces.messaging import Chat, Entry
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.history.html_pages import Beside, HtmlPages
 from kaif.services.messaging.history.words import Language
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from kaif.interfaces.messaging.content import TextEntity
-from kaif.services.messaging.messages import markup
+from kaif.services.messaging import markup
 
 _ELEMENTS = {
     "bold": ("<b>", "</b>"),

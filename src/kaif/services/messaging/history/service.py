@@ -14,7 +14,7 @@ from kaif.interfaces.messaging.own_data import Membership, OwnMessagingData
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import store
-from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.history import store as history_store
 from kaif.services.messaging.history.html_pages import Beside
 from kaif.services.messaging.history.pages import Pages, pages_of

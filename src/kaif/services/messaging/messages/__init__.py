@@ -1,1 +1,1 @@
-"""Messages that stand in a log: how they are shown, marked up, changed and dated."""
+"""Messages that stand in a log: how they are shown, changed and dated, and whom they mention."""

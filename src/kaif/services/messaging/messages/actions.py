@@ -58,11 +58,9 @@ from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import model, store
+from kaif.services.messaging import buttons, card_rules, markup, model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
-from kaif.services.messaging.bots import buttons
-from kaif.services.messaging.cards import rules as cards
-from kaif.services.messaging.messages import emojis, markup, mention_store, viewing
+from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
@@ -423,7 +421,7 @@ def _forward_of(entry: Entry, origin: Origin, actor: Actor, request: ForwardMess
         silent=request.silent,
         forward=origin,
         entities=entry.entities,
-        card=cards.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
+        card=card_rules.as_it_stands(entry.card) if isinstance(entry.card, Poll) else entry.card,
         topic_id=request.topic_id,
         without_preview=entry.without_preview,
         attachments=held.attachments,

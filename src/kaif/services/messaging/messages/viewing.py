@@ -8,9 +8,8 @@ from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import Card, Poll
 from kaif.interfaces.messaging.content import Reaction
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import model, store
+from kaif.services.messaging import card_rules, model, store
 from kaif.services.messaging.cards import poll_store
-from kaif.services.messaging.cards import rules as cards
 from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.model import StoredEntry
@@ -50,7 +49,7 @@ def _counted(entry: Entry, polls: Mapping[int, StoredPoll]) -> Entry:
     poll = polls.get(entry.seq)
     if poll is None or not isinstance(entry.card, Poll):
         return entry
-    return _changed(entry, card=cards.counted(entry.card, poll.counts, poll.voters))
+    return _changed(entry, card=card_rules.counted(entry.card, poll.counts, poll.voters))
 
 
 async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequence[StoredEntry]) -> list[Entry]:
@@ -82,7 +81,7 @@ async def _votes(reads: Reads, user_id: UserId, chat_id: ChatId, messages: Mappi
     votes = await poll_store.votes_by(reads, user_id, chat_id, polls) if polls else {}
     answers = await poll_store.polls_at(reads, chat_id, votes) if votes else {}
     return {
-        seq: cards.seen_by_voter(polls[seq], votes[seq], answer.answer, answer.explanation)
+        seq: card_rules.seen_by_voter(polls[seq], votes[seq], answer.answer, answer.explanation)
         for seq, answer in answers.items()
     }
 

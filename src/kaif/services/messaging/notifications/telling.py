@@ -13,9 +13,8 @@ from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX,
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US, as_datetime
-from kaif.services.messaging import model
-from kaif.services.messaging.attachments import rules as files
-from kaif.services.messaging.cards import rules as cards
+from kaif.services.messaging import card_rules, model
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.model import StoredEntry
 
 TOLD_WITHIN_US = 60 * MINUTE_US
@@ -120,7 +119,7 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
         text = _spoilers_hidden(body)
         if body.card:
-            text = f"{cards.ICONS[type(body.card)]} {text}"
+            text = f"{card_rules.ICONS[type(body.card)]} {text}"
         messages.append(
             Message(
                 row.seq,

@@ -1,4 +1,4 @@
-"""What is held about a person as people read it: a part of the page with their history (`history_pages`)."""
+"""What is held about a person as people read it: a part of the page with their history (`history.html_pages`)."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -32,7 +32,7 @@ from kaif.services.messaging.own_data import store as own_data_store
 from kaif.services.messaging.privacy import last_seen_store
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.reports import store as report_store
-from kaif.services.messaging.webhooks import incoming_store as webhooks_store
+from kaif.services.messaging.webhooks import incoming_store
 
 CHATS_PAGE = 200
 
@@ -93,7 +93,7 @@ class OwnMessagingDataService:
             ],
             last_seen_at=as_datetime(seen_at_us) if seen_at_us else None,
             commands=cut("commands", await own_data_store.commands(database, me, limit)),
-            webhooks=[one.webhook for one in cut("webhooks", await webhooks_store.made_by(database, me, limit))],
+            webhooks=[one.webhook for one in cut("webhooks", await incoming_store.made_by(database, me, limit))],
             scheduled=[scheduled_of(row) for row in cut("scheduled", await self._due(me, "message", limit))],
             reminders=[reminder_of(row) for row in cut("reminders", await self._due(me, "reminder", limit))],
             cut=cut.names,

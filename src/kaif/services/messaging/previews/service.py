@@ -22,10 +22,9 @@ from kaif.interfaces.messaging.previews import (
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Busy
-from kaif.services.messaging import model
+from kaif.services.messaging import markup, model
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.reading import Reading
-from kaif.services.messaging.messages import markup
 from kaif.services.messaging.messages.changing import begin
 from kaif.services.messaging.previews import links
 from kaif.services.messaging.previews import store as preview_store

@@ -13,8 +13,8 @@ from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.search import Piece
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.attachments import rules as files
-from kaif.services.messaging.cards import rules as cards
+from kaif.services.messaging import card_rules
+from kaif.services.messaging.attachments import model as files
 
 # Entries of one moment stand in one batch, of at most a thousand: these spread them, within a chat and among chats, so
 # that hardly two have the same order.
@@ -80,7 +80,7 @@ def words_of(text: str, card: Card | None, attachments: Sequence[Attachment]) ->
     """All by which a message is found: what it says, and what its files are called."""
     if not (card or attachments):
         return text
-    return "\n".join(part for part in (cards.words_of(text, card), *files.names_of(attachments)) if part)
+    return "\n".join(part for part in (card_rules.words_of(text, card), *files.names_of(attachments)) if part)
 
 
 def document_id(chat_id: ChatId, seq: int) -> str:

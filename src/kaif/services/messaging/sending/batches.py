@@ -32,15 +32,13 @@ from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import model, store
-from kaif.services.messaging.attachments import rules as files
+from kaif.services.messaging import buttons, card_rules, markup, model, store
+from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
-from kaif.services.messaging.bots import buttons
 from kaif.services.messaging.cards import poll_store
-from kaif.services.messaging.cards import rules as cards
 from kaif.services.messaging.discussions.sending import BatchThreads
-from kaif.services.messaging.messages import markup, mention_store, viewing
+from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.mention_store import Mention
 from kaif.services.messaging.model import Place, StoredEntry
@@ -464,7 +462,7 @@ class Batch:
         if message.attachments and not rights & MEDIA:
             raise MediaNotAllowed
         leads = not rights & LINKS and (
-            model.has_link(cards.words_of(message.text, message.card))
+            model.has_link(card_rules.words_of(message.text, message.card))
             or buttons.lead_elsewhere(message.buttons)
             or markup.lead_elsewhere(message.entities)
         )

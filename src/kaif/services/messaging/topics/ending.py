@@ -7,6 +7,7 @@ from kaif.interfaces.messaging import ChatId, ChatNotFound
 from kaif.kernel.clock import Clock
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.events import TopicDeleted
+from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.topics import store as topic_store
 
 # One transaction's, so that it keeps no sender waiting.
@@ -33,7 +34,7 @@ class TopicEnding:
             async with self._database.transaction() as tx:
                 await topic_store.remove_entries(tx, chat_id, topic_id, left[-1][0])
         async with self._database.transaction() as tx:
-            await topic_store.remove_members(tx, chat_id, topic_id)
+            await standing_store.remove_members(tx, chat_id, topic_id)
         more = True
         while more:
             async with self._database.transaction() as tx:

@@ -21,6 +21,7 @@ from kaif.services.messaging.model import TOPICS_ON, StoredChat, StoredEntry
 from kaif.services.messaging.notifications.telling import InTopics, Message, Recipient
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.topics.store import StoredTopic
 
@@ -118,7 +119,7 @@ class TopicReading:
 
     async def _move(self, chat: StoredChat, user_id: UserId, topic_id: int, seq: int, messages: int) -> None:
         async with self._database.transaction() as tx:
-            await topic_store.move_marks(tx, [(chat.id, topic_id, user_id, seq, messages)])
+            await standing_store.move_marks(tx, [(chat.id, topic_id, user_id, seq, messages)])
             await mention_store.mark_read(tx, user_id, chat.id, seq, topic_id)
         # Where nothing is left in any topic, the chat is read as a whole, as far as it was known before this question.
         left = await topic_store.unread_in(self._database, user_id, [chat.id])
@@ -165,5 +166,5 @@ async def standings(
     if not messages or recipients[0].topics != TOPICS_ON:
         return {}
     topic_ids, user_ids = {message.topic_id for message in messages}, {each.user_id for each in recipients}
-    found = await topic_store.standings(database, chat_id, topic_ids, user_ids)
+    found = await standing_store.standings(database, chat_id, topic_ids, user_ids)
     return {(each.user_id, each.topic_id): (each.read_seq, each.muted_until_us) for each in found}

@@ -11,6 +11,7 @@ from kaif.interfaces.messaging.topics import GENERAL, RestrictedInTopic, TopicCl
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import TOPICS_ON, Place
 from kaif.services.messaging.rights import Right
+from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.topics.store import TopicPlace
 
@@ -52,9 +53,9 @@ class BatchTopics:
         if there:
             self._topics = await topic_store.places_of(tx, {(each.chat_id, each.topic_id) for each in there})
             triples = {(each.chat_id, each.topic_id, each.sender_id) for each in there}
-            self._restricted = await topic_store.restricted_among(tx, triples)
+            self._restricted = await standing_store.restricted_among(tx, triples)
             if any(topic.chosen_only for topic in self._topics.values()):
-                self._chosen = await topic_store.chosen_among(tx, triples)
+                self._chosen = await standing_store.chosen_among(tx, triples)
 
     def must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
         """Raises TopicNotFound, TopicClosed, RestrictedInTopic."""
@@ -90,9 +91,9 @@ class BatchTopics:
         await topic_store.advance(tx, [self._topics[key] for key in sorted(changed)])
         # Whoever writes has read what stands above in this topic, and in no other; who is not here has not.
         if self._marks:
-            await topic_store.move_marks(tx, [(*key, *mark) for key, mark in self._marks.items()])
+            await standing_store.move_marks(tx, [(*key, *mark) for key, mark in self._marks.items()])
         if self._away:
-            await topic_store.move_absent_marks(tx, self._away)
+            await standing_store.move_absent_marks(tx, self._away)
         senders = {(chat_id, user_id) for chat_id, _, user_id in self._marks}
         senders |= {(chat_id, user_id) for chat_id, _, user_id, _, _ in self._away}
         if senders:

@@ -42,6 +42,7 @@ from kaif.services.messaging.messages import emojis
 from kaif.services.messaging.model import MEMBER, TOPICS_OFF_AGAIN, TOPICS_ON, Place
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer, ChatEvent
+from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.topics.reading import TopicReading
 from kaif.services.messaging.topics.store import StoredTopic, TopicPlace
@@ -180,7 +181,7 @@ class GroupTopicsService:
         await self._topics.get_topic(actor, request.chat_id, request.topic_id)
         until_us = max(as_us(request.until), 0)
         async with self._database.transaction() as tx:
-            await topic_store.mute(tx, request.chat_id, request.topic_id, actor.user_id, until_us)
+            await standing_store.mute(tx, request.chat_id, request.topic_id, actor.user_id, until_us)
         await self._announcer.tell(actor.user_id, request.chat_id, ChatEvent(request.chat_id))
         return await self._topics.get_topic(actor, request.chat_id, request.topic_id)
 
@@ -195,8 +196,8 @@ class GroupTopicsService:
                 raise MemberNotFound
             if target.role != MEMBER:
                 raise BeyondYourRights
-            await topic_store.restrict(tx, place.chat_id, request.topic_id, request.user_id, request.restricted)
-            people = await topic_store.restricted_in(tx, place.chat_id, request.topic_id, RESTRICTED_MAX + 1)
+            await standing_store.restrict(tx, place.chat_id, request.topic_id, request.user_id, request.restricted)
+            people = await standing_store.restricted_in(tx, place.chat_id, request.topic_id, RESTRICTED_MAX + 1)
             if len(people) > RESTRICTED_MAX:
                 raise TooManyRestricted
         await self._announcer.tell(request.user_id, request.chat_id, ChatEvent(request.chat_id))
@@ -208,8 +209,8 @@ class GroupTopicsService:
             await self._must_be_there(tx, request)
             if request.may_write and await store.find_member(tx, place.chat_id, request.user_id) is None:
                 raise MemberNotFound
-            await topic_store.choose(tx, place.chat_id, request.topic_id, request.user_id, request.may_write)
-            people = await topic_store.chosen_in(tx, place.chat_id, request.topic_id, CHOSEN_MAX + 1)
+            await standing_store.choose(tx, place.chat_id, request.topic_id, request.user_id, request.may_write)
+            people = await standing_store.chosen_in(tx, place.chat_id, request.topic_id, CHOSEN_MAX + 1)
             if len(people) > CHOSEN_MAX:
                 raise TooManyChosen
         await self._announcer.tell(request.user_id, request.chat_id, ChatEvent(request.chat_id))
@@ -218,12 +219,12 @@ class GroupTopicsService:
     async def list_chosen(self, actor: Actor, request: OfTopic) -> Chosen:
         require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), Right.TOPICS)
         await self._topics.get_topic(actor, request.chat_id, request.topic_id)
-        return Chosen(await topic_store.chosen_in(self._database, request.chat_id, request.topic_id, CHOSEN_MAX))
+        return Chosen(await standing_store.chosen_in(self._database, request.chat_id, request.topic_id, CHOSEN_MAX))
 
     async def list_restricted(self, actor: Actor, request: OfTopic) -> Restricted:
         require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), Right.BAN)
         await self._topics.get_topic(actor, request.chat_id, request.topic_id)
-        people = await topic_store.restricted_in(self._database, request.chat_id, request.topic_id, RESTRICTED_MAX)
+        people = await standing_store.restricted_in(self._database, request.chat_id, request.topic_id, RESTRICTED_MAX)
         return Restricted(people)
 
     async def _lock(self, tx: Transaction, actor: Actor, chat_id: ChatId) -> Place:

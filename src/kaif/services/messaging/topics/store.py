@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId
 from kaif.interfaces.messaging.topics import GENERAL
 from kaif.kernel.actor import UserId
@@ -81,15 +80,6 @@ class TopicPlace(msgspec.Struct):
     messages: int
     last_seq: int
     chosen_only: int = 0
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """How far somebody has read in a topic, and until when they hear nothing of it."""
-
-    user_id: UserId
-    topic_id: int
-    read_seq: int
-    muted_until_us: int
 
 
 # Topics
@@ -325,163 +315,9 @@ async def remove_entries(tx: Transaction, chat_id: ChatId, topic_id: int, last_s
     )
 
 
-async def remove_members(tx: Transaction, chat_id: ChatId, topic_id: int) -> None:
-    """What differed in it from person to person: none of so many but those for whom something did."""
-    await tx.execute(
-        "DELETE FROM messaging_topic_members WHERE chat_id = :chat_id AND topic_id = :topic_id",
-        chat_id=chat_id,
-        topic_id=topic_id,
-    )
-
-
-# What differs from person to person
-
-
-async def move_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, UserId, int, int]]) -> None:
-    """Each is (chat, topic, person, seq, messages so far); marks only move forward."""
-    await tx.execute_many(
-        """
-        INSERT INTO messaging_topic_members (chat_id, topic_id, user_id, read_seq, read_messages)
-        VALUES (:chat_id, :topic_id, :user_id, :read_seq, :read_messages)
-        ON CONFLICT (chat_id, topic_id, user_id) DO UPDATE
-        SET read_seq = excluded.read_seq, read_messages = excluded.read_messages
-        WHERE messaging_topic_members.read_seq < excluded.read_seq
-        """,
-        sorted(marks),
-    )
-
-
-async def move_absent_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, UserId, int, int]]) -> None:
-    """As `move_marks`, of those whose messages were sent without them: what they had not read they still have not."""
-    await tx.execute_many(
-        """
-        UPDATE messaging_topic_members SET read_seq = :read_seq, read_messages = :read_messages
-        WHERE chat_id = :chat_id AND topic_id = :topic_id AND user_id = :user_id
-          AND read_messages = :read_messages - 1
-        """,
-        [(seq, messages, chat_id, topic_id, user_id) for chat_id, topic_id, user_id, seq, messages in sorted(marks)],
-    )
-
-
 async def touch_senders(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]], now_us: int) -> None:
     """They have written just now; what they have read stands with the topic."""
     await tx.execute_many(
         "UPDATE messaging_members SET sent_at_us = :now_us WHERE chat_id = :chat_id AND user_id = :user_id",
         [(now_us, chat_id, user_id) for chat_id, user_id in sorted(pairs)],
     )
-
-
-async def mute(tx: Transaction, chat_id: ChatId, topic_id: int, user_id: UserId, until_us: int) -> None:
-    await tx.execute(
-        """
-        INSERT INTO messaging_topic_members (chat_id, topic_id, user_id, muted_until_us)
-        VALUES (:chat_id, :topic_id, :user_id, :until_us)
-        ON CONFLICT (chat_id, topic_id, user_id) DO UPDATE SET muted_until_us = excluded.muted_until_us
-        """,
-        chat_id=chat_id,
-        topic_id=topic_id,
-        user_id=user_id,
-        until_us=until_us,
-    )
-
-
-async def restrict(tx: Transaction, chat_id: ChatId, topic_id: int, user_id: UserId, restricted: bool) -> None:
-    await tx.execute(
-        """
-        INSERT INTO messaging_topic_members (chat_id, topic_id, user_id, restricted)
-        VALUES (:chat_id, :topic_id, :user_id, :restricted)
-        ON CONFLICT (chat_id, topic_id, user_id) DO UPDATE SET restricted = excluded.restricted
-        """,
-        chat_id=chat_id,
-        topic_id=topic_id,
-        user_id=user_id,
-        restricted=int(restricted),
-    )
-
-
-async def restricted_among(
-    reads: Reads, triples: Collection[tuple[ChatId, int, UserId]]
-) -> set[tuple[ChatId, int, UserId]]:
-    return await _marked_among(reads, "restricted", triples)
-
-
-async def chosen_among(
-    reads: Reads, triples: Collection[tuple[ChatId, int, UserId]]
-) -> set[tuple[ChatId, int, UserId]]:
-    return await _marked_among(reads, "chosen", triples)
-
-
-async def _marked_among(
-    reads: Reads, mark: str, triples: Collection[tuple[ChatId, int, UserId]]
-) -> set[tuple[ChatId, int, UserId]]:
-    """`mark` is a column of ours, never of a request's."""
-    rows: list[tuple[ChatId, int, UserId]] = await reads.fetch(
-        tuple,
-        f"""
-        SELECT chat_id, topic_id, user_id FROM messaging_topic_members
-        WHERE chat_id IN :chat_ids AND topic_id IN :topic_ids AND user_id IN :user_ids AND {mark} = 1
-        """,
-        chat_ids=sorted({chat_id for chat_id, _, _ in triples}),
-        topic_ids=sorted({topic_id for _, topic_id, _ in triples}),
-        user_ids=sorted({user_id for _, _, user_id in triples}),
-    )
-    return {triple for chat_id, topic_id, user_id in rows if (triple := (chat_id, topic_id, user_id)) in triples}
-
-
-async def restricted_in(reads: Reads, chat_id: ChatId, topic_id: int, limit: int) -> list[Person]:
-    return await _marked_in(reads, "restricted", chat_id, topic_id, limit)
-
-
-async def choose(tx: Transaction, chat_id: ChatId, topic_id: int, user_id: UserId, chosen: bool) -> None:
-    await tx.execute(
-        """
-        INSERT INTO messaging_topic_members (chat_id, topic_id, user_id, chosen)
-        VALUES (:chat_id, :topic_id, :user_id, :chosen)
-        ON CONFLICT (chat_id, topic_id, user_id) DO UPDATE SET chosen = excluded.chosen
-        """,
-        chat_id=chat_id,
-        topic_id=topic_id,
-        user_id=user_id,
-        chosen=int(chosen),
-    )
-
-
-async def chosen_in(reads: Reads, chat_id: ChatId, topic_id: int, limit: int) -> list[Person]:
-    return await _marked_in(reads, "chosen", chat_id, topic_id, limit)
-
-
-async def _marked_in(reads: Reads, mark: str, chat_id: ChatId, topic_id: int, limit: int) -> list[Person]:
-    """`mark` is a column of ours, never of a request's."""
-    return await reads.fetch(
-        Person,
-        f"""
-        SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar
-        FROM messaging_topic_members k JOIN messaging_people p ON p.id = k.user_id
-        WHERE k.chat_id = :chat_id AND k.topic_id = :topic_id AND k.{mark} = 1
-        ORDER BY p.display_name, p.id LIMIT :limit
-        """,
-        chat_id=chat_id,
-        topic_id=topic_id,
-        limit=limit,
-    )
-
-
-async def standings(
-    reads: Reads, chat_id: ChatId, topic_ids: Collection[int], user_ids: Collection[UserId]
-) -> list[Standing]:
-    """Of those who have one in these topics."""
-    return await reads.fetch(
-        Standing,
-        """
-        SELECT user_id, topic_id, read_seq, muted_until_us FROM messaging_topic_members
-        WHERE chat_id = :chat_id AND topic_id IN :topic_ids AND user_id IN :user_ids
-        """,
-        chat_id=chat_id,
-        topic_ids=sorted(topic_ids),
-        user_ids=sorted(user_ids),
-    )
-
-
-async def forget(tx: Transaction, user_id: UserId) -> int:
-    """How many topics one had marks in."""
-    return await tx.execute("DELETE FROM messaging_topic_members WHERE user_id = :user_id", user_id=user_id)

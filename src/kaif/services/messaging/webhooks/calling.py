@@ -22,7 +22,7 @@ from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.notifications import deliveries
 from kaif.services.messaging.notifications.deliveries import USUAL, Timing, Told
-from kaif.services.messaging.webhooks import outgoing_store as stored
+from kaif.services.messaging.webhooks import outgoing_store
 from kaif.services.messaging.webhooks.outgoing_store import StoredOutgoingWebhook
 
 # A bot whose key or owner is stopped is asked after so often, however long that lasts.
@@ -55,7 +55,7 @@ class Caller:
     # What is next
 
     async def next_press(self, bot_id: UserId) -> Callback | None:
-        webhook = await stored.find(self._database, bot_id)
+        webhook = await outgoing_store.find(self._database, bot_id)
         if webhook is None:
             return None
         since_us = self._clock() - CALLBACKS_KEPT_S * SECOND_US
@@ -64,7 +64,7 @@ class Caller:
 
     async def next_entry(self, bot_id: UserId, chat_id: ChatId) -> Entry | None:
         """None also when the bot has left the chat."""
-        after = await stored.told_up_to(self._database, bot_id, chat_id)
+        after = await outgoing_store.told_up_to(self._database, bot_id, chat_id)
         if after is None:
             return None
         rows = await store.entries_after(self._database, chat_id, after, 1)
@@ -95,7 +95,7 @@ class Caller:
     async def tell(self, bot_id: UserId, told: Told) -> bool:
         """False when this is not the time to go on."""
         # Looked up each time: it may have been removed, or be another one.
-        webhook = await stored.find(self._database, bot_id)
+        webhook = await outgoing_store.find(self._database, bot_id)
         if webhook is None or not webhook.is_due(self._clock()):
             return False
         try:
@@ -105,18 +105,18 @@ class Caller:
             return False
         async with self._database.transaction() as tx:
             if isinstance(told, Callback):
-                await stored.mark_callback(tx, bot_id, told.number)
+                await outgoing_store.mark_callback(tx, bot_id, told.number)
             else:
-                await stored.mark_entry(tx, bot_id, told.chat_id, told.seq)
+                await outgoing_store.mark_entry(tx, bot_id, told.chat_id, told.seq)
             if webhook.problem:
-                await stored.note_success(tx, webhook)
+                await outgoing_store.note_success(tx, webhook)
         return True
 
     async def note_nothing_to_tell(self, webhook: StoredOutgoingWebhook) -> None:
         """What failed is gone, with its chat or by its age: then nothing is wrong any more."""
         if webhook.problem:
             async with self._database.transaction() as tx:
-                await stored.note_success(tx, webhook)
+                await outgoing_store.note_success(tx, webhook)
 
     async def _post(self, webhook: StoredOutgoingWebhook, told: Told) -> None:
         """Raises Failed."""
@@ -160,4 +160,4 @@ class Caller:
 
     async def _note(self, failed: StoredOutgoingWebhook) -> None:
         async with self._database.transaction() as tx:
-            await stored.note_failure(tx, failed)
+            await outgoing_store.note_failure(tx, failed)

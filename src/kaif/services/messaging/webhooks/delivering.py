@@ -23,7 +23,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
 from kaif.services.messaging.events import ButtonPressed, OutgoingWebhookSet
 from kaif.services.messaging.notifications.deliveries import USUAL, Timing, Told
-from kaif.services.messaging.webhooks import outgoing_store as stored
+from kaif.services.messaging.webhooks import outgoing_store
 from kaif.services.messaging.webhooks.calling import Caller
 
 log = logging.getLogger("kaif.messaging")
@@ -72,7 +72,7 @@ class Deliverer:
     # What is heard is only noted: should we die before it is told, the start finds it by the marks
 
     async def hear(self, event: EntriesAppended) -> None:
-        marked = await stored.marked_in(self._database, [each.chat_id for each in event.ranges])
+        marked = await outgoing_store.marked_in(self._database, [each.chat_id for each in event.ranges])
         for bot_id, chat_id in marked:
             if bot_id in self._behind:
                 self._behind[bot_id][chat_id] = None
@@ -97,9 +97,9 @@ class Deliverer:
             self._let_go()
             return LOOK_EVERY_S
         if not self._at_work:
-            self._woken.update(dict.fromkeys(await stored.all_at_work(self._database)))
+            self._woken.update(dict.fromkeys(await outgoing_store.all_at_work(self._database)))
             self._at_work = True
-        due = await stored.due(self._database, self._clock(), 2 * BOTS_AT_ONCE_MAX)
+        due = await outgoing_store.due(self._database, self._clock(), 2 * BOTS_AT_ONCE_MAX)
         # Those that are being called are found too, until it is known what became of it.
         self._woken.update(dict.fromkeys(bot_id for bot_id in due if bot_id not in self._turns))
         for bot_id in [one for one in self._woken if one not in self._turns]:
@@ -135,7 +135,7 @@ class Deliverer:
 
     async def _turn(self, bot_id: UserId) -> bool:
         """Whether there may be more to tell."""
-        webhook = await stored.find(self._database, bot_id)
+        webhook = await outgoing_store.find(self._database, bot_id)
         if webhook is None or webhook.stopped_at_us:
             self._behind.pop(bot_id, None)
             return False
@@ -165,7 +165,7 @@ class Deliverer:
             return self._behind[bot_id]
         # Before it is looked: what is heard meanwhile is added.
         behind, after = self._behind.setdefault(bot_id, {}), ChatId("")
-        while marks := await stored.marks_after(self._database, bot_id, after, MARKS_PAGE):
+        while marks := await outgoing_store.marks_after(self._database, bot_id, after, MARKS_PAGE):
             behind.update((mark.chat_id, None) for mark in marks if mark.behind)
             after = marks[-1].chat_id
             # The edge lives on this loop too.

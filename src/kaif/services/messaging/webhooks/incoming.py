@@ -28,9 +28,9 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.messaging import model, store
+from kaif.services.messaging import markup, model, store
 from kaif.services.messaging.chats.membership import Membership, require
-from kaif.services.messaging.messages import markup, mention_store
+from kaif.services.messaging.messages import mention_store
 from kaif.services.messaging.messages.mention_store import Mention
 from kaif.services.messaging.model import Place
 from kaif.services.messaging.previews.linking import LinkPlan
@@ -38,7 +38,7 @@ from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.topics import sending as topic_sending
-from kaif.services.messaging.webhooks import incoming_store as webhooks_store
+from kaif.services.messaging.webhooks import incoming_store
 from kaif.services.messaging.webhooks.incoming_store import StoredWebhook
 
 # Of those who look after the chat: what members may change is no concern of programs elsewhere.
@@ -61,7 +61,7 @@ class WebhooksService:
         if member.kind not in ("group", "channel"):
             raise NotAGroup
         require(await self._membership.get_rights(self._database, request.chat_id, actor.user_id), MANAGER)
-        found = await webhooks_store.of_chat(self._database, request.chat_id)
+        found = await incoming_store.of_chat(self._database, request.chat_id)
         return WebhookList([one.webhook for one in found])
 
     async def make_webhook(self, actor: Actor, request: MakeWebhook) -> WebhookWithPath:
@@ -71,18 +71,18 @@ class WebhooksService:
             chat_id = place.chat_id
             if not await topic_sending.has_topic(tx, place, request.topic_id):
                 raise TopicNotFound
-            if len(await webhooks_store.of_chat(tx, chat_id)) >= WEBHOOKS_MAX:
+            if len(await incoming_store.of_chat(tx, chat_id)) >= WEBHOOKS_MAX:
                 raise TooManyWebhooks
             made = StoredWebhook(new_id(), chat_id, _hash_of(secret), name, actor.user_id, self._clock())
             made = msgspec.structs.replace(made, topic_id=request.topic_id)
-            await webhooks_store.add(tx, made)
+            await incoming_store.add(tx, made)
         return WebhookWithPath(made.webhook, PATH + secret)
 
     async def renew_webhook(self, actor: Actor, request: OfWebhook) -> WebhookWithPath:
         secret = _new_secret()
         async with self._database.transaction() as tx:
             chat_id = (await self._lock(tx, actor, request.chat_id)).chat_id
-            renewed = await webhooks_store.renew(tx, chat_id, request.webhook_id, _hash_of(secret))
+            renewed = await incoming_store.renew(tx, chat_id, request.webhook_id, _hash_of(secret))
             if renewed is None:
                 raise WebhookNotFound
         return WebhookWithPath(renewed.webhook, PATH + secret)
@@ -90,7 +90,7 @@ class WebhooksService:
     async def revoke_webhook(self, actor: Actor, request: OfWebhook) -> Nothing:
         async with self._database.transaction() as tx:
             chat_id = (await self._lock(tx, actor, request.chat_id)).chat_id
-            if not await webhooks_store.revoke(tx, chat_id, request.webhook_id):
+            if not await incoming_store.revoke(tx, chat_id, request.webhook_id):
                 raise WebhookNotFound
         return Nothing()
 
@@ -103,7 +103,7 @@ class WebhooksService:
     # Posting
 
     async def post_by_webhook(self, actor: Actor, request: PostByWebhook) -> Posted:
-        webhook = await webhooks_store.find_by_secret(self._database, _hash_of(request.secret))
+        webhook = await incoming_store.find_by_secret(self._database, _hash_of(request.secret))
         if webhook is None or not await self._acts(webhook.made_by):
             raise WebhookGone
         if any(button.data for row in request.buttons for button in row):
@@ -152,7 +152,7 @@ class WebhooksService:
         now_us = self._clock()
         async with self._database.transaction() as tx:
             places = await store.lock_places(tx, [webhook.chat_id])
-            counted = await webhooks_store.note_post(tx, webhook, now_us, MINUTE_US)
+            counted = await incoming_store.note_post(tx, webhook, now_us, MINUTE_US)
             if not places or counted is None:
                 raise WebhookGone
             posts, since_us = counted

@@ -25,7 +25,7 @@ from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.events import OutgoingWebhookSet
 from kaif.services.messaging.model import erased_name
-from kaif.services.messaging.webhooks import outgoing_store as stored
+from kaif.services.messaging.webhooks import outgoing_store
 from kaif.services.messaging.webhooks.outgoing_store import StoredOutgoingWebhook
 
 SECRET_BYTES = 32
@@ -42,7 +42,7 @@ class OutgoingWebhooksService:
 
     async def get_outgoing_webhook(self, actor: Actor, request: OutgoingWebhookOf) -> OutgoingWebhookState:
         bot_id = await self._bot_of(actor, request.bot_id)
-        found = await stored.find(self._database, bot_id)
+        found = await outgoing_store.find(self._database, bot_id)
         return OutgoingWebhookState(found.webhook if found else None)
 
     async def set_outgoing_webhook(self, actor: Actor, request: SetOutgoingWebhook) -> OutgoingWebhookWithSecret:
@@ -62,18 +62,18 @@ class OutgoingWebhooksService:
             await store.lock_people(tx, people)
             if any(person.username == erased_name(person.id) for person in await store.known_people(tx, [bot_id])):
                 raise BotNotFound
-            known = await stored.find(tx, bot_id)
+            known = await outgoing_store.find(tx, bot_id)
             callbacks = known.callbacks if known else await callbacks_store.newest_number(tx, bot_id)
             sealed = self._sealer.seal(secret, bot_id)
             made = StoredOutgoingWebhook(bot_id, new_id(), request.url, sealed, self._clock(), callbacks)
-            await (stored.change(tx, made) if known else stored.add(tx, made))
+            await (outgoing_store.change(tx, made) if known else outgoing_store.add(tx, made))
             await tx.publish(OutgoingWebhookSet(bot_id=bot_id))
         return OutgoingWebhookWithSecret(made.webhook, secret)
 
     async def resume_outgoing_webhook(self, actor: Actor, request: OutgoingWebhookOf) -> OutgoingWebhookState:
         bot_id = await self._bot_of(actor, request.bot_id)
         async with self._database.transaction() as tx:
-            resumed = await stored.resume(tx, bot_id)
+            resumed = await outgoing_store.resume(tx, bot_id)
             if resumed is None:
                 raise OutgoingWebhookNotFound
             await tx.publish(OutgoingWebhookSet(bot_id=bot_id))
@@ -81,10 +81,10 @@ class OutgoingWebhooksService:
 
     async def remove_outgoing_webhook(self, actor: Actor, request: OutgoingWebhookOf) -> Nothing:
         bot_id = await self._bot_of(actor, request.bot_id)
-        if await stored.find(self._database, bot_id):
+        if await outgoing_store.find(self._database, bot_id):
             await self._bots.note_webhook_removed(actor, OfBot(bot_id))
         async with self._database.transaction() as tx:
-            await stored.forget(tx, bot_id)
+            await outgoing_store.forget(tx, bot_id)
         return Nothing()
 
     async def _bot_of(self, actor: Actor, named: str) -> UserId:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from kaif.interfaces.messaging import BadButtons
 from kaif.interfaces.messaging.content import Button
 from kaif.kernel.text import clean_text
-from kaif.services.messaging.messages import markup
+from kaif.services.messaging import markup
 
 DATA_BYTES_MAX = 64
 # Of all that stands on a message's buttons: it goes wherever the message goes, as often as that changes.

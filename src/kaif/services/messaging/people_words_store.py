@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from kaif.engines.database import Database, Transaction
 from kaif.kernel.actor import NOBODY, UserId
-from kaif.services.messaging.chats.naming import Named, words_of
+from kaif.services.messaging.people_words import Named, words_of
 
 LAST_LETTER = "\U0010ffff"
 
