@@ -161,7 +161,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     covered = anna.log.get_by_role("button", name="Фото, скрыто. Показать")
     await covered.scroll_into_view_if_needed()
     await expect(covered.locator("img")).to_have_count(0)
-    await covered.click()
+    await covered.press("Enter")
     await expect(viewer).to_have_count(0)
     await expect(covered).to_have_count(0)
 
