@@ -271,7 +271,7 @@ async def test_kills_in_the_middle_of_everything_lose_and_leave_nothing(
     assert killer.killed["server"] == kills == sum(killer.killed[kind] for kind in KINDS)
     assert all(killer.killed[kind] for kind in KINDS)
     assert uploader.cuts > 0 < len(uploader.pictures) and len(uploader.acknowledged) > kills
-    assert not await asyncio.to_thread(lambda: [*tmp_path.glob("*/work/work-*")])
+    assert not await asyncio.to_thread(lambda: [*tmp_path.glob("*/*/work-*")])
     async with left_by(place, request_of_place, tmp_path) as home:
         for _ in range(3):
             await home.come(DAY_US)

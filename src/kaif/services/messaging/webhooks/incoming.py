@@ -175,7 +175,7 @@ class WebhooksService:
 
 
 async def _topic_of(tx: Transaction, place: Place, webhook: StoredWebhook, wanted: int | None) -> int:
-    """What was chosen once is gone when the group has no topics any more; what is asked for now must be there."""
+    """What was chosen once is gone when the group has no topics any more; what a post itself asks for must be there."""
     if await topic_sending.has_topic(tx, place, webhook.topic_id if wanted is None else wanted):
         return webhook.topic_id if wanted is None else wanted
     if wanted is not None:
