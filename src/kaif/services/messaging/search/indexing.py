@@ -39,13 +39,13 @@ ENTRIES_MAX = 10_000
 CHARACTERS_MAX = 8_000_000
 LOGS_PAGE = 200
 # How long a change waits for company. It then rests seven times as long as it worked, so that the index takes an
-# eighth of a core from those who talk: 0.4 s at most, and two where so much comes that the next change alone
+# eighth of a core from those who talk: 0.4 s at most, and ten where so much comes that the next change alone
 # is worth a commit.
 GATHER_S = 0.1
 REST = 7
 REST_S_MAX = 0.4
 MUCH = 2000
-REST_S_MAX_OF_MUCH = 2.0
+REST_S_MAX_OF_MUCH = 10.0
 # What was edited or deleted waits no longer for the next change: it gets one of its own, ahead of the rest.
 HASTE_S = REST_S_MAX
 CHANGED_MAX = 500
