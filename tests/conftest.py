@@ -16,9 +16,23 @@ from tests.servers import ClamdServer, MissingServer, PostgresServer, RedisServe
 
 Started = TypeVar("Started", bound=Server)
 
+LONGEST = (
+    "tests/journeys/",
+    "tests/simulation/",
+    "tests/gateway/test_bad_input.py::test_schemathesis_finds_no_server_error",
+)
+
 
 def pytest_configure() -> None:
     write_to_memory()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: one processor has nothing to do while the other ends what was begun last.
+
+    Two workers halve the list, and whoever is ready takes of the other's end: browsers seldom run side by side.
+    """
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session")
