@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple, get_type_hints
 
 import msgspec
-from tests.harness.processes import CHEAPEST_PASSWORDS
 
 from kaif.app import compose
 from kaif.app.auth import auth_services
@@ -64,9 +63,13 @@ from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.auth import store as auth_store
 from kaif.services.auth.model import Account
+from kaif.services.auth.passwords.hashing import SCARCELY_ANY_KIB, HashCost
 from kaif.services.auth.tokens import new_signing_key
 
 NEVER_S = 1e6
+
+# Nobody guesses at the passwords of tests; at the least that the settings allow, hashing them is half of a test's time.
+NEXT_TO_NOTHING = HashCost(memory_kib=SCARCELY_ANY_KIB, passes=1)
 
 
 class Services(NamedTuple):
@@ -142,6 +145,7 @@ async def wired_services(
     limits_scale: float = 1000,
     *,
     with_media: bool = False,
+    hash_cost: HashCost = NEXT_TO_NOTHING,
 ) -> AsyncIterator[Services]:
     """With media the folder keeps its files, and its clock is messaging's."""
     environment = {
@@ -150,14 +154,15 @@ async def wired_services(
         "KAIF_SIGNING_KEY": new_signing_key(),
         "KAIF_AUDIT_KEY": "a key of the audit log",
         "KAIF_PUBLIC_URL": public_url,
-        **CHEAPEST_PASSWORDS,
     }
     settings = read_settings(folder, "127.0.0.1", 0, environment)
     later, pictures = compose.FutureMessaging(), compose.FuturePictures()
     async with (
         compose.database_of(settings) as database,
         compose.cache_of(settings) as cache,
-        auth_services(settings, database, cache, clock, pictures=pictures if with_media else None) as auths,
+        auth_services(
+            settings, database, cache, clock, pictures=pictures if with_media else None, hash_cost=hash_cost
+        ) as auths,
         _media(folder, settings, database, cache, later, auths[Auth], clock, wanted=with_media) as medias,
         messaging_services(
             database,

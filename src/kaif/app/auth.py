@@ -108,10 +108,12 @@ async def auth_services(
     clock: Clock = now_us,
     *,
     pictures: HoldsPictures | None = None,
+    hash_cost: HashCost | None = None,
 ) -> AsyncIterator[Services]:
-    """Without `pictures` nobody has one."""
+    """Without `pictures` nobody has one. Without `hash_cost` a guess at a password costs what the settings say."""
     await database.migrate("auth", MIGRATIONS)
-    passwords, signer, web = _passwords(settings), signer_of(settings.signing_key), HttpxWeb()
+    passwords = Passwords(_breached_passwords(settings), hash_cost or _hash_cost(settings))
+    signer, web = signer_of(settings.signing_key), HttpxWeb()
     places = _places(settings)
     audit = AuditLog(settings.audit_key, clock)
     avatars = AvatarsService(database, pictures or NoPictures(), audit, clock)
@@ -308,14 +310,14 @@ def _breached_passwords(settings: Settings) -> BreachedPasswords | None:
         raise Misconfigured(f"KAIF_BREACHED_PASSWORDS: {path} is no list of breached passwords ({error}).") from error
 
 
-def _passwords(settings: Settings) -> Passwords:
+def _hash_cost(settings: Settings) -> HashCost:
     cost = HashCost(settings.password_memory // 1024, settings.password_passes)
     if not (
         LEAST_COST.memory_kib <= cost.memory_kib <= GREATEST_COST.memory_kib
         and LEAST_COST.passes <= cost.passes <= GREATEST_COST.passes
     ):
         raise Misconfigured("KAIF_PASSWORD_MEMORY must be from 19M to 1G, and KAIF_PASSWORD_PASSES from 2 to 20.")
-    return Passwords(_breached_passwords(settings), cost)
+    return cost
 
 
 def _places(settings: Settings) -> Places:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.harness import CHEAPEST_PASSWORDS
+from tests.harness.services import NEXT_TO_NOTHING
 from tests.services.auth.accounts import AUDITOR, PASSWORD, actor_of, register, set_up
 from tests.waiting import eventually
 
@@ -127,13 +127,14 @@ async def at_home(
             "KAIF_SETUP_CODE": "set-up-code",
             "KAIF_SIGNING_KEY": signing_key,
             "KAIF_PUBLIC_URL": PUBLIC_URL,
-            **CHEAPEST_PASSWORDS,
             **environment,
         },
     )
     async with compose.database_of(settings) as database, compose.cache_of(settings) as cache:
         home = Home(folder, database, cache, signing_key)
-        async with auth_services(settings, around(database), cache, lambda: home.now_us) as services:
+        async with auth_services(
+            settings, around(database), cache, lambda: home.now_us, hash_cost=NEXT_TO_NOTHING
+        ) as services:
             home.auth, home.accounts, home.passkeys = services[Auth], services[Accounts], services[Passkeys]
             home.audit, home.factors, home.roles = services[Audit], services[SecondFactors], services[Roles]
             home.invitations, home.sessions = services[Invitations], services[Sessions]

@@ -147,14 +147,14 @@ async def test_an_unknown_name_and_a_wrong_password_are_refused_alike(services: 
 
 
 @pytest.mark.asvs("6.3.8")
-async def test_a_login_of_nobody_costs_as_much_work_as_anyones(embedded: Services) -> None:
-    await set_up(embedded.auth)
+async def test_a_login_of_nobody_costs_as_much_work_as_anyones(guarded: Services) -> None:
+    await set_up(guarded.auth)
 
     async def work_s(login: str) -> float:
         # The processor's time, of all threads: another program's load does not count.
         started = time.process_time()
         with pytest.raises(InvalidCredentials):
-            await log_in(embedded.auth, login, "not the password")
+            await log_in(guarded.auth, login, "not the password")
         return time.process_time() - started
 
     somebody = sorted([await work_s("owner") for _ in range(5)])[2]

@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.services.auth.accounts import set_up
 
 from kaif.app import compose
 from kaif.app.auth import auth_services
 from kaif.app.settings import Misconfigured, read_settings
+from kaif.interfaces.auth import Auth
 from kaif.interfaces.auth.accounts import PasswordBreached, PasswordTooLong, PasswordTooObvious, PasswordTooShort
 from kaif.kernel.errors import KaifError
 from kaif.services.auth.passwords import guessing
 from kaif.services.auth.passwords.breached import BreachedPasswords
 from kaif.services.auth.passwords.guessing import refuse_guessable
 from kaif.services.auth.passwords.hashing import LEAST_COST, Passwords, normalised
+from kaif.services.auth.store import find_by_login
+from kaif.services.auth.tokens import new_signing_key
 
 ANNA = ["anna.vetrova", "anna@example.org", "Анна Ветрова"]
 
@@ -201,6 +205,28 @@ async def test_a_hash_cheaper_than_the_least_or_dearer_than_anybody_waits_for_st
             auth_services(settings, database, cache),
         ):
             raise AssertionError("it started")
+
+
+@pytest.mark.asvs("11.4.2")
+async def test_a_guess_costs_what_the_settings_say(tmp_path: Path, migrated_sqlite_url: str) -> None:
+    said = {
+        "KAIF_DATABASE_URL": migrated_sqlite_url,
+        "KAIF_SETUP_CODE": "set-up-code",
+        "KAIF_SIGNING_KEY": new_signing_key(),
+        "KAIF_PASSWORD_MEMORY": "20M",
+        "KAIF_PASSWORD_PASSES": "4",
+    }
+    settings = read_settings(tmp_path, "127.0.0.1", 0, said)
+
+    async with (
+        compose.database_of(settings) as database,
+        compose.cache_of(settings) as cache,
+        auth_services(settings, database, cache) as services,
+    ):
+        await set_up(services[Auth])
+        account = await find_by_login(database, "owner")
+
+    assert account and account.password_hash.startswith("$argon2id$v=19$m=20480,t=4,p=1$")
 
 
 async def test_a_hash_from_before_passwords_were_normalised_still_opens() -> None:

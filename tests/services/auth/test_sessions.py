@@ -6,7 +6,8 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
-from tests.harness import CHEAPEST_PASSWORDS, Services
+from tests.harness import Services
+from tests.harness.services import NEXT_TO_NOTHING
 from tests.services.auth.accounts import actor_of, log_in, refresh, session_of, set_up
 
 from kaif.app import compose
@@ -139,11 +140,11 @@ class TestTime:
     @pytest.fixture(autouse=True)
     async def given(self, tmp_path: Path):  # type: ignore[no-untyped-def]
         self.now_us = 1_800_000_000_000_000
-        environment = {"KAIF_SIGNING_KEY": new_signing_key(), "KAIF_SETUP_CODE": "set-up-code", **CHEAPEST_PASSWORDS}
+        environment = {"KAIF_SIGNING_KEY": new_signing_key(), "KAIF_SETUP_CODE": "set-up-code"}
         settings, cache = read_settings(tmp_path, "127.0.0.1", 0, environment), MemoryCache()
         async with (
             compose.database_of(settings) as database,
-            auth_services(settings, database, cache, lambda: self.now_us) as services,
+            auth_services(settings, database, cache, lambda: self.now_us, hash_cost=NEXT_TO_NOTHING) as services,
         ):
             self.auth: Auth = services[Auth]
             self.sessions: Sessions = services[Sessions]

@@ -92,17 +92,17 @@ async def test_suspending_and_restoring_may_be_repeated(services: Services) -> N
 
 
 @pytest.mark.asvs("7.4.2")
-async def test_sign_ins_that_race_with_a_suspension_leave_no_session_behind(services: Services) -> None:
-    owner, anna = await set_up(services.auth), await register(services.auth, "anna")
-    signing_in = [asyncio.ensure_future(log_in(services.auth, "anna")) for _ in range(10)]
+async def test_sign_ins_that_race_with_a_suspension_leave_no_session_behind(guarded: Services) -> None:
+    owner, anna = await set_up(guarded.auth), await register(guarded.auth, "anna")
+    signing_in = [asyncio.ensure_future(log_in(guarded.auth, "anna")) for _ in range(10)]
     await asyncio.wait(signing_in, return_when=asyncio.FIRST_COMPLETED)
 
-    await suspend(services, owner, anna)
+    await suspend(guarded, owner, anna)
 
     done = await asyncio.gather(*signing_in, return_exceptions=True)
     assert all(isinstance(outcome, Tokens | AccountSuspended) for outcome in done)
     assert AccountSuspended in map(type, done)
-    left = await services.sessions.list_sessions(Actor(anna.user.id), Nothing())
+    left = await guarded.sessions.list_sessions(Actor(anna.user.id), Nothing())
     assert left.sessions == []
 
 
