@@ -86,6 +86,7 @@ class StoredUpload(msgspec.Struct, frozen=True):
     partial: int = 0
     joined: str = ""
     joined_into: str = ""
+    straight: int = 0
 
     def seen(self, media: Media | None = None) -> Upload:
         expires_at = as_datetime(self.expires_at_us)
