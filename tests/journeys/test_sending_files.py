@@ -9,7 +9,8 @@ from typing import Any
 
 import pyvips
 from playwright.async_api import Browser, FilePayload, expect
-from tests.harness import Person, Server
+from tests.bucket import guarded_bucket
+from tests.harness import Person, Server, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.cable import laid_cable
 from tests.journeys.conftest import Place, complaints_of, embedded
@@ -248,3 +249,53 @@ async def test_a_large_file_goes_on_after_a_cut_and_a_reload_and_what_is_hostile
     assert (kept["name"], kept["size"]) == ("film.bin", SIZE)
     assert hashlib.sha256(answer.content).hexdigest() == digest
     anna.complaints[:] = [complaint for complaint in anna.complaints if "net::ERR_" not in complaint]
+
+
+async def test_a_large_file_goes_straight_into_s3_through_a_reload_and_by_the_server_when_that_is_away(
+    browser: Browser, tmp_path: Path, s3_url: str
+) -> None:
+    async with guarded_bucket(s3_url) as bucket:
+        settings = {"KAIF_BLOBS_URL": s3_url, "KAIF_STRAIGHT_UPLOADS": bucket.place}
+        async with running_server(tmp_path, **settings) as server:
+            bucket.pages = server.url
+            await make_accounts(server.url, server.setup_code, ANNA, BORIS)
+            windows = Windows(browser, server.url)
+            anna = await windows.open()
+            said = list[str]()
+            anna.page.on("console", lambda message: said.append(message.text) if message.type == "info" else None)
+            await anna.sign_in(ANNA.username)
+            await anna.start_chat(BORIS)
+            bucket.let_through = 3
+
+            digest = await anna.page.evaluate(DROP_LARGE, SIZE)
+            await anna.say("Плёнка")
+            await until(lambda: bucket.answers[200] == 3, 30)
+            await anna.context.set_offline(True)
+            await expect(anna.message("Плёнка").get_by_text("Загрузка продолжится сама")).to_be_visible()
+            await anna.context.set_offline(False)
+            await anna.page.reload()
+            await anna.see_state("Плёнка", "pending")
+            bucket.open.set()
+            await anna.see_state("Плёнка", "sent")
+
+            # Each part was taken once, whoever sent it again.
+            assert bucket.answers[200] == SIZE // (4 * MIB)
+            assert not any(line["method"] == "PATCH" for line in server.access_log())
+            bucket.shut = True
+            other = await anna.page.evaluate(DROP_LARGE, 5 * MIB)
+            await anna.say("Ещё одна")
+            await anna.see_state("Ещё одна", "sent")
+            assert len([words for words in said if words.startswith("Files go by way of the server")]) == 1
+            await expect(anna.page.get_by_role("alert")).to_have_count(0)
+
+            boris = Person(server.url, BORIS.username)
+            await boris.log_in()
+            for message, sent in zip(await messages(boris), (digest, other), strict=True):
+                answer = await boris.http.get(f"/v1/media/{message['attachments'][0]['media_id']}")
+                assert hashlib.sha256(answer.content).hexdigest() == sent
+            await boris.close()
+            assert not server.complaints()
+            # That the store did not answer, and that it had a part already.
+            expected = ("net::ERR_", "status of 412")
+            assert [words for words in anna.complaints if not any(each in words for each in expected)] == []
+            await windows.close()

@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from tests.bucket import GuardedBucket
+from tests.bucket import GuardedBucket, guarded_bucket
 from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
 
 from kaif.engines.blobs import open_bucket
@@ -33,6 +35,7 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US
 from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.content.sealing import PartCipher, part_key
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.uploads.straight import ADDRESS_LIVES_S, fault_of
 
@@ -77,13 +80,9 @@ class Sender:
 
 
 @pytest.fixture
-async def bucket(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GuardedBucket]:
-    where, _, query = s3_url.removeprefix("s3://").partition("?")
-    endpoint = query.partition("endpoint=")[2].partition("&")[0]
-    bucket = GuardedBucket(f"{endpoint}/{where.partition('/')[0]}", "https://ozero.example")
-    await bucket.start()
-    yield bucket
-    await bucket.close()
+async def bucket(s3_url: str) -> AsyncIterator[GuardedBucket]:
+    async with guarded_bucket(s3_url, "https://ozero.example") as bucket:
+        yield bucket
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -135,6 +134,20 @@ async def test_a_file_goes_straight_in_any_order_and_is_read_back_with_ranges(se
     assert await sender.home.rows("media_straight_parts") == 0
     await sender.home.come(2 * HOUR_US)
     assert len(await sender.home.stored()) == await sender.home.rows("media_parts") == 3
+
+
+def test_the_server_seals_the_very_bytes_that_the_browser_seals() -> None:
+    # The same as in web/tests/straight.test.ts.
+    content = bytes((at * 7 + (at >> 8)) & 255 for at in range(200_001))
+    data_key, part = bytes(range(32)), "ab" * 16
+
+    made = PartCipher(data_key, part, len(content)).seal(content)
+
+    key = base64.b64encode(part_key(data_key, part)).decode()
+    assert key == "1oMHeiadEspwk8G+ZPqMtt8DXLm4Zxd6fBNS1PQI9fk="
+    assert hashlib.sha256(made).hexdigest() == "01a2c5f3197e7fc584e1161d472b4f3464d387af0285e534288f50e7267cb288"
+    wanted = StraightPart(0, len(content), len(made), key, "", {}, datetime.now(UTC))
+    assert sealed(wanted, content) == made
 
 
 async def test_nothing_readable_lies_in_the_store_and_a_key_opens_its_part_alone(small: Sender) -> None:
