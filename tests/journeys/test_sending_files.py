@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pyvips
 from playwright.async_api import Browser, FilePayload, expect
@@ -293,9 +294,28 @@ async def test_a_large_file_goes_straight_into_s3_through_a_reload_and_by_the_se
             for message, sent in zip(await messages(boris), (digest, other), strict=True):
                 answer = await boris.http.get(f"/v1/media/{message['attachments'][0]['media_id']}")
                 assert hashlib.sha256(answer.content).hexdigest() == sent
+            await no_key_is_kept_on_its_way(boris, server, bucket.place)
             await boris.close()
             assert not server.complaints()
             # That the store did not answer, and that it had a part already.
             expected = ("net::ERR_", "status of 412")
             assert [words for words in anna.complaints if not any(each in words for each in expected)] == []
             await windows.close()
+
+
+async def no_key_is_kept_on_its_way(person: Person, server: Server, place: str) -> None:
+    headers = {"tus-resumable": "1.0.0", "upload-length": str(5 * MIB)}
+    upload = (await person.http.post("/v1/media/uploads", headers=headers)).headers["location"]
+
+    answer = await person.http.post(f"{upload}/straight", json={"count": 1})
+
+    (part,) = answer.json()["parts"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert part["url"].startswith(f"{place}/kaif/media/") and part["headers"] == {"If-None-Match": "*"}
+    signed = parse_qs(urlsplit(part["url"]).query)["X-Amz-SignedHeaders"]
+    assert signed == ["content-length;host;if-none-match"]
+    assert part["key"] not in str(server.access_log()) + server.said()
+    # Pages may send there, and do nothing else with it.
+    policy = (await person.http.get("/")).headers["content-security-policy"]
+    origin = place.removesuffix("/store")
+    assert policy.count(origin) == 1 and f"connect-src 'self' {origin};" in policy

@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.bucket import GuardedBucket, guarded_bucket
 from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
+from tests.services.media.test_health import findings
 
 from kaif.engines.blobs import open_bucket
 from kaif.interfaces.auth import Nothing, Person
@@ -34,6 +35,7 @@ from kaif.interfaces.media.uploads import Displaced, OfUpload, Upload, UploadNot
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US
+from kaif.services.media import store
 from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.content.sealing import PartCipher, part_key
 from kaif.services.media.reactions import Reactions
@@ -334,6 +336,10 @@ async def test_a_name_that_was_asked_for_again_lies_for_as_long_again(sender: Se
     sender.home.moment[0] += HOUR_US
 
     again = await sender.go(upload, count=1)
+    # A collector that saw it due before it was asked for again is late.
+    ((name,),) = await sender.home.database.fetch(tuple, "SELECT part FROM media_garbage")
+    async with sender.home.database.transaction() as tx:
+        assert not await store.take_garbage(tx, name, sender.home.moment[0] + HOUR_US)
     await sender.home.come(HOUR_US)
     assert await sender.home.rows("media_garbage") == 1
     # The collector has it: whoever goes on is given another name.
@@ -373,4 +379,26 @@ async def test_a_store_that_does_not_look_gets_nothing_straight(
     if fault:
         with pytest.raises(StraightNotOffered):
             await small.go(await small.home.create(9 * MIB), count=1)
+    assert await small.home.stored() == []
+
+
+async def test_the_doctor_says_whether_the_store_and_its_rules_suit(
+    small: Sender, bucket: GuardedBucket, tmp_path: Path
+) -> None:
+    settings = {"KAIF_BLOBS_URL": small.s3_url, "KAIF_PUBLIC_URL": "https://ozero.example"}
+
+    async def found(place: str = "", **more: str) -> str:
+        # It is a command, with a loop of its own.
+        wanted = {**settings, "KAIF_STRAIGHT_UPLOADS": place or bucket.place.replace("http:", "https:"), **more}
+        return (await asyncio.to_thread(findings, tmp_path, **wanted))["Straight uploads"]
+
+    assert await found(KAIF_BLOBS_URL="file:blobs") == "✗ KAIF_STRAIGHT_UPLOADS: content must lie in S3."
+    assert "can't be reached" in await found()
+    del settings["KAIF_PUBLIC_URL"]
+    bucket.pages = "http://127.0.0.1:0"
+    assert await found(bucket.place) == "the store takes each part once, as it was agreed"
+    bucket.pages = ""
+    assert await found(bucket.place) == "✗ the store refuses browsers"
+    bucket.lax = "headers"
+    assert "the store is not used so: it takes what is sent without the headers" in await found(bucket.place)
     assert await small.home.stored() == []

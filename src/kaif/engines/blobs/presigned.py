@@ -18,7 +18,7 @@ from kaif.engines.blobs import Address
 from kaif.engines.blobs.store import checked
 from kaif.kernel.errors import Unavailable
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 3.0
 # Of what a look at the store writes.
 _TRIED = b"is it as it must be?"
 _TRIED_S = 60
