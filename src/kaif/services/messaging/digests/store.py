@@ -5,6 +5,7 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import DAY_US
 from kaif.services.messaging.digests.missed import Missed, StoredDigest
 from kaif.services.messaging.store import Reads
 
@@ -47,6 +48,12 @@ async def due(reads: Reads, now_us: int, limit: int) -> list[StoredDigest]:
         StoredDigest,
         f"SELECT {_COLUMNS} FROM messaging_digests WHERE due_at_us <= :now_us ORDER BY due_at_us LIMIT :limit",
         now_us=now_us,
+        limit=limit,
+    ) or await reads.fetch(
+        StoredDigest,
+        f"SELECT {_COLUMNS} FROM messaging_digests WHERE due_at_us > :never_us ORDER BY due_at_us LIMIT :limit",
+        # No letter waits longer than for its hour of the next day: a clock that was ahead has said so.
+        never_us=now_us + 2 * DAY_US,
         limit=limit,
     )
 

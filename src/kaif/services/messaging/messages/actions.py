@@ -58,7 +58,7 @@ from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import buttons, card_rules, markup, model, store
+from kaif.services.messaging import buttons, card_rules, clock_store, markup, model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
@@ -188,7 +188,7 @@ class MessageActionsService:
         change.must_reach()
         if before.forward or before.reminder or before.card:
             raise NotEditable
-        if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
+        if now_us > await self._written_by_us(change, row) + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
         if before.edits >= EDITS_MAX:
             raise TooManyEdits
@@ -205,6 +205,12 @@ class MessageActionsService:
         if after.preview is not None:
             return False
         return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
+
+    async def _written_by_us(self, change: Change, row: StoredEntry) -> int:
+        if row.at_us <= change.now_us:
+            return row.at_us
+        jumps = await clock_store.jumps_of(change.tx, row.chat_id, row.seq)
+        return clock_store.written_by_us(row, jumps, change.now_us)
 
     async def list_versions(self, actor: Actor, request: OfMessage) -> Versions:
         entry = await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
