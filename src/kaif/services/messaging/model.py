@@ -212,6 +212,8 @@ class Place(msgspec.Struct):
     # The time that the newest entry bears, and whether the one before it bears a later one.
     written_at_us: int = 0
     jumped: bool = False
+    # Where not everybody sees who comes and goes: who does. Found out when there is such news.
+    seers: list[UserId] | None = None
 
     def come_to(self, now_us: int) -> None:
         """What is appended from here on is written now, by a clock that may be wrong; or be behind another process's.

@@ -20,7 +20,7 @@ from kaif.interfaces.messaging import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import model, store
-from kaif.services.messaging.chats import administration_store
+from kaif.services.messaging.chats import administration_store, naming_store
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
@@ -141,6 +141,7 @@ class Membership:
         entry = Entry(place.chat_id, place.seq, kind, shown, at, user_ids=named, title=title)
         await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
         await store.advance(tx, [place])
+        place.seers = await naming_store.seers_of(tx, place.chat_id)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry

@@ -16,6 +16,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import clock_store, model, store
+from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.membership import require
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.due import store as due_store
@@ -71,6 +72,7 @@ class VanishingService:
         entry = Entry(place.chat_id, place.seq, "timer", shown, at, vanish_after_s=vanish_after_s)
         await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
         await store.advance(tx, [place])
+        place.seers = await naming_store.seers_of(tx, place.chat_id)
         await store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)

@@ -108,7 +108,7 @@ class HtmlPages:
         at = f'<time datetime="{entry.at.isoformat()}">{entry.at:%Y-%m-%d %H:%M} UTC</time>'
         place = _place(entry.chat_id, entry.seq)
         if entry.kind != "message":
-            deed = f"{self._author(entry, beside)} {self._deed(entry, beside)}"
+            deed = self._nameless(entry, beside) or f"{self._author(entry, beside)} {self._deed(entry, beside)}"
             return f'<li id="{place}" class="note">{deed} {at}</li>\n'
         head = f"{self._topic(entry, beside)}<b>{self._author(entry, beside)}</b> {at}"
         return f'<li id="{place}">{head}{self._before(entry, beside)}{self._content(entry, beside)}</li>\n'
@@ -217,6 +217,15 @@ class HtmlPages:
 
     def _notes(self, option: PollOption, *, right: bool) -> list[str]:
         return [self._words[word] for word, so in (("mine", option.mine), ("right", right)) if so]
+
+    def _nameless(self, entry: Entry, beside: Beside) -> str:
+        """In a group that hides its members; a channel has a name of its own."""
+        by_the_chat = entry.sender_id == UserId(entry.chat_id) and not beside.name_of(entry.chat_id, "")
+        words = self._words.get(f"nameless_{entry.kind}") if by_the_chat and not entry.user_ids else None
+        if words is None:
+            return ""
+        more = {"joined": str(entry.people_count), "left": str(entry.people_count), "renamed": escape(entry.title)}
+        return f"{words} {more.get(entry.kind, '')}".strip()
 
     def _deed(self, entry: Entry, beside: Beside) -> str:
         whom = ", ".join(self._name(user_id, beside) for user_id in entry.user_ids)
