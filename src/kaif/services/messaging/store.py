@@ -396,6 +396,17 @@ async def _mark_for_webhooks(tx: Transaction, place: Place, user_ids: Sequence[U
 
 
 async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bool:
+    # What they have said there stays theirs to take along.
+    await tx.execute(
+        """
+        INSERT INTO messaging_former_members (user_id, chat_id, title, seq)
+        SELECT m.user_id, c.id, c.title, c.seq FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
+        WHERE m.chat_id = :chat_id AND m.user_id = :user_id AND m.sent_at_us > 0
+        ON CONFLICT (user_id, chat_id) DO UPDATE SET title = excluded.title, seq = excluded.seq
+        """,
+        chat_id=chat_id,
+        user_id=user_id,
+    )
     removed = await tx.execute(
         "DELETE FROM messaging_members WHERE chat_id = :chat_id AND user_id = :user_id",
         chat_id=chat_id,

@@ -181,6 +181,7 @@ _SWEPT = {
     "messaging_post_views": "seq",
     "messaging_preview_tasks": "seq",
     "messaging_clock_jumps": "seq",
+    "messaging_former_members": "user_id",
 }
 
 

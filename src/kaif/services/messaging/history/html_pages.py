@@ -3,20 +3,22 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import Chat, Entry
+from kaif.interfaces.messaging import Chat, ChatId, ChatKind, Entry
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card, Contact, Location, Poll, PollOption
 from kaif.interfaces.messaging.content import Button, LinkPreview, Origin
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import card_rules
 from kaif.services.messaging.attachments import model as files
-from kaif.services.messaging.history.rich_text import html_of, link
+from kaif.services.messaging.history.rich_text import html_of, link, time_of
 from kaif.services.messaging.history.words import WORDS, Language
 
 # Of the message that is answered, so much is said where no part of it was quoted.
@@ -81,11 +83,11 @@ class Beside(msgspec.Struct, frozen=True):
 
 
 class HtmlPages:
-    def __init__(self, language: Language, with_files: bool) -> None:
-        self._language, self._with_files = language, with_files
+    def __init__(self, language: Language, with_files: bool, zone: ZoneInfo) -> None:
+        self._language, self._with_files, self._zone = language, with_files, zone
         self._words = {key: escape(words) for key, words in WORDS[language].items()}
 
-    def begin(self, me: UserId, at: str) -> str:
+    def begin(self, me: UserId, at: datetime) -> str:
         policy = _POLICY_WITH_FILES if self._with_files else _POLICY
         title = self._words["title"]
         return (
@@ -93,11 +95,15 @@ class HtmlPages:
             f'<meta http-equiv="content-security-policy" content="{escape(policy)}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-            f"<p>{self._words['made']} <time>{escape(at)}</time></p>\n"
+            f"<p>{self._words['made']} {time_of(at, self._zone)}. {self._words['zone']} {escape(self._zone.key)}</p>\n"
         )
 
     def begin_chat(self, chat: Chat, title: str, *, first: bool) -> str:
         return f'<section id="{chat.id}">\n<h2>{escape(title)}</h2>\n<ol>\n'
+
+    def begin_left(self, id: ChatId, kind: ChatKind, title: str, *, first: bool) -> str:
+        note = f'<p class="left">{self._words["left_behind"]}</p>'
+        return f'<section id="{id}">\n<h2>{escape(title)}</h2>\n{note}\n<ol>\n'
 
     def entries(self, entries: Sequence[Entry], beside: Beside, *, first: bool) -> str:
         return "".join(self._entry(entry, beside) for entry in entries)
@@ -105,7 +111,7 @@ class HtmlPages:
     def _entry(self, entry: Entry, beside: Beside) -> str:
         if entry.hidden or entry.kind in _ACTIONS:
             return ""
-        at = f'<time datetime="{entry.at.isoformat()}">{entry.at:%Y-%m-%d %H:%M} UTC</time>'
+        at = time_of(entry.at, self._zone)
         place = _place(entry.chat_id, entry.seq)
         if entry.kind != "message":
             deed = self._nameless(entry, beside) or f"{self._author(entry, beside)} {self._deed(entry, beside)}"
@@ -135,7 +141,7 @@ class HtmlPages:
         words = self._words["forwarded_hidden"]
         if origin.sender_id:
             words = f"{self._words['forwarded']} {self._name(origin.sender_id, beside)}"
-        return f"<p><small>{words}, {origin.at:%Y-%m-%d %H:%M} UTC</small></p>"
+        return f"<p><small>{words}, {time_of(origin.at, self._zone)}</small></p>"
 
     def _reminder(self, entry: Entry) -> str:
         if entry.reminder is None:

@@ -8,6 +8,8 @@ WORDS: dict[Language, dict[str, str]] = {
     "ru": {
         "title": "История сообщений",
         "made": "Сохранено",
+        "zone": "Время в часовом поясе:",
+        "left_behind": "Вас больше нет в этом чате. Здесь то, что написали вы сами.",
         "created": "создаёт чат",
         "topic_made": "открывает тему",
         "topic_closed": "закрывает тему",
@@ -53,6 +55,8 @@ WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "title": "History of messages",
         "made": "Saved",
+        "zone": "Times are those of the time zone",
+        "left_behind": "You are no longer in this chat. Here is what you wrote yourself.",
         "created": "creates the chat",
         "topic_made": "opens the topic",
         "topic_closed": "closes the topic",

@@ -60,6 +60,7 @@ from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import buttons, card_rules, clock_store, markup, model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
+from kaif.services.messaging.discussions.sending import BatchThreads
 from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
@@ -177,10 +178,11 @@ class MessageActionsService:
                 raise LinksNotAllowed
         place = change.place
         if place.topics == TOPICS_ON:
-            message = Outgoing(actor.user_id, place.chat_id, "", after.text, topic_id=before.topic_id)
-            topics = BatchTopics({place.chat_id: place}, absent=False)
+            message = Outgoing(actor.user_id, place.chat_id, "", after.text, before.reply_to, topic_id=before.topic_id)
+            topics, threads = BatchTopics({place.chat_id: place}, absent=False), BatchThreads({place.chat_id: place})
             await topics.read(change.tx, [message])
-            topics.must_be_allowed(message, int(change.rights), place)
+            await threads.read(change.tx, [message])
+            topics.must_be_allowed(message, int(change.rights), place, comments=threads.is_comment(message))
 
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> bool:
         """Whether there is a link to look up."""

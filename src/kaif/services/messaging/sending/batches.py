@@ -480,7 +480,8 @@ class Batch:
             if self.now_us < next_at_us and last_us <= self.now_us + model.CLOCKS_DIFFER_US:
                 raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
-            self.topics.must_be_allowed(message, rights, place)
+            comments = bool(place.threads) and self.threads.is_comment(message)
+            self.topics.must_be_allowed(message, rights, place, comments=comments)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
