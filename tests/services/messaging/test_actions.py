@@ -376,6 +376,19 @@ async def test_a_reply_quotes_what_was_said_and_nothing_else(services: Services)
     await refused(BadQuote, say(services, boris, chat_id, "x", "", sent.seq, "восемь"))
 
 
+async def test_a_quote_covers_what_the_message_does(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    sent = await say(embedded, anna, chat_id, "убил ||🔪 дворецкий|| в саду, не садовник || сад")
+
+    async def quoted(part: str) -> str:
+        return (await say(embedded, boris, chat_id, "да?", reply_to=sent.seq, quote=part)).quote
+
+    assert await quoted("🔪 дворецкий в") == "▒" * 11 + " в"
+    assert await quoted("ил 🔪") == "ил ▒"
+    assert await quoted("сад") == "сад"
+
+
 async def test_a_forward_names_its_first_author_and_is_sent_once(services: Services) -> None:
     anna, boris, clara = await services.newcomers("anna", "boris", "clara")
     here, there = await direct(services, anna, boris), await direct(services, boris, clara)
