@@ -134,7 +134,7 @@ class MessageActionsService:
         async with self._database.transaction() as tx:
             change = await self._begin(tx, actor, request.chat_id)
             row, body = await change.message(request.seq)
-            if row.sender_id != actor.user_id:
+            if row.sender_id != actor.user_id and not _edits_posts(change):
                 raise NotYourMessage
             cleaned = model.cleaned_caption(request.text, body.attachments)
             people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
@@ -168,7 +168,7 @@ class MessageActionsService:
 
         Raises MayNotSend, LinksNotAllowed, TopicClosed, RestrictedInTopic.
         """
-        if Right.SEND not in change.rights:
+        if Right.SEND not in change.rights and not _edits_posts(change):
             raise MayNotSend
         if Right.LINKS not in change.rights:
             words_change = (after.text, after.entities) != (before.text, before.entities)
@@ -188,7 +188,7 @@ class MessageActionsService:
         change.must_reach()
         if before.forward or before.reminder or before.card:
             raise NotEditable
-        if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
+        if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US and not _edits_posts(change):
             raise EditTooLate
         if before.edits >= EDITS_MAX:
             raise TooManyEdits
@@ -392,6 +392,11 @@ class MessageActionsService:
             seq: _changed(origin, sender_id=UserId("")) if origin.sender_id in hiding else origin
             for seq, origin in origins.items()
         }
+
+
+def _edits_posts(change: Change) -> bool:
+    """A channel's posts are its own: whoever has the right edits each of them, however old."""
+    return change.place.kind == "channel" and Right.EDIT in change.rights
 
 
 def _origin_of(entry: Entry) -> Origin:
