@@ -7,6 +7,7 @@ const EDIT_WITHIN_MS = 48 * 3600_000
 type Place = Pick<Chat, 'kind' | 'rights'>
 
 export const mayReply = ({ rights }: Place): boolean => rights.includes('send')
+export const mayForwardTo = (chat: Chat): boolean => chat.rights.includes('send') && !chat.blocked
 export const mayPin = ({ rights }: Place): boolean => rights.includes('pin')
 
 /** One's own for two days; in a channel, whose posts are nobody's, whoever may edit them edits each of them at any time. */

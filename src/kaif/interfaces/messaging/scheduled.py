@@ -26,8 +26,8 @@ GivenScheduledId = Annotated[str, Meta(pattern=PATTERN)]
 
 class ScheduleMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ref` is the message's own: what waits under it is sent under it, so that neither is ever there twice. Its
-    files stay as long as it waits, whatever becomes of them elsewhere; with files it needs no words. `quote` is a part of
-    what `reply_to` says; it goes without it where that says so no longer.
+    files stay as long as it waits, whatever becomes of them elsewhere; with files it needs no words. `quote` is a part
+    of what `reply_to` says; it goes without it where that says so no longer.
     """
 
     chat_id: GivenChatId
@@ -107,7 +107,8 @@ class ScheduledMessages(Protocol):
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
         """Have a message sent later. Repeating a ref returns what waits under it.
 
-        Raises ChatNotFound, PersonNotReachable, MayNotSend, BadText, BadQuote, BadSendTime, TooManyScheduled, AlreadySent.
+        Raises ChatNotFound, PersonNotReachable, MayNotSend, BadText, BadQuote, BadSendTime, TooManyScheduled,
+        AlreadySent.
         """
         ...
 

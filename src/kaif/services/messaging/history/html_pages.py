@@ -135,7 +135,7 @@ class HtmlPages:
             return ""
         words = self._words["forwarded_hidden"]
         if origin.sender_id:
-            words = f"{self._words['forwarded']} {self._name(origin.sender_id, beside)}"
+            words = f"{self._words['forwarded']} {escape(origin.title) or self._name(origin.sender_id, beside)}"
         return f"<p><small>{words}, {origin.at:%Y-%m-%d %H:%M} UTC</small></p>"
 
     def _reminder(self, entry: Entry) -> str:

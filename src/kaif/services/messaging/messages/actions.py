@@ -385,7 +385,9 @@ class MessageActionsService:
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
-        origins = {entry.seq: entry.forward or _origin_of(entry) for entry in entries}
+        spoken = next((entry.chat_id for entry in entries if str(entry.sender_id) == entry.chat_id), None)
+        title, name = await store.publicly_called(self._database, spoken) if spoken else ("", "")
+        origins = {entry.seq: entry.forward or _origin_of(entry, title, name) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)
         return {
@@ -399,8 +401,10 @@ def _edits_posts(change: Change) -> bool:
     return change.place.kind == "channel" and Right.EDIT in change.rights
 
 
-def _origin_of(entry: Entry) -> Origin:
-    """A webhook is nobody."""
+def _origin_of(entry: Entry, title: str, name: str) -> Origin:
+    """A webhook is nobody, and a channel is called as those call it who are not in it."""
+    if str(entry.sender_id) == entry.chat_id and not entry.webhook:
+        return Origin(entry.sender_id, entry.at, title, entry.seq, name)
     return Origin(UserId("") if entry.webhook else entry.sender_id, entry.at)
 
 
