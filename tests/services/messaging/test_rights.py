@@ -522,7 +522,7 @@ async def test_whoever_may_edit_posts_edits_any_and_nobody_learns_who(services: 
     actions = services.actions
 
     edited = await actions.edit_message(boris, EditMessage(chat_id, post.seq, "Закрыто"))
-    assert (edited.text, edited.sender_id) == ("Закрыто", chat_id)
+    assert (edited.text, str(edited.sender_id)) == ("Закрыто", chat_id)
     await actions.edit_message(anna, EditMessage(chat_id, hers.seq, "И там"))
     await actions.edit_message(clara, EditMessage(chat_id, hers.seq, "И тут"))
 

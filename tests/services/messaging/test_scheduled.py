@@ -73,7 +73,7 @@ async def test_it_goes_with_its_quote_where_that_still_stands_and_as_its_link_wa
     anna, boris = await home.services.newcomers("anna", "boris")
     chat_id = await direct(home.services, anna, boris)
     kept, edited, deleted = [await say(home.services, boris, chat_id, "в ||восемь|| у причала") for _ in range(3)]
-    more = {"quote": "восемь у", "without_preview": True}
+    more: dict[str, Any] = {"quote": "восемь у", "without_preview": True}
     with pytest.raises(BadQuote):
         await home.schedule(anna, chat_id, reply_to=kept.seq, quote="в девять")
     for answered in (kept, edited, deleted):
