@@ -179,7 +179,7 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
         ' rel="noopener noreferrer nofollow">карта</a> <span class="spoiler" tabindex="0">тайна</span>'
         "<blockquote>цитата</blockquote>дальше <code>x&lt;y</code></div><p><small>👍 1</small></p>",
         "</a><br><b>anna</b><br>жирно</blockquote>",
-        "</a><br><b>anna</b><br>😀 жирно карта тайна\nцитата\nдальше x&lt;y</blockquote>",
+        "</a><br><b>anna</b><br>😀 жирно карта ▒▒▒▒▒\nцитата\nдальше x&lt;y</blockquote>",
         "Forwarded from: vera, ",
         "changes the name: Новое &lt;имя&gt;",
     ):

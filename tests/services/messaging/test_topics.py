@@ -17,7 +17,7 @@ from tests.waiting import eventually
 from tests.waiting import until as until_true
 
 from kaif.engines.database.sqlite import Sqlite
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import (
     AddMembers,
     ChatId,
@@ -418,6 +418,7 @@ async def test_devices_are_told_of_topics_that_are_neither_read_nor_muted(embedd
         last = await say_in(embedded, anna, chat_id, GENERAL, "и это слышно")
         await until_true(lambda: len(browser.shown) > 1)
         assert (browser.shown[-1]["seq"], browser.shown[-1]["badge"]) == (last.seq, 1), "what is muted does not count"
+        assert (await notified.count_unread(boris, Nothing())).unread == 1, "nor in a client that is open"
         assert "не слышно" not in browser.texts
 
 

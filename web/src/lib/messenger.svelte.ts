@@ -8,6 +8,7 @@ import { Cache } from './cache'
 import type { ChatModel } from './chat.svelte'
 import { ChatList } from './chatList.svelte'
 import { drafts } from './drafts.svelte'
+import { hiddenPins } from './hiddenPins.svelte'
 import { t } from './i18n.svelte'
 import { WINDOW_MAX } from './log'
 import { forgetLookalikes } from './lookalikes.svelte'
@@ -102,6 +103,7 @@ export class Messenger {
     uploads.clear()
     sounds.clear()
     drafts.clear()
+    hiddenPins.clear()
     ownFolders.clear()
     scheduled.clear()
     posts.clear()

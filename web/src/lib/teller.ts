@@ -115,7 +115,7 @@ async function show(chat: ChatModel, entry: Entry, me: string, preview: boolean)
     seq: entry.seq,
     title: summary.kind === 'direct' ? author : titleOf(summary, me),
     author,
-    text: preview ? shownText(lineOf(entry), entry.entities) : '',
+    text: preview ? shownText(lineOf(entry)) : '',
     language: i18n.locale,
     // What is to be heard we make ourselves.
     silent: true,

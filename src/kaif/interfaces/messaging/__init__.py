@@ -73,8 +73,8 @@ EntryKind = Literal[
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
-RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics"]
-RightNames = Annotated[list[RightName], Meta(max_length=10)]
+RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics", "edit"]
+RightNames = Annotated[list[RightName], Meta(max_length=11)]
 
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"

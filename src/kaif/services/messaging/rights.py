@@ -20,6 +20,8 @@ class Right(IntFlag):
     BAN = 128
     ADMINS = 256
     TOPICS = 512
+    # Of a channel alone: what others posted.
+    EDIT = 1024
     # Not given by name: whoever is an admin at all, and whoever owns the chat.
     STAFF = 1 << 20
     OWN = 1 << 21

@@ -169,6 +169,7 @@ NOTIFICATIONS_ROUTES = [
     post("/v1/messaging/push-subscriptions", Notifications.subscribe, status=204, limit=SUBSCRIBE),
     delete("/v1/messaging/push-subscriptions", Notifications.unsubscribe),
     post("/v1/messaging/push-subscriptions/shown", Notifications.note_shown, status=204, limit=SHOWN),
+    get("/v1/messaging/unread", Notifications.count_unread, scope=READ_SCOPE),
     get("/v1/messaging/notifications", Notifications.get_settings, scope=READ_SCOPE),
     post("/v1/messaging/notifications", Notifications.keep_settings, scope=WRITE_SCOPE),
     get(f"{_CHAT}/notifications", Notifications.get_chat_notifications, scope=READ_SCOPE),

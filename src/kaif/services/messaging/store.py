@@ -299,6 +299,14 @@ async def title_of(reads: Reads, chat_id: ChatId) -> str:
     return rows[0][0] if rows else ""
 
 
+async def publicly_called(reads: Reads, chat_id: ChatId) -> tuple[str, str]:
+    """The chat's title and public name; both empty of one that has no such name, which nobody outside is told of."""
+    rows: list[tuple[str, str]] = await reads.fetch(
+        tuple, "SELECT title, name FROM messaging_chats WHERE id = :id AND name <> ''", id=chat_id
+    )
+    return rows[0] if rows else ("", "")
+
+
 async def is_closed(reads: Reads, chat_id: ChatId) -> bool:
     """Whether a block stands between the two of a direct chat."""
     return bool(await reads.fetch(tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND closed > 0", id=chat_id))

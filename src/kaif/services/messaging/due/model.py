@@ -43,6 +43,8 @@ class ScheduledBody(msgspec.Struct, frozen=True, omit_defaults=True):
     topic_id: int = 0
     attachments: list[Attachment] = []
     hold: str = ""
+    quote: str = ""
+    without_preview: bool = False
 
 
 class Reminded(msgspec.Struct, frozen=True):
@@ -124,4 +126,6 @@ def scheduled_of(row: StoredDue) -> Scheduled:
         row.failure,
         body.topic_id,
         body.attachments,
+        body.quote,
+        body.without_preview,
     )

@@ -18,6 +18,7 @@ from kaif.interfaces.messaging.content import Button, LinkPreview, Origin
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import card_rules
 from kaif.services.messaging.attachments import model as files
+from kaif.services.messaging.covering import covered
 from kaif.services.messaging.history.rich_text import html_of, link, time_of
 from kaif.services.messaging.history.words import WORDS, Language
 
@@ -140,7 +141,7 @@ class HtmlPages:
             return ""
         words = self._words["forwarded_hidden"]
         if origin.sender_id:
-            words = f"{self._words['forwarded']} {self._name(origin.sender_id, beside)}"
+            words = f"{self._words['forwarded']} {escape(origin.title) or self._name(origin.sender_id, beside)}"
         return f"<p><small>{words}, {time_of(origin.at, self._zone)}</small></p>"
 
     def _reminder(self, entry: Entry) -> str:
@@ -264,9 +265,8 @@ def _shortened(answered: Entry) -> str:
         return ""
     if not answered.text and answered.attachments:
         return f"{files.icon_of(answered.attachments)} {answered.attachments[0].name}"
-    if len(answered.text) <= _ANSWERED_CHARACTERS_MAX:
-        return answered.text
-    return answered.text[:_ANSWERED_CHARACTERS_MAX].rstrip() + "…"
+    text = covered(answered.text, answered.entities)
+    return text if len(text) <= _ANSWERED_CHARACTERS_MAX else text[:_ANSWERED_CHARACTERS_MAX].rstrip() + "…"
 
 
 def _on_map(location: Location) -> str:

@@ -135,7 +135,7 @@ class MessageActionsService:
         async with self._database.transaction() as tx:
             change = await self._begin(tx, actor, request.chat_id)
             row, body = await change.message(request.seq)
-            if row.sender_id != actor.user_id:
+            if row.sender_id != actor.user_id and not _edits_posts(change):
                 raise NotYourMessage
             cleaned = model.cleaned_caption(request.text, body.attachments)
             people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
@@ -169,7 +169,7 @@ class MessageActionsService:
 
         Raises MayNotSend, LinksNotAllowed, TopicClosed, RestrictedInTopic.
         """
-        if Right.SEND not in change.rights:
+        if Right.SEND not in change.rights and not _edits_posts(change):
             raise MayNotSend
         if Right.LINKS not in change.rights:
             words_change = (after.text, after.entities) != (before.text, before.entities)
@@ -190,7 +190,7 @@ class MessageActionsService:
         change.must_reach()
         if before.forward or before.reminder or before.card:
             raise NotEditable
-        if now_us > await self._written_by_us(change, row) + EDIT_WITHIN_S * SECOND_US:
+        if not _edits_posts(change) and now_us > await self._written_by_us(change, row) + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
         if before.edits >= EDITS_MAX:
             raise TooManyEdits
@@ -393,7 +393,9 @@ class MessageActionsService:
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
-        origins = {entry.seq: entry.forward or _origin_of(entry) for entry in entries}
+        spoken = next((entry.chat_id for entry in entries if str(entry.sender_id) == entry.chat_id), None)
+        title, name = await store.publicly_called(self._database, spoken) if spoken else ("", "")
+        origins = {entry.seq: entry.forward or _origin_of(entry, title, name) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)
         return {
@@ -402,8 +404,15 @@ class MessageActionsService:
         }
 
 
-def _origin_of(entry: Entry) -> Origin:
-    """A webhook is nobody."""
+def _edits_posts(change: Change) -> bool:
+    """A channel's posts are its own: whoever has the right edits each of them, however old."""
+    return change.place.kind == "channel" and Right.EDIT in change.rights
+
+
+def _origin_of(entry: Entry, title: str, name: str) -> Origin:
+    """A webhook is nobody, and a channel is called as those call it who are not in it."""
+    if str(entry.sender_id) == entry.chat_id and not entry.webhook:
+        return Origin(entry.sender_id, entry.at, title, entry.seq, name)
     return Origin(UserId("") if entry.webhook else entry.sender_id, entry.at)
 
 

@@ -15,6 +15,7 @@ from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US, as_datetime
 from kaif.services.messaging import card_rules, model
 from kaif.services.messaging.attachments import model as files
+from kaif.services.messaging.covering import covered
 from kaif.services.messaging.model import StoredEntry
 
 TOLD_WITHIN_US = 60 * MINUTE_US
@@ -117,7 +118,8 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         if body.reply_to in authors:
             addressed.add(authors[body.reply_to])
         shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
-        text = _spoilers_hidden(body)
+        # Not to be read on a lock screen either.
+        text = covered(body.text, body.entities)
         if body.card:
             text = f"{card_rules.ICONS[type(body.card)]} {text}"
         messages.append(
@@ -238,14 +240,3 @@ def _alert(shown: Shown, words: str) -> Alert:
 def shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= TEXT_CHARACTERS_MAX else line[: TEXT_CHARACTERS_MAX - 1].rstrip() + "…"
-
-
-def _spoilers_hidden(body: model.Body) -> str:
-    """What its writer has covered is not to be read on a lock screen."""
-    spoilers = [part for part in body.entities if part.kind == "spoiler"]
-    if not spoilers:
-        return body.text
-    units = bytearray(body.text.encode("utf-16-le"))
-    for part in spoilers:
-        units[2 * part.offset : 2 * (part.offset + part.length)] = "▒".encode("utf-16-le") * part.length
-    return units.decode("utf-16-le")

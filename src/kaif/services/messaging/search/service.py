@@ -16,6 +16,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
 from kaif.kernel.errors import Invalid
 from kaif.services.messaging import store
+from kaif.services.messaging.covering import covered
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.search import found
 from kaif.services.messaging.search import store as search_store
@@ -68,11 +69,12 @@ class SearchService:
             for entry in await viewing.shown_to(self._database, user_id, chat_id, rows):
                 # Edited since it was indexed, it may say something else by now, or nothing.
                 said = found.words_of(entry.text, entry.card, entry.attachments)
+                seen = found.words_of(covered(entry.text, entry.entities), entry.card, entry.attachments)
                 marks = self._indexer.index.marked(request.words, said)
                 if request.topic_id not in (None, entry.topic_id):
                     continue
                 if marks is not None and (said or entry.attachments) and not entry.deleted:
-                    messages[hits_at[entry.seq]] = FoundMessage(entry, found.fragment_of(said, marks))
+                    messages[hits_at[entry.seq]] = FoundMessage(entry, found.fragment_of(seen, marks))
         return messages
 
 

@@ -32,7 +32,7 @@ from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import buttons, card_rules, markup, model, store
+from kaif.services.messaging import buttons, card_rules, covering, markup, model, store
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
@@ -41,7 +41,7 @@ from kaif.services.messaging.discussions.sending import BatchThreads
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Place, StoredEntry
+from kaif.services.messaging.model import Body, Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
@@ -307,7 +307,7 @@ class Batch:
         self._sent_at_us: dict[tuple[ChatId, UserId], int] = {}
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
-        self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
+        self._quoted: dict[tuple[ChatId, int], Body] = {}
         self._polls: list[tuple[Entry, NewPoll]] = []
         self._bots: set[UserId] = set()
         self._held: dict[str, list[StoredAttachment]] = {}
@@ -359,8 +359,8 @@ class Batch:
             if message.quote and message.reply_to:
                 wanted.setdefault(message.chat_id, set()).add(message.reply_to)
         for chat_id, seqs in wanted.items():
-            for row in await store.entries_at(tx, chat_id, seqs):
-                self._quoted[chat_id, row.seq] = row
+            rows = await store.entries_at(tx, chat_id, seqs)
+            self._quoted |= {(chat_id, row.seq): model.body_of(row) for row in rows if row.kind == "message"}
 
     async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """Who of those that put buttons under a message is a bot: few messages have any."""
@@ -404,7 +404,7 @@ class Batch:
         if message.reply_to and message.reply_to > place.seq:
             raise BadReply
         if message.quote:
-            self._check_quote(message)
+            message = self._quoting(message)
         if message.attachments:
             message = self._with_files(message)
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
@@ -438,11 +438,13 @@ class Batch:
             self._pace.give_back(taken)
         self._taken = []
 
-    def _check_quote(self, message: Outgoing) -> None:
-        """Nobody is made to have said what they have not said. Raises BadQuote."""
-        row = self._quoted.get((message.chat_id, message.reply_to or 0))
-        if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
+    def _quoting(self, message: Outgoing) -> Outgoing:
+        """Nobody is made to have said what they have not said, nor openly what they have covered. Raises BadQuote."""
+        said = self._quoted.get((message.chat_id, message.reply_to or 0))
+        if said is None or message.quote not in said.text:
             raise BadQuote(path="$.quote")
+        quote = covering.covered_quote(message.quote, said.text, said.entities)
+        return msgspec.structs.replace(message, quote=quote)
 
     def _with_files(self, message: Outgoing) -> Outgoing:
         """As they are by now. Raises AttachmentsLost where they are not held for this message any more."""
