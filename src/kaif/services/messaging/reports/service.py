@@ -15,6 +15,7 @@ from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.auth.sessions import Sessions, Suspend
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
+from kaif.interfaces.messaging.cards import Contact
 from kaif.interfaces.messaging.privacy import NotOneself
 from kaif.interfaces.messaging.reports import (
     EVIDENCE_MAX,
@@ -201,12 +202,11 @@ class ReportsService:
             raise ReportNotFound
         (summary,) = await self._summaries([row])
         evidence = [_shown(one) for one in await report_store.evidence_of(self._database, row.id)]
-        authors = sorted({one.entry.sender_id for one in evidence})
         picture = await self._picture(row)
         return Report(
             summary,
             evidence,
-            await store.known_people(self._database, authors),
+            await store.known_people(self._database, sorted(_people_in(evidence))),
             row.note,
             as_datetime(row.decided_at_us) if row.decided_at_us else None,
             _possible(summary, evidence, picture),
@@ -307,6 +307,12 @@ def _kept(report_id: str, entry: Entry, seqs: Sequence[int]) -> StoredEvidence:
 def _shown(row: StoredEvidence) -> Evidence:
     intact = hashlib.sha256(row.entry.encode()).hexdigest() == row.sha256
     return Evidence(_entry(row.entry), row.sha256, bool(row.reported), intact)
+
+
+def _people_in(evidence: Sequence[Evidence]) -> set[UserId]:
+    """Who wrote it, and whom it shows."""
+    authors = {one.entry.sender_id for one in evidence}
+    return authors | {one.entry.card.user_id for one in evidence if isinstance(one.entry.card, Contact)}
 
 
 def _decision(row: StoredReport) -> Decision | None:
