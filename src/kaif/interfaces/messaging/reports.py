@@ -28,7 +28,7 @@ Reason = Literal["spam", "fraud", "abuse", "violence", "sexual", "illegal", "imp
 State = Literal["open", "taken", "decided"]
 # As far as its reporter is told.
 Outcome = Literal["waiting", "acted", "dismissed"]
-Decision = Literal["dismiss", "delete_messages", "remove_picture", "ban_from_chat", "suspend_account"]
+Decision = Literal["dismiss", "delete_messages", "remove_picture", "ban_from_chat", "suspend_account", "suspend_chat"]
 GivenReportId = Annotated[str, Meta(pattern=PATTERN)]
 Words = Annotated[str, Meta(max_length=1000, pattern=NO_NUL)]
 
@@ -113,7 +113,7 @@ class ReportedPicture(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`picture` is null once the report is decided: nothing holds the file then."""
+    """`picture` is null once the report is decided: nothing holds the file then. `suspended` while the chat is."""
 
     report: ReportSummary
     evidence: list[Evidence]
@@ -122,6 +122,7 @@ class Report(msgspec.Struct, frozen=True):
     decided_at: datetime | None
     possible: list[Decision]
     picture: ReportedPicture | None = None
+    suspended: bool = False
 
 
 class DecideReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,5 +216,13 @@ class Reports(Protocol):
 
         Raises ReportNotFound, ReportNotTaken, ReportTaken, ReportDecidedAlready, NotForThisReport, OwnerMustStay; what
         `suspend` (auth's `sessions`) raises.
+        """
+        ...
+
+    @repeatable
+    async def restore_chat(self, actor: Actor, request: OfReport) -> Report:
+        """Open the chat of a report again, whichever report it was suspended by.
+
+        Written into the audit log. Raises ReportNotFound, NotForThisReport where it is not suspended.
         """
         ...

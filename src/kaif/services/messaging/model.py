@@ -148,10 +148,19 @@ class StoredChat(msgspec.Struct, frozen=True):
     topics: int
     previews: int
     avatar: MediaId | None
+    suspended: str
 
     @property
     def member(self) -> Member:
-        return Member(self.kind, self.default_rights, self.role, self.rights, self.taken, self.taken_until_us)
+        return Member(
+            self.kind,
+            self.default_rights,
+            self.role,
+            self.rights,
+            self.taken,
+            self.taken_until_us,
+            suspended=self.suspended,
+        )
 
 
 class StoredPerson(msgspec.Struct, frozen=True):
@@ -206,6 +215,8 @@ class Place(msgspec.Struct):
     topics: int = 0
     # Whether it is, or was, the discussion of a channel, where answers may be comments.
     threads: int = 0
+    # Why moderators have closed it, if they have.
+    suspended: str = ""
 
     @property
     def speaks(self) -> bool:
@@ -403,6 +414,7 @@ def chat_of(
         bool(row.previews),
         row.avatar,
         list(mentions),
+        row.suspended,
     )
 
 

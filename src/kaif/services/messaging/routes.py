@@ -276,6 +276,7 @@ REPORTS_ROUTES = [
     get(_REPORT, Reports.get_report, needs=HANDLE_REPORTS),
     post(f"{_REPORT}/take", Reports.take_report, needs=HANDLE_REPORTS),
     post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/restore", Reports.restore_chat, needs=HANDLE_REPORTS),
 ]
 
 _SCHEDULED = "/v1/messaging/scheduled"

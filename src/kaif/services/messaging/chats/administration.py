@@ -32,6 +32,7 @@ from kaif.interfaces.messaging.administration import (
     Restrict,
     TooManyAdmins,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_text
@@ -80,6 +81,8 @@ class AdministrationService:
     async def _change(self, tx: Transaction, actor: Actor, request: ChangeChat) -> tuple[Place, Entry | None]:
         place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
         require(rights, _needed(request))
+        if place.suspended:
+            raise ChatSuspended
         if Right.OWN not in rights and _for_owner(request):
             raise OwnersOnly
         old = await administration_store.settings(tx, place.chat_id)

@@ -125,6 +125,8 @@ class ChatInvitationsService:
             if not places:
                 raise InvitationGone
             place = places[door.chat_id]
+            if place.suspended:
+                raise InvitationGone
             if await store.find_member(tx, place.chat_id, actor.user_id):
                 return Joined(place.chat_id, asked=False)
             if await administration_store.banned_among(tx, place.chat_id, [actor.user_id]):

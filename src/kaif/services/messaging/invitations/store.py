@@ -64,7 +64,9 @@ class StoredRequest(StoredPerson, frozen=True):
 
 
 _LINK = ", ".join(StoredLink.__struct_fields__)
-_DOOR = "SELECT id, kind, title, description, members, avatar FROM messaging_chats WHERE deleted_at_us = 0 AND"
+_DOOR = """
+SELECT id, kind, title, description, members, avatar FROM messaging_chats
+WHERE deleted_at_us = 0 AND suspended = '' AND"""
 
 
 async def add_link(tx: Transaction, link: StoredLink) -> None:

@@ -32,6 +32,7 @@ from kaif.interfaces.messaging.reports import (
     OfReport,
     OwnReport,
     OwnReports,
+    Reason,
     Report,
     ReportAnswered,
     ReportDecided,
@@ -60,6 +61,8 @@ from kaif.services.messaging.sending.announcing import Announcer
 
 Erase = Callable[[ChatId, Sequence[int]], Awaitable[None]]
 Ban = Callable[[ChatId, UserId, UserId], Awaitable[None]]
+SuspendChat = Callable[[ChatId, Reason], Awaitable[None]]
+RestoreChat = Callable[[ChatId, UserId, str], Awaitable[bool]]
 TakePicture = Callable[[ChatId, UserId, MediaId], Awaitable[bool]]
 
 _encode = msgspec.json.Encoder().encode
@@ -77,10 +80,13 @@ class ReportsService:
         erase: Erase,
         ban: Ban,
         take_picture: TakePicture,
+        suspend_chat: SuspendChat,
+        restore_chat: RestoreChat,
     ) -> None:
         self._database, self._sessions, self._announcer, self._clock = database, sessions, announcer, clock
         self._membership = Membership(auth, clock)
         self._erase, self._ban, self._take_picture = erase, ban, take_picture
+        self._suspend_chat, self._restore_chat = suspend_chat, restore_chat
 
     # For everybody
 
@@ -203,14 +209,16 @@ class ReportsService:
         (summary,) = await self._summaries([row])
         evidence = [_shown(one) for one in await report_store.evidence_of(self._database, row.id)]
         picture = await self._picture(row)
+        suspended = await report_store.is_suspended(self._database, row.chat_id)
         return Report(
             summary,
             evidence,
             await store.known_people(self._database, sorted(_people_in(evidence))),
             row.note,
             as_datetime(row.decided_at_us) if row.decided_at_us else None,
-            _possible(summary, evidence, picture),
+            _possible(summary, evidence, picture, suspended=suspended),
             picture,
+            suspended,
         )
 
     async def _picture(self, row: StoredReport) -> ReportedPicture | None:
@@ -281,8 +289,16 @@ class ReportsService:
                 await self._take_picture(chat_id, actor.user_id, report.picture.media_id)
             case "ban_from_chat" if person:
                 await self._ban(chat_id, person.id, actor.user_id)
+            case "suspend_chat":
+                await self._suspend_chat(chat_id, report.report.reason)
             case "suspend_account" if person:
                 await self._sessions.suspend(actor, Suspend(person.id))
+
+    async def restore_chat(self, actor: Actor, request: OfReport) -> Report:
+        report = (await self.get_report(actor, request)).report
+        if not report.chat_kind or not await self._restore_chat(ChatId(report.chat_id), actor.user_id, report.id):
+            raise NotForThisReport
+        return await self.get_report(actor, request)
 
 
 async def _reported_pictures(tx: Transaction, request: FileReport) -> list[StoredAttachment]:
@@ -319,7 +335,9 @@ def _decision(row: StoredReport) -> Decision | None:
     return msgspec.convert(row.decision, Decision) if row.decision else None
 
 
-def _possible(report: ReportSummary, evidence: Sequence[Evidence], picture: ReportedPicture | None) -> list[Decision]:
+def _possible(
+    report: ReportSummary, evidence: Sequence[Evidence], picture: ReportedPicture | None, *, suspended: bool
+) -> list[Decision]:
     """What can be decided about it."""
     possible: list[Decision] = ["dismiss"]
     if report.chat_kind and any(one.reported for one in evidence):
@@ -328,6 +346,8 @@ def _possible(report: ReportSummary, evidence: Sequence[Evidence], picture: Repo
         possible.append("remove_picture")
     if report.person and report.chat_kind in ("group", "channel"):
         possible.append("ban_from_chat")
+    if report.chat_kind in ("group", "channel") and not suspended:
+        possible.append("suspend_chat")
     if report.person:
         possible.append("suspend_account")
     return possible

@@ -167,3 +167,8 @@ async def chats_named(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, 
         ids=list(chat_ids),
     )
     return {chat_id: (kind, title) for chat_id, kind, title in rows}
+
+
+async def is_suspended(reads: Reads, chat_id: ChatId) -> bool:
+    sql = "SELECT 1 FROM messaging_chats WHERE id = :id AND suspended <> '' AND deleted_at_us = 0"
+    return bool(await reads.fetch(tuple, sql, id=chat_id))
