@@ -145,12 +145,15 @@ async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, 
     await vera.dialog.get_by_role("button", name="Отправить жалобу").click()
     await expect(vera.page.get_by_text("Жалоба отправлена")).to_be_visible()
 
-    # Whoever set the server up may do everything.
+    # Whoever set the server up may do everything, and hears of it wherever they are.
+    await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_be_visible()
     await anna.page.goto("/operator/reports")
+    await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_be_visible()
     await anna.page.get_by_role("link", name=BORIS.name).click()
     await expect(anna.page.get_by_text("Он это всем пишет")).to_be_visible()
     await expect(anna.page.get_by_text("Переведи мне денег")).to_be_visible()
     await anna.page.get_by_role("button", name="Взять в работу").click()
+    await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_have_count(0)
     await anna.page.get_by_role("button", name="Удалить сообщения").click()
     await anna.dialog.get_by_label("Заметка").fill("Вымогательство")
     await anna.dialog.get_by_role("button", name="Удалить сообщения").click()

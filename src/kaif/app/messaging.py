@@ -189,6 +189,7 @@ async def messaging_services(
                 database,
                 auth,
                 sessions,
+                staff,
                 announcer,
                 clock,
                 erase=actions.erase,

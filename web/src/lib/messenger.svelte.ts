@@ -35,6 +35,7 @@ import { GroupTopics, type TopicModel } from './topics.svelte'
 import { trays } from './tray.svelte'
 import { ui } from './ui.svelte'
 import { uploads, type Upload } from './uploads.svelte'
+import { waitingReports } from './waitingReports.svelte'
 
 const LIST_PAGE = 100
 const LIST_PAGES_MAX = 20
@@ -565,6 +566,7 @@ export class Messenger {
   #receiveSignal(event: Exclude<ServerEvent, { type: 'entry' }>): void {
     switch (event.type) {
       case 'hello':
+        void waitingReports.refresh()
         return void this.#greeted(event)
       case 'refused':
         return this.#refused(event)
@@ -587,6 +589,8 @@ export class Messenger {
         return media.heard(event)
       case 'callback_answer':
         return presses.answered(event.callback_id, event.text)
+      case 'reports':
+        return void waitingReports.refresh()
       case 'report':
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':

@@ -183,6 +183,7 @@ export type ServerEvent =
   | { type: 'media'; media_id: string; state: NonNullable<Attachment['state']>; progress: number }
   | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
+  | { type: 'reports' }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'person'; person: Person }
   | { type: 'presence'; user_id: string; online: boolean }

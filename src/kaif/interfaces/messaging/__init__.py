@@ -201,6 +201,8 @@ class Chat(msgspec.Struct, frozen=True):
     mentions: list[int] = []
     # Why moderators have closed it to everybody (interfaces/messaging/suspension.py); empty where they have not.
     suspended: str = ""
+    # How many ask to be let in, for admins who answer them.
+    join_requests: int = 0
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

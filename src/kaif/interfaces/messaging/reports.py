@@ -21,6 +21,7 @@ REPORT = Limit("report", per_minute=5, burst=10)
 OPEN_MAX = 50
 EVIDENCE_MAX = 20
 OWN_MAX = 50
+OPEN_SHOWN_MAX = 1000
 # Whoever has taken a report and does nothing about it leaves it to others.
 TAKEN_FOR_S = 24 * 60 * 60
 
@@ -91,6 +92,12 @@ class ReportPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class OpenReports(msgspec.Struct, frozen=True):
+    """How many wait for somebody to take them, as far as OPEN_SHOWN_MAX."""
+
+    open: int
+
+
 class OfReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     report_id: GivenReportId
 
@@ -153,6 +160,10 @@ class ReportAnswered(msgspec.Struct, frozen=True, tag_field="type", tag="report"
     acted: bool
 
 
+class ReportsChanged(msgspec.Struct, frozen=True, tag_field="type", tag="reports"):
+    """To the devices of everybody with a role: who handles reports counts anew. It says nothing of any report."""
+
+
 class NothingReported(Invalid):
     code, detail = "nothing_reported", "Say what is reported: messages of others, a person, or a chat."
 
@@ -199,6 +210,9 @@ class Reports(Protocol):
     async def list_reports(self, actor: Actor, request: ListReports) -> ReportPage:
         """A page of the queue. Needs HANDLE_REPORTS, as all that follows. Raises MissingPermission."""
         ...
+
+    @repeatable
+    async def count_reports(self, actor: Actor, request: Nothing) -> OpenReports: ...
 
     @repeatable
     async def get_report(self, actor: Actor, request: OfReport) -> Report:

@@ -378,6 +378,7 @@ def chat_of(
     now_us: int,
     unread: int | None = None,
     mentions: Sequence[int] = (),
+    join_requests: int = 0,
 ) -> Chat:
     """`unread` of one with topics is the sum of theirs."""
     restricted = is_restricted(row.member, now_us)
@@ -415,6 +416,7 @@ def chat_of(
         row.avatar,
         list(mentions),
         row.suspended,
+        join_requests,
     )
 
 

@@ -32,6 +32,8 @@ EVERY = Right(sum(_BY_NAME.values()))
 OF_MEMBERS = Right.SEND | Right.MEDIA | Right.LINKS | Right.INVITE | Right.PIN | Right.INFO
 OF_SPEAKERS = Right.SEND | Right.MEDIA | Right.LINKS
 USUAL = OF_SPEAKERS | Right.INVITE | Right.PIN
+# Who opens doors to it, and answers who asks to be let in.
+INVITER = Right.INVITE | Right.STAFF
 # What those who look after a chat may still do in it when moderators have closed it.
 OF_SUSPENDED = Right.DELETE | Right.BAN | Right.ADMINS | Right.STAFF | Right.OWN
 

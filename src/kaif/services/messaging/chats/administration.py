@@ -44,6 +44,7 @@ from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.invitations import store as invitation_store
+from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
 from kaif.services.messaging.rights import (
     EVERY,
@@ -161,7 +162,7 @@ class AdministrationService:
 
     async def ban_person(self, actor: Actor, request: OfMember) -> Nothing:
         people = await self._membership.get_people(self._database, [request.user_id])
-        entry, removed = None, False
+        entry, removed, asked = None, False, False
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.BAN)
@@ -170,12 +171,14 @@ class AdministrationService:
                 raise BeyondYourRights
             await store.remember_people(tx, people)
             await administration_store.ban(tx, place.chat_id, request.user_id, actor.user_id, self._clock())
-            await invitation_store.take_request(tx, place.chat_id, request.user_id)
+            asked = await invitation_store.take_request(tx, place.chat_id, request.user_id)
             removed = await self._membership.take_out(tx, place, request.user_id)
             if removed:
                 entry = await self._membership.record(tx, place, "banned", actor.user_id, [request.user_id])
         if removed:
             await self._announcer.announce_change(place, entry, left=[request.user_id])
+        if asked:
+            await tell_staff(self._database, self._announcer, place.chat_id)
         return Nothing()
 
     async def ban(self, chat_id: ChatId, user_id: UserId, by: UserId) -> None:

@@ -13,6 +13,7 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.auth.sessions import Sessions, Suspend
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import Contact
@@ -20,6 +21,7 @@ from kaif.interfaces.messaging.privacy import NotOneself
 from kaif.interfaces.messaging.reports import (
     EVIDENCE_MAX,
     OPEN_MAX,
+    OPEN_SHOWN_MAX,
     OWN_MAX,
     TAKEN_FOR_S,
     DecideReport,
@@ -30,6 +32,7 @@ from kaif.interfaces.messaging.reports import (
     NotForThisReport,
     NothingReported,
     OfReport,
+    OpenReports,
     OwnReport,
     OwnReports,
     Reason,
@@ -41,12 +44,14 @@ from kaif.interfaces.messaging.reports import (
     ReportNotFound,
     ReportNotTaken,
     ReportPage,
+    ReportsChanged,
     ReportSummary,
     ReportTaken,
     TooManyReports,
 )
-from kaif.kernel.actor import Actor, UserId, require_permission
+from kaif.kernel.actor import NOBODY, Actor, UserId, require_permission
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
+from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
 from kaif.services.messaging.attachments import store as attachment_store
@@ -75,6 +80,7 @@ class ReportsService:
         database: Database,
         auth: Auth,
         sessions: Sessions,
+        staff: Staff,
         announcer: Announcer,
         clock: Clock,
         erase: Erase,
@@ -84,7 +90,7 @@ class ReportsService:
         restore_chat: RestoreChat,
     ) -> None:
         self._database, self._sessions, self._announcer, self._clock = database, sessions, announcer, clock
-        self._membership = Membership(auth, clock)
+        self._staff, self._membership = staff, Membership(auth, clock)
         self._erase, self._ban, self._take_picture = erase, ban, take_picture
         self._suspend_chat, self._restore_chat = suspend_chat, restore_chat
 
@@ -98,6 +104,7 @@ class ReportsService:
             ids = [actor.user_id, *([request.user_id] if request.user_id else [])]
             people = await self._membership.get_people(self._database, ids)
             filed = await self._file(actor, request, people)
+            await self._tell_handlers()
         return (await self._own([filed]))[0]
 
     async def _file(self, actor: Actor, request: FileReport, people: list[Person]) -> StoredReport:
@@ -174,7 +181,23 @@ class ReportsService:
         chats = await report_store.chats_named(self._database, sorted({row.chat_id for row in rows if row.chat_id}))
         return people, chats
 
+    async def _tell_handlers(self) -> None:
+        """Which of those with a role handle reports is auth's business: all of them hear that something is different.
+
+        The report stands, whether or not anybody hears of it.
+        """
+        try:
+            staff = (await self._staff.list_staff(NOBODY, Nothing())).people
+        except Unavailable:
+            return
+        for person in staff:
+            await self._announcer.tell(person.id, ChatId(""), ReportsChanged())
+
     # For who handles them
+
+    async def count_reports(self, actor: Actor, request: Nothing) -> OpenReports:
+        require_permission(actor, HANDLE_REPORTS)
+        return OpenReports(await report_store.count_open(self._database, OPEN_SHOWN_MAX))
 
     async def list_reports(self, actor: Actor, request: ListReports) -> ReportPage:
         require_permission(actor, HANDLE_REPORTS)
@@ -235,6 +258,7 @@ class ReportsService:
             lapsed_us = now_us - TAKEN_FOR_S * SECOND_US
             if not await report_store.take(tx, request.report_id, actor.user_id, now_us, lapsed_us):
                 await self._refuse(tx, actor, request.report_id)
+        await self._tell_handlers()
         return await self.get_report(actor, request)
 
     async def _refuse(self, tx: Transaction, actor: Actor, report_id: str) -> None:

@@ -103,6 +103,16 @@ async def queue(reads: Reads, state: State, cursor: str, limit: int) -> list[Sto
     )
 
 
+async def count_open(reads: Reads, limit: int) -> int:
+    """As far as `limit`."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        "SELECT COUNT(*) FROM (SELECT 1 FROM messaging_reports WHERE state = 'open' LIMIT :limit) AS some_reports",
+        limit=limit,
+    )
+    return rows[0][0]
+
+
 async def evidence_of(reads: Reads, report_id: str) -> list[StoredEvidence]:
     return await reads.fetch(
         StoredEvidence,
