@@ -59,8 +59,7 @@ async def test_an_answer_goes_into_the_topic_of_what_it_answers(new_person: NewP
     client = await connect(anna)
 
     asked = await client.send(chat_id, "Дождь или снег?", topic_id=topic)
-    place = {"reply_to": asked.seq, "topic_id": asked.topic_id}
-    answer = await client.send(chat_id, "Он", quote="снег", silent=True, **place)
+    answer = await client.send(chat_id, "Он", reply_to=asked.seq, quote="снег", topic_id=asked.topic_id, silent=True)
 
     assert (asked.topic_id, answer.topic_id) == (topic, topic)
     assert (answer.data["quote"], answer.data["silent"]) == ("снег", True)
