@@ -82,6 +82,7 @@ from kaif.services.messaging.privacy.lookalikes import LookalikesService
 from kaif.services.messaging.privacy.service import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reports.service import ReportsService
+from kaif.services.messaging.reports.suspending import Suspension
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pace_sharing import PaceSharing
@@ -158,6 +159,7 @@ async def messaging_services(
     try:
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
+        suspension = Suspension(database, Membership(auth, clock), announcer)
         pictures = ChatPicturesService(database, auth, announcer, attaching, clock)
         yield {
             Messaging: chats,
@@ -190,11 +192,14 @@ async def messaging_services(
                 database,
                 auth,
                 sessions,
+                staff,
                 announcer,
                 clock,
                 erase=actions.erase,
                 ban=administration.ban,
                 take_picture=pictures.take_down,
+                suspend_chat=suspension.suspend,
+                restore_chat=suspension.restore,
             ),
         }
     finally:

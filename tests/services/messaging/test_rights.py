@@ -58,6 +58,7 @@ from kaif.services.messaging.rights import (
     EVERY,
     OF_MEMBERS,
     OF_SPEAKERS,
+    OF_SUSPENDED,
     Member,
     Right,
     may_act_on,
@@ -85,8 +86,10 @@ NOW_US = 10
 
 @given(MEMBERS)
 def test_the_matrix_of_rights(member: Member) -> None:
-    rights = rights_of(member, NOW_US)
+    rights = rights_of(member._replace(suspended=""), NOW_US)
 
+    closed = rights_of(member._replace(suspended="spam"), NOW_US)
+    assert closed == rights & OF_SUSPENDED, "what moderators have closed is only looked after"
     if member.kind in ("direct", "saved"):
         assert rights == OF_SPEAKERS | Right.PIN
     elif member.role == "owner":

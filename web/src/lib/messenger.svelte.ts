@@ -36,6 +36,7 @@ import { trays } from './tray.svelte'
 import type { Entry, Person, ServerEvent } from './types'
 import { ui } from './ui.svelte'
 import { uploads } from './uploads.svelte'
+import { waitingReports } from './waitingReports.svelte'
 
 const LOADED_CHATS_MAX = 12
 /** How much of its log a chat keeps while another one is open. */
@@ -287,6 +288,7 @@ export class Messenger {
   #receiveSignal(event: Exclude<ServerEvent, { type: 'entry' }>): void {
     switch (event.type) {
       case 'hello':
+        void waitingReports.refresh()
         return void this.#greeted(event)
       case 'refused':
         return this.sending.refused(event)
@@ -309,6 +311,8 @@ export class Messenger {
         return media.heard(event)
       case 'callback_answer':
         return presses.answered(event.callback_id, event.text)
+      case 'reports':
+        return void waitingReports.refresh()
       case 'report':
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':

@@ -17,6 +17,8 @@ const SHOWN_KINDS = new Set<string>([
   'unrestricted',
   'banned',
   'transferred',
+  'suspended',
+  'restored',
   'topic_made',
   'topic_closed',
   'topic_reopened',
@@ -32,6 +34,8 @@ const CHANGING_KINDS = new Set<string>([
   'restricted',
   'unrestricted',
   'transferred',
+  'suspended',
+  'restored',
   'timer',
 ])
 /** In larger chats only the one who looks at the chat asks at once what has changed: all of them would be a crowd. */

@@ -34,6 +34,9 @@ export function systemText(entry: Entry, me: string): string {
         name: byMe ? t('chat.you') : nameOf(entry.sender_id),
         title: inQuotes(entry.title || t('topics.general')),
       })
+    case 'suspended':
+    case 'restored':
+      return t(`system.${entry.kind}`)
     case 'timer':
       return timerText(entry, byMe)
     case 'pinned':

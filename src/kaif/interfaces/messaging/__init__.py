@@ -54,6 +54,8 @@ EntryKind = Literal[
     "unrestricted",
     "banned",
     "transferred",
+    "suspended",
+    "restored",
     "timer",
     "edited",
     "deleted",
@@ -200,6 +202,10 @@ class Chat(msgspec.Struct, frozen=True):
     avatar: MediaId | None = None
     # Of a group: unread messages that mention the actor or answer them, the first MENTIONS_SHOWN_MAX in order.
     mentions: list[int] = []
+    # Why moderators have closed it to everybody (interfaces/messaging/suspension.py); empty where they have not.
+    suspended: str = ""
+    # How many ask to be let in, for admins who answer them.
+    join_requests: int = 0
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

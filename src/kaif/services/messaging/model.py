@@ -151,10 +151,19 @@ class StoredChat(msgspec.Struct, frozen=True):
     topics: int
     previews: int
     avatar: MediaId | None
+    suspended: str
 
     @property
     def member(self) -> Member:
-        return Member(self.kind, self.default_rights, self.role, self.rights, self.taken, self.taken_until_us)
+        return Member(
+            self.kind,
+            self.default_rights,
+            self.role,
+            self.rights,
+            self.taken,
+            self.taken_until_us,
+            suspended=self.suspended,
+        )
 
 
 class StoredPerson(msgspec.Struct, frozen=True):
@@ -209,6 +218,8 @@ class Place(msgspec.Struct):
     topics: int = 0
     # Whether it is, or was, the discussion of a channel, where answers may be comments.
     threads: int = 0
+    # Why moderators have closed it, if they have.
+    suspended: str = ""
     # The time that the newest entry bears, and whether the one before it bears a later one.
     written_at_us: int = 0
     jumped: bool = False
@@ -387,6 +398,7 @@ def chat_of(
     now_us: int,
     unread: int | None = None,
     mentions: Sequence[int] = (),
+    join_requests: int = 0,
 ) -> Chat:
     """`unread` of one with topics is the sum of theirs."""
     restricted = is_restricted(row.member, now_us)
@@ -423,6 +435,8 @@ def chat_of(
         bool(row.previews),
         row.avatar,
         list(mentions),
+        row.suspended,
+        join_requests,
     )
 
 

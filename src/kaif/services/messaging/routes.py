@@ -274,9 +274,11 @@ REPORTS_ROUTES = [
     post("/v1/messaging/reports", Reports.file_report, status=201, limit=REPORT),
     get("/v1/messaging/own-reports", Reports.list_own_reports),
     get("/v1/messaging/reports", Reports.list_reports, needs=HANDLE_REPORTS),
+    get("/v1/messaging/open-reports", Reports.count_reports, needs=HANDLE_REPORTS),
     get(_REPORT, Reports.get_report, needs=HANDLE_REPORTS),
     post(f"{_REPORT}/take", Reports.take_report, needs=HANDLE_REPORTS),
     post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/restore", Reports.restore_chat, needs=HANDLE_REPORTS),
 ]
 
 _SCHEDULED = "/v1/messaging/scheduled"

@@ -41,6 +41,8 @@ from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.finding import MemberFinder
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.invitations import store as invitation_store
+from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.privacy import consent
@@ -219,16 +221,19 @@ class MessagingService:
 
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
         people = await self._membership.get_people(self._database, list(dict.fromkeys(request.user_ids)))
-        entry = None
+        entry, answered = None, 0
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.INVITE)
             await consent.require_addable(tx, actor.user_id, [one.id for one in people if one.id != actor.user_id])
             new = await self._membership.let_in(tx, place, people)
             if new:
+                answered = await invitation_store.take_requests(tx, place.chat_id, new)
                 entry = await self._membership.record(tx, place, "joined", actor.user_id, new)
         if new:
             await self._announcer.announce_change(place, entry, joined=new)
+        if answered:
+            await tell_staff(self._database, self._announcer, place.chat_id)
         return await self.get_chat(actor, GetChat(request.chat_id))
 
     async def remove_member(self, actor: Actor, request: RemoveMember) -> Nothing:

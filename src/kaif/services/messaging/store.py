@@ -72,12 +72,12 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   c.description, c.name, c.default_rights, c.slow_mode_s, CASE WHEN {HIDES_MEMBERS} THEN 1 ELSE 0 END, c.signed,
   c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
 _MEMBER = """
-SELECT c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us
+SELECT c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot, c.suspended
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 WHERE m.chat_id = :chat_id AND m.user_id = :user_id
 """
@@ -286,7 +286,7 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
         Place,
         """
         SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed, closed,
-          topics, threads, written_at_us
+          topics, threads, suspended, written_at_us
         FROM messaging_chats WHERE id IN :ids AND deleted_at_us = 0 ORDER BY id FOR UPDATE
         """,
         ids=sorted(set(chat_ids)),
@@ -346,7 +346,8 @@ async def members_among(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]])
     rows: list[tuple[Any, ...]] = await tx.fetch(
         tuple,
         """
-        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot
+        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot,
+          c.suspended
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         WHERE (m.chat_id, m.user_id) IN :pairs
         """,

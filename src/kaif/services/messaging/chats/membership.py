@@ -17,6 +17,7 @@ from kaif.interfaces.messaging import (
     TooManyMembers,
     UnknownMember,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import model, store
@@ -27,6 +28,9 @@ from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights
 from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.webhooks import incoming_store
+
+# What the log of a channel says: the chat itself is different.
+IN_CHANNELS = ("created", "renamed", "changed", "suspended", "restored")
 
 
 def require(rights: Right, wanted: Right) -> None:
@@ -79,7 +83,9 @@ class Membership:
         return places[chat_id], rights
 
     async def let_in(self, tx: Transaction, place: Place, people: Sequence[Person]) -> list[UserId]:
-        """Those who were not in yet. Raises TooManyMembers, MemberBanned."""
+        """Those who were not in yet. Raises ChatSuspended, TooManyMembers, MemberBanned."""
+        if place.suspended:
+            raise ChatSuspended
         pairs = [(place.chat_id, person.id) for person in people]
         there = await store.members_among(tx, pairs)
         new = [person.id for person in people if (place.chat_id, person.id) not in there]
@@ -129,7 +135,7 @@ class Membership:
         The log of a channel names nobody: who reads it, and who looks after it, is not its readers' business.
         """
         place.members_seq += 1
-        if place.kind == "channel" and kind not in ("created", "renamed", "changed"):
+        if place.kind == "channel" and kind not in IN_CHANNELS:
             await store.advance_members(tx, place)
             return None
         place.seq += 1

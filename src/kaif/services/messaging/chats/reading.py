@@ -8,9 +8,11 @@ from kaif.interfaces.messaging.naming import nameless
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
 from kaif.services.messaging import model, store
+from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.model import StoredChat
+from kaif.services.messaging.rights import INVITER, rights_of
 from kaif.services.messaging.topics import store as topic_store
 
 
@@ -44,6 +46,8 @@ class Reading:
         ]
         mentions = await mention_store.unread(self._database, user_id, speaking)
         now_us = self._clock()
+        answering = [row.id for row in rows if INVITER in rights_of(row.member, now_us)]
+        asking = await invitation_store.counts_of_requests(self._database, answering) if answering else {}
         return [
             model.chat_of(
                 row,
@@ -52,6 +56,7 @@ class Reading:
                 now_us,
                 unread.get(row.id),
                 [one.seq for one in mentions.get(row.id, [])],
+                asking.get(row.id, 0),
             )
             for row in rows
         ]

@@ -42,7 +42,8 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 _LINK = """
-SELECT d.channel_id, d.group_id, d.open, g.title FROM messaging_discussions d
+SELECT d.channel_id, d.group_id, d.open, CASE WHEN g.suspended = '' THEN g.title ELSE '' END
+FROM messaging_discussions d
 JOIN messaging_chats g ON g.id = d.group_id AND g.deleted_at_us = 0
 """
 

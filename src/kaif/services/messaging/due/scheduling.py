@@ -35,6 +35,7 @@ from kaif.interfaces.messaging.scheduled import (
     ScheduleMessage,
     TooManyScheduled,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
@@ -115,6 +116,8 @@ class ScheduledMessagesService:
             raise ChatNotFound
         if await store.is_closed(tx, request.chat_id):
             raise PersonNotReachable
+        if member.suspended:
+            raise ChatSuspended
         rights = rights_of(member, self._clock())
         if Right.SEND not in rights:
             raise MayNotSend

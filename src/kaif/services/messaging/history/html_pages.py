@@ -239,7 +239,7 @@ class HtmlPages:
         match entry.kind:
             case "created" | "renamed" | "topic_made" | "topic_closed" | "topic_reopened" | "topic_deleted":
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
-            case "timer" | "changed":
+            case "timer" | "changed" | "suspended" | "restored":
                 return self._words[entry.kind]
             case kind if kind in self._words:
                 return f"{self._words[kind]} {whom}"

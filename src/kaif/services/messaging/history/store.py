@@ -59,7 +59,7 @@ async def titles_of_channels(reads: Reads, user_id: UserId, ids: Collection[str]
         tuple,
         """
         SELECT c.id, c.title FROM messaging_chats c
-        WHERE c.id IN :ids AND c.kind = 'channel' AND c.deleted_at_us = 0 AND (c.name IS NOT NULL
+        WHERE c.id IN :ids AND c.kind = 'channel' AND c.deleted_at_us = 0 AND (c.name IS NOT NULL AND c.suspended = ''
           OR EXISTS (SELECT 1 FROM messaging_members m WHERE m.chat_id = c.id AND m.user_id = :user_id))
         """,
         ids=list(ids),

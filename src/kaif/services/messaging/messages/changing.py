@@ -11,6 +11,7 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, PersonNotReachable
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.messaging import model, store
@@ -55,9 +56,14 @@ class Change:
         return row, body
 
     def must_reach(self) -> None:
-        """What is done in a chat that a block has closed would be said there all the same."""
+        """What is done in a chat that a block, or a moderator, has closed would be said there all the same.
+
+        Raises PersonNotReachable, ChatSuspended.
+        """
         if self.place.closed:
             raise PersonNotReachable
+        if self.place.suspended:
+            raise ChatSuspended
 
     async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
         """The message becomes this, and the log says so."""

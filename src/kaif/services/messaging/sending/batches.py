@@ -28,6 +28,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
 from kaif.interfaces.messaging.cards import NewPoll
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
@@ -61,6 +62,7 @@ NOT_ALLOWED = (
     TopicClosed,
     RestrictedInTopic,
     MediaNotAllowed,
+    ChatSuspended,
 )
 SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
 # Told of posts of channels on which there are more comments, or fewer, once that is so for good.
@@ -462,6 +464,8 @@ class Batch:
     def _must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
         if place.closed:
             raise PersonNotReachable
+        if place.suspended:
+            raise ChatSuspended
         if not rights & SEND:
             raise MayNotSend
         if message.attachments and not rights & MEDIA:

@@ -8,6 +8,7 @@ import msgspec
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
 from kaif.interfaces.messaging import BadButtons, ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
@@ -146,8 +147,8 @@ class WebhooksService:
     ) -> tuple[Place, Entry, list[Mention], bool]:
         """With whom it mentions, and whether there is a link to look up.
 
-        Raises WebhookGone, WebhookTooFast, BadText, BadButtons, TopicNotFound, and AlreadyExists for a reference that
-        has been used.
+        Raises WebhookGone, WebhookTooFast, ChatSuspended, BadText, BadButtons, TopicNotFound, and AlreadyExists for a
+        reference that has been used.
         """
         now_us = self._clock()
         async with self._database.transaction() as tx:
@@ -159,6 +160,8 @@ class WebhooksService:
             if posts > POSTS_PER_MINUTE_MAX:
                 raise WebhookTooFast(retry_after_ms=(since_us + MINUTE_US - now_us) // 1000 + 1)
             place = places[webhook.chat_id]
+            if place.suspended:
+                raise ChatSuspended
             message = msgspec.structs.replace(message, topic_id=await _topic_of(tx, place, webhook, topic_id))
             names = markup.mentioned(message.text)
             people = await store.ids_by_username(tx, names) if names else {}
