@@ -10,7 +10,7 @@ from tests.harness import Services
 from tests.services.messaging.chats import channel, direct, group, log_of, say
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import BadCursor, ChatNotFound, RemoveMember, SendMessage
+from kaif.interfaces.messaging import AddMembers, BadCursor, ChatNotFound, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, React
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.content import TextEntity
@@ -168,6 +168,8 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
     )
     await embedded.actions.add_reaction(boris, React(chat_id, first.seq, "👍"))
     await embedded.administration.change_chat(anna, ChangeChat(chat_id, title="Новое <имя>"))
+    await embedded.messaging.add_members(anna, AddMembers(chat_id, [vera.user_id]))
+    await embedded.messaging.remove_member(vera, RemoveMember(chat_id, vera.user_id))
 
     page = await export(embedded, boris, format="html", chat_id=chat_id)
 
@@ -179,6 +181,8 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
         "</a><br><b>anna</b><br>😀 жирно карта тайна\nцитата\nдальше x&lt;y</blockquote>",
         "Forwarded from: vera, ",
         "changes the name: Новое &lt;имя&gt;",
+        "anna adds: vera <time",
+        "vera leaves the chat <time",
     ):
         assert expected in page
 
