@@ -40,7 +40,7 @@ async def test_a_stranger_is_looked_at_blocked_and_let_in_again(place: Place, wi
     blocked = anna.page.get_by_role("list", name="Заблокированные")
     await blocked.get_by_role("button", name=f"Разблокировать: {BORIS.name}").click()
     await expect(anna.page.get_by_text("Вы никого не заблокировали")).to_be_visible()
-    await boris.message("Ау?").get_by_role("button", name="Не ушло. Повторить").click()
+    await boris.message("Ау?").get_by_role("button", name="Не отправлено. Повторить").click()
     await boris.see_state("Ау?", "sent")
 
     await anna.page.goto("/")

@@ -171,6 +171,8 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
     )
     await embedded.actions.add_reaction(boris, React(chat_id, first.seq, "👍"))
     await embedded.administration.change_chat(anna, ChangeChat(chat_id, title="Новое <имя>"))
+    await embedded.messaging.add_members(anna, AddMembers(chat_id, [vera.user_id]))
+    await embedded.messaging.remove_member(vera, RemoveMember(chat_id, vera.user_id))
 
     page = await export(embedded, boris, format="html", chat_id=chat_id)
 
@@ -182,6 +184,8 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
         "</a><br><b>anna</b><br>😀 жирно карта ▒▒▒▒▒\nцитата\nдальше x&lt;y</blockquote>",
         "Forwarded from: vera, ",
         "changes the name: Новое &lt;имя&gt;",
+        "anna adds: vera <time",
+        "vera leaves the chat <time",
     ):
         assert expected in page
 

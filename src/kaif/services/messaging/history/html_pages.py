@@ -239,6 +239,9 @@ class HtmlPages:
         match entry.kind:
             case "created" | "renamed" | "topic_made" | "topic_closed" | "topic_reopened" | "topic_deleted":
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
+            # In a channel nobody is named.
+            case "joined" | "left" if not set(entry.user_ids) - {entry.sender_id}:
+                return self._words[f"{entry.kind}_self"]
             case "timer" | "changed" | "suspended" | "restored":
                 return self._words[entry.kind]
             case kind if kind in self._words:
