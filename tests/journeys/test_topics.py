@@ -38,6 +38,11 @@ async def choose(window: Window, deed: str) -> None:
     await window.page.get_by_role("menuitem", name=deed).click()
 
 
+async def choose_of_group(window: Window, deed: str) -> None:
+    await window.page.get_by_role("button", name="Ещё о чате").click()
+    await window.page.get_by_role("menuitem", name=deed).click()
+
+
 @embedded
 async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: Place, windows: Windows) -> None:
     # axe is a script of its own, which the page's policy rightly refuses.
@@ -137,6 +142,35 @@ async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: 
     await anna.page.goto(f"{address}/2")
     await expect(anna.page.get_by_role("region", name="Тема: Общее")).to_be_visible()
     await anna.see_message("Было до тем")
+
+    # The day of a topic is found in it, that of the group in whichever topic it lies.
+    await choose(anna, "Перейти к дате")
+    await anna.dialog.get_by_role("button", name="Перейти", exact=True).click()
+    await expect(anna.dialog).to_have_count(0)
+    await expect(anna.message("Было до тем")).to_be_visible()
+    await anna.page.get_by_role("button", name="Поиск по сообщениям").click()
+    await anna.page.get_by_role("search").get_by_role("searchbox").fill("было")
+    await expect(anna.page.get_by_role("search").locator("a.hit")).to_have_count(1)
+    await anna.page.keyboard.press("Escape")
+    await to_topics(anna)
+    await choose_of_group(anna, "Фото и файлы")
+    panel = anna.page.get_by_role("complementary", name="Фото и файлы")
+    await expect(panel.get_by_text("Фото и видео из этого чата будут здесь.")).to_be_visible()
+    assert not await complaints(anna)
+    await anna.page.keyboard.press("Escape")
+    await expect(panel).to_have_count(0)
+    await choose_of_group(anna, "Перейти к дате")
+    await anna.dialog.get_by_role("button", name="Перейти", exact=True).click()
+    await expect(anna.page.get_by_role("region", name="Тема: Общее")).to_be_visible()
+    await anna.see_message("Было до тем")
+
+    # A few letters lead to a topic, wherever one is.
+    await boris.page.keyboard.press("Control+k")
+    await boris.dialog.get_by_role("combobox").fill("hs,")
+    await expect(boris.dialog.get_by_role("option").first).to_contain_text("Рыба · Озеро")
+    assert not await complaints(boris)
+    await boris.page.keyboard.press("Enter")
+    await expect(boris.page.get_by_role("region", name="Тема: Рыба")).to_be_visible()
 
     # What was sent in the topic stands beside it; where there is nothing no filter is to be dropped.
     await choose(anna, "Фото и файлы")

@@ -12,7 +12,7 @@ from tests.harness import Services
 from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import channel, chat_of, group, log_of, message_of, say
 from tests.services.messaging.notified import listen, notifying, push_service
-from tests.services.messaging.searches import found, searching
+from tests.services.messaging.searches import found, page_of, searching
 from tests.waiting import eventually
 from tests.waiting import until as until_true
 
@@ -405,7 +405,7 @@ async def test_a_restriction_of_the_whole_group_holds_in_its_topics(services: Se
 
 async def test_devices_are_told_of_topics_that_are_neither_read_nor_muted(embedded: Services, tmp_path: Path) -> None:
     chat_id, (anna, boris) = await with_topics(embedded, "anna", "boris")
-    boats, fish = await make(embedded, anna, chat_id), await make(embedded, anna, chat_id)
+    boats, fish = await make(embedded, anna, chat_id), await make(embedded, anna, chat_id, "Рыба")
     async with notifying(tmp_path, embedded) as notified, push_service() as service:
         browser = await listen(embedded, notified, service, boris)
         until = as_datetime(now_us()) + timedelta(hours=1)
@@ -413,12 +413,14 @@ async def test_devices_are_told_of_topics_that_are_neither_read_nor_muted(embedd
         heard = await say_in(embedded, anna, chat_id, fish, "слышно")
         await until_true(lambda: browser.texts == ["слышно"])
         assert browser.shown[-1]["badge"] == 1
+        assert (browser.shown[-1]["title"], browser.shown[-1]["topic_id"]) == ("Друзья · Рыба", fish)
         await read(embedded, boris, chat_id, heard.seq, fish)
         await say_in(embedded, anna, chat_id, boats, "не слышно")
         last = await say_in(embedded, anna, chat_id, GENERAL, "и это слышно")
         await until_true(lambda: len(browser.shown) > 1)
         assert (browser.shown[-1]["seq"], browser.shown[-1]["badge"]) == (last.seq, 1), "what is muted does not count"
         assert "не слышно" not in browser.texts
+        assert browser.shown[-1]["title"] == "Друзья · Общее"
 
 
 async def test_a_search_stays_within_its_topic(embedded: Services, tmp_path: Path) -> None:
@@ -435,6 +437,26 @@ async def test_a_search_stays_within_its_topic(embedded: Services, tmp_path: Pat
         assert (await of(boats), await of(GENERAL)) == ([f"Лодка {boats}"], ["Лодка 0"])
         with pytest.raises(Invalid):
             await found(search, boris, "лодка", topic_id=boats)
+
+
+async def test_what_has_no_topic_is_found_below_thousands_of_messages_of_others(
+    embedded: Services, tmp_path: Path
+) -> None:
+    chat_id, (anna,) = await with_topics(embedded, "anna")
+    boats = await make(embedded, anna, chat_id)
+    await say_in(embedded, anna, chat_id, GENERAL, "Первая лодка")
+    for number in range(10):
+        refs = [f"{number}-{each}" for each in range(250)]
+        batch = [Outgoing(anna.user_id, chat_id, ref, f"Лодка {ref}", topic_id=boats) for ref in refs]
+        outcomes = (await embedded.messaging.send_batch(NOBODY, SendBatch(batch))).outcomes
+        assert not [each.code for each in outcomes if each.code]
+    async with searching(tmp_path, embedded) as search:
+
+        async def is_there() -> bool:
+            page = await page_of(search, anna, "лодка", chat_id=chat_id, topic_id=GENERAL)
+            return [message.entry.text for message in page.messages] == ["Первая лодка"] and page.next_cursor is None
+
+        await eventually(is_there)
 
 
 async def is_found(search: Any, actor: Actor) -> bool:

@@ -147,6 +147,17 @@ async def find_seen(reads: Reads, chat_id: ChatId, topic_id: int, user_id: UserI
     return rows[0] if rows else None
 
 
+async def titles_of(reads: Reads, chat_id: ChatId, topic_ids: Collection[int]) -> dict[int, str]:
+    """Those that are there; the one without a name is called nothing."""
+    rows: list[tuple[int, str]] = await reads.fetch(
+        tuple,
+        "SELECT id, title FROM messaging_topics WHERE chat_id = :chat_id AND id IN :topic_ids",
+        chat_id=chat_id,
+        topic_ids=list(topic_ids),
+    )
+    return dict(rows)
+
+
 async def unread_in(reads: Reads, user_id: UserId, chat_ids: Sequence[ChatId]) -> dict[ChatId, int]:
     """What is unread in all topics of each chat."""
     rows: list[tuple[ChatId, int]] = await reads.fetch(
@@ -273,6 +284,25 @@ async def messages_up_to(reads: Reads, chat_id: ChatId, topic_id: int, seq: int)
         chat_id=chat_id,
         topic_id=topic_id,
         seq=seq,
+    )
+    return rows[0][0] if rows else None
+
+
+async def next_message_for(reads: Reads, chat_id: ChatId, topic_id: int, first_seq: int, user_id: UserId) -> int | None:
+    """The topic's first message from that place on which the person has not deleted for themselves."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT t.seq FROM messaging_topic_entries t
+        JOIN messaging_entries e ON e.chat_id = t.chat_id AND e.seq = t.seq AND e.kind = 'message'
+        WHERE t.chat_id = :chat_id AND t.topic_id = :topic_id AND t.seq >= :first_seq AND NOT EXISTS (
+          SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = t.chat_id AND h.seq = t.seq)
+        ORDER BY t.seq LIMIT 1
+        """,
+        chat_id=chat_id,
+        topic_id=topic_id,
+        first_seq=first_seq,
+        user_id=user_id,
     )
     return rows[0][0] if rows else None
 
