@@ -56,6 +56,7 @@ from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.sharing import Sharing
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks
@@ -103,6 +104,7 @@ class Services(NamedTuple):
     webhooks: Webhooks
     bots: Bots
     topics: GroupTopics
+    moving: Moving
     scheduled: ScheduledMessages
     reminders: MessageReminders
     vanishing: Vanishing

@@ -38,6 +38,7 @@ from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.sharing import Sharing
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks
@@ -87,6 +88,7 @@ from kaif.services.messaging.sending.pace_sharing import PaceSharing
 from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.service import MessagingService
 from kaif.services.messaging.topics.ending import TopicEnding
+from kaif.services.messaging.topics.moving import MovingService
 from kaif.services.messaging.topics.service import GroupTopicsService
 from kaif.services.messaging.webhooks.incoming import WebhooksService
 
@@ -173,6 +175,7 @@ async def messaging_services(
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
             LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, summaries, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
+            Moving: MovingService(database, announcer, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,
             Vanishing: vanishing,

@@ -40,6 +40,7 @@ from kaif.interfaces.messaging.actions import (
     OfMessage,
 )
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, MemberNotFound, Restrict
+from kaif.interfaces.messaging.moving import MoveMessages
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     BadTopicChange,
@@ -187,28 +188,35 @@ async def test_reading_or_writing_in_a_topic_leaves_the_others_unread(services: 
 
 
 async def test_counts_of_topics_are_what_a_count_by_hand_gives(services: Services) -> None:
-    """Random deeds of three people, with topics switched off and on among them."""
+    """Random deeds of three people, with topics switched off and on and messages moved among them."""
     dice = random.Random(7)
-    chat_id, people = await with_topics(services, "anna", "boris", "clara")
-    anna, topics, on = people[0], [GENERAL, *[await make(services, people[0], chat_id) for _ in range(2)]], True
-    said: list[tuple[int, int, Actor]] = []
-    marks: dict[tuple[Actor, int], int] = {}
+    people = await services.newcomers("anna", "boris", "clara")
+    anna, chat_id = people[0], await group(services, *people)
+    said = [((await say(services, anna, chat_id)).seq, GENERAL, anna) for _ in range(5)]
+    await switch(services, anna, chat_id)
+    topics, on = [GENERAL, *[await make(services, people[0], chat_id) for _ in range(2)]], True
+    marks: dict[tuple[Actor, int], int] = {(anna, topic): said[-1][0] for topic in topics}
     for _ in range(120):
         one, topic_id, deed = dice.choice(people), dice.choice(topics), dice.random()
-        if deed < 0.6:
+        if deed < 0.5:
             entry = await say_in(services, one, chat_id, topic_id if on else GENERAL)
             said.append((entry.seq, entry.topic_id, one))
             for each in [entry.topic_id] if on else topics:
                 marks[one, each] = entry.seq
-        elif deed < 0.85 and on and said:
+        elif deed < 0.72 and on and said:
             seq = dice.choice(said)[0]
             await read(services, one, chat_id, seq, topic_id)
             marks[one, topic_id] = max(seq, marks.get((one, topic_id), 0))
-        elif deed < 0.93 and said:
+        elif deed < 0.8 and said:
             seq = dice.choice(said)[0]
             await read(services, one, chat_id, seq)
             for each in topics:
                 marks[one, each] = max(seq, marks.get((one, each), 0))
+        elif deed < 0.94 and on and said:
+            # Wherever they stand now, and also from before there were topics.
+            seqs = {dice.choice(said)[0] for _ in range(3)}
+            await services.moving.move_messages(anna, MoveMessages(chat_id, sorted(seqs), topic_id))
+            said = [(seq, topic_id if seq in seqs else was, by) for seq, was, by in said]
         else:
             on = not on
             await switch(services, anna, chat_id, on)
@@ -219,6 +227,9 @@ async def test_counts_of_topics_are_what_a_count_by_hand_gives(services: Service
         expected = {topic_id: counted.count(topic_id) for topic_id in topics if topic_id in counted}
         assert await unread(services, one, chat_id) == expected
         assert (await chat_of(services, one, chat_id)).unread == len(counted)
+    for topic_id in topics:
+        shown = [entry.seq for entry in await history(services, anna, chat_id, topic_id, 7) if entry.kind == "message"]
+        assert shown == sorted(seq for seq, where, _ in said if where == topic_id)
 
 
 async def test_in_a_closed_topic_only_admins_write_and_what_was_sent_before_is_answered(services: Services) -> None:

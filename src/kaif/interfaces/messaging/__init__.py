@@ -66,6 +66,8 @@ EntryKind = Literal[
     "topic_closed",
     "topic_reopened",
     "topic_deleted",
+    "topic_moved",
+    "moved",
     "voted",
     "closed",
     "previewed",
@@ -109,6 +111,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
+    A `topic_moved` says in `topic_id` that so many messages, `count`, went from there to `to_topic_id`, called `title`.
     A `timer` says how long messages from then on stay, absent for good.
     `without_preview` is said where its writer wants no `preview` of its first link.
     What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
@@ -147,6 +150,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     preview: LinkPreview | None = None
     without_preview: bool = False
     attachments: list[Attachment] = []
+    to_topic_id: int = 0
+    count: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):

@@ -29,6 +29,7 @@ from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.interfaces.messaging.sharing import Sharing
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks
@@ -145,6 +146,10 @@ ORDER_ROUTES = [
 ]
 
 _TOPIC = _CHAT + "/topics/{topic_id}"
+
+MOVING_ROUTES = [
+    post(f"{_CHAT}/messages/move", Moving.move_messages, status=204, limit=ACT, scope=WRITE_SCOPE),
+]
 
 TOPICS_ROUTES = [
     post(f"{_CHAT}/topics-switch", GroupTopics.switch_topics, limit=CREATE, scope=WRITE_SCOPE),
@@ -318,6 +323,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (GroupTopics, TOPICS_ROUTES),
+    (Moving, MOVING_ROUTES),
     (ScheduledMessages, SCHEDULED_ROUTES),
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),

@@ -34,6 +34,7 @@ _ACTIONS = (
     "voted",
     "closed",
     "previewed",
+    "moved",
     "renewed",
     "topic_changed",
 )
@@ -223,6 +224,8 @@ class HtmlPages:
         match entry.kind:
             case "created" | "renamed" | "topic_made" | "topic_closed" | "topic_reopened" | "topic_deleted":
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
+            case "topic_moved":
+                return f"{self._words[entry.kind]} {escape(entry.title) or self._words['general']}"
             case "timer" | "changed":
                 return self._words[entry.kind]
             case kind if kind in self._words:

@@ -12,14 +12,15 @@ from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import TOPICS_ON, StoredEntry
 from kaif.services.messaging.store import Reads
 
-# Without a topic's own mark that of the chat counts: what was said before somebody joined, or marked as a whole. How
-# many of the topic's messages that are says its last entry up to there; before there were topics, all were of GENERAL.
-_READ_BY_CHAT = f"""COALESCE(
+# A topic is read as far as its own mark or the chat's, whichever is further: what was said before somebody joined, or
+# marked as a whole. How many of its messages that are says its last entry up to there, since messages come and go above
+# a mark (topics/moving.py). Before there were topics all were of GENERAL, and marks knew their number.
+_READ_SEQ = "CASE WHEN COALESCE(k.read_seq, 0) > m.read_seq THEN k.read_seq ELSE m.read_seq END"
+_READ = f"""COALESCE(
     (SELECT e.messages FROM messaging_topic_entries e
-     WHERE e.chat_id = t.chat_id AND e.topic_id = t.id AND e.seq <= m.read_seq ORDER BY e.seq DESC LIMIT 1),
-    CASE WHEN t.id = {GENERAL} THEN m.read_messages ELSE 0 END)"""
-
-_READ = f"""CASE WHEN COALESCE(k.read_messages, 0) > {_READ_BY_CHAT} THEN k.read_messages ELSE {_READ_BY_CHAT} END"""
+     WHERE e.chat_id = t.chat_id AND e.topic_id = t.id AND e.seq <= {_READ_SEQ} ORDER BY e.seq DESC LIMIT 1),
+    CASE WHEN t.id <> {GENERAL} THEN 0
+      WHEN COALESCE(k.read_messages, 0) > m.read_messages THEN k.read_messages ELSE m.read_messages END)"""
 
 _OF_MEMBER = """
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
@@ -40,7 +41,7 @@ _READ_BY_OTHERS = f"""CASE WHEN c.members_hidden = 1 OR c.members > {READ_MARKS_
 _SEEN = f"""
 SELECT t.chat_id, t.id, t.title, t.icon, t.colour, t.creator_id, t.made_at_us, t.closed, t.hidden, t.pinned_at_us,
   t.messages, t.last_seq, {_READ},
-  CASE WHEN COALESCE(k.read_seq, 0) > m.read_seq THEN k.read_seq ELSE m.read_seq END,
+  {_READ_SEQ},
   {_READ_BY_OTHERS}, COALESCE(k.muted_until_us, 0), COALESCE(k.restricted, 0), t.chosen_only, COALESCE(k.chosen, 0)
 {_OF_MEMBER}
 """
