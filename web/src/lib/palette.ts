@@ -44,7 +44,7 @@ export function answering(offers: readonly Offer[], typed: string): Offer[] {
 }
 
 export function chatOffers(messenger: Messenger): Offer[] {
-  return messenger.sorted.map(({ id, summary }) => {
+  return messenger.list.sorted.map(({ id, summary }) => {
     const other = companion(summary, messenger.me)
     return {
       id: `chat:${id}`,
@@ -90,7 +90,7 @@ function groupsWithTopics(messenger: Messenger): ChatModel[] {
 
 /** People with whom there is no chat of two yet. */
 export function peopleOffers(people: readonly Person[], messenger: Messenger): Offer[] {
-  const known = new Set(messenger.sorted.map(({ summary }) => companion(summary, messenger.me)?.id))
+  const known = new Set(messenger.list.sorted.map(({ summary }) => companion(summary, messenger.me)?.id))
   return people
     .filter(({ id }) => id !== messenger.me && !known.has(id))
     .map((person) => ({
