@@ -13,7 +13,7 @@ async def complaints(window: Window) -> list[str]:
 
 
 def topic(window: Window, title: str) -> Locator:
-    return window.page.locator("a[data-topic]").filter(has_text=title)
+    return window.page.locator("a[data-topic]").filter(has=window.page.locator(".name", has_text=title))
 
 
 def unread(window: Window, title: str) -> Locator:
@@ -99,6 +99,44 @@ async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: 
     await boris.page.reload()
     await boris.see_message("Окунь тоже")
     await expect(anna.message("Окунь тоже").locator("[data-state]")).to_have_attribute("data-state", "read")
+
+    # Messages go to another topic, one by its menu and several that are selected, also where it is looked at. Whoever
+    # types does it in a topic, whose header says so.
+    await boris.say("Вёсла в сарае")
+    for said in ("Щука клюёт", "Окунь тоже"):
+        await boris.see_message(said)
+    await anna.see_message("Вёсла в сарае")
+    await anna.composer.press_sequentially("Ле")
+    await expect(boris.page.locator("header.bar").get_by_text("Анна печатает")).to_be_visible()
+    await anna.composer.fill("")
+    await anna.message("Вёсла в сарае").click(button="right")
+    await anna.page.get_by_role("menuitem", name="Перенести в другую тему").click()
+    assert not await complaints(anna)
+    await anna.dialog.get_by_role("button", name="Лодки").click()
+    for window in (anna, boris):
+        await expect(window.message("Вёсла в сарае")).to_have_count(0)
+        await expect(window.page.get_by_text("1 сообщение перенесено в тему «Лодки»")).to_be_visible()
+    await to_topics(boris)
+    await topic(boris, "Лодки").click()
+    await boris.see_message("Вёсла в сарае")
+    await anna.message("Щука клюёт").click(button="right")
+    await anna.page.get_by_role("menuitem", name="Выбрать").click()
+    await anna.message("Окунь тоже").click()
+    await anna.page.get_by_role("button", name="Перенести в другую тему").click()
+    await anna.page.keyboard.press("ArrowDown")
+    await anna.dialog.get_by_role("button", name="Лодки").click()
+    await boris.see_message("Щука клюёт")
+    texts = await boris.page.locator('[role="log"] .b').all_inner_texts()
+    places = [next(at for at, text in enumerate(texts) if said in text) for said in ("Щука", "Вёсла взяли", "Окунь")]
+    assert places == sorted(places), "each stands where it was said"
+    # Back again, by its writer's finger.
+    await boris.message("Вёсла в сарае").click(button="right")
+    await boris.page.get_by_role("menuitem", name="Перенести в другую тему").click()
+    await boris.dialog.get_by_role("button", name="Рыба").click()
+    await anna.see_message("Вёсла в сарае")
+    await to_topics(boris)
+    await topic(boris, "Рыба").click()
+    await boris.see_message("Вёсла в сарае")
 
     # Closed: members read.
     await choose(anna, "Закрыть тему")

@@ -85,7 +85,7 @@ export async function learnTopics(messenger: Messenger): Promise<void> {
 }
 
 function groupsWithTopics(messenger: Messenger): ChatModel[] {
-  return messenger.sorted.filter(({ summary }) => summary.topics)
+  return messenger.list.sorted.filter(({ summary }) => summary.topics)
 }
 
 /** People with whom there is no chat of two yet. */
