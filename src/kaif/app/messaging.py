@@ -27,6 +27,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.pictures import ChatPictures
@@ -38,7 +39,6 @@ from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.sharing import Sharing
-from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import Webhooks

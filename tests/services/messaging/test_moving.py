@@ -53,7 +53,11 @@ async def test_moved_messages_keep_their_places_and_the_log_says_who_moved_how_m
     log = await log_of(services, anna, chat_id)
     assert [entry.seq for entry in log] == list(range(1, len(log) + 1))
     moved = log[before:]
-    assert [(each.kind, each.target) for each in moved] == [("moved", one.seq), ("moved", third.seq), ("topic_moved", 0)]
+    assert [(each.kind, each.target) for each in moved] == [
+        ("moved", one.seq),
+        ("moved", third.seq),
+        ("topic_moved", 0),
+    ]
     assert [each.message.topic_id for each in moved if each.message] == [rest, rest]
     line = moved[-1]
     assert (line.sender_id, line.topic_id, line.to_topic_id, line.count, line.title) == (

@@ -14,6 +14,7 @@ from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LOOK_FOR, LastSeen
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
@@ -29,7 +30,6 @@ from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
 from kaif.interfaces.messaging.search import SEARCH, Search
 from kaif.interfaces.messaging.sharing import Sharing
-from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.topics import GroupTopics
 from kaif.interfaces.messaging.vanishing import Vanishing
 from kaif.interfaces.messaging.webhooks import POST_BY_WEBHOOK, Webhooks

@@ -69,9 +69,7 @@ async def _must_be_open(change: Change, actor: Actor, topic_ids: set[int]) -> No
         topics.must_be_allowed(one, int(change.rights), place)
 
 
-async def _move(
-    change: Change, rows: Sequence[StoredEntry], bodies: Mapping[int, Body], topic_id: int
-) -> list[Entry]:
+async def _move(change: Change, rows: Sequence[StoredEntry], bodies: Mapping[int, Body], topic_id: int) -> list[Entry]:
     """`rows` are in order. What each message is by now comes first, then a line for each topic that it left."""
     tx, chat_id = change.tx, change.place.chat_id
     left: dict[int, list[int]] = {}
