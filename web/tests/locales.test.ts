@@ -17,6 +17,7 @@ const CHOSEN_BY_VALUE = [
   /^right\./,
   /^chat_role\./,
   /^system\.(renamed|changed|(promoted|demoted|restricted|unrestricted|banned|transferred)(_me)?|topic_(made|closed|reopened|deleted))$/,
+  /^system\.nameless_(created|joined|left|promoted|demoted|restricted|unrestricted|banned|transferred)$/,
   /^manage\.(ban|transfer)_/,
   /^privacy\.(write_first|add_to_groups|online|read_receipts|named_in_forwards)(_text)?$/,
   /^report\.(spam|fraud|abuse|violence|sexual|illegal|impersonation|other|waiting|acted|dismissed)$/,

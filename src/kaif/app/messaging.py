@@ -71,6 +71,7 @@ from kaif.services.messaging.history.service import HistoryService
 from kaif.services.messaging.invitations.service import ChatInvitationsService
 from kaif.services.messaging.messages.actions import MessageActionsService
 from kaif.services.messaging.messages.dates import DatesService
+from kaif.services.messaging.messages.mention_bounds import MentionBounds
 from kaif.services.messaging.own_data.service import OwnMessagingDataService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.previews.page_summaries import PageSummaries
@@ -143,6 +144,7 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
+    mentions = MentionBounds(database)
     summaries = PageSummaries(database, pages, clock) if pages else None
     previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
@@ -150,6 +152,7 @@ async def messaging_services(
     await sharing.start()
     queue.start()
     tally.start()
+    mentions.start()
     counting.start()
     acquaintance.start()
     if previewer:
@@ -203,6 +206,7 @@ async def messaging_services(
         await acquaintance.close()
         await queue.close()
         await tally.close()
+        await mentions.close()
         await counting.close()
         await sharing.close()
         await announcer.close()

@@ -19,6 +19,8 @@ class Entry(msgspec.Struct, frozen=True):
     reply_to: int = 0
     user_ids: list[str] = []
     title: str = ""
+    # Where a group hides its members, instead of their names.
+    people_count: int = 0
     data: dict[str, Any] = {}
 
     @property

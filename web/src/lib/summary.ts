@@ -42,6 +42,8 @@ const CROWD = 200
 export function changesChat(entry: Entry, chat: Chat, me: string, open: boolean): boolean {
   if (!CHANGING_KINDS.has(entry.kind)) return false
   if (entry.user_ids?.length) return entry.user_ids.includes(me)
+  // It is about others, whom one does not see.
+  if (entry.people_count) return false
   return open || chat.members_count <= CROWD
 }
 
@@ -54,7 +56,7 @@ export function takesOut(entry: Entry): boolean {
 export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefined {
   if (entry.seq <= chat.seq) return chat
   if (entry.seq > chat.seq + 1) return undefined
-  const people = entry.user_ids?.length ?? 0
+  const people = entry.people_count || (entry.user_ids?.length ?? 0)
   return {
     ...chat,
     seq: entry.seq,

@@ -114,6 +114,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     A `topic_moved` says in `topic_id` that so many messages, `count`, went from there to `to_topic_id`, called `title`.
     A `timer` says how long messages from then on stay, absent for good.
     `without_preview` is said where its writer wants no `preview` of its first link.
+    In a group that hides its members whoever does not look after it sees of `user_ids` at most their own, with
+    `people_count` for all, and the chat's id as `sender_id` (`naming`).
     What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
     its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
@@ -152,6 +154,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     attachments: list[Attachment] = []
     to_topic_id: int = 0
     count: int = 0
+    people_count: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -266,6 +269,13 @@ class Entries(msgspec.Struct, frozen=True):
     entries: list[Entry]
 
 
+class Log(msgspec.Struct, frozen=True):
+    """In ascending order of `seq`; `seers` are those who see who comes and goes, None where everybody does."""
+
+    entries: list[Entry]
+    seers: list[UserId] | None = None
+
+
 class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """With `topic_id` of that topic alone."""
 
@@ -378,6 +388,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     entries: list[bytes]
     joined: list[UserId] = []
     left: list[UserId] = []
+    # Where not everybody sees who comes and goes: who does (`naming`).
+    seers: list[UserId] | None = None
 
 
 # On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.
@@ -596,8 +608,8 @@ class Messaging(Protocol):
         ...
 
     @repeatable
-    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
-        """For gateways: as `list_entries`, but the same for everyone in the chat."""
+    async def list_log(self, actor: Actor, request: ListEntries) -> Log:
+        """For gateways: as `list_entries`, but the same for everyone in the chat, and with the names of all."""
         ...
 
     @repeatable

@@ -36,6 +36,9 @@ MEMBERS_MAX = 200_000
 PEOPLE_SHOWN = 10
 TEXT_CHARS_MAX = 4096
 
+# The clocks of a server's machines may differ by so much.
+CLOCKS_DIFFER_US = 60 * SECOND_US
+
 TELL_EVERY_US = SECOND_US
 TELL_EVERY_US_MAX = 30 * SECOND_US
 # What everybody hears goes to so many people a second, whatever the size of the chat.
@@ -208,6 +211,23 @@ class Place(msgspec.Struct):
     topics: int = 0
     # Whether it is, or was, the discussion of a channel, where answers may be comments.
     threads: int = 0
+    # The time that the newest entry bears, and whether the one before it bears a later one.
+    written_at_us: int = 0
+    jumped: bool = False
+    # Where not everybody sees who comes and goes: who does. Found out when there is such news.
+    seers: list[UserId] | None = None
+
+    def come_to(self, now_us: int) -> None:
+        """What is appended from here on is written now, by a clock that may be wrong; or be behind another process's.
+
+        Such a little as that no chat sees. What is more is not held up: a clock that was far ahead for a moment would
+        stop the chat's time until then.
+        """
+        ahead_us = self.written_at_us - now_us
+        if 0 < ahead_us <= CLOCKS_DIFFER_US:
+            return
+        self.jumped = self.jumped or ahead_us > 0
+        self.written_at_us = now_us
 
     @property
     def speaks(self) -> bool:

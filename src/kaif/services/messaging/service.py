@@ -15,6 +15,7 @@ from kaif.interfaces.messaging import (
     ListChats,
     ListEntries,
     ListMembers,
+    Log,
     MarkRead,
     Members,
     MembersHidden,
@@ -28,6 +29,7 @@ from kaif.interfaces.messaging import (
     SendMessage,
     Standings,
 )
+from kaif.interfaces.messaging.naming import NAMING
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
@@ -35,6 +37,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.bots import callbacks_store
+from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.finding import MemberFinder
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
@@ -162,9 +165,11 @@ class MessagingService:
         rows = await self._rows(actor, request)
         return Entries(await viewing.shown_to(self._database, actor.user_id, request.chat_id, rows))
 
-    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
+    async def list_log(self, actor: Actor, request: ListEntries) -> Log:
         rows = await self._rows(actor, request)
-        return Entries(await viewing.shown(self._database, request.chat_id, rows))
+        entries = await viewing.shown(self._database, request.chat_id, rows)
+        naming = any(row.kind in NAMING for row in rows)
+        return Log(entries, await naming_store.seers_of(self._database, request.chat_id) if naming else None)
 
     async def _rows(self, actor: Actor, request: ListEntries) -> list[StoredEntry]:
         if request.after is not None and request.before is not None:

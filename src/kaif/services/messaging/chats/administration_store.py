@@ -180,6 +180,8 @@ _SWEPT = {
     "messaging_views": "user_id",
     "messaging_post_views": "seq",
     "messaging_preview_tasks": "seq",
+    "messaging_clock_jumps": "seq",
+    "messaging_former_members": "user_id",
 }
 
 

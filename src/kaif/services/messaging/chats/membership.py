@@ -20,7 +20,7 @@ from kaif.interfaces.messaging import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import model, store
-from kaif.services.messaging.chats import administration_store
+from kaif.services.messaging.chats import administration_store, naming_store
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
@@ -134,12 +134,14 @@ class Membership:
             return None
         place.seq += 1
         place.shown_seq = place.seq
-        now_us = self._clock()
+        place.come_to(self._clock())
         shown = model.shown_sender(place, by)
         named = [] if place.kind == "channel" else list(whom)
-        entry = Entry(place.chat_id, place.seq, kind, shown, as_datetime(now_us), user_ids=named, title=title)
-        await store.append(tx, [entry], [by], [place.messages], now_us)
-        await store.advance(tx, [place], now_us)
+        at = as_datetime(place.written_at_us)
+        entry = Entry(place.chat_id, place.seq, kind, shown, at, user_ids=named, title=title)
+        await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
+        await store.advance(tx, [place])
+        place.seers = await naming_store.seers_of(tx, place.chat_id)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging.naming import nameless
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
 from kaif.services.messaging import model, store
@@ -31,6 +32,9 @@ class Reading:
         if hiding := [row.id for row in rows if row.hidden]:
             for chat_id in await message_store.chats_with_last_hidden(self._database, user_id, hiding):
                 last[chat_id] = viewing.without_content(last[chat_id])
+        for row in rows:
+            if row.kind == "group" and row.members_hidden and row.role == model.MEMBER and row.id in last:
+                last[row.id] = nameless(last[row.id], user_id)
         unread = {}
         if by_topics := [row.id for row in rows if row.topics == model.TOPICS_ON]:
             unread = await topic_store.unread_in(self._database, user_id, by_topics)

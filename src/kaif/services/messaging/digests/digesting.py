@@ -111,8 +111,7 @@ class Digester:
         return found
 
     async def _messages(self, row: Missed, last_seq: int, after_us: int, now_us: int) -> list[Message]:
-        rows = await store.entries_before(self._database, row.chat_id, last_seq + 1, MESSAGES_MAX)
-        rows = [each for each in rows if each.seq > row.told_seq]
+        rows = await digest_store.untold(self._database, row, last_seq, MESSAGES_MAX)
         authors = await store.authors_answered(self._database, row.chat_id, rows)
         messages = telling.messages_of(rows, authors, after_us)
         in_topics = await topic_reading.standings(self._database, row.chat_id, messages, [row])

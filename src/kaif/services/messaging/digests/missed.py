@@ -43,7 +43,9 @@ class StoredDigest(msgspec.Struct, frozen=True):
         return _marks(self.pending)
 
     def told_after_us(self, now_us: int) -> int:
-        return max(self.since_us, now_us - TOLD_WITHIN_DAYS * DAY_US)
+        """Chosen by a clock that was ahead, it is as if it had been so before all of it."""
+        since_us = self.since_us if self.since_us <= now_us else 0
+        return max(since_us, now_us - TOLD_WITHIN_DAYS * DAY_US)
 
     def next_us(self, now_us: int) -> int:
         """When to look again, should nothing wait: before that no message can have waited long enough."""
@@ -78,7 +80,9 @@ def next_daily_us(minute: int, time_zone: str, now_us: int) -> int:
 
 def due_us(digest: StoredDigest, oldest_us: int, now_us: int) -> int:
     """When the oldest of what waits is to be told of."""
-    return oldest_us + WAITED_US if digest.every == "hour" else now_us
+    # What is from a time to come has waited for a time that nobody knows.
+    waits = digest.every == "hour" and oldest_us < now_us + WAITED_US
+    return oldest_us + WAITED_US if waits else now_us
 
 
 def told(

@@ -58,8 +58,9 @@ from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import buttons, card_rules, markup, model, store
+from kaif.services.messaging import buttons, card_rules, clock_store, markup, model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
+from kaif.services.messaging.discussions.sending import BatchThreads
 from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
@@ -177,10 +178,11 @@ class MessageActionsService:
                 raise LinksNotAllowed
         place = change.place
         if place.topics == TOPICS_ON:
-            message = Outgoing(actor.user_id, place.chat_id, "", after.text, topic_id=before.topic_id)
-            topics = BatchTopics({place.chat_id: place}, absent=False)
+            message = Outgoing(actor.user_id, place.chat_id, "", after.text, before.reply_to, topic_id=before.topic_id)
+            topics, threads = BatchTopics({place.chat_id: place}, absent=False), BatchThreads({place.chat_id: place})
             await topics.read(change.tx, [message])
-            topics.must_be_allowed(message, int(change.rights), place)
+            await threads.read(change.tx, [message])
+            topics.must_be_allowed(message, int(change.rights), place, comments=threads.is_comment(message))
 
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> bool:
         """Whether there is a link to look up."""
@@ -188,7 +190,7 @@ class MessageActionsService:
         change.must_reach()
         if before.forward or before.reminder or before.card:
             raise NotEditable
-        if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
+        if now_us > await self._written_by_us(change, row) + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
         if before.edits >= EDITS_MAX:
             raise TooManyEdits
@@ -205,6 +207,12 @@ class MessageActionsService:
         if after.preview is not None:
             return False
         return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
+
+    async def _written_by_us(self, change: Change, row: StoredEntry) -> int:
+        if row.at_us <= change.now_us:
+            return row.at_us
+        jumps = await clock_store.jumps_of(change.tx, row.chat_id, row.seq)
+        return clock_store.written_by_us(row, jumps, change.now_us)
 
     async def list_versions(self, actor: Actor, request: OfMessage) -> Versions:
         entry = await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))

@@ -30,6 +30,7 @@ class Change:
 
     def __init__(self, tx: Transaction, place: Place, rights: Right, actor: Actor, now_us: int) -> None:
         self.tx, self.place, self.rights, self._actor, self.now_us = tx, place, rights, actor, now_us
+        place.come_to(now_us)
         self._rows: dict[int, StoredEntry] = {}
         self._new: list[Entry] = []
         # Posts of channels on which there are fewer comments than there were.
@@ -79,7 +80,7 @@ class Change:
                 kind,
                 # Who reads a channel sees nobody else who does, nor which of its admins did what.
                 UserId(row.chat_id) if self.place.kind == "channel" else self._actor.user_id,
-                as_datetime(self.now_us),
+                as_datetime(self.place.written_at_us),
                 target=row.seq,
                 emoji=emoji,
             )
@@ -90,7 +91,7 @@ class Change:
         if not self._new:
             return []
         senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, self._new, senders, counts, self.now_us)
+        await store.append(self.tx, {self.place.chat_id: self.place}, self._new, senders, counts)
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}

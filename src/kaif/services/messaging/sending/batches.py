@@ -287,7 +287,10 @@ class Batch:
     def __init__(self, places: dict[ChatId, Place], now_us: int, pace: Pace, *, absent: bool = False) -> None:
         self.places, self._pace, self._absent = places, pace, absent
         self._taken: list[Taken] = []
-        self.now_us, self._at = now_us, as_datetime(now_us)
+        self.now_us = now_us
+        for place in places.values():
+            place.come_to(now_us)
+        self._at = {place.written_at_us: as_datetime(place.written_at_us) for place in places.values()}
         self.entries: list[Entry] = []
         self.results: list[Result] = []
         # Whether there is a link to look up in what was written.
@@ -406,7 +409,7 @@ class Batch:
             message = self._with_files(message)
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
         try:
-            entry = model.message_at(place, message, self._at, self._people)
+            entry = model.message_at(place, message, self._at[place.written_at_us], self._people)
         except KaifError:
             self._pace.give_back(taken)
             raise
@@ -473,15 +476,17 @@ class Batch:
         if place.slow_mode_s and not rights & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
-            if self.now_us < next_at_us:
+            # A time to come is one of a clock that was wrong, and nobody waits for it.
+            if self.now_us < next_at_us and last_us <= self.now_us + model.CLOCKS_DIFFER_US:
                 raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
-            self.topics.must_be_allowed(message, rights, place)
+            comments = bool(place.threads) and self.threads.is_comment(message)
+            self.topics.must_be_allowed(message, rights, place, comments=comments)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._senders, self._counts, self.now_us)
+        await store.append(tx, self.places, self.entries, self._senders, self._counts)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         if self._polls:
@@ -493,7 +498,7 @@ class Batch:
             entries, senders = [self.entries[at] for at in in_groups], [self._senders[at] for at in in_groups]
             self.mentions = await mention_store.note(tx, entries, senders)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed])
         here, away = self._marks()
         if here:
             await store.move_senders_marks(tx, here, self.now_us)

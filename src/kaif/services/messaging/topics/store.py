@@ -289,23 +289,28 @@ async def messages_up_to(reads: Reads, chat_id: ChatId, topic_id: int, seq: int)
     return rows[0][0] if rows else None
 
 
-async def next_message_for(reads: Reads, chat_id: ChatId, topic_id: int, first_seq: int, user_id: UserId) -> int | None:
-    """The topic's first message from that place on which the person has not deleted for themselves."""
-    rows: list[tuple[int]] = await reads.fetch(
+async def next_message_for(
+    reads: Reads, chat_id: ChatId, topic_id: int, first_seq: int, last_seq: int, user_id: UserId
+) -> tuple[int, int] | None:
+    """The place and the time of the topic's first message between these places which the person has not deleted for
+    themselves."""
+    rows: list[tuple[int, int]] = await reads.fetch(
         tuple,
         """
-        SELECT t.seq FROM messaging_topic_entries t
+        SELECT t.seq, e.at_us FROM messaging_topic_entries t
         JOIN messaging_entries e ON e.chat_id = t.chat_id AND e.seq = t.seq AND e.kind = 'message'
-        WHERE t.chat_id = :chat_id AND t.topic_id = :topic_id AND t.seq >= :first_seq AND NOT EXISTS (
+        WHERE t.chat_id = :chat_id AND t.topic_id = :topic_id AND t.seq >= :first_seq AND t.seq <= :last_seq
+          AND NOT EXISTS (
           SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = t.chat_id AND h.seq = t.seq)
         ORDER BY t.seq LIMIT 1
         """,
         chat_id=chat_id,
         topic_id=topic_id,
         first_seq=first_seq,
+        last_seq=last_seq,
         user_id=user_id,
     )
-    return rows[0][0] if rows else None
+    return rows[0] if rows else None
 
 
 # The end of a topic

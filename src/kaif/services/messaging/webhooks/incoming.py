@@ -162,10 +162,11 @@ class WebhooksService:
             message = msgspec.structs.replace(message, topic_id=await _topic_of(tx, place, webhook, topic_id))
             names = markup.mentioned(message.text)
             people = await store.ids_by_username(tx, names) if names else {}
-            entry = model.message_at(place, message, as_datetime(now_us), people)
+            place.come_to(now_us)
+            entry = model.message_at(place, message, as_datetime(place.written_at_us), people)
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
-            await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
-            await store.advance(tx, [place], now_us)
+            await store.append(tx, places, [entry], [message.sender_id], [place.messages])
+            await store.advance(tx, [place])
             in_group = place.kind == "group"
             mentions = await mention_store.note(tx, [entry], [message.sender_id]) if in_group else []
             linked = await self._links.note(tx, [entry], now_us)
