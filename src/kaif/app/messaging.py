@@ -27,6 +27,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.pictures import ChatPictures
@@ -89,6 +90,7 @@ from kaif.services.messaging.sending.pace_sharing import PaceSharing
 from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.service import MessagingService
 from kaif.services.messaging.topics.ending import TopicEnding
+from kaif.services.messaging.topics.moving import MovingService
 from kaif.services.messaging.topics.service import GroupTopicsService
 from kaif.services.messaging.webhooks.incoming import WebhooksService
 
@@ -178,6 +180,7 @@ async def messaging_services(
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
             LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, summaries, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
+            Moving: MovingService(database, announcer, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,
             Vanishing: vanishing,

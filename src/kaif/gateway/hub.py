@@ -473,10 +473,10 @@ class Hub:
         for reader in list(watchers):
             reader.write(frame)
 
-    def say_typing(self, reader: Reader, chat_id: ChatId) -> None:
+    def say_typing(self, reader: Reader, chat_id: ChatId, topic_id: int | None = None) -> None:
         room = self._rooms.get(chat_id)
         if room is not None and room in reader.rooms and not room.closed:
-            signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id)))
+            signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id, topic_id)))
             self._background.run(self._publish(msgspec.msgpack.encode(signal)))
 
     async def _publish(self, payload: bytes) -> None:

@@ -15,6 +15,7 @@ export interface MenuPlace {
 export type MessageDialog =
   | { kind: 'delete'; entries: Entry[] }
   | { kind: 'forward'; entries: Entry[] }
+  | { kind: 'move'; entries: Entry[] }
   | { kind: 'report'; entries: Entry[] }
   | { kind: 'person'; userId: string; managing?: boolean }
   | {

@@ -317,7 +317,7 @@ export class Messenger {
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':
         // That they are here is for the server to tell: they may keep it from us, and nobody would tell us that they went.
-        if (event.user_id !== this.me) this.chats.get(event.chat_id)?.startTyping(event.user_id)
+        if (event.user_id !== this.me) this.#typing(event)
         return
       case 'hidden':
         for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.hide(event.seqs, event.hidden)
@@ -326,6 +326,8 @@ export class Messenger {
       case 'mentioned':
         return this.#mentioned(event)
       case 'vote':
+        for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.knowVote(event.message)
+        if (this.thread?.id === event.chat_id) this.thread.knowVote(event.message)
         return this.chats.get(event.chat_id)?.knowVote(event.message)
       case 'posts':
         return posts.hear(event.chat_id, event.posts)
@@ -335,6 +337,14 @@ export class Messenger {
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
     }
+  }
+
+  #typing({ chat_id, user_id, topic_id }: Extract<ServerEvent, { type: 'typing' }>): void {
+    const chat = this.chats.get(chat_id)
+    if (!chat) return
+    const isSeen =
+      topic_id === undefined || !chat.summary.topics || this.topicsOf(chat).type(topic_id, user_id)
+    if (isSeen) chat.startTyping(user_id)
   }
 
   #mentioned({ chat_id, seqs, topic_id, gone = false }: Extract<ServerEvent, { type: 'mentioned' }>): void {

@@ -78,6 +78,7 @@ const UNSEEN_KINDS = new Set<string>([
   'closed',
   'previewed',
   'renewed',
+  'moved',
 ])
 
 function isShown(entry: Entry): boolean {

@@ -37,6 +37,7 @@ const CHANGING_KINDS = new Set<string>([
   'suspended',
   'restored',
   'timer',
+  'topic_moved',
 ])
 /** In larger chats only the one who looks at the chat asks at once what has changed: all of them would be a crowd. */
 const CROWD = 200

@@ -37,6 +37,12 @@ export function systemText(entry: Entry, me: string): string {
     case 'suspended':
     case 'restored':
       return t(`system.${entry.kind}`)
+    case 'topic_moved':
+      return t('system.topic_moved', {
+        name: byMe ? t('chat.you') : nameOf(entry.sender_id),
+        n: entry.count ?? 0,
+        title: inQuotes(entry.title || t('topics.general')),
+      })
     case 'timer':
       return timerText(entry, byMe)
     case 'pinned':

@@ -45,3 +45,14 @@ export function shownText(text: string): string {
         .join('')
         .trimEnd()}…`
 }
+
+/** What goes with a notification (service-worker.js). */
+export interface ShownData {
+  chat_id: string
+  seq: number
+  topic_id?: number
+}
+
+export function isRead(shown: ShownData, chatId: string, seq: number, topicId?: number): boolean {
+  return shown.chat_id === chatId && shown.seq <= seq && (topicId === undefined || shown.topic_id === topicId)
+}

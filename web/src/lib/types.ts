@@ -176,7 +176,7 @@ export type ServerEvent =
   | ({ type: 'entry' } & Entry)
   | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
   | { type: 'read'; chat_id: string; user_id: string; seq: number; topic_id?: number }
-  | { type: 'typing'; chat_id: string; user_id: string }
+  | { type: 'typing'; chat_id: string; user_id: string; topic_id?: number }
   | ({ type: 'draft' } & Draft)
   | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'folders'; folders: Folder[] }
@@ -208,4 +208,4 @@ export type ClientEvent =
       late?: boolean
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
-  | { type: 'typing'; chat_id: string }
+  | { type: 'typing'; chat_id: string; topic_id?: number }

@@ -68,6 +68,8 @@ EntryKind = Literal[
     "topic_closed",
     "topic_reopened",
     "topic_deleted",
+    "topic_moved",
+    "moved",
     "voted",
     "closed",
     "previewed",
@@ -111,6 +113,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
+    A `topic_moved` says in `topic_id` that so many messages, `count`, went from there to `to_topic_id`, called `title`.
     A `timer` says how long messages from then on stay, absent for good.
     `without_preview` is said where its writer wants no `preview` of its first link.
     In a group that hides its members whoever does not look after it sees of `user_ids` at most their own, with
@@ -151,6 +154,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     preview: LinkPreview | None = None
     without_preview: bool = False
     attachments: list[Attachment] = []
+    to_topic_id: int = 0
+    count: int = 0
     people_count: int = 0
 
 

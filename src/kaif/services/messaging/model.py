@@ -89,6 +89,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     preview: LinkPreview | None = None
     without_preview: bool = False
     attachments: list[Attachment] = []
+    to_topic_id: int = 0
+    count: int = 0
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -288,6 +290,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         preview=body.preview,
         without_preview=body.without_preview,
         attachments=body.attachments,
+        to_topic_id=body.to_topic_id,
+        count=body.count,
     )
 
 
@@ -343,6 +347,8 @@ def encoded_body_of(entry: Entry) -> str:
             vanish_after_s=entry.vanish_after_s,
             without_preview=entry.without_preview,
             attachments=entry.attachments,
+            to_topic_id=entry.to_topic_id,
+            count=entry.count,
         )
     )
 

@@ -14,6 +14,7 @@ from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LOOK_FOR, LastSeen
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
@@ -145,6 +146,10 @@ ORDER_ROUTES = [
 ]
 
 _TOPIC = _CHAT + "/topics/{topic_id}"
+
+MOVING_ROUTES = [
+    post(f"{_CHAT}/messages/move", Moving.move_messages, status=204, limit=ACT, scope=WRITE_SCOPE),
+]
 
 TOPICS_ROUTES = [
     post(f"{_CHAT}/topics-switch", GroupTopics.switch_topics, limit=CREATE, scope=WRITE_SCOPE),
@@ -321,6 +326,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (GroupTopics, TOPICS_ROUTES),
+    (Moving, MOVING_ROUTES),
     (ScheduledMessages, SCHEDULED_ROUTES),
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),

@@ -1,6 +1,6 @@
 """When somebody is told by letter of what they have missed, and of how much: rules without storage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.digests import LINES_SHOWN_MAX, TOLD_WITHIN_DAYS, DigestSettings, Every
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, as_datetime, as_us
-from kaif.services.messaging.notifications.telling import Message, Recipient, zone_of
+from kaif.services.messaging.notifications.telling import Message, Recipient, topic_named, zone_of
 
 WAITED_US = 60 * MINUTE_US
 
@@ -85,14 +85,27 @@ def due_us(digest: StoredDigest, oldest_us: int, now_us: int) -> int:
     return oldest_us + WAITED_US if waits else now_us
 
 
-def told(row: Missed, messages: Sequence[Message], authors: dict[UserId, str], language: Language) -> DigestChat:
-    """How the letter tells of a chat. Strangers have no words in it: they could be anybody's advertisement."""
+def told(
+    row: Missed,
+    messages: Sequence[Message],
+    authors: dict[UserId, str],
+    language: Language,
+    topics: Mapping[int, str] | None = None,
+) -> DigestChat:
+    """How the letter tells of a chat. Strangers have no words in it: they could be anybody's advertisement.
+
+    `topics` are those of a group that has them, by what they are called.
+    """
     if row.unanswered:
         return DigestChat(row.chat_id, "", len(messages), [])
     lines = []
     if row.preview:
         lines = [
-            DigestLine(authors.get(each.shown_sender_id, row.title), each.words(language))
+            DigestLine(
+                authors.get(each.shown_sender_id, row.title),
+                each.words(language),
+                "" if topics is None else topic_named(each.topic_id, topics, language),
+            )
             for each in messages[-LINES_SHOWN_MAX:]
         ]
     return DigestChat(row.chat_id, row.companion if row.kind == "direct" else row.title, len(messages), lines)

@@ -37,6 +37,7 @@ _ACTIONS = (
     "voted",
     "closed",
     "previewed",
+    "moved",
     "renewed",
     "topic_changed",
 )
@@ -242,6 +243,8 @@ class HtmlPages:
             # In a channel nobody is named.
             case "joined" | "left" if not set(entry.user_ids) - {entry.sender_id}:
                 return self._words[f"{entry.kind}_self"]
+            case "topic_moved":
+                return f"{self._words[entry.kind]} {escape(entry.title) or self._words['general']}"
             case "timer" | "changed" | "suspended" | "restored":
                 return self._words[entry.kind]
             case kind if kind in self._words:

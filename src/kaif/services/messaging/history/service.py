@@ -23,6 +23,7 @@ from kaif.services.messaging.history.pages import Pages, pages_of
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.notifications.telling import zone_of
 from kaif.services.messaging.own_data.pages import own_section
+from kaif.services.messaging.topics import store as topic_store
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
 ENTRIES_MAX = 200
@@ -138,7 +139,7 @@ class HistoryService:
         strange = concerned - known.keys()
         channels = await history_store.titles_of_channels(self._database, actor.user_id, strange) if strange else {}
         topic_ids = {entry.topic_id for entry in entries if entry.topic_id}
-        topics = await history_store.titles_of_topics(self._database, chat_id, topic_ids) if topic_ids else {}
+        topics = await topic_store.titles_of(self._database, chat_id, topic_ids) if topic_ids else {}
         return Beside(known, channels, topics, answered)
 
     async def _answered(self, actor: Actor, chat_id: ChatId, entries: Sequence[Entry]) -> dict[int, Entry]:

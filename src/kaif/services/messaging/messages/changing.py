@@ -65,6 +65,14 @@ class Change:
         if self.place.suspended:
             raise ChatSuspended
 
+    def say(self, kind: EntryKind, *, topic_id: int, title: str, to_topic_id: int, count: int) -> int:
+        """A line that changes no message; its place."""
+        self.place.seq += 1
+        at, said_by = as_datetime(self.now_us), self._actor.user_id
+        more = {"title": title, "topic_id": topic_id, "to_topic_id": to_topic_id, "count": count}
+        self._new.append(_changed(Entry(self.place.chat_id, self.place.seq, kind, said_by, at), **more))
+        return self.place.seq
+
     async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
         """The message becomes this, and the log says so."""
         self.place.seq += 1
@@ -93,7 +101,7 @@ class Change:
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
-        return [_changed(entry, message=messages[entry.target]) for entry in self._new]
+        return [_changed(entry, message=messages[entry.target]) if entry.target else entry for entry in self._new]
 
 
 async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:

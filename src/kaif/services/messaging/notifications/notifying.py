@@ -38,6 +38,7 @@ from kaif.services.messaging.notifications import store as stored
 from kaif.services.messaging.notifications.store import Delivery
 from kaif.services.messaging.notifications.telling import TOLD_WITHIN_US, Listener, Message
 from kaif.services.messaging.topics import reading as topic_reading
+from kaif.services.messaging.topics import store as topic_store
 
 log = logging.getLogger("kaif.messaging")
 
@@ -201,7 +202,8 @@ class Notifier:
             return
         author = message.webhook or await self._name_of(message.shown_sender_id) or listener.title
         badge = await counting.unread_heard(self._database, listener.user_id, now_us)
-        alert = telling.shown(delivery.chat_id, message, listener, author, badge)
+        topic = await self._topic_of(delivery.chat_id, message, listener)
+        alert = telling.shown(delivery.chat_id, message, listener, author, badge, topic)
         ttl_s = max((message.at_us + TOLD_WITHIN_US - now_us) // SECOND_US, 0)
         try:
             await self._send(
@@ -230,6 +232,13 @@ class Notifier:
         left = [message for message in messages if message.seq not in hidden]
         in_topics = await topic_reading.standings(self._database, delivery.chat_id, left, [listener])
         return telling.newest_told(left, listener, now_us, in_topics)
+
+    async def _topic_of(self, chat_id: ChatId, message: Message, listener: Listener) -> str:
+        """What it is called; nothing where the group has no topics."""
+        if listener.topics != model.TOPICS_ON:
+            return ""
+        titles = await topic_store.titles_of(self._database, chat_id, [message.topic_id])
+        return telling.topic_named(message.topic_id, titles, listener.language)
 
     async def _replace_deleted(self, delivery: Delivery, listener: Listener) -> None:
         """Nothing is to be told; but a device that shows what was deleted must not go on showing it."""

@@ -88,7 +88,8 @@ class Listener(Recipient, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the browser's worker reads (web/src/service-worker.js). `badge` counts all that is unread."""
+    """What the browser's worker reads (web/src/service-worker.js). `badge` counts all that is unread; `topic_id` is
+    where it was said in a group with topics."""
 
     chat_id: ChatId
     seq: int
@@ -99,6 +100,7 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str
     silent: bool = False
     deleted: bool = False
+    topic_id: int | None = None
 
 
 # Of a group with topics: how far each person has read in each, and until when they hear nothing of it.
@@ -206,13 +208,25 @@ def topic_of(chat_id: ChatId) -> str:
     return base64url(hashlib.sha256(chat_id.encode()).digest())[:32]
 
 
+# What has no other topic, as clients call it (web/src/locales).
+_GENERAL = {"ru": "Общее", "en": "General"}
 # What a phone shows by itself where it is not to show what was written.
 _NEW_MESSAGE = {"ru": "Новое сообщение", "en": "New message"}
 _DELETED = {"ru": "Сообщение удалено", "en": "Message deleted"}
 
 
-def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int) -> Alert:
-    title = author if listener.kind == "direct" else listener.title
+def topic_named(topic_id: int, titles: Mapping[int, str], language: str) -> str:
+    """Empty for one that is no longer there."""
+    return titles.get(topic_id) or ("" if topic_id else _GENERAL[language])
+
+
+def _title(listener: Listener, topic: str) -> str:
+    return f"{listener.title} · {topic}" if topic else listener.title
+
+
+def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int, topic: str = "") -> Alert:
+    """`topic` is what it is called, in a group that has topics."""
+    title = author if listener.kind == "direct" else _title(listener, topic)
     text = message.words(listener.language) if listener.preview else ""
     if not (listener.preview or listener.is_browser):
         # Whoever brings it reads it: without a preview they don't learn who wrote either.
@@ -220,7 +234,10 @@ def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, ba
     words = text or _NEW_MESSAGE[listener.language]
     if text and listener.kind != "direct":
         words = f"{author}: {text}"
-    shown = Shown(chat_id, message.seq, title, author, text, badge, listener.language, message.silent)
+    topic_id = message.topic_id if listener.topics == model.TOPICS_ON else None
+    shown = Shown(
+        chat_id, message.seq, title, author, text, badge, listener.language, message.silent, topic_id=topic_id
+    )
     return _alert(shown, words)
 
 

@@ -140,8 +140,7 @@ class Page:
 def _filters_by_label(request: SearchMessages) -> list[str]:
     given = (("from", request.sender_id), ("kind", request.kind), ("has", request.has))
     labels = [f"{name}:{value}" for name, value in given if value is not None]
-    # What has no other topic bears no label: the logs tell.
-    return [*labels, found.label_of_topic(request.topic_id)] if request.topic_id else labels
+    return labels if request.topic_id is None else [*labels, found.label_of_topic(request.topic_id)]
 
 
 def _filters(request: SearchMessages) -> bool:
