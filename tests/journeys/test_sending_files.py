@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import io
 import re
+import wave
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,17 @@ DROP_LARGE = """async (size) => {
 def picture(name: str, colour: int) -> FilePayload:
     image = pyvips.Image.black(640, 480).linear(0, [colour, 130, 130]).cast("uchar")
     return {"name": name, "mimeType": "image/png", "buffer": image.pngsave_buffer()}
+
+
+def sound() -> bytes:
+    """A second of silence."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes(bytes(16_000))
+    return content.getvalue()
 
 
 async def choose(window: Window, what: str, *files: FilePayload) -> None:
@@ -111,6 +124,7 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive_and_are_taken_along(p
         await boris.message("Берег и лодка").get_by_role("button", name="скрыто. Показать").nth(1).click()
         await expect(boris.message("Берег и лодка").locator("img.loaded")).to_have_count(1)
         await expect(boris.log.get_by_role("group", name="Голосовое")).to_be_visible()
+        await expect(boris.log.get_by_role("group", name="волны.wav")).to_be_visible()
         history = await take_along(boris, tmp_path / "taken")
         words = await read_offline(boris, history, pictures=1)
         windows.assert_no_complaints()
@@ -121,11 +135,16 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive_and_are_taken_along(p
     await reader.close()
     sent = [(file["name"], file["kind"], file.get("spoiler", False)) for file in album["attachments"]]
     assert album["text"] == "Берег и лодка"
-    assert sent == [("boat.png", "image", True), ("shore.png", "image", False), ("words.txt", "file", False)]
+    assert sent == [
+        ("boat.png", "image", True),
+        ("shore.png", "image", False),
+        ("волны.wav", "audio", False),
+        ("words.txt", "file", False),
+    ]
     (said,) = voice["attachments"]
     assert "Берег и лодка" in words and "shore.png" in words
     kept = {path.name.partition("-")[2]: path.read_bytes() for path in (history.parent / "files").iterdir()}
-    assert kept["words.txt"] == "Слова".encode() and len(kept) == 4
+    assert kept["words.txt"] == "Слова".encode() and len(kept) == 5
     assert (said["kind"], said["shown"]["has_sound"]) == ("voice", True)
     assert said["shown"]["duration_ms"] >= 1000
     assert not complaints_of(place)
@@ -146,6 +165,8 @@ async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
     await anna.page.evaluate(PASTE, base64.b64encode(picture("", 90)["buffer"]).decode())
     await expect(tray(anna, "pasted.png: Загружено")).to_be_visible()
     await look("tray")
+    await choose(anna, "Файл", {"name": "волны.wav", "mimeType": "", "buffer": sound()})
+    await expect(tray(anna, "волны.wav: Загружено")).to_be_visible()
     # What is said in passing stands above what lies ready.
     await choose(anna, "Файл", {"name": "пусто.txt", "mimeType": "text/plain", "buffer": b""})
     said = await anna.page.locator(".toast", has_text="Пустой файл отправить нельзя").bounding_box()

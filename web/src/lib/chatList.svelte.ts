@@ -22,9 +22,6 @@ export class ChatList {
   unreadChats = $derived(
     this.sorted.filter(({ summary }) => isUnread(summary) && !summary.archived && !isMuted(summary)).length,
   )
-  unreadMessages = $derived(
-    this.sorted.reduce((sum, { summary }) => sum + (isMuted(summary) ? 0 : summary.unread), 0),
-  )
   readonly #appeared: (chat: ChatModel) => void
   #first: Promise<boolean> | undefined
   #pages: Promise<void> | undefined

@@ -8,6 +8,7 @@ import { Cache } from './cache'
 import type { ChatModel } from './chat.svelte'
 import { ChatList } from './chatList.svelte'
 import { drafts } from './drafts.svelte'
+import { hiddenPins } from './hiddenPins.svelte'
 import { t } from './i18n.svelte'
 import { WINDOW_MAX } from './log'
 import { forgetLookalikes } from './lookalikes.svelte'
@@ -35,6 +36,7 @@ import { trays } from './tray.svelte'
 import type { Entry, Person, ServerEvent } from './types'
 import { ui } from './ui.svelte'
 import { uploads } from './uploads.svelte'
+import { waitingReports } from './waitingReports.svelte'
 
 const LOADED_CHATS_MAX = 12
 /** How much of its log a chat keeps while another one is open. */
@@ -102,6 +104,7 @@ export class Messenger {
     uploads.clear()
     sounds.clear()
     drafts.clear()
+    hiddenPins.clear()
     ownFolders.clear()
     scheduled.clear()
     posts.clear()
@@ -285,6 +288,7 @@ export class Messenger {
   #receiveSignal(event: Exclude<ServerEvent, { type: 'entry' }>): void {
     switch (event.type) {
       case 'hello':
+        void waitingReports.refresh()
         return void this.#greeted(event)
       case 'refused':
         return this.sending.refused(event)
@@ -307,11 +311,13 @@ export class Messenger {
         return media.heard(event)
       case 'callback_answer':
         return presses.answered(event.callback_id, event.text)
+      case 'reports':
+        return void waitingReports.refresh()
       case 'report':
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
       case 'typing':
         // That they are here is for the server to tell: they may keep it from us, and nobody would tell us that they went.
-        if (event.user_id !== this.me) this.chats.get(event.chat_id)?.startTyping(event.user_id)
+        if (event.user_id !== this.me) this.#typing(event)
         return
       case 'hidden':
         for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.hide(event.seqs, event.hidden)
@@ -320,6 +326,8 @@ export class Messenger {
       case 'mentioned':
         return this.#mentioned(event)
       case 'vote':
+        for (const log of this.#topics.get(event.chat_id)?.logs() ?? []) log.knowVote(event.message)
+        if (this.thread?.id === event.chat_id) this.thread.knowVote(event.message)
         return this.chats.get(event.chat_id)?.knowVote(event.message)
       case 'posts':
         return posts.hear(event.chat_id, event.posts)
@@ -329,6 +337,14 @@ export class Messenger {
         if (event.online) this.online.add(event.user_id)
         else this.online.delete(event.user_id)
     }
+  }
+
+  #typing({ chat_id, user_id, topic_id }: Extract<ServerEvent, { type: 'typing' }>): void {
+    const chat = this.chats.get(chat_id)
+    if (!chat) return
+    const isSeen =
+      topic_id === undefined || !chat.summary.topics || this.topicsOf(chat).type(topic_id, user_id)
+    if (isSeen) chat.startTyping(user_id)
   }
 
   #mentioned({ chat_id, seqs, topic_id, gone = false }: Extract<ServerEvent, { type: 'mentioned' }>): void {

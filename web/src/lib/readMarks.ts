@@ -59,8 +59,9 @@ export class ReadMarks {
     if (!mine || !known || known.read_seq < seq) topics?.read(topic_id, seq, mine)
     if (topic_id !== undefined) {
       if (mine && (!known || known.read_seq < seq)) void this.#list.refresh(chat_id).catch(() => {})
-      // A notification does not say of which topic it is.
-      else if (mine && chat?.summary.unread === 0) void clearRead(chat_id, chat.summary.seq).catch(() => {})
+      if (mine) void clearRead(chat_id, seq, topic_id).catch(() => {})
+      // What was told before its message moved to another topic.
+      if (mine && chat?.summary.unread === 0) void clearRead(chat_id, chat.summary.seq).catch(() => {})
       return
     }
     if (!mine) return chat?.markReadByOthers(seq)

@@ -73,6 +73,8 @@ export class Sending {
     }
     this.#keep(message)
     this.#transmit([message], false)
+    // With the message the others see nobody type any more: what is typed next is told at once.
+    this.#typedAt.delete(`${chatId}.${how.topicId}`)
     // One that failed while it lay ready fails its message too.
     for (const { upload_id } of message.attachments ?? []) {
       const upload = uploads.get(upload_id)
@@ -115,11 +117,12 @@ export class Sending {
   }
 
   /** One is writing there. */
-  typing(chatId: string): void {
-    const now = Date.now()
-    if (now - (this.#typedAt.get(chatId) ?? 0) < TYPING_EVERY_MS) return
-    this.#typedAt.set(chatId, now)
-    this.#realtime.send([{ type: 'typing', chat_id: chatId }])
+  typing(chatId: string, topicId: number | undefined): void {
+    const [now, place] = [Date.now(), `${chatId}.${topicId}`]
+    if (now - (this.#typedAt.get(place) ?? 0) < TYPING_EVERY_MS) return
+    this.#typedAt.set(place, now)
+    const topic = topicId === undefined ? {} : { topic_id: topicId }
+    this.#realtime.send([{ type: 'typing', chat_id: chatId, ...topic }])
   }
 
   #neededUploads(): Set<string> {
