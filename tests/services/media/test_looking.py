@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.services.media.home import ANNA, Home, random_bytes
 from tests.services.media.images import files
+from tests.services.media.images.test_colours import BT2020, PQ, heic
 from tests.services.media.video.films import H264, SHORT, TONE, make
 
 from kaif.interfaces.auth import Nothing
@@ -52,6 +54,59 @@ async def test_a_drawing_is_a_picture_whatever_it_is_said_to_be(small_home: Home
 
     assert (media.kind, media.type) == ("image", "image/svg+xml")
     assert shown(media.shown).width == 2 * shown(media.shown).height
+
+
+def from_an_editor() -> bytes:
+    words = b'<?xml version="1.0"?>\n<!-- Created with Inkscape (https://inkscape.org) -->\n<svg:svg xmlns:svg='
+    return words + b'"http://www.w3.org/2000/svg" width="40" height="20"><svg:rect width="9" height="9"/></svg:svg>'
+
+
+def of_ten_bits() -> bytes:
+    return heic((0.5, 0.25, 0.75), BT2020, PQ)
+
+
+@pytest.mark.parametrize(
+    ("make_content", "type"),
+    [
+        (from_an_editor, "image/svg+xml"),
+        (of_ten_bits, "image/heic"),
+        *((made, f"image/{format}") for format, made in files.FORMATS.items()),
+    ],
+)
+async def test_what_those_who_draw_can_draw_is_taken(
+    small_home: Home, make_content: Callable[[], bytes], type: str
+) -> None:
+    media = await small_home.put(make_content(), declared_type="image/png")
+
+    assert (media.kind, media.type) == ("image", type)
+    assert shown(media.shown).width > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "type"),
+    [
+        ("a.ts", H264, "video/mp2t"),
+        ("a.mp4", (*H264, "-movflags", "+frag_keyframe+empty_moov", "-brand", "iso6"), "video/mp4"),
+    ],
+)
+async def test_films_of_broadcasts_and_streams_are_taken(
+    small_home: Home, tmp_path: Path, name: str, options: tuple[str, ...], type: str
+) -> None:
+    content = make(tmp_path / name, *SHORT, *options).read_bytes()
+
+    media = await small_home.put(content, declared_type="video/mp4")
+
+    assert (media.kind, media.type) == ("video", type)
+
+
+async def test_what_nobody_here_can_draw_is_no_picture_but_may_be_a_file(small_home: Home) -> None:
+    scan = bytes(files.photo().tiffsave_buffer())
+    with pytest.raises(WrongType):
+        await small_home.put(scan, declared_type="image/tiff")
+
+    media = await small_home.put(scan, declared_type="application/octet-stream")
+
+    assert (media.kind, media.type) == ("file", "image/tiff")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ export function answering(offers: readonly Offer[], typed: string): Offer[] {
 }
 
 export function chatOffers(messenger: Messenger): Offer[] {
-  return messenger.sorted.map(({ id, summary }) => {
+  return messenger.list.sorted.map(({ id, summary }) => {
     const other = companion(summary, messenger.me)
     return {
       id: `chat:${id}`,
@@ -52,7 +52,7 @@ export function chatOffers(messenger: Messenger): Offer[] {
 
 /** People with whom there is no chat of two yet. */
 export function peopleOffers(people: readonly Person[], messenger: Messenger): Offer[] {
-  const known = new Set(messenger.sorted.map(({ summary }) => companion(summary, messenger.me)?.id))
+  const known = new Set(messenger.list.sorted.map(({ summary }) => companion(summary, messenger.me)?.id))
   return people
     .filter(({ id }) => id !== messenger.me && !known.has(id))
     .map((person) => ({

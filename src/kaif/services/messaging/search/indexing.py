@@ -39,13 +39,14 @@ ENTRIES_MAX = 10_000
 CHARACTERS_MAX = 8_000_000
 LOGS_PAGE = 200
 # How long a change waits for company. It then rests seven times as long as it worked, so that the index takes an
-# eighth of a core from those who talk: 0.4 s at most, and ten where so much comes that the next change alone
-# is worth a commit.
+# eighth of a core from those who talk: 0.4 s at most, two where so much comes that the next change alone is
+# worth a commit, and ten where one change could not hold it.
 GATHER_S = 0.1
 REST = 7
 REST_S_MAX = 0.4
 MUCH = 2000
-REST_S_MAX_OF_MUCH = 10.0
+REST_S_MAX_OF_MUCH = 2.0
+REST_S_MAX_OF_FLOOD = 10.0
 # What was edited or deleted waits no longer for the next change: it gets one of its own, ahead of the rest.
 HASTE_S = REST_S_MAX
 CHANGED_MAX = 500
@@ -104,8 +105,7 @@ class Follower:
             started_s = now_s()
             entries = await self._with_patience(self._follow)
             ended_s = now_s()
-            rest_s_max = REST_S_MAX if entries < MUCH else REST_S_MAX_OF_MUCH
-            rested_at_s = ended_s + min(REST * (ended_s - started_s), rest_s_max)
+            rested_at_s = ended_s + min(REST * (ended_s - started_s), _rest_s_max(entries))
 
     async def _rest(self, rest_s: float) -> None:
         """What was edited or deleted does not wait that long: its new words would be found too late."""
@@ -217,6 +217,12 @@ class Follower:
         if change.marks:
             async with self._database.transaction() as tx:
                 await search_store.mark(tx, self.name, change.marks)
+
+
+def _rest_s_max(entries: int) -> float:
+    if entries < MUCH:
+        return REST_S_MAX
+    return REST_S_MAX_OF_MUCH if entries < ENTRIES_MAX else REST_S_MAX_OF_FLOOD
 
 
 class Change:
