@@ -1,6 +1,7 @@
 """What is uploaded is looked at before it is a file: what it shows is known at once, and what is damaged is refused."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,7 @@ async def test_films_and_sounds_are_probed_and_nothing_of_them_stays_on_the_disk
     assert (voice.kind, voice.type) == ("audio", "audio/webm")
     assert heard.duration_ms == pytest.approx(2000, abs=100)
     assert len(heard.waveform) == 100 and max(heard.waveform) == 31
-    assert [file.name for file in small_home.work.rglob("*") if file.is_file()] == ["lock"]
+    assert {file.name for file in small_home.work.rglob("*") if file.is_file()} == {"lock", "CACHEDIR.TAG"}
 
 
 async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
@@ -259,6 +260,32 @@ def test_a_folder_for_work_goes_with_its_work_or_with_the_next_process(tmp_path:
     living.close()
     next_one.close()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("umask", [0o022, 0])
+async def test_what_lies_unsealed_is_its_owners_alone_and_in_no_backup(
+    umask: int, small_home: Home, tmp_path: Path
+) -> None:
+    """Also in a folder that others may look into."""
+    film = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
+    media = await small_home.put(film, declared_type="video/mp4")
+    (tmp_path / "shared").mkdir(mode=0o755)
+    before, scratch, films = os.umask(umask), Scratch(tmp_path / "shared"), FilmWorkers(1)
+    try:
+        with scratch.folder() as folder:
+            await small_home.content.copy(small_home.database, media.id, len(film), folder / "source")
+            await films.probe(folder / "source", folder / "poster")
+
+            modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+            assert modes == {"source": 0o600, "poster": 0o600}
+            assert {path.stat().st_mode & 0o777 for path in (folder, scratch.own)} == {0o700}
+            tag = (scratch.own / "CACHEDIR.TAG").read_bytes()
+            assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
+    finally:
+        os.umask(before)
+        scratch.close()
+        await films.close()
+    assert not list((tmp_path / "shared").iterdir())
 
 
 async def test_what_a_worker_made_is_read_only_where_it_lies(tmp_path: Path) -> None:
