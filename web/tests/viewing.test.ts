@@ -81,6 +81,8 @@ describe('a film of which only a small one is there yet', () => {
     playbackRate = 1
     paused = true
     autoplay = false
+    videoWidth = 0
+    videoHeight = 0
     sources: string[] = []
     play = vi.fn(async () => void (this.paused = false))
     load(): void {}
@@ -149,11 +151,20 @@ describe('a film of which only a small one is there yet', () => {
     expect(video.src).toBe(`${LINK}/${SMALL}`)
   })
 
-  test('that plays as it was sent is left alone', () => {
-    const video = new Video()
+  test.each([
+    ['as it was sent is left alone', 1080, [LINK]],
+    [
+      'by the address of what was sent, and is a small one, goes on as the whole one',
+      640,
+      [LINK, `${LINK}/${WHOLE}`],
+    ],
+  ])('that plays %s', (_, width, played) => {
+    const canvas = { getContext: () => ({ drawImage: () => {} }), toDataURL: () => '' }
+    vi.stubGlobal('document', { createElement: () => canvas })
+    const video = Object.assign(new Video(), { videoWidth: width, videoHeight: (width * 9) / 16 })
     const sources = { original: LINK, made: [SMALL], src: (name: string) => `${LINK}/${name}` }
     const playing = attach(video as unknown as HTMLVideoElement, sources, () => {})
     playing.improve([SMALL, WHOLE])
-    expect(video.sources).toEqual([LINK])
+    expect(video.sources).toEqual(played)
   })
 })

@@ -75,9 +75,18 @@ export function attach(video: HTMLVideoElement, { original, made, src }: Sources
     video.playbackRate = playbackRate
   }
 
+  /** Whoever is not its sender is given a smaller one by the original's own address too. */
+  function playsSmaller(): boolean {
+    const lines = Math.min(video.videoWidth, video.videoHeight)
+    return (
+      smaller.includes(current) ||
+      (current === original && smaller.some((src) => src.endsWith(`-${lines}p.mp4`)))
+    )
+  }
+
   function improve(made: readonly string[]): void {
     const films = filmsIn(made)
-    if (over || !films.length || !smaller.includes(current)) return
+    if (over || !films.length || !playsSmaller()) return
     next.unshift(...films, current)
     const goesOn = !video.paused
     // Whoever has stopped it to look at something does not see it go on.
