@@ -287,6 +287,7 @@ async def test_a_large_file_goes_straight_into_s3_through_a_reload_and_by_the_se
             anna.page.on("console", lambda message: said.append(message.text) if message.type == "info" else None)
             await anna.sign_in(ANNA.username)
             await anna.start_chat(BORIS)
+            await expect(anna.log).to_be_visible()
             bucket.let_through = 2
 
             digest = await anna.page.evaluate(DROP_LARGE, 14 * MIB)
