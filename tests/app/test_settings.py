@@ -48,6 +48,9 @@ def test_each_start_without_a_set_up_code_has_another() -> None:
         # Cookies of one port go to all ports.
         ("KAIF_CDN_URL", "https://127.0.0.1:9000"),
         ("KAIF_CDN_PURGE", "cloudflare:023e105f4ecef8ad9ca31a8372d0c353"),
+        ("KAIF_STRAIGHT_UPLOADS", "s3.example/bucket"),
+        ("KAIF_STRAIGHT_UPLOADS", "https://s3.example/bucket?x"),
+        ("KAIF_STRAIGHT_UPLOADS", "https://s3.example/../bucket; script-src *"),
         ("KAIF_PUBLIC_URL", "ozero.example"),
         ("KAIF_PUBLIC_URL", "ftp://ozero.example"),
         ("KAIF_PUBLIC_URL", "https://ozero.example/kaif"),
@@ -70,6 +73,12 @@ def test_a_cdn_is_another_host_and_as_safe(cdn: str) -> None:
     assert read(KAIF_PUBLIC_URL="https://ozero.example", KAIF_CDN_URL="https://CDN.ozero.example/").cdn_url == (
         "https://cdn.ozero.example"
     )
+
+
+def test_uploads_go_to_a_bucket_as_safely_as_pages_come() -> None:
+    with pytest.raises(Misconfigured, match="KAIF_STRAIGHT_UPLOADS"):
+        read(KAIF_PUBLIC_URL="https://ozero.example", KAIF_STRAIGHT_UPLOADS="http://s3.example/bucket")
+    assert read(KAIF_STRAIGHT_UPLOADS="https://s3.example/bucket/").straight_uploads == "https://s3.example/bucket"
 
 
 def test_a_password_in_a_url_is_not_repeated() -> None:

@@ -51,6 +51,22 @@ async def test_what_is_sent_is_durable_when_it_returns_and_reaches_the_other(
     assert await take(listener, 1) == [sent]
 
 
+async def test_an_answer_goes_into_the_topic_of_what_it_answers(new_person: NewPerson, connect: Connect) -> None:
+    anna = await new_person()
+    chat_id = await anna.group("Темы")
+    await anna.post(f"/v1/messaging/chats/{chat_id}/topics-switch", on=True)
+    topic = (await anna.post(f"/v1/messaging/chats/{chat_id}/topics", ref="weather", title="Погода"))["id"]
+    client = await connect(anna)
+
+    asked = await client.send(chat_id, "Дождь или снег?", topic_id=topic)
+    answer = await client.send(chat_id, "Он", reply_to=asked.seq, quote="снег", topic_id=asked.topic_id, silent=True)
+
+    assert (asked.topic_id, answer.topic_id) == (topic, topic)
+    assert (answer.data["quote"], answer.data["silent"]) == ("снег", True)
+    with pytest.raises(Refused, match="topic_not_found"):
+        await client.send(chat_id, "Ау", topic_id=topic + 100)
+
+
 async def test_an_api_key_connects_lists_chats_and_reads_history(new_person: NewPerson) -> None:
     anna, boris = await new_person(), await new_person()
     chat_ids = {await anna.direct_chat(boris), await anna.group("Берег", boris)}

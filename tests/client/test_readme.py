@@ -28,6 +28,10 @@ def test_both_languages_show_the_same_bot() -> None:
 async def test_the_bot_answers_with_the_same_words_once(new_person: NewPerson, name: str) -> None:
     bot, boris = await new_person(), await new_person()
     chat_id = await boris.direct_chat(bot)
+    quiet, lively = await boris.group("Тихо", bot), await boris.group("Темы", bot)
+    await boris.post(f"/v1/messaging/chats/{quiet}/settings", default_rights=[])
+    await boris.post(f"/v1/messaging/chats/{lively}/topics-switch", on=True)
+    topic = (await boris.post(f"/v1/messaging/chats/{lively}/topics", ref="weather", title="Погода"))["id"]
     await boris.connect()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -38,6 +42,11 @@ async def test_the_bot_answers_with_the_same_words_once(new_person: NewPerson, n
     )
     try:
         await boris.hears("presence", user_id=bot.id, online=True, timeout_s=30)
+        # Where it may not write it is refused, and goes on.
+        await boris.post_message(quiet, "Сюда нельзя")
+        asked = await boris.post(f"/v1/messaging/chats/{lively}/messages", ref="q", text="Дождь?", topic_id=topic)
+        (answer,) = [one for one in await boris.sees(lively, asked["seq"] + 1) if one["sender_id"] == bot.id]
+        assert (answer["text"], answer["topic_id"], answer["reply_to"]) == ("Дождь?", topic, asked["seq"])
         for number in range(3):
             await boris.send(chat_id, f"Ау {number}")
         shown = await boris.sees(chat_id, 7)

@@ -231,6 +231,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
         "text": "t",
         "seq": 1,
         "seqs": [1],
+        "topic_id": 0,
         "user_id": boris.id,
         "user_ids": [boris.id],
         "rights": ["send"],

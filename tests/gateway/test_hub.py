@@ -506,3 +506,34 @@ async def test_a_new_name_is_heard_once_by_each_device_of_those_who_see_that_the
 
 def of_people(device: Device) -> list[dict[str, Any]]:
     return [event for event in device.heard if event["type"] == "person"]
+
+
+async def test_in_a_group_that_hides_its_members_news_name_those_who_come_to_themselves_and_to_admins(
+    stage: Stage,
+) -> None:
+    """Whether they come by themselves or fill a gap; and those who go are let out."""
+    messaging, (vera, gleb) = stage.services.messaging, await stage.services.newcomers("vera", "gleb")
+    owner, member = stage.anna, stage.boris
+    chat_id = (await messaging.create_chat(owner, CreateChat("group", [member.user_id], "Пристань"))).id
+    await stage.services.administration.change_chat(owner, ChangeChat(chat_id, members_hidden=True))
+    devices = {actor.user_id: await stage.enter(actor) for actor in (owner, member, vera, gleb)}
+    stage.held.clear()
+    await messaging.add_members(owner, AddMembers(chat_id, [vera.user_id, gleb.user_id]))
+    await messaging.remove_member(gleb, RemoveMember(chat_id, gleb.user_id))
+    joined, left = stage.held
+
+    await stage.deliver(joined)
+    stage.hub.expect(chat_id, 4)
+    await until(lambda: all(device.seqs[-1:] == [4] for device in devices.values()))
+
+    def told(who: Actor) -> list[tuple[str, list[str], int]]:
+        heard = [event for event in devices[who.user_id].heard if event["type"] == "entry"]
+        return [(one["sender_id"], one.get("user_ids", []), one.get("people_count", 0)) for one in heard]
+
+    both = [vera.user_id, gleb.user_id]
+    assert told(owner) == [(owner.user_id, both, 0), (gleb.user_id, both[1:], 0)]
+    assert told(member) == [(chat_id, [], 2), (chat_id, [], 1)]
+    assert told(vera) == [(chat_id, both[:1], 2), (chat_id, [], 1)]
+    assert told(gleb) == [(chat_id, both[1:], 2), (gleb.user_id, both[1:], 0)]
+    await until(lambda: not devices[gleb.user_id].rooms)
+    assert left.left == [gleb.user_id]

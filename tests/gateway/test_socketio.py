@@ -49,6 +49,22 @@ async def test_a_message_is_acknowledged_with_its_entry_and_reaches_who_has_join
     assert one.messages(chat_id) == []
 
 
+async def test_a_message_goes_into_a_topic_with_a_quote_and_without_a_sound(pair: tuple[str, Person, Person]) -> None:
+    _, anna, boris = pair
+    chat_id = await anna.group("Темы", boris)
+    await anna.post(f"/v1/messaging/chats/{chat_id}/topics-switch", on=True)
+    topic = (await anna.post(f"/v1/messaging/chats/{chat_id}/topics", ref="weather", title="Погода"))["id"]
+    async with stock_client(anna.url, anna.access_token, **WAYS["websocket"]) as one:
+        await one.hears("connect")
+        first = (await one.ask("message", chat_id=chat_id, text="Дождь или снег?", topic_id=topic))["entry"]
+        place = {"chat_id": chat_id, "topic_id": topic, "reply_to": first["seq"]}
+        answer = await one.ask("message", **place, text="Он", quote="снег", silent=True)
+        nowhere = await one.ask("message", chat_id=chat_id, text="Ау", topic_id=topic + 100)
+
+    assert {"topic_id": topic, "quote": "снег", "silent": True}.items() <= answer["entry"].items()
+    assert nowhere["code"] == "topic_not_found"
+
+
 async def test_what_waits_for_a_poll_goes_over_the_websocket_that_replaces_it(pair: tuple[str, Person, Person]) -> None:
     chat_id, anna, boris = pair
     async with httpx.AsyncClient(base_url=boris.url, trust_env=False, timeout=20) as http:

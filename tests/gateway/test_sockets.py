@@ -239,10 +239,12 @@ async def test_typing_and_reading_are_told_to_the_others(server: Server, anna: P
         await events(his)
 
         await his.send(json.dumps({"type": "typing", "chat_id": chat_id}))
+        await his.send(json.dumps({"type": "typing", "chat_id": chat_id, "topic_id": 2}))
         await his.send(json.dumps({"type": "read", "chat_id": chat_id, "seq": 1}))
-        heard = await events(hers, 2)
+        heard = await events(hers, 3)
 
     assert {"type": "typing", "chat_id": chat_id, "user_id": boris.id} in heard
+    assert {"type": "typing", "chat_id": chat_id, "user_id": boris.id, "topic_id": 2} in heard
     assert {"type": "read", "chat_id": chat_id, "user_id": boris.id, "seq": 1} in heard
 
 
@@ -316,6 +318,7 @@ MALFORMED = [
     '{"type":"send"}',
     '{"type":"typing"}',
     '{"type":"typing","chat_id":"a\\u0000b"}',
+    '{"type":"typing","chat_id":"x","topic_id":-1}',
     '{"type":"read","chat_id":"x","seq":0}',
     '{"type":"read","chat_id":"x","seq":1e400}',
     '{"type":"read","chat_id":"x","seq":1,"more":1}',

@@ -44,6 +44,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.pictures import ChatPictures
@@ -106,6 +107,7 @@ class Services(NamedTuple):
     webhooks: Webhooks
     bots: Bots
     topics: GroupTopics
+    moving: Moving
     scheduled: ScheduledMessages
     reminders: MessageReminders
     vanishing: Vanishing

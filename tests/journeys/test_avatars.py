@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import pillow_heif
 from PIL import Image
 from playwright.async_api import FilePayload, Locator, expect
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
@@ -30,6 +31,15 @@ def photo() -> FilePayload:
     content = io.BytesIO()
     lying.save(content, "JPEG", exif=exif)
     return FilePayload(name="я.jpg", mimeType="image/jpeg", buffer=content.getvalue())
+
+
+def photo_of_a_phone() -> FilePayload:
+    """The same of a kind that no browser here draws."""
+    upright = Image.new("RGB", (400, 600), "red")
+    upright.paste("blue", (0, 300, 400, 600))
+    content = io.BytesIO()
+    pillow_heif.from_pillow(upright).save(content, quality=90)
+    return FilePayload(name="IMG_0001.HEIC", mimeType="", buffer=content.getvalue())
 
 
 async def sees(place: Locator, corners: str) -> None:
@@ -96,17 +106,31 @@ async def test_a_picture_is_what_was_seen_in_its_frame_and_everyone_sees_it(plac
     await save(boris, dialog)
     await sees(anna.row("Причал"), "rrbb")
 
+    # What only the server draws is cut out like any other; two taps lead to what is under them, and back.
     await boris.page.goto("/settings")
-    await save(boris, await choose(boris, "Добавить фото", photo()))
-    await sees(boris.page.get_by_role("region", name="Профиль"), "rrbb")
+    dialog = await choose(boris, "Добавить фото", photo_of_a_phone())
+    stage, zoom = dialog.get_by_role("application", name="Кадр"), dialog.get_by_role("slider", name="Приближение")
+    box = await stage.bounding_box()
+    assert box
+    for value in ("2.5", "1", "2.5"):
+        await boris.page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.85)
+        await expect(zoom).to_have_value(value)
+    await look_narrow("the frame of what a phone took")
+    await save(boris, dialog)
+    await sees(boris.page.get_by_role("region", name="Профиль"), "bbbb")
     await anna.page.goto("/operator/people")
     await anna.page.get_by_role("link", name=BORIS.name).click()
-    await sees(anna.page.get_by_role("region", name="Аккаунт"), "rrbb")
+    await sees(anna.page.get_by_role("region", name="Аккаунт"), "bbbb")
     await anna.page.get_by_role("button", name="Убрать фото").click()
     await anna.dialog.get_by_role("button", name="Убрать фото").click()
     await expect(anna.page.get_by_text(f"Фото профиля убрано: {BORIS.name}")).to_be_visible()
     # On all that is theirs, and wherever others see them, at once.
-    await expect(boris.page.get_by_role("button", name="Добавить фото")).to_be_visible()
+    await boris.page.get_by_role("button", name="Добавить фото").click()
+    damaged = photo_of_a_phone() | {"buffer": photo_of_a_phone()["buffer"][:-500]}
+    await boris.dialog.locator("input[type=file]").set_input_files(damaged)
+    await expect(boris.dialog.get_by_role("alert")).to_have_text("Картинка повреждена")
+    complaints, boris.complaints = boris.complaints, []
+    assert all("422" in each for each in complaints), complaints
     look.assert_nothing_grave()
     look_narrow.assert_nothing_grave()
 

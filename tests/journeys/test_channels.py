@@ -49,6 +49,28 @@ async def test_readers_of_a_channel_see_count_and_comment_its_posts(place: Place
         await expect(views(window, "Лёд сошёл")).to_have_text("3")
     await expect(comments(boris, "Лёд сошёл")).to_have_count(0)
 
+    # What was posted in the channel's name its owner edits and pins. Readers are offered what they may do, no more.
+    await anna.composer.press("ArrowUp")
+    await expect(anna.composer).to_have_value("Лёд сошёл")
+    await anna.composer.fill("Лёд сошёл вчера")
+    await anna.composer.press("Enter")
+    await boris.see_message("Лёд сошёл вчера")
+    await choose(anna, "Лёд сошёл", "Закрепить")
+    bar = boris.page.get_by_role("complementary", name="Закреплённое сообщение")
+    await expect(bar).to_contain_text("Лёд сошёл вчера")
+    await boris.message("Лёд сошёл").click(button="right")
+    await expect(boris.page.get_by_role("menuitem", name="Переслать")).to_be_visible()
+    await expect(
+        boris.page.get_by_role("menuitem", name=re.compile("Ответить|Закрепить|Открепить|Изменить"))
+    ).to_have_count(0)
+    await boris.page.get_by_role("menuitem", name="Удалить").click()
+    await expect(boris.dialog.get_by_role("button", name="У меня")).to_be_visible()
+    await expect(boris.dialog.get_by_role("button", name="У всех")).to_have_count(0)
+    await boris.page.keyboard.press("Escape")
+    await bar.get_by_role("button", name="Скрыть закреплённые").click()
+    await expect(bar).to_have_count(0)
+    await expect(anna.page.get_by_role("complementary", name="Закреплённое сообщение")).to_be_visible()
+
     # The owner has a group made for comments; its readers have them with the next look.
     await anna.page.get_by_role("button", name="О канале").click()
     await anna.dialog.get_by_role("button", name="Комментарии").click()

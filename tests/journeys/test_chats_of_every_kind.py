@@ -178,6 +178,12 @@ async def one_begins_an_answer_here_and_ends_it_there(desk: Window, phone: Windo
     await expect(phone.message("@boris").locator(".q")).to_contain_text("Кто берёт лодку?")
     await expect(desk.composer).to_have_value("")
     await expect(desk.page.locator("footer.composer")).not_to_contain_text("Кто берёт лодку?")
+    # A name in a text leads to who that is.
+    await desk.message("👍").get_by_role("button", name="@boris").press("Enter")
+    await expect(desk.dialog.get_by_text(BORIS.name)).to_be_visible()
+    await expect(desk.dialog.get_by_role("button", name="Написать")).to_be_visible()
+    await desk.page.keyboard.press("Escape")
+    await expect(desk.message("👍").get_by_role("button", name="@boris")).to_be_focused()
     await press_long(phone, phone.message("@boris").locator(".b"))
     await expect(phone.page.get_by_role("menuitem", name="Ответить")).to_be_visible()
     await phone.page.keyboard.press("Escape")

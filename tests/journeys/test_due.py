@@ -42,6 +42,23 @@ async def test_a_message_waits_a_reminder_comes_and_messages_vanish(place: Place
     await anna.say("Привет")
     await boris.open_chat(ANNA.name)
 
+    # A file needs no words to wait, nor to be put off.
+    await (
+        anna.page.locator("input[type=file]")
+        .nth(1)
+        .set_input_files({"name": "план.txt", "mimeType": "text/plain", "buffer": b"1. " * 9})
+    )
+    await expect(anna.page.get_by_role("button", name="Отправить позже")).to_be_visible()
+    await send_later(anna, "", "Через час")
+    await waiting(anna).click()
+    await expect(anna.dialog.get_by_role("listitem")).to_contain_text("план.txt")
+    await anna.dialog.get_by_role("button", name="Изменить").click()
+    await anna.dialog.get_by_role("button", name=re.compile("^Завтра")).click()
+    await anna.dialog.get_by_role("button", name="Сохранить").click()
+    await anna.dialog.get_by_role("button", name="Отправить сейчас").click()
+    await expect(boris.log.get_by_text("план.txt")).to_be_visible()
+    await anna.page.keyboard.press("Escape")
+
     await send_later(anna, "С днём рождения!", "Через час")
     await expect(anna.composer).to_have_value("")
     await send_later(anna, "Лишнее", "Завтра в 09:00")

@@ -17,6 +17,7 @@ from tests.journeys.conftest import complaints_of
 MESSAGES = 100_000
 MIDDLE = 50_000
 COMMENTS = 10_000
+UNREAD = 10_000
 HEAP_BYTES_MAX = 150_000_000
 ROWS_MAX = 120
 # A pixel may be lost where heights are rounded.
@@ -38,14 +39,28 @@ async def windows(browser: Browser, server: Server) -> AsyncIterator[Windows]:
     assert not complaints_of(server)
 
 
-async def long_chat(server: Server) -> tuple[Person, str]:
-    """Boris, and his chat with Anna, filled in the database as if they had talked for two years."""
+async def long_chat(server: Server, unread: int = 0) -> tuple[Person, str]:
+    """Boris, and his chat with Anna, filled in the database as if they had talked for two years.
+
+    The last ones are his, and she has not read as many.
+    """
     await make_accounts(server.url, server.setup_code, ANNA, BORIS)
     anna = await Person(server.url, ANNA.username).log_in()
     boris = await Person(server.url, BORIS.username).log_in()
     chat_id = await anna.direct_chat(boris)
     await server.stop()
-    fill(server.data / "kaif.db", chat_id, (anna.id, boris.id))
+    path = server.data / "kaif.db"
+    _, last = fill(path, chat_id, (anna.id, boris.id))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "UPDATE messaging_entries SET sender_id = ? WHERE chat_id = ? AND seq > ?",
+            (boris.id, chat_id, last - unread),
+        )
+        database.execute(
+            "UPDATE messaging_members SET read_seq = read_seq - :n, read_messages = read_messages - :n"
+            " WHERE chat_id = :chat_id AND user_id = :user_id",
+            {"n": unread, "chat_id": chat_id, "user_id": anna.id},
+        )
     await server.restart()
     return boris, chat_id
 
@@ -233,14 +248,14 @@ async def test_what_one_reads_does_not_move_when_things_happen_above_it(server: 
 
 
 async def test_a_jump_is_taken_back_and_new_messages_are_a_press_away(server: Server, windows: Windows) -> None:
-    boris, chat_id = await long_chat(server)
+    boris, chat_id = await long_chat(server, UNREAD)
     answer = await boris.http.post(
         f"/v1/messaging/chats/{chat_id}/messages", json={"ref": boris.new_ref(), "text": "Помнишь?", "reply_to": 777}
     )
     assert answer.is_success, answer.text
     window = await windows.open()
     await window.sign_in(ANNA.username)
-    await window.open_chat(BORIS.name)
+    await ten_thousand_are_read_as_far_as_they_are_seen(server, window, chat_id)
     await window.message("Помнишь?").locator(".q").click()
     await expect(window.message("№777.").or_(window.log.locator('[data-seq="777"]')).first).to_be_visible()
 
@@ -258,6 +273,29 @@ async def test_a_jump_is_taken_back_and_new_messages_are_a_press_away(server: Se
     await expect(window.message("Новость 0")).to_be_visible()
     await window.page.locator("button.down").click()
     await expect(window.message("Новость 29")).to_be_visible()
+
+
+async def ten_thousand_are_read_as_far_as_they_are_seen(server: Server, window: Window, chat_id: str) -> None:
+    """One more has been said meanwhile."""
+    await expect(window.unread(BORIS.name)).to_have_text("999+")
+    await expect(window.unread(BORIS.name)).to_have_accessible_name(re.compile(r"^10.001 непрочитанное$"))
+    await window.open_chat(BORIS.name)
+    first = window.log.locator("[data-seq]").filter(has=window.page.locator(".unread"))
+    await expect(first).to_be_in_viewport()
+    # Their chat begins with an entry that says so.
+    await expect(first).to_contain_text(f"№{MESSAGES - UNREAD + 2}.")
+
+    down = window.page.locator("button.down")
+    await expect(down).to_have_text(re.compile("9.9[0-9]{2} нов"))
+    shown = max(await seqs_in_view(window))
+    anna = await Person(server.url, ANNA.username).log_in()
+    chat = await anna.get(f"/v1/messaging/chats/{chat_id}")
+    assert shown - 50 < chat["read_seq"] <= shown
+    assert chat["seq"] - chat["read_seq"] == chat["unread"]
+    await down.click()
+    await window.see_message("Помнишь?")
+    await expect(window.unread(BORIS.name)).to_have_count(0)
+    await expect(down).to_have_count(0)
 
 
 async def test_a_thread_of_ten_thousand_comments_stays_small(server: Server, windows: Windows) -> None:

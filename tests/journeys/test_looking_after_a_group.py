@@ -13,7 +13,7 @@ from tests.journeys.looks import Look
 
 
 async def about(window: Window, page: str = "") -> None:
-    await window.page.get_by_role("button", name=re.compile("^(Участники|Members)$")).click()
+    await window.page.get_by_role("button", name=re.compile(r"^(Участники|Members)(\.|$)")).click()
     if page:
         await window.dialog.get_by_role("button", name=page, exact=True).click()
 
@@ -86,6 +86,9 @@ async def test_a_group_is_looked_after_by_its_owner_and_then_by_another(place: P
     await expect(boris.page.get_by_text("Your request is sent")).to_be_visible()
     await look_narrow("asked")
     await close(anna)
+    # Seen at once, in the list and on the button that leads there.
+    await expect(anna.row("Рыбаки").get_by_role("img", name="1 человек просит впустить")).to_be_visible()
+    await look("somebody asks")
     await about(anna, "Приглашения")
     await expect(link(anna, "Для одного")).to_contain_text("использована")
     await expect(link(anna, "До вечера")).to_contain_text("истекла")
@@ -93,6 +96,7 @@ async def test_a_group_is_looked_after_by_its_owner_and_then_by_another(place: P
     await anna.dialog.get_by_role("button", name="Впустить").click()
     await expect(anna.dialog.get_by_role("button", name="Впустить")).to_have_count(0)
     await close(anna)
+    await expect(anna.row("Рыбаки").get_by_role("img", name="просит впустить")).to_have_count(0)
     await boris.page.goto("/")
     await boris.row("Рыбаки").tap()
 

@@ -1,10 +1,14 @@
 """Strangers, blocks and choices, as people meet them in their browsers."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import expect
+from tests.harness import Person
 from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Human, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
+from tests.journeys.test_seeing_files import Sender, are_loaded, picture
 
 ADDRESS = "https://example.org/prize"
 
@@ -36,7 +40,7 @@ async def test_a_stranger_is_looked_at_blocked_and_let_in_again(place: Place, wi
     blocked = anna.page.get_by_role("list", name="Заблокированные")
     await blocked.get_by_role("button", name=f"Разблокировать: {BORIS.name}").click()
     await expect(anna.page.get_by_text("Вы никого не заблокировали")).to_be_visible()
-    await boris.message("Ау?").get_by_role("button", name="Не ушло. Повторить").click()
+    await boris.message("Ау?").get_by_role("button", name="Не отправлено. Повторить").click()
     await boris.see_state("Ау?", "sent")
 
     await anna.page.goto("/")
@@ -141,12 +145,15 @@ async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, 
     await vera.dialog.get_by_role("button", name="Отправить жалобу").click()
     await expect(vera.page.get_by_text("Жалоба отправлена")).to_be_visible()
 
-    # Whoever set the server up may do everything.
+    # Whoever set the server up may do everything, and hears of it wherever they are.
+    await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_be_visible()
     await anna.page.goto("/operator/reports")
+    await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_be_visible()
     await anna.page.get_by_role("link", name=BORIS.name).click()
     await expect(anna.page.get_by_text("Он это всем пишет")).to_be_visible()
     await expect(anna.page.get_by_text("Переведи мне денег")).to_be_visible()
     await anna.page.get_by_role("button", name="Взять в работу").click()
+    await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_have_count(0)
     await anna.page.get_by_role("button", name="Удалить сообщения").click()
     await anna.dialog.get_by_label("Заметка").fill("Вымогательство")
     await anna.dialog.get_by_role("button", name="Удалить сообщения").click()
@@ -158,6 +165,24 @@ async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, 
     await expect(vera.page.get_by_role("list", name="Ваши жалобы")).to_contain_text("Меры приняты")
 
 
+async def sends_all_kinds(sender: Sender, to: Person) -> None:
+    await asyncio.gather(sender.log_in(), to.log_in())
+    chat_id = await sender.direct_chat(to)
+    photo = await sender.upload(picture(10, 320, 200), "фото.jpg", "image/jpeg")
+    await sender.send_files(chat_id, {"media_id": photo})
+    paper = await sender.upload(b"%PDF-1.4 nothing else", "Смета.pdf", "application/pdf")
+    await sender.send_files(chat_id, {"media_id": paper, "as": "file"})
+    path = f"/v1/messaging/chats/{chat_id}"
+    await sender.post(f"{path}/polls", ref="poll", question="Кто со мной?", options=["Я", "Я не пойду"])
+    await sender.post(f"{path}/locations", ref="place", latitude=61.8, longitude=34.3, title="Место встречи")
+    await sender.post(f"{path}/contacts", ref="contact", user_id=to.id)
+    club = await sender.group("Причал", to)
+    await asyncio.gather(sender.post_message(club, "Всё пропало"), to.post_message(club, "Правда?"))
+    await to.post("/v1/messaging/reports", ref="club", reason="fraud", chat_id=club)
+    await sender.close()
+    await to.close()
+
+
 @embedded
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 async def test_axe_finds_nothing_grave_where_reports_are_handled(
@@ -165,12 +190,8 @@ async def test_axe_finds_nothing_grave_where_reports_are_handled(
 ) -> None:
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     anna = await windows.open(size=size, bypass_csp=True, reduced_motion="reduce")
-    boris = await windows.open()
     look = Look(anna)
-
-    await boris.sign_in(BORIS.username)
-    await boris.start_chat(ANNA)
-    await boris.say("Переведи мне денег")
+    await sends_all_kinds(Sender(place.url, BORIS.username), Person(place.url, ANNA.username))
     await anna.sign_in(ANNA.username)
     await anna.open_chat(BORIS.name)
     await anna.page.get_by_role("button", name="Пожаловаться").click()
@@ -180,10 +201,44 @@ async def test_axe_finds_nothing_grave_where_reports_are_handled(
     await expect(anna.page.get_by_role("link", name=BORIS.name)).to_be_visible()
     await look("queue")
     await anna.page.get_by_role("link", name=BORIS.name).click()
+    evidence = anna.page.get_by_role("region", name="Как это было")
+    await expect(evidence.get_by_text("Сообщение удалено")).to_have_count(0)
+    for words in ("Кто со мной?", "Я не пойду", "Место встречи", f"@{ANNA.username}", "Смета.pdf"):
+        await expect(evidence.get_by_text(words)).to_be_visible()
+    # What may shock is seen by who asks for it.
+    await expect(evidence.locator("img[alt='']")).to_have_count(0)
+    await look("evidence")
+    await evidence.get_by_role("button", name="скрыто").click()
+    await are_loaded(evidence.locator(".tile img"))
+    await evidence.get_by_role("button", name="Фото", exact=True).click()
+    await are_loaded(anna.dialog.get_by_role("img", name="Фото"))
+    await look("a picture of it")
+    await anna.page.keyboard.press("Escape")
     await anna.page.get_by_role("button", name="Взять в работу").click()
     await anna.page.get_by_role("button", name="Отклонить").click()
     await look("decision")
     await anna.dialog.get_by_role("button", name="Отклонить").click()
     await expect(anna.page.get_by_text("Отклонена")).to_be_visible()
     await look("decided")
+
+    # A chat is closed, and opened again.
+    await anna.page.goto("/operator/reports")
+    await anna.page.get_by_role("link", name="Причал").click()
+    await anna.page.get_by_role("button", name="Взять в работу").click()
+    await anna.page.get_by_role("button", name="Закрыть чат").click()
+    await anna.dialog.get_by_role("button", name="Закрыть чат").click()
+    restore = anna.page.get_by_role("button", name="Открыть чат снова")
+    await expect(restore).to_be_visible()
+    await look("a closed chat's report")
+    await anna.page.goto("/")
+    await anna.row("Причал").click()
+    await expect(anna.page.get_by_text("Модераторы закрыли эту группу (обман)")).to_be_visible()
+    await expect(anna.composer).to_have_count(0)
+    await look("a closed chat")
+    await anna.page.goto("/operator/reports")
+    await anna.page.get_by_role("button", name="Решённые").click()
+    await anna.page.get_by_role("link", name="Причал").click()
+    await restore.click()
+    await anna.dialog.get_by_role("button", name="Открыть чат снова").click()
+    await expect(anna.page.get_by_text("Чат снова открыт")).to_be_visible()
     look.assert_nothing_grave()

@@ -3,13 +3,16 @@
 import asyncio
 import io
 import re
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 from PIL import Image
 from playwright.async_api import Locator, Route, expect
-from tests.harness import Person
+from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.fingers import Hand, between, spot
@@ -19,9 +22,12 @@ from tests.waiting import eventually
 
 CAPTION = "Вид с причала"
 WORDS = 55
+MEANWHILE = "Слышно?"
 # Three sizes of it are made, and in each of them three pieces.
 FILM = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=4:duration=9.5")
 SONG = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=9.5")
+# No browser plays it as it is, and it is long enough for a small one to be made first.
+FILM_TO_ENCODE = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=12:duration=31.5", "-c:v", "mpeg4")
 # What is loaded late may move nothing that is there already: in shares of the window that moved, and how far.
 SHIFTS = """
   window.shifted = 0
@@ -161,7 +167,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     covered = anna.log.get_by_role("button", name="Фото, скрыто. Показать")
     await covered.scroll_into_view_if_needed()
     await expect(covered.locator("img")).to_have_count(0)
-    await covered.press("Enter")
+    await covered.click()
     await expect(viewer).to_have_count(0)
     await expect(covered).to_have_count(0)
 
@@ -191,10 +197,14 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     await viewer.get_by_role("button", name="К сообщению").click()
     await expect(viewer).to_have_count(0)
 
+    await a_film_grows_while_it_plays(place, boris, chat_id, anna, tmp_path)
+
     # A voice
     voice = anna.log.get_by_role("group", name="Голосовое сообщение")
     await expect(voice.get_by_role("img", name="Не прослушано")).to_be_visible()
-    await voice.get_by_role("button", name="Скорость 1").click()
+    # What comes while it is being pressed moves nothing under the pointer.
+    await press_while(anna, voice.get_by_role("button", name="Скорость 1"), boris.post_message(chat_id, MEANWHILE))
+    await expect(voice.get_by_role("button", name="Скорость 1,5")).to_be_visible()
     await voice.get_by_role("button", name="Слушать").click()
     await expect(voice).to_contain_text("0:01 / 0:02")
     await expect(voice.get_by_role("img", name="Не прослушано")).to_have_count(0)
@@ -202,7 +212,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
 
     # Beside the chat
     panel = await open_shared(anna, "Ещё о чате", "Фото и файлы")
-    await expect(panel.get_by_role("listitem")).to_have_count(5)
+    await expect(panel.get_by_role("listitem")).to_have_count(6)
     await are_loaded(panel.locator("img"))
     await look("pictures of the chat")
     await anna.page.keyboard.press("ArrowRight")
@@ -242,6 +252,18 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     look.assert_nothing_grave()
 
 
+async def press_while(window: Window, button: Locator, event: Coroutine[Any, Any, object]) -> None:
+    """The pointer is down while it comes, and lifted when it has come."""
+    x, y = await spot(button)
+    await window.page.mouse.move(x, y)
+    await window.page.mouse.down()
+    await event
+    await expect(window.row(BORIS.name)).to_contain_text(MEANWHILE)
+    assert await spot(button) == (x, y)
+    await window.page.mouse.up()
+    await window.see_message(MEANWHILE)
+
+
 async def is_zoomed(viewer: Locator, zoomed: bool) -> bool:
     return (await scale(viewer) > 1) is zoomed
 
@@ -252,6 +274,50 @@ async def has_played(video: Locator) -> bool:
 
 async def is_as_high(video: Locator, lines: int) -> bool:
     return bool(await video.evaluate("(video, lines) => video.videoHeight === lines", lines))
+
+
+async def a_film_grows_while_it_plays(
+    place: Place, sender: Sender, chat_id: str, watcher: Window, folder: Path
+) -> None:
+    """It begins small, as long as there is no more of it, and goes on as the whole one where it is."""
+    made = make(folder / "old.mp4", *FILM_TO_ENCODE)
+    film = await sender.upload(made.read_bytes(), "old.mp4", "video/mp4")
+    await sender.send_files(chat_id, {"media_id": film})
+    await is_made(sender, film, "film-360p.mp4")
+    async with work_stands_still(place):
+        assert "film.mp4" not in (await sender.get(f"/v1/media/files/{film}"))["renditions"]
+        await watcher.log.press("End")
+        await watcher.log.get_by_role("button", name="Видео, 0:31").click()
+        video = watcher.dialog.locator("video")
+        await eventually(lambda: has_played(video))
+        assert await is_as_high(video, 360)
+        await video.evaluate("(video) => { video.currentTime = 15; video.playbackRate = 0.5 }")
+    await eventually(lambda: is_as_high(video, 480), 30)
+    assert str(await video.evaluate("(video) => video.currentSrc")).endswith("/film.mp4")
+    at_s = await video.evaluate("(video) => video.currentTime")
+    assert 15 <= at_s < 30
+    await eventually(lambda: goes_on(video, at_s))
+    await watcher.page.keyboard.press("Escape")
+    await expect(watcher.dialog).to_have_count(0)
+
+
+@asynccontextmanager
+async def work_stands_still(place: Place) -> AsyncIterator[None]:
+    """On all films."""
+    assert isinstance(place, Server)
+    children = psutil.Process(place.pid).children(recursive=True)
+    workers = [one for one in children if {"kaif.services.media.work.worker", "films"} <= set(one.cmdline())]
+    for worker in workers:
+        worker.suspend()
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.resume()
+
+
+async def goes_on(video: Locator, at_s: float) -> bool:
+    return bool(await video.evaluate("(video, at) => !video.paused && video.currentTime > at", at_s))
 
 
 def at(x: float, y: float = 0.5) -> tuple[float, float]:

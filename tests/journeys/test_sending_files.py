@@ -2,14 +2,18 @@
 
 import base64
 import hashlib
+import io
 import re
+import wave
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pyvips
 from playwright.async_api import Browser, FilePayload, expect
-from tests.harness import Person, Server
+from tests.bucket import guarded_bucket
+from tests.harness import Person, Server, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.cable import laid_cable
 from tests.journeys.conftest import Place, complaints_of, embedded
@@ -53,6 +57,17 @@ DROP_LARGE = """async (size) => {
 def picture(name: str, colour: int) -> FilePayload:
     image = pyvips.Image.black(640, 480).linear(0, [colour, 130, 130]).cast("uchar")
     return {"name": name, "mimeType": "image/png", "buffer": image.pngsave_buffer()}
+
+
+def sound() -> bytes:
+    """A second of silence."""
+    content = io.BytesIO()
+    with wave.open(content, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes(bytes(16_000))
+    return content.getvalue()
 
 
 async def choose(window: Window, what: str, *files: FilePayload) -> None:
@@ -109,6 +124,7 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive_and_are_taken_along(p
         await boris.message("Берег и лодка").get_by_role("button", name="скрыто. Показать").nth(1).click()
         await expect(boris.message("Берег и лодка").locator("img.loaded")).to_have_count(1)
         await expect(boris.log.get_by_role("group", name="Голосовое")).to_be_visible()
+        await expect(boris.log.get_by_role("group", name="волны.wav")).to_be_visible()
         history = await take_along(boris, tmp_path / "taken")
         words = await read_offline(boris, history, pictures=1)
         windows.assert_no_complaints()
@@ -119,11 +135,16 @@ async def test_an_album_what_is_dropped_and_a_voice_arrive_and_are_taken_along(p
     await reader.close()
     sent = [(file["name"], file["kind"], file.get("spoiler", False)) for file in album["attachments"]]
     assert album["text"] == "Берег и лодка"
-    assert sent == [("boat.png", "image", True), ("shore.png", "image", False), ("words.txt", "file", False)]
+    assert sent == [
+        ("boat.png", "image", True),
+        ("shore.png", "image", False),
+        ("волны.wav", "audio", False),
+        ("words.txt", "file", False),
+    ]
     (said,) = voice["attachments"]
     assert "Берег и лодка" in words and "shore.png" in words
     kept = {path.name.partition("-")[2]: path.read_bytes() for path in (history.parent / "files").iterdir()}
-    assert kept["words.txt"] == "Слова".encode() and len(kept) == 4
+    assert kept["words.txt"] == "Слова".encode() and len(kept) == 5
     assert (said["kind"], said["shown"]["has_sound"]) == ("voice", True)
     assert said["shown"]["duration_ms"] >= 1000
     assert not complaints_of(place)
@@ -144,6 +165,8 @@ async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
     await anna.page.evaluate(PASTE, base64.b64encode(picture("", 90)["buffer"]).decode())
     await expect(tray(anna, "pasted.png: Загружено")).to_be_visible()
     await look("tray")
+    await choose(anna, "Файл", {"name": "волны.wav", "mimeType": "", "buffer": sound()})
+    await expect(tray(anna, "волны.wav: Загружено")).to_be_visible()
     # What is said in passing stands above what lies ready.
     await choose(anna, "Файл", {"name": "пусто.txt", "mimeType": "text/plain", "buffer": b""})
     said = await anna.page.locator(".toast", has_text="Пустой файл отправить нельзя").bounding_box()
@@ -248,3 +271,73 @@ async def test_a_large_file_goes_on_after_a_cut_and_a_reload_and_what_is_hostile
     assert (kept["name"], kept["size"]) == ("film.bin", SIZE)
     assert hashlib.sha256(answer.content).hexdigest() == digest
     anna.complaints[:] = [complaint for complaint in anna.complaints if "net::ERR_" not in complaint]
+
+
+async def test_a_large_file_goes_straight_into_s3_through_a_reload_and_by_the_server_when_that_is_away(
+    browser: Browser, tmp_path: Path, s3_url: str
+) -> None:
+    async with guarded_bucket(s3_url) as bucket:
+        settings = {"KAIF_BLOBS_URL": s3_url, "KAIF_STRAIGHT_UPLOADS": bucket.place}
+        async with running_server(tmp_path, **settings) as server:
+            bucket.pages = server.url
+            await make_accounts(server.url, server.setup_code, ANNA, BORIS)
+            windows = Windows(browser, server.url)
+            anna = await windows.open()
+            said = list[str]()
+            anna.page.on("console", lambda message: said.append(message.text) if message.type == "info" else None)
+            await anna.sign_in(ANNA.username)
+            await anna.start_chat(BORIS)
+            await expect(anna.log).to_be_visible()
+            bucket.let_through = 2
+
+            digest = await anna.page.evaluate(DROP_LARGE, 14 * MIB)
+            await anna.say("Плёнка")
+            await until(lambda: bucket.answers[200] == 2, 30)
+            await anna.context.set_offline(True)
+            await expect(anna.message("Плёнка").get_by_text("Загрузка продолжится сама")).to_be_visible()
+            await anna.context.set_offline(False)
+            await anna.page.reload()
+            await anna.see_state("Плёнка", "pending")
+            bucket.open.set()
+            await anna.see_state("Плёнка", "sent")
+
+            # Each part was taken once, whoever sent it again.
+            assert bucket.answers[200] == 4
+            assert not any(line["method"] == "PATCH" for line in server.access_log())
+            bucket.shut = True
+            other = await anna.page.evaluate(DROP_LARGE, 5 * MIB)
+            await anna.say("Ещё одна")
+            await anna.see_state("Ещё одна", "sent")
+            assert len([words for words in said if words.startswith("Files go by way of the server")]) == 1
+            await expect(anna.page.get_by_role("alert")).to_have_count(0)
+
+            boris = Person(server.url, BORIS.username)
+            await boris.log_in()
+            for message, sent in zip(await messages(boris), (digest, other), strict=True):
+                answer = await boris.http.get(f"/v1/media/{message['attachments'][0]['media_id']}")
+                assert hashlib.sha256(answer.content).hexdigest() == sent
+            await no_key_is_kept_on_its_way(boris, server, bucket.place)
+            await boris.close()
+            assert not server.complaints()
+            # That the store did not answer, and that it had a part already.
+            expected = ("net::ERR_", "status of 412")
+            assert [words for words in anna.complaints if not any(each in words for each in expected)] == []
+            await windows.close()
+
+
+async def no_key_is_kept_on_its_way(person: Person, server: Server, place: str) -> None:
+    headers = {"tus-resumable": "1.0.0", "upload-length": str(5 * MIB)}
+    upload = (await person.http.post("/v1/media/uploads", headers=headers)).headers["location"]
+
+    answer = await person.http.post(f"{upload}/straight", json={"count": 1})
+
+    (part,) = answer.json()["parts"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert part["url"].startswith(f"{place}/kaif/media/") and part["headers"] == {"If-None-Match": "*"}
+    signed = parse_qs(urlsplit(part["url"]).query)["X-Amz-SignedHeaders"]
+    assert signed == ["content-length;host;if-none-match"]
+    assert part["key"] not in str(server.access_log()) + server.said()
+    # Pages may send there, and do nothing else with it.
+    policy = (await person.http.get("/")).headers["content-security-policy"]
+    origin = place.removesuffix("/store")
+    assert policy.count(origin) == 1 and f"connect-src 'self' {origin};" in policy

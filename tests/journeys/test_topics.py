@@ -13,7 +13,7 @@ async def complaints(window: Window) -> list[str]:
 
 
 def topic(window: Window, title: str) -> Locator:
-    return window.page.locator("a[data-topic]").filter(has_text=title)
+    return window.page.locator("a[data-topic]").filter(has=window.page.locator(".name", has_text=title))
 
 
 def unread(window: Window, title: str) -> Locator:
@@ -35,6 +35,11 @@ async def to_topics(window: Window) -> None:
 
 async def choose(window: Window, deed: str) -> None:
     await window.page.get_by_role("button", name="Ещё о теме").click()
+    await window.page.get_by_role("menuitem", name=deed).click()
+
+
+async def choose_of_group(window: Window, deed: str) -> None:
+    await window.page.get_by_role("button", name="Ещё о чате").click()
     await window.page.get_by_role("menuitem", name=deed).click()
 
 
@@ -95,6 +100,44 @@ async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: 
     await boris.see_message("Окунь тоже")
     await expect(anna.message("Окунь тоже").locator("[data-state]")).to_have_attribute("data-state", "read")
 
+    # Messages go to another topic, one by its menu and several that are selected, also where it is looked at. Whoever
+    # types does it in a topic, whose header says so.
+    await boris.say("Вёсла в сарае")
+    for said in ("Щука клюёт", "Окунь тоже"):
+        await boris.see_message(said)
+    await anna.see_message("Вёсла в сарае")
+    await anna.composer.press_sequentially("Ле")
+    await expect(boris.page.locator("header.bar").get_by_text("Анна печатает")).to_be_visible()
+    await anna.composer.fill("")
+    await anna.message("Вёсла в сарае").click(button="right")
+    await anna.page.get_by_role("menuitem", name="Перенести в другую тему").click()
+    assert not await complaints(anna)
+    await anna.dialog.get_by_role("button", name="Лодки").click()
+    for window in (anna, boris):
+        await expect(window.message("Вёсла в сарае")).to_have_count(0)
+        await expect(window.page.get_by_text("1 сообщение перенесено в тему «Лодки»")).to_be_visible()
+    await to_topics(boris)
+    await topic(boris, "Лодки").click()
+    await boris.see_message("Вёсла в сарае")
+    await anna.message("Щука клюёт").click(button="right")
+    await anna.page.get_by_role("menuitem", name="Выбрать").click()
+    await anna.message("Окунь тоже").click()
+    await anna.page.get_by_role("button", name="Перенести в другую тему").click()
+    await anna.page.keyboard.press("ArrowDown")
+    await anna.dialog.get_by_role("button", name="Лодки").click()
+    await boris.see_message("Щука клюёт")
+    texts = await boris.page.locator('[role="log"] .b').all_inner_texts()
+    places = [next(at for at, text in enumerate(texts) if said in text) for said in ("Щука", "Вёсла взяли", "Окунь")]
+    assert places == sorted(places), "each stands where it was said"
+    # Back again, by its writer's finger.
+    await boris.message("Вёсла в сарае").click(button="right")
+    await boris.page.get_by_role("menuitem", name="Перенести в другую тему").click()
+    await boris.dialog.get_by_role("button", name="Рыба").click()
+    await anna.see_message("Вёсла в сарае")
+    await to_topics(boris)
+    await topic(boris, "Рыба").click()
+    await boris.see_message("Вёсла в сарае")
+
     # Closed: members read.
     await choose(anna, "Закрыть тему")
     await expect(boris.page.get_by_text("Тема закрыта: в ней пишут только админы")).to_be_visible()
@@ -137,6 +180,35 @@ async def test_people_talk_by_topics_and_nothing_of_others_comes_between(place: 
     await anna.page.goto(f"{address}/2")
     await expect(anna.page.get_by_role("region", name="Тема: Общее")).to_be_visible()
     await anna.see_message("Было до тем")
+
+    # The day of a topic is found in it, that of the group in whichever topic it lies.
+    await choose(anna, "Перейти к дате")
+    await anna.dialog.get_by_role("button", name="Перейти", exact=True).click()
+    await expect(anna.dialog).to_have_count(0)
+    await expect(anna.message("Было до тем")).to_be_visible()
+    await anna.page.get_by_role("button", name="Поиск по сообщениям").click()
+    await anna.page.get_by_role("search").get_by_role("searchbox").fill("было")
+    await expect(anna.page.get_by_role("search").locator("a.hit")).to_have_count(1)
+    await anna.page.keyboard.press("Escape")
+    await to_topics(anna)
+    await choose_of_group(anna, "Фото и файлы")
+    panel = anna.page.get_by_role("complementary", name="Фото и файлы")
+    await expect(panel.get_by_text("Фото и видео из этого чата будут здесь.")).to_be_visible()
+    assert not await complaints(anna)
+    await anna.page.keyboard.press("Escape")
+    await expect(panel).to_have_count(0)
+    await choose_of_group(anna, "Перейти к дате")
+    await anna.dialog.get_by_role("button", name="Перейти", exact=True).click()
+    await expect(anna.page.get_by_role("region", name="Тема: Общее")).to_be_visible()
+    await anna.see_message("Было до тем")
+
+    # A few letters lead to a topic, wherever one is.
+    await boris.page.keyboard.press("Control+k")
+    await boris.dialog.get_by_role("combobox").fill("hs,")
+    await expect(boris.dialog.get_by_role("option").first).to_contain_text("Рыба · Озеро")
+    assert not await complaints(boris)
+    await boris.page.keyboard.press("Enter")
+    await expect(boris.page.get_by_role("region", name="Тема: Рыба")).to_be_visible()
 
     # What was sent in the topic stands beside it; where there is nothing no filter is to be dropped.
     await choose(anna, "Фото и файлы")

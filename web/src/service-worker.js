@@ -90,7 +90,7 @@ async function notify(shown) {
     silent: Boolean(shown.silent),
     icon: '/icon-192.png',
     lang: shown.language,
-    data: { chat_id: shown.chat_id, seq: shown.seq },
+    data: { chat_id: shown.chat_id, seq: shown.seq, topic_id: shown.topic_id },
   })
 }
 

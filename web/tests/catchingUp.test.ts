@@ -217,3 +217,48 @@ test('a topic opens at its first unread message, and whoever missed much of it s
   while (one.detached) await one.loadNewer()
   expect(seqs(one.entries)).toEqual([...known, ...range(8001, 12_000).filter((seq) => seq % 2)])
 })
+
+/** What a server says of a message that went to another topic. */
+function moved(seq: number, target: number, topic_id: number): Entry {
+  log = log.map((entry) => (entry.seq === target ? { ...entry, topic_id, version: seq } : entry))
+  const state = { type: 'entry' as const, ...log[target - 1]! }
+  log = [...log, message(seq, { kind: 'moved', target, message: state })]
+  return log.at(-1)!
+}
+
+test('a message that moves leaves one topic and stands at its place in the other, heard at once or later', async () => {
+  log = messages(1, 20).map((entry) => ({ ...entry, topic_id: entry.seq % 2 ? 3 : 4 }))
+  const summary = chat({ seq: 20, read_seq: 20, unread: 0, topics: true })
+  const topics = [3, 4].map((id) => ({
+    id,
+    title: 'x',
+    unread: 0,
+    read_seq: 20,
+    mentions: [],
+    may_write: true,
+  }))
+  const [odd, even] = topics.map(
+    (topic) => new TopicReader(new ChatModel(summary, ME), topic as unknown as Topic, ME),
+  ) as [InstanceType<typeof TopicReader>, InstanceType<typeof TopicReader>]
+  for (const one of [odd, even]) await one.open()
+
+  const entry = moved(21, 7, 4)
+  for (const one of [odd, even]) one.receive([entry])
+  await settled()
+  expect(seqs(odd.entries)).toEqual(range(1, 20).filter((seq) => seq % 2 && seq !== 7))
+  expect(seqs(even.entries.filter(({ kind }) => kind === 'message'))).toEqual(
+    range(1, 20).filter((seq) => seq === 7 || !(seq % 2)),
+  )
+
+  // Nobody listened: the gap is read, and with it what was done with what is here.
+  moved(22, 7, 3)
+  moved(23, 2, 3)
+  log = log.map((each) => (each.seq === 4 ? { ...each, text: 'Иначе', version: 24 } : each))
+  for (const one of [odd, even]) {
+    one.newest = 24
+    await one.fill()
+  }
+  expect(seqs(odd.entries)).toEqual(range(1, 20).filter((seq) => seq === 2 || seq % 2))
+  expect(even.at(7)).toBe(undefined)
+  expect(even.at(4)?.text).toBe('Иначе')
+})

@@ -13,6 +13,9 @@ describe('an entry and the line in the list', () => {
       unread: 2,
       members_count: 4,
     })
+    // Where a group hides its members, their number says how many there are.
+    const nameless = message(11, { kind: 'joined', sender_id: 'chat', user_ids: [], people_count: 3 })
+    expect(withEntry(chat(), nameless, ME)?.members_count).toBe(6)
   })
 
   test('an entry that is known already changes nothing', () => {

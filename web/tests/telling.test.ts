@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
-import { isTold, mentions, shownText, type Wanted } from '../src/lib/telling'
+import { describe, expect, it, test } from 'vitest'
+import { isRead, isTold, mentions, shownText, type Wanted } from '../src/lib/telling'
 import type { Chat, Entry, NotificationSettings } from '../src/lib/types'
 
 const NOW = new Date('2026-11-26T12:00:00Z')
@@ -71,9 +71,19 @@ describe('what an open client tells of', () => {
 })
 
 describe('its text', () => {
-  it('is one line that is not too long, and what is covered stays covered', () => {
+  it('is one line that is not too long', () => {
     expect(shownText(' Раз\n  два ')).toBe('Раз два')
     expect(shownText('я'.repeat(300))).toBe(`${'я'.repeat(199)}…`)
-    expect(shownText('Убил дворецкий', [{ kind: 'spoiler', offset: 5, length: 9 }])).toBe('Убил ▒▒▒▒▒▒▒▒▒')
   })
+})
+
+test('what was read in a topic takes away what is told of it, and of no other', () => {
+  const shown = { chat_id: 'c', seq: 5, topic_id: 2 }
+
+  expect([isRead(shown, 'c', 5, 2), isRead(shown, 'c', 4, 2), isRead(shown, 'c', 9, 0)]).toEqual([
+    true,
+    false,
+    false,
+  ])
+  expect([isRead(shown, 'c', 5), isRead({ chat_id: 'c', seq: 5 }, 'c', 5, 0)]).toEqual([true, false])
 })

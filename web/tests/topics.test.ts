@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { appendSparse, indexOf, prependSparse } from '../src/lib/log'
-import { beforeTopic, topicOf, withTopicEntry } from '../src/lib/topics'
-import type { Topic } from '../src/lib/types'
-import { ME, message } from './entries'
+import { beforeTopic, mayMove, topicOf, withPage, withTopicEntry } from '../src/lib/topics'
+import type { Chat, Topic } from '../src/lib/types'
+import { chat, ME, message } from './entries'
 
 function topic(fields: Partial<Topic> = {}): Topic {
   return {
@@ -78,4 +78,29 @@ test('a window with holes keeps its order and holds each entry once', () => {
   ])
   expect(prependSparse(window, [message(3), message(1)]).map(({ seq }) => seq)).toEqual([1, 3, 7])
   expect([3, 4, 7, 8].map((seq) => indexOf(window, seq))).toEqual([0, -1, 1, -1])
+})
+
+test('a page puts into the window what came, and takes out what went, between its ends alone', () => {
+  const window = [message(2), message(4, { text: 'Новее', version: 9 }), message(6), message(9)]
+  const page = [message(3), message(4, { version: 5 })]
+
+  const now = withPage(window, page, 3, 7, ME)
+
+  expect(now.map(({ seq }) => seq)).toEqual([2, 3, 4, 9])
+  expect(now[2]!.text).toBe('Новее')
+})
+
+test('one moves what one has written oneself for two days, and with the right what anybody has', () => {
+  const at = '2026-11-23T09:00:00Z'
+  const soon = Date.parse(at) + 47 * 3600_000
+  const group = (more: Partial<Chat>) => chat({ kind: 'group', topics: true, rights: ['send'], ...more })
+  const [mine, his] = [message(5, { sender_id: ME, at }), message(6, { sender_id: 'boris', at })]
+
+  expect(mayMove(mine, group({}), ME, soon)).toBe(true)
+  expect(mayMove(mine, group({}), ME, soon + 2 * 3600_000)).toBe(false)
+  expect(mayMove(mine, group({ rights: [] }), ME, soon)).toBe(false)
+  expect(mayMove(mine, group({ topics: false }), ME, soon)).toBe(false)
+  expect(mayMove(his, group({}), ME, soon)).toBe(false)
+  expect(mayMove(his, group({ rights: ['topics'] }), ME, soon * 2)).toBe(true)
+  expect(mayMove({ ...mine, deleted: true }, group({}), ME, soon)).toBe(false)
 })

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { fresh, previewAt, previewsOf } from '../src/lib/films'
+import { describe, expect, test, vi } from 'vitest'
+import { attach, fresh, previewAt, previewsOf } from '../src/lib/films'
 import { FIT, fitted, held, SCALE_MAX, zoomAt } from '../src/lib/zoom'
 
 const VTT = `WEBVTT
@@ -70,4 +70,101 @@ test('a film that is watched for long goes on by the link that is good now', () 
   )
   expect(fresh(piece, '/v1/media/linked/m/l/hls/master.m3u8')).toBe('/v1/media/linked/m/l/hls/0.m4s')
   expect(fresh(piece, undefined)).toBe(piece)
+})
+
+describe('a film of which only a small one is there yet', () => {
+  const [LINK, SMALL, WHOLE] = ['/v1/media/linked/m/l', 'film-360p.mp4', 'film.mp4']
+
+  /** As a browser's: with another source all begins anew. */
+  class Video extends EventTarget {
+    currentTime = 0
+    playbackRate = 1
+    paused = true
+    autoplay = false
+    videoWidth = 0
+    videoHeight = 0
+    sources: string[] = []
+    play = vi.fn(async () => void (this.paused = false))
+    load(): void {}
+    removeAttribute(): void {}
+    get src(): string {
+      return this.sources.at(-1) ?? ''
+    }
+    set src(src: string) {
+      this.sources.push(src)
+      Object.assign(this, { currentTime: 0, playbackRate: 1, paused: true })
+    }
+  }
+
+  /** No browser here plays the file itself. */
+  function small() {
+    const video = new Video()
+    const lost = vi.fn()
+    const sources = { original: LINK, made: [SMALL], src: (name: string) => `${LINK}/${name}` }
+    const playing = attach(video as unknown as HTMLVideoElement, sources, lost)
+    video.dispatchEvent(new Event('error'))
+    expect(video.src).toBe(`${LINK}/${SMALL}`)
+    video.dispatchEvent(new Event('canplay'))
+    return { video, playing, lost }
+  }
+
+  test('goes on as the whole one once that is there, at its place and speed', () => {
+    const { video, playing } = small()
+    Object.assign(video, { currentTime: 12.5, playbackRate: 1.5 })
+
+    playing.improve([SMALL])
+    expect(video.src).toBe(`${LINK}/${SMALL}`)
+    playing.improve([SMALL, WHOLE])
+    expect(video).toMatchObject({
+      src: `${LINK}/${WHOLE}`,
+      currentTime: 12.5,
+      playbackRate: 1.5,
+      paused: false,
+    })
+
+    playing.improve([SMALL, WHOLE, 'hls/master.m3u8'])
+    expect(video.sources).toHaveLength(3)
+  })
+
+  test('stays stopped where it was stopped', () => {
+    const { video, playing } = small()
+    Object.assign(video, { currentTime: 3, paused: true })
+    video.play.mockClear()
+
+    playing.improve([SMALL, WHOLE])
+
+    video.dispatchEvent(new Event('canplay'))
+    expect(video).toMatchObject({ src: `${LINK}/${WHOLE}`, currentTime: 3, paused: true, autoplay: false })
+    expect(video.play).not.toHaveBeenCalled()
+  })
+
+  test('goes on small when the whole one fails, and no more once nobody watches', () => {
+    const { video, playing, lost } = small()
+    video.currentTime = 7
+    playing.improve([SMALL, WHOLE])
+    video.dispatchEvent(new Event('error'))
+    expect(video).toMatchObject({ src: `${LINK}/${SMALL}`, currentTime: 7 })
+    expect(lost).not.toHaveBeenCalled()
+
+    playing.end()
+    playing.improve([SMALL, WHOLE])
+    expect(video.src).toBe(`${LINK}/${SMALL}`)
+  })
+
+  test.each([
+    ['as it was sent is left alone', 1080, [LINK]],
+    [
+      'by the address of what was sent, and is a small one, goes on as the whole one',
+      640,
+      [LINK, `${LINK}/${WHOLE}`],
+    ],
+  ])('that plays %s', (_, width, played) => {
+    const canvas = { getContext: () => ({ drawImage: () => {} }), toDataURL: () => '' }
+    vi.stubGlobal('document', { createElement: () => canvas })
+    const video = Object.assign(new Video(), { videoWidth: width, videoHeight: (width * 9) / 16 })
+    const sources = { original: LINK, made: [SMALL], src: (name: string) => `${LINK}/${name}` }
+    const playing = attach(video as unknown as HTMLVideoElement, sources, () => {})
+    playing.improve([SMALL, WHOLE])
+    expect(video.sources).toEqual(played)
+  })
 })

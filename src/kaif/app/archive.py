@@ -6,6 +6,7 @@ what was there before is kept.
 
 import asyncio
 import contextlib
+import fcntl
 import gzip
 import io
 import os
@@ -16,17 +17,23 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, cast
 
 import msgspec
 
 import kaif
-from kaif.app.settings import Misconfigured
+from kaif.app.settings import Misconfigured, Settings
 from kaif.engines.database import is_sound, open_database
 
 PENDING = "restore-pending"
 DATABASE = "kaif.db"
 # What belongs to the data beside the database. Logs do not.
-FOLDERS = ("secrets", "blobs", "mailbox")
+CONTENT = "blobs"
+OTHER_FOLDERS = ("secrets", "mailbox")
+FOLDERS = (*OTHER_FOLDERS, CONTENT)
+COMPRESSION = 6
+# Within the data, since only there its content can have a second name.
+WORKPLACE = "backup-under-way"
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -37,31 +44,123 @@ class Manifest(msgspec.Struct, frozen=True):
     made_at_s: int
 
 
-def backup(data: Path, target: Path) -> int:
-    """Write the archive; the target appears only when it is whole. Returns its size in bytes."""
+class Backup(msgspec.Struct, frozen=True):
+    """What a backup came to."""
+
+    size: int
+    # What belongs to the installation and lies elsewhere: as sentences for the operator.
+    left_out: list[str]
+
+
+def backup(settings: Settings, target: Path) -> Backup:
+    """Write the archive of the data folder; the target appears only when it is whole. Raises Misconfigured."""
+    data = settings.data
+    if not settings.database_url.startswith("sqlite:"):
+        raise Misconfigured("The database is PostgreSQL: save it by its own tools (docs/operating.md).")
     if not (data / DATABASE).exists():
         raise Misconfigured(f"There is no data in {data}.")
     with _beside(target) as unfinished:
         _write(data, unfinished)
         size = unfinished.stat().st_size
         unfinished.replace(target)
-    return size
+    return Backup(size, _left_out(settings))
+
+
+def _left_out(settings: Settings) -> list[str]:
+    left_out = []
+    if not _is_within(settings.blobs_url, settings.data / "blobs"):
+        left_out.append(f"The content of files lies in {settings.blobs_url.partition('?')[0]}: copy it now.")
+    if not _is_within(settings.media_keys_url, settings.data / "secrets"):
+        left_out.append("The master keys of files are where KAIF_MEDIA_KEYS says: without them no file can be read.")
+    return left_out
+
+
+def _is_within(url: str, folder: Path) -> bool:
+    scheme, _, path = url.partition(":")
+    return scheme == "file" and Path(path).resolve().is_relative_to(folder.resolve())
 
 
 def _write(data: Path, target: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=target.parent) as workplace:
-        copy = Path(workplace) / DATABASE
+    with tempfile.TemporaryDirectory(dir=target.parent) as beside, _workplace(data) as workplace:
+        copy = Path(beside) / DATABASE
         asyncio.run(_copy_database(data / DATABASE, copy))
+        content = _pinned(data / CONTENT, workplace / CONTENT)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=6) as archive:
+            zipped = Zipped(file)
+            with tarfile.open(fileobj=cast("IO[bytes]", zipped), mode="w") as archive:
                 _add_manifest(archive)
                 archive.add(copy, DATABASE)
-                for folder in FOLDERS:
-                    if (data / folder).is_dir():
-                        _add_folder(archive, data / folder, folder)
+                for folder in OTHER_FOLDERS:
+                    _add_folder(archive, data / folder, folder)
+                # What is sealed can't be made smaller, only slower to save.
+                zipped.compress(0)
+                _add_folder(archive, content, CONTENT)
+            zipped.close()
             file.flush()
             os.fsync(file.fileno())
+
+
+class Zipped:
+    """A file of gzip whose compression changes on the way: each level begins another member (RFC 1952, 2.2)."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._written = file, 0
+        self._member = self._begun(COMPRESSION)
+
+    def compress(self, level: int) -> None:
+        self._member.close()
+        self._member = self._begun(level)
+
+    def _begun(self, level: int) -> gzip.GzipFile:
+        return gzip.GzipFile(filename="", fileobj=self._file, mode="wb", compresslevel=level)
+
+    def write(self, content: bytes) -> int:
+        self._written += len(content)
+        return self._member.write(content)
+
+    def tell(self) -> int:
+        return self._written
+
+    def close(self) -> None:
+        self._member.close()
+
+
+@contextlib.contextmanager
+def _workplace(data: Path) -> Iterator[Path]:
+    """For one backup at a time, which takes away what one that was killed has left."""
+    place = data / WORKPLACE
+    place.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in place.iterdir():
+            shutil.rmtree(left)
+        yield place
+        shutil.rmtree(place)
+    except BlockingIOError as error:
+        raise Misconfigured(f"Another backup of {data} is being made.") from error
+    finally:
+        os.close(descriptor)
+
+
+def _pinned(source: Path, beside: Path) -> Path:
+    """The same files by names of our own, under which they stay however long the archive takes.
+
+    Content that nobody needs any more is kept for an hour only. Where the file system has no links: the source.
+    """
+    if not source.is_dir():
+        return source
+    try:
+        shutil.copytree(source, beside, copy_function=_link)
+    except shutil.Error:
+        return source
+    return beside
+
+
+def _link(source: str, target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.link(source, target)
 
 
 async def _copy_database(source: Path, target: Path) -> None:
@@ -74,6 +173,8 @@ async def _copy_database(source: Path, target: Path) -> None:
 
 def _add_folder(archive: tarfile.TarFile, source: Path, name: str) -> None:
     """Files come and go meanwhile: what goes was none of the database's any more, or not yet."""
+    if not source.is_dir():
+        return
     archive.add(source, name, recursive=False)
     for path in sorted(source.rglob("*")):
         with contextlib.suppress(FileNotFoundError):

@@ -96,12 +96,15 @@ def _for_many_processes(settings: Settings) -> Settings:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @data_option
 def backup(file: Path, data: Path) -> None:
-    """Save everything to FILE; the server may be running.
+    """Save the data folder to FILE; the server may be running.
 
-    The file holds secrets: keep it safe.
+    The file holds secrets: keep it safe. What belongs to it and lies elsewhere is named.
     """
-    size = archive.backup(data, file)
-    click.echo(f"{file} holds everything up to this moment ({size / 1e6:.1f} MB).")
+    made = archive.backup(read_settings(data, "127.0.0.1", 8080), file)
+    everything = "everything but what follows" if made.left_out else "everything"
+    click.echo(f"{file} holds {everything} up to this moment ({made.size / 1e6:.1f} MB).")
+    for sentence in made.left_out:
+        click.echo(sentence)
 
 
 @main.command()

@@ -193,7 +193,7 @@ async def edge(
     )
     table = Table[Endpoint | BytesEndpoint]([*(Endpoint(route, service) for route, service in surface), *of_bytes])
     own: dict[str, Page] = {}
-    client = StaticFiles(CLIENT, settings.cdn_url)
+    client = StaticFiles(CLIENT, settings.cdn_url, settings.straight_uploads)
     cdn = CdnHost(services[CdnDelivery], settings.cdn_url, settings.public_url) if settings.cdn_url else None
     gateway = Gateway(table, own, identity, key_ring, limits, client, metrics, lines, sockets, cdn)
     metrics.gauge("kaif_sockets", "Connected devices.", lambda: hub.readers_count)

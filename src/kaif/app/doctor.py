@@ -12,7 +12,7 @@ import msgspec
 
 from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
-from kaif.app.media import master_keys, purger_of, scanner_of
+from kaif.app.media import bucket_of, master_keys, purger_of, scanner_of
 from kaif.app.settings import Misconfigured, Settings
 from kaif.engines.blobs import Room, open_blobs
 from kaif.engines.cache import open_cache
@@ -26,6 +26,7 @@ from kaif.kernel.errors import KaifError, StorageFull
 from kaif.services.media import store
 from kaif.services.media.cdn import store as cdn_store
 from kaif.services.media.operating.health import lost_keys, prove
+from kaif.services.media.uploads.straight import fault_of
 
 FREE_BYTES_MIN = 500_000_000
 # By then whatever was given to a CDN is about to be stale by itself.
@@ -53,6 +54,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield asyncio.run(_media_keys(settings))
     if settings.clamd:
         yield asyncio.run(_clamd(settings))
+    if settings.straight_uploads:
+        yield asyncio.run(_straight_uploads(settings))
     if settings.cdn_url:
         yield asyncio.run(_cdn(settings))
         if not database.remedy:
@@ -178,6 +181,26 @@ async def _clamd(settings: Settings) -> Finding:
     except (Misconfigured, KaifError) as error:
         return Finding("Virus scanner", str(error), "Start clamd, or check KAIF_CLAMD: no file is taken without it.")
     return Finding("Virus scanner", "answers")
+
+
+async def _straight_uploads(settings: Settings) -> Finding:
+    """Browsers may write into the store what was agreed, once, and nothing else."""
+    try:
+        bucket = bucket_of(settings)
+    except Misconfigured as error:
+        return Finding(
+            "Straight uploads", str(error), "Set KAIF_STRAIGHT_UPLOADS as docs/media.md says, or not at all."
+        )
+    assert bucket
+    if fault := await fault_of(bucket, await open_blobs(settings.blobs_url)):
+        remedy = (
+            "Check KAIF_STRAIGHT_UPLOADS; uploads go by way of the server until then, and so for ever in some stores."
+        )
+        return Finding("Straight uploads", f"the store is not used so: {fault}", remedy)
+    if not await bucket.lets_pages_write(settings.public_url):
+        remedy = f"Permit PUT with If-None-Match from {settings.public_url} in the bucket's CORS rules (docs/media.md)."
+        return Finding("Straight uploads", "the store refuses browsers", remedy)
+    return Finding("Straight uploads", "the store takes each part once, as it was agreed")
 
 
 async def _cdn(settings: Settings) -> Finding:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import Services
-from kaif.engines.blobs import open_blobs
+from kaif.engines.blobs import Bucket, open_blobs, open_bucket
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
@@ -22,6 +22,7 @@ from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.storage import MediaStorage
+from kaif.interfaces.media.straight import StraightUploads
 from kaif.interfaces.media.uploads import Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.personal_data import PersonErased
@@ -59,6 +60,7 @@ from kaif.services.media.uploads.joining import JoiningService
 from kaif.services.media.uploads.looking import Looker
 from kaif.services.media.uploads.scanning import Scans
 from kaif.services.media.uploads.service import UploadsService
+from kaif.services.media.uploads.straight import StraightService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import Scratch
@@ -116,6 +118,7 @@ async def media_services(
         yield {
             Uploads: uploads,
             Joining: JoiningService(database, quotas, clock),
+            StraightUploads: StraightService(database, content, blobs, bucket_of(settings), uploads, clock),
             Library: LibraryService(
                 database, rights, links, addresses, quotas, Offers(database, cdn_links), withdrawing, clock
             ),
@@ -153,6 +156,16 @@ def scanner_of(settings: Settings) -> Scanner:
         return open_scanner(settings.clamd)
     except ValueError as error:
         raise Misconfigured(f"KAIF_CLAMD: {error}.") from None
+
+
+def bucket_of(settings: Settings) -> Bucket | None:
+    """None where nothing goes straight there. Raises Misconfigured."""
+    if not settings.straight_uploads:
+        return None
+    try:
+        return open_bucket(settings.blobs_url, settings.straight_uploads)
+    except ValueError as error:
+        raise Misconfigured(f"KAIF_STRAIGHT_UPLOADS: {error}.") from None
 
 
 def purger_of(settings: Settings) -> Purger:

@@ -27,6 +27,7 @@ from kaif.interfaces.messaging.history import History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LastSeen
 from kaif.interfaces.messaging.lookalikes import LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.own_data import OwnMessaging
 from kaif.interfaces.messaging.pictures import ChatPictures
@@ -70,6 +71,7 @@ from kaif.services.messaging.history.service import HistoryService
 from kaif.services.messaging.invitations.service import ChatInvitationsService
 from kaif.services.messaging.messages.actions import MessageActionsService
 from kaif.services.messaging.messages.dates import DatesService
+from kaif.services.messaging.messages.mention_bounds import MentionBounds
 from kaif.services.messaging.own_data.service import OwnMessagingDataService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.previews.page_summaries import PageSummaries
@@ -81,12 +83,14 @@ from kaif.services.messaging.privacy.lookalikes import LookalikesService
 from kaif.services.messaging.privacy.service import PrivacyService
 from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reports.service import ReportsService
+from kaif.services.messaging.reports.suspending import Suspension
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pace_sharing import PaceSharing
 from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.service import MessagingService
 from kaif.services.messaging.topics.ending import TopicEnding
+from kaif.services.messaging.topics.moving import MovingService
 from kaif.services.messaging.topics.service import GroupTopicsService
 from kaif.services.messaging.webhooks.incoming import WebhooksService
 
@@ -141,6 +145,7 @@ async def messaging_services(
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
+    mentions = MentionBounds(database)
     summaries = PageSummaries(database, pages, clock) if pages else None
     previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
@@ -148,6 +153,7 @@ async def messaging_services(
     await sharing.start()
     queue.start()
     tally.start()
+    mentions.start()
     counting.start()
     acquaintance.start()
     if previewer:
@@ -155,6 +161,7 @@ async def messaging_services(
     try:
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
+        suspension = Suspension(database, Membership(auth, clock), announcer)
         pictures = ChatPicturesService(database, auth, announcer, attaching, clock)
         yield {
             Messaging: chats,
@@ -173,6 +180,7 @@ async def messaging_services(
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
             LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, summaries, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
+            Moving: MovingService(database, announcer, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,
             Vanishing: vanishing,
@@ -187,11 +195,14 @@ async def messaging_services(
                 database,
                 auth,
                 sessions,
+                staff,
                 announcer,
                 clock,
                 erase=actions.erase,
                 ban=administration.ban,
                 take_picture=pictures.take_down,
+                suspend_chat=suspension.suspend,
+                restore_chat=suspension.restore,
             ),
         }
     finally:
@@ -200,6 +211,7 @@ async def messaging_services(
         await acquaintance.close()
         await queue.close()
         await tally.close()
+        await mentions.close()
         await counting.close()
         await sharing.close()
         await announcer.close()

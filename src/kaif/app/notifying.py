@@ -48,7 +48,7 @@ async def notifications(
     anywhere = settings.push_anywhere
     if not settings.push_key:
         yield {
-            Notifications: NotificationsService(database, None, "", private_too=anywhere),
+            Notifications: NotificationsService(database, None, "", clock, private_too=anywhere),
             PhoneNotifications: PhoneNotificationsService(None, []),
         }
         return
@@ -63,7 +63,7 @@ async def notifications(
     await notifier.start()
     try:
         yield {
-            Notifications: NotificationsService(database, devices, push.public_key, private_too=anywhere),
+            Notifications: NotificationsService(database, devices, push.public_key, clock, private_too=anywhere),
             PhoneNotifications: PhoneNotificationsService(devices, phones.keys()),
         }
     finally:

@@ -22,6 +22,8 @@ _SIZE = re.compile(r"([1-9]\d{0,5})([KMGT])")
 _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
+_PLACE = re.compile(_ORIGIN.pattern + r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
 
 class Misconfigured(Exception):
     """Something is set wrongly, missing or in the way; the message is a sentence for the operator."""
@@ -69,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_work: Path
     media_pictures_max: int
     media_films: int
+    straight_uploads: str
     cdn_url: str
     cdn_purge: str
     cdn_token: str
@@ -133,6 +136,7 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         media_work=Path(env.get("KAIF_MEDIA_WORK") or data / "work"),
         media_pictures_max=_size(env, "KAIF_MEDIA_PICTURES", "5G"),
         media_films=_count(env, "KAIF_MEDIA_FILMS", max(1, (os.cpu_count() or 1) // 2)),
+        straight_uploads=_place(env, "KAIF_STRAIGHT_UPLOADS"),
         cdn_url=_origin(env, "KAIF_CDN_URL").lower(),
         cdn_purge=env.get("KAIF_CDN_PURGE", ""),
         cdn_token=_secret(env, "KAIF_CDN_TOKEN"),
@@ -142,6 +146,10 @@ def read_settings(data: Path, host: str, port: int, environment: Mapping[str, st
         media_quota_more=_quota(env, "KAIF_MEDIA_QUOTA_MORE", "20G/200G"),
     )
     _check_cdn(settings)
+    if settings.straight_uploads.startswith("http:") and settings.public_url.startswith("https:"):
+        raise Misconfigured(
+            "KAIF_STRAIGHT_UPLOADS must be of https, as KAIF_PUBLIC_URL is: browsers send nowhere else."
+        )
     return settings
 
 
@@ -175,6 +183,14 @@ def _origin(env: Mapping[str, str], name: str) -> str:
     text = env.get(name, "").rstrip("/")
     if text and not _ORIGIN.fullmatch(text):
         raise Misconfigured(f"{name} must be an address such as https://ozero.example, without a path.")
+    return text
+
+
+def _place(env: Mapping[str, str], name: str) -> str:
+    """ "https://bucket.s3.example" or "https://s3.example/bucket"; nothing when it is not set."""
+    text = env.get(name, "").rstrip("/")
+    if text and not _PLACE.fullmatch(text):
+        raise Misconfigured(f"{name} must be the address of a bucket, such as https://bucket.s3.example.")
     return text
 
 

@@ -177,11 +177,16 @@ class Client:
         text: str = "",
         *,
         reply_to: int = 0,
+        quote: str = "",
+        topic_id: int = 0,
+        silent: bool = False,
         ref: str = "",
         buttons: Sequence[Sequence[Button]] = (),
         files: Sequence[File] = (),
     ) -> Entry:
         """Returns the message's entry, once it is durable, however long that takes. `buttons` are rows, of a bot's.
+        `topic_id` is where it goes in a group with topics: that of the entry which it answers. `quote` is the part of
+        what `reply_to` says that is answered; `silent` makes no sound.
         `files` are one's own, from `upload`: with up to ten of them it needs no words.
 
         A `ref` of one's own (1 to 64 visible ASCII characters) makes it safe to send the same again after a restart:
@@ -192,7 +197,9 @@ class Client:
                 raise self._failure
             ref = ref or next(self._refs)
             is_new = self._outbox.find(ref) is None
-            waiting = self._outbox.add(Send(chat_id, ref, text, reply_to, [[*row] for row in buttons], [*files]))
+            rows = [[*row] for row in buttons]
+            send = Send(chat_id, ref, text, reply_to, rows, [*files], topic_id, quote, silent)
+            waiting = self._outbox.add(send)
             if self._line and is_new:
                 self._line.send(waiting.event)
             # Whoever stops waiting does not take the message back.

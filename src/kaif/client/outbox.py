@@ -24,6 +24,9 @@ class Send(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", ta
     reply_to: int = 0
     buttons: list[list[Button]] = []
     attachments: list[File] = []
+    topic_id: int = 0
+    quote: str = ""
+    silent: bool = False
 
 
 class Waiting:

@@ -19,6 +19,10 @@ class Entry(msgspec.Struct, frozen=True):
     reply_to: int = 0
     user_ids: list[str] = []
     title: str = ""
+    # Where a group hides its members, instead of their names.
+    people_count: int = 0
+    # Of a group with topics: which one, 0 being what has no other. What is done in a topic names it, too.
+    topic_id: int = 0
     data: dict[str, Any] = {}
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.messaging import ChatId, GivenChatId, MarkRead, SendMessage
+from kaif.interfaces.messaging import ChatId, GivenChatId, MarkRead, SendMessage, TopicId
 from kaif.kernel.actor import UserId
 
 FRAME_BYTES_MAX = 64 * 1024
@@ -23,6 +23,7 @@ class Read(MarkRead, frozen=True, forbid_unknown_fields=True, tag_field="type", 
 
 class Typing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="typing"):
     chat_id: GivenChatId
+    topic_id: TopicId | None = None
 
 
 Event = Send | Read | Typing
@@ -45,9 +46,12 @@ class Refused(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type",
     retry_after_ms: int = 0
 
 
-class TypingOf(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
+class TypingOf(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="typing"):
+    """`topic_id` is where, as the one who types says; it may be no topic at all."""
+
     chat_id: ChatId
     user_id: UserId
+    topic_id: int | None = None
 
 
 class Presence(msgspec.Struct, frozen=True, tag_field="type", tag="presence"):

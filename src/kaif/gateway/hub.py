@@ -27,11 +27,13 @@ from kaif.interfaces.messaging import (
     Entry,
     EntryKind,
     ListEntries,
+    Log,
     Messaging,
     Reach,
     Signal,
     Standing,
 )
+from kaif.interfaces.messaging.naming import NAMING, nameless
 from kaif.interfaces.messaging.people_news import PEOPLE, PersonNews
 from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.background import Background
@@ -48,22 +50,40 @@ GOING: frozenset[EntryKind] = frozenset(("left", "banned"))
 log = logging.getLogger("kaif.hub")
 
 _encode = msgspec.json.Encoder().encode
+_entry = msgspec.json.Decoder(Entry)
 _deliveries = msgspec.msgpack.Decoder(list[Delivery])
 _signal = msgspec.msgpack.Decoder(Signal)
 _reach = msgspec.msgpack.Decoder(Reach)
 _person_news = msgspec.msgpack.Decoder(PersonNews)
 
 
+class Apart:
+    """An entry that is not shown alike to everybody in a group that hides its members."""
+
+    __slots__ = ("_entry", "_named", "_seers", "_whom")
+
+    def __init__(self, entry: Entry, seers: list[UserId]) -> None:
+        self._entry, self._seers, self._named = entry, frozenset(seers), _encode(entry)
+        self._whom = frozenset((entry.sender_id, *entry.user_ids))
+
+    def seen_by(self, user_id: UserId, by_others: bytes) -> bytes:
+        if user_id in self._seers:
+            return self._named
+        return _encode(nameless(self._entry, user_id)) if user_id in self._whom else by_others
+
+
 class Room:
     """A chat that somebody here is in."""
 
-    __slots__ = ("chat_id", "closed", "filling", "held", "kind", "newest", "next_seq", "readers")
+    __slots__ = ("apart", "chat_id", "closed", "filling", "held", "kind", "newest", "next_seq", "readers")
 
     def __init__(self, chat_id: ChatId, kind: ChatKind, next_seq: int) -> None:
         self.chat_id, self.kind, self.next_seq = chat_id, kind, next_seq
         self.newest = next_seq - 1
         self.readers: set[Reader] = set()
         self.held: dict[int, list[bytes]] = {}
+        # By its place, what not everybody sees alike.
+        self.apart: dict[int, Apart] = {}
         self.filling = False
         # A block stands between the two who are in it.
         self.closed = False
@@ -93,8 +113,32 @@ class Room:
         new = entries[self.next_seq - first_seq :] if first_seq < self.next_seq else entries
         if new:
             self.next_seq += len(new)
-            for text in frames.joined(new):
-                self.write(frames.text_frame(text))
+            shared = [frames.text_frame(text) for text in frames.joined(new)]
+            if self.apart and (apart := self._apart_until(self.next_seq)):
+                self._write_apart(self.next_seq - len(new), new, shared, apart)
+                return
+            for frame in shared:
+                self.write(frame)
+
+    def show_apart(self, entries: list[Entry], seers: list[UserId]) -> list[bytes]:
+        """As those see them who don't see who comes and goes; what others see is kept until it is passed on."""
+        for entry in entries:
+            if entry.kind in NAMING and entry.seq >= self.next_seq:
+                self.apart[entry.seq] = Apart(entry, seers)
+        return [_encode(nameless(entry)) for entry in entries]
+
+    def _apart_until(self, seq: int) -> dict[int, Apart]:
+        return {place: self.apart.pop(place) for place in sorted(self.apart) if place < seq}
+
+    def _write_apart(self, first_seq: int, entries: list[bytes], shared: list[bytes], apart: dict[int, Apart]) -> None:
+        for reader in tuple(self.readers):
+            own = [
+                apart[seq].seen_by(reader.actor.user_id, entry) if seq in apart else entry
+                for seq, entry in enumerate(entries, first_seq)
+            ]
+            seen = shared if own == entries else [frames.text_frame(text) for text in frames.joined(own)]
+            for frame in seen:
+                reader.write(frame)
 
     def write(self, frame: bytes) -> None:
         # A copy: a reader that is too slow leaves while it is written to.
@@ -248,7 +292,11 @@ class Hub:
         room = self._rooms.get(chat_id)
         last_seq = delivery.first_seq + len(delivery.entries) - 1
         if room is not None:
-            room.take(delivery.first_seq, delivery.entries)
+            entries = delivery.entries
+            if delivery.seers is not None:
+                named = [_entry.decode(entry) for entry in entries]
+                entries = room.show_apart(named, delivery.seers)
+            room.take(delivery.first_seq, entries)
         if self._entering:
             if room is None:
                 self._passed[chat_id] = last_seq
@@ -383,21 +431,22 @@ class Hub:
         if not page.entries:
             return RETRY_S
         missing_seq = room.next_seq
-        self._take_page(room, page.entries)
+        self._take_page(room, page)
         # A page that does not continue what there is would be asked for again and again.
         return 0 if room.next_seq > missing_seq else RETRY_S
 
-    def _take_page(self, room: Room, entries: list[Entry]) -> None:
-        start = 0
+    def _take_page(self, room: Room, page: Log) -> None:
+        start, entries = 0, page.entries
+        shown = [_encode(one) for one in entries] if page.seers is None else room.show_apart(entries, page.seers)
         for end, entry in enumerate(entries, 1):
             # News would have said who goes; so does the log, but for who has come back since.
             if entry.kind in GOING and entry.seq >= room.next_seq:
-                room.take(entries[start].seq, [_encode(one) for one in entries[start:end]])
+                room.take(entries[start].seq, shown[start:end])
                 for user_id in entry.user_ids:
                     self._look_whether_in(user_id, room)
                 start = end
         if start < len(entries):
-            room.take(entries[start].seq, [_encode(entry) for entry in entries[start:]])
+            room.take(entries[start].seq, shown[start:])
         room.go_on()
 
     def _hear_signal(self, payload: bytes) -> None:
@@ -424,10 +473,10 @@ class Hub:
         for reader in list(watchers):
             reader.write(frame)
 
-    def say_typing(self, reader: Reader, chat_id: ChatId) -> None:
+    def say_typing(self, reader: Reader, chat_id: ChatId, topic_id: int | None = None) -> None:
         room = self._rooms.get(chat_id)
         if room is not None and room in reader.rooms and not room.closed:
-            signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id)))
+            signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id, topic_id)))
             self._background.run(self._publish(msgspec.msgpack.encode(signal)))
 
     async def _publish(self, payload: bytes) -> None:

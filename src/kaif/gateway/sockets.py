@@ -409,7 +409,7 @@ class Socket(WSListener):
             if isinstance(event, frames.Read):
                 self._mark_read(event)
             else:
-                self._sockets.hub.say_typing(self, event.chat_id)
+                self._sockets.hub.say_typing(self, event.chat_id, event.topic_id)
 
     def _refuse_writing(self, event: frames.Event) -> None:
         """Marks and typing have no answer: they are passed over."""

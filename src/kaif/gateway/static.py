@@ -6,6 +6,7 @@ import mimetypes
 import re
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kaif.gateway.answers import NO_REFERRER, Answer, lines
 
@@ -19,12 +20,13 @@ NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Kaif 
 """
 
 
-def policy(nonce: str, cdn: str = "") -> bytes:
-    """`cdn` is where pictures, films and sounds may come from too."""
+def policy(nonce: str, cdn: str = "", store: str = "") -> bytes:
+    """`cdn` is where pictures, films and sounds may come from too, `store` is where uploads may go."""
     more = f" {cdn}" if cdn else ""
+    straight = f" {store}" if store else ""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; "
-        f"img-src 'self' data: blob:{more}; connect-src 'self'{more}; "
+        f"img-src 'self' data: blob:{more}; connect-src 'self'{more}{straight}; "
         "manifest-src 'self'; worker-src 'self'; font-src 'self'; "
         # What was just recorded, and films that come in pieces and are put together in the page: blobs to the browser.
         f"media-src 'self' blob:{more}; "
@@ -56,9 +58,10 @@ class StaticFile:
 
 
 class StaticFiles:
-    def __init__(self, folder: Path, cdn: str = "") -> None:
-        """Reads the whole client, which is about a megabyte. `cdn` is the origin of a CDN, if there is one."""
-        self._cdn = cdn
+    def __init__(self, folder: Path, cdn: str = "", bucket: str = "") -> None:
+        """Reads the whole client, which is about a megabyte. `cdn` is the origin of a CDN, `bucket` the address of a
+        bucket into which uploads go, if there are any."""
+        self._cdn, self._store = cdn, "://".join(urlsplit(bucket)[:2]) if bucket else ""
         index = folder / "index.html"
         self._page = index.read_text(encoding="utf-8") if index.exists() else NOT_BUILT
         self._files = {
@@ -81,7 +84,7 @@ class StaticFiles:
         headers = lines(
             (b"content-type", b"text/html; charset=utf-8"),
             (b"cache-control", b"no-cache"),
-            (b"content-security-policy", policy(nonce, self._cdn)),
+            (b"content-security-policy", policy(nonce, self._cdn, self._store)),
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"permissions-policy", b"geolocation=(self), camera=(), microphone=(self), payment=(), usb=()"),
         )

@@ -1,12 +1,15 @@
 """What is uploaded is looked at before it is a file: what it shows is known at once, and what is damaged is refused."""
 
 import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.services.media.home import ANNA, Home, random_bytes
 from tests.services.media.images import files
+from tests.services.media.images.test_colours import BT2020, PQ, heic
 from tests.services.media.video.films import H264, SHORT, TONE, make
 
 from kaif.interfaces.auth import Nothing
@@ -51,6 +54,59 @@ async def test_a_drawing_is_a_picture_whatever_it_is_said_to_be(small_home: Home
 
     assert (media.kind, media.type) == ("image", "image/svg+xml")
     assert shown(media.shown).width == 2 * shown(media.shown).height
+
+
+def from_an_editor() -> bytes:
+    words = b'<?xml version="1.0"?>\n<!-- Created with Inkscape (https://inkscape.org) -->\n<svg:svg xmlns:svg='
+    return words + b'"http://www.w3.org/2000/svg" width="40" height="20"><svg:rect width="9" height="9"/></svg:svg>'
+
+
+def of_ten_bits() -> bytes:
+    return heic((0.5, 0.25, 0.75), BT2020, PQ)
+
+
+@pytest.mark.parametrize(
+    ("make_content", "type"),
+    [
+        (from_an_editor, "image/svg+xml"),
+        (of_ten_bits, "image/heic"),
+        *((made, f"image/{format}") for format, made in files.FORMATS.items()),
+    ],
+)
+async def test_what_those_who_draw_can_draw_is_taken(
+    small_home: Home, make_content: Callable[[], bytes], type: str
+) -> None:
+    media = await small_home.put(make_content(), declared_type="image/png")
+
+    assert (media.kind, media.type) == ("image", type)
+    assert shown(media.shown).width > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "type"),
+    [
+        ("a.ts", H264, "video/mp2t"),
+        ("a.mp4", (*H264, "-movflags", "+frag_keyframe+empty_moov", "-brand", "iso6"), "video/mp4"),
+    ],
+)
+async def test_films_of_broadcasts_and_streams_are_taken(
+    small_home: Home, tmp_path: Path, name: str, options: tuple[str, ...], type: str
+) -> None:
+    content = make(tmp_path / name, *SHORT, *options).read_bytes()
+
+    media = await small_home.put(content, declared_type="video/mp4")
+
+    assert (media.kind, media.type) == ("video", type)
+
+
+async def test_what_nobody_here_can_draw_is_no_picture_but_may_be_a_file(small_home: Home) -> None:
+    scan = bytes(files.photo().tiffsave_buffer())
+    with pytest.raises(WrongType):
+        await small_home.put(scan, declared_type="image/tiff")
+
+    media = await small_home.put(scan, declared_type="application/octet-stream")
+
+    assert (media.kind, media.type) == ("file", "image/tiff")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +185,7 @@ async def test_films_and_sounds_are_probed_and_nothing_of_them_stays_on_the_disk
     assert (voice.kind, voice.type) == ("audio", "audio/webm")
     assert heard.duration_ms == pytest.approx(2000, abs=100)
     assert len(heard.waveform) == 100 and max(heard.waveform) == 31
-    assert [file.name for file in small_home.work.rglob("*") if file.is_file()] == ["lock"]
+    assert {file.name for file in small_home.work.rglob("*") if file.is_file()} == {"lock", "CACHEDIR.TAG"}
 
 
 async def test_a_long_look_is_gone_on_with_and_a_forgotten_one_ends() -> None:
@@ -204,6 +260,32 @@ def test_a_folder_for_work_goes_with_its_work_or_with_the_next_process(tmp_path:
     living.close()
     next_one.close()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("umask", [0o022, 0])
+async def test_what_lies_unsealed_is_its_owners_alone_and_in_no_backup(
+    umask: int, small_home: Home, tmp_path: Path
+) -> None:
+    """Also in a folder that others may look into."""
+    film = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
+    media = await small_home.put(film, declared_type="video/mp4")
+    (tmp_path / "shared").mkdir(mode=0o755)
+    before, scratch, films = os.umask(umask), Scratch(tmp_path / "shared"), FilmWorkers(1)
+    try:
+        with scratch.folder() as folder:
+            await small_home.content.copy(small_home.database, media.id, len(film), folder / "source")
+            await films.probe(folder / "source", folder / "poster")
+
+            modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+            assert modes == {"source": 0o600, "poster": 0o600}
+            assert {path.stat().st_mode & 0o777 for path in (folder, scratch.own)} == {0o700}
+            tag = (scratch.own / "CACHEDIR.TAG").read_bytes()
+            assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55")
+    finally:
+        os.umask(before)
+        scratch.close()
+        await films.close()
+    assert not list((tmp_path / "shared").iterdir())
 
 
 async def test_what_a_worker_made_is_read_only_where_it_lies(tmp_path: Path) -> None:

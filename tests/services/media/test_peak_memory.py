@@ -15,7 +15,7 @@ from tests.services.media.test_polyglots import POLYGLOTS
 from tests.services.media.video.films import H264, SHORT, TONE, make
 
 from kaif.interfaces.media import Polyglot
-from kaif.interfaces.media.films import Film, NotPlayable
+from kaif.interfaces.media.films import Film, FilmDamaged, NotPlayable
 from kaif.interfaces.media.images import ImageDamaged
 from kaif.kernel.errors import Invalid
 from kaif.services.media.images.limits import MB
@@ -131,6 +131,7 @@ async def test_every_awkward_film_leaves_a_worker_within_400_mb(tmp_path: Path) 
         made("heard.ogg", *TONE, "-c:a", "libopus"): None,
         made("large.mp4", *large): None,
         spoilt("lying.mp4", lies): None,
+        spoilt("cut.mp4", content[:-400]): FilmDamaged,
         spoilt("noise.mp4", content[:40] + bytes(range(256)) * 4000): NotPlayable,
         spoilt("archive.mp4", content + POLYGLOTS["an archive"]()): Polyglot,
     }

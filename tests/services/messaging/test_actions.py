@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.harness import Services, wired_services
-from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
+from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.messaging import (
     ENTRIES,
@@ -50,8 +50,9 @@ from kaif.interfaces.messaging.actions import (
     TooManyPins,
     TooManyReactions,
 )
-from kaif.interfaces.messaging.content import Reaction
-from kaif.kernel.actor import Actor
+from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.content import Origin, Reaction
+from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, as_datetime, now_us
 
 EMOJIS = "👍❤🔥😂😮😢🎉👏🤔😍🙏💯😁🥳🤝👀🤩😴🍓🎣🐟"
@@ -376,6 +377,19 @@ async def test_a_reply_quotes_what_was_said_and_nothing_else(services: Services)
     await refused(BadQuote, say(services, boris, chat_id, "x", "", sent.seq, "восемь"))
 
 
+async def test_a_quote_covers_what_the_message_does(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    sent = await say(embedded, anna, chat_id, "убил ||🔪 дворецкий|| в саду, не садовник || сад")
+
+    async def quoted(part: str) -> str:
+        return (await say(embedded, boris, chat_id, "да?", reply_to=sent.seq, quote=part)).quote
+
+    assert await quoted("🔪 дворецкий в") == "▒" * 11 + " в"
+    assert await quoted("ил 🔪") == "ил ▒"
+    assert await quoted("сад") == "сад"
+
+
 async def test_a_forward_names_its_first_author_and_is_sent_once(services: Services) -> None:
     anna, boris, clara = await services.newcomers("anna", "boris", "clara")
     here, there = await direct(services, anna, boris), await direct(services, boris, clara)
@@ -394,6 +408,28 @@ async def test_a_forward_names_its_first_author_and_is_sent_once(services: Servi
     again = ForwardMessages(further, there, [ForwardedMessage(entry.seq, "f3")])
     assert (await services.actions.forward_messages(clara, again)).entries[0].forward == entry.forward
     await refused(NotEditable, edit(services, boris, entry, "другое"))
+
+
+async def test_a_forwarded_post_says_of_which_public_channel_it_is_wherever_it_goes(embedded: Services) -> None:
+    anna, boris, clara = await embedded.newcomers("anna", "boris", "clara")
+    chat_id, there = await channel(embedded, anna, boris), await direct(embedded, boris, clara)
+    post = await say(embedded, anna, chat_id, "Лёд сошёл")
+    change = embedded.administration.change_chat
+
+    async def forwarded(ref: str) -> Origin | None:
+        request = ForwardMessages(there, chat_id, [ForwardedMessage(post.seq, ref)])
+        return (await embedded.actions.forward_messages(boris, request)).entries[0].forward
+
+    assert await forwarded("f1") == Origin(UserId(chat_id), post.at, seq=post.seq), "a private one is not named"
+    await change(anna, ChangeChat(chat_id, title="Пруд", name="pond_news"))
+
+    assert await forwarded("f2") == Origin(UserId(chat_id), post.at, "Пруд", post.seq, "pond_news")
+    await change(anna, ChangeChat(chat_id, signed=True))
+    signed = await say(embedded, anna, chat_id, "Подписано")
+    request = ForwardMessages(there, chat_id, [ForwardedMessage(signed.seq, "f3")])
+    assert (await embedded.actions.forward_messages(boris, request)).entries[0].forward == Origin(
+        anna.user_id, signed.at
+    )
 
 
 async def test_nothing_is_forwarded_from_or_to_where_one_is_not(services: Services) -> None:

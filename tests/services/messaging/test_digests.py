@@ -27,7 +27,7 @@ from kaif.interfaces.auth.digest_letters import (
     SendDigest,
     UnknownToken,
 )
-from kaif.interfaces.messaging import MarkRead
+from kaif.interfaces.messaging import MarkRead, Outgoing, SendBatch
 from kaif.interfaces.messaging.actions import DeleteMessages
 from kaif.interfaces.messaging.digests import Digests, DigestSettings
 from kaif.interfaces.messaging.notifications import (
@@ -40,7 +40,7 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.digests.digesting import ATTEMPTS_MAX, Digester, Timing
+from kaif.services.messaging.digests.digesting import ATTEMPTS_MAX, MESSAGES_MAX, Digester, Timing
 from kaif.services.messaging.digests.missed import next_daily_us
 from kaif.services.messaging.digests.service import DigestsService
 from kaif.services.messaging.notifications.service import NotificationsService
@@ -384,3 +384,34 @@ async def test_what_was_chosen_is_kept_and_looks_back_no_further_than_the_choice
     await say(home.services, anna, chat_id, "Напрасно")
     await home.hours(48)
     assert home.sent == []
+
+
+async def test_a_mention_far_above_the_newest_messages_of_a_busy_group_is_told(home: Home) -> None:
+    anna, boris, vera = await home.people("anna", "boris", "vera")
+    await home.digests.choose_digest(boris, HOURLY)
+    chat_id = await group(home.services, anna, boris, vera, title="Рыбаки")
+    await home.notifications.choose_notifications(boris, ChooseNotifications(chat_id, "mentions"))
+    await say(home.services, anna, chat_id, "@boris, возьми лодку")
+    many = [Outgoing(vera.user_id, chat_id, new_id(), f"Слово {number}") for number in range(MESSAGES_MAX + 20)]
+    await home.services.messaging.send_batch(NOBODY, SendBatch(many))
+    await say(home.services, anna, chat_id, "@boris, и вёсла")
+
+    await home.hours(2)
+
+    (text,) = home.texts
+    assert "Рыбаки (новых: 2)\nanna: @boris, возьми лодку\nanna: @boris, и вёсла" in text
+
+
+async def test_letters_come_though_the_clock_was_far_ahead_for_a_while(home: Home) -> None:
+    """When they were chosen, when one was due, and when what they tell of was written."""
+    anna, boris = await home.people("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    await say(home.services, boris, chat_id, "Привет")
+    await home.hours(365 * 24)
+    await home.digests.choose_digest(boris, HOURLY)
+    await home.hours(1)
+    await say(home.services, anna, chat_id, "Через год")
+    await home.hours(-365 * 24)
+
+    await home.hours(1.5)
+    assert "Через год" in home.texts[0]

@@ -22,7 +22,7 @@ from kaif.interfaces.messaging import (
     OwnersOnly,
     RemoveMember,
 )
-from kaif.interfaces.messaging.actions import DeleteMessages, MessageNotFound
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, MessageNotFound
 from kaif.interfaces.messaging.administration import ChangeChat, OfMember
 from kaif.interfaces.messaging.discussions import (
     CommentsForMembers,
@@ -38,7 +38,14 @@ from kaif.interfaces.messaging.discussions import (
 )
 from kaif.interfaces.messaging.posts import NotAChannel, ViewPosts
 from kaif.interfaces.messaging.reports import FileReport
-from kaif.interfaces.messaging.topics import SwitchTopics
+from kaif.interfaces.messaging.topics import (
+    GENERAL,
+    ChangeTopic,
+    RestrictedInTopic,
+    RestrictInTopic,
+    SwitchTopics,
+    TopicClosed,
+)
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
@@ -272,3 +279,35 @@ async def test_comments_are_moderated_where_they_stand_and_end_with_their_group(
     await Reactions(services.database).sweep_chat(ChatDeleted(chat_id=group_id))
     for table in ("messaging_threads", "messaging_thread_entries", "messaging_discussions"):
         assert await services.database.fetch(tuple, f"SELECT 1 FROM {table}") == []
+
+
+async def test_a_closed_general_topic_closes_no_comments(services: Services) -> None:
+    """Who may talk in the group is one thing, who comments on posts another; whom admins restrict is neither."""
+    channel_id, group_id, (anna, boris, vera) = await with_comments(services, "anna", "boris", "vera")
+    await services.topics.switch_topics(anna, SwitchTopics(group_id, on=True))
+    post = await say(services, anna, channel_id, "Новость")
+
+    async def comment(who: Actor, reply_to: int | None = None) -> Entry:
+        return await services.discussions.write_comment(
+            who, WriteComment(channel_id, post.seq, new_id(), "Да", reply_to)
+        )
+
+    for change in (
+        ChangeTopic(group_id, GENERAL, closed=True),
+        ChangeTopic(group_id, GENERAL, closed=False, chosen_only=True),
+        ChangeTopic(group_id, GENERAL, chosen_only=False, hidden=True),
+    ):
+        await services.topics.change_topic(anna, change)
+        first = await comment(boris)
+        await comment(vera, reply_to=first.seq)
+        await services.actions.edit_message(boris, EditMessage(group_id, first.seq, "Нет"))
+        # From within the group an answer is a comment as well, and what answers nothing is not.
+        await say(services, vera, group_id, "Согласна", reply_to=first.seq)
+        with pytest.raises((TopicClosed, RestrictedInTopic)):
+            await say(services, vera, group_id, "Просто слово")
+    await services.topics.restrict_in_topic(anna, RestrictInTopic(group_id, GENERAL, boris.user_id, True))
+    with pytest.raises(RestrictedInTopic):
+        await comment(boris)
+    await services.discussions.unlink_discussion(anna, OfChannel(channel_id))
+    with pytest.raises(TopicClosed):
+        await say(services, vera, group_id, "Тред остался", reply_to=first.seq)

@@ -3,6 +3,7 @@
 import asyncio
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -10,14 +11,16 @@ from tests.harness import Services
 from tests.services.messaging.chats import channel, direct, group, log_of, say
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import BadCursor, ChatNotFound, RemoveMember, SendMessage
+from kaif.interfaces.messaging import AddMembers, BadCursor, ChatNotFound, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, React
-from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.administration import ChangeChat, OfMember
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.interfaces.messaging.history import ExportHistory
+from kaif.interfaces.messaging.notifications import UnknownTimeZone
 from kaif.interfaces.messaging.topics import MakeTopic, SwitchTopics
 from kaif.kernel.actor import Actor
 from kaif.services.messaging.history.rich_text import html_of
+from kaif.services.messaging.history.service import LOOKED_THROUGH
 
 
 async def export(services: Services, actor: Actor, **wanted: Any) -> str:
@@ -168,6 +171,8 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
     )
     await embedded.actions.add_reaction(boris, React(chat_id, first.seq, "👍"))
     await embedded.administration.change_chat(anna, ChangeChat(chat_id, title="Новое <имя>"))
+    await embedded.messaging.add_members(anna, AddMembers(chat_id, [vera.user_id]))
+    await embedded.messaging.remove_member(vera, RemoveMember(chat_id, vera.user_id))
 
     page = await export(embedded, boris, format="html", chat_id=chat_id)
 
@@ -176,9 +181,11 @@ async def test_the_page_says_all_that_a_message_is(embedded: Services) -> None:
         ' rel="noopener noreferrer nofollow">карта</a> <span class="spoiler" tabindex="0">тайна</span>'
         "<blockquote>цитата</blockquote>дальше <code>x&lt;y</code></div><p><small>👍 1</small></p>",
         "</a><br><b>anna</b><br>жирно</blockquote>",
-        "</a><br><b>anna</b><br>😀 жирно карта тайна\nцитата\nдальше x&lt;y</blockquote>",
+        "</a><br><b>anna</b><br>😀 жирно карта ▒▒▒▒▒\nцитата\nдальше x&lt;y</blockquote>",
         "Forwarded from: vera, ",
         "changes the name: Новое &lt;имя&gt;",
+        "anna adds: vera <time",
+        "vera leaves the chat <time",
     ):
         assert expected in page
 
@@ -241,3 +248,64 @@ async def test_own_data_names_every_chat_and_what_one_is_there(services: Service
     assert {each.chat.id: each.role for each in data.memberships if each.chat.id == own} == {own: "owner"}
     assert {each.chat.id for each in data.memberships} == {*chats, own}
     assert (data.username, data.display_name) == ("anna", "anna")
+
+
+async def test_of_chats_that_one_has_left_one_takes_along_ones_own_words_and_nobody_elses(services: Services) -> None:
+    """Whether they went or were sent away; who has come back has it all, and who was erased nothing."""
+    anna, boris, vera = await services.newcomers("anna", "boris", "vera")
+    left, banned, back = [await group(services, anna, boris, vera, title=title) for title in ("Поход", "Клуб", "Дом")]
+    for chat_id in (left, banned, back):
+        asked = await say(services, anna, chat_id, "чужие слова")
+        await say(services, boris, chat_id, f"моё в {chat_id}", reply_to=asked.seq)
+    gone = await say(services, boris, left, "лишнее")
+    await services.actions.delete_messages(boris, DeleteMessages(left, [gone.seq], for_everyone=True))
+    for chat_id in (left, back):
+        await services.messaging.remove_member(boris, RemoveMember(chat_id, boris.user_id))
+    await services.messaging.add_members(anna, AddMembers(back, [boris.user_id]))
+    await services.administration.ban_person(anna, OfMember(banned, boris.user_id))
+    await services.administration.change_chat(anna, ChangeChat(left, title="Секретный поход"))
+    await say(services, anna, left, "без него")
+    await services.messaging.remove_member(vera, RemoveMember(left, vera.user_id))
+
+    exported = {each["chat"]["id"]: each for each in (await export_json(services, boris))["chats"]}
+
+    assert {chat_id for chat_id, each in exported.items() if each.get("left")} == {left, banned}
+    assert (exported[left]["chat"]["title"], exported[left]["chat"]["kind"]) == ("Поход", "group")
+    for chat_id in (left, banned):
+        said = [(entry.get("text", ""), entry["sender_id"]) for entry in exported[chat_id]["entries"]]
+        assert said[0] == (f"моё в {chat_id}", boris.user_id) and {by for _, by in said} == {boris.user_id}
+    assert len(exported[back]["entries"]) > 2
+    page = await export(services, boris, format="html")
+    assert f"моё в {left}" in page and "Секретный" not in page and "без него" not in page
+    assert page.count("чужие слова") == 2, "where they are again, and in their answer to it there"
+    assert "Поход" not in await export(services, vera), "who wrote nothing there has nothing to take"
+    (part,) = [await services.history.export_history(vera, ExportHistory(cursor=f"~{banned}-0"))]
+    assert "моё" not in part.content
+
+
+async def test_a_long_log_of_a_chat_that_one_has_left_is_gone_through_in_stretches(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    for number in range(3):
+        await say(services, boris, chat_id, f"строка {number}")
+    await services.messaging.remove_member(boris, RemoveMember(chat_id, boris.user_id))
+    # As if others had said so much between.
+    async with services.database.transaction() as tx:
+        for table in ("messaging_entries", "messaging_former_members"):
+            await tx.execute(f"UPDATE {table} SET seq = seq * :apart", apart=LOOKED_THROUGH * 2)
+
+    (only,) = (await export_json(services, boris))["chats"]
+    assert [entry["text"] for entry in only["entries"]] == ["строка 0", "строка 1", "строка 2"]
+
+
+async def test_a_page_shows_times_as_clocks_do_where_its_reader_is(services: Services) -> None:
+    anna = await services.newcomer("anna")
+    chat_id = await group(services, anna)
+    said = await say(services, anna, chat_id)
+    page = await export(services, anna, format="html", time_zone="Asia/Vladivostok")
+    there = said.at.astimezone(ZoneInfo("Asia/Vladivostok"))
+
+    assert f'<time datetime="{said.at.isoformat()}">{there:%Y-%m-%d %H:%M}</time>' in page
+    assert "Times are those of the time zone Asia/Vladivostok" in page and "UTC" not in page
+    with pytest.raises(UnknownTimeZone):
+        await export(services, anna, format="html", time_zone="Asia/Atlantis")

@@ -23,6 +23,7 @@ from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
 from kaif.interfaces.messaging.topics import GENERAL, ListTopics, MakeTopic, SwitchTopics
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.messages.mention_bounds import KEPT_MAX, TAKEN_AT_ONCE, MentionBounds
 
 
 @dataclass
@@ -168,3 +169,32 @@ async def test_of_very_many_the_first_are_named(services: Services) -> None:
     assert await room.mentions() == seqs[:MENTIONS_SHOWN_MAX]
     await room.read(seqs[MENTIONS_SHOWN_MAX - 1])
     assert await room.mentions() == seqs[MENTIONS_SHOWN_MAX:]
+
+
+async def test_of_somebody_who_never_reads_the_newest_are_kept(services: Services) -> None:
+    """Whoever else is mentioned, in whatever order they are looked at, and those of others stay."""
+    room = await a_room(services)
+    rows = [
+        (user_id, chat_id, seq, GENERAL)
+        for user_id, chat_id, count in (
+            (room.anna.user_id, room.id, 3),
+            (room.boris.user_id, room.id, 2 * KEPT_MAX + TAKEN_AT_ONCE),
+            (room.boris.user_id, "another", KEPT_MAX),
+            (room.eve.user_id, room.id, KEPT_MAX + 1),
+        )
+        for seq in range(1, count + 1)
+    ]
+    async with services.database.transaction() as tx:
+        await tx.insert("messaging_mentions", ("user_id", "chat_id", "seq", "topic_id"), rows)
+
+    bounds, steps = MentionBounds(services.database, looked_at=700), 1
+    while not await bounds.step():
+        steps += 1
+        assert steps < 20, "it goes round"
+
+    left: list[tuple[str, int, int]] = await services.database.fetch(
+        tuple, "SELECT user_id, COUNT(*), MIN(seq) FROM messaging_mentions GROUP BY user_id, chat_id ORDER BY COUNT(*)"
+    )
+    assert [count for _, count, _ in left] == [3, KEPT_MAX, KEPT_MAX, KEPT_MAX]
+    oldest = {first for user_id, _, first in left if user_id == room.boris.user_id}
+    assert oldest == {1, KEPT_MAX + TAKEN_AT_ONCE + 1}

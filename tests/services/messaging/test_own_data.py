@@ -12,6 +12,7 @@ from tests.services.messaging.test_views import counter_of
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
+from kaif.interfaces.messaging import RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, React
 from kaif.interfaces.messaging.administration import OfMember
 from kaif.interfaces.messaging.bots import Command, CommandList
@@ -26,7 +27,7 @@ from kaif.interfaces.messaging.posts import ViewPosts
 from kaif.interfaces.messaging.privacy import ChangePrivacy, OfPerson
 from kaif.interfaces.messaging.reminders import RemindMe
 from kaif.interfaces.messaging.reports import FileReport, OfReport
-from kaif.interfaces.messaging.topics import MakeTopic, MuteTopic, SwitchTopics
+from kaif.interfaces.messaging.topics import ChooseInTopic, MakeTopic, MuteTopic, SwitchTopics
 from kaif.interfaces.messaging.webhooks import MakeWebhook
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, SessionId
@@ -66,6 +67,7 @@ EXPORTED = {
     "messaging_views.user_id": "viewed",
     "messaging_last_seen.user_id": "last_seen_at",
     "messaging_digests.user_id": "letters",
+    "messaging_former_members.user_id": "- the logs: what one wrote where one is no longer",
     "messaging_mentions.user_id": "- the logs: whom a message mentions or answers",
     "messaging_entries.sender_id": "- the logs, which the history gives in parts",
     "messaging_entries.body": "- the logs: whom an entry names",
@@ -122,6 +124,7 @@ WITHOUT_PEOPLE = {
     # Whose the files are media says, and what shows them.
     "messaging_attachments",
     "messaging_evidence_files",
+    "messaging_clock_jumps",
 }
 # Columns that are named as if they held a person's id, and do not.
 OTHER_IDS = {
@@ -181,6 +184,9 @@ class Life:
         await self._choose(eve)
         await self._look_after(eve)
         await say(services, self.boris, self.group, "@anna, мы едем?")
+        former = await group(services, self.boris, self.anna, title="Прошлое лето")
+        await say(services, self.anna, former, "До свидания")
+        await services.messaging.remove_member(self.anna, RemoveMember(former, self.anna.user_id))
         return self
 
     async def _talk(self) -> None:
@@ -224,6 +230,7 @@ class Life:
         topic = await services.topics.make_topic(anna, MakeTopic(self.group, "Покупки", "t"))
         until = self.home.at(0) + timedelta(days=1)
         await services.topics.mute_topic(anna, MuteTopic(self.group, topic.id, until))
+        await services.topics.choose_in_topic(anna, ChooseInTopic(self.group, topic.id, self.boris.user_id, True))
         await services.webhooks.make_webhook(anna, MakeWebhook(self.group, "Сборка"))
         await services.invitations.make_link(anna, MakeLink(self.group, note="для соседей"))
         await services.administration.ban_person(anna, OfMember(self.group, eve.user_id))
@@ -311,6 +318,7 @@ async def test_nobody_gets_what_is_somebody_elses_nor_learns_who_acted_against_t
     data = await life.export(life.boris)
 
     assert not (data.blocked or data.drafts or data.folders or data.scheduled or data.votes or data.links)
+    assert [one.chosen for one in data.topics if one.topic_id] == [True]
     assert [one.reason for one in data.reports] == ["abuse"]
     assert "Реклама" not in msgspec.json.encode(data).decode()
 

@@ -10,7 +10,7 @@ from tests.services.messaging.dues import HOUR, Home
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import ChatId, ChatNotFound, CreateChat, Entry, MarkRead, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, MessageNotFound, NotEditable
-from kaif.interfaces.messaging.content import MessagePlace
+from kaif.interfaces.messaging.content import MessagePlace, TextEntity
 from kaif.interfaces.messaging.reminders import (
     REMINDERS_MAX,
     BadReminderTime,
@@ -24,7 +24,7 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
-from kaif.services.messaging.due.reminding import QUOTED_CHARACTERS_MAX, WORDLESS
+from kaif.services.messaging.due.reminding import QUOTED_CHARACTERS_MAX, WORDLESS, quoted
 from kaif.services.messaging.notifications import telling
 
 
@@ -124,6 +124,12 @@ async def test_a_long_message_is_quoted_in_part(small_home: Home) -> None:
     (note,) = await reminded(home, anna)
     assert len(note.text) == QUOTED_CHARACTERS_MAX
     assert [(each.kind, each.length) for each in note.entities] == [("quote", 2 * QUOTED_CHARACTERS_MAX - 1)]
+
+
+def test_what_is_quoted_in_part_stays_covered() -> None:
+    text, entities = quoted("а" * 4000, [TextEntity("bold", 0, 4000), TextEntity("spoiler", 3, 3997)])
+
+    assert entities == [TextEntity("quote", 0, len(text)), TextEntity("spoiler", 3, len(text) - 3)]
 
 
 async def test_it_is_asked_for_once_and_is_ones_own(home: Home) -> None:

@@ -58,6 +58,7 @@ from kaif.services.messaging.rights import (
     EVERY,
     OF_MEMBERS,
     OF_SPEAKERS,
+    OF_SUSPENDED,
     Member,
     Right,
     may_act_on,
@@ -85,8 +86,10 @@ NOW_US = 10
 
 @given(MEMBERS)
 def test_the_matrix_of_rights(member: Member) -> None:
-    rights = rights_of(member, NOW_US)
+    rights = rights_of(member._replace(suspended=""), NOW_US)
 
+    closed = rights_of(member._replace(suspended="spam"), NOW_US)
+    assert closed == rights & OF_SUSPENDED, "what moderators have closed is only looked after"
     if member.kind in ("direct", "saved"):
         assert rights == OF_SPEAKERS | Right.PIN
     elif member.role == "owner":
@@ -509,6 +512,40 @@ async def test_what_is_done_with_posts_names_nobody_in_a_channel(services: Servi
     ):
         with pytest.raises(MembersHidden):
             await hidden
+
+
+async def test_whoever_may_edit_posts_edits_any_and_nobody_learns_who(services: Services) -> None:
+    anna, boris, clara, dora = await services.newcomers("anna", "boris", "clara", "dora")
+    chat_id = await channel(services, anna, boris, clara, dora)
+    await appoint(services, anna, chat_id, boris, "edit")
+    await appoint(services, anna, chat_id, clara, "send", "delete", "links")
+    post, hers = await say(services, anna, chat_id, "Открыто"), await say(services, clara, chat_id, "И здесь")
+    async with services.database.transaction() as tx:
+        await tx.execute("UPDATE messaging_entries SET at_us = 1 WHERE seq = :seq", seq=post.seq)
+    actions = services.actions
+
+    edited = await actions.edit_message(boris, EditMessage(chat_id, post.seq, "Закрыто"))
+    assert (edited.text, str(edited.sender_id)) == ("Закрыто", chat_id)
+    await actions.edit_message(anna, EditMessage(chat_id, hers.seq, "И там"))
+    await actions.edit_message(clara, EditMessage(chat_id, hers.seq, "И тут"))
+
+    assert {str(entry.sender_id) for entry in await log_of(services, dora, chat_id)} == {str(chat_id)}
+    for actor in (clara, dora):
+        with pytest.raises(NotYourMessage):
+            await actions.edit_message(actor, EditMessage(chat_id, post.seq, "Моё"))
+    with pytest.raises(LinksNotAllowed):
+        await actions.edit_message(boris, EditMessage(chat_id, post.seq, "https://ozero.example"))
+
+
+async def test_the_owner_of_a_group_does_not_edit_what_others_say(embedded: Services) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await group(embedded, anna, boris)
+    said = await say(embedded, boris, chat_id)
+    await appoint(embedded, anna, chat_id, boris, "edit")
+
+    for actor, seq in ((anna, said.seq), (boris, (await say(embedded, anna, chat_id)).seq)):
+        with pytest.raises(NotYourMessage):
+            await embedded.actions.edit_message(actor, EditMessage(chat_id, seq, "Другое"))
 
 
 async def test_only_who_may_pins_and_deletes_what_others_wrote(services: Services) -> None:

@@ -11,7 +11,8 @@ from tests.services.messaging.dues import HOUR, Home, at_home
 from tests.waiting import eventually
 
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import SIGNALS, ChatId, ChatNotFound, Entry, MayNotSend, RemoveMember, Signal
+from kaif.interfaces.messaging import SIGNALS, BadQuote, ChatId, ChatNotFound, Entry, MayNotSend, RemoveMember, Signal
+from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat, Restrict
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.scheduled import (
@@ -64,6 +65,28 @@ async def test_it_is_sent_when_its_time_comes_as_its_author_wrote_it(home: Home)
     )  # fmt: skip
     assert [entity.kind for entity in sent.entities] == ["bold"]
     assert sent.at == home.at(0), "as of when it was sent"
+    assert await home.waiting(anna) == []
+
+
+async def test_it_goes_with_its_quote_where_that_still_stands_and_as_its_link_was_wanted(small_home: Home) -> None:
+    home = small_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    kept, edited, deleted = [await say(home.services, boris, chat_id, "в ||восемь|| у причала") for _ in range(3)]
+    more: dict[str, Any] = {"quote": "восемь у", "without_preview": True}
+    with pytest.raises(BadQuote):
+        await home.schedule(anna, chat_id, reply_to=kept.seq, quote="в девять")
+    for answered in (kept, edited, deleted):
+        waiting = await home.schedule(anna, chat_id, "https://ozero.example", reply_to=answered.seq, **more)
+    assert (waiting.quote, waiting.without_preview) == ("восемь у", True)
+    await home.services.actions.edit_message(boris, EditMessage(chat_id, edited.seq, "в девять"))
+    await home.services.actions.delete_messages(boris, DeleteMessages(chat_id, [deleted.seq], True))
+
+    await home.come(HOUR)
+
+    sent = (await home.said(boris, chat_id))[-3:]
+    assert [(one.reply_to, one.quote) for one in sent] == [(kept.seq, "▒▒▒▒▒▒ у"), (edited.seq, ""), (deleted.seq, "")]
+    assert all(one.without_preview for one in sent)
     assert await home.waiting(anna) == []
 
 

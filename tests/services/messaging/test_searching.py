@@ -39,6 +39,17 @@ async def test_a_message_is_found_within_a_second(services: Services, search: Se
     assert message.fragment == [Piece("Лодка", found=True), Piece(" ждёт у причала")]
 
 
+async def test_what_is_covered_is_found_and_stays_covered(embedded: Services, tmp_path: Path) -> None:
+    anna, boris = await embedded.newcomers("anna", "boris")
+    chat_id = await direct(embedded, anna, boris)
+    async with searching(tmp_path, embedded) as search:
+        await say(embedded, anna, chat_id, "Убил ||🔪 дворецкий|| вчера")
+        await finds(search, boris, "дворецкий", "Убил 🔪 дворецкий вчера")
+
+        (message,) = await found_messages(search, boris, "дворецкий")
+    assert message.fragment == [Piece("Убил ▒▒"), Piece("▒" * 9, found=True), Piece(" вчера")]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -12,12 +12,12 @@ from tests.harness import Services
 from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import channel, chat_of, group, log_of, message_of, say
 from tests.services.messaging.notified import listen, notifying, push_service
-from tests.services.messaging.searches import found, searching
+from tests.services.messaging.searches import found, page_of, searching
 from tests.waiting import eventually
 from tests.waiting import until as until_true
 
 from kaif.engines.database.sqlite import Sqlite
-from kaif.interfaces.auth import Person
+from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import (
     AddMembers,
     ChatId,
@@ -40,6 +40,7 @@ from kaif.interfaces.messaging.actions import (
     OfMessage,
 )
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, MemberNotFound, Restrict
+from kaif.interfaces.messaging.moving import MoveMessages
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     BadTopicChange,
@@ -187,28 +188,38 @@ async def test_reading_or_writing_in_a_topic_leaves_the_others_unread(services: 
 
 
 async def test_counts_of_topics_are_what_a_count_by_hand_gives(services: Services) -> None:
-    """Random deeds of three people, with topics switched off and on among them."""
+    """Random deeds of three people, with topics switched off and on and messages moved among them.
+
+    A fourth one reads nothing.
+    """
     dice = random.Random(7)
-    chat_id, people = await with_topics(services, "anna", "boris", "clara")
-    anna, topics, on = people[0], [GENERAL, *[await make(services, people[0], chat_id) for _ in range(2)]], True
-    said: list[tuple[int, int, Actor]] = []
-    marks: dict[tuple[Actor, int], int] = {}
+    people = await services.newcomers("anna", "boris", "clara", "dora")
+    anna, chat_id = people[0], await group(services, *people)
+    said = [((await say(services, anna, chat_id)).seq, GENERAL, anna) for _ in range(5)]
+    await switch(services, anna, chat_id)
+    topics, on = [GENERAL, *[await make(services, people[0], chat_id) for _ in range(2)]], True
+    marks: dict[tuple[Actor, int], int] = {(anna, topic): said[-1][0] for topic in topics}
     for _ in range(120):
-        one, topic_id, deed = dice.choice(people), dice.choice(topics), dice.random()
-        if deed < 0.6:
+        one, topic_id, deed = dice.choice(people[:3]), dice.choice(topics), dice.random()
+        if deed < 0.5:
             entry = await say_in(services, one, chat_id, topic_id if on else GENERAL)
             said.append((entry.seq, entry.topic_id, one))
             for each in [entry.topic_id] if on else topics:
                 marks[one, each] = entry.seq
-        elif deed < 0.85 and on and said:
+        elif deed < 0.72 and on and said:
             seq = dice.choice(said)[0]
             await read(services, one, chat_id, seq, topic_id)
             marks[one, topic_id] = max(seq, marks.get((one, topic_id), 0))
-        elif deed < 0.93 and said:
+        elif deed < 0.8 and said:
             seq = dice.choice(said)[0]
             await read(services, one, chat_id, seq)
             for each in topics:
                 marks[one, each] = max(seq, marks.get((one, each), 0))
+        elif deed < 0.94 and on and said:
+            # Wherever they stand now, and also from before there were topics.
+            seqs = {dice.choice(said)[0] for _ in range(3)}
+            await services.moving.move_messages(anna, MoveMessages(chat_id, sorted(seqs), topic_id))
+            said = [(seq, topic_id if seq in seqs else was, by) for seq, was, by in said]
         else:
             on = not on
             await switch(services, anna, chat_id, on)
@@ -219,6 +230,9 @@ async def test_counts_of_topics_are_what_a_count_by_hand_gives(services: Service
         expected = {topic_id: counted.count(topic_id) for topic_id in topics if topic_id in counted}
         assert await unread(services, one, chat_id) == expected
         assert (await chat_of(services, one, chat_id)).unread == len(counted)
+    for topic_id in topics:
+        shown = [entry.seq for entry in await history(services, anna, chat_id, topic_id, 7) if entry.kind == "message"]
+        assert shown == sorted(seq for seq, where, _ in said if where == topic_id)
 
 
 async def test_in_a_closed_topic_only_admins_write_and_what_was_sent_before_is_answered(services: Services) -> None:
@@ -405,7 +419,7 @@ async def test_a_restriction_of_the_whole_group_holds_in_its_topics(services: Se
 
 async def test_devices_are_told_of_topics_that_are_neither_read_nor_muted(embedded: Services, tmp_path: Path) -> None:
     chat_id, (anna, boris) = await with_topics(embedded, "anna", "boris")
-    boats, fish = await make(embedded, anna, chat_id), await make(embedded, anna, chat_id)
+    boats, fish = await make(embedded, anna, chat_id), await make(embedded, anna, chat_id, "Рыба")
     async with notifying(tmp_path, embedded) as notified, push_service() as service:
         browser = await listen(embedded, notified, service, boris)
         until = as_datetime(now_us()) + timedelta(hours=1)
@@ -413,12 +427,15 @@ async def test_devices_are_told_of_topics_that_are_neither_read_nor_muted(embedd
         heard = await say_in(embedded, anna, chat_id, fish, "слышно")
         await until_true(lambda: browser.texts == ["слышно"])
         assert browser.shown[-1]["badge"] == 1
+        assert (browser.shown[-1]["title"], browser.shown[-1]["topic_id"]) == ("Друзья · Рыба", fish)
         await read(embedded, boris, chat_id, heard.seq, fish)
         await say_in(embedded, anna, chat_id, boats, "не слышно")
         last = await say_in(embedded, anna, chat_id, GENERAL, "и это слышно")
         await until_true(lambda: len(browser.shown) > 1)
         assert (browser.shown[-1]["seq"], browser.shown[-1]["badge"]) == (last.seq, 1), "what is muted does not count"
+        assert (await notified.count_unread(boris, Nothing())).unread == 1, "nor in a client that is open"
         assert "не слышно" not in browser.texts
+        assert browser.shown[-1]["title"] == "Друзья · Общее"
 
 
 async def test_a_search_stays_within_its_topic(embedded: Services, tmp_path: Path) -> None:
@@ -435,6 +452,26 @@ async def test_a_search_stays_within_its_topic(embedded: Services, tmp_path: Pat
         assert (await of(boats), await of(GENERAL)) == ([f"Лодка {boats}"], ["Лодка 0"])
         with pytest.raises(Invalid):
             await found(search, boris, "лодка", topic_id=boats)
+
+
+async def test_what_has_no_topic_is_found_below_thousands_of_messages_of_others(
+    embedded: Services, tmp_path: Path
+) -> None:
+    chat_id, (anna,) = await with_topics(embedded, "anna")
+    boats = await make(embedded, anna, chat_id)
+    await say_in(embedded, anna, chat_id, GENERAL, "Первая лодка")
+    for number in range(10):
+        refs = [f"{number}-{each}" for each in range(250)]
+        batch = [Outgoing(anna.user_id, chat_id, ref, f"Лодка {ref}", topic_id=boats) for ref in refs]
+        outcomes = (await embedded.messaging.send_batch(NOBODY, SendBatch(batch))).outcomes
+        assert not [each.code for each in outcomes if each.code]
+    async with searching(tmp_path, embedded) as search:
+
+        async def is_there() -> bool:
+            page = await page_of(search, anna, "лодка", chat_id=chat_id, topic_id=GENERAL)
+            return [message.entry.text for message in page.messages] == ["Первая лодка"] and page.next_cursor is None
+
+        await eventually(is_there)
 
 
 async def is_found(search: Any, actor: Actor) -> bool:

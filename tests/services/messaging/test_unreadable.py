@@ -22,8 +22,8 @@ async def append_sealed(services: Services, by: Actor, chat_id: ChatId) -> int:
         (place,) = (await store.lock_places(tx, [chat_id])).values()
         place.seq += 1
         entry = Entry(chat_id, place.seq, KIND, by.user_id, as_datetime(now_us()))
-        await store.append(tx, [entry], [by.user_id], [place.messages], now_us())
-        await store.advance(tx, [place], now_us())
+        await store.append(tx, {place.chat_id: place}, [entry], [by.user_id], [place.messages])
+        await store.advance(tx, [place])
         where = {"chat_id": chat_id, "seq": place.seq}
         await tx.execute(
             "UPDATE messaging_entries SET body = :body WHERE chat_id = :chat_id AND seq = :seq", body=BODY, **where

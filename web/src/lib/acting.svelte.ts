@@ -1,9 +1,7 @@
 // What the person is about to do with messages: the menu that is open, the message being edited, those selected.
 import { SvelteSet } from 'svelte/reactivity'
-import { isReadable } from './states'
 import type { Entry } from './types'
 
-export const EDIT_WITHIN_MS = 48 * 3600_000
 export const SELECTED_MAX = 100
 
 export interface MenuPlace {
@@ -17,6 +15,7 @@ export interface MenuPlace {
 export type MessageDialog =
   | { kind: 'delete'; entries: Entry[] }
   | { kind: 'forward'; entries: Entry[] }
+  | { kind: 'move'; entries: Entry[] }
   | { kind: 'report'; entries: Entry[] }
   | { kind: 'person'; userId: string; managing?: boolean }
   | {
@@ -65,10 +64,4 @@ export const acting = new Acting()
 /** Who wrote it; nothing of what a chat or a webhook says in its own name. */
 export function writerOf(entry: Entry | undefined): string | undefined {
   return entry && !entry.webhook && entry.sender_id !== entry.chat_id ? entry.sender_id : undefined
-}
-
-export function mayEdit(entry: Entry, me: string, now = Date.now()): boolean {
-  const inTime = now - Date.parse(entry.at) < EDIT_WITHIN_MS
-  const isFixed = entry.forward || entry.reminder || entry.card
-  return isReadable(entry) && entry.sender_id === me && !isFixed && inTime
 }

@@ -20,7 +20,7 @@ export const OF_MEMBERS: RightName[] = ['send', 'media', 'links', 'invite', 'pin
 /** What is chosen for an admin: in a group they speak anyway. */
 export const OF_ADMINS: Record<'group' | 'channel', RightName[]> = {
   group: ['info', 'delete', 'ban', 'invite', 'pin', 'topics', 'admins'],
-  channel: ['send', 'media', 'links', 'info', 'delete', 'ban', 'invite', 'pin', 'admins'],
+  channel: ['send', 'media', 'links', 'edit', 'info', 'delete', 'ban', 'invite', 'pin', 'admins'],
 }
 /** What a restriction takes. */
 export const TAKEABLE: RightName[] = ['send', 'media', 'links', 'invite', 'pin', 'info']

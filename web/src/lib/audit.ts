@@ -27,6 +27,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   account_restored: 'action.account_restored',
   avatar_taken: 'action.avatar_taken',
   chat_picture_taken: 'action.chat_picture_taken',
+  chat_restored: 'action.chat_restored',
   role_defined: 'action.role_defined',
   role_dropped: 'action.role_dropped',
   role_granted: 'action.role_granted',
@@ -115,7 +116,8 @@ export function iconOf({ action }: Audited): string {
   if (action.includes('invitation') || action.includes('registration')) return 'share'
   if (action.includes('session') || action.startsWith('sign') || action.startsWith('step')) return 'laptop'
   if (action.includes('event')) return 'layers'
-  if (action === 'report_decided' || action === 'chat_picture_taken') return 'flag'
+  if (action === 'report_decided' || action === 'chat_picture_taken' || action === 'chat_restored')
+    return 'flag'
   return action === 'account_suspended' ? 'lock' : 'user'
 }
 

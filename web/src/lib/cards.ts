@@ -1,6 +1,7 @@
 // Polls, places and people in messages: what the server is asked, and how a card reads in a line.
 import { api, ok } from './api'
 import type { ChatModel } from './chat.svelte'
+import { covered } from './covering'
 import { iconOfKind, lineOfFiles } from './files'
 import { t } from './i18n.svelte'
 import { nameOf } from './people.svelte'
@@ -25,14 +26,15 @@ export function whereIn(chat: ChatModel, replyTo: number | undefined): Where {
   }
 }
 
-/** A message in a line of words: in a list, a quote, a bar. */
+/** A message in a line of words, covered where its writer has covered it: in a list, a quote, a bar. */
 export function lineOf(entry: Entry | Unsent | undefined): string {
   if (!entry) return ''
   const card = 'card' in entry ? entry.card : undefined
   const files = 'sender_id' in entry ? entry.attachments : undefined
-  if (files?.length) return lineOfFiles(files, entry.text ?? '')
+  const text = covered(entry.text ?? '', 'entities' in entry ? entry.entities : undefined)
+  if (files?.length) return lineOfFiles(files, text)
   if (card?.type === 'contact') return nameOf(card.user_id)
-  return entry.text || (card?.type === 'location' ? t('card.location') : '')
+  return text || (card?.type === 'location' ? t('card.location') : '')
 }
 
 /** What stands before that line, of a message that is more than words. */

@@ -28,7 +28,7 @@ const FILL_AGAIN_MS = 2000
 /** How much is fetched on either side of a message that one goes to. */
 export const AROUND = 40
 /** What may change a pinned message, or which ones there are. */
-const CHANGES_PINS = new Set<string>(['pinned', 'unpinned', 'edited', 'deleted'])
+const CHANGES_PINS = new Set<string>(['pinned', 'unpinned', 'edited', 'deleted', 'moved'])
 
 export class ChatModel {
   readonly id: string

@@ -46,6 +46,20 @@ const TEXTS = /\.(txt|md|rtf|odt|docx?|pdf|csv|xlsx?|ods|pptx?|odp|epub|fb2)$/i
 const SOUNDS = /\.(mp3|m4a|ogg|opus|flac|wav|aac)$/i
 const FILMS = /\.(mp4|mov|webm|mkv|avi)$/i
 
+// Of which some browsers know no type.
+const TYPES: [RegExp, string][] = [
+  [/\.hei[cf]$/i, 'image/heic'],
+  [/\.avif$/i, 'image/avif'],
+  [/\.mkv$/i, 'video/x-matroska'],
+  [FILMS, 'video/mp4'],
+  [SOUNDS, 'audio/mpeg'],
+]
+
+/** What it is sent as: the server looks for itself, and needs to know only whether it is meant to be seen or heard. */
+export function typeOf({ name, type }: { name: string; type: string }): string {
+  return type || (TYPES.find(([ending]) => ending.test(name))?.[1] ?? '')
+}
+
 export function iconOf({ name, type }: Attachment): string {
   if (type.startsWith('image/')) return 'camera'
   if (type.startsWith('video/') || FILMS.test(name)) return 'video'

@@ -40,22 +40,27 @@ export interface Sources {
   src: (name: typeof MASTER | typeof FILM) => string | undefined
 }
 
+export interface Playing {
+  /** More has been made of the film: if a smaller one plays, the whole takes its place, and goes on where that was. */
+  improve: (made: readonly string[]) => void
+  end: () => void
+}
+
 /**
  * Play by HLS where there is one and the browser has media sources, so that a slow network gets a smaller picture; else
  * by what the browser has itself. What fails is followed by the next: the film in one file, from a CDN if there is one
- * and from the server itself, then the file as it was sent. The answer stops it all.
+ * and from the server itself, then the file as it was sent.
  */
-export function attach(
-  video: HTMLVideoElement,
-  { original, made, src }: Sources,
-  lost: () => void,
-): () => void {
+export function attach(video: HTMLVideoElement, { original, made, src }: Sources, lost: () => void): Playing {
   const master = src(MASTER) ?? `${original}/${MASTER}`
-  const films = made.includes(FILM) ? [src(FILM) ?? '', `${original}/${FILM}`] : []
+  const filmsIn = (made: readonly string[]): string[] =>
+    made.includes(FILM) ? [...new Set([src(FILM) ?? '', `${original}/${FILM}`])].filter(Boolean) : []
   // Before the whole film is there, a smaller one is: for whoever sent what no browser plays.
   const smaller = made.filter((name) => RUNG.test(name)).map((name) => `${original}/${name}`)
-  const next = [...new Set(films.filter(Boolean)), original, ...smaller]
+  const next = [...filmsIn(made), original, ...smaller]
   let hls: Hls | undefined
+  /** The file that plays, where no pieces do. */
+  let current = ''
   let over = false
 
   function fallBack(): void {
@@ -64,9 +69,31 @@ export function attach(
     if (over) return
     const src = next.shift()
     if (src === undefined) return lost()
-    const atS = video.currentTime
-    video.src = src
-    if (atS) video.currentTime = atS
+    const { currentTime, playbackRate } = video
+    video.src = current = src
+    if (currentTime) video.currentTime = currentTime
+    video.playbackRate = playbackRate
+  }
+
+  /** Whoever is not its sender is given a smaller one by the original's own address too. */
+  function playsSmaller(): boolean {
+    const lines = Math.min(video.videoWidth, video.videoHeight)
+    return (
+      smaller.includes(current) ||
+      (current === original && smaller.some((src) => src.endsWith(`-${lines}p.mp4`)))
+    )
+  }
+
+  function improve(made: readonly string[]): void {
+    const films = filmsIn(made)
+    if (over || !films.length || !playsSmaller()) return
+    next.unshift(...films, current)
+    const goesOn = !video.paused
+    // Whoever has stopped it to look at something does not see it go on.
+    video.autoplay = goesOn
+    holdFrame(video)
+    fallBack()
+    if (goesOn) play()
   }
 
   async function begin(): Promise<void> {
@@ -98,7 +125,7 @@ export function attach(
     if (pieces && video.canPlayType('application/vnd.apple.mpegurl')) next.unshift(master)
     fallBack()
   }
-  return () => {
+  const end = (): void => {
     over = true
     video.removeEventListener('error', failed)
     video.removeEventListener('canplay', play)
@@ -106,6 +133,24 @@ export function attach(
     video.removeAttribute('src')
     video.load()
   }
+  return { improve, end }
+}
+
+/** What is seen now stays in sight until there is a frame of the next source. */
+function holdFrame(video: HTMLVideoElement): void {
+  if (!video.videoWidth) return
+  const canvas = document.createElement('canvas')
+  canvas.width = video.videoWidth
+  canvas.height = video.videoHeight
+  canvas.getContext('2d')!.drawImage(video, 0, 0)
+  const before = video.poster
+  try {
+    video.poster = canvas.toDataURL('image/jpeg')
+  } catch {
+    // It came from elsewhere.
+    return
+  }
+  video.addEventListener('loadeddata', () => (video.poster = before), { once: true })
 }
 
 const MASTER = 'hls/master.m3u8'

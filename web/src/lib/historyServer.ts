@@ -3,11 +3,13 @@ import { api, ok } from './api'
 import type { HistorySource } from './history'
 import { i18n } from './i18n.svelte'
 import { Problem } from './problems'
+import { ownZone } from './quietHours'
 
 export const server: HistorySource = {
   part: ({ format, withFiles, chat }, cursor, signal) => {
     const of = chat ? { chat_id: chat.id } : {}
-    const query = { format, language: i18n.locale, cursor, with_files: withFiles, ...of }
+    const asked = { language: i18n.locale, time_zone: ownZone() }
+    const query = { format, cursor, with_files: withFiles, ...asked, ...of }
     return ok(api.GET('/v1/messaging/history', { params: { query }, signal }))
   },
   links: async (media_ids, signal) => {

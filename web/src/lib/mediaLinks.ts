@@ -50,6 +50,8 @@ const HIDDEN_MS = 30_000
 export class MediaLinks {
   /** In percent, of one's own films that are being made ready. */
   readonly progress = new SvelteMap<string, number>()
+  /** How often it was heard of a file that more of it is there to be seen. */
+  readonly news = new SvelteMap<string, number>()
   #links = new SvelteMap<string, Link>()
   #hidden = new SvelteMap<string, number>()
   #withoutCdn = new Map<string, number>()
@@ -121,12 +123,16 @@ export class MediaLinks {
     this.#hidden.clear()
     this.#withoutCdn.clear()
     this.progress.clear()
+    this.news.clear()
   }
 
   /** From the socket. */
   heard({ media_id, state, progress }: { media_id: string; state: string; progress: number }): void {
     if (state === 'working') this.progress.set(media_id, progress)
-    else this.progress.delete(media_id)
+    else {
+      this.progress.delete(media_id)
+      this.news.set(media_id, (this.news.get(media_id) ?? 0) + 1)
+    }
   }
 
   #want(mediaId: string): void {

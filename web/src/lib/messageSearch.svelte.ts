@@ -8,6 +8,8 @@ export type Period = 'week' | 'month'
 
 const PAGE = 30
 const TYPING_PAUSE_MS = 180
+/** So many pages without a message are passed over before the reader is asked. */
+const EMPTY_PAGES_MAX = 5
 const DAYS: Record<Period, number> = { week: 7, month: 30 }
 
 /** Only what can be looked for: the server asks for a letter or a digit. */
@@ -99,7 +101,12 @@ export class MessageSearch {
   async ask(): Promise<void> {
     const asked = ++this.#asked
     try {
-      const page = await this.#page('')
+      let page = await this.page('')
+      // What the index proposed may all have been something else by then: beyond it there may be more.
+      for (let pages = 1; !page.messages.length && page.next_cursor && pages < EMPTY_PAGES_MAX; pages += 1) {
+        if (asked !== this.#asked) return
+        page = await this.page(page.next_cursor)
+      }
       if (asked !== this.#asked) return
       this.#take([], page)
     } catch (error) {
@@ -114,7 +121,7 @@ export class MessageSearch {
     const asked = this.#asked
     this.loadingMore = true
     try {
-      const page = await this.#page(this.#cursor)
+      const page = await this.page(this.#cursor)
       if (asked === this.#asked) this.#take(this.found, page)
     } catch (error) {
       if (asked === this.#asked) this.failure = wordsFor(error)
@@ -131,7 +138,7 @@ export class MessageSearch {
     this.failure = ''
   }
 
-  #page(cursor: string): Promise<FoundMessages> {
+  protected page(cursor: string): Promise<FoundMessages> {
     const moments = this.period
       ? { since: new Date(Date.now() - DAYS[this.period] * 86_400_000).toISOString() }
       : momentsOf(this.days)

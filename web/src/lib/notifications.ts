@@ -1,6 +1,7 @@
 // Notifications of this browser: asking for them, ending them, and what is left to show.
 import { api, ok } from './api'
 import type { Locale } from './i18n.svelte'
+import { isRead, type ShownData } from './telling'
 import type { NotificationSettings } from './types'
 
 export type Notify = 'all' | 'mentions' | 'none'
@@ -74,9 +75,9 @@ export async function forget(): Promise<void> {
   await setBadge(0)
 }
 
-/** What was read, here or elsewhere, is shown no longer. */
-export async function clearRead(chatId: string, seq: number): Promise<void> {
-  await clearShown((data) => data.chat_id === chatId && data.seq <= seq)
+/** What was read, here or elsewhere, is shown no longer; with a topic what was said in that one alone. */
+export async function clearRead(chatId: string, seq: number, topicId?: number): Promise<void> {
+  await clearShown((data) => isRead(data, chatId, seq, topicId))
 }
 
 export async function setBadge(unread: number): Promise<void> {
@@ -84,7 +85,7 @@ export async function setBadge(unread: number): Promise<void> {
   await (unread ? badged.setAppBadge?.(unread) : badged.clearAppBadge?.())?.catch(() => {})
 }
 
-async function clearShown(matches: (data: { chat_id: string; seq: number }) => boolean): Promise<void> {
+async function clearShown(matches: (data: ShownData) => boolean): Promise<void> {
   if (!isSupported()) return
   const registration = await navigator.serviceWorker.getRegistration()
   for (const shown of (await registration?.getNotifications()) ?? [])

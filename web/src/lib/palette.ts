@@ -1,12 +1,13 @@
 // What the palette offers: chats, people, deeds and places, each under all the names by which it may be sought.
+import type { ChatModel } from './chat.svelte'
 import { fit } from './fuzzy'
 import { t, type Key } from './i18n.svelte'
 import type { Messenger } from './messenger.svelte'
 import { sectionsOf, isOperator } from './operator'
 import { shownName } from './people.svelte'
 import { preferences, type Theme } from './preferences.svelte'
-import { companion, faceOf, titleOf } from './titles'
-import type { Person, User } from './types'
+import { companion, faceOf, titleOf, topicName } from './titles'
+import type { Person, Topic, User } from './types'
 import { ui, type DialogName } from './ui.svelte'
 import { navigate } from '../router'
 
@@ -15,16 +16,22 @@ export interface Offer {
   /** What it is, said beside its name. */
   kind: Key
   words: string
+  /** In what it lies, where that is not said by its name. */
+  within?: string
   /** Other names by which it is found. */
   also?: readonly string[]
   icon?: string
   /** Instead of an icon: the id that colours an avatar. */
   face?: string
+  /** Instead of either. */
+  topic?: Topic
   choose: () => unknown
 }
 
 /** As many as fit on a screen; typing more finds the rest. */
 const SHOWN_MAX = 30
+/** Groups whose topics are asked for when the palette opens: those where something was said last. */
+const LEARNT_AT_ONCE = 20
 
 /** Those that answer what was typed, best first; equal ones keep their order. */
 export function answering(offers: readonly Offer[], typed: string): Offer[] {
@@ -37,7 +44,7 @@ export function answering(offers: readonly Offer[], typed: string): Offer[] {
 }
 
 export function chatOffers(messenger: Messenger): Offer[] {
-  return messenger.sorted.map(({ id, summary }) => {
+  return messenger.list.sorted.map(({ id, summary }) => {
     const other = companion(summary, messenger.me)
     return {
       id: `chat:${id}`,
@@ -50,9 +57,40 @@ export function chatOffers(messenger: Messenger): Offer[] {
   })
 }
 
+/** Of groups whose topics are known by now. */
+export function topicOffers(messenger: Messenger): Offer[] {
+  return groupsWithTopics(messenger).flatMap((group) => {
+    const mayMake = group.summary.rights.includes('topics')
+    const within = titleOf(group.summary, messenger.me)
+    return messenger
+      .topicsOf(group)
+      .sorted.filter(({ hidden }) => !hidden || mayMake)
+      .map((topic) => ({
+        id: `topic:${group.id}:${topic.id}`,
+        kind: 'palette.topic' as const,
+        words: topicName(topic),
+        within,
+        also: [`${within} ${topicName(topic)}`],
+        topic,
+        choose: () =>
+          navigate('/chat/:id/topic/:topic', { params: { id: group.id, topic: String(topic.id) } }),
+      }))
+  })
+}
+
+/** Learn the topics of those groups of which they are not known yet. */
+export async function learnTopics(messenger: Messenger): Promise<void> {
+  const unknown = groupsWithTopics(messenger).filter((group) => !messenger.topicsOf(group).loaded)
+  await Promise.allSettled(unknown.slice(0, LEARNT_AT_ONCE).map((group) => messenger.topicsOf(group).load()))
+}
+
+function groupsWithTopics(messenger: Messenger): ChatModel[] {
+  return messenger.list.sorted.filter(({ summary }) => summary.topics)
+}
+
 /** People with whom there is no chat of two yet. */
 export function peopleOffers(people: readonly Person[], messenger: Messenger): Offer[] {
-  const known = new Set(messenger.sorted.map(({ summary }) => companion(summary, messenger.me)?.id))
+  const known = new Set(messenger.list.sorted.map(({ summary }) => companion(summary, messenger.me)?.id))
   return people
     .filter(({ id }) => id !== messenger.me && !known.has(id))
     .map((person) => ({

@@ -65,6 +65,11 @@ export async function takeReport(id: string): Promise<Report> {
   return ok(api.POST('/v1/messaging/reports/{report_id}/take', { ...of(id), body: {} }))
 }
 
+/** Open the report's chat again, which moderators had closed. */
+export async function restoreChat(id: string): Promise<Report> {
+  return ok(api.POST('/v1/messaging/reports/{report_id}/restore', { ...of(id), body: {} }))
+}
+
 export async function decideReport(id: string, decision: ReportDecision, note: string): Promise<Report> {
   const body = { decision, note }
   return ok(api.POST('/v1/messaging/reports/{report_id}/decide', { ...of(id), body }))

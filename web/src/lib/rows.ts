@@ -18,6 +18,13 @@ export interface Row {
   startsRun: boolean
 }
 
+/** Rows without those that came after the last one of `held`. */
+export function withoutNewer(rows: Row[], held: readonly Row[]): Row[] {
+  const last = held.at(-1)?.key
+  const index = rows.findLastIndex(({ key }) => key === last)
+  return index < 0 ? rows : rows.slice(0, index + 1)
+}
+
 const RUN_GAP_MS = 10 * 60_000
 
 export interface RowsInput {
@@ -71,6 +78,7 @@ const UNSEEN_KINDS = new Set<string>([
   'closed',
   'previewed',
   'renewed',
+  'moved',
 ])
 
 function isShown(entry: Entry): boolean {

@@ -40,7 +40,9 @@ class ScheduledMessages {
       send_at: string
       topic_id: number
       reply_to?: number
+      quote?: string
       silent?: boolean
+      without_preview?: boolean
       attachments?: GivenAttachment[]
     },
   ): Promise<void> {

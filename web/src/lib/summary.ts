@@ -17,6 +17,8 @@ const SHOWN_KINDS = new Set<string>([
   'unrestricted',
   'banned',
   'transferred',
+  'suspended',
+  'restored',
   'topic_made',
   'topic_closed',
   'topic_reopened',
@@ -32,7 +34,10 @@ const CHANGING_KINDS = new Set<string>([
   'restricted',
   'unrestricted',
   'transferred',
+  'suspended',
+  'restored',
   'timer',
+  'topic_moved',
 ])
 /** In larger chats only the one who looks at the chat asks at once what has changed: all of them would be a crowd. */
 const CROWD = 200
@@ -41,6 +46,8 @@ const CROWD = 200
 export function changesChat(entry: Entry, chat: Chat, me: string, open: boolean): boolean {
   if (!CHANGING_KINDS.has(entry.kind)) return false
   if (entry.user_ids?.length) return entry.user_ids.includes(me)
+  // It is about others, whom one does not see.
+  if (entry.people_count) return false
   return open || chat.members_count <= CROWD
 }
 
@@ -53,7 +60,7 @@ export function takesOut(entry: Entry): boolean {
 export function withEntry(chat: Chat, entry: Entry, me: string): Chat | undefined {
   if (entry.seq <= chat.seq) return chat
   if (entry.seq > chat.seq + 1) return undefined
-  const people = entry.user_ids?.length ?? 0
+  const people = entry.people_count || (entry.user_ids?.length ?? 0)
   return {
     ...chat,
     seq: entry.seq,

@@ -9,6 +9,7 @@ const NAMES_MAX = 3
 export function systemText(entry: Entry, me: string): string {
   const ids = entry.user_ids ?? []
   const byMe = entry.sender_id === me
+  if (entry.people_count && ids.length === 0) return namelessText(entry.kind, entry)
   switch (entry.kind) {
     case 'created':
       return createdText(entry, byMe)
@@ -33,6 +34,15 @@ export function systemText(entry: Entry, me: string): string {
         name: byMe ? t('chat.you') : nameOf(entry.sender_id),
         title: inQuotes(entry.title || t('topics.general')),
       })
+    case 'suspended':
+    case 'restored':
+      return t(`system.${entry.kind}`)
+    case 'topic_moved':
+      return t('system.topic_moved', {
+        name: byMe ? t('chat.you') : nameOf(entry.sender_id),
+        n: entry.count ?? 0,
+        title: inQuotes(entry.title || t('topics.general')),
+      })
     case 'timer':
       return timerText(entry, byMe)
     case 'pinned':
@@ -42,8 +52,28 @@ export function systemText(entry: Entry, me: string): string {
   }
 }
 
-function timerText({ sender_id, vanish_after_s = 0 }: Entry, byMe: boolean): string {
+/** Where the group hides its members: how many people it is about, and not who. */
+function namelessText(kind: Entry['kind'], { title, people_count: n = 0 }: Entry): string {
+  switch (kind) {
+    case 'created':
+    case 'joined':
+    case 'left':
+    case 'promoted':
+    case 'demoted':
+    case 'restricted':
+    case 'unrestricted':
+    case 'banned':
+    case 'transferred':
+      return t(`system.nameless_${kind}`, { n, title: inQuotes(title ?? '') })
+    default:
+      return ''
+  }
+}
+
+function timerText({ chat_id, sender_id, vanish_after_s = 0 }: Entry, byMe: boolean): string {
   const values = { name: nameOf(sender_id), n: Math.round(vanish_after_s / 86_400) }
+  if (sender_id === chat_id)
+    return t(vanish_after_s ? 'system.nameless_timer' : 'system.nameless_timer_off', values)
   if (!vanish_after_s) return t(byMe ? 'system.timer_off_you' : 'system.timer_off', values)
   return t(byMe ? 'system.timer_you' : 'system.timer', values)
 }

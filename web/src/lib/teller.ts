@@ -11,10 +11,10 @@ import { chatChoice, isTelling, settings, type Notify } from './notifications'
 import { authorOf } from './people.svelte'
 import { preferences } from './preferences.svelte'
 import { isTold, mentions, shownText } from './telling'
-import { titleOf } from './titles'
+import { titleOf, topicName } from './titles'
 import { isTopicMuted, topicOf } from './topics'
 import type { GroupTopics } from './topics.svelte'
-import type { Entry, NotificationSettings } from './types'
+import type { Entry, NotificationSettings, Topic } from './types'
 
 /** What was chosen on another device is known so much later. */
 const KNOWN_FOR_MS = 60_000
@@ -66,7 +66,8 @@ export class Teller {
     const now = chat.at(entry.seq) ?? entry
     const wanted = { notify, settings, addressed, topicMuted }
     if (!isAway() || !isTold(now, chat.summary, this.#me, wanted, new Date())) return false
-    if (!(await show(chat, now, this.#me, settings.preview))) return true
+    const topic = chat.summary.topics ? this.#topicsOf(chat).find(topicOf(entry)) : undefined
+    if (!(await show(chat, topic, now, this.#me, settings.preview))) return true
     if (preferences.sound && !now.silent) void chime().catch(() => {})
     const body = { chat_id: chat.id, seq: now.seq }
     await ok(api.POST('/v1/messaging/push-subscriptions/shown', { body }))
@@ -105,17 +106,29 @@ function isFresh(kept: Kept<unknown> | undefined): boolean {
   return kept !== undefined && Date.now() - kept.at < KNOWN_FOR_MS
 }
 
+/** As the server says it (notifications/telling.py). */
+function told(group: string, topic: Topic | undefined): string {
+  return topic ? `${group} · ${topicName(topic)}` : group
+}
+
 /** False when another window has, or is looked at. */
-async function show(chat: ChatModel, entry: Entry, me: string, preview: boolean): Promise<boolean> {
+async function show(
+  chat: ChatModel,
+  topic: Topic | undefined,
+  entry: Entry,
+  me: string,
+  preview: boolean,
+): Promise<boolean> {
   const { active } = await navigator.serviceWorker.ready
   const { summary } = chat
   const author = authorOf(entry)
   const shown = {
     chat_id: chat.id,
     seq: entry.seq,
-    title: summary.kind === 'direct' ? author : titleOf(summary, me),
+    title: summary.kind === 'direct' ? author : told(titleOf(summary, me), topic),
+    ...(topic ? { topic_id: topic.id } : {}),
     author,
-    text: preview ? shownText(lineOf(entry), entry.entities) : '',
+    text: preview ? shownText(lineOf(entry)) : '',
     language: i18n.locale,
     // What is to be heard we make ourselves.
     silent: true,

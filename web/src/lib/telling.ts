@@ -34,11 +34,8 @@ function onlyAddressed(chat: Chat, notify: Notify, { mentions_only }: Notificati
   return chat.kind === 'group' && (mentions_only || chat.members_count > EVERYTHING_TOLD_MEMBERS_MAX)
 }
 
-/** On one line, and without what its writer has covered. */
-export function shownText(words: string, entities: Entry['entities'] = []): string {
-  let text = words
-  for (const { kind, offset, length } of entities ?? [])
-    if (kind === 'spoiler') text = text.slice(0, offset) + '▒'.repeat(length) + text.slice(offset + length)
+/** On one line. */
+export function shownText(text: string): string {
   const line = text.split(/\s+/).filter(Boolean).join(' ')
   const letters = [...line]
   return letters.length <= TEXT_MAX
@@ -47,4 +44,15 @@ export function shownText(words: string, entities: Entry['entities'] = []): stri
         .slice(0, TEXT_MAX - 1)
         .join('')
         .trimEnd()}…`
+}
+
+/** What goes with a notification (service-worker.js). */
+export interface ShownData {
+  chat_id: string
+  seq: number
+  topic_id?: number
+}
+
+export function isRead(shown: ShownData, chatId: string, seq: number, topicId?: number): boolean {
+  return shown.chat_id === chatId && shown.seq <= seq && (topicId === undefined || shown.topic_id === topicId)
 }

@@ -59,6 +59,11 @@ export async function chooseIn(topic: Topic, user_id: string, may_write: boolean
   await ok(api.POST('/v1/messaging/chats/{chat_id}/topics/{topic_id}/chosen', { ...of(topic), body }))
 }
 
+export async function moveMessages(chat_id: string, seqs: number[], topic_id: number): Promise<void> {
+  const params = { path: { chat_id } }
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/messages/move', { params, body: { seqs, topic_id } }))
+}
+
 /** The topic of a message that one only has the place of. */
 export async function topicAt(chat_id: string, seq: number): Promise<number> {
   const params = { path: { chat_id, seq } }

@@ -5,7 +5,7 @@ import { appendSparse, countUnread, firstSeq, GAP_MAX, lastSeq, prependSparse } 
 import { unreadOf, withMentions, withoutMentions } from './mentions'
 import { pinsOf } from './messages'
 import { topicName } from './titles'
-import { beforeTopic, GENERAL, topicOf, withTopicEntry } from './topics'
+import { beforeTopic, GENERAL, topicOf, withPage, withTopicEntry } from './topics'
 import type { Chat, Entry, Topic, Unsent } from './types'
 
 /** The topics whose logs are kept while others are looked at. */
@@ -19,6 +19,8 @@ export class TopicModel extends ChatModel {
   /** Up to this entry of the group's log nothing of the topic is missing. */
   #have = 0
   #reachesBeginning = false
+  #renewing: Promise<void> | undefined
+  #renewAgain = false
   #summary: { group: Chat; topic: Topic; shown: Chat } | undefined
 
   constructor(group: ChatModel, topic: Topic, me: string) {
@@ -58,6 +60,8 @@ export class TopicModel extends ChatModel {
     const mine: Entry[] = []
     for (const entry of entries) {
       this.listen(entry)
+      if (entry.kind === 'message') this.stopTyping(entry.sender_id)
+      if (entry.kind === 'moved') this.#moved(entry)
       if (entry.seq !== this.#have + 1) continue
       this.#have = entry.seq
       if (topicOf(entry) === this.topicId) mine.push(entry)
@@ -68,6 +72,40 @@ export class TopicModel extends ChatModel {
       void this.fill()
     }
     return true
+  }
+
+  /** A message left the topic, or came to it: then the server knows best how it is to be shown to this person. */
+  #moved(entry: Entry): void {
+    if (topicOf(entry) !== this.topicId) this.entries = this.entries.filter(({ seq }) => seq !== entry.target)
+    if (this.loaded) void this.renew().catch(() => {})
+  }
+
+  /** The window as the topic is now. What moves while that is asked for has it asked for once more. */
+  protected override async renew(): Promise<void> {
+    this.#renewAgain = true
+    this.#renewing ??= this.#renewAll().finally(() => (this.#renewing = undefined))
+    return this.#renewing
+  }
+
+  async #renewAll(): Promise<void> {
+    while (this.#renewAgain) {
+      this.#renewAgain = false
+      await this.#renewOnce()
+    }
+  }
+
+  async #renewOnce(): Promise<void> {
+    const { generation, newest } = this
+    const last = this.detached ? lastSeq(this.entries) : newest
+    let from = this.#reachesBeginning ? 1 : firstSeq(this.entries)
+    while (from && from <= last) {
+      const page = await this.fetch({ after: from - 1, limit: PAGE_MAX })
+      if (this.generation !== generation || !this.loaded) return
+      const to = page.length < PAGE_MAX ? last : Math.min(last, lastSeq(page))
+      this.entries = withPage(this.entries, page, from, to, this.me)
+      from = to + 1
+    }
+    if (this.detached) this.detach(newest)
   }
 
   protected override get reach(): number {
@@ -208,6 +246,7 @@ export class TopicModel extends ChatModel {
 
   /** How much of a gap is the topic's is not known before it is read. */
   protected override async fillGap(): Promise<void> {
+    const missed = this.#have < this.newest
     for (let fetched = 0; this.loaded && !this.detached && this.#have < this.newest; fetched += PAGE_MAX) {
       const known = this.newest
       if (fetched >= GAP_MAX) return this.detach(0)
@@ -216,6 +255,8 @@ export class TopicModel extends ChatModel {
       this.hear(page, true)
       this.#have = page.length < PAGE_MAX ? Math.max(known, lastSeq(page)) : lastSeq(page)
     }
+    // A page tells of messages alone, and not of what was done meanwhile with those before it.
+    if (missed && this.loaded) await this.renew()
   }
 }
 
@@ -313,6 +354,15 @@ export class GroupTopics {
       if (next && next !== known) this.know(next)
       if (entry.kind.startsWith('topic_') || (entry.kind === 'message' && !known)) void this.#refresh()
     }
+  }
+
+  /** Somebody types in a topic. False where that is not to be seen: in one that is hidden from this person, or may be. */
+  type(topicId: number, userId: string): boolean {
+    const topic = this.find(topicId)
+    const isHidden = topic ? topic.hidden : topicId === GENERAL
+    if (isHidden && !this.group.summary.rights.includes('topics')) return false
+    this.#logs.get(topicId)?.startTyping(userId)
+    return true
   }
 
   hearMentions(topicId: number, seqs: readonly number[], gone: boolean): void {

@@ -1,6 +1,7 @@
 // The pure rules of topics.
 import { withoutMentions } from './mentions'
-import type { Entry, Topic } from './types'
+import { isReadable, withStates } from './states'
+import type { Chat, Entry, Topic } from './types'
 
 /** What has no other topic. */
 export const GENERAL = 0
@@ -29,6 +30,7 @@ const SHOWN_KINDS = new Set<string>([
   'topic_closed',
   'topic_reopened',
   'topic_deleted',
+  'topic_moved',
 ])
 
 /** The topic after one more entry of its group. */
@@ -50,4 +52,31 @@ export function withTopicEntry(topic: Topic, entry: Entry, me: string): Topic {
       ? { unread: 0, read_seq: entry.seq, mentions: [] }
       : {}),
   }
+}
+
+/** A topic's window, which from the one place to the other holds what this page does. */
+export function withPage(
+  window: readonly Entry[],
+  page: readonly Entry[],
+  from: number,
+  to: number,
+  me: string,
+): readonly Entry[] {
+  const there = new Set(page.map(({ seq }) => seq))
+  const kept = window.filter(({ seq }) => seq < from || seq > to || there.has(seq))
+  const known = new Set(kept.map(({ seq }) => seq))
+  const came = page.filter(({ seq }) => seq >= from && seq <= to && !known.has(seq))
+  const all = [...kept, ...came].sort((a, b) => a.seq - b.seq)
+  return withStates(all, page, { me, personal: true })
+}
+
+const MOVE_WITHIN_MS = 48 * 3600_000
+
+/** Whether one may move the message to another topic: one's own for a while, or what anybody has written. `topic` is as
+ *  it shows itself to this person. */
+export function mayMove(entry: Entry, topic: Chat, me: string, now = Date.now()): boolean {
+  if (!topic.topics || !isReadable(entry)) return false
+  if (topic.rights.includes('topics')) return true
+  const isLate = now - Date.parse(entry.at) >= MOVE_WITHIN_MS
+  return entry.sender_id === me && !isLate && topic.rights.includes('send')
 }

@@ -1,8 +1,9 @@
 // What lies ready to be sent, per chat: files that are uploaded while the words to them are written.
 import { SvelteMap } from 'svelte/reactivity'
+import { typeOf } from './files'
 import { given } from './outgoing'
 import type { Attachment, GivenAttachment, UnsentAttachment } from './types'
-import { uploads } from './uploads.svelte'
+import { uploads, type Upload } from './uploads.svelte'
 
 const PREFIX = 'kaif.tray.'
 /** As many as one message carries. */
@@ -71,14 +72,20 @@ class Trays {
     return true
   }
 
-  /** How many had no place. What can't be seen is a file, whatever it is sent as. */
+  /** How many had no place. What can't be seen or heard is a file, whatever it is sent as. */
   add(chatKey: string, files: readonly File[], as: SentAs): number {
     const items = this.of(chatKey)
     const fitting = files.slice(0, ATTACHMENTS_MAX - items.length)
     const added = fitting.map((file): TrayItem => {
       // Whoever sends a file as such does not say what is in it, and it is taken as it is.
-      const upload = uploads.add(file, file.name || nameless(file), as === 'file' ? { type: '' } : {})
-      return { upload_id: upload.id, as: as === 'media' && !isSeen(file) ? 'file' : as, spoiler: false }
+      const type = typeOf(file)
+      const sentAs = as === 'voice' ? as : hasPlace(type, as) ? 'media' : 'file'
+      const upload = uploads.add(
+        file,
+        file.name || nameless(file),
+        sentAs === 'file' ? { type: '' } : { type },
+      )
+      return { upload_id: upload.id, as: sentAs, spoiler: false }
     })
     this.#change(chatKey, [...items, ...added])
     return files.length - fitting.length
@@ -161,11 +168,26 @@ export function unsent({ upload_id, as, spoiler }: TrayItem): UnsentAttachment |
     as,
     spoiler: spoiler && as === 'media',
     name,
-    type: upload.file?.type ?? upload.type,
+    type: typeOfUpload(upload),
     size,
     ...(mediaId ? { media_id: mediaId } : {}),
     ...(picture ? { width: picture.width, height: picture.height, duration_ms: picture.durationMs } : {}),
   }
+}
+
+/** Also of what is sent as a plain file, which says nothing of what is in it. */
+export function typeOfUpload({ file, name, type }: Upload): string {
+  return file ? typeOf({ name, type: file.type }) : type
+}
+
+/** In the chat itself: a sound also where it was chosen among files, for there is no other way to choose it. */
+function hasPlace(type: string, as: SentAs): boolean {
+  return type.startsWith('audio/') || (as === 'media' && isShown({ type }))
+}
+
+/** Seen or heard in the chat; all else is a file to be saved. */
+export function isShown({ type }: { type: string }): boolean {
+  return isSeen({ type }) || type.startsWith('audio/')
 }
 
 export function isSeen({ type }: { type: string }): boolean {

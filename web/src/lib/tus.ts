@@ -5,7 +5,7 @@ import { session } from './session.svelte'
 
 const ENDPOINT = '/v1/media/uploads'
 /** A connection over which nothing has gone for so long is dead, whether or not the browser knows. */
-const STALLED_MS = 30_000
+export const STALLED_MS = 30_000
 /** All has gone: the server looks at what it has. */
 const LOOKED_AT_MS = 120_000
 /** Nothing is left there to go on with; any other refusal may pass, and the upload with it. */
@@ -48,13 +48,7 @@ export function send(wanted: TryToSend): Sending {
         uploadUrl: wanted.url ?? null,
         // Marks a browser session, as with every other request.
         headers: { 'Kaif-Session': 'cookie' },
-        metadata: {
-          filename: wanted.name,
-          ...(wanted.type ? { filetype: wanted.type } : {}),
-          ...(wanted.voice ? { voice: 'true' } : {}),
-          // It is there for the message that will show it.
-          keep: 'false',
-        },
+        metadata: metadataOf(wanted),
         retryDelays: null,
         storeFingerprintForResuming: false,
         onBeforeRequest: async () => {
@@ -101,13 +95,51 @@ export function send(wanted: TryToSend): Sending {
   }
 }
 
+/** Room is made for it; where that is. Raises a Problem. */
+export async function begin(wanted: TryToSend): Promise<string> {
+  await session.fresh()
+  const metadata = Object.entries(metadataOf(wanted)).map(([name, value]) => `${name} ${base64(value)}`)
+  const response = await fetch(ENDPOINT, {
+    method: 'POST',
+    headers: {
+      'Kaif-Session': 'cookie',
+      'Tus-Resumable': '1.0.0',
+      'Upload-Length': String(wanted.file.size),
+      'Upload-Metadata': metadata.join(','),
+    },
+  }).catch(() => {
+    throw new Problem('offline')
+  })
+  const location = response.headers.get('Location')
+  if (!response.ok || !location)
+    throw refusalOf(response.status, await response.text(), response.headers.get('Retry-After'))
+  const url = new URL(location, window.location.href).href
+  wanted.begun(url)
+  return url
+}
+
+function metadataOf({ name, type, voice }: TryToSend): Record<string, string> {
+  return {
+    filename: name,
+    ...(type ? { filetype: type } : {}),
+    ...(voice ? { voice: 'true' } : {}),
+    // It is there for the message that will show it.
+    keep: 'false',
+  }
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+}
+
 /** Nobody goes on with it: the server need not wait for the rest. */
 export async function forget(url: string): Promise<void> {
   await session.fresh()
   await fetch(url, { method: 'DELETE', headers: { 'Kaif-Session': 'cookie', 'Tus-Resumable': '1.0.0' } })
 }
 
-function watch(stalled: () => void): { touch: (ms: number) => void; end: () => void } {
+/** Told when nothing has been touched for so long. */
+export function watch(stalled: () => void): { touch: (ms: number) => void; end: () => void } {
   let timer: ReturnType<typeof setTimeout> | undefined
   const end = (): void => clearTimeout(timer)
   return {
@@ -137,9 +169,12 @@ export class Refusal extends Problem {
 
 function problemIn({ originalResponse: response }: DetailedError): Problem {
   if (!response || response.getStatus() === 0) return new Problem('offline')
-  const { code, bytes_max, bytes_free } = parse(response.getBody())
-  const retryAfterS = Number(response.getHeader('Retry-After')) || undefined
-  return new Refusal(code ?? 'unknown', response.getStatus(), retryAfterS, bytes_max ?? bytes_free)
+  return refusalOf(response.getStatus(), response.getBody(), response.getHeader('Retry-After'))
+}
+
+function refusalOf(status: number, body: string, retryAfter: string | null | undefined): Refusal {
+  const { code, bytes_max, bytes_free } = parse(body)
+  return new Refusal(code ?? 'unknown', status, Number(retryAfter) || undefined, bytes_max ?? bytes_free)
 }
 
 function parse(json: string): { code?: string; bytes_max?: number; bytes_free?: number } {

@@ -131,6 +131,7 @@ export type OwnReport = Ok<'/v1/messaging/own-reports', 'get', 200>['reports'][n
 export type ReportSummary = Ok<'/v1/messaging/reports', 'get', 200>['reports'][number]
 export type Report = Ok<'/v1/messaging/reports/{report_id}', 'get', 200>
 export type ReportReason = ReportSummary['reason']
+export type Evidence = Report['evidence'][number]
 export type ReportDecision = NonNullable<ReportSummary['decision']>
 export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
 
@@ -175,13 +176,14 @@ export type ServerEvent =
   | ({ type: 'entry' } & Entry)
   | { type: 'refused'; ref: string; code: string; detail: string; retry_after_ms?: number }
   | { type: 'read'; chat_id: string; user_id: string; seq: number; topic_id?: number }
-  | { type: 'typing'; chat_id: string; user_id: string }
+  | { type: 'typing'; chat_id: string; user_id: string; topic_id?: number }
   | ({ type: 'draft' } & Draft)
   | { type: 'callback_answer'; callback_id: string; text: string }
   | { type: 'folders'; folders: Folder[] }
   | { type: 'media'; media_id: string; state: NonNullable<Attachment['state']>; progress: number }
   | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
+  | { type: 'reports' }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'person'; person: Person }
   | { type: 'presence'; user_id: string; online: boolean }
@@ -206,4 +208,4 @@ export type ClientEvent =
       late?: boolean
     }
   | { type: 'read'; chat_id: string; seq: number; topic_id?: number }
-  | { type: 'typing'; chat_id: string }
+  | { type: 'typing'; chat_id: string; topic_id?: number }

@@ -29,6 +29,7 @@ const MAY_GO_AS_FILE = new Set([
   'too_many_frames',
   'image_too_demanding',
   'not_playable',
+  'film_damaged',
   'film_too_long',
   'film_too_large',
   'film_too_demanding',

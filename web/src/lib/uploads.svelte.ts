@@ -6,7 +6,8 @@ import { KeptFiles, type KeptUpload } from './keptFiles'
 import { forgetPicture, pictureOf, RecentPictures, type Picture } from './localPictures'
 import { newRef } from './outbox'
 import { Problem } from './problems'
-import { forget, send, type Sending } from './tus'
+import { send } from './straight'
+import { forget, type Sending } from './tus'
 import { session } from './session.svelte'
 
 const AT_ONCE = 3

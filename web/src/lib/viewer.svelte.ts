@@ -3,6 +3,7 @@ import { entriesAfter, filesOf, visualsOf, type Shared } from './attachments'
 import type { ChatModel } from './chat.svelte'
 import { lastSeq } from './log'
 import type { Visual } from './media'
+import { topicOf } from './topics'
 import type { Entry } from './types'
 
 export type Seen = Shared<Visual>
@@ -101,7 +102,7 @@ class Viewer {
   }
 
   #of({ topicId }: ChatModel, entries: readonly Entry[]): Seen[] {
-    const here = topicId === undefined ? entries : entries.filter(({ topic_id }) => topic_id === topicId)
+    const here = topicId === undefined ? entries : entries.filter((entry) => topicOf(entry) === topicId)
     return visualsOf(here)
   }
 }

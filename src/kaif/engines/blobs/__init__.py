@@ -1,6 +1,6 @@
 """Keeps bytes under names: a folder, memory in tests, or S3."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -55,6 +55,30 @@ class Blobs(Protocol):
         ...
 
 
+class Address(NamedTuple):
+    """Where a write goes, and the headers that it must have."""
+
+    url: str
+    headers: dict[str, str]
+
+
+class Bucket(Protocol):
+    """A store into which others may be let write, each to one name and for a while."""
+
+    async def sign(self, name: str, size: int, seconds: int) -> Address:
+        """By PUT, of exactly `size` bytes, unless something is there. Raises Unavailable."""
+        ...
+
+    async def find_fault(self, names: Sequence[str]) -> str:
+        """Why such addresses can't be given: what the store does with them that it must not. Empty when it does as it
+        must. Three names are written to, or not."""
+        ...
+
+    async def lets_pages_write(self, origin: str) -> bool:
+        """Whether browsers may write there from pages of that origin (CORS)."""
+        ...
+
+
 async def open_blobs(url: str) -> Blobs:
     """`file:DIR`, `memory:`, or `s3://bucket/prefix?endpoint=…&region=…` (credentials from the environment)."""
     from kaif.engines.blobs import store
@@ -68,3 +92,17 @@ async def open_blobs(url: str) -> Blobs:
             return store.s3_blobs(url)
         case scheme:
             raise ValueError(f"no blob engine for {scheme!r}")
+
+
+def open_bucket(url: str, place: str) -> Bucket:
+    """That of `s3://…` (see above), which whoever is let write reaches at `place`: an address of the bucket itself.
+
+    Raises ValueError.
+    """
+    if not url.startswith("s3:"):
+        raise ValueError("content must lie in S3")
+    try:
+        from kaif.engines.blobs import presigned
+    except ImportError:
+        raise ValueError("addresses in S3 are signed by botocore: install kaif[straight]") from None
+    return presigned.S3Bucket(url, place)

@@ -52,20 +52,20 @@ class ObjectBlobs:
         if isinstance(content, AsyncIterator):
             await self._put_pieces(name, Source(content))
         elif self._root is not None:
-            await self._write(self._root / _checked(name), content)
+            await self._write(self._root / checked(name), content)
         else:
             # What is only in memory would change with it.
             kept = bytes(content) if isinstance(self._store, MemoryStore) else content
             with _translated():
                 await obstore.put_async(
-                    self._store, _checked(name), kept, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
+                    self._store, checked(name), kept, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
                 )
 
     async def _put_pieces(self, name: str, source: "Source") -> None:
         try:
             with _translated():
                 await obstore.put_async(
-                    self._store, _checked(name), source, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
+                    self._store, checked(name), source, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
                 )
         except Exception:
             if source.failure is not None:
@@ -76,7 +76,7 @@ class ObjectBlobs:
     async def create(self, name: str, content: bytes) -> bool:
         with _translated():
             try:
-                await obstore.put_async(self._store, _checked(name), content, mode="create")
+                await obstore.put_async(self._store, checked(name), content, mode="create")
             except AlreadyExistsError:
                 return False
         await self._settle(name)
@@ -85,7 +85,7 @@ class ObjectBlobs:
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         with _translated():
             if start == 0 and length is None:
-                whole = await obstore.get_async(self._store, _checked(name))
+                whole = await obstore.get_async(self._store, checked(name))
                 return bytes(await whole.bytes_async())
         size = await self.size(name)
         end = size if length is None else min(start + length, size)
@@ -96,20 +96,20 @@ class ObjectBlobs:
 
     async def stream(self, name: str) -> AsyncIterator[bytes]:
         with _translated():
-            found = await obstore.get_async(self._store, _checked(name))
+            found = await obstore.get_async(self._store, checked(name))
             async for piece in found.stream(min_chunk_size=PIECE_BYTES):
                 yield bytes(piece)
 
     async def size(self, name: str) -> int:
         with _translated():
-            return (await obstore.head_async(self._store, _checked(name)))["size"]
+            return (await obstore.head_async(self._store, checked(name)))["size"]
 
     async def delete(self, name: str) -> None:
         with _translated(), contextlib.suppress(FileNotFoundError):
-            await obstore.delete_async(self._store, _checked(name))
+            await obstore.delete_async(self._store, checked(name))
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
-        folder = _checked(prefix.rstrip("/")) if prefix else None
+        folder = checked(prefix.rstrip("/")) if prefix else None
         with _translated():
             async for page in obstore.list(self._store, folder):
                 for found in page:
@@ -203,7 +203,7 @@ def s3_blobs(url: str) -> ObjectBlobs:
     )
 
 
-def _checked(name: str) -> str:
+def checked(name: str) -> str:
     if len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name):
         raise BadName
     return name

@@ -31,8 +31,10 @@ from kaif.interfaces.messaging import (
     ListEntries,
     MarkRead,
     Messaging,
+    Quote,
     Ref,
     Seq,
+    TopicId,
 )
 from kaif.interfaces.messaging.attached import GivenAttachments
 from kaif.kernel.actor import NOBODY, Actor, UserId
@@ -80,6 +82,9 @@ class Say(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ref: Ref | None = None
     reply_to: Seq | None = None
     attachments: GivenAttachments = []
+    topic_id: TopicId = 0
+    quote: Quote = ""
+    silent: bool = False
 
 
 class Facade:
@@ -344,7 +349,17 @@ class Device:
         ref = wanted.ref or new_id()
         self._pending[ref] = ack_id
         self._facade.outbox.send(
-            self, frames.Send(wanted.chat_id, ref, wanted.text, wanted.reply_to, attachments=wanted.attachments)
+            self,
+            frames.Send(
+                wanted.chat_id,
+                ref,
+                wanted.text,
+                wanted.reply_to,
+                wanted.quote,
+                wanted.silent,
+                topic_id=wanted.topic_id,
+                attachments=wanted.attachments,
+            ),
         )
 
     def _type(self, content: Any, ack_id: int | None) -> None:

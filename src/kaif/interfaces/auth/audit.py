@@ -82,6 +82,7 @@ Action = Literal[
     "identity_linked",
     "identity_unlinked",
     "report_decided",
+    "chat_restored",
     "media_job_retried",
     "media_job_discarded",
 ]

@@ -20,8 +20,11 @@ DECLINE = Limit("decline_digests", per_minute=60, burst=60)
 
 
 class DigestLine(msgspec.Struct, frozen=True):
+    """`topic` is where it was said in a group with topics."""
+
     author: str
     text: str
+    topic: str = ""
 
 
 class DigestChat(msgspec.Struct, frozen=True):

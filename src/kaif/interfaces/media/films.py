@@ -2,6 +2,7 @@
 
 Invalid
 ├── NotPlayable       not_playable        neither film nor sound of a kind that is taken, or damaged from the start
+├── FilmDamaged       film_damaged        ends before what it says it holds does
 ├── FilmTooLong       film_too_long       plays longer than is taken (seconds_max)
 ├── FilmTooLarge      film_too_large      more pixels in a frame than are taken (pixels_max)
 └── FilmTooDemanding  film_too_demanding  takes more memory, time or room than any film should
@@ -16,6 +17,10 @@ from kaif.kernel.errors import Invalid
 
 class NotPlayable(Invalid):
     code, detail = "not_playable", "This is no film or sound of a kind that is taken here, or it is damaged."
+
+
+class FilmDamaged(Invalid):
+    code, detail = "film_damaged", "This film or sound breaks off: a part of it is missing."
 
 
 class FilmTooLong(Invalid):

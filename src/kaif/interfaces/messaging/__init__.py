@@ -54,6 +54,8 @@ EntryKind = Literal[
     "unrestricted",
     "banned",
     "transferred",
+    "suspended",
+    "restored",
     "timer",
     "edited",
     "deleted",
@@ -66,6 +68,8 @@ EntryKind = Literal[
     "topic_closed",
     "topic_reopened",
     "topic_deleted",
+    "topic_moved",
+    "moved",
     "voted",
     "closed",
     "previewed",
@@ -73,8 +77,8 @@ EntryKind = Literal[
 ]
 Role = Literal["owner", "admin", "member"]
 # What one may do in a chat. The last four are for admins alone.
-RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics"]
-RightNames = Annotated[list[RightName], Meta(max_length=10)]
+RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics", "edit"]
+RightNames = Annotated[list[RightName], Meta(max_length=11)]
 
 # Channels of the cache on which the service tells every gateway what is to be delivered.
 ENTRIES = "messaging.entries"
@@ -109,8 +113,11 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
     and `hidden`, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
+    A `topic_moved` says in `topic_id` that so many messages, `count`, went from there to `to_topic_id`, called `title`.
     A `timer` says how long messages from then on stay, absent for good.
     `without_preview` is said where its writer wants no `preview` of its first link.
+    In a group that hides its members whoever does not look after it sees of `user_ids` at most their own, with
+    `people_count` for all, and the chat's id as `sender_id` (`naming`).
     What is posted in a channel that does not sign has the chat's own id as `sender_id`. What a webhook posts carries
     its name as `webhook`, and as `sender_id` its own id, which is nobody's.
     """
@@ -147,6 +154,9 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     preview: LinkPreview | None = None
     without_preview: bool = False
     attachments: list[Attachment] = []
+    to_topic_id: int = 0
+    count: int = 0
+    people_count: int = 0
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -197,6 +207,10 @@ class Chat(msgspec.Struct, frozen=True):
     avatar: MediaId | None = None
     # Of a group: unread messages that mention the actor or answer them, the first MENTIONS_SHOWN_MAX in order.
     mentions: list[int] = []
+    # Why moderators have closed it to everybody (interfaces/messaging/suspension.py); empty where they have not.
+    suspended: str = ""
+    # How many ask to be let in, for admins who answer them.
+    join_requests: int = 0
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -259,6 +273,13 @@ class Entries(msgspec.Struct, frozen=True):
     """In ascending order of `seq`."""
 
     entries: list[Entry]
+
+
+class Log(msgspec.Struct, frozen=True):
+    """In ascending order of `seq`; `seers` are those who see who comes and goes, None where everybody does."""
+
+    entries: list[Entry]
+    seers: list[UserId] | None = None
 
 
 class MarkRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -373,6 +394,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     entries: list[bytes]
     joined: list[UserId] = []
     left: list[UserId] = []
+    # Where not everybody sees who comes and goes: who does (`naming`).
+    seers: list[UserId] | None = None
 
 
 # On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.
@@ -591,8 +614,8 @@ class Messaging(Protocol):
         ...
 
     @repeatable
-    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
-        """For gateways: as `list_entries`, but the same for everyone in the chat."""
+    async def list_log(self, actor: Actor, request: ListEntries) -> Log:
+        """For gateways: as `list_entries`, but the same for everyone in the chat, and with the names of all."""
         ...
 
     @repeatable

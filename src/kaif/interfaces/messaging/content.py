@@ -86,8 +86,15 @@ class LinkPreview(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Who wrote first what was forwarded, and when; `sender_id` is empty where they do not want to be named."""
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who wrote first what was forwarded, and when; `sender_id` is empty where they do not want to be named.
+
+    Of a channel's own word it is the channel's id, and `seq` the post's; where the channel was public, with the `title`
+    that it had and its `name`, by which whoever does not follow it finds it.
+    """
 
     sender_id: UserId
     at: datetime
+    title: str = ""
+    seq: int = 0
+    name: str = ""

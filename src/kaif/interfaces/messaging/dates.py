@@ -6,14 +6,17 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from kaif.interfaces.messaging import GivenChatId
+from kaif.interfaces.messaging import GivenChatId, TopicId
 from kaif.kernel.actor import Actor
 from kaif.kernel.remote import repeatable
 
 
 class FindDate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """With `topic_id` in that topic of a group alone."""
+
     chat_id: GivenChatId
     at: Annotated[datetime, Meta(tz=True)]
+    topic_id: TopicId | None = None
 
 
 class FoundDate(msgspec.Struct, frozen=True):
@@ -25,5 +28,8 @@ class FoundDate(msgspec.Struct, frozen=True):
 class Dates(Protocol):
     @repeatable
     async def find_date(self, actor: Actor, request: FindDate) -> FoundDate:
-        """The first message that the actor can see, at the moment or after it. Raises ChatNotFound."""
+        """The first message that the actor can see, at the moment or after it.
+
+        Raises ChatNotFound; of a topic TopicsOff, TopicNotFound.
+        """
         ...

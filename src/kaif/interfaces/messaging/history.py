@@ -1,8 +1,9 @@
 """What messaging promises about taking one's history along: all of it, in a form that people or programs can read."""
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import Cursor, GivenChatId
@@ -15,8 +16,9 @@ EXPORT = Limit("export", per_minute=1200, burst=120)
 
 
 class ExportHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one chat, or of all that the person is in. `html` is a page that opens without a network; that of
-    all chats says what else is held, too. `with_files` is for whoever lays the files beside it.
+    """Of one chat, or of all that the person is in, and then what they wrote themselves in those that they have left.
+    `html` is a page that opens without a network; that of all chats says what else is held, too. Its times are those of
+    the time zone (IANA). `with_files` is for whoever lays the files beside it.
     """
 
     format: Literal["json", "html"] = "json"
@@ -24,6 +26,7 @@ class ExportHistory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat_id: GivenChatId | None = None
     cursor: Cursor = ""
     with_files: bool = False
+    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
 
 
 class HistoryFile(msgspec.Struct, frozen=True):
@@ -51,5 +54,8 @@ class HistoryPart(msgspec.Struct, frozen=True):
 class History(Protocol):
     @repeatable
     async def export_history(self, actor: Actor, request: ExportHistory) -> HistoryPart:
-        """The next part of a file with everything that the person may read. Raises ChatNotFound, BadCursor."""
+        """The next part of a file with everything that the person may read, and all that they wrote.
+
+        Raises ChatNotFound, BadCursor, UnknownTimeZone.
+        """
         ...

@@ -71,6 +71,12 @@ class ChooseNotifications(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     notify: Notify
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """Messages, of all of one's chats and topics but the muted ones."""
+
+    unread: int
+
+
 class ForbiddenPushAddress(Invalid):
     code, detail = "forbidden_push_address", "This is not the address of a push service that can be used here."
 
@@ -112,6 +118,11 @@ class Notifications(Protocol):
         """The client, which was open, has shown this message by itself: the session's device is not told of it, nor of
         what stands before it in the chat. Raises ChatNotFound.
         """
+        ...
+
+    @repeatable
+    async def count_unread(self, actor: Actor, request: Nothing) -> Unread:
+        """The number at the icon of every device, by which pushes too are counted."""
         ...
 
     @repeatable

@@ -52,6 +52,8 @@ class OwnTopic(msgspec.Struct, frozen=True):
     read_seq: int
     muted_until: datetime | None
     restricted: bool
+    # One of those who write there, where only they do.
+    chosen: bool = False
 
 
 class OwnVote(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ REPORT = Limit("report", per_minute=5, burst=10)
 OPEN_MAX = 50
 EVIDENCE_MAX = 20
 OWN_MAX = 50
+OPEN_SHOWN_MAX = 1000
 # Whoever has taken a report and does nothing about it leaves it to others.
 TAKEN_FOR_S = 24 * 60 * 60
 
@@ -28,7 +29,7 @@ Reason = Literal["spam", "fraud", "abuse", "violence", "sexual", "illegal", "imp
 State = Literal["open", "taken", "decided"]
 # As far as its reporter is told.
 Outcome = Literal["waiting", "acted", "dismissed"]
-Decision = Literal["dismiss", "delete_messages", "remove_picture", "ban_from_chat", "suspend_account"]
+Decision = Literal["dismiss", "delete_messages", "remove_picture", "ban_from_chat", "suspend_account", "suspend_chat"]
 GivenReportId = Annotated[str, Meta(pattern=PATTERN)]
 Words = Annotated[str, Meta(max_length=1000, pattern=NO_NUL)]
 
@@ -91,6 +92,12 @@ class ReportPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class OpenReports(msgspec.Struct, frozen=True):
+    """How many wait for somebody to take them, as far as OPEN_SHOWN_MAX."""
+
+    open: int
+
+
 class OfReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     report_id: GivenReportId
 
@@ -113,7 +120,7 @@ class ReportedPicture(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`picture` is null once the report is decided: nothing holds the file then."""
+    """`picture` is null once the report is decided: nothing holds the file then. `suspended` while the chat is."""
 
     report: ReportSummary
     evidence: list[Evidence]
@@ -122,6 +129,7 @@ class Report(msgspec.Struct, frozen=True):
     decided_at: datetime | None
     possible: list[Decision]
     picture: ReportedPicture | None = None
+    suspended: bool = False
 
 
 class DecideReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +158,10 @@ class ReportAnswered(msgspec.Struct, frozen=True, tag_field="type", tag="report"
 
     id: str
     acted: bool
+
+
+class ReportsChanged(msgspec.Struct, frozen=True, tag_field="type", tag="reports"):
+    """To the devices of everybody with a role: who handles reports counts anew. It says nothing of any report."""
 
 
 class NothingReported(Invalid):
@@ -200,6 +212,9 @@ class Reports(Protocol):
         ...
 
     @repeatable
+    async def count_reports(self, actor: Actor, request: Nothing) -> OpenReports: ...
+
+    @repeatable
     async def get_report(self, actor: Actor, request: OfReport) -> Report:
         """One report with its evidence. Raises ReportNotFound."""
         ...
@@ -215,5 +230,13 @@ class Reports(Protocol):
 
         Raises ReportNotFound, ReportNotTaken, ReportTaken, ReportDecidedAlready, NotForThisReport, OwnerMustStay; what
         `suspend` (auth's `sessions`) raises.
+        """
+        ...
+
+    @repeatable
+    async def restore_chat(self, actor: Actor, request: OfReport) -> Report:
+        """Open the chat of a report again, whichever report it was suspended by.
+
+        Written into the audit log. Raises ReportNotFound, NotForThisReport where it is not suspended.
         """
         ...

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Caption, ChatId, Entry, GivenChatId, Ref, Seq, TopicId
+from kaif.interfaces.messaging import Caption, ChatId, Entry, GivenChatId, Quote, Ref, Seq, TopicId
 from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Invalid, NotFound
@@ -26,7 +26,8 @@ GivenScheduledId = Annotated[str, Meta(pattern=PATTERN)]
 
 class ScheduleMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ref` is the message's own: what waits under it is sent under it, so that neither is ever there twice. Its
-    files stay as long as it waits, whatever becomes of them elsewhere; with files it needs no words.
+    files stay as long as it waits, whatever becomes of them elsewhere; with files it needs no words. `quote` is a part
+    of what `reply_to` says; it goes without it where that says so no longer.
     """
 
     chat_id: GivenChatId
@@ -37,6 +38,8 @@ class ScheduleMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silent: bool = False
     topic_id: TopicId = 0
     attachments: GivenAttachments = []
+    quote: Quote = ""
+    without_preview: bool = False
 
 
 class Scheduled(msgspec.Struct, frozen=True):
@@ -52,6 +55,8 @@ class Scheduled(msgspec.Struct, frozen=True):
     failure: str
     topic_id: int
     attachments: list[Attachment] = []
+    quote: str = ""
+    without_preview: bool = False
 
 
 class ListScheduled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +107,8 @@ class ScheduledMessages(Protocol):
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
         """Have a message sent later. Repeating a ref returns what waits under it.
 
-        Raises ChatNotFound, PersonNotReachable, MayNotSend, BadText, BadSendTime, TooManyScheduled, AlreadySent.
+        Raises ChatNotFound, PersonNotReachable, MayNotSend, BadText, BadQuote, BadSendTime, TooManyScheduled,
+        AlreadySent.
         """
         ...
 

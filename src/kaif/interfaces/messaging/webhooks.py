@@ -127,6 +127,6 @@ class Webhooks(Protocol):
     async def post_by_webhook(self, actor: Actor, request: PostByWebhook) -> Posted:
         """For whoever has the address, while its maker may use the server; into closed topics as well.
 
-        Raises WebhookGone, WebhookTooFast, BadText, BadButtons, TopicNotFound.
+        Raises WebhookGone, WebhookTooFast, ChatSuspended (in `suspension`), BadText, BadButtons, TopicNotFound.
         """
         ...

@@ -84,7 +84,7 @@ class Collector:
 
     async def _take_out(self, part: str) -> None:
         async with self._database.transaction() as tx:
-            if not await store.take_garbage(tx, part):
+            if not await store.take_garbage(tx, part, self._clock()):
                 return
         await self._content.delete(part)
         async with self._database.transaction() as tx:

@@ -16,6 +16,7 @@ from kaif.interfaces.media.uploads import Upload
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.text import clean_name
+from kaif.services.media.images.formats import CONTENT_TYPES, format_of
 
 # What a type is told by: the longest of the marks lies within.
 HEAD_BYTES = 8 * 1024
@@ -49,6 +50,7 @@ _KINDS: dict[str, Kind] = {
     "video/mpeg": "video",
     "video/3gpp": "video",
     "video/ogg": "video",
+    "video/mp2t": "video",
     "audio/mpeg": "audio",
     "audio/mp4": "audio",
     "audio/ogg": "audio",
@@ -59,10 +61,15 @@ _KINDS: dict[str, Kind] = {
     "audio/x-aiff": "audio",
 }
 # Containers of what is only heard as well as of what is seen too.
-_CONTAINERS = frozenset({"mp4", "webm", "ogg", "quicktime", "x-matroska", "3gpp", "mpeg"})
+_CONTAINERS = frozenset({"mp4", "webm", "ogg", "quicktime", "x-matroska", "3gpp", "mpeg", "mp2t"})
 # A sender who names one of these means content that is seen or heard.
 _MEANS_MEDIA = ("image/", "video/", "audio/")
-_SVG = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]{0,200}\?>\s*)?(<!DOCTYPE[^>]{0,500}>\s*)?<svg[\s>]")
+# Others may see one of these where those who draw it see something else.
+_DRAWN = frozenset(CONTENT_TYPES.values())
+# Of fragments and streams, among others; what else begins like MP4 are pictures.
+_MP4_BRANDS = (b"iso", b"mp4", b"avc1", b"dash", b"cmf", b"M4V", b"f4v", b"MSNV")
+# ISO/IEC 13818-1, 2.4.3.2.
+_TS_PACKET, _TS_SYNC = 188, 0x47
 _SEPARATORS = re.compile(r"[/\\]")
 # What some file system refuses, what can't be seen, and what turns the order of letters around.
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f<>:\"|?*\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -86,6 +93,7 @@ class StoredUpload(msgspec.Struct, frozen=True):
     partial: int = 0
     joined: str = ""
     joined_into: str = ""
+    straight: int = 0
 
     def seen(self, media: Media | None = None) -> Upload:
         expires_at = as_datetime(self.expires_at_us)
@@ -181,12 +189,16 @@ def file_name(given: str) -> str:
 
 
 def type_of(head: bytes) -> str:
-    """By its first bytes alone."""
+    """By its first bytes alone: pictures as those know them who draw them."""
+    if picture := format_of(head):
+        return CONTENT_TYPES[picture]
     found = filetype.guess(head)
-    if found is not None:
+    if found is not None and found.mime not in _DRAWN:
         return _USUAL_NAMES.get(str(found.mime), str(found.mime))
-    if _SVG.match(head[:4096]):
-        return SVG
+    if head[4:8] == b"ftyp" and head[8:12].startswith(_MP4_BRANDS):
+        return "video/mp4"
+    if len(head) > 2 * _TS_PACKET and all(head[at] == _TS_SYNC for at in range(0, 3 * _TS_PACKET, _TS_PACKET)):
+        return "video/mp2t"
     return TEXT if _is_text(head) else OCTETS
 
 
@@ -220,9 +232,9 @@ def means_media(declared: str) -> bool:
 
 
 def must_be(declared: str, found: str) -> None:
-    """Raises WrongType for what is said to be seen or heard and is something else."""
+    """Raises WrongType for what is said to be seen or heard and is something else, or nothing that we can show."""
     said = declared.strip().lower().partition("/")[0]
     family, _, container = found.partition("/")
     is_container = said != "image" and family != "image" and container in _CONTAINERS
-    if means_media(declared) and said != family and not is_container:
+    if means_media(declared) and (said != family or kind_of(found) == "file") and not is_container:
         raise WrongType(found=found)

@@ -3,6 +3,7 @@
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
 from kaif.interfaces.media.storage import MediaStorage
+from kaif.interfaces.media.straight import StraightUploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.kernel.http import Route, delete, get, post
 from kaif.kernel.limits import Limit
@@ -10,6 +11,8 @@ from kaif.kernel.limits import Limit
 OWN_DATA = Limit("own_media_data", per_minute=20, burst=100)
 # Each may be made once.
 SIZES = Limit("picture_sizes", per_minute=120, burst=120)
+# Of 16 MiB and more each, over fast lines.
+STRAIGHT = Limit("straight_upload", per_minute=3000, burst=500)
 
 LIBRARY_ROUTES = [
     get("/v1/media/files", Library.list_media, scope=READ_SCOPE),
@@ -20,6 +23,11 @@ LIBRARY_ROUTES = [
     post("/v1/media/files/{media_id}/pictures", Library.sign_picture, limit=SIZES, scope=READ_SCOPE),
     get("/v1/media/usage", Library.get_usage, scope=READ_SCOPE),
     get("/v1/media/own-data", Library.export_own_media_data, limit=OWN_DATA),
+]
+
+STRAIGHT_ROUTES = [
+    get("/v1/media/straight", StraightUploads.get_straight_offer, scope=WRITE_SCOPE),
+    post("/v1/media/uploads/{upload_id}/straight", StraightUploads.go_straight, limit=STRAIGHT, scope=WRITE_SCOPE),
 ]
 
 STORAGE_ROUTES = [get("/v1/media/storage", MediaStorage.report_storage, needs=MANAGE_EVENTS)]
@@ -33,6 +41,7 @@ WORK_ROUTES = [
 # The interfaces of media, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Library, LIBRARY_ROUTES),
+    (StraightUploads, STRAIGHT_ROUTES),
     (MediaStorage, STORAGE_ROUTES),
     (MediaWork, WORK_ROUTES),
 ]

@@ -73,6 +73,7 @@ async def uploads_of(reads: Reads, owner_id: UserId) -> list[StoredUpload]:
 
 async def forget_owner(tx: Transaction, owner_id: UserId) -> None:
     await tx.execute("DELETE FROM media_owners WHERE id = :id", id=owner_id)
+    await tx.execute("DELETE FROM media_straight_parts WHERE owner_id = :id", id=owner_id)
 
 
 # Keys
@@ -296,13 +297,15 @@ async def due_garbage(reads: Reads, now_us: int, limit: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def take_garbage(tx: Transaction, part: str) -> bool:
-    """From now on it can't be rescued. False when it was."""
-    return await tx.execute("UPDATE media_garbage SET taken = 1 WHERE part = :part", part=part) == 1
+async def take_garbage(tx: Transaction, part: str, now_us: int) -> bool:
+    """From now on it can't be rescued. False when it was, or is to lie for longer."""
+    sql = "UPDATE media_garbage SET taken = 1 WHERE part = :part AND due_at_us <= :now_us"
+    return await tx.execute(sql, part=part, now_us=now_us) == 1
 
 
 async def forget_garbage(tx: Transaction, part: str) -> None:
     await tx.execute("DELETE FROM media_garbage WHERE part = :part", part=part)
+    await tx.execute("DELETE FROM media_straight_parts WHERE part = :part", part=part)
 
 
 # Files

@@ -36,6 +36,9 @@ MEMBERS_MAX = 200_000
 PEOPLE_SHOWN = 10
 TEXT_CHARS_MAX = 4096
 
+# The clocks of a server's machines may differ by so much.
+CLOCKS_DIFFER_US = 60 * SECOND_US
+
 TELL_EVERY_US = SECOND_US
 TELL_EVERY_US_MAX = 30 * SECOND_US
 # What everybody hears goes to so many people a second, whatever the size of the chat.
@@ -86,6 +89,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     preview: LinkPreview | None = None
     without_preview: bool = False
     attachments: list[Attachment] = []
+    to_topic_id: int = 0
+    count: int = 0
 
 
 class Words(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -148,10 +153,19 @@ class StoredChat(msgspec.Struct, frozen=True):
     topics: int
     previews: int
     avatar: MediaId | None
+    suspended: str
 
     @property
     def member(self) -> Member:
-        return Member(self.kind, self.default_rights, self.role, self.rights, self.taken, self.taken_until_us)
+        return Member(
+            self.kind,
+            self.default_rights,
+            self.role,
+            self.rights,
+            self.taken,
+            self.taken_until_us,
+            suspended=self.suspended,
+        )
 
 
 class StoredPerson(msgspec.Struct, frozen=True):
@@ -206,6 +220,25 @@ class Place(msgspec.Struct):
     topics: int = 0
     # Whether it is, or was, the discussion of a channel, where answers may be comments.
     threads: int = 0
+    # Why moderators have closed it, if they have.
+    suspended: str = ""
+    # The time that the newest entry bears, and whether the one before it bears a later one.
+    written_at_us: int = 0
+    jumped: bool = False
+    # Where not everybody sees who comes and goes: who does. Found out when there is such news.
+    seers: list[UserId] | None = None
+
+    def come_to(self, now_us: int) -> None:
+        """What is appended from here on is written now, by a clock that may be wrong; or be behind another process's.
+
+        Such a little as that no chat sees. What is more is not held up: a clock that was far ahead for a moment would
+        stop the chat's time until then.
+        """
+        ahead_us = self.written_at_us - now_us
+        if 0 < ahead_us <= CLOCKS_DIFFER_US:
+            return
+        self.jumped = self.jumped or ahead_us > 0
+        self.written_at_us = now_us
 
     @property
     def speaks(self) -> bool:
@@ -257,6 +290,8 @@ def entry_with(row: StoredEntry, body: Body, quote: str = "") -> Entry:
         preview=body.preview,
         without_preview=body.without_preview,
         attachments=body.attachments,
+        to_topic_id=body.to_topic_id,
+        count=body.count,
     )
 
 
@@ -312,6 +347,8 @@ def encoded_body_of(entry: Entry) -> str:
             vanish_after_s=entry.vanish_after_s,
             without_preview=entry.without_preview,
             attachments=entry.attachments,
+            to_topic_id=entry.to_topic_id,
+            count=entry.count,
         )
     )
 
@@ -367,6 +404,7 @@ def chat_of(
     now_us: int,
     unread: int | None = None,
     mentions: Sequence[int] = (),
+    join_requests: int = 0,
 ) -> Chat:
     """`unread` of one with topics is the sum of theirs."""
     restricted = is_restricted(row.member, now_us)
@@ -403,6 +441,8 @@ def chat_of(
         bool(row.previews),
         row.avatar,
         list(mentions),
+        row.suspended,
+        join_requests,
     )
 
 

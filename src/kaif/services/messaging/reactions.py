@@ -14,6 +14,7 @@ from kaif.services.messaging.digests import store as digest_store
 from kaif.services.messaging.discussions import views_store
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.history import left_store
 from kaif.services.messaging.messages import mention_store
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.notifications import store as notifications_store
@@ -70,6 +71,7 @@ async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int
     erased = {
         "name": 1,
         "hidden_messages": await message_store.forget_hidden(tx, user_id),
+        "left_chats": await left_store.forget(tx, user_id),
         "mentions": await mention_store.forget_person(tx, user_id),
         "anonymous_votes": await poll_store.forget(tx, user_id),
         "topics": await standing_store.forget(tx, user_id),

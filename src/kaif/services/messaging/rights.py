@@ -20,6 +20,8 @@ class Right(IntFlag):
     BAN = 128
     ADMINS = 256
     TOPICS = 512
+    # Of a channel alone: what others posted.
+    EDIT = 1024
     # Not given by name: whoever is an admin at all, and whoever owns the chat.
     STAFF = 1 << 20
     OWN = 1 << 21
@@ -32,6 +34,10 @@ EVERY = Right(sum(_BY_NAME.values()))
 OF_MEMBERS = Right.SEND | Right.MEDIA | Right.LINKS | Right.INVITE | Right.PIN | Right.INFO
 OF_SPEAKERS = Right.SEND | Right.MEDIA | Right.LINKS
 USUAL = OF_SPEAKERS | Right.INVITE | Right.PIN
+# Who opens doors to it, and answers who asks to be let in.
+INVITER = Right.INVITE | Right.STAFF
+# What those who look after a chat may still do in it when moderators have closed it.
+OF_SUSPENDED = Right.DELETE | Right.BAN | Right.ADMINS | Right.STAFF | Right.OWN
 
 
 class Member(NamedTuple):
@@ -44,10 +50,17 @@ class Member(NamedTuple):
     taken: int
     taken_until_us: int
     is_bot: int = 0
+    # Why moderators have closed the chat, if they have.
+    suspended: str = ""
 
 
 def rights_of(member: Member, now_us: int) -> Right:
     """All that this member may do here at this moment."""
+    rights = _open_rights(member, now_us)
+    return rights & OF_SUSPENDED if member.suspended else rights
+
+
+def _open_rights(member: Member, now_us: int) -> Right:
     if member.kind in ("direct", "saved"):
         return OF_SPEAKERS | Right.PIN
     if member.role == "owner":

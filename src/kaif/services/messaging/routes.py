@@ -14,6 +14,7 @@ from kaif.interfaces.messaging.history import EXPORT, History
 from kaif.interfaces.messaging.invitations import ChatInvitations
 from kaif.interfaces.messaging.last_seen import LOOK_FOR, LastSeen
 from kaif.interfaces.messaging.lookalikes import LOOK_ALIKE, LookalikesFinder
+from kaif.interfaces.messaging.moving import Moving
 from kaif.interfaces.messaging.notifications import Notifications
 from kaif.interfaces.messaging.order import OwnOrder
 from kaif.interfaces.messaging.outgoing_webhooks import OutgoingWebhooks
@@ -146,6 +147,10 @@ ORDER_ROUTES = [
 
 _TOPIC = _CHAT + "/topics/{topic_id}"
 
+MOVING_ROUTES = [
+    post(f"{_CHAT}/messages/move", Moving.move_messages, status=204, limit=ACT, scope=WRITE_SCOPE),
+]
+
 TOPICS_ROUTES = [
     post(f"{_CHAT}/topics-switch", GroupTopics.switch_topics, limit=CREATE, scope=WRITE_SCOPE),
     get(f"{_CHAT}/topics", GroupTopics.list_topics, scope=READ_SCOPE),
@@ -169,6 +174,7 @@ NOTIFICATIONS_ROUTES = [
     post("/v1/messaging/push-subscriptions", Notifications.subscribe, status=204, limit=SUBSCRIBE),
     delete("/v1/messaging/push-subscriptions", Notifications.unsubscribe),
     post("/v1/messaging/push-subscriptions/shown", Notifications.note_shown, status=204, limit=SHOWN),
+    get("/v1/messaging/unread", Notifications.count_unread, scope=READ_SCOPE),
     get("/v1/messaging/notifications", Notifications.get_settings, scope=READ_SCOPE),
     post("/v1/messaging/notifications", Notifications.keep_settings, scope=WRITE_SCOPE),
     get(f"{_CHAT}/notifications", Notifications.get_chat_notifications, scope=READ_SCOPE),
@@ -273,9 +279,11 @@ REPORTS_ROUTES = [
     post("/v1/messaging/reports", Reports.file_report, status=201, limit=REPORT),
     get("/v1/messaging/own-reports", Reports.list_own_reports),
     get("/v1/messaging/reports", Reports.list_reports, needs=HANDLE_REPORTS),
+    get("/v1/messaging/open-reports", Reports.count_reports, needs=HANDLE_REPORTS),
     get(_REPORT, Reports.get_report, needs=HANDLE_REPORTS),
     post(f"{_REPORT}/take", Reports.take_report, needs=HANDLE_REPORTS),
     post(f"{_REPORT}/decide", Reports.decide_report, needs=HANDLE_REPORTS),
+    post(f"{_REPORT}/restore", Reports.restore_chat, needs=HANDLE_REPORTS),
 ]
 
 _SCHEDULED = "/v1/messaging/scheduled"
@@ -318,6 +326,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (GroupTopics, TOPICS_ROUTES),
+    (Moving, MOVING_ROUTES),
     (ScheduledMessages, SCHEDULED_ROUTES),
     (MessageReminders, REMINDERS_ROUTES),
     (Vanishing, VANISHING_ROUTES),

@@ -15,6 +15,7 @@ from kaif.interfaces.messaging import (
     ListChats,
     ListEntries,
     ListMembers,
+    Log,
     MarkRead,
     Members,
     MembersHidden,
@@ -28,6 +29,7 @@ from kaif.interfaces.messaging import (
     SendMessage,
     Standings,
 )
+from kaif.interfaces.messaging.naming import NAMING
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
@@ -35,9 +37,12 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.bots import callbacks_store
+from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.finding import MemberFinder
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.invitations import store as invitation_store
+from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.model import OWNER, Place, StoredEntry
 from kaif.services.messaging.privacy import consent
@@ -162,9 +167,11 @@ class MessagingService:
         rows = await self._rows(actor, request)
         return Entries(await viewing.shown_to(self._database, actor.user_id, request.chat_id, rows))
 
-    async def list_log(self, actor: Actor, request: ListEntries) -> Entries:
+    async def list_log(self, actor: Actor, request: ListEntries) -> Log:
         rows = await self._rows(actor, request)
-        return Entries(await viewing.shown(self._database, request.chat_id, rows))
+        entries = await viewing.shown(self._database, request.chat_id, rows)
+        naming = any(row.kind in NAMING for row in rows)
+        return Log(entries, await naming_store.seers_of(self._database, request.chat_id) if naming else None)
 
     async def _rows(self, actor: Actor, request: ListEntries) -> list[StoredEntry]:
         if request.after is not None and request.before is not None:
@@ -214,16 +221,19 @@ class MessagingService:
 
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
         people = await self._membership.get_people(self._database, list(dict.fromkeys(request.user_ids)))
-        entry = None
+        entry, answered = None, 0
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.INVITE)
             await consent.require_addable(tx, actor.user_id, [one.id for one in people if one.id != actor.user_id])
             new = await self._membership.let_in(tx, place, people)
             if new:
+                answered = await invitation_store.take_requests(tx, place.chat_id, new)
                 entry = await self._membership.record(tx, place, "joined", actor.user_id, new)
         if new:
             await self._announcer.announce_change(place, entry, joined=new)
+        if answered:
+            await tell_staff(self._database, self._announcer, place.chat_id)
         return await self.get_chat(actor, GetChat(request.chat_id))
 
     async def remove_member(self, actor: Actor, request: RemoveMember) -> Nothing:

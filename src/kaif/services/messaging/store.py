@@ -1,6 +1,6 @@
 """Every question that messaging asks its database."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -20,7 +20,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import people_words_store
+from kaif.services.messaging import clock_store, people_words_store
 from kaif.services.messaging.model import (
     MEMBER,
     MEMBERS_BY_SIZE,
@@ -72,12 +72,12 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   c.description, c.name, c.default_rights, c.slow_mode_s, CASE WHEN {HIDES_MEMBERS} THEN 1 ELSE 0 END, c.signed,
   c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
 _MEMBER = """
-SELECT c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us
+SELECT c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot, c.suspended
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 WHERE m.chat_id = :chat_id AND m.user_id = :user_id
 """
@@ -286,7 +286,7 @@ async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatI
         Place,
         """
         SELECT id, kind, seq, messages, members_seq, shown_seq, default_rights, slow_mode_s, signed, closed,
-          topics, threads
+          topics, threads, suspended, written_at_us
         FROM messaging_chats WHERE id IN :ids AND deleted_at_us = 0 ORDER BY id FOR UPDATE
         """,
         ids=sorted(set(chat_ids)),
@@ -299,19 +299,27 @@ async def title_of(reads: Reads, chat_id: ChatId) -> str:
     return rows[0][0] if rows else ""
 
 
+async def publicly_called(reads: Reads, chat_id: ChatId) -> tuple[str, str]:
+    """The chat's title and public name; both empty of one that has no such name, which nobody outside is told of."""
+    rows: list[tuple[str, str]] = await reads.fetch(
+        tuple, "SELECT title, name FROM messaging_chats WHERE id = :id AND name <> ''", id=chat_id
+    )
+    return rows[0] if rows else ("", "")
+
+
 async def is_closed(reads: Reads, chat_id: ChatId) -> bool:
     """Whether a block stands between the two of a direct chat."""
     return bool(await reads.fetch(tuple, "SELECT 1 FROM messaging_chats WHERE id = :id AND closed > 0", id=chat_id))
 
 
-async def advance(tx: Transaction, places: Iterable[Place], now_us: int) -> None:
+async def advance(tx: Transaction, places: Iterable[Place]) -> None:
     await tx.execute_many(
         """
         UPDATE messaging_chats SET seq = :seq, messages = :messages, members_seq = :members_seq,
-          shown_seq = :shown_seq, active_at_us = :now_us
+          shown_seq = :shown_seq, active_at_us = :at_us, written_at_us = :at_us
         WHERE id = :id
         """,
-        [(place.seq, place.messages, place.members_seq, place.shown_seq, now_us, place.chat_id) for place in places],
+        [(p.seq, p.messages, p.members_seq, p.shown_seq, p.written_at_us, p.chat_id) for p in places],
     )
 
 
@@ -338,7 +346,8 @@ async def members_among(tx: Transaction, pairs: Iterable[tuple[ChatId, UserId]])
     rows: list[tuple[Any, ...]] = await tx.fetch(
         tuple,
         """
-        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot
+        SELECT m.chat_id, m.user_id, c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot,
+          c.suspended
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         WHERE (m.chat_id, m.user_id) IN :pairs
         """,
@@ -396,6 +405,17 @@ async def _mark_for_webhooks(tx: Transaction, place: Place, user_ids: Sequence[U
 
 
 async def remove_member(tx: Transaction, chat_id: ChatId, user_id: UserId) -> bool:
+    # What they have said there stays theirs to take along.
+    await tx.execute(
+        """
+        INSERT INTO messaging_former_members (user_id, chat_id, title, seq)
+        SELECT m.user_id, c.id, c.title, c.seq FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
+        WHERE m.chat_id = :chat_id AND m.user_id = :user_id AND m.sent_at_us > 0
+        ON CONFLICT (user_id, chat_id) DO UPDATE SET title = excluded.title, seq = excluded.seq
+        """,
+        chat_id=chat_id,
+        user_id=user_id,
+    )
     removed = await tx.execute(
         "DELETE FROM messaging_members WHERE chat_id = :chat_id AND user_id = :user_id",
         chat_id=chat_id,
@@ -552,9 +572,13 @@ async def move_absent_senders_marks(
 
 
 async def append(
-    tx: Transaction, entries: Sequence[Entry], senders: Sequence[UserId], messages: Sequence[int], now_us: int
+    tx: Transaction,
+    places: Mapping[ChatId, Place],
+    entries: Sequence[Entry],
+    senders: Sequence[UserId],
+    messages: Sequence[int],
 ) -> None:
-    """All were made now, each by its sender, be it shown as theirs or not.
+    """All were made when their places say (`Place.come_to`), each by its sender, be it shown as theirs or not.
 
     `messages` gives each the number of messages up to and with it.
 
@@ -565,11 +589,25 @@ async def append(
         "messaging_entries",
         ("chat_id", "seq", "kind", "sender_id", "at_us", "messages", "ref", "body"),
         [
-            (e.chat_id, e.seq, e.kind, sender_id, now_us, count, e.ref or None, encoded_body_of(e))
+            (
+                e.chat_id,
+                e.seq,
+                e.kind,
+                sender_id,
+                places[e.chat_id].written_at_us,
+                count,
+                e.ref or None,
+                encoded_body_of(e),
+            )
             for e, sender_id, count in zip(entries, senders, messages, strict=True)
         ],
     )
-    await tx.publish(EntriesAppended(ranges=ranges_of(entries)))
+    ranges = ranges_of(entries)
+    if jumped := [(one.chat_id, one.first_seq) for one in ranges if places[one.chat_id].jumped]:
+        await clock_store.note(tx, jumped)
+        for chat_id, _ in jumped:
+            places[chat_id].jumped = False
+    await tx.publish(EntriesAppended(ranges=ranges))
 
 
 async def find_repeated(tx: Transaction, messages: Sequence[Outgoing]) -> list[StoredEntry]:
@@ -636,21 +674,25 @@ async def written_at_us(reads: Reads, chat_id: ChatId, seq: int) -> int:
     return rows[0][0]
 
 
-async def next_message_for(reads: Reads, chat_id: ChatId, first_seq: int, user_id: UserId) -> int | None:
-    """The first message from that place on which the person has not deleted for themselves."""
-    rows: list[tuple[int]] = await reads.fetch(
+async def next_message_for(
+    reads: Reads, chat_id: ChatId, first_seq: int, last_seq: int, user_id: UserId
+) -> tuple[int, int] | None:
+    """The first message between these places which the person has not deleted for themselves, and when it is from."""
+    rows: list[tuple[int, int]] = await reads.fetch(
         tuple,
         """
-        SELECT e.seq FROM messaging_entries e
-        WHERE e.chat_id = :chat_id AND e.seq >= :first_seq AND e.kind = 'message' AND NOT EXISTS (
+        SELECT e.seq, e.at_us FROM messaging_entries e
+        WHERE e.chat_id = :chat_id AND e.seq >= :first_seq AND e.seq <= :last_seq AND e.kind = 'message'
+          AND NOT EXISTS (
           SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = e.chat_id AND h.seq = e.seq)
         ORDER BY e.seq LIMIT 1
         """,
         chat_id=chat_id,
         first_seq=first_seq,
+        last_seq=last_seq,
         user_id=user_id,
     )
-    return rows[0][0] if rows else None
+    return rows[0] if rows else None
 
 
 async def authors_answered(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> dict[int, UserId]:

@@ -117,7 +117,11 @@ def turned(orientation: int, format: str = "JPEG") -> bytes:
     for step in undo.get(orientation, []):
         image = image.transpose(step)
     out = io.BytesIO()
-    image.save(out, format, quality=95, exif=exif(orientation))
+    if format == "HEIF":
+        # As phones do: the container says how it is turned (irot, imir), and Exif says so as well.
+        pillow_heif.from_pillow(image).save(out, quality=90, exif=exif(orientation))
+    else:
+        image.save(out, format, quality=95, exif=exif(orientation))
     return out.getvalue()
 
 

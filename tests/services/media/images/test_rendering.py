@@ -78,6 +78,27 @@ def test_orientation_counts_in_other_formats_too(format: str) -> None:
     assert files.looks_like_the_photo(rendered(files.turned(6, format)))
 
 
+@pytest.mark.parametrize("format", ["HEIF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_is_turned_by_its_container_is_turned_once(format: str, orientation: int) -> None:
+    content = files.turned(orientation, format)
+    assert (b"irot" in content or b"imir" in content) is (orientation > 1)
+
+    picture, whole = inspect(content, LIMITS), rendered(content)
+
+    assert (picture.width, picture.height) == (whole.width, whole.height) == (WIDTH, HEIGHT)
+    assert files.looks_like_the_photo(whole) and files.looks_like_the_photo(rendered(content, SMALL))
+
+
+def test_of_such_a_picture_exif_alone_turns_nothing() -> None:
+    """ISO/IEC 23008-12, 6.5.10: what the container says is all that counts."""
+    content = files.turned(1, "HEIF")
+    turned = content.replace(files.exif(1), files.exif(6))
+    assert turned != content
+
+    assert files.looks_like_the_photo(rendered(turned))
+
+
 @pytest.mark.parametrize("made", MADE)
 @pytest.mark.asvs("14.2.8")
 def test_nothing_that_the_file_told_besides_gets_out(made: Made) -> None:

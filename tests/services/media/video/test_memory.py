@@ -8,9 +8,10 @@ import psutil
 import pytest
 from tests.services.media.video.films import make, stream_of
 
-from kaif.interfaces.media.films import Film, FilmTooDemanding
+from kaif.interfaces.media.films import Film, FilmTooDemanding, FilmTooLarge
 from kaif.services.media.images.limits import MB
 from kaif.services.media.video.ladder import rungs
+from kaif.services.media.video.probing import probe
 from kaif.services.media.work.films import BOUNDS, FilmWorkers
 
 
@@ -53,6 +54,19 @@ async def test_a_film_in_ten_bits_and_hdr_fits_into_400_mb(
         await workers.close()
     made = stream_of(tmp_path / "film.mp4", "video")
     assert (made["height"], made["nb_frames"], made["color_transfer"]) == (1080, str(frames), "bt709")
+
+
+@pytest.mark.parametrize("size", ["7680x4320", "5312x2988"])
+def test_what_would_take_more_later_is_refused_at_once(size: str, tmp_path: Path) -> None:
+    kind = "yuv420p10le" if size == "5312x2988" else "yuv420p"
+    blank = ("-f", "lavfi", "-i", f"color=size={size}:rate=5,format={kind}", "-frames:v", "2")
+    film = make(tmp_path / "film.mp4", *blank, "-c:v", "libx264", "-preset", "ultrafast")
+
+    with pytest.raises(FilmTooLarge) as refused:
+        probe(film)
+
+    pixels_max = refused.value.details["pixels_max"]
+    assert isinstance(pixels_max, int) and 8_000_000 < pixels_max < 18_000_000
 
 
 async def test_what_takes_more_is_too_demanding_and_not_damaged(largest: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from kaif.interfaces.auth.audit import Action
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
+from kaif.interfaces.messaging.suspension import ChatRestored
 from kaif.kernel.actor import Actor
 from kaif.services.auth.audit.log import NO_ONE, AuditLog
 
@@ -36,6 +37,18 @@ class AuditedDecisions:
                     NO_ONE,
                     chat=event.chat_id,
                     media=event.media_id,
+                )
+
+    async def record_chat_restored(self, event: ChatRestored) -> None:
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.restoring_id):
+                await self._audit.record(
+                    tx,
+                    Actor(event.restored_by),
+                    "chat_restored",
+                    NO_ONE,
+                    chat=event.chat_id,
+                    report=event.report_id,
                 )
 
     async def record_media_job(self, event: MediaJobDecided) -> None:

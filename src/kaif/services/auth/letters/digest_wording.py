@@ -6,7 +6,7 @@ from string import Template
 from urllib.parse import urlsplit
 
 from kaif.engines.mail import Letter
-from kaif.interfaces.auth.digest_letters import DigestChat, SendDigest
+from kaif.interfaces.auth.digest_letters import DigestChat, DigestLine, SendDigest
 from kaif.services.auth.letters.writing import Digests, Letters, button
 from kaif.services.auth.model import Account
 
@@ -56,12 +56,12 @@ def write(letters: Letters, public_url: str, request: SendDigest, account: Accou
 
 def _chat_as_text(digest: Digests, chat: DigestChat, public_url: str) -> str:
     head = f"{chat.title or digest.stranger} {_count(digest, chat)}"
-    lines = [f"{_unlinked(line.author)}: {_unlinked(line.text)}" for line in chat.lines]
+    lines = [f"{_unlinked(_who(line))}: {_unlinked(line.text)}" for line in chat.lines]
     return "\n".join([_unlinked(head), *lines, f"{public_url}/chat/{chat.chat_id}"])
 
 
 def _chat_as_html(digest: Digests, chat: DigestChat, public_url: str) -> str:
-    lines = [_filled(_LINE, author=_unlinked(line.author), text=_unlinked(line.text)) for line in chat.lines]
+    lines = [_filled(_LINE, author=_unlinked(_who(line)), text=_unlinked(line.text)) for line in chat.lines]
     head = _filled(
         _HEAD,
         link=f"{public_url}/chat/{chat.chat_id}",
@@ -69,6 +69,11 @@ def _chat_as_html(digest: Digests, chat: DigestChat, public_url: str) -> str:
         count=_count(digest, chat),
     )
     return f'<p style="margin:0 0 16px">{head}{"".join(lines)}</p>'
+
+
+def _who(line: DigestLine) -> str:
+    """And where it was said."""
+    return f"{line.author} · {line.topic}" if line.topic else line.author
 
 
 def _count(digest: Digests, chat: DigestChat) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import mmap
+import os
 from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +83,8 @@ class Content:
         """All of it into a file, which is as readable as the content was. Raises StorageFull."""
         try:
             with target.open("xb", buffering=0) as file:
+                # Its owner's alone, whatever folder it comes to lie in.
+                os.fchmod(file.fileno(), 0o600)
                 for at in range(0, size, READ_AT_ONCE):
                     piece = await self.read(reads, holder_id, at, min(READ_AT_ONCE, size - at))
                     await asyncio.to_thread(_write, file, piece)

@@ -39,10 +39,15 @@ class Window(NamedTuple):
     skip: int
 
 
+def part_key(data_key: bytes, part: str) -> bytes:
+    """Whoever has it can read and write that part, and nothing else of the file."""
+    return HKDF(SHA256(), 32, bytes.fromhex(part), _PURPOSE).derive(data_key)
+
+
 class PartCipher:
     def __init__(self, data_key: bytes, part: str, length: int) -> None:
         """`part` is its random name in hexadecimal, `length` that of its content."""
-        self._cipher = AESGCM(HKDF(SHA256(), 32, bytes.fromhex(part), _PURPOSE).derive(data_key))
+        self._cipher = AESGCM(part_key(data_key, part))
         self._length = length
         self._bound = length.to_bytes(8, "big")
         self.sealed_bytes = self.sealed_bytes_of(length)

@@ -19,6 +19,7 @@ from kaif.interfaces.media import (
     QuotaExceeded,
     TooManyUploads,
 )
+from kaif.interfaces.media.straight import SealedWrongly
 from kaif.interfaces.media.uploads import (
     PIECE_BYTES_MAX,
     Append,
@@ -41,6 +42,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
 from kaif.services.media.content import sharing_store
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content, Digests
+from kaif.services.media.content.sealing import ContentDamaged
 from kaif.services.media.delivery.seeing import seen
 from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
 from kaif.services.media.outlasting import Outlasting
@@ -190,7 +192,7 @@ class UploadsService:
         upload = await self._get(actor, request.upload_id)
         if upload.media_id is not None or upload.received < upload.length or upload.partial:
             return await self._seen(upload)
-        sha256 = await self._digests.digest(self._database, upload.id, upload.length)
+        sha256 = await self._digest(actor, upload)
         if sha256 is None:
             return upload.seen()
         if not await self._checked(actor, upload):
@@ -205,6 +207,16 @@ class UploadsService:
             # If we die before, work makes it anew.
             await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
         return await self._seen(upload)
+
+    async def _digest(self, actor: Actor, upload: StoredUpload) -> str | None:
+        """None when it takes another call. Nothing is left of what its sender sealed so that it does not open."""
+        try:
+            return await self._digests.digest(self._database, upload.id, upload.length)
+        except ContentDamaged:
+            if not upload.straight:
+                raise
+            await self.cancel_upload(actor, OfUpload(upload.id))
+            raise SealedWrongly from None
 
     async def _checked(self, actor: Actor, upload: StoredUpload) -> bool:
         """False when it takes another call. Nothing is left of what is refused; without the scanner it waits."""

@@ -52,7 +52,11 @@ def frame_bytes(film: VideoStream) -> int:
     pixels = film.width * film.height
     if film.format is None:
         return 4 * pixels
-    planes = VideoFormat(film.format.name, film.width, film.height).components
+    return bytes_in(VideoFormat(film.format.name, film.width, film.height))
+
+
+def bytes_in(frame: VideoFormat) -> int:
+    planes = frame.components
     return sum(plane.width * plane.height * (2 if plane.bits > 8 else 1) for plane in planes)
 
 

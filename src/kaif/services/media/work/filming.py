@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from kaif.interfaces.media import Polyglot
-from kaif.interfaces.media.films import Film, Sound
+from kaif.interfaces.media.films import Film, FilmDamaged, Sound
 from kaif.kernel.clock import SECOND_US
 from kaif.services.media import polyglots
 from kaif.services.media.video.copying import copy
@@ -17,6 +17,7 @@ from kaif.services.media.video.packaging import package
 from kaif.services.media.video.pictures import take_poster, take_previews
 from kaif.services.media.video.probing import probe
 from kaif.services.media.video.voices import hear, make_voice
+from kaif.services.media.video.wholeness import is_cut_short
 from kaif.services.media.work.jobs import (
     Copy,
     Done,
@@ -61,6 +62,8 @@ def _probed(task: Probe) -> Probed:
     source = Path(task.source)
     if _is_polyglot(source):
         raise Polyglot
+    if is_cut_short(source):
+        raise FilmDamaged
     match found := probe(source):
         case Film():
             take_poster(source, Path(task.poster), found)

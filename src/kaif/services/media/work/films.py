@@ -34,7 +34,7 @@ class FilmWorkers:
     async def probe(self, source: Path, poster: Path, priority: Priority = "urgent", whose: str = "") -> Probed:
         """`whose` it is: nobody's keep others' waiting.
 
-        Raises NotPlayable, FilmTooLong, FilmTooLarge, FilmTooDemanding; Busy."""
+        Raises NotPlayable, FilmDamaged, FilmTooLong, FilmTooLarge, FilmTooDemanding; Busy."""
         probed = await self._done(Probe(str(source), str(poster), HEARD_S_MAX), 0, priority, whose=whose)
         assert isinstance(probed, Probed)
         return probed

@@ -10,7 +10,16 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.media import Polyglot
-from kaif.interfaces.media.films import Film, FilmTooLarge, FilmTooLong, NotPlayable, Previews, Sound, Voice
+from kaif.interfaces.media.films import (
+    Film,
+    FilmDamaged,
+    FilmTooLarge,
+    FilmTooLong,
+    NotPlayable,
+    Previews,
+    Sound,
+    Voice,
+)
 from kaif.interfaces.media.images import (
     CropOutside,
     ImageDamaged,
@@ -46,6 +55,7 @@ _REFUSALS: dict[str, type[Invalid]] = {
         ImageTooDemanding,
         CropOutside,
         NotPlayable,
+        FilmDamaged,
         FilmTooLong,
         FilmTooLarge,
         Polyglot,

@@ -20,6 +20,8 @@ from kaif.kernel.errors import StorageFull
 # What other programs on the machine need.
 SPARED_BYTES = 1 << 30
 _LOCK = "lock"
+# https://bford.info/cachedir/: programs that make backups leave such folders out.
+_TAG, _TAGGED = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55\n"
 
 
 class Scratch:
@@ -30,6 +32,7 @@ class Scratch:
             self._sweep()
             self.own = Path(tempfile.mkdtemp(prefix="work-", dir=root))
             self._lock = _locked(self.own / _LOCK)
+        (self.own / _TAG).write_bytes(_TAGGED)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:

@@ -96,6 +96,8 @@ def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _bound(memory_bytes: int, file_bytes: int) -> None:
+    # What it writes is not sealed.
+    os.umask(0o077)
     if sys.platform == "linux":
         # Refused inside some containers; they bound the network themselves.
         libc = ctypes.CDLL(None)

@@ -25,6 +25,7 @@ from kaif.interfaces.messaging.bots import (
     Press,
     Pressed,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
@@ -76,9 +77,12 @@ class CallbacksService:
         return pressed
 
     async def _find_bot(self, tx: Transaction, actor: Actor, request: Press) -> UserId:
-        """Whose button it is. Raises ChatNotFound, MessageNotFound, PersonNotReachable, ButtonGone."""
-        if await store.find_member(tx, request.chat_id, actor.user_id) is None:
+        """Whose button it is. Raises ChatNotFound, MessageNotFound, PersonNotReachable, ChatSuspended, ButtonGone."""
+        member = await store.find_member(tx, request.chat_id, actor.user_id)
+        if member is None:
             raise ChatNotFound
+        if member.suspended:
+            raise ChatSuspended
         row = await store.find_entry(tx, request.chat_id, request.seq)
         body = model.body_of(row) if row and row.kind == "message" else None
         if row is None or body is None or body.deleted:

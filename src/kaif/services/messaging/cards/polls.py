@@ -32,6 +32,7 @@ from kaif.interfaces.messaging.polls import (
     Voters,
     VotersHidden,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.text import clean_text
@@ -77,7 +78,9 @@ class PollsService:
     async def vote(self, actor: Actor, request: Vote) -> Entry:
         chosen = set(request.chosen)
         async with self._database.transaction() as tx:
-            await _member(tx, actor, request.chat_id)
+            member = await _member(tx, actor, request.chat_id)
+            if member.suspended:
+                raise ChatSuspended
             row, body = await _message(tx, request.chat_id, request.seq)
             poll, card = await self._taking_votes(tx, row, body)
             _must_fit(card, request.chosen)

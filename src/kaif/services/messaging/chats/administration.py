@@ -32,6 +32,7 @@ from kaif.interfaces.messaging.administration import (
     Restrict,
     TooManyAdmins,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_text
@@ -43,6 +44,7 @@ from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.invitations import store as invitation_store
+from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
 from kaif.services.messaging.rights import (
     EVERY,
@@ -80,6 +82,8 @@ class AdministrationService:
     async def _change(self, tx: Transaction, actor: Actor, request: ChangeChat) -> tuple[Place, Entry | None]:
         place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
         require(rights, _needed(request))
+        if place.suspended:
+            raise ChatSuspended
         if Right.OWN not in rights and _for_owner(request):
             raise OwnersOnly
         old = await administration_store.settings(tx, place.chat_id)
@@ -158,7 +162,7 @@ class AdministrationService:
 
     async def ban_person(self, actor: Actor, request: OfMember) -> Nothing:
         people = await self._membership.get_people(self._database, [request.user_id])
-        entry, removed = None, False
+        entry, removed, asked = None, False, False
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.BAN)
@@ -167,12 +171,14 @@ class AdministrationService:
                 raise BeyondYourRights
             await store.remember_people(tx, people)
             await administration_store.ban(tx, place.chat_id, request.user_id, actor.user_id, self._clock())
-            await invitation_store.take_request(tx, place.chat_id, request.user_id)
+            asked = await invitation_store.take_request(tx, place.chat_id, request.user_id)
             removed = await self._membership.take_out(tx, place, request.user_id)
             if removed:
                 entry = await self._membership.record(tx, place, "banned", actor.user_id, [request.user_id])
         if removed:
             await self._announcer.announce_change(place, entry, left=[request.user_id])
+        if asked:
+            await tell_staff(self._database, self._announcer, place.chat_id)
         return Nothing()
 
     async def ban(self, chat_id: ChatId, user_id: UserId, by: UserId) -> None:

@@ -53,6 +53,11 @@ async def change(tx: Transaction, chat_id: ChatId, new: Settings) -> None:
     )
 
 
+async def suspend(tx: Transaction, chat_id: ChatId, reason: str) -> None:
+    """Empty: it is open again."""
+    await tx.execute("UPDATE messaging_chats SET suspended = :reason WHERE id = :id", id=chat_id, reason=reason)
+
+
 async def set_role(tx: Transaction, chat_id: ChatId, user_id: UserId, role: Role, rights: int) -> None:
     """A role ends any restriction."""
     await tx.execute(
@@ -180,6 +185,8 @@ _SWEPT = {
     "messaging_views": "user_id",
     "messaging_post_views": "seq",
     "messaging_preview_tasks": "seq",
+    "messaging_clock_jumps": "seq",
+    "messaging_former_members": "user_id",
 }
 
 

@@ -17,16 +17,20 @@ from kaif.interfaces.messaging import (
     TooManyMembers,
     UnknownMember,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import model, store
-from kaif.services.messaging.chats import administration_store
+from kaif.services.messaging.chats import administration_store, naming_store
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
 from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.webhooks import incoming_store
+
+# What the log of a channel says: the chat itself is different.
+IN_CHANNELS = ("created", "renamed", "changed", "suspended", "restored")
 
 
 def require(rights: Right, wanted: Right) -> None:
@@ -79,7 +83,9 @@ class Membership:
         return places[chat_id], rights
 
     async def let_in(self, tx: Transaction, place: Place, people: Sequence[Person]) -> list[UserId]:
-        """Those who were not in yet. Raises TooManyMembers, MemberBanned."""
+        """Those who were not in yet. Raises ChatSuspended, TooManyMembers, MemberBanned."""
+        if place.suspended:
+            raise ChatSuspended
         pairs = [(place.chat_id, person.id) for person in people]
         there = await store.members_among(tx, pairs)
         new = [person.id for person in people if (place.chat_id, person.id) not in there]
@@ -129,17 +135,19 @@ class Membership:
         The log of a channel names nobody: who reads it, and who looks after it, is not its readers' business.
         """
         place.members_seq += 1
-        if place.kind == "channel" and kind not in ("created", "renamed", "changed"):
+        if place.kind == "channel" and kind not in IN_CHANNELS:
             await store.advance_members(tx, place)
             return None
         place.seq += 1
         place.shown_seq = place.seq
-        now_us = self._clock()
+        place.come_to(self._clock())
         shown = model.shown_sender(place, by)
         named = [] if place.kind == "channel" else list(whom)
-        entry = Entry(place.chat_id, place.seq, kind, shown, as_datetime(now_us), user_ids=named, title=title)
-        await store.append(tx, [entry], [by], [place.messages], now_us)
-        await store.advance(tx, [place], now_us)
+        at = as_datetime(place.written_at_us)
+        entry = Entry(place.chat_id, place.seq, kind, shown, at, user_ids=named, title=title)
+        await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
+        await store.advance(tx, [place])
+        place.seers = await naming_store.seers_of(tx, place.chat_id)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry

@@ -45,7 +45,7 @@ async def public_among(reads: Reads, media_ids: Collection[MediaId]) -> set[Medi
         tuple,
         """
         SELECT a.media_id FROM messaging_attachments a
-        JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0 AND c.name IS NOT NULL
+        JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0 AND c.name IS NOT NULL AND c.suspended = ''
         WHERE a.media_id IN :ids AND a.chat_id <> '' AND a.seq = :seq
         """,
         ids=list(media_ids),

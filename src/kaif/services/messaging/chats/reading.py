@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging.naming import nameless
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
 from kaif.services.messaging import model, store
+from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.model import StoredChat
+from kaif.services.messaging.rights import INVITER, rights_of
 from kaif.services.messaging.topics import store as topic_store
 
 
@@ -31,6 +34,9 @@ class Reading:
         if hiding := [row.id for row in rows if row.hidden]:
             for chat_id in await message_store.chats_with_last_hidden(self._database, user_id, hiding):
                 last[chat_id] = viewing.without_content(last[chat_id])
+        for row in rows:
+            if row.kind == "group" and row.members_hidden and row.role == model.MEMBER and row.id in last:
+                last[row.id] = nameless(last[row.id], user_id)
         unread = {}
         if by_topics := [row.id for row in rows if row.topics == model.TOPICS_ON]:
             unread = await topic_store.unread_in(self._database, user_id, by_topics)
@@ -40,6 +46,8 @@ class Reading:
         ]
         mentions = await mention_store.unread(self._database, user_id, speaking)
         now_us = self._clock()
+        answering = [row.id for row in rows if INVITER in rights_of(row.member, now_us)]
+        asking = await invitation_store.counts_of_requests(self._database, answering) if answering else {}
         return [
             model.chat_of(
                 row,
@@ -48,6 +56,7 @@ class Reading:
                 now_us,
                 unread.get(row.id),
                 [one.seq for one in mentions.get(row.id, [])],
+                asking.get(row.id, 0),
             )
             for row in rows
         ]

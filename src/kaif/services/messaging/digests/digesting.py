@@ -7,6 +7,7 @@ One process does so: the one that reads the bus for this consumer.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,7 +21,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import MINUTE_US, Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import model, store
 from kaif.services.messaging.digests import missed
 from kaif.services.messaging.digests import store as digest_store
 from kaif.services.messaging.digests.missed import Missed, StoredDigest
@@ -28,6 +29,7 @@ from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.notifications import telling
 from kaif.services.messaging.notifications.telling import Message
 from kaif.services.messaging.topics import reading as topic_reading
+from kaif.services.messaging.topics import store as topic_store
 
 log = logging.getLogger("kaif.messaging")
 
@@ -109,8 +111,7 @@ class Digester:
         return found
 
     async def _messages(self, row: Missed, last_seq: int, after_us: int, now_us: int) -> list[Message]:
-        rows = await store.entries_before(self._database, row.chat_id, last_seq + 1, MESSAGES_MAX)
-        rows = [each for each in rows if each.seq > row.told_seq]
+        rows = await digest_store.untold(self._database, row, last_seq, MESSAGES_MAX)
         authors = await store.authors_answered(self._database, row.chat_id, rows)
         messages = telling.messages_of(rows, authors, after_us)
         in_topics = await topic_reading.standings(self._database, row.chat_id, messages, [row])
@@ -146,8 +147,16 @@ class Digester:
         shown = found[:CHATS_SHOWN_MAX]
         senders = {message.shown_sender_id for _, messages in shown for message in messages}
         authors = {each.id: each.display_name for each in await store.known_people(self._database, senders)}
-        chats = [missed.told(row, messages, authors, digest.language) for row, messages in shown]
+        chats = [
+            missed.told(row, messages, authors, digest.language, await self._topics(row, messages))
+            for row, messages in shown
+        ]
         return SendDigest(digest.pending_id, UserId(digest.user_id), digest.language, chats, len(found) - len(shown))
+
+    async def _topics(self, row: Missed, messages: Sequence[Message]) -> dict[int, str] | None:
+        if row.topics != model.TOPICS_ON:
+            return None
+        return await topic_store.titles_of(self._database, row.chat_id, {message.topic_id for message in messages})
 
     async def _settle(self, digest: StoredDigest, marks: dict[ChatId, int], due_at_us: int) -> None:
         async with self._database.transaction() as tx:

@@ -1,6 +1,6 @@
 """When somebody is told by letter of what they have missed, and of how much: rules without storage."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.digests import LINES_SHOWN_MAX, TOLD_WITHIN_DAYS, DigestSettings, Every
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, as_datetime, as_us
-from kaif.services.messaging.notifications.telling import Message, Recipient, zone_of
+from kaif.services.messaging.notifications.telling import Message, Recipient, topic_named, zone_of
 
 WAITED_US = 60 * MINUTE_US
 
@@ -43,7 +43,9 @@ class StoredDigest(msgspec.Struct, frozen=True):
         return _marks(self.pending)
 
     def told_after_us(self, now_us: int) -> int:
-        return max(self.since_us, now_us - TOLD_WITHIN_DAYS * DAY_US)
+        """Chosen by a clock that was ahead, it is as if it had been so before all of it."""
+        since_us = self.since_us if self.since_us <= now_us else 0
+        return max(since_us, now_us - TOLD_WITHIN_DAYS * DAY_US)
 
     def next_us(self, now_us: int) -> int:
         """When to look again, should nothing wait: before that no message can have waited long enough."""
@@ -78,17 +80,32 @@ def next_daily_us(minute: int, time_zone: str, now_us: int) -> int:
 
 def due_us(digest: StoredDigest, oldest_us: int, now_us: int) -> int:
     """When the oldest of what waits is to be told of."""
-    return oldest_us + WAITED_US if digest.every == "hour" else now_us
+    # What is from a time to come has waited for a time that nobody knows.
+    waits = digest.every == "hour" and oldest_us < now_us + WAITED_US
+    return oldest_us + WAITED_US if waits else now_us
 
 
-def told(row: Missed, messages: Sequence[Message], authors: dict[UserId, str], language: Language) -> DigestChat:
-    """How the letter tells of a chat. Strangers have no words in it: they could be anybody's advertisement."""
+def told(
+    row: Missed,
+    messages: Sequence[Message],
+    authors: dict[UserId, str],
+    language: Language,
+    topics: Mapping[int, str] | None = None,
+) -> DigestChat:
+    """How the letter tells of a chat. Strangers have no words in it: they could be anybody's advertisement.
+
+    `topics` are those of a group that has them, by what they are called.
+    """
     if row.unanswered:
         return DigestChat(row.chat_id, "", len(messages), [])
     lines = []
     if row.preview:
         lines = [
-            DigestLine(authors.get(each.shown_sender_id, row.title), each.words(language))
+            DigestLine(
+                authors.get(each.shown_sender_id, row.title),
+                each.words(language),
+                "" if topics is None else topic_named(each.topic_id, topics, language),
+            )
             for each in messages[-LINES_SHOWN_MAX:]
         ]
     return DigestChat(row.chat_id, row.companion if row.kind == "direct" else row.title, len(messages), lines)

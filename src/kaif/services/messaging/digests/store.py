@@ -5,7 +5,9 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import DAY_US
 from kaif.services.messaging.digests.missed import Missed, StoredDigest
+from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.store import Reads
 
 _COLUMNS = ", ".join(StoredDigest.__struct_fields__)
@@ -48,6 +50,12 @@ async def due(reads: Reads, now_us: int, limit: int) -> list[StoredDigest]:
         f"SELECT {_COLUMNS} FROM messaging_digests WHERE due_at_us <= :now_us ORDER BY due_at_us LIMIT :limit",
         now_us=now_us,
         limit=limit,
+    ) or await reads.fetch(
+        StoredDigest,
+        f"SELECT {_COLUMNS} FROM messaging_digests WHERE due_at_us > :never_us ORDER BY due_at_us LIMIT :limit",
+        # No letter waits longer than for its hour of the next day: a clock that was ahead has said so.
+        never_us=now_us + 2 * DAY_US,
+        limit=limit,
     )
 
 
@@ -72,6 +80,36 @@ async def missed_by(reads: Reads, user_id: UserId, after_us: int, now_us: int, l
         now_us=now_us,
         limit=limit,
     )
+
+
+async def untold(reads: Reads, row: Missed, last_seq: int, limit: int) -> list[StoredEntry]:
+    """The newest messages up to there of which no letter has told, in order, and those that mention or answer them.
+
+    In a busy group a mention stands far above the newest ones; and what was done with messages is none.
+    """
+    entries = [f"e.{column}" for column in StoredEntry.__struct_fields__]
+    bounds = {"chat_id": row.chat_id, "told_seq": row.told_seq, "last_seq": last_seq, "limit": limit}
+    newest = await reads.fetch(
+        StoredEntry,
+        f"""
+        SELECT {", ".join(entries)} FROM messaging_entries e
+        WHERE e.chat_id = :chat_id AND e.seq > :told_seq AND e.seq <= :last_seq AND e.kind = 'message'
+        ORDER BY e.seq DESC LIMIT :limit
+        """,
+        **bounds,
+    )
+    addressed = await reads.fetch(
+        StoredEntry,
+        f"""
+        SELECT {", ".join(entries)} FROM messaging_mentions n
+        JOIN messaging_entries e ON e.chat_id = n.chat_id AND e.seq = n.seq
+        WHERE n.user_id = :user_id AND n.chat_id = :chat_id AND n.seq > :told_seq AND n.seq <= :last_seq
+        ORDER BY n.seq DESC LIMIT :limit
+        """,
+        user_id=row.user_id,
+        **bounds,
+    )
+    return [each for _, each in sorted({each.seq: each for each in (*newest, *addressed)}.items())]
 
 
 async def begin(tx: Transaction, user_id: UserId, pending_id: str, marks: dict[ChatId, int]) -> None:

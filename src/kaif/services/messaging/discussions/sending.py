@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId, Entry, Outgoing
+from kaif.interfaces.messaging.topics import GENERAL
 from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.discussions.thread_store import Answered
 from kaif.services.messaging.model import Place
@@ -31,6 +32,11 @@ class BatchThreads:
         }
         if there:
             self._answered = await thread_store.answered(tx, there)
+
+    def is_comment(self, message: Outgoing) -> bool:
+        """On a post of the channel whose discussion this is now."""
+        answered = self._answered.get((message.chat_id, message.reply_to or 0))
+        return bool(answered and answered.linked) and message.topic_id == GENERAL
 
     def take(self, entry: Entry) -> None:
         """The message has its place in the log."""

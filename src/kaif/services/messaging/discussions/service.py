@@ -246,13 +246,14 @@ class DiscussionsService:
         )
         if held.hold:
             await attachment_store.use(tx, held.hold, [one.media_id for one in held.attachments])
-        entry = model.message_at(place, message, as_datetime(now_us), {})
+        place.come_to(now_us)
+        entry = model.message_at(place, message, as_datetime(place.written_at_us), {})
         title = await store.title_of(tx, link.channel_id)
         entry = _changed(entry, sender_id=channel, forward=post.forward, webhook=title)
-        await store.append(tx, [entry], [channel], [place.messages], now_us)
+        await store.append(tx, {place.chat_id: place}, [entry], [channel], [place.messages])
         if held.hold:
             await attachment_store.show(tx, [(held.hold, entry)])
-        await store.advance(tx, [place], now_us)
+        await store.advance(tx, [place])
         await self._links.note(tx, [entry], now_us)
         if place.topics:
             await topic_sending.count_nobodys(tx, entry)

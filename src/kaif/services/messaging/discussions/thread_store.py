@@ -37,10 +37,13 @@ class Answered(msgspec.Struct, frozen=True):
     root_seq: int
     channel_id: ChatId
     post_seq: int
+    # Whether the group still is the channel's discussion.
+    linked: int
 
 
 _LINK = """
-SELECT d.channel_id, d.group_id, d.open, g.title FROM messaging_discussions d
+SELECT d.channel_id, d.group_id, d.open, CASE WHEN g.suspended = '' THEN g.title ELSE '' END
+FROM messaging_discussions d
 JOIN messaging_chats g ON g.id = d.group_id AND g.deleted_at_us = 0
 """
 
@@ -99,8 +102,11 @@ async def answered(reads: Reads, messages: Collection[tuple[ChatId, int]]) -> di
     rows = await reads.fetch(
         Answered,
         """
-        SELECT e.chat_id, e.seq, e.root_seq, t.channel_id, t.post_seq FROM messaging_thread_entries e
+        SELECT e.chat_id, e.seq, e.root_seq, t.channel_id, t.post_seq,
+          CASE WHEN d.group_id IS NULL THEN 0 ELSE 1 END
+        FROM messaging_thread_entries e
         JOIN messaging_threads t ON t.chat_id = e.chat_id AND t.root_seq = e.root_seq
+        LEFT JOIN messaging_discussions d ON d.channel_id = t.channel_id AND d.group_id = t.chat_id
         WHERE e.chat_id IN :chat_ids AND e.seq IN :seqs
         """,
         chat_ids=sorted({chat_id for chat_id, _ in messages}),

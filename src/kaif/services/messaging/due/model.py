@@ -29,6 +29,8 @@ class StoredDue(msgspec.Struct, frozen=True):
     look_at_us: int
     failure: str
     body: str
+    # Of what is to vanish: when it was decided when to look.
+    set_at_us: int = 0
 
 
 class ScheduledBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,6 +43,8 @@ class ScheduledBody(msgspec.Struct, frozen=True, omit_defaults=True):
     topic_id: int = 0
     attachments: list[Attachment] = []
     hold: str = ""
+    quote: str = ""
+    without_preview: bool = False
 
 
 class Reminded(msgspec.Struct, frozen=True):
@@ -52,13 +56,16 @@ class Reminded(msgspec.Struct, frozen=True):
 class Period(msgspec.Struct, frozen=True):
     """The body of a time during which a chat's messages were to vanish: between these two entries, 0 for to this day.
 
-    The log has been gone through up to and with `done_seq`.
+    The log has been gone through up to and with `done_seq`. What stands up to `seen_seq` was there at `seen_at_us`: so
+    it is noted where something bears a time to come.
     """
 
     after_us: int
     first_seq: int
     last_seq: int
     done_seq: int
+    seen_seq: int = 0
+    seen_at_us: int = 0
 
     def covers(self, seq: int) -> bool:
         return self.first_seq < seq and (self.last_seq == 0 or seq <= self.last_seq)
@@ -95,7 +102,7 @@ def copy_to_vanish(copy: Entry, at_us: int) -> StoredDue:
     written_at_us = as_us(copy.at)
     period = Period(at_us - written_at_us, copy.seq - 1, copy.seq, copy.seq - 1)
     once = f"vanish:{copy.chat_id}:{copy.seq}:copy"
-    return StoredDue(new_id(), "vanish", NOBODYS, copy.chat_id, once, at_us, at_us, "", encoded(period))
+    return StoredDue(new_id(), "vanish", NOBODYS, copy.chat_id, once, at_us, at_us, "", encoded(period), written_at_us)
 
 
 def reminder_of(row: StoredDue) -> Reminder:
@@ -119,4 +126,6 @@ def scheduled_of(row: StoredDue) -> Scheduled:
         row.failure,
         body.topic_id,
         body.attachments,
+        body.quote,
+        body.without_preview,
     )

@@ -6,6 +6,8 @@ may still see. A message that is to vanish is named without its words, since a c
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import ChatId, ChatNotFound, Outgoing
@@ -135,9 +137,14 @@ class MessageRemindersService:
 
 
 def quoted(text: str, entities: Sequence[TextEntity]) -> tuple[str, list[TextEntity]]:
-    """The text, or its beginning, as one quote; its other marks stay where they are whole."""
+    """The text, or its beginning, as one quote; its other marks stay where they are whole, and covers in any case."""
     if len(text) > QUOTED_CHARACTERS_MAX:
         text = text[: QUOTED_CHARACTERS_MAX - 1].rstrip() + "…"
     length = len(text.encode("utf-16-le")) // 2
-    whole = [each for each in entities if each.kind != "quote" and each.offset + each.length <= length]
-    return text, [TextEntity("quote", 0, length), *whole]
+    kept = [
+        msgspec.structs.replace(each, length=min(each.length, length - each.offset))
+        for each in entities
+        if each.kind != "quote"
+        and (each.offset + each.length <= length or (each.kind == "spoiler" and each.offset < length))
+    ]
+    return text, [TextEntity("quote", 0, length), *kept]

@@ -9,6 +9,8 @@ import msgspec
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
 from kaif.interfaces.messaging import (
+    BadQuote,
+    ChatId,
     ChatNotFound,
     Entry,
     MayNotSend,
@@ -33,6 +35,7 @@ from kaif.interfaces.messaging.scheduled import (
     ScheduleMessage,
     TooManyScheduled,
 )
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
@@ -45,6 +48,7 @@ from kaif.services.messaging.due.model import ScheduledBody, StoredDue, encoded,
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
 from kaif.services.messaging.sending.batches import Batch, Placing, Sender
+from kaif.services.messaging.store import Reads
 
 # Why a message was not sent whose author may not use the server at the moment.
 SHUT_OUT = "account_suspended"
@@ -82,6 +86,8 @@ class ScheduledMessagesService:
             request.topic_id,
             held.attachments,
             held.hold,
+            request.quote,
+            request.without_preview,
         )
         once = _once(request)
         at_us = as_us(request.send_at)
@@ -110,11 +116,15 @@ class ScheduledMessagesService:
             raise ChatNotFound
         if await store.is_closed(tx, request.chat_id):
             raise PersonNotReachable
+        if member.suspended:
+            raise ChatSuspended
         rights = rights_of(member, self._clock())
         if Right.SEND not in rights:
             raise MayNotSend
         if request.attachments and Right.MEDIA not in rights:
             raise MediaNotAllowed
+        if request.quote and not await _says(tx, request.chat_id, request.reply_to, request.quote):
+            raise BadQuote(path="$.quote")
         if await due_store.has_entry(tx, request.chat_id, user_id, request.ref):
             raise AlreadySent
         if await due_store.count(tx, request.chat_id, user_id, "message") >= SCHEDULED_MAX:
@@ -191,14 +201,18 @@ class ScheduledMessagesService:
 
     async def _placed(self, placing: Placing, row: StoredDue) -> Batch:
         body = scheduled_body_of(row)
+        # What was quoted may have been edited or deleted while this waited: the answer goes all the same.
+        quote = body.quote if await _says(placing.tx, row.chat_id, body.reply_to, body.quote) else ""
         message = Outgoing(
             row.user_id,
             row.chat_id,
             body.ref,
             body.text,
             body.reply_to or None,
+            quote,
             silent=body.silent,
             topic_id=body.topic_id,
+            without_preview=body.without_preview,
             attachments=body.attachments,
             hold=body.hold,
         )
@@ -236,6 +250,11 @@ class ScheduledMessagesService:
 
 def _once(request: ScheduleMessage) -> str:
     return f"message:{request.chat_id}:{request.ref}"
+
+
+async def _says(reads: Reads, chat_id: ChatId, seq: int | None, quote: str) -> bool:
+    rows = await store.entries_at(reads, chat_id, {seq}) if seq and quote else []
+    return any(row.kind == "message" and quote in model.body_of(row).text for row in rows)
 
 
 def _is_own(row: StoredDue, actor: Actor) -> bool:

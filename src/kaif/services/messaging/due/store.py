@@ -7,10 +7,14 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
+from kaif.kernel.clock import MINUTE_US
 from kaif.services.messaging.due.model import DueKind, StoredDue
 from kaif.services.messaging.store import Reads
 
-_COLUMNS = ("id", "kind", "user_id", "chat_id", "once", "due_at_us", "look_at_us", "failure", "body")
+_COLUMNS = ("id", "kind", "user_id", "chat_id", "once", "due_at_us", "look_at_us", "failure", "body", "set_at_us")
+# A clock that is ahead by more was wrong.
+AHEAD_US = 60 * MINUTE_US
+
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM messaging_due"
 
 
@@ -33,6 +37,19 @@ async def due(reads: Reads, now_us: int, limit: int) -> list[Waiting]:
         ORDER BY look_at_us LIMIT :limit
         """,
         now_us=now_us,
+        limit=limit,
+    ) or await _set_by_another_clock(reads, now_us, limit)
+
+
+async def _set_by_another_clock(reads: Reads, now_us: int, limit: int) -> list[Waiting]:
+    """What would vanish late, since a clock that was ahead has said when."""
+    return await reads.fetch(
+        Waiting,
+        """
+        SELECT id, kind FROM messaging_due WHERE kind = 'vanish' AND set_at_us > :ahead_us
+        ORDER BY set_at_us LIMIT :limit
+        """,
+        ahead_us=now_us + AHEAD_US,
         limit=limit,
     )
 
@@ -101,7 +118,8 @@ async def count(reads: Reads, chat_id: ChatId, user_id: UserId, kind: DueKind) -
 async def change(tx: Transaction, row: StoredDue) -> None:
     await tx.execute(
         """
-        UPDATE messaging_due SET due_at_us = :due_at_us, look_at_us = :look_at_us, failure = :failure, body = :body
+        UPDATE messaging_due SET due_at_us = :due_at_us, look_at_us = :look_at_us, failure = :failure, body = :body,
+          set_at_us = :set_at_us
         WHERE id = :id
         """,
         id=row.id,
@@ -109,6 +127,7 @@ async def change(tx: Transaction, row: StoredDue) -> None:
         look_at_us=row.look_at_us,
         failure=row.failure,
         body=row.body,
+        set_at_us=row.set_at_us,
     )
 
 

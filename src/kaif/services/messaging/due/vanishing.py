@@ -5,6 +5,8 @@ which entry on, until which, after how long, and how far the log has been gone t
 message of it is to go; where there is none yet, when the earliest one could be.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from kaif.engines.database import Database, Transaction
@@ -13,7 +15,8 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import clock_store, model, store
+from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.membership import require
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.due import store as due_store
@@ -63,11 +66,13 @@ class VanishingService:
     async def _record(self, tx: Transaction, place: Place, by: UserId, vanish_after_s: int) -> Entry:
         place.seq += 1
         place.shown_seq = place.seq
-        now_us = self._clock()
+        place.come_to(self._clock())
         shown = model.shown_sender(place, by)
-        entry = Entry(place.chat_id, place.seq, "timer", shown, as_datetime(now_us), vanish_after_s=vanish_after_s)
-        await store.append(tx, [entry], [by], [place.messages], now_us)
-        await store.advance(tx, [place], now_us)
+        at = as_datetime(place.written_at_us)
+        entry = Entry(place.chat_id, place.seq, "timer", shown, at, vanish_after_s=vanish_after_s)
+        await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
+        await store.advance(tx, [place])
+        place.seers = await naming_store.seers_of(tx, place.chat_id)
         await store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)
@@ -87,10 +92,12 @@ class VanishingService:
 
     async def _begin_period(self, tx: Transaction, place: Place, vanish_after_s: int) -> None:
         after_us = vanish_after_s * SECOND_US
-        first_us = self._clock() + after_us
+        now_us = self._clock()
+        first_us = now_us + after_us
         period = Period(after_us, place.seq, 0, place.seq)
         once = f"vanish:{place.chat_id}:{place.seq}"
-        row = StoredDue(new_id(), "vanish", NOBODYS, place.chat_id, once, first_us, first_us, "", encoded(period))
+        body = encoded(period)
+        row = StoredDue(new_id(), "vanish", NOBODYS, place.chat_id, once, first_us, first_us, "", body, now_us)
         await due_store.add(tx, row)
 
     async def vanish_due(self, id: str) -> None:
@@ -103,7 +110,7 @@ class VanishingService:
             # The chat before the row, as whoever sets the timer does.
             places = await store.lock_places(tx, [known.chat_id])
             row = await due_store.lock(tx, id)
-            if row is None or not 0 < row.look_at_us <= self._clock():
+            if row is None or not _is_due(row, self._clock()):
                 return
             if not places:
                 # The chat has been deleted, and all that was in it goes with it.
@@ -120,13 +127,18 @@ class VanishingService:
         period, now_us = period_of(row), self._clock()
         page = await store.entries_after(tx, row.chat_id, period.done_seq, AT_ONCE)
         rows = [each for each in page if not period.last_seq or each.seq <= period.last_seq]
-        staying = next((each for each in rows if self._stays(each, period, now_us)), None)
+        written_us = await self._written_us(tx, row, period, rows, now_us)
+        staying = next((each for each in rows if _stays(each, written_us[each.seq] + period.after_us, now_us)), None)
         passed = [each for each in rows if staying is None or each.seq < staying.seq]
         entries = await erased(change, [each for each in passed if each.kind == "message"])
         if passed:
             period = _changed(period, done_seq=passed[-1].seq)
         if staying:
-            look_at_us = staying.at_us + period.after_us
+            if written_us[staying.seq] > now_us:
+                # Nothing says better yet when it was written: not later than now, and so with all that stands here.
+                period = _changed(period, seen_seq=change.place.seq, seen_at_us=now_us)
+                written_us[staying.seq] = now_us
+            look_at_us = written_us[staying.seq] + period.after_us
         elif len(page) == AT_ONCE and len(rows) == AT_ONCE:
             look_at_us = now_us
         elif period.last_seq:
@@ -135,10 +147,27 @@ class VanishingService:
         else:
             # Whatever is written from now on goes no earlier.
             look_at_us = now_us + period.after_us
-        await due_store.change(tx, _changed(row, look_at_us=look_at_us, body=encoded(period)))
+        await due_store.change(tx, _changed(row, look_at_us=look_at_us, body=encoded(period), set_at_us=now_us))
         return entries
 
-    def _stays(self, row: StoredEntry, period: Period, now_us: int) -> bool:
-        if row.kind != "message" or row.at_us + period.after_us <= now_us:
-            return False
-        return not model.body_of(row).deleted
+    async def _written_us(
+        self, tx: Transaction, row: StoredDue, period: Period, rows: Sequence[StoredEntry], now_us: int
+    ) -> dict[int, int]:
+        """When each of these was written. Not at a time to come: then it is when they were there at the latest."""
+        late = any(each.at_us > now_us for each in rows)
+        jumps = await clock_store.jumps_of(tx, row.chat_id, rows[0].seq) if late else []
+        written_us = {each.seq: clock_store.written_by_us(each, jumps, now_us) for each in rows}
+        return {
+            seq: min(at_us, period.seen_at_us) if at_us > now_us and seq <= period.seen_seq else at_us
+            for seq, at_us in written_us.items()
+        }
+
+
+def _is_due(row: StoredDue, now_us: int) -> bool:
+    return 0 < row.look_at_us <= now_us or row.set_at_us > now_us + due_store.AHEAD_US
+
+
+def _stays(row: StoredEntry, until_us: int, now_us: int) -> bool:
+    if row.kind != "message" or until_us <= now_us:
+        return False
+    return not model.body_of(row).deleted

@@ -3,20 +3,23 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import Chat, Entry
+from kaif.interfaces.messaging import Chat, ChatId, ChatKind, Entry
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card, Contact, Location, Poll, PollOption
 from kaif.interfaces.messaging.content import Button, LinkPreview, Origin
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import card_rules
 from kaif.services.messaging.attachments import model as files
-from kaif.services.messaging.history.rich_text import html_of, link
+from kaif.services.messaging.covering import covered
+from kaif.services.messaging.history.rich_text import html_of, link, time_of
 from kaif.services.messaging.history.words import WORDS, Language
 
 # Of the message that is answered, so much is said where no part of it was quoted.
@@ -34,6 +37,7 @@ _ACTIONS = (
     "voted",
     "closed",
     "previewed",
+    "moved",
     "renewed",
     "topic_changed",
 )
@@ -81,11 +85,11 @@ class Beside(msgspec.Struct, frozen=True):
 
 
 class HtmlPages:
-    def __init__(self, language: Language, with_files: bool) -> None:
-        self._language, self._with_files = language, with_files
+    def __init__(self, language: Language, with_files: bool, zone: ZoneInfo) -> None:
+        self._language, self._with_files, self._zone = language, with_files, zone
         self._words = {key: escape(words) for key, words in WORDS[language].items()}
 
-    def begin(self, me: UserId, at: str) -> str:
+    def begin(self, me: UserId, at: datetime) -> str:
         policy = _POLICY_WITH_FILES if self._with_files else _POLICY
         title = self._words["title"]
         return (
@@ -93,11 +97,15 @@ class HtmlPages:
             f'<meta http-equiv="content-security-policy" content="{escape(policy)}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-            f"<p>{self._words['made']} <time>{escape(at)}</time></p>\n"
+            f"<p>{self._words['made']} {time_of(at, self._zone)}. {self._words['zone']} {escape(self._zone.key)}</p>\n"
         )
 
     def begin_chat(self, chat: Chat, title: str, *, first: bool) -> str:
         return f'<section id="{chat.id}">\n<h2>{escape(title)}</h2>\n<ol>\n'
+
+    def begin_left(self, id: ChatId, kind: ChatKind, title: str, *, first: bool) -> str:
+        note = f'<p class="left">{self._words["left_behind"]}</p>'
+        return f'<section id="{id}">\n<h2>{escape(title)}</h2>\n{note}\n<ol>\n'
 
     def entries(self, entries: Sequence[Entry], beside: Beside, *, first: bool) -> str:
         return "".join(self._entry(entry, beside) for entry in entries)
@@ -105,10 +113,10 @@ class HtmlPages:
     def _entry(self, entry: Entry, beside: Beside) -> str:
         if entry.hidden or entry.kind in _ACTIONS:
             return ""
-        at = f'<time datetime="{entry.at.isoformat()}">{entry.at:%Y-%m-%d %H:%M} UTC</time>'
+        at = time_of(entry.at, self._zone)
         place = _place(entry.chat_id, entry.seq)
         if entry.kind != "message":
-            deed = f"{self._author(entry, beside)} {self._deed(entry, beside)}"
+            deed = self._nameless(entry, beside) or f"{self._author(entry, beside)} {self._deed(entry, beside)}"
             return f'<li id="{place}" class="note">{deed} {at}</li>\n'
         head = f"{self._topic(entry, beside)}<b>{self._author(entry, beside)}</b> {at}"
         return f'<li id="{place}">{head}{self._before(entry, beside)}{self._content(entry, beside)}</li>\n'
@@ -134,8 +142,8 @@ class HtmlPages:
             return ""
         words = self._words["forwarded_hidden"]
         if origin.sender_id:
-            words = f"{self._words['forwarded']} {self._name(origin.sender_id, beside)}"
-        return f"<p><small>{words}, {origin.at:%Y-%m-%d %H:%M} UTC</small></p>"
+            words = f"{self._words['forwarded']} {escape(origin.title) or self._name(origin.sender_id, beside)}"
+        return f"<p><small>{words}, {time_of(origin.at, self._zone)}</small></p>"
 
     def _reminder(self, entry: Entry) -> str:
         if entry.reminder is None:
@@ -218,12 +226,26 @@ class HtmlPages:
     def _notes(self, option: PollOption, *, right: bool) -> list[str]:
         return [self._words[word] for word, so in (("mine", option.mine), ("right", right)) if so]
 
+    def _nameless(self, entry: Entry, beside: Beside) -> str:
+        """In a group that hides its members; a channel has a name of its own."""
+        by_the_chat = entry.sender_id == UserId(entry.chat_id) and not beside.name_of(entry.chat_id, "")
+        words = self._words.get(f"nameless_{entry.kind}") if by_the_chat and not entry.user_ids else None
+        if words is None:
+            return ""
+        more = {"joined": str(entry.people_count), "left": str(entry.people_count), "renamed": escape(entry.title)}
+        return f"{words} {more.get(entry.kind, '')}".strip()
+
     def _deed(self, entry: Entry, beside: Beside) -> str:
         whom = ", ".join(self._name(user_id, beside) for user_id in entry.user_ids)
         match entry.kind:
             case "created" | "renamed" | "topic_made" | "topic_closed" | "topic_reopened" | "topic_deleted":
                 return f"{self._words[entry.kind]} {escape(entry.title)}".strip()
-            case "timer" | "changed":
+            # In a channel nobody is named.
+            case "joined" | "left" if not set(entry.user_ids) - {entry.sender_id}:
+                return self._words[f"{entry.kind}_self"]
+            case "topic_moved":
+                return f"{self._words[entry.kind]} {escape(entry.title) or self._words['general']}"
+            case "timer" | "changed" | "suspended" | "restored":
                 return self._words[entry.kind]
             case kind if kind in self._words:
                 return f"{self._words[kind]} {whom}"
@@ -249,9 +271,8 @@ def _shortened(answered: Entry) -> str:
         return ""
     if not answered.text and answered.attachments:
         return f"{files.icon_of(answered.attachments)} {answered.attachments[0].name}"
-    if len(answered.text) <= _ANSWERED_CHARACTERS_MAX:
-        return answered.text
-    return answered.text[:_ANSWERED_CHARACTERS_MAX].rstrip() + "…"
+    text = covered(answered.text, answered.entities)
+    return text if len(text) <= _ANSWERED_CHARACTERS_MAX else text[:_ANSWERED_CHARACTERS_MAX].rstrip() + "…"
 
 
 def _on_map(location: Location) -> str:

@@ -1,7 +1,9 @@
 """A message's text as HTML: its entities as elements, and everything that a person wrote escaped."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.services.messaging import markup
@@ -77,3 +79,8 @@ def _beside(text: str, *, after: bool, before: bool) -> str:
     if before:
         text = text.removesuffix("\n")
     return escape(text)
+
+
+def time_of(moment: datetime, zone: ZoneInfo) -> str:
+    """As clocks there show it."""
+    return f'<time datetime="{moment.isoformat()}">{moment.astimezone(zone):%Y-%m-%d %H:%M}</time>'

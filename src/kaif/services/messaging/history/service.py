@@ -10,21 +10,29 @@ from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Ent
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Contact
 from kaif.interfaces.messaging.history import ExportHistory, HistoryFile, HistoryPart
+from kaif.interfaces.messaging.notifications import UnknownTimeZone
 from kaif.interfaces.messaging.own_data import Membership, OwnMessagingData
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.services.messaging import store
 from kaif.services.messaging.attachments import model as files
+from kaif.services.messaging.history import left_store
 from kaif.services.messaging.history import store as history_store
 from kaif.services.messaging.history.html_pages import Beside
 from kaif.services.messaging.history.pages import Pages, pages_of
 from kaif.services.messaging.messages import viewing
+from kaif.services.messaging.notifications.telling import zone_of
 from kaif.services.messaging.own_data.pages import own_section
+from kaif.services.messaging.topics import store as topic_store
 
 # A part is at most some megabyte: so many messages of 4096 characters each.
 ENTRIES_MAX = 200
 # Of each kind of what else is held, on the page for people; the whole of it is in the file for programs.
 OWN_EACH_MAX = 100
+# Of the log of a chat that one has left, for what one wrote oneself.
+LOOKED_THROUGH = 20_000
+# What a cursor of such a chat begins with, and when some of it is written already.
+LEFT, LEFT_BEGUN = "~", "~~"
 
 _changed = msgspec.structs.replace
 
@@ -42,18 +50,23 @@ class HistoryService:
         self._database, self._chats, self._own, self._clock = database, chats, own, clock
 
     async def export_history(self, actor: Actor, request: ExportHistory) -> HistoryPart:
-        pages = pages_of(request.format, request.language, request.with_files)
+        zone = zone_of(request.time_zone)
+        if zone is None:
+            raise UnknownTimeZone(path="$.time_zone")
+        pages = pages_of(request.format, request.language, request.with_files, zone)
+        if request.cursor.startswith(LEFT):
+            return await self._go_on_left(actor, request, pages)
         if request.cursor:
             chat_id, after = _parse(request.cursor, request.chat_id)
             return await self._go_on(actor, request, pages, "", chat_id, after)
-        start = pages.begin(actor.user_id, as_datetime(self._clock()).isoformat())
+        start = pages.begin(actor.user_id, as_datetime(self._clock()))
         if request.chat_id and await store.find_member(self._database, request.chat_id, actor.user_id) is None:
             raise ChatNotFound
         if request.format == "html" and request.chat_id is None:
-            start += own_section(await self._own.held_about(actor, OWN_EACH_MAX, []), request.language)
+            start += own_section(await self._own.held_about(actor, OWN_EACH_MAX, []), request.language, zone)
         first = request.chat_id or await history_store.next_chat_of(self._database, actor.user_id, "")
         if first is None:
-            return HistoryPart(start + pages.end(), None)
+            return await self._begin_left(actor, pages, HistoryPart(start, None), "", is_first=True)
         start += await self._begin_chat(actor, pages, first, is_first=True)
         return await self._go_on(actor, request, pages, start, first, 0)
 
@@ -72,13 +85,44 @@ class HistoryService:
         if len(rows) > ENTRIES_MAX:
             return _changed(part, next_cursor=f"{chat_id}-{entries[-1].seq}")
         content += pages.end_chat()
-        following = None
-        if request.chat_id is None:
-            following = await history_store.next_chat_of(self._database, actor.user_id, chat_id)
-        if following is None:
+        if request.chat_id is not None:
             return _changed(part, content=content + pages.end())
+        following = await history_store.next_chat_of(self._database, actor.user_id, chat_id)
+        if following is None:
+            return await self._begin_left(actor, pages, _changed(part, content=content), "", is_first=False)
         content += await self._begin_chat(actor, pages, following, is_first=False)
         return _changed(part, content=content, next_cursor=f"{following}-0")
+
+    async def _begin_left(
+        self, actor: Actor, pages: Pages, part: HistoryPart, after: str, *, is_first: bool
+    ) -> HistoryPart:
+        """The next of the chats that they are no longer in, or the end."""
+        left = await left_store.next_left_of(self._database, actor.user_id, after)
+        if left is None:
+            return _changed(part, content=part.content + pages.end(), next_cursor=None)
+        begun = pages.begin_left(left.id, left.kind, left.title, first=is_first)
+        return _changed(part, content=part.content + begun, next_cursor=f"{LEFT}{left.id}-0")
+
+    async def _go_on_left(self, actor: Actor, request: ExportHistory, pages: Pages) -> HistoryPart:
+        """What they wrote there, a stretch of the log at a time: others may have said a million things between."""
+        is_first = not request.cursor.startswith(LEFT_BEGUN)
+        chat_id, after = _parse(request.cursor.lstrip(LEFT), request.chat_id)
+        left = await left_store.find_left(self._database, actor.user_id, chat_id)
+        last_seq = left.seq if left else 0
+        until = after + LOOKED_THROUGH
+        rows = await left_store.own_messages(self._database, actor.user_id, chat_id, after, until, ENTRIES_MAX + 1)
+        rows = [row for row in rows if row.seq <= last_seq]
+        entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
+        people = await store.known_people(self._database, [actor.user_id])
+        content = pages.entries(entries, Beside({one.id: one for one in people}), first=is_first)
+        taken = [one for entry in entries for one in entry.attachments] if request.with_files else []
+        part = HistoryPart(content, None, len(entries), [_beside_of(one) for one in taken])
+        if len(rows) > ENTRIES_MAX or until < last_seq:
+            reached = entries[-1].seq if len(rows) > ENTRIES_MAX else until
+            begins = LEFT if is_first and not entries else LEFT_BEGUN
+            return _changed(part, next_cursor=f"{begins}{chat_id}-{reached}")
+        part = _changed(part, content=content + pages.end_chat())
+        return await self._begin_left(actor, pages, part, chat_id, is_first=False)
 
     async def _begin_chat(self, actor: Actor, pages: Pages, chat_id: ChatId, *, is_first: bool) -> str:
         chat = await self._chats.get_chat(actor, GetChat(chat_id))
@@ -95,7 +139,7 @@ class HistoryService:
         strange = concerned - known.keys()
         channels = await history_store.titles_of_channels(self._database, actor.user_id, strange) if strange else {}
         topic_ids = {entry.topic_id for entry in entries if entry.topic_id}
-        topics = await history_store.titles_of_topics(self._database, chat_id, topic_ids) if topic_ids else {}
+        topics = await topic_store.titles_of(self._database, chat_id, topic_ids) if topic_ids else {}
         return Beside(known, channels, topics, answered)
 
     async def _answered(self, actor: Actor, chat_id: ChatId, entries: Sequence[Entry]) -> dict[int, Entry]:

@@ -43,23 +43,13 @@ async def readable_entries_after(
     )
 
 
-async def titles_of_topics(reads: Reads, chat_id: ChatId, topic_ids: Collection[int]) -> dict[int, str]:
-    rows: list[tuple[int, str]] = await reads.fetch(
-        tuple,
-        "SELECT id, title FROM messaging_topics WHERE chat_id = :chat_id AND id IN :topic_ids",
-        chat_id=chat_id,
-        topic_ids=list(topic_ids),
-    )
-    return dict(rows)
-
-
 async def titles_of_channels(reads: Reads, user_id: UserId, ids: Collection[str]) -> dict[str, str]:
     """Of those among the ids that are channels which the person may know: what is not signed is said in their name."""
     rows: list[tuple[str, str]] = await reads.fetch(
         tuple,
         """
         SELECT c.id, c.title FROM messaging_chats c
-        WHERE c.id IN :ids AND c.kind = 'channel' AND c.deleted_at_us = 0 AND (c.name IS NOT NULL
+        WHERE c.id IN :ids AND c.kind = 'channel' AND c.deleted_at_us = 0 AND (c.name IS NOT NULL AND c.suspended = ''
           OR EXISTS (SELECT 1 FROM messaging_members m WHERE m.chat_id = c.id AND m.user_id = :user_id))
         """,
         ids=list(ids),

@@ -34,11 +34,10 @@ from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.store import StoredDoor, StoredLink
+from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.model import Place
-from kaif.services.messaging.rights import Right
+from kaif.services.messaging.rights import INVITER
 from kaif.services.messaging.sending.announcing import Announcer
-
-INVITER = Right.INVITE | Right.STAFF
 
 
 class ChatInvitationsService:
@@ -84,6 +83,7 @@ class ChatInvitationsService:
             _, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, INVITER)
             await invitation_store.revoke_link(tx, request.chat_id, request.link_id, self._clock())
+        await tell_staff(self._database, self._announcer, request.chat_id)
         return Nothing()
 
     # Coming in
@@ -119,31 +119,36 @@ class ChatInvitationsService:
         door, link = await self._find(request)
         people = await self._membership.get_people(self._database, [actor.user_id])
         require_person(people[0])
-        entry, new = None, False
+        entry, new, asked, answered = None, False, False, False
         async with self._database.transaction() as tx:
             places = await store.lock_places(tx, [door.chat_id])
             if not places:
                 raise InvitationGone
             place = places[door.chat_id]
+            if place.suspended:
+                raise InvitationGone
             if await store.find_member(tx, place.chat_id, actor.user_id):
                 return Joined(place.chat_id, asked=False)
             if await administration_store.banned_among(tx, place.chat_id, [actor.user_id]):
                 raise MemberBanned
             if link and link.approval:
-                await self._ask(tx, place, link, people)
+                asked = await self._ask(tx, place, link, people)
             else:
                 if link and not await invitation_store.use_link(tx, link.id, self._clock()):
                     raise InvitationGone
+                answered = await invitation_store.has_asked(tx, place.chat_id, actor.user_id)
                 entry, new = await self._let_in(tx, place, people), True
         if new:
             await self._announcer.announce_change(place, entry, joined=[actor.user_id])
+        if asked or answered:
+            await tell_staff(self._database, self._announcer, place.chat_id)
         return Joined(place.chat_id, asked=not new)
 
-    async def _ask(self, tx: Transaction, place: Place, link: StoredLink, people: list[Person]) -> None:
+    async def _ask(self, tx: Transaction, place: Place, link: StoredLink, people: list[Person]) -> bool:
         if await invitation_store.count_requests(tx, place.chat_id, REQUESTS_MAX) >= REQUESTS_MAX:
             raise TooManyRequests
         await store.remember_people(tx, people)
-        await invitation_store.ask(tx, place.chat_id, people[0].id, link.id, self._clock())
+        return await invitation_store.ask(tx, place.chat_id, people[0].id, link.id, self._clock())
 
     async def _let_in(self, tx: Transaction, place: Place, people: list[Person]) -> Entry | None:
         """By themselves, as the log says."""
@@ -175,6 +180,7 @@ class ChatInvitationsService:
                 entry, new = await self._let_in(tx, place, people), True
         if new:
             await self._announcer.announce_change(place, entry, joined=[request.user_id])
+        await tell_staff(self._database, self._announcer, place.chat_id)
         return Nothing()
 
 

@@ -1,5 +1,7 @@
 """What is stored of the ways into chats."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from kaif.engines.database import Transaction
@@ -64,7 +66,9 @@ class StoredRequest(StoredPerson, frozen=True):
 
 
 _LINK = ", ".join(StoredLink.__struct_fields__)
-_DOOR = "SELECT id, kind, title, description, members, avatar FROM messaging_chats WHERE deleted_at_us = 0 AND"
+_DOOR = """
+SELECT id, kind, title, description, members, avatar FROM messaging_chats
+WHERE deleted_at_us = 0 AND suspended = '' AND"""
 
 
 async def add_link(tx: Transaction, link: StoredLink) -> None:
@@ -158,9 +162,9 @@ async def door_named(reads: Reads, name: str) -> StoredDoor | None:
 # Asking to be let in
 
 
-async def ask(tx: Transaction, chat_id: ChatId, user_id: UserId, link_id: str, now_us: int) -> None:
-    """Asking again changes nothing."""
-    await tx.execute(
+async def ask(tx: Transaction, chat_id: ChatId, user_id: UserId, link_id: str, now_us: int) -> bool:
+    """Asking again changes nothing, and is False."""
+    asked = await tx.execute(
         """
         INSERT INTO messaging_join_requests (chat_id, user_id, link_id, at_us)
         VALUES (:chat_id, :user_id, :link_id, :at_us) ON CONFLICT (chat_id, user_id) DO NOTHING
@@ -169,6 +173,26 @@ async def ask(tx: Transaction, chat_id: ChatId, user_id: UserId, link_id: str, n
         user_id=user_id,
         link_id=link_id,
         at_us=now_us,
+    )
+    return asked == 1
+
+
+async def counts_of_requests(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, int]:
+    """Of each of these chats in which somebody asks to be let in."""
+    rows: list[tuple[ChatId, int]] = await reads.fetch(
+        tuple,
+        "SELECT chat_id, COUNT(*) FROM messaging_join_requests WHERE chat_id IN :ids GROUP BY chat_id",
+        ids=list(chat_ids),
+    )
+    return dict(rows)
+
+
+async def take_requests(tx: Transaction, chat_id: ChatId, user_ids: Sequence[UserId]) -> int:
+    """Whoever is in asks no more."""
+    return await tx.execute(
+        "DELETE FROM messaging_join_requests WHERE chat_id = :chat_id AND user_id IN :ids",
+        chat_id=chat_id,
+        ids=list(user_ids),
     )
 
 

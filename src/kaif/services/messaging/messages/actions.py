@@ -58,8 +58,9 @@ from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import buttons, card_rules, markup, model, store
+from kaif.services.messaging import buttons, card_rules, clock_store, markup, model, store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
+from kaif.services.messaging.discussions.sending import BatchThreads
 from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
@@ -134,7 +135,7 @@ class MessageActionsService:
         async with self._database.transaction() as tx:
             change = await self._begin(tx, actor, request.chat_id)
             row, body = await change.message(request.seq)
-            if row.sender_id != actor.user_id:
+            if row.sender_id != actor.user_id and not _edits_posts(change):
                 raise NotYourMessage
             cleaned = model.cleaned_caption(request.text, body.attachments)
             people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
@@ -168,7 +169,7 @@ class MessageActionsService:
 
         Raises MayNotSend, LinksNotAllowed, TopicClosed, RestrictedInTopic.
         """
-        if Right.SEND not in change.rights:
+        if Right.SEND not in change.rights and not _edits_posts(change):
             raise MayNotSend
         if Right.LINKS not in change.rights:
             words_change = (after.text, after.entities) != (before.text, before.entities)
@@ -177,10 +178,11 @@ class MessageActionsService:
                 raise LinksNotAllowed
         place = change.place
         if place.topics == TOPICS_ON:
-            message = Outgoing(actor.user_id, place.chat_id, "", after.text, topic_id=before.topic_id)
-            topics = BatchTopics({place.chat_id: place}, absent=False)
+            message = Outgoing(actor.user_id, place.chat_id, "", after.text, before.reply_to, topic_id=before.topic_id)
+            topics, threads = BatchTopics({place.chat_id: place}, absent=False), BatchThreads({place.chat_id: place})
             await topics.read(change.tx, [message])
-            topics.must_be_allowed(message, int(change.rights), place)
+            await threads.read(change.tx, [message])
+            topics.must_be_allowed(message, int(change.rights), place, comments=threads.is_comment(message))
 
     async def _edit(self, change: Change, row: StoredEntry, before: Body, after: Body) -> bool:
         """Whether there is a link to look up."""
@@ -188,7 +190,7 @@ class MessageActionsService:
         change.must_reach()
         if before.forward or before.reminder or before.card:
             raise NotEditable
-        if now_us > row.at_us + EDIT_WITHIN_S * SECOND_US:
+        if not _edits_posts(change) and now_us > await self._written_by_us(change, row) + EDIT_WITHIN_S * SECOND_US:
             raise EditTooLate
         if before.edits >= EDITS_MAX:
             raise TooManyEdits
@@ -205,6 +207,12 @@ class MessageActionsService:
         if after.preview is not None:
             return False
         return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
+
+    async def _written_by_us(self, change: Change, row: StoredEntry) -> int:
+        if row.at_us <= change.now_us:
+            return row.at_us
+        jumps = await clock_store.jumps_of(change.tx, row.chat_id, row.seq)
+        return clock_store.written_by_us(row, jumps, change.now_us)
 
     async def list_versions(self, actor: Actor, request: OfMessage) -> Versions:
         entry = await self._shown_to(actor, await self._find(actor, request.chat_id, request.seq))
@@ -385,7 +393,9 @@ class MessageActionsService:
 
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
-        origins = {entry.seq: entry.forward or _origin_of(entry) for entry in entries}
+        spoken = next((entry.chat_id for entry in entries if str(entry.sender_id) == entry.chat_id), None)
+        title, name = await store.publicly_called(self._database, spoken) if spoken else ("", "")
+        origins = {entry.seq: entry.forward or _origin_of(entry, title, name) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)
         return {
@@ -394,8 +404,15 @@ class MessageActionsService:
         }
 
 
-def _origin_of(entry: Entry) -> Origin:
-    """A webhook is nobody."""
+def _edits_posts(change: Change) -> bool:
+    """A channel's posts are its own: whoever has the right edits each of them, however old."""
+    return change.place.kind == "channel" and Right.EDIT in change.rights
+
+
+def _origin_of(entry: Entry, title: str, name: str) -> Origin:
+    """A webhook is nobody, and a channel is called as those call it who are not in it."""
+    if str(entry.sender_id) == entry.chat_id and not entry.webhook:
+        return Origin(entry.sender_id, entry.at, title, entry.seq, name)
     return Origin(UserId("") if entry.webhook else entry.sender_id, entry.at)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, PersonNotReachable
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.messaging import model, store
@@ -30,6 +31,7 @@ class Change:
 
     def __init__(self, tx: Transaction, place: Place, rights: Right, actor: Actor, now_us: int) -> None:
         self.tx, self.place, self.rights, self._actor, self.now_us = tx, place, rights, actor, now_us
+        place.come_to(now_us)
         self._rows: dict[int, StoredEntry] = {}
         self._new: list[Entry] = []
         # Posts of channels on which there are fewer comments than there were.
@@ -54,9 +56,22 @@ class Change:
         return row, body
 
     def must_reach(self) -> None:
-        """What is done in a chat that a block has closed would be said there all the same."""
+        """What is done in a chat that a block, or a moderator, has closed would be said there all the same.
+
+        Raises PersonNotReachable, ChatSuspended.
+        """
         if self.place.closed:
             raise PersonNotReachable
+        if self.place.suspended:
+            raise ChatSuspended
+
+    def say(self, kind: EntryKind, *, topic_id: int, title: str, to_topic_id: int, count: int) -> int:
+        """A line that changes no message; its place."""
+        self.place.seq += 1
+        at, said_by = as_datetime(self.now_us), self._actor.user_id
+        more = {"title": title, "topic_id": topic_id, "to_topic_id": to_topic_id, "count": count}
+        self._new.append(_changed(Entry(self.place.chat_id, self.place.seq, kind, said_by, at), **more))
+        return self.place.seq
 
     async def act(self, kind: EntryKind, row: StoredEntry, body: Body, emoji: str = "") -> None:
         """The message becomes this, and the log says so."""
@@ -71,7 +86,7 @@ class Change:
                 kind,
                 # Who reads a channel sees nobody else who does, nor which of its admins did what.
                 UserId(row.chat_id) if self.place.kind == "channel" else self._actor.user_id,
-                as_datetime(self.now_us),
+                as_datetime(self.place.written_at_us),
                 target=row.seq,
                 emoji=emoji,
             )
@@ -82,11 +97,11 @@ class Change:
         if not self._new:
             return []
         senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, self._new, senders, counts, self.now_us)
+        await store.append(self.tx, {self.place.chat_id: self.place}, self._new, senders, counts)
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
-        return [_changed(entry, message=messages[entry.target]) for entry in self._new]
+        return [_changed(entry, message=messages[entry.target]) if entry.target else entry for entry in self._new]
 
 
 async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:

@@ -137,3 +137,36 @@ async def forget_for(tx: Transaction, user_id: UserId, chat_id: ChatId, seqs: It
 async def forget_person(tx: Transaction, user_id: UserId) -> int:
     """How many there were."""
     return await tx.execute("DELETE FROM messaging_mentions WHERE user_id = :user_id", user_id=user_id)
+
+
+async def count_after(reads: Reads, user_id: UserId, chat_id: ChatId, rows: int) -> list[tuple[UserId, ChatId, int]]:
+    """Of so many rows, those after this person's in this chat: how many are whose and where, in that order."""
+    counted: list[tuple[UserId, ChatId, int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT user_id, chat_id, COUNT(*) FROM (
+          SELECT user_id, chat_id FROM messaging_mentions
+          WHERE user_id > :user_id OR user_id = :user_id AND chat_id > :chat_id
+          ORDER BY user_id, chat_id LIMIT :rows
+        ) looked_at GROUP BY user_id, chat_id ORDER BY user_id, chat_id
+        """,
+        user_id=user_id,
+        chat_id=chat_id,
+        rows=rows,
+    )
+    return counted
+
+
+async def keep_newest(tx: Transaction, user_id: UserId, chat_id: ChatId, kept: int, limit: int) -> int:
+    """Take away the oldest that are more, at most so many; how many those were."""
+    return await tx.execute(
+        """
+        DELETE FROM messaging_mentions WHERE user_id = :user_id AND chat_id = :chat_id AND seq IN (
+          SELECT seq FROM messaging_mentions WHERE user_id = :user_id AND chat_id = :chat_id
+          ORDER BY seq DESC LIMIT :limit OFFSET :kept)
+        """,
+        user_id=user_id,
+        chat_id=chat_id,
+        kept=kept,
+        limit=limit,
+    )

@@ -34,7 +34,12 @@ class StoredVersion(msgspec.Struct, frozen=True):
 
 async def advance_by_actions(tx: Transaction, place: Place) -> None:
     """The log went on, but nothing in it is new to see: the chat keeps its place in lists."""
-    await tx.execute("UPDATE messaging_chats SET seq = :seq WHERE id = :id", seq=place.seq, id=place.chat_id)
+    await tx.execute(
+        "UPDATE messaging_chats SET seq = :seq, written_at_us = :written_at_us WHERE id = :id",
+        seq=place.seq,
+        written_at_us=place.written_at_us,
+        id=place.chat_id,
+    )
 
 
 async def change_body(tx: Transaction, row: StoredEntry, body: Body) -> None:

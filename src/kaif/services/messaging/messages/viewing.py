@@ -7,10 +7,12 @@ import msgspec
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import Card, Poll
 from kaif.interfaces.messaging.content import Reaction
+from kaif.interfaces.messaging.naming import NAMING, nameless
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import card_rules, model, store
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.cards.poll_store import StoredPoll
+from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.store import Reads
@@ -54,7 +56,7 @@ def _counted(entry: Entry, polls: Mapping[int, StoredPoll]) -> Entry:
 
 async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequence[StoredEntry]) -> list[Entry]:
     """As one person sees them: what is their own is marked, and what they have deleted for themselves is gone."""
-    entries = await shown(reads, chat_id, rows)
+    entries = await named_to(reads, user_id, chat_id, await shown(reads, chat_id, rows))
     messages = {message.seq: message for entry in entries for message in (entry, entry.message) if message}
     hidden = await message_store.hidden_at(reads, user_id, chat_id, messages)
     with_reactions = [seq for seq, message in messages.items() if message.reactions]
@@ -73,6 +75,14 @@ async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequenc
         return _changed(entry, reactions=_marked(entry, mine)) if entry.reactions else entry
 
     return [seen(entry) for entry in entries]
+
+
+async def named_to(reads: Reads, user_id: UserId, chat_id: ChatId, entries: list[Entry]) -> list[Entry]:
+    """Without the names of those whom the person is not to see come and go."""
+    naming = any(entry.kind in NAMING for entry in entries)
+    if not naming or not await naming_store.are_hidden_from(reads, chat_id, user_id):
+        return entries
+    return [nameless(entry, user_id) for entry in entries]
 
 
 async def _votes(reads: Reads, user_id: UserId, chat_id: ChatId, messages: Mapping[int, Entry]) -> dict[int, Poll]:

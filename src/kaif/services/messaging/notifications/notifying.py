@@ -33,8 +33,8 @@ from kaif.kernel.sealing import Sealer
 from kaif.services.messaging import model, store
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.notifications import counting, telling
 from kaif.services.messaging.notifications import store as stored
-from kaif.services.messaging.notifications import telling
 from kaif.services.messaging.notifications.store import Delivery
 from kaif.services.messaging.notifications.telling import TOLD_WITHIN_US, Listener, Message
 from kaif.services.messaging.topics import reading as topic_reading
@@ -201,8 +201,9 @@ class Notifier:
             await self._settle(delivery, delivery.shown_seq)
             return
         author = message.webhook or await self._name_of(message.shown_sender_id) or listener.title
-        badge = await self._unread_of(listener.user_id, now_us)
-        alert = telling.shown(delivery.chat_id, message, listener, author, badge)
+        badge = await counting.unread_heard(self._database, listener.user_id, now_us)
+        topic = await self._topic_of(delivery.chat_id, message, listener)
+        alert = telling.shown(delivery.chat_id, message, listener, author, badge, topic)
         ttl_s = max((message.at_us + TOLD_WITHIN_US - now_us) // SECOND_US, 0)
         try:
             await self._send(
@@ -232,11 +233,18 @@ class Notifier:
         in_topics = await topic_reading.standings(self._database, delivery.chat_id, left, [listener])
         return telling.newest_told(left, listener, now_us, in_topics)
 
+    async def _topic_of(self, chat_id: ChatId, message: Message, listener: Listener) -> str:
+        """What it is called; nothing where the group has no topics."""
+        if listener.topics != model.TOPICS_ON:
+            return ""
+        titles = await topic_store.titles_of(self._database, chat_id, [message.topic_id])
+        return telling.topic_named(message.topic_id, titles, listener.language)
+
     async def _replace_deleted(self, delivery: Delivery, listener: Listener) -> None:
         """Nothing is to be told; but a device that shows what was deleted must not go on showing it."""
         row = await store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
         if row and model.body_of(row).deleted:
-            badge = await self._unread_of(listener.user_id, self._clock())
+            badge = await counting.unread_heard(self._database, listener.user_id, self._clock())
             alert = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
             ttl_s = TOLD_WITHIN_US // SECOND_US
             try:
@@ -249,10 +257,6 @@ class Notifier:
                 await self._postpone(delivery, 0)
                 return
         await self._settle(delivery, 0)
-
-    async def _unread_of(self, user_id: UserId, now_us: int) -> int:
-        in_topics = await topic_store.unread_heard(self._database, user_id, now_us)
-        return in_topics + await stored.unread_of(self._database, user_id, now_us)
 
     async def _send(self, delivery: Delivery, alert: Alert, *, ttl_s: int, urgency: Urgency, topic: str) -> None:
         """By the service that the device listens to. Raises what `send` of Push does, InvalidTag."""

@@ -23,10 +23,12 @@ from kaif.interfaces.messaging.notifications import (
     PushUnavailable,
     Subscribe,
     UnknownTimeZone,
+    Unread,
 )
 from kaif.kernel.actor import Actor
+from kaif.kernel.clock import Clock, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.notifications import store
+from kaif.services.messaging.notifications import counting, store
 from kaif.services.messaging.notifications.listening import Devices
 from kaif.services.messaging.notifications.store import WEB, StoredSettings
 from kaif.services.messaging.notifications.telling import day_bits, zone_of
@@ -35,9 +37,17 @@ from kaif.services.messaging.notifications.telling import day_bits, zone_of
 class NotificationsService:
     """Without a public key there is no push here; what people choose is kept all the same."""
 
-    def __init__(self, database: Database, devices: Devices | None, public_key: str, *, private_too: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        devices: Devices | None,
+        public_key: str,
+        clock: Clock = now_us,
+        *,
+        private_too: bool,
+    ) -> None:
         self._database, self._devices, self._public_key = database, devices, public_key
-        self._private_too = private_too
+        self._clock, self._private_too = clock, private_too
 
     async def get_push_key(self, actor: Actor, request: Nothing) -> PushKey:
         return PushKey(self._public_key)
@@ -67,6 +77,9 @@ class NotificationsService:
                 raise ChatNotFound
             await store.note_shown(tx, actor.session_id, request.chat_id, request.seq)
         return Nothing()
+
+    async def count_unread(self, actor: Actor, request: Nothing) -> Unread:
+        return Unread(await counting.unread_heard(self._database, actor.user_id, self._clock()))
 
     async def get_settings(self, actor: Actor, request: Nothing) -> NotificationSettings:
         kept = await store.settings_of(self._database, actor.user_id)

@@ -15,6 +15,7 @@ from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US, as_datetime
 from kaif.services.messaging import card_rules, model
 from kaif.services.messaging.attachments import model as files
+from kaif.services.messaging.covering import covered
 from kaif.services.messaging.model import StoredEntry
 
 TOLD_WITHIN_US = 60 * MINUTE_US
@@ -87,7 +88,8 @@ class Listener(Recipient, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the browser's worker reads (web/src/service-worker.js). `badge` counts all that is unread."""
+    """What the browser's worker reads (web/src/service-worker.js). `badge` counts all that is unread; `topic_id` is
+    where it was said in a group with topics."""
 
     chat_id: ChatId
     seq: int
@@ -98,6 +100,7 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str
     silent: bool = False
     deleted: bool = False
+    topic_id: int | None = None
 
 
 # Of a group with topics: how far each person has read in each, and until when they hear nothing of it.
@@ -117,7 +120,8 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
         if body.reply_to in authors:
             addressed.add(authors[body.reply_to])
         shown_sender = UserId(row.chat_id) if body.as_chat else row.sender_id
-        text = _spoilers_hidden(body)
+        # Not to be read on a lock screen either.
+        text = covered(body.text, body.entities)
         if body.card:
             text = f"{card_rules.ICONS[type(body.card)]} {text}"
         messages.append(
@@ -204,13 +208,25 @@ def topic_of(chat_id: ChatId) -> str:
     return base64url(hashlib.sha256(chat_id.encode()).digest())[:32]
 
 
+# What has no other topic, as clients call it (web/src/locales).
+_GENERAL = {"ru": "Общее", "en": "General"}
 # What a phone shows by itself where it is not to show what was written.
 _NEW_MESSAGE = {"ru": "Новое сообщение", "en": "New message"}
 _DELETED = {"ru": "Сообщение удалено", "en": "Message deleted"}
 
 
-def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int) -> Alert:
-    title = author if listener.kind == "direct" else listener.title
+def topic_named(topic_id: int, titles: Mapping[int, str], language: str) -> str:
+    """Empty for one that is no longer there."""
+    return titles.get(topic_id) or ("" if topic_id else _GENERAL[language])
+
+
+def _title(listener: Listener, topic: str) -> str:
+    return f"{listener.title} · {topic}" if topic else listener.title
+
+
+def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, badge: int, topic: str = "") -> Alert:
+    """`topic` is what it is called, in a group that has topics."""
+    title = author if listener.kind == "direct" else _title(listener, topic)
     text = message.words(listener.language) if listener.preview else ""
     if not (listener.preview or listener.is_browser):
         # Whoever brings it reads it: without a preview they don't learn who wrote either.
@@ -218,7 +234,10 @@ def shown(chat_id: ChatId, message: Message, listener: Listener, author: str, ba
     words = text or _NEW_MESSAGE[listener.language]
     if text and listener.kind != "direct":
         words = f"{author}: {text}"
-    shown = Shown(chat_id, message.seq, title, author, text, badge, listener.language, message.silent)
+    topic_id = message.topic_id if listener.topics == model.TOPICS_ON else None
+    shown = Shown(
+        chat_id, message.seq, title, author, text, badge, listener.language, message.silent, topic_id=topic_id
+    )
     return _alert(shown, words)
 
 
@@ -238,14 +257,3 @@ def _alert(shown: Shown, words: str) -> Alert:
 def shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= TEXT_CHARACTERS_MAX else line[: TEXT_CHARACTERS_MAX - 1].rstrip() + "…"
-
-
-def _spoilers_hidden(body: model.Body) -> str:
-    """What its writer has covered is not to be read on a lock screen."""
-    spoilers = [part for part in body.entities if part.kind == "spoiler"]
-    if not spoilers:
-        return body.text
-    units = bytearray(body.text.encode("utf-16-le"))
-    for part in spoilers:
-        units[2 * part.offset : 2 * (part.offset + part.length)] = "▒".encode("utf-16-le") * part.length
-    return units.decode("utf-16-le")

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.order import Draft
 from kaif.interfaces.messaging.own_data import OwnMessagingData
 from kaif.interfaces.messaging.scheduled import Scheduled
+from kaif.services.messaging.history.rich_text import time_of
 from kaif.services.messaging.history.words import Language
 
 _WORDS: dict[Language, dict[str, str]] = {
@@ -110,13 +112,13 @@ _WORDS: dict[Language, dict[str, str]] = {
 }
 
 
-def own_section(data: OwnMessagingData, language: Language) -> str:
-    return OwnSection(data, language).written()
+def own_section(data: OwnMessagingData, language: Language, zone: ZoneInfo) -> str:
+    return OwnSection(data, language, zone).written()
 
 
 class OwnSection:
-    def __init__(self, data: OwnMessagingData, language: Language) -> None:
-        self._data, self._words = data, _WORDS[language]
+    def __init__(self, data: OwnMessagingData, language: Language, zone: ZoneInfo) -> None:
+        self._data, self._words, self._zone = data, _WORDS[language], zone
 
     def written(self) -> str:
         return f"<section>\n<h2>{self._words['title']}</h2>\n{self._choices()}{self._lists()}</section>\n"
@@ -149,32 +151,35 @@ class OwnSection:
         data, word, place = self._data, self._words, self._place
         muted = [one for one in data.topics if one.muted_until and one.muted_until > data.exported_at]
         lists: list[tuple[str, Iterable[str]]] = [
-            ("blocked", (f"{escape(one.person.display_name)} {_at(one.at)}" for one in data.blocked)),
+            ("blocked", (f"{escape(one.person.display_name)} {self._at(one.at)}" for one in data.blocked)),
             ("folders", (escape(one.name) for one in data.folders)),
-            ("drafts", (f"{place(one.chat_id)}: {_written(one)} {_at(one.written_at)}" for one in data.drafts)),
+            ("drafts", (f"{place(one.chat_id)}: {_written(one)} {self._at(one.written_at)}" for one in data.drafts)),
             ("muted", (place(one.chat_id, one.topic_id) for one in muted)),
-            ("scheduled", (f"{_at(one.send_at)} {place(one.chat_id)}: {_written(one)}" for one in data.scheduled)),
-            ("reminders", (f"{_at(one.remind_at)} {place(one.chat_id, one.seq)}" for one in data.reminders)),
+            ("scheduled", (f"{self._at(one.send_at)} {place(one.chat_id)}: {_written(one)}" for one in data.scheduled)),
+            ("reminders", (f"{self._at(one.remind_at)} {place(one.chat_id, one.seq)}" for one in data.reminders)),
             (
                 "votes",
                 (
-                    f"{place(one.chat_id, one.seq)}: {word['option']} {one.option + 1} {_at(one.at)}"
+                    f"{place(one.chat_id, one.seq)}: {word['option']} {one.option + 1} {self._at(one.at)}"
                     for one in data.votes
                 ),
             ),
             (
                 "reactions",
-                (f"{escape(one.emoji)} {place(one.chat_id, one.seq)} {_at(one.at)}" for one in data.reactions),
+                (f"{escape(one.emoji)} {place(one.chat_id, one.seq)} {self._at(one.at)}" for one in data.reactions),
             ),
             ("hidden", (place(one.chat_id, one.seq) for one in data.hidden)),
-            ("reports", (f"{_at(one.at)} {escape(one.text)} ({word[one.state]})" for one in data.reports)),
-            ("links", (f"{place(one.chat_id)} {escape(one.link.note)} {_at(one.link.made_at)}" for one in data.links)),
-            ("asked_to_join", (f"{word['chat']} {_at(one.at)}" for one in data.asked_to_join)),
-            ("banned_from", (f"{word['chat']} {_at(one.at)}" for one in data.banned_from)),
-            ("webhooks", (f"{escape(one.name)} {_at(one.made_at)}" for one in data.webhooks)),
-            ("pressed", (f"{place(one.chat_id, one.seq)} {_at(one.at)}" for one in data.pressed)),
+            ("reports", (f"{self._at(one.at)} {escape(one.text)} ({word[one.state]})" for one in data.reports)),
+            (
+                "links",
+                (f"{place(one.chat_id)} {escape(one.link.note)} {self._at(one.link.made_at)}" for one in data.links),
+            ),
+            ("asked_to_join", (f"{word['chat']} {self._at(one.at)}" for one in data.asked_to_join)),
+            ("banned_from", (f"{word['chat']} {self._at(one.at)}" for one in data.banned_from)),
+            ("webhooks", (f"{escape(one.name)} {self._at(one.made_at)}" for one in data.webhooks)),
+            ("pressed", (f"{place(one.chat_id, one.seq)} {self._at(one.at)}" for one in data.pressed)),
             ("viewed", (f"{place(one.chat_id)}: {len(one.seqs)}" for one in data.viewed)),
-            ("last_seen", [_at(data.last_seen_at)] if data.last_seen_at else []),
+            ("last_seen", [self._at(data.last_seen_at)] if data.last_seen_at else []),
             ("commands", (f"/{escape(one.name)}" for one in data.commands)),
         ]
         return "".join(self._list(name, lines) for name, lines in lists)
@@ -193,16 +198,15 @@ class OwnSection:
             return f'<a href="#{escape(chat_id)}-{seq}">{self._words["message"]} {seq}</a>'
         return f'<a href="#{escape(chat_id)}">{self._words["chat"]}</a>'
 
+    def _at(self, moment: datetime) -> str:
+        return time_of(moment, self._zone)
+
     def _yes(self, so: bool) -> str:
         return self._words["yes" if so else "no"]
 
 
 def _written(one: Scheduled | Draft) -> str:
     return escape(" ".join(part for part in (one.text, *(file.name for file in one.attachments)) if part))
-
-
-def _at(moment: datetime) -> str:
-    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
 
 
 def _hours(begin: int, end: int) -> str:

@@ -61,12 +61,14 @@ async def blocked(reads: Reads, user_id: UserId, limit: int) -> list[BlockedPers
 
 async def topics(reads: Reads, user_id: UserId, limit: int) -> list[OwnTopic]:
     sql = """
-        SELECT chat_id, topic_id, read_seq, muted_until_us, restricted FROM messaging_topic_members
+        SELECT chat_id, topic_id, read_seq, muted_until_us, restricted, chosen FROM messaging_topic_members
         WHERE user_id = :user_id ORDER BY chat_id DESC, topic_id DESC
     """
     return [
-        OwnTopic(chat_id, topic_id, read_seq, as_datetime(until_us) if until_us else None, bool(restricted))
-        for chat_id, topic_id, read_seq, until_us, restricted in await _rows(reads, sql, user_id, limit)
+        OwnTopic(
+            chat_id, topic_id, read_seq, as_datetime(until_us) if until_us else None, bool(restricted), bool(chosen)
+        )
+        for chat_id, topic_id, read_seq, until_us, restricted, chosen in await _rows(reads, sql, user_id, limit)
     ]
 
 

@@ -13,12 +13,15 @@ from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.auth.sessions import Sessions, Suspend
+from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
+from kaif.interfaces.messaging.cards import Contact
 from kaif.interfaces.messaging.privacy import NotOneself
 from kaif.interfaces.messaging.reports import (
     EVIDENCE_MAX,
     OPEN_MAX,
+    OPEN_SHOWN_MAX,
     OWN_MAX,
     TAKEN_FOR_S,
     DecideReport,
@@ -29,8 +32,10 @@ from kaif.interfaces.messaging.reports import (
     NotForThisReport,
     NothingReported,
     OfReport,
+    OpenReports,
     OwnReport,
     OwnReports,
+    Reason,
     Report,
     ReportAnswered,
     ReportDecided,
@@ -39,12 +44,14 @@ from kaif.interfaces.messaging.reports import (
     ReportNotFound,
     ReportNotTaken,
     ReportPage,
+    ReportsChanged,
     ReportSummary,
     ReportTaken,
     TooManyReports,
 )
-from kaif.kernel.actor import Actor, UserId, require_permission
+from kaif.kernel.actor import NOBODY, Actor, UserId, require_permission
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
+from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
 from kaif.services.messaging import store
 from kaif.services.messaging.attachments import store as attachment_store
@@ -59,6 +66,8 @@ from kaif.services.messaging.sending.announcing import Announcer
 
 Erase = Callable[[ChatId, Sequence[int]], Awaitable[None]]
 Ban = Callable[[ChatId, UserId, UserId], Awaitable[None]]
+SuspendChat = Callable[[ChatId, Reason], Awaitable[None]]
+RestoreChat = Callable[[ChatId, UserId, str], Awaitable[bool]]
 TakePicture = Callable[[ChatId, UserId, MediaId], Awaitable[bool]]
 
 _encode = msgspec.json.Encoder().encode
@@ -71,15 +80,19 @@ class ReportsService:
         database: Database,
         auth: Auth,
         sessions: Sessions,
+        staff: Staff,
         announcer: Announcer,
         clock: Clock,
         erase: Erase,
         ban: Ban,
         take_picture: TakePicture,
+        suspend_chat: SuspendChat,
+        restore_chat: RestoreChat,
     ) -> None:
         self._database, self._sessions, self._announcer, self._clock = database, sessions, announcer, clock
-        self._membership = Membership(auth, clock)
+        self._staff, self._membership = staff, Membership(auth, clock)
         self._erase, self._ban, self._take_picture = erase, ban, take_picture
+        self._suspend_chat, self._restore_chat = suspend_chat, restore_chat
 
     # For everybody
 
@@ -91,6 +104,7 @@ class ReportsService:
             ids = [actor.user_id, *([request.user_id] if request.user_id else [])]
             people = await self._membership.get_people(self._database, ids)
             filed = await self._file(actor, request, people)
+            await self._tell_handlers()
         return (await self._own([filed]))[0]
 
     async def _file(self, actor: Actor, request: FileReport, people: list[Person]) -> StoredReport:
@@ -167,7 +181,23 @@ class ReportsService:
         chats = await report_store.chats_named(self._database, sorted({row.chat_id for row in rows if row.chat_id}))
         return people, chats
 
+    async def _tell_handlers(self) -> None:
+        """Which of those with a role handle reports is auth's business: all of them hear that something is different.
+
+        The report stands, whether or not anybody hears of it.
+        """
+        try:
+            staff = (await self._staff.list_staff(NOBODY, Nothing())).people
+        except Unavailable:
+            return
+        for person in staff:
+            await self._announcer.tell(person.id, ChatId(""), ReportsChanged())
+
     # For who handles them
+
+    async def count_reports(self, actor: Actor, request: Nothing) -> OpenReports:
+        require_permission(actor, HANDLE_REPORTS)
+        return OpenReports(await report_store.count_open(self._database, OPEN_SHOWN_MAX))
 
     async def list_reports(self, actor: Actor, request: ListReports) -> ReportPage:
         require_permission(actor, HANDLE_REPORTS)
@@ -201,16 +231,17 @@ class ReportsService:
             raise ReportNotFound
         (summary,) = await self._summaries([row])
         evidence = [_shown(one) for one in await report_store.evidence_of(self._database, row.id)]
-        authors = sorted({one.entry.sender_id for one in evidence})
         picture = await self._picture(row)
+        suspended = await report_store.is_suspended(self._database, row.chat_id)
         return Report(
             summary,
             evidence,
-            await store.known_people(self._database, authors),
+            await store.known_people(self._database, sorted(_people_in(evidence))),
             row.note,
             as_datetime(row.decided_at_us) if row.decided_at_us else None,
-            _possible(summary, evidence, picture),
+            _possible(summary, evidence, picture, suspended=suspended),
             picture,
+            suspended,
         )
 
     async def _picture(self, row: StoredReport) -> ReportedPicture | None:
@@ -227,6 +258,7 @@ class ReportsService:
             lapsed_us = now_us - TAKEN_FOR_S * SECOND_US
             if not await report_store.take(tx, request.report_id, actor.user_id, now_us, lapsed_us):
                 await self._refuse(tx, actor, request.report_id)
+        await self._tell_handlers()
         return await self.get_report(actor, request)
 
     async def _refuse(self, tx: Transaction, actor: Actor, report_id: str) -> None:
@@ -281,8 +313,16 @@ class ReportsService:
                 await self._take_picture(chat_id, actor.user_id, report.picture.media_id)
             case "ban_from_chat" if person:
                 await self._ban(chat_id, person.id, actor.user_id)
+            case "suspend_chat":
+                await self._suspend_chat(chat_id, report.report.reason)
             case "suspend_account" if person:
                 await self._sessions.suspend(actor, Suspend(person.id))
+
+    async def restore_chat(self, actor: Actor, request: OfReport) -> Report:
+        report = (await self.get_report(actor, request)).report
+        if not report.chat_kind or not await self._restore_chat(ChatId(report.chat_id), actor.user_id, report.id):
+            raise NotForThisReport
+        return await self.get_report(actor, request)
 
 
 async def _reported_pictures(tx: Transaction, request: FileReport) -> list[StoredAttachment]:
@@ -309,11 +349,19 @@ def _shown(row: StoredEvidence) -> Evidence:
     return Evidence(_entry(row.entry), row.sha256, bool(row.reported), intact)
 
 
+def _people_in(evidence: Sequence[Evidence]) -> set[UserId]:
+    """Who wrote it, and whom it shows."""
+    authors = {one.entry.sender_id for one in evidence}
+    return authors | {one.entry.card.user_id for one in evidence if isinstance(one.entry.card, Contact)}
+
+
 def _decision(row: StoredReport) -> Decision | None:
     return msgspec.convert(row.decision, Decision) if row.decision else None
 
 
-def _possible(report: ReportSummary, evidence: Sequence[Evidence], picture: ReportedPicture | None) -> list[Decision]:
+def _possible(
+    report: ReportSummary, evidence: Sequence[Evidence], picture: ReportedPicture | None, *, suspended: bool
+) -> list[Decision]:
     """What can be decided about it."""
     possible: list[Decision] = ["dismiss"]
     if report.chat_kind and any(one.reported for one in evidence):
@@ -322,6 +370,8 @@ def _possible(report: ReportSummary, evidence: Sequence[Evidence], picture: Repo
         possible.append("remove_picture")
     if report.person and report.chat_kind in ("group", "channel"):
         possible.append("ban_from_chat")
+    if report.chat_kind in ("group", "channel") and not suspended:
+        possible.append("suspend_chat")
     if report.person:
         possible.append("suspend_account")
     return possible

@@ -103,6 +103,16 @@ async def queue(reads: Reads, state: State, cursor: str, limit: int) -> list[Sto
     )
 
 
+async def count_open(reads: Reads, limit: int) -> int:
+    """As far as `limit`."""
+    rows: list[tuple[int]] = await reads.fetch(
+        tuple,
+        "SELECT COUNT(*) FROM (SELECT 1 FROM messaging_reports WHERE state = 'open' LIMIT :limit) AS some_reports",
+        limit=limit,
+    )
+    return rows[0][0]
+
+
 async def evidence_of(reads: Reads, report_id: str) -> list[StoredEvidence]:
     return await reads.fetch(
         StoredEvidence,
@@ -167,3 +177,8 @@ async def chats_named(reads: Reads, chat_ids: Sequence[ChatId]) -> dict[ChatId, 
         ids=list(chat_ids),
     )
     return {chat_id: (kind, title) for chat_id, kind, title in rows}
+
+
+async def is_suspended(reads: Reads, chat_id: ChatId) -> bool:
+    sql = "SELECT 1 FROM messaging_chats WHERE id = :id AND suspended <> '' AND deleted_at_us = 0"
+    return bool(await reads.fetch(tuple, sql, id=chat_id))

@@ -63,9 +63,7 @@ def document_of(row: Source) -> Document | None:
         return None
     # Whom a channel speaks for must not come out by asking whose its posts are.
     author = row.chat_id if body.as_chat else row.sender_id
-    labels = [label_of_chat(row.chat_id), f"from:{author}", f"kind:{row.kind}"]
-    if body.topic_id:
-        labels.append(label_of_topic(body.topic_id))
+    labels = [label_of_chat(row.chat_id), f"from:{author}", f"kind:{row.kind}", label_of_topic(body.topic_id)]
     if "://" in body.text and _ADDRESS.search(body.text):
         labels.append("has:link")
     if body.card:
@@ -97,7 +95,7 @@ def label_of_chat(chat_id: ChatId) -> str:
 
 
 def label_of_topic(topic_id: int) -> str:
-    """Unique within its chat, whose label goes with it."""
+    """Unique within its chat, whose label goes with it. What has no other topic is of one too, should there be any."""
     return f"topic:{topic_id}"
 
 

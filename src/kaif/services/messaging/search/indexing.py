@@ -30,7 +30,7 @@ log = logging.getLogger("kaif.messaging")
 
 CONSUMER = "messaging.index"
 # Begins the name of every index of this form. A new form of documents gets a new one: then all are made anew.
-FORM = "messages2"
+FORM = "messages3"
 # What is read of the logs at once, inline on an embedded database.
 ENTRIES_PAGE = 500
 # One change of an index, bounded for the memory that it takes meanwhile. Each is a commit of its own, which costs as

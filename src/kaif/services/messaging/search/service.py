@@ -16,6 +16,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
 from kaif.kernel.errors import Invalid
 from kaif.services.messaging import store
+from kaif.services.messaging.covering import covered
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.search import found
 from kaif.services.messaging.search import store as search_store
@@ -68,11 +69,12 @@ class SearchService:
             for entry in await viewing.shown_to(self._database, user_id, chat_id, rows):
                 # Edited since it was indexed, it may say something else by now, or nothing.
                 said = found.words_of(entry.text, entry.card, entry.attachments)
+                seen = found.words_of(covered(entry.text, entry.entities), entry.card, entry.attachments)
                 marks = self._indexer.index.marked(request.words, said)
                 if request.topic_id not in (None, entry.topic_id):
                     continue
                 if marks is not None and (said or entry.attachments) and not entry.deleted:
-                    messages[hits_at[entry.seq]] = FoundMessage(entry, found.fragment_of(said, marks))
+                    messages[hits_at[entry.seq]] = FoundMessage(entry, found.fragment_of(seen, marks))
         return messages
 
 
@@ -138,8 +140,7 @@ class Page:
 def _filters_by_label(request: SearchMessages) -> list[str]:
     given = (("from", request.sender_id), ("kind", request.kind), ("has", request.has))
     labels = [f"{name}:{value}" for name, value in given if value is not None]
-    # What has no other topic bears no label: the logs tell.
-    return [*labels, found.label_of_topic(request.topic_id)] if request.topic_id else labels
+    return labels if request.topic_id is None else [*labels, found.label_of_topic(request.topic_id)]
 
 
 def _filters(request: SearchMessages) -> bool:

@@ -98,7 +98,8 @@ class Announcer:
     ) -> None:
         """What has changed about a chat; where its log does not say it, those concerned are told by themselves."""
         first_seq, entries = (entry.seq, [_json(entry)]) if entry else (place.seq + 1, [])
-        await self._publish_entries([Delivery(place.chat_id, place.kind, first_seq, entries, [*joined], [*left])])
+        news = Delivery(place.chat_id, place.kind, first_seq, entries, [*joined], [*left], place.seers)
+        await self._publish_entries([news])
         if entry is None:
             for user_id in joined:
                 await self.tell(user_id, place.chat_id, ChatEvent(place.chat_id))

@@ -28,11 +28,12 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
 from kaif.interfaces.messaging.cards import NewPoll
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import buttons, card_rules, markup, model, store
+from kaif.services.messaging import buttons, card_rules, covering, markup, model, store
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
@@ -41,7 +42,7 @@ from kaif.services.messaging.discussions.sending import BatchThreads
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Place, StoredEntry
+from kaif.services.messaging.model import Body, Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
@@ -61,6 +62,7 @@ NOT_ALLOWED = (
     TopicClosed,
     RestrictedInTopic,
     MediaNotAllowed,
+    ChatSuspended,
 )
 SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
 # Told of posts of channels on which there are more comments, or fewer, once that is so for good.
@@ -287,7 +289,10 @@ class Batch:
     def __init__(self, places: dict[ChatId, Place], now_us: int, pace: Pace, *, absent: bool = False) -> None:
         self.places, self._pace, self._absent = places, pace, absent
         self._taken: list[Taken] = []
-        self.now_us, self._at = now_us, as_datetime(now_us)
+        self.now_us = now_us
+        for place in places.values():
+            place.come_to(now_us)
+        self._at = {place.written_at_us: as_datetime(place.written_at_us) for place in places.values()}
         self.entries: list[Entry] = []
         self.results: list[Result] = []
         # Whether there is a link to look up in what was written.
@@ -304,7 +309,7 @@ class Batch:
         self._sent_at_us: dict[tuple[ChatId, UserId], int] = {}
         self._under_ref: dict[tuple[str, str, str], Entry] = {}
         self._people: dict[str, UserId] = {}
-        self._quoted: dict[tuple[ChatId, int], StoredEntry] = {}
+        self._quoted: dict[tuple[ChatId, int], Body] = {}
         self._polls: list[tuple[Entry, NewPoll]] = []
         self._bots: set[UserId] = set()
         self._held: dict[str, list[StoredAttachment]] = {}
@@ -356,8 +361,8 @@ class Batch:
             if message.quote and message.reply_to:
                 wanted.setdefault(message.chat_id, set()).add(message.reply_to)
         for chat_id, seqs in wanted.items():
-            for row in await store.entries_at(tx, chat_id, seqs):
-                self._quoted[chat_id, row.seq] = row
+            rows = await store.entries_at(tx, chat_id, seqs)
+            self._quoted |= {(chat_id, row.seq): model.body_of(row) for row in rows if row.kind == "message"}
 
     async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """Who of those that put buttons under a message is a bot: few messages have any."""
@@ -401,12 +406,12 @@ class Batch:
         if message.reply_to and message.reply_to > place.seq:
             raise BadReply
         if message.quote:
-            self._check_quote(message)
+            message = self._quoting(message)
         if message.attachments:
             message = self._with_files(message)
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
         try:
-            entry = model.message_at(place, message, self._at, self._people)
+            entry = model.message_at(place, message, self._at[place.written_at_us], self._people)
         except KaifError:
             self._pace.give_back(taken)
             raise
@@ -435,11 +440,13 @@ class Batch:
             self._pace.give_back(taken)
         self._taken = []
 
-    def _check_quote(self, message: Outgoing) -> None:
-        """Nobody is made to have said what they have not said. Raises BadQuote."""
-        row = self._quoted.get((message.chat_id, message.reply_to or 0))
-        if row is None or row.kind != "message" or message.quote not in model.body_of(row).text:
+    def _quoting(self, message: Outgoing) -> Outgoing:
+        """Nobody is made to have said what they have not said, nor openly what they have covered. Raises BadQuote."""
+        said = self._quoted.get((message.chat_id, message.reply_to or 0))
+        if said is None or message.quote not in said.text:
             raise BadQuote(path="$.quote")
+        quote = covering.covered_quote(message.quote, said.text, said.entities)
+        return msgspec.structs.replace(message, quote=quote)
 
     def _with_files(self, message: Outgoing) -> Outgoing:
         """As they are by now. Raises AttachmentsLost where they are not held for this message any more."""
@@ -457,6 +464,8 @@ class Batch:
     def _must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
         if place.closed:
             raise PersonNotReachable
+        if place.suspended:
+            raise ChatSuspended
         if not rights & SEND:
             raise MayNotSend
         if message.attachments and not rights & MEDIA:
@@ -473,15 +482,17 @@ class Batch:
         if place.slow_mode_s and not rights & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
-            if self.now_us < next_at_us:
+            # A time to come is one of a clock that was wrong, and nobody waits for it.
+            if self.now_us < next_at_us and last_us <= self.now_us + model.CLOCKS_DIFFER_US:
                 raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
-            self.topics.must_be_allowed(message, rights, place)
+            comments = bool(place.threads) and self.threads.is_comment(message)
+            self.topics.must_be_allowed(message, rights, place, comments=comments)
 
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.entries, self._senders, self._counts, self.now_us)
+        await store.append(tx, self.places, self.entries, self._senders, self._counts)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         if self._polls:
@@ -493,7 +504,7 @@ class Batch:
             entries, senders = [self.entries[at] for at in in_groups], [self._senders[at] for at in in_groups]
             self.mentions = await mention_store.note(tx, entries, senders)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed], self.now_us)
+        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed])
         here, away = self._marks()
         if here:
             await store.move_senders_marks(tx, here, self.now_us)

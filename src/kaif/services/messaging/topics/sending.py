@@ -57,17 +57,21 @@ class BatchTopics:
             if any(topic.chosen_only for topic in self._topics.values()):
                 self._chosen = await standing_store.chosen_among(tx, triples)
 
-    def must_be_allowed(self, message: Outgoing, rights: int, place: Place) -> None:
-        """Raises TopicNotFound, TopicClosed, RestrictedInTopic."""
+    def must_be_allowed(self, message: Outgoing, rights: int, place: Place, *, comments: bool) -> None:
+        """A comment stands in the topic without a name, and who may write there is no matter of its post's: but whom
+        an admin has restricted there comments no more.
+
+        Raises TopicNotFound, TopicClosed, RestrictedInTopic.
+        """
         topic = self._topics.get((message.chat_id, message.topic_id))
         if topic is None or (message.topic_id and place.topics != TOPICS_ON):
             raise TopicNotFound
         if place.topics != TOPICS_ON or rights & STAFF:
             return
-        if topic.closed or topic.hidden:
+        if (topic.closed or topic.hidden) and not comments:
             raise TopicClosed
         who = message.chat_id, message.topic_id, message.sender_id
-        if who in self._restricted or (topic.chosen_only and who not in self._chosen):
+        if who in self._restricted or (topic.chosen_only and who not in self._chosen and not comments):
             raise RestrictedInTopic
 
     def take(self, entry: Entry, sender_id: UserId, *, late: bool) -> None:

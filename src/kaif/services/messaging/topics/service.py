@@ -244,11 +244,11 @@ class GroupTopicsService:
         place.seq += 1
         if kind != "topic_changed":
             place.shown_seq = place.seq
-        now_us = self._clock()
-        at = as_datetime(now_us)
+        place.come_to(self._clock())
+        at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, kind, actor.user_id, at, title=title, topic_id=topic_id)
-        await store.append(tx, [entry], [actor.user_id], [place.messages], now_us)
-        await store.advance(tx, [place], now_us)
+        await store.append(tx, {place.chat_id: place}, [entry], [actor.user_id], [place.messages])
+        await store.advance(tx, [place])
         return entry
 
 

@@ -35,12 +35,19 @@ async def move_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, UserId,
 
 
 async def move_absent_marks(tx: Transaction, marks: Iterable[tuple[ChatId, int, UserId, int, int]]) -> None:
-    """As `move_marks`, of those whose messages were sent without them: what they had not read they still have not."""
+    """As `move_marks`, of those whose messages were sent without them: what they had not read they still have not.
+
+    Whether they had read all above is counted by the topic's entries, since messages come and go there.
+    """
     await tx.execute_many(
         """
         UPDATE messaging_topic_members SET read_seq = :read_seq, read_messages = :read_messages
         WHERE chat_id = :chat_id AND topic_id = :topic_id AND user_id = :user_id
-          AND read_messages = :read_messages - 1
+          AND COALESCE(
+            (SELECT e.messages FROM messaging_topic_entries e
+             WHERE e.chat_id = messaging_topic_members.chat_id AND e.topic_id = messaging_topic_members.topic_id
+               AND e.seq <= messaging_topic_members.read_seq ORDER BY e.seq DESC LIMIT 1),
+            read_messages) = :read_messages - 1
         """,
         [(seq, messages, chat_id, topic_id, user_id) for chat_id, topic_id, user_id, seq, messages in sorted(marks)],
     )

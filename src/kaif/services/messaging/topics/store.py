@@ -12,14 +12,15 @@ from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import TOPICS_ON, StoredEntry
 from kaif.services.messaging.store import Reads
 
-# Without a topic's own mark that of the chat counts: what was said before somebody joined, or marked as a whole. How
-# many of the topic's messages that are says its last entry up to there; before there were topics, all were of GENERAL.
-_READ_BY_CHAT = f"""COALESCE(
+# A topic is read as far as its own mark or the chat's, whichever is further: what was said before somebody joined, or
+# marked as a whole. How many of its messages that are says its last entry up to there, since messages come and go above
+# a mark (topics/moving.py). Before there were topics all were of GENERAL, and marks knew their number.
+_READ_SEQ = "CASE WHEN COALESCE(k.read_seq, 0) > m.read_seq THEN k.read_seq ELSE m.read_seq END"
+_READ = f"""COALESCE(
     (SELECT e.messages FROM messaging_topic_entries e
-     WHERE e.chat_id = t.chat_id AND e.topic_id = t.id AND e.seq <= m.read_seq ORDER BY e.seq DESC LIMIT 1),
-    CASE WHEN t.id = {GENERAL} THEN m.read_messages ELSE 0 END)"""
-
-_READ = f"""CASE WHEN COALESCE(k.read_messages, 0) > {_READ_BY_CHAT} THEN k.read_messages ELSE {_READ_BY_CHAT} END"""
+     WHERE e.chat_id = t.chat_id AND e.topic_id = t.id AND e.seq <= {_READ_SEQ} ORDER BY e.seq DESC LIMIT 1),
+    CASE WHEN t.id <> {GENERAL} THEN 0
+      WHEN COALESCE(k.read_messages, 0) > m.read_messages THEN k.read_messages ELSE m.read_messages END)"""
 
 _OF_MEMBER = """
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id
@@ -40,7 +41,7 @@ _READ_BY_OTHERS = f"""CASE WHEN c.members_hidden = 1 OR c.members > {READ_MARKS_
 _SEEN = f"""
 SELECT t.chat_id, t.id, t.title, t.icon, t.colour, t.creator_id, t.made_at_us, t.closed, t.hidden, t.pinned_at_us,
   t.messages, t.last_seq, {_READ},
-  CASE WHEN COALESCE(k.read_seq, 0) > m.read_seq THEN k.read_seq ELSE m.read_seq END,
+  {_READ_SEQ},
   {_READ_BY_OTHERS}, COALESCE(k.muted_until_us, 0), COALESCE(k.restricted, 0), t.chosen_only, COALESCE(k.chosen, 0)
 {_OF_MEMBER}
 """
@@ -145,6 +146,17 @@ async def find_seen(reads: Reads, chat_id: ChatId, topic_id: int, user_id: UserI
         topic_id=topic_id,
     )
     return rows[0] if rows else None
+
+
+async def titles_of(reads: Reads, chat_id: ChatId, topic_ids: Collection[int]) -> dict[int, str]:
+    """Those that are there; the one without a name is called nothing."""
+    rows: list[tuple[int, str]] = await reads.fetch(
+        tuple,
+        "SELECT id, title FROM messaging_topics WHERE chat_id = :chat_id AND id IN :topic_ids",
+        chat_id=chat_id,
+        topic_ids=list(topic_ids),
+    )
+    return dict(rows)
 
 
 async def unread_in(reads: Reads, user_id: UserId, chat_ids: Sequence[ChatId]) -> dict[ChatId, int]:
@@ -275,6 +287,30 @@ async def messages_up_to(reads: Reads, chat_id: ChatId, topic_id: int, seq: int)
         seq=seq,
     )
     return rows[0][0] if rows else None
+
+
+async def next_message_for(
+    reads: Reads, chat_id: ChatId, topic_id: int, first_seq: int, last_seq: int, user_id: UserId
+) -> tuple[int, int] | None:
+    """The place and the time of the topic's first message between these places which the person has not deleted for
+    themselves."""
+    rows: list[tuple[int, int]] = await reads.fetch(
+        tuple,
+        """
+        SELECT t.seq, e.at_us FROM messaging_topic_entries t
+        JOIN messaging_entries e ON e.chat_id = t.chat_id AND e.seq = t.seq AND e.kind = 'message'
+        WHERE t.chat_id = :chat_id AND t.topic_id = :topic_id AND t.seq >= :first_seq AND t.seq <= :last_seq
+          AND NOT EXISTS (
+          SELECT 1 FROM messaging_hidden h WHERE h.user_id = :user_id AND h.chat_id = t.chat_id AND h.seq = t.seq)
+        ORDER BY t.seq LIMIT 1
+        """,
+        chat_id=chat_id,
+        topic_id=topic_id,
+        first_seq=first_seq,
+        last_seq=last_seq,
+        user_id=user_id,
+    )
+    return rows[0] if rows else None
 
 
 # The end of a topic

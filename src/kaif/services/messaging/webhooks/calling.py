@@ -69,6 +69,7 @@ class Caller:
             return None
         rows = await store.entries_after(self._database, chat_id, after, 1)
         entries = await viewing.shown(self._database, chat_id, rows)
+        entries = await viewing.named_to(self._database, bot_id, chat_id, entries)
         return entries[0] if entries else None
 
     # Telling

@@ -8,6 +8,7 @@ import msgspec
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
 from kaif.interfaces.messaging import BadButtons, ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
@@ -146,8 +147,8 @@ class WebhooksService:
     ) -> tuple[Place, Entry, list[Mention], bool]:
         """With whom it mentions, and whether there is a link to look up.
 
-        Raises WebhookGone, WebhookTooFast, BadText, BadButtons, TopicNotFound, and AlreadyExists for a reference that
-        has been used.
+        Raises WebhookGone, WebhookTooFast, ChatSuspended, BadText, BadButtons, TopicNotFound, and AlreadyExists for a
+        reference that has been used.
         """
         now_us = self._clock()
         async with self._database.transaction() as tx:
@@ -159,13 +160,16 @@ class WebhooksService:
             if posts > POSTS_PER_MINUTE_MAX:
                 raise WebhookTooFast(retry_after_ms=(since_us + MINUTE_US - now_us) // 1000 + 1)
             place = places[webhook.chat_id]
+            if place.suspended:
+                raise ChatSuspended
             message = msgspec.structs.replace(message, topic_id=await _topic_of(tx, place, webhook, topic_id))
             names = markup.mentioned(message.text)
             people = await store.ids_by_username(tx, names) if names else {}
-            entry = model.message_at(place, message, as_datetime(now_us), people)
+            place.come_to(now_us)
+            entry = model.message_at(place, message, as_datetime(place.written_at_us), people)
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
-            await store.append(tx, [entry], [message.sender_id], [place.messages], now_us)
-            await store.advance(tx, [place], now_us)
+            await store.append(tx, places, [entry], [message.sender_id], [place.messages])
+            await store.advance(tx, [place])
             in_group = place.kind == "group"
             mentions = await mention_store.note(tx, [entry], [message.sender_id]) if in_group else []
             linked = await self._links.note(tx, [entry], now_us)

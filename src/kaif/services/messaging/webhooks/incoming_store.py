@@ -72,8 +72,9 @@ async def note_post(tx: Transaction, webhook: StoredWebhook, now_us: int, window
         tuple,
         """
         UPDATE messaging_webhooks SET
-          posts = CASE WHEN window_at_us > :since_us THEN posts + 1 ELSE 1 END,
-          window_at_us = CASE WHEN window_at_us > :since_us THEN window_at_us ELSE :now_us END,
+          posts = CASE WHEN window_at_us > :since_us AND window_at_us <= :until_us THEN posts + 1 ELSE 1 END,
+          window_at_us = CASE WHEN window_at_us > :since_us AND window_at_us <= :until_us
+            THEN window_at_us ELSE :now_us END,
           used_at_us = :now_us
         WHERE id = :id AND secret_hash = :secret_hash RETURNING posts, window_at_us
         """,
@@ -81,6 +82,8 @@ async def note_post(tx: Transaction, webhook: StoredWebhook, now_us: int, window
         secret_hash=webhook.secret_hash,
         now_us=now_us,
         since_us=now_us - window_us,
+        # One that begins later was begun by a clock that was wrong.
+        until_us=now_us + window_us,
     )
     return rows[0] if rows else None
 

@@ -1,0 +1,104 @@
+"""Moves messages to another topic: each is changed where it stands in the log, and the two topics are counted anew."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from kaif.engines.database import Database
+from kaif.interfaces.auth import Nothing
+from kaif.interfaces.messaging import Entry, MayNotSend, Outgoing
+from kaif.interfaces.messaging.actions import MessageNotFound, NotYourMessage
+from kaif.interfaces.messaging.moving import MOVE_WITHIN_S, MOVED_PAST_MAX, MoveMessages, MoveTooLate, TooFarBack
+from kaif.interfaces.messaging.topics import GENERAL, TopicsOff
+from kaif.kernel.actor import Actor
+from kaif.kernel.clock import SECOND_US, Clock
+from kaif.services.messaging import model
+from kaif.services.messaging.messages.changing import Change, begin
+from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
+from kaif.services.messaging.rights import Right
+from kaif.services.messaging.sending.announcing import Announcer
+from kaif.services.messaging.topics import moving_store
+from kaif.services.messaging.topics import store as topic_store
+from kaif.services.messaging.topics.sending import BatchTopics
+
+
+class MovingService:
+    def __init__(self, database: Database, announcer: Announcer, clock: Clock) -> None:
+        self._database, self._announcer, self._clock = database, announcer, clock
+
+    async def move_messages(self, actor: Actor, request: MoveMessages) -> Nothing:
+        async with self._database.transaction() as tx:
+            change = await begin(tx, actor, request.chat_id, self._clock())
+            if change.place.topics != TOPICS_ON:
+                raise TopicsOff
+            rows = await change.messages(sorted(set(request.seqs)))
+            bodies = {row.seq: model.body_of(row) for row in rows}
+            if any(body.deleted for body in bodies.values()):
+                raise MessageNotFound
+            _must_be_theirs(change, actor, rows)
+            await _must_be_open(change, actor, {request.topic_id, *(body.topic_id for body in bodies.values())})
+            moved = [row for row in rows if bodies[row.seq].topic_id != request.topic_id]
+            entries = await _move(change, moved, bodies, request.topic_id) if moved else []
+        if entries:
+            await self._announcer.announce(entries, {request.chat_id: change.place})
+        return Nothing()
+
+
+def _must_be_theirs(change: Change, actor: Actor, rows: Sequence[StoredEntry]) -> None:
+    """Raises NotYourMessage, MoveTooLate, MayNotSend."""
+    if Right.TOPICS in change.rights:
+        return
+    if any(row.sender_id != actor.user_id for row in rows):
+        raise NotYourMessage
+    if change.now_us > min(row.at_us for row in rows) + MOVE_WITHIN_S * SECOND_US:
+        raise MoveTooLate
+    if Right.SEND not in change.rights:
+        raise MayNotSend
+
+
+async def _must_be_open(change: Change, actor: Actor, topic_ids: set[int]) -> None:
+    """One moves nothing into a topic where one may not write, nor out of it.
+
+    Raises TopicNotFound, TopicClosed, RestrictedInTopic.
+    """
+    place = change.place
+    asked = [Outgoing(actor.user_id, place.chat_id, "", "", topic_id=topic_id) for topic_id in sorted(topic_ids)]
+    topics = BatchTopics({place.chat_id: place}, absent=False)
+    await topics.read(change.tx, asked)
+    for one in asked:
+        topics.must_be_allowed(one, int(change.rights), place, comments=False)
+
+
+async def _move(change: Change, rows: Sequence[StoredEntry], bodies: Mapping[int, Body], topic_id: int) -> list[Entry]:
+    """`rows` are in order. What each message is by now comes first, then a line for each topic that it left."""
+    tx, chat_id = change.tx, change.place.chat_id
+    left: dict[int, list[int]] = {}
+    for row in rows:
+        left.setdefault(bodies[row.seq].topic_id, []).append(row.seq)
+    await _must_be_near(change, {topic_id, *left}, rows[0].seq)
+    for row in rows:
+        await change.act("moved", row, msgspec.structs.replace(bodies[row.seq], topic_id=topic_id))
+    for source, seqs in left.items():
+        if source == GENERAL:
+            first_seq = await topic_store.first_seq(tx, chat_id, GENERAL)
+            if seqs[0] <= first_seq:
+                await moving_store.begin_general_before(tx, chat_id, seqs[0], first_seq)
+        await moving_store.take_out(tx, chat_id, source, seqs)
+    await moving_store.put_in(tx, chat_id, topic_id, [row.seq for row in rows])
+    await moving_store.move_mentions(tx, chat_id, [row.seq for row in rows], topic_id)
+    title = (await topic_store.titles_of(tx, chat_id, [topic_id]))[topic_id]
+    for source, seqs in left.items():
+        line = change.say("topic_moved", topic_id=source, title=title, to_topic_id=topic_id, count=len(seqs))
+        await moving_store.add_line(tx, chat_id, source, line)
+    await moving_store.settle(tx, chat_id, {topic_id, *left})
+    return await change.write()
+
+
+async def _must_be_near(change: Change, topic_ids: set[int], seq: int) -> None:
+    """Raises TooFarBack."""
+    tx, chat_id = change.tx, change.place.chat_id
+    following = await moving_store.count_from(tx, chat_id, topic_ids, seq, MOVED_PAST_MAX + 1)
+    if GENERAL in topic_ids:
+        following += max(await topic_store.first_seq(tx, chat_id, GENERAL) - seq, 0)
+    if following > MOVED_PAST_MAX:
+        raise TooFarBack
