@@ -70,6 +70,22 @@ def test_everybody_who_speaks_lives_there_and_does_what_can_be_done() -> None:
     assert all(hasattr(Teller, f"_do_{line.verb}") for line in written.lines)
 
 
+def test_two_weeks_show_what_is_done_in_chats_and_each_deed_that_can_be_told_is_told() -> None:
+    told = {line.verb for line in stories().lines}
+
+    assert told >= {"comment", "vanish", "link", "knock", "admit", "restrict", "move"}
+    assert told == {name.removeprefix("_do_") for name in vars(Teller) if name.startswith("_do_")}
+
+
+def test_somebody_who_asked_to_be_let_in_still_waits_for_an_answer() -> None:
+    lines = stories().lines
+    asking = {line.chat for line in lines if line.verb == "link" and line.text.startswith("ask ")}
+
+    waiting = [line for line in lines if line.verb == "knock" and line.chat in asking]
+
+    assert asking and len(waiting) > sum(line.verb == "admit" for line in lines) > 0
+
+
 def test_every_group_and_channel_gets_a_picture_by_whoever_made_it() -> None:
     written = stories()
 

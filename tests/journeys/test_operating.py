@@ -342,6 +342,7 @@ async def test_the_demo_leaves_two_weeks_behind_for_the_first_start(tmp_path: Pa
         assert len((await anna.get("/v1/messaging/scheduled"))["messages"]) == 1
         assert (await anna.get("/v1/messaging/reminders"))["reminders"]
         assert len((await hostess.get("/v1/messaging/reports"))["reports"]) == 2
+        assert counted(server.data, "messaging_join_requests") == 1
         carried = []
         for chat in chats:
             log = await anna.history(chat["id"])

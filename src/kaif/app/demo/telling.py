@@ -25,11 +25,14 @@ from kaif.interfaces.messaging.actions import (
     OfMessage,
     React,
 )
-from kaif.interfaces.messaging.administration import Administration, Appoint, ChangeChat
+from kaif.interfaces.messaging.administration import Administration, Appoint, ChangeChat, Restrict
 from kaif.interfaces.messaging.attached import GivenAttachment
 from kaif.interfaces.messaging.bots import Callbacks, Command, CommandList, Commands, Press
 from kaif.interfaces.messaging.content import Button
+from kaif.interfaces.messaging.discussions import Discussions, LinkDiscussion, WriteComment
+from kaif.interfaces.messaging.invitations import AnswerRequest, ChatInvitations, Door, MakeLink
 from kaif.interfaces.messaging.last_seen import LastSeen, NoteSeen
+from kaif.interfaces.messaging.moving import MoveMessages, Moving
 from kaif.interfaces.messaging.notifications import ChooseNotifications, Notifications
 from kaif.interfaces.messaging.order import ArrangeChat, Folder, Folders, KeepDraft, OwnOrder
 from kaif.interfaces.messaging.pictures import ChatPictures, SetChatPicture
@@ -40,9 +43,10 @@ from kaif.interfaces.messaging.reports import FileReport, Reason, Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages, ScheduleMessage
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation, Sharing
 from kaif.interfaces.messaging.topics import GroupTopics, MakeTopic, MuteTopic, SwitchTopics
+from kaif.interfaces.messaging.vanishing import SetTimer, Vanishing
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, Webhooks
 from kaif.kernel.actor import NOBODY, Actor
-from kaif.kernel.clock import SECOND_US, as_datetime
+from kaif.kernel.clock import DAY_US, SECOND_US, as_datetime
 
 # Between two lines that name no moment of their own.
 PAUSE_S = (15, 170)
@@ -66,6 +70,10 @@ class Stage:
         self.said: list[int] = []
         self.topics: dict[str, int] = {"": 0}
         self.webhook = ""
+        # The name of the group where its posts are.
+        self.discussed_in = ""
+        # The secret of the last link to join by.
+        self.link = ""
 
     def seq(self, back: int) -> int:
         return self.said[-back]
@@ -298,6 +306,17 @@ class Teller:
     async def _do_pin(self, stage: Stage, line: Line) -> None:
         await self._use(MessageActions).pin_message(self._people[line.who], self._place(stage, line))
 
+    async def _do_move(self, stage: Stage, line: Line) -> None:
+        """`title`: into that topic."""
+        wanted = MoveMessages(stage.id, [stage.seq(line.back)], stage.topics[line.text])
+        await self._use(Moving).move_messages(self._people[line.who], wanted)
+
+    async def _do_comment(self, stage: Stage, line: Line) -> None:
+        """On a post, in the group where the channel is discussed."""
+        wanted = WriteComment(stage.id, stage.seq(line.back), self._ref(), line.text)
+        entry = await self._use(Discussions).write_comment(self._people[line.who], wanted)
+        self._stages[stage.discussed_in].said.append(entry.seq)
+
     async def _do_press(self, stage: Stage, line: Line) -> None:
         wanted = Press(stage.id, stage.seq(line.back), line.text, self._ref())
         await self._use(Callbacks).press_button(self._people[line.who], wanted)
@@ -330,6 +349,38 @@ class Teller:
     async def _do_admin(self, stage: Stage, line: Line) -> None:
         wanted = Appoint(stage.id, self._people[line.text].user_id, ["send", "media", "links", "pin", "delete", "ban"])
         await self._use(Administration).appoint_admin(self._people[line.who], wanted)
+
+    async def _do_restrict(self, stage: Stage, line: Line) -> None:
+        """`name right,right days`."""
+        who, taken, days = line.text.split()
+        rights: list[Any] = taken.split(",")
+        wanted = Restrict(stage.id, self._people[who].user_id, rights, self._at(24 * int(days)))
+        await self._use(Administration).restrict_member(self._people[line.who], wanted)
+
+    async def _do_vanish(self, stage: Stage, line: Line) -> None:
+        """`days`: so long after it was written each message is gone."""
+        after_s: Any = int(line.text) * DAY_US // SECOND_US
+        await self._use(Vanishing).set_timer(self._people[line.who], SetTimer(stage.id, after_s))
+
+    async def _do_discuss(self, stage: Stage, line: Line) -> None:
+        """`chat`: posts are discussed there."""
+        stage.discussed_in = line.text
+        wanted = LinkDiscussion(stage.id, self._stages[line.text].id)
+        await self._use(Discussions).link_discussion(self._people[line.who], wanted)
+
+    async def _do_link(self, stage: Stage, line: Line) -> None:
+        """`note`: a link to join by; what begins with `ask ` makes people ask."""
+        note = line.text.removeprefix("ask ")
+        wanted = MakeLink(stage.id, note, approval=note != line.text)
+        stage.link = (await self._use(ChatInvitations).make_link(self._people[line.who], wanted)).secret
+
+    async def _do_knock(self, stage: Stage, line: Line) -> None:
+        """By the last link: whoever does it comes in, or asks to."""
+        await self._use(ChatInvitations).join_chat(self._people[line.who], Door(secret=stage.link))
+
+    async def _do_admit(self, stage: Stage, line: Line) -> None:
+        wanted = AnswerRequest(stage.id, self._people[line.text].user_id, let_in=True)
+        await self._use(ChatInvitations).answer_request(self._people[line.who], wanted)
 
     async def _do_topic(self, stage: Stage, line: Line) -> None:
         """`icon title`; the first one makes the group one of topics."""
