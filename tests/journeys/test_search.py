@@ -77,7 +77,7 @@ async def every_filter_can_be_chosen(window: Window) -> None:
     await window.dialog.get_by_label("С какого дня").fill(today)
     await window.dialog.get_by_label("По какой день").fill("2020-01-01")
     await window.dialog.get_by_role("button", name="Показать").click()
-    await expect(window.dialog.get_by_text("раньше первого")).to_be_visible()
+    await expect(window.dialog.get_by_text("раньше начального")).to_be_visible()
     await look("filters")
     await window.dialog.get_by_label("По какой день").fill(today)
     await window.dialog.get_by_role("button", name="Показать").click()
