@@ -35,6 +35,7 @@ from kaif.services.media.delivery.rights import Rights
 from kaif.services.messaging import store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.model import kept_at
+from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.notifications import telling
 from kaif.services.messaging.reactions import Reactions
 
@@ -114,6 +115,13 @@ async def test_readers_of_a_channel_see_what_is_on_a_post_and_in_its_comments_an
     assert [await home.sees(reader, one) for one in (picture, answer, private)] == [True, True, False]
     brought = [entry for entry in await log_of(home.services, member, group_id) if entry.forward is None]
     assert any(one.media_id == picture.id for entry in brought for one in entry.attachments)
+    # Once moderators have closed the group, those who are in it see what hangs there, and nobody else.
+    async with home.services.database.transaction() as tx:
+        await administration_store.suspend(tx, group_id, "spam")
+    assert [await home.sees(one, answer) for one in (reader, member)] == [False, True]
+    assert await home.sees(reader, picture), "the channel is open"
+    async with home.services.database.transaction() as tx:
+        await administration_store.suspend(tx, group_id, "")
     await home.services.messaging.remove_member(reader, RemoveMember(channel_id, reader.user_id))
     await home.delete(owner, post)
     await home.settle()

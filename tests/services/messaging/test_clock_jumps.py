@@ -1,13 +1,18 @@
 """A server's clock that is set back and forth: the order of a log is its places, and no time has a say in it."""
 
+import msgspec
 import pytest
 from tests.services.messaging.chats import direct, group, log_of, say
 from tests.services.messaging.dues import HOUR, Home
+from tests.services.messaging.test_moving import move
+from tests.services.messaging.test_topics import make, say_in, with_topics
+from tests.waiting import until
 
-from kaif.interfaces.messaging import ChatId, ListChats, ListEntries, SlowMode
+from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, ListChats, ListEntries, SlowMode
 from kaif.interfaces.messaging.actions import EditMessage, EditTooLate
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.dates import FindDate
+from kaif.interfaces.messaging.moving import MoveTooLate
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US, SECOND_US, as_datetime
@@ -157,3 +162,35 @@ async def test_nobody_waits_a_year_to_write_or_may_edit_for_a_year_by_a_clock_th
     home.moment[0] += 3 * DAY_US
     with pytest.raises(EditTooLate):
         await home.services.actions.edit_message(boris, EditMessage(chat_id, early.seq, "Поздно"))
+
+
+async def test_one_moves_ones_own_no_longer_by_a_clock_that_was_ahead_and_the_line_bears_the_logs_time(
+    home: Home,
+) -> None:
+    services = home.services
+    chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+    boats, fish = await make(services, anna, chat_id), await make(services, anna, chat_id)
+    announced: list[Entry] = []
+
+    def hear(payload: bytes) -> None:
+        for news in msgspec.msgpack.decode(payload, type=list[Delivery]):
+            announced.extend(msgspec.json.decode(entry, type=Entry) for entry in news.entries)
+
+    await services.cache.subscribe(ENTRIES, hear)
+    home.moment[0] -= 20 * SECOND_US
+    own = await say_in(services, boris, chat_id, boats)
+    await move(services, boris, chat_id, fish, own)
+    log = await log_of(services, boris, chat_id)
+    assert log[-1].kind == "topic_moved"
+    assert log[-1].at == log[-2].at
+    await until(lambda: bool(announced) and announced[-1].seq == log[-1].seq)
+    assert announced[-1] == log[-1]
+
+    home.moment[0] += 365 * DAY_US
+    early = await say_in(services, boris, chat_id, boats)
+    home.moment[0] -= 365 * DAY_US
+    await say_in(services, anna, chat_id, boats)
+    await move(services, boris, chat_id, fish, early)
+    home.moment[0] += 3 * DAY_US
+    with pytest.raises(MoveTooLate):
+        await move(services, boris, chat_id, boats, early)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, say
+from tests.services.messaging.test_discussions import comment, with_comments
 from tests.services.messaging.test_reports import decide, file, operator
 from tests.waiting import eventually
 
@@ -23,6 +24,7 @@ from kaif.interfaces.messaging import (
 )
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, OfMessage, React
 from kaif.interfaces.messaging.administration import ChangeChat, OfMember
+from kaif.interfaces.messaging.discussions import ListComments
 from kaif.interfaces.messaging.invitations import Door, InvitationGone, MakeLink
 from kaif.interfaces.messaging.polls import SendPoll, Vote
 from kaif.interfaces.messaging.reports import ListReports, NotForThisReport, OfReport
@@ -166,6 +168,33 @@ async def test_of_several_who_suspend_at_once_the_log_says_it_once_and_a_direct_
         await suspension.suspend(alone, "spam")
     with pytest.raises(KaifError):
         await suspension.suspend(ChatId(new_id()), "spam")
+
+
+async def test_comments_of_a_closed_group_are_read_in_it_alone_and_posts_of_a_closed_channel_take_none(
+    services: Services,
+) -> None:
+    channel_id, group_id, (anna, boris, clara) = await with_comments(services, "anna", "boris", "clara")
+    post, other = [await say(services, anna, channel_id, text) for text in ("Пост", "Ещё один")]
+    await comment(services, boris, post, "Реклама")
+    wanted = ListComments(channel_id, post.seq)
+    assert (await services.discussions.list_comments(clara, wanted)).entries
+
+    suspension = _suspension(services)
+    await suspension.suspend(group_id, "spam")
+    with pytest.raises(ChatSuspended):
+        await services.discussions.list_comments(clara, wanted)
+    assert (await services.discussions.list_comments(boris, wanted)).entries
+    for one, on in ((clara, post), (boris, post), (boris, other)):
+        with pytest.raises(ChatSuspended):
+            await comment(services, one, on)
+
+    await suspension.restore(group_id, anna.user_id, new_id())
+    await suspension.suspend(channel_id, "spam")
+    said = len(await log_of(services, anna, group_id))
+    for one, on in ((clara, post), (boris, other)):
+        with pytest.raises(ChatSuspended):
+            await comment(services, one, on)
+    assert len(await log_of(services, anna, group_id)) == said
 
 
 def _suspension(services: Services) -> Suspension:

@@ -124,12 +124,12 @@ class Discussions(Protocol):
     async def write_comment(self, actor: Actor, request: WriteComment) -> Entry:
         """Answer a post; the first comment lets the post into the group, and its writer too where it is open.
 
-        Raises MessageNotFound, CommentsForMembers, BadReply, and what keeps somebody from joining the group or from
-        writing there: MemberBanned, TooManyMembers, NotForBots, MayNotSend, SlowMode and the like.
+        Raises MessageNotFound, ChatSuspended, CommentsForMembers, BadReply, and what keeps somebody from joining the
+        group or from writing there: MemberBanned, TooManyMembers, NotForBots, MayNotSend, SlowMode and the like.
         """
         ...
 
     @repeatable
     async def list_comments(self, actor: Actor, request: ListComments) -> Thread:
-        """A page of a post's thread. Raises MessageNotFound, CommentsForMembers, MemberBanned."""
+        """A page of a post's thread. Raises MessageNotFound, ChatSuspended, CommentsForMembers, MemberBanned."""
         ...

@@ -38,7 +38,7 @@ class Moving(Protocol):
 
         One's own for MOVE_WITHIN_S, into and out of topics in which one may write; with the right `topics` those of
         anybody. What is there already is passed over. If one may not be moved, none is.
-        Raises ChatNotFound, TopicsOff, MessageNotFound, NotYourMessage, MoveTooLate, MayNotSend, TooFarBack; of either
-        topic TopicNotFound, TopicClosed, RestrictedInTopic.
+        Raises ChatNotFound, TopicsOff, ChatSuspended, MessageNotFound, NotYourMessage, MoveTooLate, MayNotSend,
+        TooFarBack; of either topic TopicNotFound, TopicClosed, RestrictedInTopic.
         """
         ...

@@ -311,7 +311,7 @@ async def shown_to(reads: Reads, user_id: UserId, media_ids: Collection[MediaId]
         WHERE a.media_id IN :ids AND a.chat_id <> ''
         UNION
         SELECT a.media_id, CASE WHEN a.kind = 'file' AND a.seq > 0 THEN 1 ELSE 0 END FROM messaging_attachments a
-        JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0
+        JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0 AND c.suspended = ''
         JOIN messaging_discussions d ON d.group_id = a.chat_id AND d.open = 1
         JOIN messaging_members m ON m.chat_id = d.channel_id AND m.user_id = :user_id
         JOIN messaging_threads t ON t.chat_id = a.chat_id AND t.channel_id = d.channel_id

@@ -22,6 +22,7 @@ from kaif.interfaces.messaging.discussions import (
     WriteComment,
 )
 from kaif.interfaces.messaging.posts import NotAChannel
+from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.errors import KaifError
@@ -156,9 +157,12 @@ class DiscussionsService:
         return post
 
     async def _must_read(self, reads: Reads, actor: Actor, link: Link) -> None:
-        """Raises CommentsForMembers, MemberBanned."""
+        """Raises ChatSuspended, CommentsForMembers, MemberBanned."""
         if await store.find_member(reads, link.group_id, actor.user_id):
             return
+        # What moderators have closed is read by those alone who are in it.
+        if link.suspended:
+            raise ChatSuspended
         if not link.open:
             raise CommentsForMembers
         if await administration_store.banned_among(reads, link.group_id, [actor.user_id]):
@@ -196,6 +200,9 @@ class DiscussionsService:
         """Whatever refuses the comment undoes all of it: the post's coming and the writer's too."""
         tx = placing.tx
         link = await self._link(tx, actor, request.chat_id)
+        # Nor does a post of a closed channel come into the group, where it would be read on.
+        if (await self._membership.get_member(tx, request.chat_id, actor.user_id)).suspended:
+            raise ChatSuspended
         places = await store.lock_places(tx, [link.group_id])
         if not places:
             raise NoDiscussion

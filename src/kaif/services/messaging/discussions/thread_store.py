@@ -16,7 +16,9 @@ class Link(msgspec.Struct, frozen=True):
     channel_id: ChatId
     group_id: ChatId
     open: int
+    # Empty where moderators have closed the group: `suspended` says why.
     title: str
+    suspended: str
 
 
 class StoredThread(msgspec.Struct, frozen=True):
@@ -42,7 +44,7 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 _LINK = """
-SELECT d.channel_id, d.group_id, d.open, CASE WHEN g.suspended = '' THEN g.title ELSE '' END
+SELECT d.channel_id, d.group_id, d.open, CASE WHEN g.suspended = '' THEN g.title ELSE '' END, g.suspended
 FROM messaging_discussions d
 JOIN messaging_chats g ON g.id = d.group_id AND g.deleted_at_us = 0
 """

@@ -68,7 +68,7 @@ class Change:
     def say(self, kind: EntryKind, *, topic_id: int, title: str, to_topic_id: int, count: int) -> int:
         """A line that changes no message; its place."""
         self.place.seq += 1
-        at, said_by = as_datetime(self.now_us), self._actor.user_id
+        at, said_by = as_datetime(self.place.written_at_us), self._actor.user_id
         more = {"title": title, "topic_id": topic_id, "to_topic_id": to_topic_id, "count": count}
         self._new.append(_changed(Entry(self.place.chat_id, self.place.seq, kind, said_by, at), **more))
         return self.place.seq

@@ -12,7 +12,7 @@ from kaif.interfaces.messaging.moving import MOVE_WITHIN_S, MOVED_PAST_MAX, Move
 from kaif.interfaces.messaging.topics import GENERAL, TopicsOff
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import model
+from kaif.services.messaging import clock_store, model
 from kaif.services.messaging.messages.changing import Change, begin
 from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
 from kaif.services.messaging.rights import Right
@@ -31,11 +31,12 @@ class MovingService:
             change = await begin(tx, actor, request.chat_id, self._clock())
             if change.place.topics != TOPICS_ON:
                 raise TopicsOff
+            change.must_reach()
             rows = await change.messages(sorted(set(request.seqs)))
             bodies = {row.seq: model.body_of(row) for row in rows}
             if any(body.deleted for body in bodies.values()):
                 raise MessageNotFound
-            _must_be_theirs(change, actor, rows)
+            await _must_be_theirs(change, actor, rows)
             await _must_be_open(change, actor, {request.topic_id, *(body.topic_id for body in bodies.values())})
             moved = [row for row in rows if bodies[row.seq].topic_id != request.topic_id]
             entries = await _move(change, moved, bodies, request.topic_id) if moved else []
@@ -44,13 +45,15 @@ class MovingService:
         return Nothing()
 
 
-def _must_be_theirs(change: Change, actor: Actor, rows: Sequence[StoredEntry]) -> None:
+async def _must_be_theirs(change: Change, actor: Actor, rows: Sequence[StoredEntry]) -> None:
     """Raises NotYourMessage, MoveTooLate, MayNotSend."""
     if Right.TOPICS in change.rights:
         return
     if any(row.sender_id != actor.user_id for row in rows):
         raise NotYourMessage
-    if change.now_us > min(row.at_us for row in rows) + MOVE_WITHIN_S * SECOND_US:
+    jumps = await clock_store.jumps_of(change.tx, change.place.chat_id, rows[0].seq)
+    written_us = min(clock_store.written_by_us(row, jumps, change.now_us) for row in rows)
+    if change.now_us > written_us + MOVE_WITHIN_S * SECOND_US:
         raise MoveTooLate
     if Right.SEND not in change.rights:
         raise MayNotSend
