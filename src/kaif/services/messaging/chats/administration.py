@@ -8,12 +8,10 @@ from kaif.interfaces.messaging import (
     Chat,
     ChatId,
     ChatMember,
-    ChatNotFound,
     Entry,
     EntryKind,
     GetChat,
     MembersHidden,
-    NotAGroup,
     OwnersOnly,
 )
 from kaif.interfaces.messaging.administration import (
@@ -188,12 +186,7 @@ class AdministrationService:
         """
         entry, removed = None, False
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [chat_id])
-            if not places:
-                raise ChatNotFound
-            place = places[chat_id]
-            if place.kind not in ("group", "channel"):
-                raise NotAGroup
+            place = await self._membership.lock_any(tx, chat_id)
             await administration_store.ban(tx, chat_id, user_id, by, self._clock())
             await invitation_store.take_request(tx, chat_id, user_id)
             removed = await self._membership.take_out(tx, place, user_id)

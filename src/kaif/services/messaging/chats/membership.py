@@ -82,6 +82,15 @@ class Membership:
             raise NotAGroup
         return places[chat_id], rights
 
+    async def lock_any(self, tx: Transaction, chat_id: ChatId) -> Place:
+        """The same for those who handle reports, whoever they are. Raises ChatNotFound, NotAGroup."""
+        places = await store.lock_places(tx, [chat_id])
+        if not places:
+            raise ChatNotFound
+        if places[chat_id].kind not in ("group", "channel"):
+            raise NotAGroup
+        return places[chat_id]
+
     async def let_in(self, tx: Transaction, place: Place, people: Sequence[Person]) -> list[UserId]:
         """Those who were not in yet. Raises ChatSuspended, TooManyMembers, MemberBanned."""
         if place.suspended:

@@ -1,12 +1,11 @@
 """Closing a group or channel to everybody, and opening it again: the chat's own deed, which names nobody."""
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatId, ChatNotFound, EntryKind, NotAGroup
+from kaif.interfaces.messaging import ChatId, EntryKind
 from kaif.interfaces.messaging.reports import Reason
 from kaif.interfaces.messaging.suspension import ChatRestored
 from kaif.kernel.actor import UserId
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
 from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.sending.announcing import Announcer
@@ -29,12 +28,7 @@ class Suspension:
         self, chat_id: ChatId, suspended: Reason | str, kind: EntryKind, event: ChatRestored | None = None
     ) -> bool:
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [chat_id])
-            if not places:
-                raise ChatNotFound
-            place = places[chat_id]
-            if place.kind not in ("group", "channel"):
-                raise NotAGroup
+            place = await self._membership.lock_any(tx, chat_id)
             if bool(place.suspended) == bool(suspended):
                 return False
             await administration_store.suspend(tx, chat_id, suspended)
