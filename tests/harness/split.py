@@ -12,12 +12,16 @@ from kaif.services.auth.tokens import new_signing_key
 
 
 class Split:
-    """The system as separate processes on PostgreSQL and Redis: two of messaging, some gateways, one of each other."""
+    """The system as separate processes on PostgreSQL and Redis: two of messaging, some gateways and of media, one of each
+    other."""
 
-    def __init__(self, folder: Path, postgres_url: str, redis_url: str, *, gateways: int = 1, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, postgres_url: str, redis_url: str, *, gateways: int = 1, medias: int = 1, **settings: str
+    ) -> None:
         self.setup_code = "set-up-code"
         gateway_names = [f"gateway-{number}" for number in range(1, gateways + 1)]
-        names = ["auth", "messaging-1", "messaging-2", "search", "media", *gateway_names]
+        media_names = [f"media-{number}" for number in range(1, medias + 1)]
+        names = ["auth", "messaging-1", "messaging-2", "search", *media_names, *gateway_names]
         self._addresses = {name: free_address() for name in names}
         messagings = [self._addresses["messaging-1"], self._addresses["messaging-2"]]
         shared = {
@@ -26,7 +30,7 @@ class Split:
             "KAIF_AUTH": "{}:{}".format(*self._addresses["auth"]),
             "KAIF_MESSAGING": ",".join(f"{host}:{port}" for host, port in messagings),
             "KAIF_SEARCH": "{}:{}".format(*self._addresses["search"]),
-            "KAIF_MEDIA": "{}:{}".format(*self._addresses["media"]),
+            "KAIF_MEDIA": ",".join("{}:{}".format(*self._addresses[name]) for name in media_names),
             "KAIF_MEDIA_KEYS": "env:MEDIA_KEYS",
             "MEDIA_KEYS": f"1:{secrets.token_hex(32)}",
             "KAIF_INTERNAL_SECRET": secrets.token_hex(32),
@@ -41,7 +45,7 @@ class Split:
         self.auth = self._child(folder, "auth", shared)
         self.messagings = [self._child(folder, name, shared) for name in ("messaging-1", "messaging-2")]
         self.search = self._child(folder, "search", shared)
-        self.media = self._child(folder, "media", shared)
+        self.medias = [self._child(folder, name, shared) for name in media_names]
         self.gateways = [self._child(folder, name, shared) for name in gateway_names]
 
     def _child(self, folder: Path, name: str, settings: Mapping[str, str]) -> Child:
@@ -58,6 +62,10 @@ class Split:
         return self.gateways[0]
 
     @property
+    def media(self) -> Child:
+        return self.medias[0]
+
+    @property
     def gateway_addresses(self) -> list[tuple[str, int]]:
         return [address for name, address in self._addresses.items() if name.startswith("gateway")]
 
@@ -68,12 +76,12 @@ class Split:
 
     @property
     def children(self) -> list[Child]:
-        return [self.auth, *self.messagings, self.search, self.media, *self.gateways]
+        return [self.auth, *self.messagings, self.search, *self.medias, *self.gateways]
 
     async def start(self) -> None:
         await self.auth.start()
         await asyncio.gather(*[child.start() for child in (*self.messagings, self.search)])
-        await self.media.start()
+        await asyncio.gather(*[media.start() for media in self.medias])
         await asyncio.gather(*[gateway.start() for gateway in self.gateways])
 
     async def close(self) -> None:
@@ -87,7 +95,8 @@ class Split:
 
 @asynccontextmanager
 async def running_split(
-    folder: Path, postgres_url: str, redis_url: str, *, gateways: int = 1, **settings: str
+    folder: Path, postgres_url: str, redis_url: str, *, gateways: int = 1, medias: int = 1, **settings: str
 ) -> AsyncIterator[Split]:
-    async with running(Split(folder, postgres_url, redis_url, gateways=gateways, **settings)) as split:
+    place = Split(folder, postgres_url, redis_url, gateways=gateways, medias=medias, **settings)
+    async with running(place) as split:
         yield split

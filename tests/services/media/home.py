@@ -18,7 +18,7 @@ from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
 from kaif.engines.keys.ring import new_key
-from kaif.engines.scanner import NoScanner
+from kaif.engines.scanner import NoScanner, Scanner
 from kaif.interfaces.auth import GetOpenSessions, GetPeople, Nothing, OpenAccounts, OpenSessions
 from kaif.interfaces.auth.factors import StepUpRequired
 from kaif.interfaces.media import Library, ListMedia, Media
@@ -164,14 +164,14 @@ class Home:
                 return
         raise AssertionError("there is always more to collect")
 
-    def process(self, blobs: Blobs, films: FilmWorkers | None = None) -> UploadsService:
-        """Another process that takes uploads, whose store or workers have their moods."""
+    def process(self, blobs: Blobs, films: FilmWorkers | None = None, scanner: Scanner | None = None) -> UploadsService:
+        """Another process that takes uploads, whose store, workers or scanner have their moods."""
         quota = Quota(1 << 40, 1 << 40)
         content = Content(blobs, self.keys)
         pictures, clock = PictureWorkers(1), lambda: self.moment[0]
         looker = Looker(self.database, content, pictures, films or FilmWorkers(2), Scratch(self.work))
         renditions = Renditions(self.database, content, self.keys, pictures, clock)
-        scans = Scans(self.database, content, NoScanner(), larger=False)
+        scans = Scans(self.database, content, scanner or NoScanner(), larger=False)
         quotas = Quotas(quota, quota)
         return UploadsService(self.database, content, self.keys, quotas, looker, renditions, scans, clock)
 

@@ -18,6 +18,8 @@ _PART = ", ".join(Part.__struct_fields__)
 
 # What its owner keeps is referred to by the owner.
 OWNER = "owner"
+# What is claimed by whoever makes a file of an upload, beside the renditions of that file.
+UPLOAD = "upload"
 
 
 class Reads(Protocol):
@@ -74,6 +76,7 @@ async def uploads_of(reads: Reads, owner_id: UserId) -> list[StoredUpload]:
 async def forget_owner(tx: Transaction, owner_id: UserId) -> None:
     await tx.execute("DELETE FROM media_owners WHERE id = :id", id=owner_id)
     await tx.execute("DELETE FROM media_straight_parts WHERE owner_id = :id", id=owner_id)
+    await tx.execute("DELETE FROM media_refused_uploads WHERE owner_id = :id", id=owner_id)
 
 
 # Keys
@@ -201,6 +204,7 @@ async def expired_uploads(reads: Reads, now_us: int, limit: int) -> list[str]:
 async def drop_upload(tx: Transaction, upload: StoredUpload, due_at_us: int) -> None:
     """With what has come of it; a file that was made of it keeps its content."""
     await tx.execute("DELETE FROM media_uploads WHERE id = :id", id=upload.id)
+    await tx.execute("DELETE FROM media_makers WHERE media_id = :id AND name = :name", id=upload.id, name=UPLOAD)
     if upload.media_id is None and not upload.joined_into:
         await discard_content(tx, upload.id, due_at_us)
 
@@ -215,6 +219,17 @@ async def parts_of(reads: Reads, holder_id: str, start: int, end: int) -> list[P
         WHERE holder_id = :holder_id AND start < :end AND start + length > :start ORDER BY start
     """
     return await reads.fetch(Part, sql, holder_id=holder_id, start=start, end=end)
+
+
+async def parts_after(reads: Reads, after: str, limit: int) -> list[str]:
+    """Names of all that anything is kept in, each once."""
+    rows: list[tuple[str]] = await reads.fetch(
+        tuple,
+        "SELECT DISTINCT part FROM media_parts WHERE part > :after ORDER BY part LIMIT :limit",
+        after=after,
+        limit=limit,
+    )
+    return [row[0] for row in rows]
 
 
 async def last_part(reads: Reads, holder_id: str) -> Part | None:

@@ -17,8 +17,6 @@ from kaif.services.media.content.sealing import DATA_KEY_BYTES, ContentDamaged, 
 from kaif.services.media.model import Part, blob_of
 from kaif.services.media.store import Reads
 
-# Looking at content again takes so much at once, so that no call lasts long.
-HASHED_AT_ONCE = 128 << 20
 READ_AT_ONCE = 4 << 20
 # Parts that are sealed and written at once: each has memory of its own, some of which is kept for the next.
 WRITES_MAX = 8
@@ -125,16 +123,14 @@ class Digests:
         await asyncio.to_thread(digest.update, piece)
         return digest
 
-    async def digest(self, reads: Reads, upload_id: str, length: int) -> str | None:
-        """None when it takes another call."""
+    async def digest(self, reads: Reads, upload_id: str, length: int) -> str:
         at, digest = self._known.pop(upload_id, (0, hashlib.sha256()))
-        until = min(length, at + HASHED_AT_ONCE)
-        while at < until:
-            piece = await self._content.read(reads, upload_id, at, min(READ_AT_ONCE, until - at))
+        while at < length:
+            piece = await self._content.read(reads, upload_id, at, min(READ_AT_ONCE, length - at))
             await asyncio.to_thread(digest.update, piece)
             at += len(piece)
         self.keep(upload_id, at, digest)
-        return digest.hexdigest() if at == length else None
+        return digest.hexdigest()
 
     def forget(self, upload_id: str) -> None:
         self._known.pop(upload_id, None)

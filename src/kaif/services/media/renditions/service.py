@@ -10,12 +10,12 @@ from kaif.engines.keys import Keys
 from kaif.interfaces.media import MediaNotFound, RenditionNotReady
 from kaif.interfaces.media.images import Rendition
 from kaif.interfaces.media.uploads import PIECE_BYTES_MAX
-from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.kernel.errors import Busy, Invalid
+from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
 from kaif.services.media.cdn.withdrawing import NO_CDN, Withdrawing
+from kaif.services.media.claims import Claims
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content
 from kaif.services.media.model import Part, StoredMedia
 from kaif.services.media.renditions import naming
@@ -26,10 +26,8 @@ from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.scratch import opened
 from kaif.services.media.work.turns import Priority
 
-# Whoever makes says so again and again; a process that died is replaced after this long.
-LEASE_S = 10.0
+# Longer than it takes to replace a process that died.
 WAIT_S_MAX = 12.0
-_LOOK_AGAIN_S = 0.1
 # What could not be made is not tried again so soon, however many ask for it: each try may take a worker's whole time.
 REFUSED_FOR_US = 600 * SECOND_US
 REFUSALS_MAX = 1000
@@ -51,14 +49,14 @@ class Renditions:
         self._pictures, self._clock, self._withdrawing = pictures, clock, withdrawing
         self._making: dict[tuple[str, str], asyncio.Task[StoredRendition]] = {}
         self._refused: dict[tuple[str, str], tuple[int, Invalid]] = {}
-        self._background = Background()
+        self._claims = Claims(database, clock)
 
     async def close(self) -> None:
         making = list(self._making.values())
         for task in making:
             task.cancel()
         await asyncio.gather(*making, return_exceptions=True)
-        await self._background.close()
+        await self._claims.close()
 
     # Finding and making
 
@@ -98,24 +96,10 @@ class Renditions:
         self._refused.pop((media_id, name), None)
 
     async def _made(self, media: StoredMedia, wanted: Wanted, priority: Priority) -> StoredRendition:
-        maker = new_id()
-        for _ in range(int(WAIT_S_MAX / _LOOK_AGAIN_S)):
-            if await self._become_maker(media.id, wanted.name, maker):
-                break
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            if found := await renditions_store.find(self._database, media.id, wanted.name):
-                return found
-        else:
-            raise Busy(retry_after_ms=1000)
-        staying = self._background.run(self._stay_maker(media.id, wanted.name, maker))
-        try:
-            # Its maker may have been done in the moment in which we became it.
+        async with self._claims.held(media.id, wanted.name, WAIT_S_MAX):
+            # Whoever had it before may have made it.
             found = await renditions_store.find(self._database, media.id, wanted.name)
             return found or await self._make(media, wanted, priority)
-        finally:
-            staying.cancel()
-            async with self._database.transaction() as tx:
-                await renditions_store.stop_making(tx, media.id, wanted.name, maker)
 
     async def _make(self, media: StoredMedia, wanted: Wanted, priority: Priority) -> StoredRendition:
         assert wanted.variant
@@ -143,17 +127,6 @@ class Renditions:
         if not rendition.lasting and now_us - rendition.used_at_us > USED_EVERY_US:
             async with self._database.transaction() as tx:
                 await renditions_store.touch(tx, rendition.id, now_us)
-
-    async def _become_maker(self, media_id: str, name: str, maker: str) -> bool:
-        now_us = self._clock()
-        async with self._database.transaction() as tx:
-            until_us = now_us + int(LEASE_S * SECOND_US)
-            return await renditions_store.become_maker(tx, media_id, name, maker, now_us, until_us)
-
-    async def _stay_maker(self, media_id: str, name: str, maker: str) -> None:
-        while True:
-            await asyncio.sleep(LEASE_S / 3)
-            await self._become_maker(media_id, name, maker)
 
     # Keeping
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kaif.engines.database import Database, Transaction
-from kaif.engines.keys import Keys
+from kaif.engines.keys import KeyMissing, Keys
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.roles import UPLOAD_MORE
 from kaif.interfaces.media import (
@@ -40,6 +40,7 @@ from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
+from kaif.services.media.claims import Claim, ClaimLost, Claims
 from kaif.services.media.content import sharing_store
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.content.sealing import ContentDamaged
@@ -50,10 +51,17 @@ from kaif.services.media.queue import steps
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions.service import Renditions
-from kaif.services.media.uploads.looking import LOOK_S, LOOKS_MAX, LOOKS_OF_ONE_MAX, Looked, Looker
+from kaif.services.media.uploads import refusals_store
+from kaif.services.media.uploads.looking import Looked, Looker
 from kaif.services.media.uploads.scanning import Scans
 
 UNFINISHED_MAX = 100
+# A call waits no longer than this for what comes after the last piece: a digest, a scan and a look.
+FINISH_S = 5.0
+# Of those that are under way, or whose outcome nobody has asked for.
+FINISHES_MAX = 64
+# Of one person's: nobody's keep others' waiting.
+FINISHES_OF_ONE_MAX = 16
 # A last part smaller than this is written again with what follows it, so that many small pieces are not many parts.
 SMALL_BYTES = 256 * 1024
 
@@ -73,11 +81,12 @@ class UploadsService:
         self._database, self._content, self._keys = database, content, keys
         self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
         self._digests, self._scans = Digests(content), scans
-        self._looks = Outlasting[Looked](LOOK_S, LOOKS_MAX, LOOKS_OF_ONE_MAX)
+        self._claims = Claims(database, clock)
+        self._finishing = Outlasting[Upload](FINISH_S, FINISHES_MAX, FINISHES_OF_ONE_MAX)
 
     async def close(self) -> None:
-        await self._scans.close()
-        await self._looks.close()
+        await self._finishing.close()
+        await self._claims.close()
 
     # Beginning
 
@@ -192,42 +201,55 @@ class UploadsService:
         upload = await self._get(actor, request.upload_id)
         if upload.media_id is not None or upload.received < upload.length or upload.partial:
             return await self._seen(upload)
-        sha256 = await self._digest(actor, upload)
-        if sha256 is None:
+        finished = await self._finishing.wait(upload.id, lambda: self._finished(actor, upload.id), upload.owner_id)
+        if finished is None:
             return upload.seen()
-        if not await self._checked(actor, upload):
-            return upload.seen()
-        looked = await self._looked(actor, upload, sha256)
-        if looked is None:
-            return upload.seen()
+        self._finishing.forget(upload.id)
+        return finished
+
+    async def _finished(self, actor: Actor, upload_id: str) -> Upload:
+        """By one process alone, whichever was asked first; others wait here, and go on should that one die."""
+        async with self._claims.held(upload_id, store.UPLOAD) as claim:
+            upload = await self._get(actor, upload_id)
+            if upload.media_id is None:
+                try:
+                    upload = await self._made(claim, actor, upload)
+                except ClaimLost:
+                    pass
+                except (ContentDamaged, KeyMissing):
+                    # Not there to be read any more, perhaps, because its owner gave it up meanwhile.
+                    await self._get(actor, upload_id)
+                    raise
+        self._digests.forget(upload_id)
+        return await self._seen(upload)
+
+    async def _made(self, claim: Claim, actor: Actor, upload: StoredUpload) -> StoredUpload:
+        """Nothing is left of what is refused but why; without the scanner it waits. Raises ClaimLost."""
+        try:
+            sha256 = await self._digest(upload)
+            await self._scans.must_be_clean(upload.id, upload.length)
+            looked = await self._looked(upload, sha256)
+        except Invalid as refusal:
+            await self._refuse(claim, upload.id, refusal)
+            raise
         async with self._database.transaction() as tx:
-            upload = await self._become(tx, actor, request.upload_id, looked, sha256)
-        self._forget(upload.id)
+            await claim.must_be_ours(tx)
+            upload = await self._become(tx, actor, upload.id, looked, sha256)
         if looked.poster and upload.media_id == upload.id:
             # If we die before, work makes it anew.
             await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
-        return await self._seen(upload)
+        return upload
 
-    async def _digest(self, actor: Actor, upload: StoredUpload) -> str | None:
-        """None when it takes another call. Nothing is left of what its sender sealed so that it does not open."""
+    async def _digest(self, upload: StoredUpload) -> str:
+        """Raises SealedWrongly for what its sender sealed so that it does not open."""
         try:
             return await self._digests.digest(self._database, upload.id, upload.length)
         except ContentDamaged:
             if not upload.straight:
                 raise
-            await self.cancel_upload(actor, OfUpload(upload.id))
             raise SealedWrongly from None
 
-    async def _checked(self, actor: Actor, upload: StoredUpload) -> bool:
-        """False when it takes another call. Nothing is left of what is refused; without the scanner it waits."""
-        try:
-            return await self._scans.is_clean(upload.id, upload.length)
-        except Invalid:
-            await self.cancel_upload(actor, OfUpload(upload.id))
-            raise
-
-    async def _looked(self, actor: Actor, upload: StoredUpload, sha256: str) -> Looked | None:
-        """None when it takes another call. Nothing is left of what is refused."""
+    async def _looked(self, upload: StoredUpload, sha256: str) -> Looked:
         head = await self._content.read(self._database, upload.id, 0, min(model.HEAD_BYTES, upload.length))
         found = model.type_of(head)
         try:
@@ -235,17 +257,22 @@ class UploadsService:
             same = await sharing_store.find_same_content(self._database, upload.owner_id, sha256)
             if same is not None and same.kind != "file":
                 return Looked(same.type, same.kind, same.seen().shown, as_sent=same.as_sent)
-            return await self._looks.wait(
-                upload.id,
-                lambda: self._looker.look(upload.id, upload.length, found, upload.owner_id),
-                upload.owner_id,
-            )
+            return await self._looker.look(upload.id, upload.length, found, upload.owner_id)
         except Invalid as error:
             # Whatever it is said to be: whoever gets it might take it for the other thing.
-            if not model.means_media(upload.declared_type) and not isinstance(error, Polyglot):
-                return Looked(found, "file")
-            await self.cancel_upload(actor, OfUpload(upload.id))
-            raise
+            if model.means_media(upload.declared_type) or isinstance(error, Polyglot):
+                raise
+            return Looked(found, "file")
+
+    async def _refuse(self, claim: Claim, upload_id: str, refusal: Invalid) -> None:
+        now_us = self._clock()
+        async with self._database.transaction() as tx:
+            await claim.must_be_ours(tx)
+            upload = await store.lock_upload(tx, upload_id)
+            if upload is not None:
+                await store.drop_upload(tx, upload, now_us + model.GARBAGE_LIVES_US)
+                await refusals_store.add(tx, upload, refusal, now_us + model.UPLOAD_LIVES_US)
+        self._digests.forget(upload_id)
 
     async def _become(self, tx: Transaction, actor: Actor, upload_id: str, looked: Looked, sha256: str) -> StoredUpload:
         """A file, or the one that its owner has already."""
@@ -287,11 +314,12 @@ class UploadsService:
 
     def _forget(self, upload_id: str) -> None:
         self._digests.forget(upload_id)
-        self._scans.forget(upload_id)
-        self._looks.forget(upload_id)
+        self._finishing.forget(upload_id)
 
     async def _get(self, actor: Actor, upload_id: str) -> StoredUpload:
         upload = await store.find_upload(self._database, upload_id, actor.user_id)
+        if upload is None and (refusal := await refusals_store.find(self._database, upload_id, actor.user_id)):
+            raise refusal
         return self._living(upload)
 
     async def _locked(self, tx: Transaction, actor: Actor, upload_id: str) -> StoredUpload:
