@@ -26,10 +26,17 @@ export function nameOfFiles(files: readonly Attachment[]): string {
   return nameOfFile(first)
 }
 
+/** A GIF that was too large to stay a picture is a film. */
+export function isGif({ kind, type }: Attachment): boolean {
+  return kind === 'video' && type === 'image/gif'
+}
+
 /** One file, as it is called aloud. */
-export function nameOfFile({ kind, name, shown }: Attachment): string {
+export function nameOfFile(file: Attachment): string {
+  const { kind, name, shown } = file
   const length = lengthOf(shown?.duration_ms ?? 0)
   if (kind === 'image') return t(shown?.animated ? 'files.animation' : 'files.photo')
+  if (isGif(file)) return t('files.animation')
   if (kind === 'video') return shown?.duration_ms ? t('files.film_of', { time: length }) : t('files.film')
   if (kind === 'voice') return t('files.voice_of', { time: length })
   return name

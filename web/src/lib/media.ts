@@ -1,5 +1,6 @@
 // Files of messages as they are shown.
 import { api, ok } from './api'
+import { isGif } from './files'
 import { MediaLinks } from './mediaLinks'
 import { bestFormat } from './shows'
 import type { Attachment, Shown } from './types'
@@ -23,8 +24,10 @@ export function isReady({ state = 'ready' }: Attachment): boolean {
 }
 
 /** What moves on its own and makes no sound: an animation, or a short film that has none. */
-export function isAnimation({ kind, shown }: Visual): boolean {
+export function isAnimation(file: Visual): boolean {
+  const { kind, shown } = file
   if (kind === 'image') return shown.animated ?? false
+  if (isGif(file)) return true
   return !shown.has_sound && (shown.duration_ms ?? 0) > 0 && shown.duration_ms! <= ANIMATION_MS_MAX
 }
 

@@ -30,6 +30,8 @@ GARBAGE_LIVES_US = DAY_US // 24
 OCTETS = "application/octet-stream"
 TEXT = "text/plain"
 SVG = "image/svg+xml"
+# Too large a one to be kept as a picture is a film, which goes round and makes no sound.
+GIF = "image/gif"
 
 _USUAL_NAMES = {"audio/x-wav": "audio/wav", "audio/x-flac": "audio/flac", "video/x-m4v": "video/mp4"}
 # What is seen or heard: by its own type where browsers show that (`interfaces.media.INLINE_TYPES`), and by what is made
@@ -37,7 +39,7 @@ _USUAL_NAMES = {"audio/x-wav": "audio/wav", "audio/x-flac": "audio/flac", "video
 _KINDS: dict[str, Kind] = {
     "image/png": "image",
     "image/jpeg": "image",
-    "image/gif": "image",
+    GIF: "image",
     "image/webp": "image",
     "image/avif": "image",
     "image/heic": "image",

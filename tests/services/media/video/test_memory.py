@@ -56,6 +56,23 @@ async def test_a_film_in_ten_bits_and_hdr_fits_into_400_mb(
     assert (made["height"], made["nb_frames"], made["color_transfer"]) == (1080, str(frames), "bt709")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_the_largest_gif_fits_into_400_mb(tmp_path: Path) -> None:
+    pattern = ("-f", "lavfi", "-i", "testsrc2=size=900x900:rate=10:duration=1.5,scale=3640:3640:flags=neighbor")
+    gif, workers = make(tmp_path / "largest.gif", *pattern), FilmWorkers(1)
+    try:
+        found = (await workers.probe(gif, tmp_path / "poster.jpg")).found
+        assert isinstance(found, Film)
+
+        await workers.encode(gif, tmp_path / "film.mp4", rungs(found)[-1], found, lambda seconds: None)
+
+        assert peak_bytes_of_only_worker() < 400 * MB
+    finally:
+        await workers.close()
+    made = stream_of(tmp_path / "film.mp4", "video")
+    assert (made["height"], made["nb_frames"]) == (1080, "15")
+
+
 @pytest.mark.parametrize("size", ["7680x4320", "5312x2988"])
 def test_what_would_take_more_later_is_refused_at_once(size: str, tmp_path: Path) -> None:
     kind = "yuv420p10le" if size == "5312x2988" else "yuv420p"

@@ -1,5 +1,7 @@
 """Whether a file that consists of parts has all of them: decoders of films go on with those that are there."""
 
+from mmap import mmap
+
 from kaif.interfaces.media.images import Format
 
 
@@ -7,7 +9,7 @@ def is_whole(content: bytes, format: Format) -> bool:
     """True for formats in which decoders notice it by themselves."""
     match format:
         case "gif":
-            return _gif_is_whole(content)
+            return gif_is_whole(content)
         case "webp":
             # RIFF: the length of what follows the first eight bytes.
             return int.from_bytes(content[4:8], "little") + 8 <= len(content)
@@ -15,7 +17,7 @@ def is_whole(content: bytes, format: Format) -> bool:
             return True
 
 
-def _gif_is_whole(content: bytes) -> bool:
+def gif_is_whole(content: bytes | mmap) -> bool:
     """GIF89a, 17 to 27. Many lack the trailer that says so; then the last block has to end where the file does."""
     at = 13 + _table_bytes(content[10:11])
     while at < len(content):
@@ -37,7 +39,7 @@ def _table_bytes(flags: bytes) -> int:
     return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
 
 
-def _after_blocks(content: bytes, at: int) -> int:
+def _after_blocks(content: bytes | mmap, at: int) -> int:
     """Behind the empty block that ends them; beyond the content if it is missing."""
     while at < len(content) and content[at]:
         at += 1 + content[at]

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from kaif.interfaces.media import State
 from kaif.interfaces.media.films import Film
 from kaif.kernel.clock import MS_US
+from kaif.services.media import model
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.video.ladder import Rung, rungs
@@ -85,6 +86,9 @@ def _steps(media: StoredMedia) -> list[Step]:
         return [_step("large", naming.LARGE)]
     if media.kind == "audio":
         return [_step("voice", naming.VOICE)] if media.voice else []
+    if media.type == model.GIF:
+        # It goes round where it stands, so nobody chooses among sizes of it, nor a moment.
+        return [_step("poster", naming.POSTER), *_films(media)]
     return [
         _step("poster", naming.POSTER),
         *_films(media),
@@ -100,6 +104,8 @@ def _films(media: StoredMedia) -> list[Step]:
         is_quick = media.size <= _QUICK_BYTES_MAX
         copied = Step("copy", naming.FILM, _PRIORITIES["copy" if is_quick else "film"])
         return [copied, *[step for step in ladder if step.name != naming.FILM]]
+    if media.type == model.GIF:
+        return [whole_film(media)._replace(priority=_PRIORITIES["film"])]
     *lower, _ = ladder
     if not lower or film_of(media).duration_us <= AT_ONCE_MS * MS_US:
         return [whole_film(media)._replace(priority=_PRIORITIES["film"]), *lower]

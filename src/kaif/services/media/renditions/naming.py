@@ -144,8 +144,8 @@ def _public(name: str) -> str:
 
 def _format(media: StoredMedia, variant: Variant, accept: str, *, large: bool) -> Made:
     shown = media.seen().shown or Shown()
-    # What is made of a film is made of its poster.
-    format = _FORMATS.get(media.type, "jpeg")
+    # What is made of a film is made of its poster, also where the film is a GIF.
+    format = _FORMATS.get(media.type, "jpeg") if media.kind == "image" else "jpeg"
     moves = media.kind == "image" and shown.animated and variant.animated
     pixels = plan(Size(shown.width, shown.height), variant).kept.pixels if shown.width and shown.height else 0
     return variants.best_format(accept, format, pixels=_TOO_MANY_FOR_AVIF if large else pixels, animated=moves)

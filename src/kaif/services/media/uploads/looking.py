@@ -9,7 +9,7 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.media import Kind, Shown
 from kaif.interfaces.media.films import AsSent, Film, NotPlayable
-from kaif.interfaces.media.images import ImageDamaged, ImageFileTooLarge, Rendition
+from kaif.interfaces.media.images import ImageDamaged, ImageFileTooLarge, Rendition, TooManyFrames
 from kaif.kernel.clock import MS_US
 from kaif.services.media import model
 from kaif.services.media.content.parts import Content
@@ -20,12 +20,6 @@ from kaif.services.media.work.pictures import PictureWorkers
 from kaif.services.media.work.pool import WorkerFailed
 from kaif.services.media.work.scratch import Scratch, read_whole
 
-# A call looks no longer than this.
-LOOK_S = 5.0
-# Of looks that are under way, or whose outcome nobody has asked for.
-LOOKS_MAX = 64
-# Of one person's: nobody's keep others' waiting.
-LOOKS_OF_ONE_MAX = 16
 _POSTER_BYTES_MAX = 8 << 20
 
 
@@ -52,7 +46,7 @@ class Looker:
         try:
             match kind:
                 case "image":
-                    return await self._look_at_picture(holder_id, size, whose)
+                    return await self._look_at_picture_or_long_gif(holder_id, size, type, whose)
                 case "video" | "audio":
                     return await self._look_at_film(holder_id, size, type, whose)
                 case _:
@@ -60,6 +54,14 @@ class Looker:
         except WorkerFailed as error:
             # Whatever is asked again about the same file ends the same way.
             raise (ImageDamaged if kind == "image" else NotPlayable) from error
+
+    async def _look_at_picture_or_long_gif(self, holder_id: str, size: int, type: str, whose: str) -> Looked:
+        try:
+            return await self._look_at_picture(holder_id, size, whose)
+        except (TooManyFrames, ImageFileTooLarge):
+            if type != model.GIF:
+                raise
+        return await self._look_at_film(holder_id, size, type, whose)
 
     async def _look_at_picture(self, holder_id: str, size: int, whose: str) -> Looked:
         bytes_max = self._pictures.limits.file_bytes

@@ -19,8 +19,8 @@ PIXELS_MAX = 7680 * 4320
 # 4K as cinemas have it in ten bits, or 5.3K in eight: decoders keep up to nine frames, and what is beyond would come to
 # its end in the middle of the work.
 FRAME_BYTES_MAX = 4096 * 2160 * 3
-# Of these each frame stands by itself, so that they keep none.
-_ALONE = ("prores", "mjpeg")
+# Of these each frame stands by itself, so that they keep none; or they keep the one on which the next is drawn.
+_ALONE = ("prores", "mjpeg", "gif")
 # A damaged frame or two at the beginning is common in what phones cut out of longer films.
 _PACKETS_TO_FIRST_FRAME_MAX = 300
 _TOLD_PERCENT_MIN = 99

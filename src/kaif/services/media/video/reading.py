@@ -17,10 +17,10 @@ from av.video.stream import VideoStream
 from kaif.interfaces.media.films import NotPlayable
 
 # Playlists and scripts of libav name other files, which it would read: none of those is here.
-_FORMATS = "mov,matroska,avi,mpegts,mpeg,ogg,wav,mp3,flac,aac,asf,amr,caf,aiff"
+_FORMATS = "mov,matroska,avi,mpegts,mpeg,ogg,wav,mp3,flac,aac,asf,amr,caf,aiff,gif"
 _DECODERS = (
     *("h264", "hevc", "vp8", "vp9", "libdav1d", "av1", "mpeg4", "mpeg2video", "mpeg1video", "h263", "mjpeg", "prores"),
-    *("theora", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4v2", "msmpeg4"),
+    *("theora", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4v2", "msmpeg4", "gif"),
     *("aac", "aac_latm", "mp3", "mp3float", "mp2", "mp2float", "opus", "libopus", "vorbis", "flac", "alac", "ac3"),
     *("eac3", "amrnb", "amrwb", "wmav1", "wmav2", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le"),
     *("pcm_f32le", "pcm_u8", "pcm_alaw", "pcm_mulaw", "adpcm_ms", "adpcm_ima_wav"),

@@ -6,8 +6,11 @@ whole wherever it ends; so are streams without any length (MPEG, ADTS, MP3 witho
 
 import os
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
+
+from kaif.services.media.images.wholeness import gif_is_whole
 
 # Of millions of boxes nobody needs to look at the last one.
 _PARTS_MAX = 1_000_000
@@ -29,6 +32,9 @@ def is_cut_short(path: Path) -> bool:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         head = _at(file, 0, 16)
+        if head[:4] == b"GIF8":
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+                return not gif_is_whole(content)
         if head[4:8] in _BOXES:
             return _runs_out(_boxes(file, size), size)
         if head[:4] == _EBML.to_bytes(4, "big"):
