@@ -223,6 +223,28 @@ def rotate_media_keys(data: Path) -> None:
     click.echo(f"Master key {version} is in use: {count} keys were wrapped anew.")
 
 
+@media.command("move")
+@click.argument("target")
+@data_option
+def move_media(target: str, data: Path) -> None:
+    """Copy the content of all files to TARGET, as KAIF_BLOBS_URL would name it; the server must be stopped.
+
+    Each part is read back and compared. A move that broke off goes on when it is begun again. What is
+    there now stays.
+    """
+    from kaif.app import moving
+
+    moved = moving.move(read_settings(data, "127.0.0.1", 8080), target, click.echo)
+    where = moving.named(target)
+    click.echo(f"{moved.written} parts were written to {where} and {moved.there} lay there already: all were compared.")
+    if moved.missing:
+        click.echo(
+            f"kaif: {moved.missing} parts are missing where content lies now: their files can't be read.", err=True
+        )
+        sys.exit(1)
+    click.echo("Set KAIF_BLOBS_URL to it and start the server.")
+
+
 @main.command()
 def keys() -> None:
     """Print a new key that signs access tokens.
