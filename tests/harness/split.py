@@ -12,7 +12,7 @@ from kaif.services.auth.tokens import new_signing_key
 
 
 class Split:
-    """The system as separate processes on PostgreSQL and Redis: two of messaging, some gateways and of media, one of each
+    """The system as separate processes on PostgreSQL and Redis: two of messaging, some gateways and media, one of each
     other."""
 
     def __init__(

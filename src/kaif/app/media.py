@@ -20,6 +20,7 @@ from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.purges import PurgeQueue
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.straight import StraightUploads
@@ -48,6 +49,7 @@ from kaif.services.media.library import LibraryService
 from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.operating.failed_work import MediaWorkService
 from kaif.services.media.operating.health import HealthService
+from kaif.services.media.operating.purge_queue import PurgeQueueService
 from kaif.services.media.operating.storage import MediaStorageService
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.making import Maker
@@ -127,7 +129,8 @@ async def media_services(
             References: ReferencesService(database, withdrawing, clock),
             Health: HealthService(database, blobs, keys, scanner, clock),
             MediaStorage: MediaStorageService(database, blobs, keys, clock),
-            MediaWork: MediaWorkService(database, doors, clock),
+            MediaWork: MediaWorkService(database, doors, OwnerNews(cache), clock),
+            PurgeQueue: PurgeQueueService(database, clock, on=cdn_links.on),
         }
     finally:
         await purges.close()

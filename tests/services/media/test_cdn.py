@@ -10,17 +10,20 @@ from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
 from tests.services.media.images import files
 from tests.services.media.test_health import findings
 from tests.services.media.test_links import TheirChat
+from tests.services.media.test_storage import OPERATOR
 from tests.services.media.video.films import H264, SHORT, make
 
 from kaif.engines.cdn import PREFIXES_AT_ONCE_MAX, PurgeRefused, open_purger
 from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.media import CdnLink, Media, MediaNotFound, OfMedia, RenditionNotFound, SignMany
 from kaif.interfaces.media.cdn import CdnDelivery, LookForCdn, ReadForCdn, SightForCdn
+from kaif.interfaces.media.purges import NoPurgeFailed, PurgeQueue
 from kaif.interfaces.media.references import AS_EVIDENCE, LetGo, Refer, ReleaseFiles
 from kaif.interfaces.media.storage import CdnPurges
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import DAY_US, SECOND_US
+from kaif.kernel.errors import MissingPermission
 from kaif.kernel.ids import new_id
 from kaif.services.media.cdn import store as cdn_store
 from kaif.services.media.cdn.links import WINDOW_S, CdnLinks
@@ -439,3 +442,50 @@ async def test_without_a_cdn_nothing_of_all_this_is_there(small_home: Home) -> N
         await home.services[CdnDelivery].look_for_cdn(NOBODY, LookForCdn(media.id, grant, "small.webp"))
     await home.references.let_go(ANNA, LetGo(media.id, "tests", "one"))
     assert await home.rows("media_cdn") == 0
+
+
+async def test_an_operator_sees_what_the_cdn_was_not_told_and_has_it_told_now(edge: Edge) -> None:
+    home, media = edge.home, await edge.photo()
+    deleted = await home.put(b"words", BORIS)
+    await home.references.refer(BORIS, Refer(deleted.id, "tests", "one", "everyone"))
+    queue: PurgeQueue = home.services[PurgeQueue]
+    await edge.look(media, await edge.grant(media))
+    await home.references.let_go(ANNA, LetGo(media.id, "tests", "one"))
+    async with home.database.transaction() as tx:
+        await cdn_store.note_given(tx, deleted.id, home.moment[0] + WINDOW_US)
+    await home.references.let_go(BORIS, LetGo(deleted.id, "tests", "one"))
+    await home.library.delete_media(BORIS, OfMedia(deleted.id))
+    waiting = await queue.list_cdn_purges(OPERATOR, Nothing())
+    assert [(one.media_id, one.owner_id, one.kind, one.error) for one in waiting.purges] == [
+        (media.id, ANNA.user_id, "image", ""),
+        (deleted.id, None, None, ""),
+    ]
+    with pytest.raises(NoPurgeFailed):
+        await queue.retry_cdn_purges(OPERATOR, Nothing())
+
+    edge.api.fail = "busy"
+    purging = edge.purging()
+    with pytest.raises(PurgeRefused):
+        await purging.purge()
+    failed = await queue.list_cdn_purges(OPERATOR, Nothing())
+    assert [(one.attempts, bool(one.error)) for one in failed.purges] == [(1, True)] * 2
+    assert failed.purges[0].next_at > failed.purges[0].asked_at
+    edge.api.fail = ""
+    assert not await purging.purge() and not edge.api.purged
+
+    await queue.retry_cdn_purges(OPERATOR, Nothing())
+
+    # By the process that the CDN has asked to wait.
+    await purging.purge()
+    await purging.close()
+    assert sorted(edge.api.purged) == sorted(edge.named(media, deleted))
+    assert (await queue.list_cdn_purges(OPERATOR, Nothing())).purges == []
+
+
+async def test_only_operators_see_what_a_cdn_is_to_forget_and_without_one_it_is_off(small_home: Home) -> None:
+    queue: PurgeQueue = small_home.services[PurgeQueue]
+
+    for ask in (queue.list_cdn_purges, queue.retry_cdn_purges):
+        with pytest.raises(MissingPermission):
+            await ask(ANNA, Nothing())
+    assert (await queue.list_cdn_purges(OPERATOR, Nothing())).off

@@ -9,6 +9,7 @@ import pytest
 from tests.services.media.home import ANNA, BORIS, LONG_AGO, Home
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, TONE, looked_at, make
+from tests.waiting import eventually
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.factors import StepUpRequired
@@ -17,7 +18,7 @@ from kaif.interfaces.media import Media, MediaReady, OfMedia, RenditionNotReady
 from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import Refer
-from kaif.interfaces.media.work import JobNotParked, MediaJob
+from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import MissingPermission
@@ -378,3 +379,62 @@ async def test_a_voice_message_becomes_opus_with_its_waveform(home: Home, tmp_pa
     (tmp_path / "voice.ogg").write_bytes(await home.got(media, naming.VOICE))
     assert looked_at(tmp_path / "voice.ogg")["streams"][0]["codec_name"] == "opus"
     assert [event.id for event in await ready_events(home)] == [media.id]
+
+
+async def test_an_operator_sees_how_far_work_is_and_stops_it(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    async with home.workshop(films := Watched(stands_at=480)) as work:
+        at_work = asyncio.ensure_future(work.shop.work(LONG))
+        await films.has_come_to_stand()
+
+        async def half_is_done() -> bool:
+            return [(job.state, job.progress) for job in await jobs(home)] == [("working", 50)]
+
+        await eventually(half_is_done)
+
+        await home.work_service.stop_media_job(OPERATOR, OfMedia(media.id))
+
+        async with asyncio.timeout(10):
+            await at_work
+    (job,) = await jobs(home)
+    assert (job.state, job.owner_id, job.progress, job.error.partition(":")[0]) == (
+        ("parked", ANNA.user_id, 0, "work_stopped")
+    )
+    stopped = await now(home, media)
+    assert (stopped.state, stopped.problem, (await ready_events(home))[-1].state) == (
+        ("failed", "work_stopped", "failed")
+    )
+    with pytest.raises(JobNotUnderWay):
+        await home.work_service.stop_media_job(OPERATOR, OfMedia(media.id))
+
+    await home.work_service.retry_media_job(OPERATOR, OfMedia(media.id))
+    async with home.workshop() as work:
+        await work.through()
+    assert (await now(home, media)).state == "ready"
+
+
+async def test_what_plays_already_goes_on_playing_when_the_rest_is_stopped(small_home: Home, film: bytes) -> None:
+    media = await put(small_home, film)
+    async with small_home.workshop(films := Watched(stands_at=360)) as work:
+        at_work = asyncio.ensure_future(work.through())
+        await films.has_come_to_stand()
+        assert (await now(small_home, media)).state == "ready"
+
+        async def half_is_done() -> bool:
+            return [job.progress for job in await jobs(small_home)] == [50]
+
+        await eventually(half_is_done)
+        await small_home.work_service.stop_media_job(OPERATOR, OfMedia(media.id))
+        await at_work
+
+    assert ((await now(small_home, media)).state, (await jobs(small_home))[0].state) == ("ready", "parked")
+
+
+async def test_what_waits_is_not_stopped_and_only_operators_stop_anything(small_home: Home, film: bytes) -> None:
+    media = await put(small_home, film)
+
+    with pytest.raises(JobNotUnderWay):
+        await small_home.work_service.stop_media_job(OPERATOR, OfMedia(media.id))
+    with pytest.raises(MissingPermission):
+        await small_home.work_service.stop_media_job(ANNA, OfMedia(media.id))
+    assert [job.state for job in await jobs(small_home)] == ["waiting"]

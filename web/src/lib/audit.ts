@@ -51,6 +51,8 @@ export const ACTIONS: Record<AuditAction, Key> = {
   event_dropped: 'action.event_dropped',
   media_job_retried: 'action.media_job_retried',
   media_job_discarded: 'action.media_job_discarded',
+  media_job_stopped: 'action.media_job_stopped',
+  cdn_purges_retried: 'action.cdn_purges_retried',
   identity_unlinked: 'action.identity_unlinked',
   identity_linked: 'action.identity_linked',
   provider_removed: 'action.provider_removed',

@@ -14,15 +14,23 @@ export const KIND_ICONS: Record<StorageReport['kinds'][number]['kind'], string> 
   file: 'file',
 }
 
-/** With the names of those who have most: of whoever can't be asked about, there is none. */
-export async function storageReport(): Promise<{ report: StorageReport; people: Map<string, Person> }> {
-  const report = await ok(api.GET('/v1/media/storage'))
-  const asked = report.owners.map(({ owner_id }) => personNow(owner_id))
+/** Beside those that are known already; of whoever can't be asked about, there is none. */
+export async function ownersNow(
+  owner_ids: Iterable<string>,
+  people: ReadonlyMap<string, Person> = new Map(),
+): Promise<Map<string, Person>> {
+  const asked = [...new Set(owner_ids)].filter((id) => !people.has(id)).map(personNow)
   const known = (await Promise.allSettled(asked)).flatMap((one) =>
     one.status === 'fulfilled' ? [one.value] : [],
   )
   meet(known)
-  return { report, people: new Map(known.map((person) => [person.id, person])) }
+  return new Map([...people, ...known.map((person) => [person.id, person] as const)])
+}
+
+/** With the names of those who have most. */
+export async function storageReport(): Promise<{ report: StorageReport; people: Map<string, Person> }> {
+  const report = await ok(api.GET('/v1/media/storage'))
+  return { report, people: await ownersNow(report.owners.map(({ owner_id }) => owner_id)) }
 }
 
 export function isShort({ free, total }: { free: number; total: number }): boolean {

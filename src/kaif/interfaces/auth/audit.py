@@ -85,6 +85,8 @@ Action = Literal[
     "chat_restored",
     "media_job_retried",
     "media_job_discarded",
+    "media_job_stopped",
+    "cdn_purges_retried",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.purges import PurgeQueue
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.straight import StraightUploads
 from kaif.interfaces.media.work import MediaWork
@@ -34,8 +35,14 @@ STORAGE_ROUTES = [get("/v1/media/storage", MediaStorage.report_storage, needs=MA
 
 WORK_ROUTES = [
     get("/v1/media/jobs", MediaWork.list_media_jobs, needs=MANAGE_EVENTS),
+    post("/v1/media/jobs/{media_id}/stop", MediaWork.stop_media_job, needs=MANAGE_EVENTS, status=204),
     post("/v1/media/jobs/{media_id}/retry", MediaWork.retry_media_job, needs=MANAGE_EVENTS, status=204),
     post("/v1/media/jobs/{media_id}/discard", MediaWork.discard_media_job, needs=MANAGE_EVENTS, status=204),
+]
+
+PURGE_ROUTES = [
+    get("/v1/media/cdn-purges", PurgeQueue.list_cdn_purges, needs=MANAGE_EVENTS),
+    post("/v1/media/cdn-purges/retry", PurgeQueue.retry_cdn_purges, needs=MANAGE_EVENTS, status=204),
 ]
 
 # The interfaces of media, and the routes on which the world reaches them.
@@ -44,4 +51,5 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (StraightUploads, STRAIGHT_ROUTES),
     (MediaStorage, STORAGE_ROUTES),
     (MediaWork, WORK_ROUTES),
+    (PurgeQueue, PURGE_ROUTES),
 ]

@@ -2,12 +2,19 @@
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action
+from kaif.interfaces.media.purges import CdnPurgesRetried
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.messaging.suspension import ChatRestored
 from kaif.kernel.actor import Actor
 from kaif.services.auth.audit.log import NO_ONE, AuditLog
+
+_OF_MEDIA_JOBS: dict[str, Action] = {
+    "retry": "media_job_retried",
+    "discard": "media_job_discarded",
+    "stop": "media_job_stopped",
+}
 
 
 class AuditedDecisions:
@@ -52,10 +59,15 @@ class AuditedDecisions:
                 )
 
     async def record_media_job(self, event: MediaJobDecided) -> None:
-        action: Action = "media_job_retried" if event.decision == "retry" else "media_job_discarded"
+        action = _OF_MEDIA_JOBS[event.decision]
         async with self._database.transaction() as tx:
             if await _is_new(tx, event.decision_id):
                 await self._audit.record(tx, Actor(event.decided_by), action, event.owner_id, media=event.media_id)
+
+    async def record_cdn_purges(self, event: CdnPurgesRetried) -> None:
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.decision_id):
+                await self._audit.record(tx, Actor(event.decided_by), "cdn_purges_retried", NO_ONE, count=event.count)
 
 
 async def _is_new(tx: Transaction, decision_id: str) -> bool:

@@ -22,6 +22,7 @@ RETRY_S, RETRY_S_MAX = 2, 300
 FORGET_EVERY_US = 60 * SECOND_US
 # What can't be told for so long has been stale for most of it.
 GIVE_UP_US = DAY_US
+ERROR_CHARACTERS_MAX = 500
 
 
 class Purging:
@@ -35,7 +36,7 @@ class Purging:
     ) -> None:
         self._database, self._links, self._purger, self._clock = database, links, purger, clock
         self._look_every_s = look_every_s
-        # The CDN wants to be left alone until then.
+        # The CDN wants to be left alone until then, unless an operator knows better.
         self._not_before_us = self._forget_at_us = 0
         self._background = Background()
 
@@ -53,9 +54,8 @@ class Purging:
     async def purge(self) -> bool:
         """Whether there may be more. Raises PurgeRefused, after it has noted when to try again."""
         now_us = self._clock()
-        if now_us < self._not_before_us:
-            return False
-        rows = await cdn_store.due(self._database, now_us, PREFIXES_AT_ONCE_MAX)
+        is_resting = now_us < self._not_before_us
+        rows = await cdn_store.due(self._database, now_us, PREFIXES_AT_ONCE_MAX, hurried=is_resting)
         taken = await self._take(rows, now_us)
         if taken:
             try:
@@ -91,4 +91,4 @@ class Purging:
         self._not_before_us = self._clock() + wait_s * SECOND_US
         async with self._database.transaction() as tx:
             for row in rows:
-                await cdn_store.tell_at(tx, row, self._not_before_us)
+                await cdn_store.note_refused(tx, row, str(refused)[:ERROR_CHARACTERS_MAX], self._not_before_us)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from kaif.engines.database import Transaction
+from kaif.interfaces.media import Kind, MediaId
 from kaif.interfaces.media.storage import CdnPurges
+from kaif.kernel.actor import UserId
 from kaif.services.media.store import Reads
 
 
@@ -20,6 +22,16 @@ class StoredGiven(msgspec.Struct, frozen=True):
     asked_at_us: int
     told: int
     attempts: int
+
+
+class ListedPurge(msgspec.Struct, frozen=True):
+    media_id: MediaId
+    owner_id: UserId | None
+    kind: Kind | None
+    asked_at_us: int
+    purge_at_us: int
+    attempts: int
+    error: str
 
 
 _COLUMNS = ", ".join(StoredGiven.__struct_fields__)
@@ -79,7 +91,8 @@ async def withdraw(tx: Transaction, media_id: str, now_us: int, until_us: int) -
           purge_at_us = CASE WHEN media_cdn.purge_at_us > 0 OR media_cdn.given_until_us > :now_us
             THEN CAST(:now_us AS BIGINT) ELSE 0 END,
           told = 0,
-          attempts = 0
+          attempts = 0,
+          error = ''
         """,
         media_id=media_id,
         now_us=now_us,
@@ -87,20 +100,20 @@ async def withdraw(tx: Transaction, media_id: str, now_us: int, until_us: int) -
     )
 
 
-async def due(reads: Reads, now_us: int, limit: int) -> list[StoredGiven]:
-    """What the CDN is to be told now: first of what it may still show."""
+async def due(reads: Reads, now_us: int, limit: int, *, hurried: bool = False) -> list[StoredGiven]:
+    """What the CDN is to be told now: first of what it may still show. Or of that only what an operator has hurried."""
     sql = f"""
-        SELECT {_COLUMNS} FROM media_cdn WHERE purge_at_us > 0 AND purge_at_us <= :now_us
+        SELECT {_COLUMNS} FROM media_cdn WHERE purge_at_us > 0 AND purge_at_us <= :now_us AND hurried >= :hurried
         ORDER BY CASE WHEN given_until_us > :now_us THEN 0 ELSE 1 END, purge_at_us, media_id LIMIT :limit
     """
-    return await reads.fetch(StoredGiven, sql, now_us=now_us, limit=limit)
+    return await reads.fetch(StoredGiven, sql, now_us=now_us, limit=limit, hurried=int(hurried))
 
 
 async def put_off(tx: Transaction, row: StoredGiven, until_us: int) -> bool:
     """For whoever tells the CDN: nobody else does meanwhile. False when somebody was sooner."""
     changed = await tx.execute(
         """
-        UPDATE media_cdn SET purge_at_us = :until_us, attempts = attempts + 1
+        UPDATE media_cdn SET purge_at_us = :until_us, attempts = attempts + 1, hurried = 0
         WHERE media_id = :media_id AND generation = :generation AND purge_at_us = :before_us
         """,
         media_id=row.media_id,
@@ -115,7 +128,7 @@ async def note_told(tx: Transaction, row: StoredGiven, again_at_us: int) -> None
     """Unless it was withdrawn anew meanwhile. 0: not again."""
     await tx.execute(
         """
-        UPDATE media_cdn SET purge_at_us = :again_at_us, told = told + 1, attempts = 0
+        UPDATE media_cdn SET purge_at_us = :again_at_us, told = told + 1, attempts = 0, error = ''
         WHERE media_id = :media_id AND generation = :generation
         """,
         media_id=row.media_id,
@@ -124,13 +137,37 @@ async def note_told(tx: Transaction, row: StoredGiven, again_at_us: int) -> None
     )
 
 
-async def tell_at(tx: Transaction, row: StoredGiven, at_us: int) -> None:
+async def note_refused(tx: Transaction, row: StoredGiven, error: str, again_at_us: int) -> None:
+    """Unless it was withdrawn anew meanwhile, or an operator has hurried it."""
     await tx.execute(
-        "UPDATE media_cdn SET purge_at_us = :at_us WHERE media_id = :media_id AND generation = :generation",
+        """
+        UPDATE media_cdn SET purge_at_us = :again_at_us, error = :error
+        WHERE media_id = :media_id AND generation = :generation AND hurried = 0
+        """,
         media_id=row.media_id,
         generation=row.generation,
-        at_us=at_us,
+        error=error,
+        again_at_us=again_at_us,
     )
+
+
+async def listed(reads: Reads, limit: int) -> list[ListedPurge]:
+    """What has not been told once."""
+    sql = """
+        SELECT c.media_id, o.owner_id, o.kind, c.asked_at_us, c.purge_at_us, c.attempts, c.error
+        FROM media_cdn c LEFT JOIN media_objects o ON o.id = c.media_id
+        WHERE c.purge_at_us > 0 AND c.told = 0 ORDER BY c.asked_at_us, c.media_id LIMIT :limit
+    """
+    return await reads.fetch(ListedPurge, sql, limit=limit)
+
+
+async def hurry(tx: Transaction, now_us: int) -> int:
+    """What failed, now; how much that is."""
+    sql = """
+        UPDATE media_cdn SET purge_at_us = :now_us, attempts = 0, hurried = 1
+        WHERE purge_at_us > 0 AND told = 0 AND error <> ''
+    """
+    return await tx.execute(sql, now_us=now_us)
 
 
 async def forget(tx: Transaction, now_us: int, asked_before_us: int) -> None:

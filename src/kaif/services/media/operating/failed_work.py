@@ -1,4 +1,4 @@
-"""What operators see of the work on media, and decide about what failed."""
+"""What operators see of the work on media, and decide about what failed or takes too much."""
 
 from typing import Literal
 
@@ -6,26 +6,49 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.roles import MANAGE_EVENTS
 from kaif.interfaces.media import OfMedia
-from kaif.interfaces.media.work import LISTED_MAX, JobNotParked, MediaJob, MediaJobDecided, MediaJobList
+from kaif.interfaces.media.work import (
+    LISTED_MAX,
+    JobNotParked,
+    JobNotUnderWay,
+    MediaJob,
+    MediaJobDecided,
+    MediaJobList,
+    WorkStopped,
+)
 from kaif.kernel.actor import Actor, require_permission
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.delivery.standing import FindsOpen
 from kaif.services.media.model import StoredMedia
+from kaif.services.media.queue import failing
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.store import ListedJob
+from kaif.services.media.queue.telling import OwnerNews
 
 
 class MediaWorkService:
-    def __init__(self, database: Database, doors: FindsOpen, clock: Clock) -> None:
-        self._database, self._doors, self._clock = database, doors, clock
+    def __init__(self, database: Database, doors: FindsOpen, news: OwnerNews, clock: Clock) -> None:
+        self._database, self._doors, self._news, self._clock = database, doors, news, clock
 
     async def list_media_jobs(self, actor: Actor, request: Nothing) -> MediaJobList:
         require_permission(actor, MANAGE_EVENTS)
         found = await jobs_store.listed(self._database, LISTED_MAX + 1)
         now_us = self._clock()
         return MediaJobList([_shown(job, now_us) for job in found[:LISTED_MAX]], len(found) > LISTED_MAX)
+
+    async def stop_media_job(self, actor: Actor, request: OfMedia) -> Nothing:
+        require_permission(actor, MANAGE_EVENTS)
+        error = f"{WorkStopped.code}: {WorkStopped.detail}"
+        async with self._database.transaction() as tx:
+            media = await store.lock_media(tx, request.media_id)
+            if media is None or not await jobs_store.stop(tx, media.id, error, self._clock()):
+                raise JobNotUnderWay
+            await tx.publish(_decided(actor, media, "stop"))
+            fails = await failing.fail(tx, media, WorkStopped.code)
+        if fails:
+            await self._news.tell(media.owner_id, media.id, "failed", 0)
+        return Nothing()
 
     async def retry_media_job(self, actor: Actor, request: OfMedia) -> Nothing:
         require_permission(actor, MANAGE_EVENTS)
@@ -50,7 +73,7 @@ class MediaWorkService:
         return Nothing()
 
 
-def _decided(actor: Actor, media: StoredMedia, decision: Literal["retry", "discard"]) -> MediaJobDecided:
+def _decided(actor: Actor, media: StoredMedia, decision: Literal["retry", "discard", "stop"]) -> MediaJobDecided:
     return MediaJobDecided(
         decision_id=new_id(),
         decided_by=actor.user_id,
@@ -70,4 +93,5 @@ def _shown(job: ListedJob, now_us: int) -> MediaJob:
         attempts=job.attempts,
         error=job.error,
         created_at=as_datetime(job.created_at_us),
+        progress=job.progress if job.until_us > now_us else 0,
     )

@@ -32,6 +32,7 @@ class ListedJob(msgspec.Struct, frozen=True):
     error: str
     parked_at_us: int
     created_at_us: int
+    progress: int
 
 
 _JOB = ", ".join(StoredJob.__struct_fields__)
@@ -80,7 +81,7 @@ async def claim(tx: Transaction, job: StoredJob, worker: str, now_us: int, until
     """False when somebody else was sooner. The attempt counts even if whoever makes it dies."""
     changed = await tx.execute(
         """
-        UPDATE media_jobs SET worker = :worker, until_us = :until_us, attempts = attempts + 1
+        UPDATE media_jobs SET worker = :worker, until_us = :until_us, attempts = attempts + 1, progress = 0
         WHERE media_id = :media_id AND parked_at_us = 0 AND until_us <= :now_us
         """,
         media_id=job.media_id,
@@ -91,13 +92,17 @@ async def claim(tx: Transaction, job: StoredJob, worker: str, now_us: int, until
     return changed == 1
 
 
-async def stay(tx: Transaction, media_id: str, worker: str, until_us: int) -> bool:
+async def stay(tx: Transaction, media_id: str, worker: str, until_us: int, progress: int) -> bool:
     """False when it is somebody else's by now, or nobody's."""
     changed = await tx.execute(
-        "UPDATE media_jobs SET until_us = :until_us WHERE media_id = :media_id AND worker = :worker AND until_us > 0",
+        """
+        UPDATE media_jobs SET until_us = :until_us, progress = :progress
+        WHERE media_id = :media_id AND worker = :worker AND until_us > 0
+        """,
         media_id=media_id,
         worker=worker,
         until_us=until_us,
+        progress=progress,
     )
     return changed == 1
 
@@ -163,12 +168,27 @@ async def listed(reads: Reads, limit: int) -> list[ListedJob]:
     return await reads.fetch(
         ListedJob,
         """
-        SELECT o.id, o.owner_id, o.kind, o.size, j.attempts, j.until_us, j.error, j.parked_at_us, j.created_at_us
+        SELECT o.id, o.owner_id, o.kind, o.size, j.attempts, j.until_us, j.error, j.parked_at_us, j.created_at_us,
+          j.progress
         FROM media_jobs j JOIN media_objects o ON o.id = j.media_id
         ORDER BY CASE WHEN j.parked_at_us > 0 THEN 0 ELSE 1 END, j.priority, j.due_at_us, o.id LIMIT :limit
         """,
         limit=limit,
     )
+
+
+async def stop(tx: Transaction, media_id: str, error: str, now_us: int) -> bool:
+    """Whoever is at it sees that it is theirs no more. False when nobody is."""
+    changed = await tx.execute(
+        """
+        UPDATE media_jobs SET worker = '', until_us = 0, error = :error, parked_at_us = :now_us
+        WHERE media_id = :media_id AND parked_at_us = 0 AND until_us > :now_us
+        """,
+        media_id=media_id,
+        error=error,
+        now_us=now_us,
+    )
+    return changed == 1
 
 
 async def retry(tx: Transaction, media_id: str, now_us: int) -> bool:

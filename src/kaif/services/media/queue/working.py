@@ -9,8 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import msgspec
-
 from kaif.engines.database import Database
 from kaif.interfaces.media import MediaId, MediaReady
 from kaif.interfaces.media.progress import MediaProgressed
@@ -21,7 +19,7 @@ from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.delivery.seeing import seen
 from kaif.services.media.model import StoredMedia
-from kaif.services.media.queue import steps
+from kaif.services.media.queue import failing, steps
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.making import Maker, Site
 from kaif.services.media.queue.steps import QUICK_PRIORITY, Step
@@ -116,11 +114,11 @@ class Workshop:
         told = 0
         while True:
             await asyncio.sleep(SAY_EVERY_S)
-            percent = hold.percent
+            percent = hold.percent if hold.is_awaited else told
             try:
                 async with self._database.transaction() as tx:
                     until_us = self._clock() + int(LEASE_S * SECOND_US)
-                    if not await jobs_store.stay(tx, hold.media_id, hold.worker, until_us):
+                    if not await jobs_store.stay(tx, hold.media_id, hold.worker, until_us, hold.percent):
                         return
                     if percent != told:
                         await jobs_store.set_progress(tx, hold.media_id, percent)
@@ -171,6 +169,7 @@ class Workshop:
             if not hold.lane[0] <= step.priority < hold.lane[1] or await self._is_more_urgent(hold, step):
                 await self._give_back(hold, 0, 0, "")
                 return
+            hold.percent = 0
             await self._maker.make(site, media, step, hold.note_progress)
             if step.name in await self._maker.made(media):
                 await self._note_step(hold, media, step)
@@ -228,11 +227,7 @@ class Workshop:
                 error=f"{problem}: {error}"[:ERROR_CHARACTERS_MAX],
                 parked_at_us=now_us,
             )
-            fails = is_parked and media is not None and media.state == "working"
-            if media and fails:
-                failed = msgspec.structs.replace(media, state="failed", problem=problem, progress=0)
-                await jobs_store.set_state(tx, media.id, "failed", problem, 0)
-                await tx.publish(MediaReady(media=await seen(tx, failed)))
+            fails = is_parked and media is not None and await failing.fail(tx, media, problem)
         log.warning("work on %s is parked: %s", hold.media_id, error)
         if media and fails:
             await self._news.tell(media.owner_id, media.id, "failed", 0)
@@ -253,10 +248,13 @@ class Hold:
         """With this one, since a step was last done."""
         return 1 if self.has_gone_on else self.job.attempts + 1
 
+    @property
+    def is_awaited(self) -> bool:
+        """Once it plays, nobody but an operator waits for what is still made."""
+        return self.media is not None and self.media.state == "working"
+
     def note_progress(self, percent: int) -> None:
-        # Once it plays, nobody waits for what is still made.
-        if self.media and self.media.state == "working":
-            self.percent = percent
+        self.percent = percent
 
 
 def _shown(error: BaseException) -> str:
