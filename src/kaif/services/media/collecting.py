@@ -13,7 +13,6 @@ from kaif.kernel.clock import Clock
 from kaif.services.media import model, store
 from kaif.services.media.content.parts import Content
 from kaif.services.media.renditions import store as renditions_store
-from kaif.services.media.uploads import refusals_store
 
 AT_ONCE = 100
 LOOK_EVERY_S = 30.0
@@ -55,7 +54,7 @@ class Collector:
         for part in garbage:
             await self._take_out(part)
         async with self._database.transaction() as tx:
-            await refusals_store.forget(tx, now_us)
+            await store.forget_refusals(tx, now_us)
         return AT_ONCE in (len(expired), len(orphans), len(garbage)) or await self._trim()
 
     async def _trim(self) -> bool:

@@ -10,6 +10,7 @@ from kaif.engines.database import Row, Transaction
 from kaif.engines.keys import Wrapped
 from kaif.interfaces.media import MediaId
 from kaif.kernel.actor import UserId
+from kaif.kernel.errors import Invalid, KaifError, error_named
 from kaif.services.media.model import Part, StoredMedia, StoredUpload
 
 _UPLOAD = ", ".join(StoredUpload.__struct_fields__)
@@ -207,6 +208,27 @@ async def drop_upload(tx: Transaction, upload: StoredUpload, due_at_us: int) -> 
     await tx.execute("DELETE FROM media_makers WHERE media_id = :id AND name = :name", id=upload.id, name=UPLOAD)
     if upload.media_id is None and not upload.joined_into:
         await discard_content(tx, upload.id, due_at_us)
+
+
+# Uploads of which nothing became (migrations/0060_refused_uploads.sql)
+
+
+async def add_refusal(tx: Transaction, upload: StoredUpload, refusal: Invalid, until_us: int) -> None:
+    await tx.insert(
+        "media_refused_uploads",
+        ("upload_id", "owner_id", "code", "details", "until_us"),
+        [(upload.id, upload.owner_id, refusal.code, msgspec.json.encode(refusal.details).decode(), until_us)],
+    )
+
+
+async def find_refusal(reads: Reads, upload_id: str, owner_id: UserId) -> KaifError | None:
+    sql = "SELECT code, details FROM media_refused_uploads WHERE upload_id = :upload_id AND owner_id = :owner_id"
+    rows: list[tuple[str, str]] = await reads.fetch(tuple, sql, upload_id=upload_id, owner_id=owner_id)
+    return error_named(rows[0][0])("", **msgspec.json.decode(rows[0][1])) if rows else None
+
+
+async def forget_refusals(tx: Transaction, now_us: int) -> None:
+    await tx.execute("DELETE FROM media_refused_uploads WHERE until_us <= :now_us", now_us=now_us)
 
 
 # Parts

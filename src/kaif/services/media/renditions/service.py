@@ -15,11 +15,11 @@ from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
 from kaif.services.media.cdn.withdrawing import NO_CDN, Withdrawing
-from kaif.services.media.claims import Claims
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content
 from kaif.services.media.model import Part, StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store
+from kaif.services.media.renditions.claims import Claims
 from kaif.services.media.renditions.naming import Wanted
 from kaif.services.media.renditions.store import StoredRendition
 from kaif.services.media.work.pictures import PictureWorkers

@@ -40,7 +40,6 @@ from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
-from kaif.services.media.claims import Claim, ClaimLost, Claims
 from kaif.services.media.content import sharing_store
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.content.sealing import ContentDamaged
@@ -50,8 +49,8 @@ from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.queue import steps
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.renditions import naming
+from kaif.services.media.renditions.claims import Claim, ClaimLost, Claims
 from kaif.services.media.renditions.service import Renditions
-from kaif.services.media.uploads import refusals_store
 from kaif.services.media.uploads.looking import Looked, Looker
 from kaif.services.media.uploads.scanning import Scans
 
@@ -271,7 +270,7 @@ class UploadsService:
             upload = await store.lock_upload(tx, upload_id)
             if upload is not None:
                 await store.drop_upload(tx, upload, now_us + model.GARBAGE_LIVES_US)
-                await refusals_store.add(tx, upload, refusal, now_us + model.UPLOAD_LIVES_US)
+                await store.add_refusal(tx, upload, refusal, now_us + model.UPLOAD_LIVES_US)
         self._digests.forget(upload_id)
 
     async def _become(self, tx: Transaction, actor: Actor, upload_id: str, looked: Looked, sha256: str) -> StoredUpload:
@@ -318,7 +317,7 @@ class UploadsService:
 
     async def _get(self, actor: Actor, upload_id: str) -> StoredUpload:
         upload = await store.find_upload(self._database, upload_id, actor.user_id)
-        if upload is None and (refusal := await refusals_store.find(self._database, upload_id, actor.user_id)):
+        if upload is None and (refusal := await store.find_refusal(self._database, upload_id, actor.user_id)):
             raise refusal
         return self._living(upload)
 

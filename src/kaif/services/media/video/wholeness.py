@@ -10,7 +10,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
-from kaif.services.media.images.wholeness import gif_is_whole
+from kaif.services.media.gif_blocks import gif_is_whole
 
 # Of millions of boxes nobody needs to look at the last one.
 _PARTS_MAX = 1_000_000
