@@ -1,11 +1,11 @@
 """Every question that messaging asks its database."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from kaif.engines.database import Database, Row, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import (
     MEMBERS_SHOWN_MAX,
@@ -91,12 +91,6 @@ _LISTED = """
 SELECT p.id, p.username, p.display_name, p.avatar_colour, p.kind, p.avatar, m.role, m.rights, m.taken, m.taken_until_us
 FROM messaging_members m JOIN messaging_people p ON p.id = m.user_id
 """
-
-
-class Reads(Protocol):
-    """A database, or a transaction of it: both read alike."""
-
-    async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
 
 
 # People

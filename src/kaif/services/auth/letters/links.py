@@ -2,7 +2,7 @@
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth.accounts import (
     CONFIRMATION_DAYS,
     NEW_EMAIL_HOURS,
@@ -56,7 +56,7 @@ async def issue(tx: Transaction, user_id: UserId, purpose: str, email: str, now_
     return link_id if issued else None
 
 
-async def find(reads: Database | Transaction, link_id: str, now_us: int) -> Link | None:
+async def find(reads: Reads, link_id: str, now_us: int) -> Link | None:
     found = await reads.fetch(
         Link,
         "SELECT user_id, purpose, email FROM auth_links WHERE id = :id AND expires_at_us > :now_us",

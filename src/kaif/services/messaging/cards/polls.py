@@ -5,7 +5,7 @@ A vote holds its poll's lock and not the chat's, so that a crowd that votes keep
 
 from collections.abc import Collection, Sequence
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.messaging import (
     ChatId,
     ChatNotFound,
@@ -46,7 +46,6 @@ from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.batches import Sender
-from kaif.services.messaging.store import Reads
 
 
 class PollsService:

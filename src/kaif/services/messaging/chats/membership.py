@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Person
 from kaif.interfaces.messaging import (
     ChatId,
@@ -25,7 +25,6 @@ from kaif.services.messaging.chats import administration_store, naming_store
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.model import MEMBER, OWNER, Place
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
-from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.webhooks import incoming_store
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
 from kaif.interfaces.messaging import BadReply, ChatId, Entry, MemberBanned, Outgoing, OwnersOnly
 from kaif.interfaces.messaging.actions import MessageNotFound
@@ -41,7 +41,6 @@ from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.batches import Batch, Placing, Sender
-from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import sending as topic_sending
 
 _changed = msgspec.structs.replace

@@ -6,7 +6,7 @@ found out then: they may have left the chat, lost a right, been blocked, or been
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.engines.database import AlreadyExists, Database, Reads, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
 from kaif.interfaces.messaging import (
     BadQuote,
@@ -48,7 +48,6 @@ from kaif.services.messaging.due.model import ScheduledBody, StoredDue, encoded,
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
 from kaif.services.messaging.sending.batches import Batch, Placing, Sender
-from kaif.services.messaging.store import Reads
 
 # Why a message was not sent whose author may not use the server at the moment.
 SHUT_OUT = "account_suspended"

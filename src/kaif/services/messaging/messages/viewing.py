@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from kaif.engines.database import Reads
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import Card, Poll
 from kaif.interfaces.messaging.content import Reaction
@@ -15,7 +16,6 @@ from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
 
 _changed = msgspec.structs.replace
 
