@@ -56,7 +56,7 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import entry_store, model
 from kaif.services.messaging.reactions import Reactions
 
 DAYS = ["в субботу", "в воскресенье", "никогда"]
@@ -122,7 +122,7 @@ async def told(services: Services, actor: Actor, poll: Entry, voters: int) -> En
     """The entry by which the chat was told so: what is read meanwhile may be ahead of it."""
 
     async def so() -> bool:
-        row = await store.find_entry(services.database, poll.chat_id, poll.seq)
+        row = await entry_store.find_entry(services.database, poll.chat_id, poll.seq)
         card = model.body_of(row).card if row else None
         return isinstance(card, Poll) and card.voters == voters
 

@@ -3,12 +3,7 @@
 import msgspec
 
 from kaif.engines.database import Database, Reads, Transaction
-from kaif.interfaces.auth.accounts import (
-    CONFIRMATION_DAYS,
-    NEW_EMAIL_HOURS,
-    RESET_EVERY_SECONDS,
-    RESET_MINUTES,
-)
+from kaif.interfaces.auth.accounts import CONFIRMATION_DAYS, NEW_EMAIL_HOURS, RESET_EVERY_SECONDS, RESET_MINUTES
 from kaif.interfaces.auth.own_data import OpenLink
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime

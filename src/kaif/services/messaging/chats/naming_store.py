@@ -3,7 +3,7 @@
 from kaif.engines.database import Reads
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.store import HIDES_MEMBERS
+from kaif.services.messaging.chat_store import HIDES_MEMBERS
 
 
 async def seers_of(reads: Reads, chat_id: ChatId) -> list[UserId] | None:

@@ -22,7 +22,7 @@ from kaif.interfaces.messaging.topics import TopicNotFound
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_us
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store, member_store
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching
@@ -123,14 +123,14 @@ class OwnOrderService:
         """Drafts are kept of what there is, so that nobody keeps any number. Raises ChatNotFound, TopicNotFound,
         MessageNotFound.
         """
-        member = await store.find_member(tx, wanted.chat_id, actor.user_id)
+        member = await member_store.find_member(tx, wanted.chat_id, actor.user_id)
         if member is None:
             raise ChatNotFound
         topic = wanted.chat_id, wanted.topic_id
         if wanted.topic_id != NO_TOPIC and topic not in await topic_store.places_of(tx, {topic}):
             raise TopicNotFound
         if wanted.post:
-            post = await store.find_entry(tx, wanted.chat_id, wanted.post)
+            post = await entry_store.find_entry(tx, wanted.chat_id, wanted.post)
             if member.kind != "channel" or post is None or post.kind != "message":
                 raise MessageNotFound
 

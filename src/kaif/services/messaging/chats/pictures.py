@@ -10,7 +10,7 @@ from kaif.interfaces.messaging.pictures import ChatPictureTaken, NoPicture, NotA
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.chats import picture_store
@@ -57,7 +57,7 @@ class ChatPicturesService:
     async def take_down(self, chat_id: ChatId, by: UserId, reported: MediaId | None = None) -> bool:
         """Whatever it is, or only the one that was reported; False when it is not shown. Raises ChatNotFound."""
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [chat_id])
+            places = await chat_store.lock_places(tx, [chat_id])
             if not places:
                 raise ChatNotFound
             shown = await picture_store.picture_of(tx, chat_id)

@@ -40,7 +40,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_store, member_store, model
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.due import store as due_store
@@ -110,10 +110,10 @@ class ScheduledMessagesService:
     async def _must_be_allowed(self, tx: Transaction, user_id: UserId, request: ScheduleMessage) -> None:
         """What is refused now need not wait for its time to be refused."""
         await due_store.lock_member(tx, request.chat_id, user_id)
-        member = await store.find_member(tx, request.chat_id, user_id)
+        member = await member_store.find_member(tx, request.chat_id, user_id)
         if member is None:
             raise ChatNotFound
-        if await store.is_closed(tx, request.chat_id):
+        if await chat_store.is_closed(tx, request.chat_id):
             raise PersonNotReachable
         if member.suspended:
             raise ChatSuspended
@@ -252,7 +252,7 @@ def _once(request: ScheduleMessage) -> str:
 
 
 async def _says(reads: Reads, chat_id: ChatId, seq: int | None, quote: str) -> bool:
-    rows = await store.entries_at(reads, chat_id, {seq}) if seq and quote else []
+    rows = await entry_store.entries_at(reads, chat_id, {seq}) if seq and quote else []
     return any(row.kind == "message" and quote in model.body_of(row).text for row in rows)
 
 

@@ -15,7 +15,7 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import clock_store, model, store
+from kaif.services.messaging import chat_store, clock_store, entry_store, model
 from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.membership import require
 from kaif.services.messaging.chats.reading import Reading
@@ -46,7 +46,7 @@ class VanishingService:
         async with self._database.transaction() as tx:
             place = await self._lock(tx, actor, request)
             entry = None
-            if await store.vanish_after_s(tx, place.chat_id) != request.vanish_after_s:
+            if await chat_store.vanish_after_s(tx, place.chat_id) != request.vanish_after_s:
                 entry = await self._record(tx, place, actor.user_id, request.vanish_after_s)
                 await self._end_period(tx, place)
                 if request.vanish_after_s:
@@ -70,10 +70,10 @@ class VanishingService:
         shown = model.shown_sender(place, by)
         at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, "timer", shown, at, vanish_after_s=vanish_after_s)
-        await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
-        await store.advance(tx, [place])
+        await entry_store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
+        await chat_store.advance(tx, [place])
         place.seers = await naming_store.seers_of(tx, place.chat_id)
-        await store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
+        await chat_store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry
@@ -108,7 +108,7 @@ class VanishingService:
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
             # The chat before the row, as whoever sets the timer does.
-            places = await store.lock_places(tx, [known.chat_id])
+            places = await chat_store.lock_places(tx, [known.chat_id])
             row = await due_store.lock(tx, id)
             if row is None or not _is_due(row, self._clock()):
                 return
@@ -125,7 +125,7 @@ class VanishingService:
 
     async def _go_on(self, tx: Transaction, row: StoredDue, change: Change) -> list[Entry]:
         period, now_us = period_of(row), self._clock()
-        page = await store.entries_after(tx, row.chat_id, period.done_seq, AT_ONCE)
+        page = await entry_store.entries_after(tx, row.chat_id, period.done_seq, AT_ONCE)
         rows = [each for each in page if not period.last_seq or each.seq <= period.last_seq]
         written_us = await self._written_us(tx, row, period, rows, now_us)
         staying = next((each for each in rows if _stays(each, written_us[each.seq] + period.after_us, now_us)), None)

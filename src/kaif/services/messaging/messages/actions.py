@@ -58,7 +58,17 @@ from kaif.interfaces.messaging.content import Button, Origin
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import buttons, card_rules, clock_store, markup, model, store
+from kaif.services.messaging import (
+    buttons,
+    card_rules,
+    chat_store,
+    clock_store,
+    entry_store,
+    markup,
+    member_store,
+    model,
+    people_store,
+)
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.discussions.sending import BatchThreads
 from kaif.services.messaging.messages import emojis, mention_store, viewing
@@ -103,7 +113,7 @@ class MessageActionsService:
         await self._announcer.announce_mentions(change.unmentioned, gone=True)
 
     async def _must_be_in(self, actor: Actor, chat_id: ChatId) -> Member:
-        member = await store.find_member(self._database, chat_id, actor.user_id)
+        member = await member_store.find_member(self._database, chat_id, actor.user_id)
         if member is None:
             raise ChatNotFound
         return member
@@ -116,7 +126,7 @@ class MessageActionsService:
     async def _find(self, actor: Actor, chat_id: ChatId, seq: int) -> StoredEntry:
         """Raises ChatNotFound, MessageNotFound."""
         await self._must_be_in(actor, chat_id)
-        row = await store.find_entry(self._database, chat_id, seq)
+        row = await entry_store.find_entry(self._database, chat_id, seq)
         if row is None or row.kind != "message":
             raise MessageNotFound
         return row
@@ -138,7 +148,7 @@ class MessageActionsService:
             if row.sender_id != actor.user_id and not _edits_posts(change):
                 raise NotYourMessage
             cleaned = model.cleaned_caption(request.text, body.attachments)
-            people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
+            people = await people_store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
             text, entities = markup.parse(cleaned, people)
             edited = _changed(body, text=text, entities=entities)
             if request.buttons is not None:
@@ -159,7 +169,7 @@ class MessageActionsService:
 
     async def _buttons(self, tx: Transaction, actor: Actor, rows: list[list[Button]]) -> list[list[Button]]:
         """Raises BadButtons, ButtonsForBots."""
-        people = await store.known_people(tx, [actor.user_id]) if rows else []
+        people = await people_store.known_people(tx, [actor.user_id]) if rows else []
         if any(person.kind != "bot" for person in people):
             raise ButtonsForBots
         return buttons.checked(rows)
@@ -246,7 +256,7 @@ class MessageActionsService:
         Raises ChatNotFound, MessageNotFound.
         """
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [chat_id])
+            places = await chat_store.lock_places(tx, [chat_id])
             if not places:
                 raise ChatNotFound
             change = of_chat(tx, places[chat_id], self._clock())
@@ -346,12 +356,12 @@ class MessageActionsService:
 
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
         member = await self._must_be_in(actor, request.chat_id)
-        if Right.STAFF not in rights_of(member, self._clock()) and await store.are_hidden(
+        if Right.STAFF not in rights_of(member, self._clock()) and await member_store.are_hidden(
             self._database, request.chat_id
         ):
             raise MembersHidden
         row = await self._find(actor, request.chat_id, request.seq)
-        if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
+        if await member_store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
             raise ReadersNotShown
         if not (await privacy_store.settings_of(self._database, actor.user_id)).read_receipts:
             raise ReceiptsOff
@@ -366,7 +376,7 @@ class MessageActionsService:
     async def forward_messages(self, actor: Actor, request: ForwardMessages) -> Forwarded:
         await self._must_be_in(actor, request.chat_id)
         await self._must_be_in(actor, request.from_chat_id)
-        rows = await store.entries_at(self._database, request.from_chat_id, {one.seq for one in request.messages})
+        rows = await entry_store.entries_at(self._database, request.from_chat_id, {one.seq for one in request.messages})
         seen = await viewing.shown_to(self._database, actor.user_id, request.from_chat_id, rows)
         there = {entry.seq: entry for entry in seen if _has_content(entry)}
         if any(one.seq not in there for one in request.messages):
@@ -394,7 +404,7 @@ class MessageActionsService:
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
         spoken = next((entry.chat_id for entry in entries if str(entry.sender_id) == entry.chat_id), None)
-        title, name = await store.publicly_called(self._database, spoken) if spoken else ("", "")
+        title, name = await chat_store.publicly_called(self._database, spoken) if spoken else ("", "")
         origins = {entry.seq: entry.forward or _origin_of(entry, title, name) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)

@@ -14,7 +14,7 @@ from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_store, member_store, model
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.messages import store as message_store
@@ -42,7 +42,7 @@ class Change:
 
     async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
         """Raises MessageNotFound for what is no message; one that was deleted is still one."""
-        rows = {row.seq: row for row in await store.entries_at(self.tx, self.place.chat_id, set(seqs))}
+        rows = {row.seq: row for row in await entry_store.entries_at(self.tx, self.place.chat_id, set(seqs))}
         if len(rows) < len(set(seqs)) or any(row.kind != "message" for row in rows.values()):
             raise MessageNotFound
         return [rows[seq] for seq in dict.fromkeys(seqs)]
@@ -97,7 +97,7 @@ class Change:
         if not self._new:
             return []
         senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, {self.place.chat_id: self.place}, self._new, senders, counts)
+        await entry_store.append(self.tx, {self.place.chat_id: self.place}, self._new, senders, counts)
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
@@ -124,8 +124,8 @@ def of_chat(tx: Transaction, place: Place, now_us: int) -> Change:
 
 async def begin(tx: Transaction, actor: Actor, chat_id: ChatId, now_us: int) -> Change:
     """A deed of somebody's: take the chat's lock, and find what they may do. Raises ChatNotFound."""
-    places = await store.lock_places(tx, [chat_id])
-    member = await store.find_member(tx, chat_id, actor.user_id)
+    places = await chat_store.lock_places(tx, [chat_id])
+    member = await member_store.find_member(tx, chat_id, actor.user_id)
     if not places or member is None:
         raise ChatNotFound
     return Change(tx, places[chat_id], rights_of(member, now_us), actor, now_us)

@@ -10,7 +10,7 @@ from kaif.interfaces.messaging.cards import Card, Poll
 from kaif.interfaces.messaging.content import Reaction
 from kaif.interfaces.messaging.naming import NAMING, nameless
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import card_rules, model, store
+from kaif.services.messaging import card_rules, entry_store, model
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.chats import naming_store
@@ -27,7 +27,7 @@ async def shown(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> l
     if not targets:
         return entries
     here = {entry.seq: entry for entry in entries}
-    absent = await store.entries_at(reads, chat_id, targets - here.keys()) if targets - here.keys() else []
+    absent = await entry_store.entries_at(reads, chat_id, targets - here.keys()) if targets - here.keys() else []
     messages = here | {entry.seq: entry for entry in await _quoting(reads, chat_id, absent)}
     return [_changed(entry, message=messages[entry.target]) if entry.target else entry for entry in entries]
 

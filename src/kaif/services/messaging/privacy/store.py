@@ -9,8 +9,8 @@ from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.privacy import ACQUAINTING_MEMBERS_MAX, Audience, PrivacySettings
 from kaif.kernel.actor import UserId
+from kaif.services.messaging.chat_store import HIDES_MEMBERS
 from kaif.services.messaging.model import MEMBERS_HIDDEN
-from kaif.services.messaging.store import HIDES_MEMBERS
 
 _SETTINGS = ", ".join(PrivacySettings.__struct_fields__)
 

@@ -33,7 +33,17 @@ from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import buttons, card_rules, covering, markup, model, store
+from kaif.services.messaging import (
+    buttons,
+    card_rules,
+    chat_store,
+    covering,
+    entry_store,
+    markup,
+    member_store,
+    model,
+    people_store,
+)
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
@@ -237,7 +247,7 @@ class Sender:
     async def _written(
         self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
     ) -> "Batch":
-        places = await store.lock_places(tx, {message.chat_id for message in messages})
+        places = await chat_store.lock_places(tx, {message.chat_id for message in messages})
         batch = Batch(places, self._clock(), self._pace, absent=absent)
         try:
             await self._fill(tx, batch, messages, look_up=look_up)
@@ -325,14 +335,14 @@ class Batch:
         self._writers = {chat_id: writers.of(place) for chat_id, place in self.places.items()}
         unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
-            for pair, member in (await store.members_among(tx, unknown)).items():
+            for pair, member in (await member_store.members_among(tx, unknown)).items():
                 self._found[pair] = int(rights_of(member, self.now_us)) | (BOT if member.is_bot else 0)
                 if not (member.taken_until_us and is_restricted(member, self.now_us)):
                     self.lasting[pair] = self._found[pair]
         slow = any(place.slow_mode_s for place in self.places.values())
         if slow and (hurried := [message for message in messages if self._is_slowed(message)]):
             pairs = {(message.chat_id, message.sender_id) for message in hurried}
-            self._sent_at_us = await store.last_sent_us(tx, pairs)
+            self._sent_at_us = await member_store.last_sent_us(tx, pairs)
             # What has been sent already is answered with its entry, not with "wait".
             await self.read_repeated(tx, hurried)
 
@@ -344,7 +354,7 @@ class Batch:
         return rights is not None and not rights & STAFF
 
     async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
-        for row in await store.find_repeated(tx, messages):
+        for row in await entry_store.find_repeated(tx, messages):
             (entry,) = await viewing.shown(tx, row.chat_id, [row])
             self._under_ref[row.chat_id, row.sender_id, row.ref or ""] = entry
 
@@ -352,7 +362,7 @@ class Batch:
         """The people whom the messages may mention: most mention nobody."""
         names = {name for message in messages if "@" in message.text for name in markup.mentioned(message.text)}
         if names:
-            self._people = await store.ids_by_username(tx, names)
+            self._people = await people_store.ids_by_username(tx, names)
 
     async def read_quoted(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """The messages that are answered by a part of them: few are."""
@@ -361,14 +371,14 @@ class Batch:
             if message.quote and message.reply_to:
                 wanted.setdefault(message.chat_id, set()).add(message.reply_to)
         for chat_id, seqs in wanted.items():
-            rows = await store.entries_at(tx, chat_id, seqs)
+            rows = await entry_store.entries_at(tx, chat_id, seqs)
             self._quoted |= {(chat_id, row.seq): model.body_of(row) for row in rows if row.kind == "message"}
 
     async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """Who of those that put buttons under a message is a bot: few messages have any."""
         senders = {message.sender_id for message in messages if message.buttons}
         if senders:
-            self._bots = {one.id for one in await store.known_people(tx, senders) if one.kind == "bot"}
+            self._bots = {one.id for one in await people_store.known_people(tx, senders) if one.kind == "bot"}
 
     async def read_held(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """What media holds for the messages, locked: few have any."""
@@ -492,7 +502,7 @@ class Batch:
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.places, self.entries, self._senders, self._counts)
+        await entry_store.append(tx, self.places, self.entries, self._senders, self._counts)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         if self._polls:
@@ -504,12 +514,12 @@ class Batch:
             entries, senders = [self.entries[at] for at in in_groups], [self._senders[at] for at in in_groups]
             self.mentions = await mention_store.note(tx, entries, senders)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed])
+        await chat_store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed])
         here, away = self._marks()
         if here:
-            await store.move_senders_marks(tx, here, self.now_us)
+            await member_store.move_senders_marks(tx, here, self.now_us)
         if away:
-            await store.move_absent_senders_marks(tx, away, self.now_us)
+            await member_store.move_absent_senders_marks(tx, away, self.now_us)
         await self.topics.write(tx, self.now_us)
         await self.threads.write(tx)
 
