@@ -14,11 +14,7 @@ from kaif.interfaces.messaging import (
     ENTRIES,
     SIGNALS,
     AddMembers,
-    BadCursor,
-    BadQuote,
-    BadText,
     ChatId,
-    ChatNotFound,
     Delivery,
     Entry,
     ListChats,
@@ -52,6 +48,7 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.content import Origin, Reaction
+from kaif.interfaces.messaging.errors import BadCursor, BadQuote, BadText, ChatNotFound
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, as_datetime, now_us
 

@@ -9,7 +9,8 @@ from tests.services.auth.accounts import actor_of, register, set_up
 from tests.services.messaging.chats import chat_of, direct, group, log_of, say
 from tests.waiting import eventually
 
-from kaif.interfaces.messaging import BadCursor, BadTitle, ChatId, CreateChat, ListChats, UnknownMember
+from kaif.interfaces.messaging import ChatId, CreateChat, ListChats
+from kaif.interfaces.messaging.errors import BadCursor, BadTitle, UnknownMember
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Invalid
 from kaif.services.messaging import people_store

@@ -8,8 +8,9 @@ from tests.services.messaging.chats import channel, chat_of, group
 from tests.services.messaging.test_large_groups import fill, steps_of
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import BadCursor, ChatId, ListMembers, MembersHidden, RemoveMember
+from kaif.interfaces.messaging import ChatId, ListMembers, RemoveMember
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, MemberNotFound, OfMember, Restrict
+from kaif.interfaces.messaging.errors import BadCursor, MembersHidden
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id

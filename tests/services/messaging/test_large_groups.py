@@ -15,8 +15,9 @@ from tests.services.messaging.chats import chat_of, group, say
 
 from kaif.engines.database.sqlite import Sqlite
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import AddMembers, ChatId, ListChats, ListMembers, MarkRead, RemoveMember, TooManyMembers
+from kaif.interfaces.messaging import AddMembers, ChatId, ListChats, ListMembers, MarkRead, RemoveMember
 from kaif.interfaces.messaging.administration import Appoint, OfMember
+from kaif.interfaces.messaging.errors import TooManyMembers
 from kaif.interfaces.messaging.invitations import Door, MakeLink
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id

@@ -15,9 +15,10 @@ from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import LogIn, Nothing, Refresh, SetUp
 from kaif.interfaces.auth.sessions import EndSession
-from kaif.interfaces.messaging import PRESENCE, ChatNotFound, Entry, GetChat, MarkRead, RemoveMember, SendMessage
+from kaif.interfaces.messaging import PRESENCE, Entry, GetChat, MarkRead, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages
 from kaif.interfaces.messaging.appended import EntriesAppended, Range
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.notifications import (
     SUBSCRIPTIONS_MAX,
     BadSubscription,

@@ -16,7 +16,8 @@ from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.database.sqlite import Sqlite
 from kaif.engines.web.public import PublicPages
-from kaif.interfaces.messaging import BadText, ChatId, Outgoing, SendBatch, TooManyMessages
+from kaif.interfaces.messaging import ChatId, Outgoing, SendBatch
+from kaif.interfaces.messaging.errors import BadText, TooManyMessages
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import now_us

@@ -15,17 +15,7 @@ from tests.services.messaging.searches import finds, found, searching
 from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import (
-    ENTRIES,
-    ChatId,
-    ChatNotFound,
-    Delivery,
-    Entry,
-    LinksNotAllowed,
-    ListEntries,
-    MayNotSend,
-    PersonNotReachable,
-)
+from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, ListEntries
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -38,6 +28,7 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.cards import Poll, PollOption
+from kaif.interfaces.messaging.errors import ChatNotFound, LinksNotAllowed, MayNotSend, PersonNotReachable
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.polls import (
     AnswerStays,

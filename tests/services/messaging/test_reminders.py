@@ -8,9 +8,10 @@ from tests.services.messaging.chats import chat_of, direct, group, message_of, s
 from tests.services.messaging.dues import HOUR, Home
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound, CreateChat, Entry, MarkRead, RemoveMember
+from kaif.interfaces.messaging import ChatId, CreateChat, Entry, MarkRead, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, MessageNotFound, NotEditable
 from kaif.interfaces.messaging.content import MessagePlace, TextEntity
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.reminders import (
     REMINDERS_MAX,
     BadReminderTime,

@@ -8,23 +8,12 @@ import msgspec
 
 from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.media import MediaId
-from kaif.interfaces.messaging import (
-    BadCursor,
-    BadText,
-    BadTitle,
-    Chat,
-    ChatId,
-    ChatKind,
-    ChatMember,
-    Entry,
-    EntryKind,
-    Outgoing,
-    Role,
-)
+from kaif.interfaces.messaging import Chat, ChatId, ChatKind, ChatMember, Entry, EntryKind, Outgoing, Role
 from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.content import Button, LinkPreview, MessagePlace, Origin, Reaction, TextEntity
+from kaif.interfaces.messaging.errors import BadCursor, BadText, BadTitle
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US, as_datetime
 from kaif.kernel.errors import Invalid

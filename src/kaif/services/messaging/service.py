@@ -6,7 +6,6 @@ from kaif.interfaces.messaging import (
     AddMembers,
     Chat,
     ChatId,
-    ChatNotFound,
     Chats,
     CreateChat,
     Entries,
@@ -18,17 +17,16 @@ from kaif.interfaces.messaging import (
     Log,
     MarkRead,
     Members,
-    MembersHidden,
     Outcome,
     Outcomes,
     Outgoing,
-    OwnersOnly,
     ReadMark,
     RemoveMember,
     SendBatch,
     SendMessage,
     Standings,
 )
+from kaif.interfaces.messaging.errors import ChatNotFound, MembersHidden, OwnersOnly
 from kaif.interfaces.messaging.naming import NAMING
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock

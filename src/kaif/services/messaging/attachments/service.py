@@ -2,8 +2,9 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
-from kaif.interfaces.messaging import BadCursor, ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.attachments import AskedFiles, AttachmentPage, ListAttachments, ShownFiles
+from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.reports import TAKEN_FOR_S
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.kernel.actor import Actor

@@ -7,7 +7,6 @@ Each method is one transaction.
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.bots import (
     ANSWER_WITHIN_S,
@@ -25,6 +24,7 @@ from kaif.interfaces.messaging.bots import (
     Press,
     Pressed,
 )
+from kaif.interfaces.messaging.errors import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock

@@ -6,9 +6,10 @@ A vote holds its poll's lock and not the chat's, so that a crowd that votes keep
 from collections.abc import Collection, Sequence
 
 from kaif.engines.database import Database, Reads, Transaction
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, MembersHidden, Outgoing, PersonNotReachable
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound, NotYourMessage, OfMessage
 from kaif.interfaces.messaging.cards import NewPoll, Poll
+from kaif.interfaces.messaging.errors import ChatNotFound, MembersHidden, PersonNotReachable
 from kaif.interfaces.messaging.polls import (
     OPEN_S_MIN,
     AnswerStays,

@@ -2,8 +2,9 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
-from kaif.interfaces.messaging import BadTitle, Entry, Outgoing
+from kaif.interfaces.messaging import Entry, Outgoing
 from kaif.interfaces.messaging.cards import Contact, Location
+from kaif.interfaces.messaging.errors import BadTitle
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock

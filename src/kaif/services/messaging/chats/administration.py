@@ -4,7 +4,7 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, FindPeople, Nothing
-from kaif.interfaces.messaging import Chat, ChatId, ChatMember, Entry, EntryKind, GetChat, MembersHidden, OwnersOnly
+from kaif.interfaces.messaging import Chat, ChatId, ChatMember, Entry, EntryKind, GetChat
 from kaif.interfaces.messaging.administration import (
     ADMINS_MAX,
     Appoint,
@@ -21,6 +21,7 @@ from kaif.interfaces.messaging.administration import (
     Restrict,
     TooManyAdmins,
 )
+from kaif.interfaces.messaging.errors import MembersHidden, OwnersOnly
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us

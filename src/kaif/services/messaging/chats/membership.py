@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Person
-from kaif.interfaces.messaging import (
-    ChatId,
+from kaif.interfaces.messaging import ChatId, Entry, EntryKind
+from kaif.interfaces.messaging.errors import (
     ChatNotFound,
-    Entry,
-    EntryKind,
     MemberBanned,
     NotAGroup,
     NotForBots,

@@ -4,8 +4,9 @@ import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import BadText, Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging import Chat, ChatId
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.errors import BadText, ChatNotFound
 from kaif.interfaces.messaging.order import (
     DRAFTS_MAX,
     PINNED_MAX,

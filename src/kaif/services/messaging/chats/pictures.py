@@ -4,8 +4,9 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.media import MediaId
-from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, Entry, GetChat, NotAGroup
+from kaif.interfaces.messaging import Chat, ChatId, Entry, GetChat
 from kaif.interfaces.messaging.attached import AttachmentsLost, GivenAttachment
+from kaif.interfaces.messaging.errors import ChatNotFound, NotAGroup
 from kaif.interfaces.messaging.pictures import ChatPictureTaken, NoPicture, NotAPicture, SetChatPicture
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging import Chat, ChatId
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.naming import nameless
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock

@@ -1,7 +1,7 @@
 """What readers of a channel do with its posts."""
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatNotFound
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.posts import CountedPosts, NotAChannel, ViewPosts
 from kaif.kernel.actor import Actor
 from kaif.services.messaging import member_store

@@ -4,7 +4,7 @@ import msgspec
 
 from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
-from kaif.interfaces.messaging import BadReply, ChatId, Entry, MemberBanned, Outgoing, OwnersOnly
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.cards import Poll
 from kaif.interfaces.messaging.content import Origin
@@ -21,6 +21,7 @@ from kaif.interfaces.messaging.discussions import (
     Thread,
     WriteComment,
 )
+from kaif.interfaces.messaging.errors import BadReply, MemberBanned, OwnersOnly
 from kaif.interfaces.messaging.posts import NotAChannel
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId

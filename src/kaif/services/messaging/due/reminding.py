@@ -10,9 +10,10 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Outgoing
+from kaif.interfaces.messaging import ChatId, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.content import MessagePlace, TextEntity
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.reminders import (
     REMINDERS_LISTED_MAX,
     REMINDERS_MAX,

@@ -8,18 +8,16 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Reads, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import (
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
+from kaif.interfaces.messaging.attached import MediaNotAllowed
+from kaif.interfaces.messaging.errors import (
     BadQuote,
-    ChatId,
     ChatNotFound,
-    Entry,
     MayNotSend,
-    Outgoing,
     PersonNotReachable,
     SlowMode,
     TooManyMessages,
 )
-from kaif.interfaces.messaging.attached import MediaNotAllowed
 from kaif.interfaces.messaging.scheduled import (
     AHEAD_DAYS_MAX,
     SCHEDULED_LISTED_MAX,

@@ -6,9 +6,10 @@ from typing import Protocol
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Entry, GetChat
+from kaif.interfaces.messaging import Chat, ChatId, Entry, GetChat
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Contact
+from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.history import ExportHistory, HistoryFile, HistoryPart
 from kaif.interfaces.messaging.notifications import UnknownTimeZone
 from kaif.interfaces.messaging.own_data import Membership, OwnMessagingData

@@ -5,7 +5,8 @@ import secrets
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
-from kaif.interfaces.messaging import Entry, GetChat, MemberBanned
+from kaif.interfaces.messaging import Entry, GetChat
+from kaif.interfaces.messaging.errors import MemberBanned
 from kaif.interfaces.messaging.invitations import (
     LINKS_MAX,
     REQUESTS_MAX,

@@ -9,17 +9,7 @@ import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import (
-    READ_MARKS_SHOWN_MEMBERS_MAX,
-    ButtonsForBots,
-    ChatId,
-    ChatNotFound,
-    Entry,
-    LinksNotAllowed,
-    MayNotSend,
-    MembersHidden,
-    Outgoing,
-)
+from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.actions import (
     EDIT_WITHIN_S,
     EDITS_MAX,
@@ -55,6 +45,7 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.cards import Contact, Poll
 from kaif.interfaces.messaging.content import Button, Origin
+from kaif.interfaces.messaging.errors import ButtonsForBots, ChatNotFound, LinksNotAllowed, MayNotSend, MembersHidden
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, PersonNotReachable
+from kaif.interfaces.messaging import ChatId, Entry, EntryKind
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.errors import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.dates import FindDate, FoundDate
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound, TopicsOff
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us

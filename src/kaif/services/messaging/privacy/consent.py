@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kaif.engines.database import Reads
-from kaif.interfaces.messaging import InvitationNeeded, PersonNotReachable
+from kaif.interfaces.messaging.errors import InvitationNeeded, PersonNotReachable
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.privacy import store as privacy_store
 

@@ -2,7 +2,8 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatNotFound, GetChat
+from kaif.interfaces.messaging import GetChat
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.first_contact import TITLES_SHOWN, FirstContact, NotAStranger
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock

@@ -3,7 +3,8 @@
 from kaif.engines.database import Database
 from kaif.engines.index import OFFSET_MAX, Hit, Wanted
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.search import (
     FoundMessage,
     FoundMessages,

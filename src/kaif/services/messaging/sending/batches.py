@@ -12,22 +12,20 @@ from typing import Protocol
 import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.messaging import (
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
+from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
+from kaif.interfaces.messaging.cards import NewPoll
+from kaif.interfaces.messaging.errors import (
     BadQuote,
     BadReply,
     ButtonsForBots,
-    ChatId,
     ChatNotFound,
-    Entry,
     LinksNotAllowed,
     MayNotSend,
-    Outgoing,
     PersonNotReachable,
     SlowMode,
     TooManyMessages,
 )
-from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
-from kaif.interfaces.messaging.cards import NewPoll
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId

@@ -6,8 +6,9 @@ import msgspec
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Entry, MayNotSend, Outgoing
+from kaif.interfaces.messaging import Entry, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound, NotYourMessage
+from kaif.interfaces.messaging.errors import MayNotSend
 from kaif.interfaces.messaging.moving import MOVE_WITHIN_S, MOVED_PAST_MAX, MoveMessages, MoveTooLate, TooFarBack
 from kaif.interfaces.messaging.topics import GENERAL, TopicsOff
 from kaif.kernel.actor import Actor

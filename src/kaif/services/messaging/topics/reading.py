@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, ListEntries, MarkRead, ReadMark
+from kaif.interfaces.messaging import ChatId, Entry, ListEntries, MarkRead, ReadMark
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.topics import GENERAL, Topic, TopicNotFound, TopicsOff
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime

@@ -7,7 +7,8 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import BadButtons, ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging import ChatId, Entry, GetChat, Outgoing
+from kaif.interfaces.messaging.errors import BadButtons, NotAGroup
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (
