@@ -15,7 +15,7 @@ from tests.services.messaging.searches import finds, found, searching
 from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, ListEntries
+from kaif.interfaces.messaging import ChatId, Entry, ListEntries
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -30,6 +30,7 @@ from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.cards import Poll, PollOption
 from kaif.interfaces.messaging.errors import ChatNotFound, LinksNotAllowed, MayNotSend, PersonNotReachable
 from kaif.interfaces.messaging.history import ExportHistory
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.interfaces.messaging.polls import (
     AnswerStays,
     BadPoll,

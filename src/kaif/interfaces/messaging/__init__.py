@@ -79,12 +79,8 @@ Role = Literal["owner", "admin", "member"]
 RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics", "edit"]
 RightNames = Annotated[list[RightName], Meta(max_length=11)]
 
-# Channels of the cache on which the service tells every gateway what is to be delivered.
-ENTRIES = "messaging.entries"
-SIGNALS = "messaging.signals"
 # The group of the cache in which gateways note who is connected.
 PRESENCE = "presence"
-REACH = "messaging.reach"
 
 # One person's messages, by whichever way they come.
 SEND = Limit("send", per_minute=600, burst=100)
@@ -381,36 +377,6 @@ class Outcomes(msgspec.Struct, frozen=True, array_like=True):
     outcomes: list[Outcome]
 
 
-class Delivery(msgspec.Struct, frozen=True, array_like=True):
-    """New entries of one chat, as JSON, for everyone in it; `joined` and `left` change who that is.
-
-    Without entries it says only that, and `first_seq` is the place of the next one.
-    """
-
-    chat_id: ChatId
-    kind: ChatKind
-    first_seq: int
-    entries: list[bytes]
-    joined: list[UserId] = []
-    left: list[UserId] = []
-    # Where not everybody sees who comes and goes: who does (`naming`).
-    seers: list[UserId] | None = None
-
-
-# On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.
-NEWS_LOST: list[Delivery] = []
-
-
-class Signal(msgspec.Struct, frozen=True, array_like=True):
-    """An event beside the log for everyone in a chat, or for one of them, as JSON; losing it harms nothing."""
-
-    chat_id: ChatId
-    event: bytes
-    user_id: UserId = UserId("")
-    # Nobody is in the chat any more.
-    closes: bool = False
-
-
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A chat that a person is in, its newest entry, and the other one of a direct chat if the two see each other.
 
@@ -422,12 +388,6 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     seq: int
     peer_id: UserId
     closed: bool = False
-
-
-class Reach(msgspec.Struct, frozen=True, array_like=True):
-    """In these chats it has changed who sees whom: whoever is in them looks anew."""
-
-    chat_ids: list[ChatId]
 
 
 class Standings(msgspec.Struct, frozen=True, array_like=True):
