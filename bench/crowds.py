@@ -36,7 +36,7 @@ from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.auth.tokens import new_signing_key
 from kaif.services.messaging import chat_store, member_store, people_store
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.entry_rules import Place
 
 HERE = 1000
 AT_ONCE = 20_000

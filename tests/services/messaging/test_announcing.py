@@ -11,7 +11,7 @@ from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.kernel.actor import NOBODY, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Unavailable
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.sending.announcing import Announcer
 
 CHAT = ChatId("chat")

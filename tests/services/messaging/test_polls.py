@@ -48,7 +48,7 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import entry_store, model
+from kaif.services.messaging import entry_rules, entry_store
 from kaif.services.messaging.reactions import Reactions
 
 DAYS = ["в субботу", "в воскресенье", "никогда"]
@@ -115,7 +115,7 @@ async def told(services: Services, actor: Actor, poll: Entry, voters: int) -> En
 
     async def so() -> bool:
         row = await entry_store.find_entry(services.database, poll.chat_id, poll.seq)
-        card = model.body_of(row).card if row else None
+        card = entry_rules.body_of(row).card if row else None
         return isinstance(card, Poll) and card.voters == voters
 
     await eventually(so, timeout_s=5)

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.messaging import MEMBERS_SHOWN_MAX, READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, ChatKind, Standing
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import MEMBERS_BY_SIZE, MEMBERS_HIDDEN, Place, StoredChat
+from kaif.services.messaging.chat_views import StoredChat
+from kaif.services.messaging.entry_rules import Place
+from kaif.services.messaging.model import MEMBERS_BY_SIZE, MEMBERS_HIDDEN
 
 # Of groups: who is there is seen by admins alone.
 HIDES_MEMBERS = (

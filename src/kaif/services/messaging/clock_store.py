@@ -6,7 +6,7 @@ import msgspec
 
 from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 
 # Of one chat the newest are kept: processes whose clocks disagree could make one with each message.
 JUMPS_MAX = 200

@@ -7,7 +7,7 @@ from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.appended import EntriesAppended
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import clock_store
-from kaif.services.messaging.model import Place, StoredEntry, body_of, encoded_body_of, ranges_of
+from kaif.services.messaging.entry_rules import Place, StoredEntry, body_of, encoded_body_of, ranges_of
 
 _ENTRY = "chat_id, seq, kind, sender_id, at_us, messages, ref, body"
 

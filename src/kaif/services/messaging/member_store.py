@@ -8,7 +8,9 @@ from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import PEOPLE_SHOWN_MEMBERS_MAX, ChatId, Role
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.chat_store import HIDES_MEMBERS
-from kaif.services.messaging.model import MEMBER, MEMBERS_HIDDEN, PEOPLE_SHOWN, Place, StoredMember
+from kaif.services.messaging.chat_views import StoredMember
+from kaif.services.messaging.entry_rules import Place
+from kaif.services.messaging.model import MEMBER, MEMBERS_HIDDEN, PEOPLE_SHOWN
 from kaif.services.messaging.rights import Member
 
 _MEMBER = """

@@ -32,17 +32,18 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import chat_store, entry_store, member_store, model, people_store
+from kaif.services.messaging import chat_store, chat_views, entry_store, member_store, model, people_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.finding import MemberFinder
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.entry_rules import Place, StoredEntry
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.messages import mention_store, viewing
-from kaif.services.messaging.model import OWNER, Place, StoredEntry
+from kaif.services.messaging.model import OWNER
 from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.rights import Right, may_act_on
 from kaif.services.messaging.sending.announcing import Announcer
@@ -118,10 +119,10 @@ class MessagingService:
         return not await consent.require_reachable(tx, actor.user_id, others[0])
 
     async def list_chats(self, actor: Actor, request: ListChats) -> Chats:
-        before = model.parse_chat_cursor(request.cursor) if request.cursor else None
+        before = chat_views.parse_chat_cursor(request.cursor) if request.cursor else None
         rows = await chat_store.chats_of(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
-        next_cursor = model.chat_cursor(page[-1]) if len(rows) > request.limit else None
+        next_cursor = chat_views.chat_cursor(page[-1]) if len(rows) > request.limit else None
         return Chats(await self._reading.described(actor.user_id, page), next_cursor)
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
@@ -208,14 +209,14 @@ class MessagingService:
         now_us = self._clock()
         if request.who == "staff":
             staff = await member_store.staff_of(self._database, request.chat_id)
-            return Members([model.member_of(row, now_us) for row in staff], None)
+            return Members([chat_views.member_of(row, now_us) for row in staff], None)
         if request.query.strip():
             found = await self._finder.find(request.chat_id, request.query, request.limit, request.cursor)
-            return Members([model.member_of(row, now_us) for row in found.members], found.next_cursor)
+            return Members([chat_views.member_of(row, now_us) for row in found.members], found.next_cursor)
         rows = await member_store.members_of(self._database, request.chat_id, request.cursor, request.limit + 1)
         page = rows[: request.limit]
         next_cursor = page[-1].id if len(rows) > request.limit else None
-        return Members([model.member_of(row, now_us) for row in page], next_cursor)
+        return Members([chat_views.member_of(row, now_us) for row in page], next_cursor)
 
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
         people = await self._membership.get_people(self._database, list(dict.fromkeys(request.user_ids)))

@@ -13,7 +13,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import StoredDue, hold_of_scheduled
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 
 HELD, LEAVING = "held", "leaving"
 NOBODYS = UserId("")

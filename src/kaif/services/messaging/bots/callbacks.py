@@ -30,7 +30,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import buttons, chat_store, entry_store, member_store, model
+from kaif.services.messaging import buttons, chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.bots.callbacks_store import StoredCallback
 from kaif.services.messaging.events import ButtonPressed
@@ -84,7 +84,7 @@ class CallbacksService:
         if member.suspended:
             raise ChatSuspended
         row = await entry_store.find_entry(tx, request.chat_id, request.seq)
-        body = model.body_of(row) if row and row.kind == "message" else None
+        body = entry_rules.body_of(row) if row and row.kind == "message" else None
         if row is None or body is None or body.deleted:
             raise MessageNotFound
         if await chat_store.is_closed(tx, request.chat_id):

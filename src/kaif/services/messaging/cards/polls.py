@@ -30,13 +30,13 @@ from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import chat_store, entry_store, member_store, model
+from kaif.services.messaging import chat_store, chat_views, entry_rules, entry_store, member_store
 from kaif.services.messaging.cards import poll_store, tallying
 from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.cards.tallying import Tally
+from kaif.services.messaging.entry_rules import Body, StoredEntry
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.changing import begin
-from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.batches import Sender
@@ -148,7 +148,7 @@ class PollsService:
             raise VotersHidden
         if request.option >= len(card.options):
             raise BadVote(path="$.option")
-        before = model.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
+        before = chat_views.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
         rows = await poll_store.voters_of(
             self._database, request.chat_id, request.seq, request.option, before, request.limit + 1
@@ -172,7 +172,7 @@ async def _message(reads: Reads, chat_id: ChatId, seq: int) -> tuple[StoredEntry
     row = await entry_store.find_entry(reads, chat_id, seq)
     if row is None or row.kind != "message":
         raise MessageNotFound
-    body = model.body_of(row)
+    body = entry_rules.body_of(row)
     if body.deleted:
         raise MessageNotFound
     return row, body

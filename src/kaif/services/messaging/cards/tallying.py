@@ -15,8 +15,8 @@ from kaif.kernel.clock import SECOND_US, Clock
 from kaif.services.messaging import card_rules, chat_store, model
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.cards.poll_store import Due, StoredPoll
+from kaif.services.messaging.entry_rules import Body, Place, StoredEntry
 from kaif.services.messaging.messages.changing import Change, of_chat
-from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.sending.announcing import Announcer
 
 # How soon is noticed what other processes were to tell.

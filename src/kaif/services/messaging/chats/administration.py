@@ -26,16 +26,17 @@ from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import member_store, model, people_store
+from kaif.services.messaging import chat_views, member_store, model, people_store
 from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.administration_store import Settings
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.discussions import thread_store
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.telling import tell_staff
-from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
+from kaif.services.messaging.model import ADMIN, MEMBER, OWNER
 from kaif.services.messaging.rights import (
     EVERY,
     NONE,
@@ -242,7 +243,7 @@ class AdministrationService:
         row = await administration_store.find_listed(self._database, chat_id, user_id)
         if row is None:
             raise MemberNotFound
-        return model.member_of(row, self._clock())
+        return chat_views.member_of(row, self._clock())
 
 
 def _needed(request: ChangeChat) -> Right:

@@ -8,7 +8,7 @@ import msgspec
 from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId, Role
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredMember, StoredPerson
+from kaif.services.messaging.chat_views import StoredMember, StoredPerson
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import NOBODY
 from kaif.services.messaging import member_store, people_words, people_words_store
-from kaif.services.messaging.model import StoredMember
+from kaif.services.messaging.chat_views import StoredMember
 from kaif.services.messaging.people_words import Named
 
 # In chats of no more members all of them are looked through; in larger ones the words say whom to look at.

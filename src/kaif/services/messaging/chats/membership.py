@@ -18,10 +18,11 @@ from kaif.interfaces.messaging.errors import (
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import chat_store, entry_store, member_store, model, people_store
+from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store, model, people_store
 from kaif.services.messaging.chats import administration_store, naming_store
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.invitations import store as invitation_store
-from kaif.services.messaging.model import MEMBER, OWNER, Place
+from kaif.services.messaging.model import MEMBER, OWNER
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.webhooks import incoming_store
@@ -147,7 +148,7 @@ class Membership:
         place.seq += 1
         place.shown_seq = place.seq
         place.come_to(self._clock())
-        shown = model.shown_sender(place, by)
+        shown = entry_rules.shown_sender(place, by)
         named = [] if place.kind == "channel" else list(whom)
         at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, kind, shown, at, user_ids=named, title=title)

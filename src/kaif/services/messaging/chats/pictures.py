@@ -17,7 +17,7 @@ from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.chats import picture_store
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.reading import Reading
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
 

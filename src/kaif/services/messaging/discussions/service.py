@@ -27,7 +27,7 @@ from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import card_rules, chat_store, entry_store, member_store, model
+from kaif.services.messaging import card_rules, chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.chats import administration_store
@@ -36,8 +36,8 @@ from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.discussions.thread_store import Link, StoredThread
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import copy_to_vanish, periods_of
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.messages import viewing
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
@@ -254,7 +254,7 @@ class DiscussionsService:
         if held.hold:
             await attachment_store.use(tx, held.hold, [one.media_id for one in held.attachments])
         place.come_to(now_us)
-        entry = model.message_at(place, message, as_datetime(place.written_at_us), {})
+        entry = entry_rules.message_at(place, message, as_datetime(place.written_at_us), {})
         title = await chat_store.title_of(tx, link.channel_id)
         entry = _changed(entry, sender_id=channel, forward=post.forward, webhook=title)
         await entry_store.append(tx, {place.chat_id: place}, [entry], [channel], [place.messages])

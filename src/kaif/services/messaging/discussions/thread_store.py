@@ -6,7 +6,7 @@ import msgspec
 
 from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import entry_store, member_store, model
+from kaif.services.messaging import entry_rules, entry_store, member_store
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import Reminded, StoredDue, encoded, periods_of, reminded_of, reminder_of
 from kaif.services.messaging.messages import store as message_store
@@ -76,7 +76,7 @@ class MessageRemindersService:
         if await member_store.find_member(tx, request.chat_id, user_id) is None:
             raise ChatNotFound
         found = await entry_store.find_entry(tx, request.chat_id, request.seq)
-        if found is None or found.kind != "message" or model.body_of(found).deleted:
+        if found is None or found.kind != "message" or entry_rules.body_of(found).deleted:
             raise MessageNotFound
         now_us = self._clock()
         if not now_us < as_us(request.remind_at) <= now_us + AHEAD_DAYS_MAX * DAY_US:
@@ -130,7 +130,7 @@ class MessageRemindersService:
         found = await entry_store.find_entry(tx, row.chat_id, seq)
         if found is None or await message_store.hidden_at(tx, row.user_id, row.chat_id, [seq]):
             return nothing
-        body = model.body_of(found)
+        body = entry_rules.body_of(found)
         return quoted(body.text, body.entities) if body.text else nothing
 
     async def _tell(self, row: StoredDue) -> None:

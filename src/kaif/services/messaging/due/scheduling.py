@@ -38,7 +38,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import chat_store, entry_store, member_store, model
+from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.due import store as due_store
@@ -67,7 +67,7 @@ class ScheduledMessagesService:
         self._sender, self._clock = sender, clock
 
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
-        text = model.cleaned_caption(request.text, request.attachments)
+        text = entry_rules.cleaned_caption(request.text, request.attachments)
         known = await due_store.find_once(self._database, actor.user_id, _once(request))
         if known:
             return scheduled_of(known)
@@ -144,7 +144,7 @@ class ScheduledMessagesService:
             due_at_us = row.due_at_us if request.send_at is None else as_us(request.send_at)
             self._must_be_to_come(due_at_us)
             body = scheduled_body_of(row)
-            text = None if request.text is None else model.cleaned_caption(request.text, body.attachments)
+            text = None if request.text is None else entry_rules.cleaned_caption(request.text, body.attachments)
             body = _changed(
                 body,
                 text=body.text if text is None else text,
@@ -251,7 +251,7 @@ def _once(request: ScheduleMessage) -> str:
 
 async def _says(reads: Reads, chat_id: ChatId, seq: int | None, quote: str) -> bool:
     rows = await entry_store.entries_at(reads, chat_id, {seq}) if seq and quote else []
-    return any(row.kind == "message" and quote in model.body_of(row).text for row in rows)
+    return any(row.kind == "message" and quote in entry_rules.body_of(row).text for row in rows)
 
 
 def _is_own(row: StoredDue, actor: Actor) -> bool:

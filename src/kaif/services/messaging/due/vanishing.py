@@ -15,14 +15,14 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import chat_store, clock_store, entry_store, model
+from kaif.services.messaging import chat_store, clock_store, entry_rules, entry_store
 from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.membership import require
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import NOBODYS, Period, StoredDue, encoded, period_of
+from kaif.services.messaging.entry_rules import Place, StoredEntry
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
-from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.batches import OnComments
@@ -67,7 +67,7 @@ class VanishingService:
         place.seq += 1
         place.shown_seq = place.seq
         place.come_to(self._clock())
-        shown = model.shown_sender(place, by)
+        shown = entry_rules.shown_sender(place, by)
         at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, "timer", shown, at, vanish_after_s=vanish_after_s)
         await entry_store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
@@ -170,4 +170,4 @@ def _is_due(row: StoredDue, now_us: int) -> bool:
 def _stays(row: StoredEntry, until_us: int, now_us: int) -> bool:
     if row.kind != "message" or until_us <= now_us:
         return False
-    return not model.body_of(row).deleted
+    return not entry_rules.body_of(row).deleted

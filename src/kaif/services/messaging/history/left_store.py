@@ -5,7 +5,7 @@ import msgspec
 from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 
 
 class LeftChat(msgspec.Struct, frozen=True):

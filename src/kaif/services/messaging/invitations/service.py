@@ -33,10 +33,10 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import chat_store, member_store, people_store
 from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.membership import Membership, require, require_person
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.store import StoredDoor, StoredLink
 from kaif.services.messaging.invitations.telling import tell_staff
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import INVITER
 from kaif.services.messaging.sending.announcing import Announcer
 

@@ -10,7 +10,7 @@ from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.invitations import Link, LinkState
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.model import StoredPerson
+from kaif.services.messaging.chat_views import StoredPerson
 
 
 class StoredLink(msgspec.Struct, frozen=True):

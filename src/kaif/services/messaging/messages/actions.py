@@ -53,19 +53,21 @@ from kaif.services.messaging import (
     buttons,
     card_rules,
     chat_store,
+    chat_views,
     clock_store,
+    entry_rules,
     entry_store,
     markup,
     member_store,
-    model,
     people_store,
 )
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.discussions.sending import BatchThreads
+from kaif.services.messaging.entry_rules import Body, StoredEntry
 from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
-from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.previews import links
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.privacy import consent
@@ -138,7 +140,7 @@ class MessageActionsService:
             row, body = await change.message(request.seq)
             if row.sender_id != actor.user_id and not _edits_posts(change):
                 raise NotYourMessage
-            cleaned = model.cleaned_caption(request.text, body.attachments)
+            cleaned = entry_rules.cleaned_caption(request.text, body.attachments)
             people = await people_store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
             text, entities = markup.parse(cleaned, people)
             edited = _changed(body, text=text, entities=entities)
@@ -175,7 +177,9 @@ class MessageActionsService:
         if Right.LINKS not in change.rights:
             words_change = (after.text, after.entities) != (before.text, before.entities)
             buttons_change = after.buttons != before.buttons
-            if (words_change and model.has_link(text)) or (buttons_change and buttons.lead_elsewhere(after.buttons)):
+            if (words_change and entry_rules.has_link(text)) or (
+                buttons_change and buttons.lead_elsewhere(after.buttons)
+            ):
                 raise LinksNotAllowed
         place = change.place
         if place.topics == TOPICS_ON:
@@ -203,11 +207,11 @@ class MessageActionsService:
             after = _changed(after, preview=None)
         await change.act("edited", row, after)
         if change.place.kind == "group" and after.entities != before.entities:
-            entry = model.entry_with(row, after)
+            entry = entry_rules.entry_with(row, after)
             change.mentioned, change.unmentioned = await mention_store.note_again(change.tx, entry, row.sender_id)
         if after.preview is not None:
             return False
-        return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
+        return await self._links.note(change.tx, [entry_rules.entry_with(row, after)], now_us)
 
     async def _written_by_us(self, change: Change, row: StoredEntry) -> int:
         if row.at_us <= change.now_us:
@@ -299,7 +303,7 @@ class MessageActionsService:
     async def list_reactions(self, actor: Actor, request: ListReactions) -> Reactors:
         self._must_see_people(await self._must_be_in(actor, request.chat_id))
         await self._find(actor, request.chat_id, request.seq)
-        before = model.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
+        before = chat_views.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
         rows = await message_store.reactions_to(self._database, request.chat_id, request.seq, before, request.limit + 1)
         page = rows[: request.limit]
@@ -356,7 +360,7 @@ class MessageActionsService:
             raise ReadersNotShown
         if not (await privacy_store.settings_of(self._database, actor.user_id)).read_receipts:
             raise ReceiptsOff
-        topic_id = model.body_of(row).topic_id
+        topic_id = entry_rules.body_of(row).topic_id
         readers = await message_store.readers_of(
             self._database, row, topic_id, actor.user_id, READ_MARKS_SHOWN_MEMBERS_MAX
         )

@@ -15,13 +15,13 @@ from kaif.interfaces.messaging.errors import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging import chat_store, entry_store, member_store, model
+from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.discussions import thread_store
+from kaif.services.messaging.entry_rules import Body, Place, StoredEntry
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.rights import Right, rights_of
 
 _changed = msgspec.structs.replace
@@ -51,7 +51,7 @@ class Change:
     async def message(self, seq: int) -> tuple[StoredEntry, Body]:
         """Raises MessageNotFound, also when it was deleted."""
         (row,) = await self.messages([seq])
-        body = model.body_of(row)
+        body = entry_rules.body_of(row)
         if body.deleted:
             raise MessageNotFound
         return row, body
@@ -79,7 +79,7 @@ class Change:
         self.place.seq += 1
         body = _changed(body, version=self.place.seq)
         await message_store.change_body(self.tx, row, body)
-        self._rows[row.seq] = _changed(row, body=model.encoded(body))
+        self._rows[row.seq] = _changed(row, body=entry_rules.encoded(body))
         self._new.append(
             Entry(
                 row.chat_id,
@@ -107,11 +107,11 @@ class Change:
 
 async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
     """Delete these messages for everyone, with all that hangs on them; the entries that say so."""
-    there = [row for row in rows if not model.body_of(row).deleted]
+    there = [row for row in rows if not entry_rules.body_of(row).deleted]
     for row in there:
-        await change.act("deleted", row, model.without_words(model.body_of(row)))
+        await change.act("deleted", row, entry_rules.without_words(entry_rules.body_of(row)))
     await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
-    if showing := [row.seq for row in there if model.body_of(row).attachments]:
+    if showing := [row.seq for row in there if entry_rules.body_of(row).attachments]:
         await attachment_store.take_off(change.tx, change.place.chat_id, showing, change.now_us)
     if change.place.threads:
         change.uncommented += await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])

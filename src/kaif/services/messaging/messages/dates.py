@@ -17,8 +17,9 @@ from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound, TopicsOff
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
 from kaif.services.messaging import chat_store, clock_store, entry_store
+from kaif.services.messaging.chat_views import StoredChat
 from kaif.services.messaging.clock_store import Jump
-from kaif.services.messaging.model import TOPICS_ON, StoredChat
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.topics import store as topic_store
 
 

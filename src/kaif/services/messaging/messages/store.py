@@ -9,7 +9,8 @@ from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import Body, Place, StoredEntry, StoredPerson, encoded
+from kaif.services.messaging.chat_views import StoredPerson
+from kaif.services.messaging.entry_rules import Body, Place, StoredEntry, encoded
 
 _entities = msgspec.json.Decoder(list[TextEntity])
 

@@ -30,9 +30,9 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import entry_store, model, people_store
+from kaif.services.messaging import entry_rules, entry_store, model, people_store
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import store as message_store
-from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.notifications import counting, telling
 from kaif.services.messaging.notifications import store as stored
 from kaif.services.messaging.notifications.store import Delivery
@@ -145,7 +145,7 @@ class Notifier:
         rows = await entry_store.entries_before(
             self._database, grown.chat_id, grown.last_seq + 1, min(length, ENTRIES_MAX)
         )
-        if deleted := [model.body_of(row).target for row in rows if row.kind == "deleted"]:
+        if deleted := [entry_rules.body_of(row).target for row in rows if row.kind == "deleted"]:
             async with self._database.transaction() as tx:
                 await stored.plan_again(tx, grown.chat_id, deleted, now_us)
         return await self._messages(grown.chat_id, rows, now_us)
@@ -245,7 +245,7 @@ class Notifier:
     async def _replace_deleted(self, delivery: Delivery, listener: Listener) -> None:
         """Nothing is to be told; but a device that shows what was deleted must not go on showing it."""
         row = await entry_store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
-        if row and model.body_of(row).deleted:
+        if row and entry_rules.body_of(row).deleted:
             badge = await counting.unread_heard(self._database, listener.user_id, self._clock())
             alert = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
             ttl_s = TOLD_WITHIN_US // SECOND_US

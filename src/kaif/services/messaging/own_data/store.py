@@ -19,7 +19,7 @@ from kaif.interfaces.messaging.own_data import (
 )
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.model import StoredPerson
+from kaif.services.messaging.chat_views import StoredPerson
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -15,9 +15,9 @@ from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.previews import PREVIEWED
 from kaif.kernel.background import Background
 from kaif.kernel.clock import MINUTE_US, Clock
-from kaif.services.messaging import chat_store, entry_store, model
+from kaif.services.messaging import chat_store, entry_rules, entry_store
+from kaif.services.messaging.entry_rules import Body
 from kaif.services.messaging.messages.changing import of_chat
-from kaif.services.messaging.model import Body
 from kaif.services.messaging.previews import links
 from kaif.services.messaging.previews import store as preview_store
 from kaif.services.messaging.previews.linking import LinkPlan
@@ -102,7 +102,7 @@ class Previewer:
         if chat is None or chat[0] not in PREVIEWED or not chat[1]:
             return ""
         row = await entry_store.find_entry(self._database, task.chat_id, task.seq)
-        return _link_of(model.body_of(row)) if row else ""
+        return _link_of(entry_rules.body_of(row)) if row else ""
 
     async def _postpone(self, task: Task, later: Later) -> None:
         async with self._database.transaction() as tx:
@@ -125,7 +125,7 @@ class Previewer:
             row = await entry_store.find_entry(tx, task.chat_id, task.seq)
             if row is None or not chat or not chat[1] or place.closed:
                 return
-            body, preview = model.body_of(row), preview_of(url, summary)
+            body, preview = entry_rules.body_of(row), preview_of(url, summary)
             if _link_of(body) == url and body.preview != preview:
                 change = of_chat(tx, place, self._clock())
                 await change.act("previewed", row, _changed(body, preview=preview))

@@ -58,8 +58,8 @@ from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
 from kaif.services.messaging.chats import picture_store
 from kaif.services.messaging.chats.membership import Membership
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import viewing
-from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.reports import store as report_store
 from kaif.services.messaging.reports.store import StoredEvidence, StoredReport
 from kaif.services.messaging.sending.announcing import Announcer

@@ -7,7 +7,7 @@ import msgspec
 from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.search.found import Source
 
 CURRENT, BUILDING = "current", "building"

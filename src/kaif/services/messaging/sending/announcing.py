@@ -15,8 +15,8 @@ from kaif.interfaces.messaging.people_news import PEOPLE, PersonEvent, PersonNew
 from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import Unavailable
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Place
 
 RETRY_S = 1.0
 

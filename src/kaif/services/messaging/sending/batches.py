@@ -36,6 +36,7 @@ from kaif.services.messaging import (
     card_rules,
     chat_store,
     covering,
+    entry_rules,
     entry_store,
     markup,
     member_store,
@@ -47,10 +48,10 @@ from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.discussions.sending import BatchThreads
+from kaif.services.messaging.entry_rules import Body, Place
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Body, Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
@@ -370,7 +371,7 @@ class Batch:
                 wanted.setdefault(message.chat_id, set()).add(message.reply_to)
         for chat_id, seqs in wanted.items():
             rows = await entry_store.entries_at(tx, chat_id, seqs)
-            self._quoted |= {(chat_id, row.seq): model.body_of(row) for row in rows if row.kind == "message"}
+            self._quoted |= {(chat_id, row.seq): entry_rules.body_of(row) for row in rows if row.kind == "message"}
 
     async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """Who of those that put buttons under a message is a bot: few messages have any."""
@@ -419,7 +420,7 @@ class Batch:
             message = self._with_files(message)
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
         try:
-            entry = model.message_at(place, message, self._at[place.written_at_us], self._people)
+            entry = entry_rules.message_at(place, message, self._at[place.written_at_us], self._people)
         except KaifError:
             self._pace.give_back(taken)
             raise
@@ -479,7 +480,7 @@ class Batch:
         if message.attachments and not rights & MEDIA:
             raise MediaNotAllowed
         leads = not rights & LINKS and (
-            model.has_link(card_rules.words_of(message.text, message.card))
+            entry_rules.has_link(card_rules.words_of(message.text, message.card))
             or buttons.lead_elsewhere(message.buttons)
             or markup.lead_elsewhere(message.entities)
         )
@@ -491,7 +492,7 @@ class Batch:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
             # A time to come is one of a clock that was wrong, and nobody waits for it.
-            if self.now_us < next_at_us and last_us <= self.now_us + model.CLOCKS_DIFFER_US:
+            if self.now_us < next_at_us and last_us <= self.now_us + entry_rules.CLOCKS_DIFFER_US:
                 raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
             comments = bool(place.threads) and self.threads.is_comment(message)

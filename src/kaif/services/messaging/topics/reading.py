@@ -10,8 +10,10 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.services.messaging import chat_store, entry_store, member_store
+from kaif.services.messaging.chat_views import StoredChat
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import mention_store, viewing
-from kaif.services.messaging.model import TOPICS_ON, StoredChat, StoredEntry
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.notifications.telling import InTopics, Message, Recipient
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer

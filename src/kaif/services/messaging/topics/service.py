@@ -37,9 +37,10 @@ from kaif.kernel.text import clean_name
 from kaif.services.messaging import chat_store, entry_store, member_store
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.events import TopicDeleted
 from kaif.services.messaging.messages import emojis
-from kaif.services.messaging.model import MEMBER, TOPICS_OFF_AGAIN, TOPICS_ON, Place
+from kaif.services.messaging.model import MEMBER, TOPICS_OFF_AGAIN, TOPICS_ON
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer, ChatEvent
 from kaif.services.messaging.topics import standing_store

@@ -30,11 +30,11 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.messaging import chat_store, entry_store, markup, model, people_store
+from kaif.services.messaging import chat_store, entry_rules, entry_store, markup, people_store
 from kaif.services.messaging.chats.membership import Membership, require
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.messages import mention_store
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
@@ -167,7 +167,7 @@ class WebhooksService:
             names = markup.mentioned(message.text)
             people = await people_store.ids_by_username(tx, names) if names else {}
             place.come_to(now_us)
-            entry = model.message_at(place, message, as_datetime(place.written_at_us), people)
+            entry = entry_rules.message_at(place, message, as_datetime(place.written_at_us), people)
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
             await entry_store.append(tx, places, [entry], [message.sender_id], [place.messages])
             await chat_store.advance(tx, [place])
