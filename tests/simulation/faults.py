@@ -16,7 +16,8 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError
 from kaif.services.messaging import chat_store
 from kaif.services.messaging.entry_rules import Place, StoredEntry
-from kaif.services.messaging.sending.batches import Batch, Sender
+from kaif.services.messaging.sending.batches import Batch
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.service import MessagingService
 
 

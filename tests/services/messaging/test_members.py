@@ -15,8 +15,8 @@ from kaif.kernel.clock import now_us
 from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.service import MessagingService
 
 

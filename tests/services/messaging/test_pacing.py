@@ -25,9 +25,9 @@ from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pace_sharing import CHANNEL, PaceSharing
 from kaif.services.messaging.sending.pacing import OF_BOTS, OF_ONE, Pace
+from kaif.services.messaging.sending.sender import Sender
 
 
 @pytest.fixture

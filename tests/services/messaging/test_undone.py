@@ -27,8 +27,8 @@ from kaif.services.messaging.due.scheduling import ScheduledMessagesService
 from kaif.services.messaging.messages.actions import MessageActionsService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.webhooks.incoming import WebhooksService
 
 BURST = 5

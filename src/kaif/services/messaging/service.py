@@ -47,7 +47,8 @@ from kaif.services.messaging.model import OWNER
 from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.rights import Right, may_act_on
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender, Sent
+from kaif.services.messaging.sending.batches import Sent
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.topics.reading import TopicReading
 
 

@@ -39,7 +39,7 @@ from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.changing import begin
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.sender import Sender
 
 
 class PollsService:

@@ -12,7 +12,7 @@ from kaif.kernel.text import clean_name
 from kaif.services.messaging import card_rules, people_store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.privacy import consent
-from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.sender import Sender
 
 # Of a degree: a tenth of a metre.
 DECIMALS = 6

@@ -41,7 +41,8 @@ from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Batch, Placing, Sender
+from kaif.services.messaging.sending.batches import Batch
+from kaif.services.messaging.sending.sender import Placing, Sender
 from kaif.services.messaging.topics import sending as topic_sending
 
 _changed = msgspec.structs.replace

@@ -35,7 +35,7 @@ from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import Reminded, StoredDue, encoded, periods_of, reminded_of, reminder_of
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
-from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.sender import Sender
 
 QUOTED_CHARACTERS_MAX = 1024
 # What stands for a message that has no words any more, or none that may be kept.

@@ -45,7 +45,8 @@ from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import ScheduledBody, StoredDue, encoded, scheduled_body_of, scheduled_of
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
-from kaif.services.messaging.sending.batches import Batch, Placing, Sender
+from kaif.services.messaging.sending.batches import Batch
+from kaif.services.messaging.sending.sender import Placing, Sender
 
 # Why a message was not sent whose author may not use the server at the moment.
 SHUT_OUT = "account_suspended"

@@ -25,7 +25,7 @@ from kaif.services.messaging.entry_rules import Place, StoredEntry
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import OnComments
+from kaif.services.messaging.sending.sender import OnComments
 from kaif.services.messaging.topics import store as topic_store
 
 # Entries gone through at once: a transaction must not keep others waiting.

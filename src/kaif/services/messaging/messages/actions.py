@@ -74,7 +74,8 @@ from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import OnComments, Sender, Sent
+from kaif.services.messaging.sending.batches import Sent
+from kaif.services.messaging.sending.sender import OnComments, Sender
 from kaif.services.messaging.topics.sending import BatchTopics
 
 _changed = msgspec.structs.replace
