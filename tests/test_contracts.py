@@ -43,6 +43,8 @@ BREACHES = {
     ],
     "Inside messaging: edge, use cases, storage, rules": [
         ("services/messaging/model.py", "from kaif.services.messaging import chat_store"),
+        ("services/messaging/chat_store.py", "from kaif.services.messaging import member_store"),
+        ("services/messaging/sending/writers.py", "from kaif.services.messaging.sending.sender import Sender"),
         ("services/messaging/sending/batches.py", "from kaif.services.messaging.routes import ROUTES"),
     ],
     "Inside messaging: topics, and what they all stand on": [
