@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import Kind, MediaId
 from kaif.interfaces.media.storage import CdnPurges
 from kaif.kernel.actor import UserId
-from kaif.services.media.store import Reads
 
 
 class StoredGiven(msgspec.Struct, frozen=True):

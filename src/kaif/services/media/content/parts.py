@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaif.engines.blobs import Blobs
+from kaif.engines.database import Reads
 from kaif.engines.keys import KeyMissing, Keys
 from kaif.kernel.errors import StorageFull
 from kaif.services.media import store
 from kaif.services.media.content.sealing import DATA_KEY_BYTES, ContentDamaged, PartCipher
 from kaif.services.media.model import Part, blob_of
-from kaif.services.media.store import Reads
 
 READ_AT_ONCE = 4 << 20
 # Parts that are sealed and written at once: each has memory of its own, some of which is kept for the next.
