@@ -39,6 +39,7 @@ from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
+from kaif.interfaces.media.quotas import QuotaChanged
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
@@ -297,6 +298,7 @@ async def _reacting(
     bus.subscribe("auth.chat_restored", ChatRestored, audited.record_chat_restored)
     bus.subscribe("auth.chat_pictures", ChatPictureTaken, audited.record_chat_picture)
     bus.subscribe("auth.media_jobs", MediaJobDecided, audited.record_media_job)
+    bus.subscribe("auth.quotas", QuotaChanged, audited.record_quota)
     await bus.start()
     try:
         yield

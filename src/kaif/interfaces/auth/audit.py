@@ -85,6 +85,7 @@ Action = Literal[
     "chat_restored",
     "media_job_retried",
     "media_job_discarded",
+    "quota_set",
 ]
 
 

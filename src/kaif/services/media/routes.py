@@ -1,7 +1,8 @@
 """Which path calls which use case. Uploads and content travel as bytes: `gateway.tus` and `gateway.files`."""
 
-from kaif.interfaces.auth.roles import MANAGE_EVENTS
+from kaif.interfaces.auth.roles import MANAGE_EVENTS, MANAGE_ROLES
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
+from kaif.interfaces.media.quotas import Quotas
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.straight import StraightUploads
 from kaif.interfaces.media.work import MediaWork
@@ -38,10 +39,18 @@ WORK_ROUTES = [
     post("/v1/media/jobs/{media_id}/discard", MediaWork.discard_media_job, needs=MANAGE_EVENTS, status=204),
 ]
 
+QUOTA_ROUTES = [
+    get("/v1/media/quotas", Quotas.list_quotas, needs=MANAGE_ROLES),
+    post("/v1/media/quotas/roles/{role}", Quotas.set_role_quota, needs=MANAGE_ROLES),
+    get("/v1/media/quotas/people/{user_id}", Quotas.get_person_quota, needs=MANAGE_ROLES),
+    post("/v1/media/quotas/people/{user_id}", Quotas.set_person_quota, needs=MANAGE_ROLES),
+]
+
 # The interfaces of media, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
     (Library, LIBRARY_ROUTES),
     (StraightUploads, STRAIGHT_ROUTES),
     (MediaStorage, STORAGE_ROUTES),
     (MediaWork, WORK_ROUTES),
+    (Quotas, QUOTA_ROUTES),
 ]
