@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.gateway.test_bots import make_bot
-from tests.gateway.test_uploads import FILES, KIB, OFFSETS, TUS, UPLOADS, code_of, create, patch
+from tests.gateway.test_uploads import FILES, KIB, TUS, UPLOADS, code_of, create, patch
 from tests.harness import Person
 from tests.waiting import eventually
+
+from kaif.gateway.tus import OFFSETS
 
 QUOTAS = "/v1/media/quotas"
 PAINTERS = f"{QUOTAS}/roles/painter"

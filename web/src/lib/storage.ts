@@ -14,15 +14,19 @@ export const KIND_ICONS: Record<StorageReport['kinds'][number]['kind'], string> 
   file: 'file',
 }
 
-/** With the names of those who have most: of whoever can't be asked about, there is none. */
+/** With the names of those who have most. */
 export async function storageReport(): Promise<{ report: StorageReport; people: Map<string, Person> }> {
   const report = await ok(api.GET('/v1/media/storage'))
-  const asked = report.owners.map(({ owner_id }) => personNow(owner_id))
-  const known = (await Promise.allSettled(asked)).flatMap((one) =>
+  return { report, people: await peopleOf(report.owners.map(({ owner_id }) => owner_id)) }
+}
+
+/** Of whoever can't be asked about, there is none. */
+export async function peopleOf(ids: string[]): Promise<Map<string, Person>> {
+  const known = (await Promise.allSettled(ids.map((id) => personNow(id)))).flatMap((one) =>
     one.status === 'fulfilled' ? [one.value] : [],
   )
   meet(known)
-  return { report, people: new Map(known.map((person) => [person.id, person])) }
+  return new Map(known.map((person) => [person.id, person]))
 }
 
 export function isShort({ free, total }: { free: number; total: number }): boolean {
