@@ -165,7 +165,7 @@ async def wired_services(
         auth_services(
             settings, database, cache, clock, pictures=pictures if with_media else None, hash_cost=hash_cost
         ) as auths,
-        _media(folder, settings, database, cache, later, auths[Auth], clock, wanted=with_media) as medias,
+        _media(folder, settings, database, cache, later, auths, clock, wanted=with_media) as medias,
         messaging_services(
             database,
             cache,
@@ -190,7 +190,7 @@ async def _media(
     database: Database,
     cache: Cache,
     later: compose.FutureMessaging,
-    auth: Auth,
+    auths: Wired,
     clock: Clock,
     *,
     wanted: bool,
@@ -202,5 +202,7 @@ async def _media(
     if not keys.exists():
         keys.write_text(new_key(1))
     settings = msgspec.structs.replace(settings, media_keys_url=f"file:{keys}")
-    async with media_services(settings, database, cache, later, auth, clock, NEVER_S, messages=later) as medias:
+    async with media_services(
+        settings, database, cache, later, auths[Auth], auths[Roles], clock, NEVER_S, messages=later
+    ) as medias:
         yield medias

@@ -40,6 +40,7 @@ from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.auth.wallets import Wallets
 from kaif.interfaces.media.purges import CdnPurgesRetried
+from kaif.interfaces.media.quotas import QuotaChanged
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
@@ -299,6 +300,7 @@ async def _reacting(
     bus.subscribe("auth.chat_pictures", ChatPictureTaken, audited.record_chat_picture)
     bus.subscribe("auth.media_jobs", MediaJobDecided, audited.record_media_job)
     bus.subscribe("auth.cdn_purges", CdnPurgesRetried, audited.record_cdn_purges)
+    bus.subscribe("auth.quotas", QuotaChanged, audited.record_quota)
     await bus.start()
     try:
         yield

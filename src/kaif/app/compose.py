@@ -53,7 +53,7 @@ from kaif.interfaces.auth.api_keys import ApiKeys
 from kaif.interfaces.auth.bots import Bots
 from kaif.interfaces.auth.digest_letters import DigestLetters
 from kaif.interfaces.auth.openid import OpenId
-from kaif.interfaces.auth.roles import READ_MAILBOX
+from kaif.interfaces.auth.roles import READ_MAILBOX, Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media import Library, Media
@@ -299,7 +299,7 @@ async def run_everything(
         sole_database_of(settings) as database,
         cache_of(settings) as cache,
         auth_services(settings, database, cache, pictures=pictures) as auths,
-        media_services(settings, database, cache, later, auths[Auth], messages=later) as medias,
+        media_services(settings, database, cache, later, auths[Auth], auths[Roles], messages=later) as medias,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -412,6 +412,7 @@ async def run_media(settings: Settings, stop: asyncio.Event, started: Callable[[
             cache,
             messagings.remote(Messaging),
             auths.remote(Auth),
+            auths.remote(Roles),
             messages=messagings.remote(Attachments),
         ) as services,
     ):

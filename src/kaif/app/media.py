@@ -15,12 +15,14 @@ from kaif.engines.cdn import Purger, open_purger
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys, open_keys
 from kaif.engines.scanner import Scanner, open_scanner
+from kaif.interfaces.auth.roles import RoleDropped
 from kaif.interfaces.media import Library
 from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
 from kaif.interfaces.media.purges import PurgeQueue
+from kaif.interfaces.media.quotas import Quota, Quotas
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.straight import StraightUploads
@@ -46,7 +48,6 @@ from kaif.services.media.delivery.service import DeliveryService
 from kaif.services.media.delivery.standing import FindsOpen, Standing
 from kaif.services.media.images.addresses import Addresses
 from kaif.services.media.library import LibraryService
-from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.operating.failed_work import MediaWorkService
 from kaif.services.media.operating.health import HealthService
 from kaif.services.media.operating.purge_queue import PurgeQueueService
@@ -55,6 +56,9 @@ from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.making import Maker
 from kaif.services.media.queue.telling import OwnerNews
 from kaif.services.media.queue.working import Workshop
+from kaif.services.media.quotas.model import Defaults
+from kaif.services.media.quotas.rule import FindsRoles, QuotaRule
+from kaif.services.media.quotas.service import QuotasService
 from kaif.services.media.reactions import Reactions
 from kaif.services.media.referring import ReferencesService
 from kaif.services.media.renditions.service import Renditions
@@ -77,6 +81,7 @@ async def media_services(
     cache: Cache,
     chats: FindsChats,
     doors: FindsOpen,
+    roles: FindsRoles,
     clock: Clock = now_us,
     look_every_s: float = collecting.LOOK_EVERY_S,
     *,
@@ -91,7 +96,9 @@ async def media_services(
     keys = master_keys(settings)
     blobs = await open_blobs(settings.blobs_url)
     content = Content(blobs, keys)
-    key, rights, quotas = await sealing_key(database, keys), Rights(database, chats, messages), quotas_of(settings)
+    key, rights = await sealing_key(database, keys), Rights(database, chats, messages)
+    defaults = Defaults(Quota(*settings.media_quota), Quota(*settings.media_quota_more))
+    quotas = QuotaRule(database, roles, defaults)
     links, addresses, cdn_links = Links(key), Addresses(key), CdnLinks(key, settings.cdn_url)
     withdrawing = Withdrawing(on=cdn_links.on)
     purges = Purging(database, cdn_links, purger_of(settings), clock, purge_every_s)
@@ -100,7 +107,9 @@ async def media_services(
             # Of one that there was before: what it was given is stale within minutes.
             await cdn_store.forget_all(tx)
     bus: Bus = OutboxBus(database)
-    bus.subscribe("media.people", PersonErased, Reactions(database, withdrawing, clock).forget_person)
+    reactions = Reactions(database, withdrawing, clock)
+    bus.subscribe("media.people", PersonErased, reactions.forget_person)
+    bus.subscribe("media.roles", RoleDropped, reactions.forget_role)
     pictures, films, scratch = PictureWorkers(), FilmWorkers(settings.media_films + 1), scratch_of(settings)
     looker = Looker(database, content, pictures, films, scratch)
     renditions = Renditions(database, content, keys, pictures, clock, withdrawing)
@@ -131,6 +140,7 @@ async def media_services(
             MediaStorage: MediaStorageService(database, blobs, keys, clock),
             MediaWork: MediaWorkService(database, doors, OwnerNews(cache), clock),
             PurgeQueue: PurgeQueueService(database, clock, on=cdn_links.on),
+            Quotas: QuotasService(database, roles, doors, defaults),
         }
     finally:
         await purges.close()
@@ -187,7 +197,3 @@ def master_keys(settings: Settings) -> Keys:
     except (OSError, ValueError) as error:
         # Of a file that can't be read the error names the path, never what is in it.
         raise Misconfigured(f"KAIF_MEDIA_KEYS: {error}.") from None
-
-
-def quotas_of(settings: Settings) -> Quotas:
-    return Quotas(Quota(*settings.media_quota), Quota(*settings.media_quota_more))

@@ -21,6 +21,7 @@ from kaif.interfaces.auth.roles import (
     DefineRole,
     DropRole,
     Grant,
+    HeldBy,
     LastOwner,
     RoleBuiltIn,
     RoleNotFound,
@@ -261,3 +262,27 @@ async def test_a_role_that_is_dropped_at_this_moment_is_given_to_nobody(home: Ho
     done = await asyncio.gather(*coming, return_exceptions=True)
     assert [type(outcome) for outcome in done] == [RoleNotFound] * 2
     assert (await home.user(anna)).roles == []
+
+
+async def test_services_are_told_which_roles_somebody_holds_and_what_each_permits(services: Services) -> None:
+    owner = actor_of(await set_up(services.auth))
+    anna = await register(services.auth, "anna")
+
+    async def held() -> list[tuple[str, list[Permission], bool]]:
+        roles = (await services.roles.list_held_roles(NOBODY, HeldBy(anna.user.id))).roles
+        return [(role.name, role.permissions, role.built_in) for role in roles]
+
+    assert await held() == [("member", [], True)]
+    await services.roles.define_role(owner, DefineRole("postmaster", [READ_MAILBOX]))
+    await services.roles.grant_role(owner, Grant(anna.user.id, "postmaster"))
+    await services.roles.grant_role(owner, Grant(anna.user.id, "compliance"))
+    assert await held() == [
+        ("member", [], True),
+        ("compliance", [READ_AUDIT], True),
+        ("postmaster", [READ_MAILBOX], False),
+    ]
+    await services.roles.drop_role(owner, DropRole("postmaster"))
+    assert await held() == [("member", [], True), ("compliance", [READ_AUDIT], True)]
+    for nobody in (UserId("nobody"), UserId("")):
+        with pytest.raises(PersonNotFound):
+            await services.roles.list_held_roles(NOBODY, HeldBy(nobody))

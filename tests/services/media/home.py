@@ -21,26 +21,30 @@ from kaif.engines.keys.ring import new_key
 from kaif.engines.scanner import NoScanner, Scanner
 from kaif.interfaces.auth import GetOpenSessions, GetPeople, Nothing, OpenAccounts, OpenSessions
 from kaif.interfaces.auth.factors import StepUpRequired
+from kaif.interfaces.auth.roles import HeldBy, RoleList, RoleOf
 from kaif.interfaces.media import Library, ListMedia, Media
 from kaif.interfaces.media.delivery import Delivery, LookAt, ReadMedia, Sight
 from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.quotas import Quota, Quotas
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.media.work import MediaWork
 from kaif.interfaces.messaging import Chat, GetChat
 from kaif.interfaces.messaging.news import SIGNALS, Signal
-from kaif.kernel.actor import Actor, SessionId, UserId
+from kaif.kernel.actor import Actor, Permission, SessionId, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content.parts import Content
 from kaif.services.media.delivery.rights import FindsChats
-from kaif.services.media.model import Quota, Quotas, StoredMedia
+from kaif.services.media.model import StoredMedia
 from kaif.services.media.queue.making import Maker
 from kaif.services.media.queue.telling import OwnerNews
 from kaif.services.media.queue.working import LONG, QUICK, Workshop
+from kaif.services.media.quotas.model import Defaults
+from kaif.services.media.quotas.rule import QuotaRule
 from kaif.services.media.renditions.service import Renditions
 from kaif.services.media.uploads.looking import Looker
 from kaif.services.media.uploads.scanning import Scans
@@ -82,6 +86,24 @@ class OpenDoors:
         return OpenAccounts(request.ids)
 
 
+class GivenRoles:
+    """Members all, and whoever else a test says: roles that there are, and whose they are."""
+
+    def __init__(self) -> None:
+        self.all = {"member": RoleOf("member", [], True)}
+        self.held: dict[UserId, list[str]] = {}
+
+    def give(self, user_id: UserId, name: str, *permissions: Permission) -> None:
+        self.all[name] = RoleOf(name, list(permissions), False)
+        self.held.setdefault(user_id, []).append(name)
+
+    async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
+        return RoleList(list(self.all.values()))
+
+    async def list_held_roles(self, actor: Actor, request: HeldBy) -> RoleList:
+        return RoleList([self.all[name] for name in ["member", *self.held.get(request.user_id, [])]])
+
+
 class Work:
     """A process that works, and what it told owners."""
 
@@ -111,9 +133,10 @@ class Home:
         self.references: References = services[References]
         self.storage: MediaStorage = services[MediaStorage]
         self.work_service: MediaWork = services[MediaWork]
+        self.quotas: Quotas = services[Quotas]
         self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
-        self.moment = [now_us()]
+        self.moment, self.roles = [now_us()], GivenRoles()
 
     async def create(self, length: int, actor: Actor = ANNA, **more: Any) -> Upload:
         return await self.uploads.create_upload(actor, CreateUpload(length, **more))
@@ -173,7 +196,7 @@ class Home:
         looker = Looker(self.database, content, pictures, films or FilmWorkers(2), Scratch(self.work))
         renditions = Renditions(self.database, content, self.keys, pictures, clock)
         scans = Scans(self.database, content, scanner or NoScanner(), larger=False)
-        quotas = Quotas(quota, quota)
+        quotas = QuotaRule(self.database, self.roles, Defaults(quota, quota))
         return UploadsService(self.database, content, self.keys, quotas, looker, renditions, scans, clock)
 
     @contextlib.asynccontextmanager
@@ -222,17 +245,25 @@ async def at_home(
         **settings,
     }
     wanted = read_settings(folder, "127.0.0.1", 0, environment)
-    moment = [now_us()]
+    moment, roles = [now_us()], GivenRoles()
     async with (
         database_of(wanted) as database,
         cache_of(wanted) as cache,
         media_services(
-            wanted, database, cache, chats or NoChats(), OpenDoors(), lambda: moment[0], NEVER_S, purge_every_s=NEVER_S
+            wanted,
+            database,
+            cache,
+            chats or NoChats(),
+            OpenDoors(),
+            roles,
+            lambda: moment[0],
+            NEVER_S,
+            purge_every_s=NEVER_S,
         ) as services,
     ):
         blobs = await open_blobs(wanted.blobs_url)
         home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)
-        home.moment = moment
+        home.moment, home.roles = moment, roles
         yield home
 
 

@@ -209,7 +209,8 @@ async def test_nobody_has_more_than_their_share_not_even_by_ten_uploads_at_once(
 
         refused = [each for each in made if isinstance(each, QuotaExceeded)]
         assert len(refused) == 8 and refused[0].details == {"bytes_free": 50 * KIB}
-        trusted = Actor(UserId("01vera"), permissions=frozenset({UPLOAD_MORE}))
+        trusted = Actor(UserId("01vera"))
+        home.roles.give(trusted.user_id, "trusted", UPLOAD_MORE)
         assert (await home.create(MIB, trusted)).length == MIB
 
 

@@ -2,6 +2,7 @@
 import { isKey, t, type Key } from './i18n.svelte'
 import { shownName } from './people.svelte'
 import { roleName } from './roles'
+import { sizeOf } from './sizes'
 import type { AuditAction, Audited, Person } from './types'
 
 /** What each action is called in a list of them. The type makes sure that none is forgotten. */
@@ -53,6 +54,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   media_job_discarded: 'action.media_job_discarded',
   media_job_stopped: 'action.media_job_stopped',
   cdn_purges_retried: 'action.cdn_purges_retried',
+  quota_set: 'action.quota_set',
   identity_unlinked: 'action.identity_unlinked',
   identity_linked: 'action.identity_linked',
   provider_removed: 'action.provider_removed',
@@ -114,6 +116,7 @@ export function iconOf({ action }: Audited): string {
   if (action.includes('key')) return 'key'
   if (action.includes('factor') || action.includes('recovery')) return 'clock'
   if (action.includes('role')) return 'shield'
+  if (action === 'quota_set') return 'folder'
   if (action.includes('password')) return 'key'
   if (action.includes('invitation') || action.includes('registration')) return 'share'
   if (action.includes('session') || action.startsWith('sign') || action.startsWith('step')) return 'laptop'
@@ -127,7 +130,8 @@ export function iconOf({ action }: Audited): string {
 export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>): string {
   const key = `told.${entry.action}${variantOf(entry)}`
   if (!isKey(key)) return entry.action
-  const { role, roles, count, device, mode, event, network, name } = entry.details as Details
+  const { role, roles, count, device, mode, event, network, name, file_max, total_max } =
+    entry.details as Details
   return t(key, {
     name: nameOf(entry.actor_id, people),
     title: nameOf(entry.subject_id, people),
@@ -137,6 +141,8 @@ export function sentenceOf(entry: Audited, people: ReadonlyMap<string, Person>):
     event: event ?? '',
     network: network ?? '',
     application: name ?? '',
+    value: sizeOrDefault(file_max),
+    max: sizeOrDefault(total_max),
     n: count ?? 0,
   })
 }
@@ -150,6 +156,8 @@ interface Details {
   event?: string
   network?: string
   name?: string
+  file_max?: number | null
+  total_max?: number | null
   decision?: string
   invitation?: string
   second_factor?: boolean
@@ -170,10 +178,14 @@ function variantOf({ action, subject_id, details }: Audited): string {
   if (action === 'sign_in_failed' && second_factor) return '_code'
   if (action === 'sign_in_failed' && !subject_id) return '_nobody'
   if (action === 'report_decided') return `_${decision}${subject_id ? '' : '_nobody'}`
-  if (action === 'invitation_made' && role) return '_role'
+  if ((action === 'invitation_made' || action === 'quota_set') && role) return '_role'
   // Entries of an earlier version name no application.
   if (action.startsWith('application_') && action !== 'application_removed' && name) return '_named'
   return ''
+}
+
+function sizeOrDefault(bytes: number | null | undefined): string {
+  return typeof bytes === 'number' ? sizeOf(bytes) : t('quotas.by_default')
 }
 
 function nameOf(id: string, people: ReadonlyMap<string, Person>): string {

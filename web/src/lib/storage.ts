@@ -15,11 +15,11 @@ export const KIND_ICONS: Record<StorageReport['kinds'][number]['kind'], string> 
 }
 
 /** Beside those that are known already; of whoever can't be asked about, there is none. */
-export async function ownersNow(
-  owner_ids: Iterable<string>,
+export async function peopleNow(
+  ids: Iterable<string>,
   people: ReadonlyMap<string, Person> = new Map(),
 ): Promise<Map<string, Person>> {
-  const asked = [...new Set(owner_ids)].filter((id) => !people.has(id)).map(personNow)
+  const asked = [...new Set(ids)].filter((id) => !people.has(id)).map(personNow)
   const known = (await Promise.allSettled(asked)).flatMap((one) =>
     one.status === 'fulfilled' ? [one.value] : [],
   )
@@ -30,7 +30,7 @@ export async function ownersNow(
 /** With the names of those who have most. */
 export async function storageReport(): Promise<{ report: StorageReport; people: Map<string, Person> }> {
   const report = await ok(api.GET('/v1/media/storage'))
-  return { report, people: await ownersNow(report.owners.map(({ owner_id }) => owner_id)) }
+  return { report, people: await peopleNow(report.owners.map(({ owner_id }) => owner_id)) }
 }
 
 export function isShort({ free, total }: { free: number; total: number }): boolean {

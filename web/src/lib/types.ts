@@ -66,6 +66,10 @@ export type ProviderKind = Provider['kind']
 export type ProviderList = Ok<'/v1/auth/providers', 'get', 200>
 export type StorageReport = Ok<'/v1/media/storage', 'get', 200>
 export type CdnPurgeList = Ok<'/v1/media/cdn-purges', 'get', 200>
+export type QuotaList = Ok<'/v1/media/quotas', 'get', 200>
+export type RoleQuota = QuotaList['roles'][number]
+export type Quota = RoleQuota['default']
+export type PersonQuota = Ok<'/v1/media/quotas/people/{user_id}', 'get', 200>
 export type MediaJob = Ok<'/v1/media/jobs', 'get', 200>['jobs'][number]
 export type ParkedEvent = Ok<'/v1/auth/parked-events', 'get', 200>['events'][number]
 

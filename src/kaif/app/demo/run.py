@@ -29,6 +29,7 @@ from kaif.engines.database import Database
 from kaif.engines.mail.mailbox import DevMailbox
 from kaif.interfaces.auth import Auth, Language, LogIn, Nothing, Register, SetUp, Tokens
 from kaif.interfaces.auth.accounts import Accounts, ConfirmEmail
+from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
 from kaif.interfaces.media.references import References
@@ -111,7 +112,7 @@ async def _services(settings: Settings, moment: Moment) -> AsyncIterator[tuple[D
         compose.sole_database_of(unheard) as database,
         compose.cache_of(unheard) as cache,
         auth_services(unheard, database, cache, moment, pictures=pictures) as auths,
-        media_services(unheard, database, cache, later, auths[Auth], moment, messages=later) as medias,
+        media_services(unheard, database, cache, later, auths[Auth], auths[Roles], moment, messages=later) as medias,
         messaging_services(
             database, cache, auths[Auth], auths[Sessions], auths[Staff], moment, files=medias[References]
         ) as messagings,

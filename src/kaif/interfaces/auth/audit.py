@@ -87,6 +87,7 @@ Action = Literal[
     "media_job_discarded",
     "media_job_stopped",
     "cdn_purges_retried",
+    "quota_set",
 ]
 
 

@@ -1,13 +1,14 @@
 """What roles promise: who holds one may do what it permits at once, and no longer when it is taken away."""
 
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import GivenUserId, Nothing, RoleName
-from kaif.kernel.actor import Actor, Permission
+from kaif.kernel.actor import Actor, Permission, UserId
 from kaif.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from kaif.kernel.events import Event
 from kaif.kernel.remote import repeatable
 
 MANAGE_ROLES = Permission("auth.manage_roles")
@@ -72,6 +73,21 @@ class Granted(msgspec.Struct, frozen=True):
     roles: list[str]
 
 
+class HeldBy(msgspec.Struct, frozen=True):
+    user_id: UserId
+
+
+class RoleDropped(Event, frozen=True, kw_only=True):
+    """There is no role of this name any more: who has kept something about it forgets it."""
+
+    name: ClassVar[str] = "auth.role_dropped.v1"
+    role: str
+
+    @property
+    def key(self) -> str:
+        return self.role
+
+
 class RoleNotFound(NotFound):
     code, detail = "role_not_found", "There is no such role."
 
@@ -97,7 +113,8 @@ class LastOwner(Conflict):
 
 
 class Roles(Protocol):
-    """All of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they may not do.
+    """All that the world reaches of it needs MANAGE_ROLES. Nobody gives, takes or defines a role that permits what they
+    may not do.
 
     Raises MissingPermission.
     """
@@ -135,5 +152,13 @@ class Roles(Protocol):
         """Take the role from somebody; revoking twice is no error.
 
         Raises PersonNotFound, BeyondYourOwn, LastOwner, StepUpRequired (in `factors`).
+        """
+        ...
+
+    @repeatable
+    async def list_held_roles(self, actor: Actor, request: HeldBy) -> RoleList:
+        """For services alone: what somebody holds, a member's role first, and what each permits now.
+
+        Raises PersonNotFound.
         """
         ...

@@ -162,13 +162,14 @@ class OwnMediaData(msgspec.Struct, frozen=True):
     """All that media holds about a person, by pages of 2,000 files: `next_cursor` is null on the last one.
 
     The links are those of the files, in their order: each opens the content as it was uploaded, for a day. `uploads`
-    stand on the first page.
+    stand on the first page. `quota` is what an operator has set for this person alone.
     """
 
     exported_at: datetime
     files: list[Media]
     links: list[MediaLink]
     uploads: list["OwnUpload"]
+    quota: "OwnQuota"
     next_cursor: str | None
 
 
@@ -179,6 +180,13 @@ class OwnUpload(msgspec.Struct, frozen=True):
     length: int
     received: int
     expires_at: datetime
+
+
+class OwnQuota(msgspec.Struct, frozen=True):
+    """In bytes; null goes by one's roles."""
+
+    file_max: int | None
+    total_max: int | None
 
 
 class MediaStored(Event, frozen=True, kw_only=True):

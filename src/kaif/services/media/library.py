@@ -15,6 +15,7 @@ from kaif.interfaces.media import (
     MediaPage,
     OfMedia,
     OwnMediaData,
+    OwnQuota,
     OwnUpload,
     RenditionNotFound,
     SignedMedia,
@@ -32,8 +33,8 @@ from kaif.services.media.delivery.links import PICTURES, Links
 from kaif.services.media.delivery.rights import Rights
 from kaif.services.media.delivery.seeing import seen, seen_all
 from kaif.services.media.images.addresses import Address, Addresses
-from kaif.services.media.model import Quotas
-from kaif.services.media.uploads.service import quota_of
+from kaif.services.media.quotas import store as quotas_store
+from kaif.services.media.quotas.rule import QuotaRule
 
 # Links of many files end at these moments, so that they stay the same for a while.
 LINKS_END_EVERY_S = 6 * 3600
@@ -49,7 +50,7 @@ class LibraryService:
         rights: Rights,
         links: Links,
         addresses: Addresses,
-        quotas: Quotas,
+        quotas: QuotaRule,
         offers: Offers,
         withdrawing: Withdrawing,
         clock: Clock,
@@ -113,7 +114,7 @@ class LibraryService:
         return SignedMedia(f"{path}/{PICTURES}{address}", _moment(expires_at_s))
 
     async def get_usage(self, actor: Actor, request: Nothing) -> Usage:
-        quota = quota_of(actor, self._quotas)
+        quota = await self._quotas.of(actor.user_id)
         return Usage(await store.used_bytes(self._database, actor.user_id), quota.total_max, quota.file_max)
 
     async def export_own_media_data(self, actor: Actor, request: ExportMedia) -> OwnMediaData:
@@ -121,6 +122,7 @@ class LibraryService:
         rows = await store.owned_after(self._database, actor.user_id, request.cursor, EXPORTED_AT_ONCE + 1)
         files = rows[:EXPORTED_AT_ONCE]
         uploads = [] if request.cursor else await store.unfinished(self._database, actor.user_id)
+        quota = await quotas_store.get(self._database, "person", actor.user_id)
         now_us = self._clock()
         expires_at_s = now_us // SECOND_US + LINK_SECONDS_MAX
         return OwnMediaData(
@@ -131,6 +133,7 @@ class LibraryService:
                 for file in files
             ],
             [OwnUpload(row.name, row.length, row.received, as_datetime(row.expires_at_us)) for row in uploads],
+            OwnQuota(quota.file_max, quota.total_max),
             files[-1].id if len(rows) > EXPORTED_AT_ONCE else None,
         )
 

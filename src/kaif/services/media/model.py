@@ -5,7 +5,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 import filetype  # type: ignore[import-untyped]
 import msgspec
@@ -157,20 +156,6 @@ class Part(msgspec.Struct, frozen=True):
     @property
     def end(self) -> int:
         return self.start + self.length
-
-
-class Quota(NamedTuple):
-    """In bytes: of one file, and of all that somebody has."""
-
-    file_max: int
-    total_max: int
-
-
-class Quotas(NamedTuple):
-    """`more` is of those who may upload more."""
-
-    usual: Quota
-    more: Quota
 
 
 def blob_of(part: str) -> str:

@@ -1,12 +1,14 @@
 """What media does when something happened elsewhere; each is safe to repeat."""
 
 from kaif.engines.database import Database, Transaction
+from kaif.interfaces.auth.roles import RoleDropped
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
 from kaif.services.media import model, store
 from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.content import stripping_store
+from kaif.services.media.quotas import store as quotas_store
 
 # A transaction must not keep others waiting.
 ERASED_AT_ONCE = 100
@@ -32,6 +34,7 @@ class Reactions:
         async with self._database.transaction() as tx:
             uploads = await self._drop_uploads(tx, owner_id)
             await store.forget_owner(tx, owner_id)
+            await quotas_store.forget(tx, "person", owner_id)
             erased = {name: count for name, count in {"files": files, "uploads": uploads}.items() if count}
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="media", erased=erased))
 
@@ -52,3 +55,8 @@ class Reactions:
         for upload in uploads:
             await store.drop_upload(tx, upload, self._clock() + model.GARBAGE_LIVES_US)
         return sum(upload.media_id is None for upload in uploads)
+
+    async def forget_role(self, event: RoleDropped) -> None:
+        """Another one of that name begins by default."""
+        async with self._database.transaction() as tx:
+            await quotas_store.forget(tx, "role", event.role)

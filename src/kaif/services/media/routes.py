@@ -1,8 +1,9 @@
 """Which path calls which use case. Uploads and content travel as bytes: `gateway.tus` and `gateway.files`."""
 
-from kaif.interfaces.auth.roles import MANAGE_EVENTS
+from kaif.interfaces.auth.roles import MANAGE_EVENTS, MANAGE_ROLES
 from kaif.interfaces.media import READ_SCOPE, WRITE_SCOPE, Library
 from kaif.interfaces.media.purges import PurgeQueue
+from kaif.interfaces.media.quotas import Quotas
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.straight import StraightUploads
 from kaif.interfaces.media.work import MediaWork
@@ -44,6 +45,12 @@ PURGE_ROUTES = [
     get("/v1/media/cdn-purges", PurgeQueue.list_cdn_purges, needs=MANAGE_EVENTS),
     post("/v1/media/cdn-purges/retry", PurgeQueue.retry_cdn_purges, needs=MANAGE_EVENTS, status=204),
 ]
+QUOTA_ROUTES = [
+    get("/v1/media/quotas", Quotas.list_quotas, needs=MANAGE_ROLES),
+    post("/v1/media/quotas/roles/{role}", Quotas.set_role_quota, needs=MANAGE_ROLES),
+    get("/v1/media/quotas/people/{user_id}", Quotas.get_person_quota, needs=MANAGE_ROLES),
+    post("/v1/media/quotas/people/{user_id}", Quotas.set_person_quota, needs=MANAGE_ROLES),
+]
 
 # The interfaces of media, and the routes on which the world reaches them.
 SURFACE: list[tuple[type, list[Route]]] = [
@@ -52,4 +59,5 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (MediaStorage, STORAGE_ROUTES),
     (MediaWork, WORK_ROUTES),
     (PurgeQueue, PURGE_ROUTES),
+    (Quotas, QUOTA_ROUTES),
 ]

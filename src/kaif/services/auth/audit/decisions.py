@@ -3,6 +3,7 @@
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth.audit import Action
 from kaif.interfaces.media.purges import CdnPurgesRetried
+from kaif.interfaces.media.quotas import QuotaChanged
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
 from kaif.interfaces.messaging.reports import ReportDecided
@@ -68,6 +69,20 @@ class AuditedDecisions:
         async with self._database.transaction() as tx:
             if await _is_new(tx, event.decision_id):
                 await self._audit.record(tx, Actor(event.decided_by), "cdn_purges_retried", NO_ONE, count=event.count)
+
+    async def record_quota(self, event: QuotaChanged) -> None:
+        role = {"role": event.role} if event.role else {}
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.decision_id):
+                await self._audit.record(
+                    tx,
+                    Actor(event.decided_by),
+                    "quota_set",
+                    event.user_id or NO_ONE,
+                    **role,
+                    file_max=event.file_max,
+                    total_max=event.total_max,
+                )
 
 
 async def _is_new(tx: Transaction, decision_id: str) -> bool:

@@ -20,12 +20,14 @@ from kaif.interfaces.auth.roles import (
 )
 from kaif.kernel.actor import Permission
 
+# What everybody is.
+MEMBER = "member"
 OWNER = "owner"
 
 Permissions = frozenset[Permission]
 
 BUILT_IN: dict[str, Permissions] = {
-    "member": frozenset(),
+    MEMBER: frozenset(),
     "seller": frozenset(),
     "moderator": frozenset({HANDLE_REPORTS}),
     "support": frozenset({HANDLE_REPORTS, MANAGE_PEOPLE}),

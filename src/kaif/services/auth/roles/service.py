@@ -1,5 +1,7 @@
 """Who may do what: roles, and who holds them."""
 
+from collections.abc import Mapping
+
 from kaif.engines.cache import Cache
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing, PermissionChange, PersonNotFound
@@ -10,8 +12,10 @@ from kaif.interfaces.auth.roles import (
     DropRole,
     Grant,
     Granted,
+    HeldBy,
     LastOwner,
     RoleBuiltIn,
+    RoleDropped,
     RoleList,
     RoleNotFound,
     RoleOf,
@@ -25,7 +29,15 @@ from kaif.services.auth.factors import rule as factor_rule
 from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.invitations import store as invitation_store
 from kaif.services.auth.roles import grants
-from kaif.services.auth.roles.permissions import BUILT_IN, OWNER, must_hold, with_role, without_role
+from kaif.services.auth.roles.permissions import (
+    BUILT_IN,
+    MEMBER,
+    OWNER,
+    Permissions,
+    must_hold,
+    with_role,
+    without_role,
+)
 from kaif.services.auth.sessions.announcing import announce_changes
 
 
@@ -36,8 +48,16 @@ class RolesService:
     async def list_roles(self, actor: Actor, request: Nothing) -> RoleList:
         require_permission(actor, MANAGE_ROLES)
         own = await grants.own_roles(self._database)
-        built_in = [RoleOf(name, sorted(permissions), True) for name, permissions in BUILT_IN.items()]
-        return RoleList(built_in + [RoleOf(name, sorted(permissions), False) for name, permissions in own.items()])
+        return RoleList([_seen(name, own) for name in [*BUILT_IN, *own]])
+
+    async def list_held_roles(self, actor: Actor, request: HeldBy) -> RoleList:
+        found = await store.accounts_of(self._database, [request.user_id])
+        if not found or found[0].deleted_at_us is not None:
+            raise PersonNotFound
+        roles = found[0].roles.split()
+        own = await grants.own_roles(self._database) if roles else {}
+        # One that was dropped meanwhile is none.
+        return RoleList([_seen(name, own) for name in [MEMBER, *roles] if name in BUILT_IN or name in own])
 
     async def define_role(self, actor: Actor, request: DefineRole) -> RoleOf:
         require_permission(actor, MANAGE_ROLES)
@@ -71,6 +91,7 @@ class RolesService:
             await invitation_store.revoke_into(tx, request.name, self._clock())
             changes = await self._rewrite_holders(tx, request.name, keep=False)
             await self._audit.record(tx, actor, "role_dropped", NO_ONE, role=request.name)
+            await tx.publish(RoleDropped(role=request.name))
         await announce_changes(self._cache, changes)
         return Nothing()
 
@@ -100,7 +121,7 @@ class RolesService:
             roles = await _roles_of(tx, request.user_id)
             changes = []
             # Everybody is a member already.
-            if request.role != "member" and request.role not in roles.split():
+            if request.role != MEMBER and request.role not in roles.split():
                 roles = with_role(roles, request.role)
                 changes.append(await self._set_roles(tx, request.user_id, roles))
                 await self._audit.record(tx, actor, "role_granted", request.user_id, role=request.role)
@@ -135,3 +156,7 @@ async def _roles_of(tx: Transaction, user_id: UserId) -> str:
     if account is None:
         raise PersonNotFound
     return account.roles
+
+
+def _seen(name: str, own: Mapping[str, Permissions]) -> RoleOf:
+    return RoleOf(name, sorted(BUILT_IN[name] if name in BUILT_IN else own[name]), name in BUILT_IN)

@@ -8,15 +8,16 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
-from kaif.services.media.model import Quotas, StoredUpload
-from kaif.services.media.uploads.service import quota_of
+from kaif.services.media.model import StoredUpload
+from kaif.services.media.quotas.rule import QuotaRule
 
 
 class JoiningService:
-    def __init__(self, database: Database, quotas: Quotas, clock: Clock) -> None:
+    def __init__(self, database: Database, quotas: QuotaRule, clock: Clock) -> None:
         self._database, self._quotas, self._clock = database, quotas, clock
 
     async def join_uploads(self, actor: Actor, request: JoinUploads) -> Upload:
+        quota = await self._quotas.of(actor.user_id)
         async with self._database.transaction() as tx:
             await store.lock_owner(tx, actor.user_id)
             pieces = await self._locked_pieces(tx, actor, request.upload_ids)
@@ -26,7 +27,11 @@ class JoiningService:
             for piece in pieces:
                 if not piece.partial or piece.joined_into or piece.received < piece.length:
                     raise NotJoinable(upload_id=piece.id)
-            upload = self._joined(actor, request, sum(piece.length for piece in pieces))
+            length = sum(piece.length for piece in pieces)
+            # Room was made with them, but each was within the bound of one file.
+            if length > quota.file_max:
+                raise FileTooLarge(bytes_max=quota.file_max)
+            upload = self._joined(actor, request, length)
             await store.add_upload(tx, upload)
             start = 0
             for piece in pieces:
@@ -47,10 +52,6 @@ class JoiningService:
         return [found[id] for id in ids]
 
     def _joined(self, actor: Actor, request: JoinUploads, length: int) -> StoredUpload:
-        """Room was made with its pieces, but each of those was within the bound of one file. Raises FileTooLarge."""
-        bytes_max = quota_of(actor, self._quotas).file_max
-        if length > bytes_max:
-            raise FileTooLarge(bytes_max=bytes_max)
         now_us = self._clock()
         return StoredUpload(
             id=new_id(),

@@ -9,7 +9,6 @@ import msgspec
 from kaif.engines.database import Database, Transaction
 from kaif.engines.keys import KeyMissing, Keys
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.auth.roles import UPLOAD_MORE
 from kaif.interfaces.media import (
     EmptyFile,
     FileTooLarge,
@@ -19,6 +18,7 @@ from kaif.interfaces.media import (
     QuotaExceeded,
     TooManyUploads,
 )
+from kaif.interfaces.media.quotas import Quota
 from kaif.interfaces.media.straight import SealedWrongly
 from kaif.interfaces.media.uploads import (
     PIECE_BYTES_MAX,
@@ -44,10 +44,11 @@ from kaif.services.media.content import sharing_store
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.content.sealing import ContentDamaged
 from kaif.services.media.delivery.seeing import seen
-from kaif.services.media.model import Part, Quota, Quotas, StoredMedia, StoredUpload
+from kaif.services.media.model import Part, StoredMedia, StoredUpload
 from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.queue import steps
 from kaif.services.media.queue import store as jobs_store
+from kaif.services.media.quotas.rule import QuotaRule
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions.claims import Claim, ClaimLost, Claims
 from kaif.services.media.renditions.service import Renditions
@@ -71,7 +72,7 @@ class UploadsService:
         database: Database,
         content: Content,
         keys: Keys,
-        quotas: Quotas,
+        quotas: QuotaRule,
         looker: Looker,
         renditions: Renditions,
         scans: Scans,
@@ -90,9 +91,9 @@ class UploadsService:
     # Beginning
 
     async def create_upload(self, actor: Actor, request: CreateUpload) -> Upload:
-        quota = quota_of(actor, self._quotas)
         if request.length == 0:
             raise EmptyFile
+        quota = await self._quotas.of(actor.user_id)
         if request.length > quota.file_max and not request.at_most:
             raise FileTooLarge(bytes_max=quota.file_max)
         now_us = self._clock()
@@ -339,10 +340,6 @@ class UploadsService:
         if media is None:
             raise UploadNotFound
         return upload.seen(await seen(self._database, media))
-
-
-def quota_of(actor: Actor, quotas: Quotas) -> Quota:
-    return quotas.more if UPLOAD_MORE in actor.permissions else quotas.usual
 
 
 async def _must_have_room(tx: Transaction, actor: Actor, length: int, quota: Quota) -> int:

@@ -1,0 +1,1 @@
+"""How much people may keep: what operators set, and what that makes for each person."""
