@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { MediaLinks, widthsFor, type MediaLink } from '../src/lib/mediaLinks'
+import { MediaLinks, widthsFor, type MediaLink } from '../src/lib/mediaLinks.svelte'
 import type { Format } from '../src/lib/shows'
 
 let asked: string[][] = []
