@@ -293,7 +293,6 @@ async def how_fine_and_how_loud_is_chosen(viewer: Locator) -> None:
     await quality.focus()
     await quality.press("End")
     await eventually(lambda: is_as_high(video, 360))
-    await expect(viewer.get_by_role("slider", name="Место в видео")).to_be_visible()
     await quality.press("Home")
     await expect(quality.locator("option:checked")).to_have_text(re.compile("^Авто"))
     volume = viewer.get_by_role("slider", name="Громкость")

@@ -123,7 +123,10 @@ export function attach(
   }
 
   function choose(lines: number | undefined): void {
-    if (hls) hls.nextLevel = hls.levels.findIndex((level) => linesIn(level) === lines)
+    if (!hls) return
+    // Whoever chooses wants to see it now, and not when what is there already has been seen.
+    if (lines) hls.currentLevel = hls.levels.findIndex((level) => linesIn(level) === lines)
+    else hls.nextLevel = AUTOMATIC
   }
 
   // As soon as there is enough of it, whatever came of the source before: a pause between two sources ends what the
@@ -181,6 +184,8 @@ function holdFrame(video: HTMLVideoElement): void {
   video.addEventListener('loadeddata', () => (video.poster = before), { once: true })
 }
 
+/** As hls.js says that no level is chosen. */
+const AUTOMATIC = -1
 const MASTER = 'hls/master.m3u8'
 const FILM = 'film.mp4'
 const RUNG = /^film-\d+p\.mp4$/
