@@ -292,6 +292,8 @@ async def how_fine_and_how_loud_is_chosen(viewer: Locator) -> None:
     await expect(quality.locator("option")).to_have_text(["Авто (720p)", "720p", "480p", "360p"])
     await quality.focus()
     await quality.press("End")
+    # A picture that stands still is not drawn anew.
+    await viewer.get_by_role("button", name="Смотреть").click()
     await eventually(lambda: is_as_high(video, 360))
     await quality.press("Home")
     await expect(quality.locator("option:checked")).to_have_text(re.compile("^Авто"))
