@@ -125,7 +125,7 @@ async def test_a_signed_link_opens_one_file_for_a_while_without_a_session(anna: 
     async with httpx.AsyncClient(base_url=anna.url, trust_env=False) as nobody:
         answer = await nobody.get(signed["path"], headers={"range": "bytes=0-3"})
         assert (answer.status_code, answer.content) == (206, PNG[:4])
-        assert answer.headers["cache-control"] == "private, max-age=300"
+        assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
 
         *_, media_id, link = signed["path"].split("/")
         viewer, session, expires, seal = link.split(".")

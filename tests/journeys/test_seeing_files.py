@@ -29,6 +29,11 @@ SONG = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=9.5"
 # No browser plays it as it is, and it is long enough for a small one to be made first.
 FILM_TO_ENCODE = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=12:duration=31.5", "-c:v", "mpeg4")
 # What is loaded late may move nothing that is there already: in shares of the window that moved, and how far.
+# What browsers on an iPhone do otherwise: films alone fill the screen, and nothing sets how loud they are.
+IPHONE = """
+  Object.defineProperty(document, 'fullscreenEnabled', { value: false })
+  Object.defineProperty(HTMLMediaElement.prototype, 'volume', { get: () => 1, set: () => {} })
+  HTMLVideoElement.prototype.webkitEnterFullscreen = function () { this.dataset.full = 'yes' }"""
 SHIFTS = """
   window.shifted = 0
   new PerformanceObserver((list) => {
@@ -130,7 +135,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
         await asyncio.sleep(0.7)
         await route.continue_()
 
-    await anna.page.route(re.compile("/v1/media/.*/(small|w[0-9]+|poster)"), late)
+    await anna.context.route(re.compile("/v1/media/.*/(small|w[0-9]+|poster)"), late)
     await anna.page.evaluate(SHIFTS)
     await anna.open_chat(BORIS.name)
     look = Look(anna)
@@ -141,7 +146,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     await are_loaded(album.locator("img"))
     assert len(came_late) >= 3
     assert await anna.page.evaluate("shifted") < 0.005
-    await anna.page.unroute_all()
+    await anna.context.unroute_all()
     await look("the log")
 
     # Large
@@ -194,6 +199,7 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
     await slider.hover()
     await expect(moment).to_be_visible()
     await look("a film")
+    await how_fine_and_how_loud_is_chosen(viewer)
     await viewer.get_by_role("button", name="К сообщению").click()
     await expect(viewer).to_have_count(0)
 
@@ -227,11 +233,16 @@ async def test_an_album_a_film_a_voice_and_a_file_are_seen_and_heard(
 
     # On a phone, in English: from the newest to what is not loaded yet, and back from there
     phone = await windows.open(size=NARROW, locale="en-GB", has_touch=True)
+    await phone.page.add_init_script(IPHONE)
     await phone.sign_in(ANNA.username)
     await phone.row(BORIS.name).click()
     look, large, hand = Look(phone), phone.dialog.locator("img"), Hand(phone)
     await phone.log.get_by_role("button", name="Video, 0:09").tap()
     await a_film_is_led_by_a_finger(phone, hand)
+    await look("a film on a phone")
+    await expect(phone.dialog.get_by_role("slider", name="Volume")).to_have_count(0)
+    await phone.dialog.get_by_role("button", name="Full screen").tap()
+    await expect(phone.dialog.locator("video")).to_have_attribute("data-full", "yes")
     await phone.dialog.get_by_role("button", name="Previous").tap()
     await expect(large).to_have_attribute("alt", "Photo")
     await hand.drag(at(0.3), at(0.8))
@@ -274,6 +285,27 @@ async def has_played(video: Locator) -> bool:
 
 async def is_as_high(video: Locator, lines: int) -> bool:
     return bool(await video.evaluate("(video, lines) => video.videoHeight === lines", lines))
+
+
+async def how_fine_and_how_loud_is_chosen(viewer: Locator) -> None:
+    video, quality = viewer.locator("video"), viewer.get_by_role("combobox", name="Качество")
+    await expect(quality.locator("option")).to_have_text(["Авто (720p)", "720p", "480p", "360p"])
+    await quality.focus()
+    await quality.press("End")
+    # A picture that stands still is not drawn anew.
+    await viewer.get_by_role("button", name="Смотреть").click()
+    await eventually(lambda: is_as_high(video, 360))
+    await quality.press("Home")
+    await expect(quality.locator("option:checked")).to_have_text(re.compile("^Авто"))
+    volume = viewer.get_by_role("slider", name="Громкость")
+    await volume.fill("40")
+    assert await video.evaluate("(video) => video.volume") == 0.4
+    await viewer.get_by_role("button", name="Картинка в картинке").press("ArrowDown")
+    await expect(volume).to_have_value("30")
+    await volume.press("m")
+    await expect(volume).to_have_value("0")
+    await volume.press("m")
+    await expect(volume).to_have_value("30")
 
 
 async def a_film_grows_while_it_plays(

@@ -1,4 +1,5 @@
 import { createRouter } from 'sv-router'
+import { watchBack, whileNavigating } from './lib/layers'
 import { session } from './lib/session.svelte'
 import Chats from './screens/Chats.svelte'
 import Shell from './screens/Shell.svelte'
@@ -47,7 +48,7 @@ const members = {
   },
 }
 
-export const { p, navigate, route, isActive } = createRouter({
+const router = createRouter({
   '/setup': SetUp,
   // Links of letters, for whoever opens them: signed in, or not, or as somebody else.
   '/confirm': Confirm,
@@ -99,3 +100,10 @@ export const { p, navigate, route, isActive } = createRouter({
   },
   '*': Chats,
 })
+
+export const { p, route, isActive } = router
+
+export const navigate = ((...to: Parameters<typeof router.navigate>) =>
+  whileNavigating(() => router.navigate(...to))) as typeof router.navigate
+
+watchBack(() => route.pathname)

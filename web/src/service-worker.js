@@ -1,4 +1,5 @@
-// Keeps the client's own files so that it opens without a network. Never touches /v1.
+// Keeps the client's own files so that it opens without a network, and pictures that were seen. Of /v1 it touches nothing
+// else.
 const CACHE = 'kaif-__VERSION__'
 const FILES = __FILES__
 
@@ -6,12 +7,14 @@ addEventListener('install', (event) => event.waitUntil(precache()))
 addEventListener('activate', (event) => event.waitUntil(dropOldCaches()))
 addEventListener('fetch', (event) => {
   const { request } = event
-  if (request.method !== 'GET') return
+  const { origin, pathname } = new URL(request.url)
+  if (request.method !== 'GET' || origin !== location.origin) return
   if (request.mode === 'navigate') {
-    const { pathname } = new URL(request.url)
     if (!pathname.startsWith('/v1/')) event.respondWith(page(request))
-  } else if (FILES.includes(new URL(request.url).pathname)) {
+  } else if (FILES.includes(pathname)) {
     event.respondWith(file(request))
+  } else if (request.destination === 'image' && PICTURE.test(pathname)) {
+    event.respondWith(picture(event, PICTURE.exec(pathname)))
   }
 })
 
@@ -23,7 +26,9 @@ async function precache() {
 
 async function dropOldCaches() {
   const names = await caches.keys()
-  await Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name)))
+  await Promise.all(
+    names.filter((name) => name !== CACHE && !name.startsWith(PICTURES)).map((name) => caches.delete(name)),
+  )
   await clients.claim()
 }
 
@@ -38,6 +43,95 @@ async function page(request) {
 
 async function file(request) {
   return (await caches.match(request)) ?? fetch(request)
+}
+
+// ---- Pictures that were seen: the same file is the same picture, by whichever link ----
+
+// A link begins with whose it is. In its place stands `kept` where there is none for want of a network (keptPictures.ts).
+const PICTURE = /^\/v1\/media\/linked\/(\w+)\/(\w+)\.([^/]+)\/(small|medium|large|poster|w\d+)$/
+const PICTURES = 'kaif-pictures-'
+// A cache tells nobody what of it was used last. So there are two: what is shown goes into the younger one, and when that
+// is full the older one is dropped, with all that was not looked at meanwhile.
+const CACHE_BYTES_MAX = 100 * 1024 * 1024
+const PICTURE_BYTES_MAX = 8 * 1024 * 1024
+
+async function picture(event, [, id, owner, link, rendition]) {
+  const key = `/v1/media/${id}?${rendition}`
+  const [young, old] = await cachesOf(owner)
+  const known = await find(young, key)
+  if (known) return known
+  const aged = await find(old, key)
+  if (aged) event.waitUntil(keep(owner, key, aged.clone()))
+  if (aged) return aged
+  try {
+    if (link === 'kept') throw new Error('no network')
+    // Kept here alone: what is erased here when somebody signs out is then nowhere else.
+    const answer = await fetch(event.request, { cache: 'no-store' })
+    if (answer.status === 200) event.waitUntil(keep(owner, key, answer.clone()))
+    return answer
+  } catch {
+    return (await largest([young, old], id)) ?? Response.error()
+  }
+}
+
+/** The younger one first. The window makes the first and drops all: without any nothing is kept. */
+async function cachesOf(owner) {
+  const names = (await caches.keys()).filter((name) => name.startsWith(`${PICTURES}${owner}-`))
+  return names.reverse()
+}
+
+async function find(name, key) {
+  return name && caches.match(key, { cacheName: name, ignoreVary: true })
+}
+
+/** Whoever opens a picture of which they saw a smaller one sees that, larger. */
+async function largest(names, id) {
+  const found = []
+  for (const name of names.filter(Boolean))
+    found.push(
+      ...(await (
+        await caches.open(name)
+      ).matchAll(`/v1/media/${id}`, { ignoreSearch: true, ignoreVary: true })),
+    )
+  return found.sort((one, other) => bytesOf(other) - bytesOf(one))[0]
+}
+
+let keeping = Promise.resolve()
+
+/** One after another, so that the bounds hold. */
+function keep(owner, key, answer) {
+  keeping = keeping.then(() => put(owner, key, answer)).catch(() => {})
+  return keeping
+}
+
+async function put(owner, key, answer) {
+  const bytes = bytesOf(answer)
+  let [young, old] = await cachesOf(owner)
+  if (!young || !bytes || bytes > PICTURE_BYTES_MAX) return
+  if ((await weigh(young)) + bytes > CACHE_BYTES_MAX) {
+    if (old) await caches.delete(old)
+    young = `${PICTURES}${owner}-${Date.now()}`
+  }
+  const weight = await weigh(young)
+  await (await caches.open(young)).put(key, answer)
+  weights.set(young, weight + bytes)
+}
+
+const weights = new Map()
+
+async function weigh(name) {
+  if (!weights.has(name)) {
+    const all = await (await caches.open(name)).matchAll()
+    weights.set(
+      name,
+      all.reduce((sum, one) => sum + bytesOf(one), 0),
+    )
+  }
+  return weights.get(name)
+}
+
+function bytesOf(answer) {
+  return Number(answer.headers.get('content-length'))
 }
 
 // ---- Notifications: one for each chat, the newest message of it ----

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { MediaLinks, widthsFor, type MediaLink } from '../src/lib/mediaLinks'
+import { MediaLinks, widthsFor, type MediaLink } from '../src/lib/mediaLinks.svelte'
 import type { Format } from '../src/lib/shows'
 
 let asked: string[][] = []
@@ -92,6 +92,41 @@ test('without a network it asks again by itself, ever more seldom', async () => 
   await vi.advanceTimersByTimeAsync(20_000)
   expect(asked).toHaveLength(4)
   expect(media.src('m')).toBeDefined()
+})
+
+describe('what this browser has kept', () => {
+  const forgotten: string[] = []
+  const keeping = new MediaLinks(
+    async (ids) => {
+      if (fails-- > 0) throw new Error('offline')
+      return answer(ids)
+    },
+    () => 'webp',
+    {
+      path: (id, rendition) => (rendition ? `/kept/${id}/${rendition}` : undefined),
+      forget: (ids) => forgotten.push(...ids),
+    },
+  )
+  afterEach(() => keeping.clear())
+
+  test('is shown while the server can’t be reached, and no longer', async () => {
+    fails = 1
+    expect(keeping.src('m', 'small')).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(keeping.src('m', 'small')).toBe('/kept/m/small')
+    expect(keeping.srcset('m', 320)).toBe('/kept/m/w320 320w')
+    expect(keeping.src('m')).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(keeping.src('m', 'small')).toBe('/v1/media/linked/m/a/small')
+  })
+
+  test('is forgotten where the server shows it no more', async () => {
+    answer = (ids) => ids.filter((id) => id !== 'secret').map((id) => link(id))
+    keeping.src('m')
+    keeping.src('secret')
+    await vi.advanceTimersByTimeAsync(20)
+    expect(forgotten).toEqual(['secret'])
+  })
 })
 
 test('answers to whoever was signed in before are not kept', async () => {

@@ -114,7 +114,7 @@ class Files:
         rendition = _rendition(request.route.removeprefix(LINKED if link else PATH), path)
         accept = request.headers.get(b"accept", b"").decode("latin-1")[:ACCEPT_CHARACTERS_MAX]
         seen = await self._delivery.look_at(request.actor, LookAt(media_id, link, rendition, accept))
-        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + lines((b"cache-control", _caching(link, seen)))
+        headers = (_PRIVATE_RENDITION if rendition else _PRIVATE) + lines((b"cache-control", _caching(seen)))
 
         async def read(at: int, length: int) -> bytes:
             reading = ReadMedia(seen.media_id, at, length, link, seen.rendition)
@@ -138,8 +138,9 @@ def _rendition(rest: str, path: dict[str, str]) -> str:
     return name
 
 
-def _caching(link: str, seen: Sight) -> bytes:
+def _caching(seen: Sight) -> bytes:
     if seen.passing:
         return b"private, no-cache"
-    # What an address names never changes; who may see it does, so only the viewer's own browser keeps it.
-    return b"private, max-age=300" if link else b"private, max-age=31536000, immutable"
+    # What an address names never changes; who may see it does, so only the viewer's own browser keeps it. We ask each
+    # time who looks, also by a link; what a browser has already, it has shown.
+    return b"private, max-age=31536000, immutable"

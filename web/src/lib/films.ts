@@ -43,15 +43,23 @@ export interface Sources {
 export interface Playing {
   /** More has been made of the film: if a smaller one plays, the whole takes its place, and goes on where that was. */
   improve: (made: readonly string[]) => void
+  /** From now on so many lines; what the network carries, without any. */
+  choose: (lines: number | undefined) => void
   end: () => void
 }
 
 /**
  * Play by HLS where there is one and the browser has media sources, so that a slow network gets a smaller picture; else
  * by what the browser has itself. What fails is followed by the next: the film in one file, from a CDN if there is one
- * and from the server itself, then the file as it was sent.
+ * and from the server itself, then the file as it was sent. `offered` hears of how many lines one may choose, the most
+ * first.
  */
-export function attach(video: HTMLVideoElement, { original, made, src }: Sources, lost: () => void): Playing {
+export function attach(
+  video: HTMLVideoElement,
+  { original, made, src }: Sources,
+  lost: () => void,
+  offered: (lines: readonly number[]) => void = () => {},
+): Playing {
   const master = src(MASTER) ?? `${original}/${MASTER}`
   const filmsIn = (made: readonly string[]): string[] =>
     made.includes(FILM) ? [...new Set([src(FILM) ?? '', `${original}/${FILM}`])].filter(Boolean) : []
@@ -67,6 +75,7 @@ export function attach(video: HTMLVideoElement, { original, made, src }: Sources
     hls?.destroy()
     hls = undefined
     if (over) return
+    offered([])
     const src = next.shift()
     if (src === undefined) return lost()
     const { currentTime, playbackRate } = video
@@ -77,7 +86,7 @@ export function attach(video: HTMLVideoElement, { original, made, src }: Sources
 
   /** Whoever is not its sender is given a smaller one by the original's own address too. */
   function playsSmaller(): boolean {
-    const lines = Math.min(video.videoWidth, video.videoHeight)
+    const lines = linesIn({ width: video.videoWidth, height: video.videoHeight })
     return (
       smaller.includes(current) ||
       (current === original && smaller.some((src) => src.endsWith(`-${lines}p.mp4`)))
@@ -107,9 +116,17 @@ export function attach(video: HTMLVideoElement, { original, made, src }: Sources
       maxBufferLength: 30,
       xhrSetup: (xhr, url) => xhr.open('GET', fresh(url, src(MASTER)), true),
     })
+    hls.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => offered(linesOf(levels)))
     hls.on(Hls.Events.ERROR, (_event, { fatal }) => fatal && fallBack())
     hls.loadSource(master)
     hls.attachMedia(video)
+  }
+
+  function choose(lines: number | undefined): void {
+    if (!hls) return
+    // Whoever chooses wants to see it now, and not when what is there already has been seen.
+    if (lines) hls.currentLevel = hls.levels.findIndex((level) => linesIn(level) === lines)
+    else hls.nextLevel = AUTOMATIC
   }
 
   // As soon as there is enough of it, whatever came of the source before: a pause between two sources ends what the
@@ -133,7 +150,21 @@ export function attach(video: HTMLVideoElement, { original, made, src }: Sources
     video.removeAttribute('src')
     video.load()
   }
-  return { improve, end }
+  return { improve, choose, end }
+}
+
+interface Sides {
+  width: number
+  height: number
+}
+
+/** A film that stands upright has as many as if it lay. */
+export function linesIn({ width, height }: Sides): number {
+  return Math.min(width, height)
+}
+
+function linesOf(levels: readonly Sides[]): number[] {
+  return [...new Set(levels.map(linesIn))].sort((one, other) => other - one)
 }
 
 /** What is seen now stays in sight until there is a frame of the next source. */
@@ -153,6 +184,8 @@ function holdFrame(video: HTMLVideoElement): void {
   video.addEventListener('loadeddata', () => (video.poster = before), { once: true })
 }
 
+/** As hls.js says that no level is chosen. */
+const AUTOMATIC = -1
 const MASTER = 'hls/master.m3u8'
 const FILM = 'film.mp4'
 const RUNG = /^film-\d+p\.mp4$/

@@ -1,13 +1,19 @@
 // Files of messages as they are shown.
 import { api, ok } from './api'
 import { isGif } from './files'
-import { MediaLinks } from './mediaLinks'
+import { forgetPictures, keptPath } from './keptPictures'
+import { MediaLinks } from './mediaLinks.svelte'
+import { session } from './session.svelte'
 import { bestFormat } from './shows'
 import type { Attachment, Shown } from './types'
 
 export const media = new MediaLinks(
   async (media_ids) => (await ok(api.POST('/v1/media/links', { body: { media_ids } }))).links,
   bestFormat,
+  {
+    path: (id, rendition) => session.user && keptPath(id, session.user.id, rendition),
+    forget: (ids) => void forgetPictures(ids).catch(() => {}),
+  },
 )
 
 export type Visual = Attachment & { kind: 'image' | 'video'; shown: Shown }

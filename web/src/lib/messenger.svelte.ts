@@ -10,6 +10,7 @@ import { ChatList } from './chatList.svelte'
 import { drafts } from './drafts.svelte'
 import { hiddenPins } from './hiddenPins.svelte'
 import { t } from './i18n.svelte'
+import { erasePictures, keepPicturesOf } from './keptPictures'
 import { WINDOW_MAX } from './log'
 import { forgetLookalikes } from './lookalikes.svelte'
 import { media } from './media'
@@ -85,6 +86,7 @@ export class Messenger {
     uploads.arrived = ({ id }) => trays.hear(id)
     trays.changed = (chatKey) => drafts.keepFiles(chatKey)
     this.#uploadsThere = this.sending.startUploads()
+    void keepPicturesOf(this.me).catch(() => {})
   }
 
   stop(): void {
@@ -108,6 +110,7 @@ export class Messenger {
     ownFolders.clear()
     scheduled.clear()
     posts.clear()
+    void erasePictures().catch(() => {})
   }
 
   // ---- Memory of this browser ------------------------------------------

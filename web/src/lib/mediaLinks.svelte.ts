@@ -29,6 +29,14 @@ interface Link {
   cdn: { url: string; untilMs: number } | undefined
 }
 
+/** What this browser has of files without the server. */
+interface Kept {
+  path(mediaId: string, rendition: string): string | undefined
+  forget(mediaIds: readonly string[]): void
+}
+
+const NOTHING_KEPT: Kept = { path: () => undefined, forget: () => {} }
+
 const WIDTHS = [320, 640, 1280, 1920] as const
 /** As many as the server answers at once. */
 const AT_ONCE = 100
@@ -58,17 +66,22 @@ export class MediaLinks {
   #wanted = new Set<string>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #refusals = 0
+  /** The last time that we asked for links none came. */
+  #unreachable = $state(false)
   /** Links are one person's: those asked for before another signed in are not kept. */
   #generation = 0
   readonly #fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>
   readonly #format: () => Format
+  readonly #kept: Kept
 
   constructor(
     fetch: (mediaIds: string[]) => Promise<readonly MediaLink[]>,
     format: () => Format = () => 'webp',
+    kept = NOTHING_KEPT,
   ) {
     this.#fetch = fetch
     this.#format = format
+    this.#kept = kept
   }
 
   /**
@@ -85,18 +98,19 @@ export class MediaLinks {
     return `${cdn.url}/${rendition}${/[./]/.test(rendition) ? '' : `.${this.#format()}`}`
   }
 
-  /** At the server itself, whatever becomes of a CDN. */
+  /** At the server itself, whatever becomes of a CDN; or what was kept of it, while the server can't be reached. */
   ownSrc(mediaId: string, rendition: Rendition | `w${number}` = ''): string | undefined {
     const link = this.#links.get(mediaId)
     const now = Date.now()
     if (!link || link.untilMs - now < AHEAD_MS) this.#want(mediaId)
-    if (!link || link.untilMs <= now) return undefined
+    if (!link || link.untilMs <= now)
+      return this.#unreachable ? this.#kept.path(mediaId, rendition) : undefined
     return rendition ? `${link.path}/${rendition}` : link.path
   }
 
   /** A picture in the widths that make sense for it; `width` is its own. */
   srcset(mediaId: string, width: number): string | undefined {
-    if (this.src(mediaId) === undefined) return undefined
+    if (this.src(mediaId, 'small') === undefined) return undefined
     return widthsFor(width)
       .map((wide) => `${this.src(mediaId, `w${wide}`)} ${Math.min(wide, width)}w`)
       .join(', ')
@@ -122,6 +136,7 @@ export class MediaLinks {
     this.#links.clear()
     this.#hidden.clear()
     this.#withoutCdn.clear()
+    this.#unreachable = false
     this.progress.clear()
     this.news.clear()
   }
@@ -152,9 +167,11 @@ export class MediaLinks {
       if (generation !== this.#generation) return
       this.#take(asked, links)
       this.#refusals = 0
+      this.#unreachable = false
     } catch {
       if (generation !== this.#generation) return
       for (const id of asked) this.#wanted.add(id)
+      this.#unreachable = true
       waitMs = Math.min(AGAIN_MS * 2 ** this.#refusals++, AGAIN_MS_MAX)
     }
     this.#timer = this.#wanted.size ? setTimeout(() => void this.#ask(), waitMs) : undefined
@@ -173,7 +190,9 @@ export class MediaLinks {
       })
       this.#hidden.delete(media_id)
     }
-    for (const id of asked) if (!this.#links.has(id)) this.#hidden.set(id, Date.now())
+    const hidden = asked.filter((id) => !this.#links.has(id))
+    for (const id of hidden) this.#hidden.set(id, now)
+    if (hidden.length) this.#kept.forget(hidden)
   }
 }
 
