@@ -22,6 +22,7 @@ import { posts } from './posts.svelte'
 import { presses } from './presses.svelte'
 import { markOf, ReadMarks } from './readMarks'
 import { Realtime } from './realtime.svelte'
+import { recorder } from './recorder.svelte'
 import { scheduled } from './scheduled.svelte'
 import { Sending } from './sending'
 import { session } from './session.svelte'
@@ -85,6 +86,7 @@ export class Messenger {
     uploads.arrived = ({ id }) => trays.hear(id)
     trays.changed = (chatKey) => drafts.keepFiles(chatKey)
     this.#uploadsThere = this.sending.startUploads()
+    void recorder.open(this.me)
   }
 
   stop(): void {
@@ -92,6 +94,7 @@ export class Messenger {
     clearInterval(this.#rememberTimer)
     this.realtime.stop()
     uploads.stop()
+    recorder.close()
   }
 
   /** Erase what this browser kept for the person who signs out. */
@@ -102,6 +105,7 @@ export class Messenger {
     this.sending.clear()
     trays.clear()
     uploads.clear()
+    recorder.erase()
     sounds.clear()
     drafts.clear()
     hiddenPins.clear()

@@ -163,6 +163,8 @@ export interface Unsent {
   silent?: boolean
   without_preview?: boolean
   attachments?: UnsentAttachment[]
+  /** The reference of what goes before it: of several albums that were sent at once. */
+  after?: string
   at: string
   state: 'pending' | 'failed'
   refusals: number
