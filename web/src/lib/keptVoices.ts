@@ -62,6 +62,11 @@ export class KeptVoices {
   delete(id: string): void {
     void this.#database.do(VOICES, 'readwrite', (store) => store.delete(id)).catch(() => {})
     void this.#database.do(PARTS, 'readwrite', (store) => store.delete(rangeOf(id))).catch(() => {})
+    this.letGo(id)
+  }
+
+  /** Another page may take it up. */
+  letGo(id: string): void {
     this.#letGo.get(id)?.()
     this.#letGo.delete(id)
   }
@@ -72,10 +77,8 @@ export class KeptVoices {
     this.close()
   }
 
-  /** Another page may take them up. */
   close(): void {
-    for (const letGo of this.#letGo.values()) letGo()
-    this.#letGo.clear()
+    for (const id of [...this.#letGo.keys()]) this.letGo(id)
   }
 
   async #all(): Promise<KeptVoice[]> {

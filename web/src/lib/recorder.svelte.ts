@@ -58,10 +58,11 @@ class Recorder {
   /** What was said before the page was left waits in its chat. */
   async open(userId: string): Promise<void> {
     const kept = (this.#kept = new KeptVoices(userId))
+    const attempt = this.#attempt
     const found = await kept.find()
-    if (!found || this.#kept !== kept) return
-    // Somebody was quicker: it is there the next time.
-    if (this.state !== 'idle') return kept.close()
+    if (!found) return
+    // Somebody was quicker, or has left: it is there the next time.
+    if (attempt !== this.#attempt) return kept.letGo(found.voice.id)
     const { voice, parts } = found
     this.#id = voice.id
     this.#type = voice.type
@@ -80,7 +81,7 @@ class Recorder {
   /** The page goes on without it; what was said stays for the next time. */
   close(): void {
     this.#kept?.close()
-    this.#kept = undefined
+    this.#id = ''
     this.cancel()
   }
 

@@ -135,6 +135,14 @@ export type Evidence = Report['evidence'][number]
 export type ReportDecision = NonNullable<ReportSummary['decision']>
 export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
 
+export type SentPlace = components['schemas']['SentPlace']
+
+/** One's own, and the messages with it. */
+export interface LargeFile {
+  media: components['schemas']['Media']
+  places: SentPlace[]
+}
+
 export type GivenAttachment = components['schemas']['GivenAttachment']
 
 /** A file of a message that is on its way; `media_id` once the server has it. */
