@@ -1,6 +1,6 @@
 """A voice is recorded over pauses and reloads, and stays in the browser no longer than it must."""
 
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 from tests.harness import Person, Server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, chromium, make_accounts
 from tests.journeys.conftest import embedded
@@ -27,9 +27,11 @@ class Voice:
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self._button = lambda name: window.page.get_by_role("button", name=name)
         self.timer = window.page.get_by_role("timer")
         self.recorded = self._button("Прослушать запись")
+
+    def _button(self, name: str) -> Locator:
+        return self._window.page.get_by_role("button", name=name)
 
     async def record(self, until: str) -> None:
         await self._button("Записать голосовое").press("Enter")
@@ -52,7 +54,7 @@ class Voice:
         await expect(self._button("Записать голосовое")).to_be_visible()
 
     async def is_in_the_browser(self) -> bool:
-        return await self._window.page.evaluate(PARTS_KEPT) > 0
+        return bool(await self._window.page.evaluate(PARTS_KEPT))
 
     async def is_gone(self) -> bool:
         return not await self.is_in_the_browser()

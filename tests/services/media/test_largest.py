@@ -9,7 +9,8 @@ async def test_the_largest_come_first_by_pages_and_those_of_others_not_at_all(ho
     files = [await home.put(bytes([number]) * size, name=f"{number}") for number, size in enumerate((10, 30, 20, 20))]
     await home.put(b"his" * 100, actor=BORIS)
 
-    pages, cursor = list[list[str]](), ""
+    pages = list[list[str]]()
+    cursor: str | None = ""
     while cursor is not None:
         page = await home.library.list_largest(ANNA, ListLargest(2, cursor))
         pages.append([file.name for file in page.files])
