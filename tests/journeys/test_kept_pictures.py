@@ -85,4 +85,4 @@ def shown(window: Window) -> Locator:
 
 
 async def nothing_is_kept(window: Window) -> bool:
-    return (await kept(window))["names"] == []
+    return not (await kept(window))["names"]

@@ -190,7 +190,7 @@ async def send_an_album_and_a_voice(anna: Window, url: str) -> None:
     await anna.page.keyboard.press("Enter")
     await expect(anna.page.get_by_role("timer")).to_have_text("0:01")
     await look("recording")
-    await anna.page.get_by_role("button", name="Остановить и прослушать").click()
+    await anna.page.get_by_role("button", name="Приостановить и прослушать").click()
     await anna.page.get_by_role("button", name="Прослушать запись").click()
     await expect(anna.page.get_by_role("button", name="Пауза")).to_be_visible()
     await look("recorded")

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { given, isWhole, withFile, withoutFiles } from '../src/lib/outgoing'
+import { albumsOf, given, isWhole, mustWait, withFile, withoutFiles } from '../src/lib/outgoing'
 import type { Unsent, UnsentAttachment } from '../src/lib/types'
 import { BARS, barsOf, LEVEL_MAX, levelOf } from '../src/lib/waveform'
 
@@ -43,6 +43,21 @@ test('what the server has lost is uploaded anew', () => {
   const again = withoutFiles(message(file('one', 'media-1')))
   expect(isWhole(again)).toBe(false)
   expect(again.attachments).toEqual([file('one')])
+})
+
+test('many files go as albums of ten, in order; words without any are one message', () => {
+  const files = Array.from({ length: 23 }, (_, nth) => nth)
+  expect(albumsOf(files).map(({ length }) => length)).toEqual([10, 10, 3])
+  expect(albumsOf(files).flat()).toEqual(files)
+  expect(albumsOf(files.slice(0, 10))).toHaveLength(1)
+  expect(albumsOf([])).toEqual([[]])
+})
+
+test('an album waits for the one before it, until that is there or has failed', () => {
+  const second: Unsent = { ...message(), ref: 'b', after: 'a' }
+  expect(mustWait(second, [message(), second])).toBe(true)
+  expect(mustWait(second, [second])).toBe(false)
+  expect(mustWait(message(), [message()])).toBe(false)
 })
 
 test('silence is no bar, a full voice the tallest, and a whisper lies between', () => {

@@ -20,7 +20,7 @@ from kaif.interfaces.media import Media, MediaId
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
 from kaif.interfaces.messaging import AddMembers, ChatId, GetChat, RemoveMember, SendMessage
 from kaif.interfaces.messaging.administration import ChangeChat
-from kaif.interfaces.messaging.attached import Attachment, GivenAttachment, MediaNotAllowed
+from kaif.interfaces.messaging.attached import ATTACHMENTS_MAX, Attachment, GivenAttachment, MediaNotAllowed
 from kaif.interfaces.messaging.attachments import AskedFiles, Attachments, ShownFiles
 from kaif.interfaces.messaging.discussions import ListComments, WriteComment
 from kaif.interfaces.messaging.history import ExportHistory, HistoryFile
@@ -308,6 +308,20 @@ async def test_a_draft_keeps_its_files_until_another_takes_its_place(files_home:
     await keep(home, anna, chat_id, 6)
     await home.settle()
     assert (await home.held(), await home.known()) == ([], 0)
+
+
+async def test_a_draft_keeps_more_files_than_a_message_carries(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await direct(home.services, anna, boris)
+    files = [await home.put(anna) for _ in range(ATTACHMENTS_MAX + 2)]
+
+    draft = await keep(home, anna, chat_id, 1, *files)
+
+    assert [one.media_id for one in draft.attachments] == [file.id for file in files]
+    await keep(home, anna, chat_id, 2)
+    await home.settle()
+    assert await home.held() == []
 
 
 async def test_ten_devices_that_draft_at_once_keep_the_files_of_one(files_home: FilesHome) -> None:

@@ -23,7 +23,7 @@ from kaif.interfaces.messaging.attached import (
     GivenAttachment,
     MediaNotAllowed,
 )
-from kaif.interfaces.messaging.attachments import ListAttachments
+from kaif.interfaces.messaging.attachments import PLACES_MAX, AskedFiles, ListAttachments
 from kaif.interfaces.messaging.errors import BadText, ChatNotFound
 from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, SwitchTopics, TopicNotFound
@@ -64,6 +64,35 @@ async def test_who_leaves_the_chat_sees_its_files_no_more_and_who_comes_back_doe
     assert not await home.sees(boris, file)
     await home.services.messaging.add_members(anna, AddMembers(chat_id, [boris.user_id]))
     assert await home.sees(boris, file)
+
+
+async def test_a_person_finds_where_their_files_were_sent_and_nobody_else_does(files_home: FilesHome) -> None:
+    home = files_home
+    anna, boris = await home.services.newcomers("anna", "boris")
+    chat_id = await group(home.services, boris, anna)
+    file, other = await home.put(anna, "план.txt"), await home.put(anna, "карта.txt")
+    both = await home.attach(anna, chat_id, file, other)
+    again = await home.attach(anna, chat_id, file)
+    saved = await group(home.services, anna)
+    his = await home.forward(boris, again, await group(home.services, boris))
+    mine = await home.attach(anna, saved, file)
+
+    async def places(actor: Actor, *files: Media) -> list[tuple[str, str, int, bool]]:
+        answer = await home.services.attachments.where_sent(actor, AskedFiles([file.id for file in files]))
+        return [(place.media_id, place.chat_id, place.seq, place.left) for place in answer.places]
+
+    assert set(await places(anna, file, other)) == {
+        (file.id, chat_id, both.seq, False),
+        (file.id, chat_id, again.seq, False),
+        (file.id, saved, mine.seq, False),
+        (other.id, chat_id, both.seq, False),
+    }
+    assert await places(boris, file) == [(file.id, his.chat_id, his.seq, False)]
+    await home.services.messaging.remove_member(anna, RemoveMember(chat_id, anna.user_id))
+    assert await places(anna, other) == [(other.id, chat_id, both.seq, True)]
+    for _ in range(PLACES_MAX):
+        await home.attach(anna, saved, other)
+    assert {chat for _, chat, _, _ in await places(anna, other)} == {saved}
 
 
 async def test_whom_a_picture_is_shown_to_does_not_learn_where_it_was_taken(files_home: FilesHome) -> None:

@@ -1,5 +1,7 @@
 // Files on their way to the server, kept in this browser: a reload goes on with them. IndexedDB holds a copy, which
 // stays whole when the person moves or changes the file meanwhile.
+import { BrowserDatabase } from './browserDatabase'
+
 export interface KeptUpload {
   id: string
   name: string
@@ -23,80 +25,53 @@ const UPLOADS = 'uploads'
 const FILES = 'files'
 
 export class KeptFiles {
-  readonly #name: string
-  #database: Promise<IDBDatabase> | undefined
+  readonly #database: BrowserDatabase
 
   constructor(userId: string) {
-    this.#name = `kaif-uploads-${userId}`
+    this.#database = new BrowserDatabase(`kaif-uploads-${userId}`, [UPLOADS, FILES])
   }
 
   async all(): Promise<KeptUpload[]> {
-    return this.#do(UPLOADS, 'readonly', (store) => store.getAll() as IDBRequest<KeptUpload[]>).catch(
-      () => [],
-    )
+    return this.#database
+      .do(UPLOADS, 'readonly', (store) => store.getAll() as IDBRequest<KeptUpload[]>)
+      .catch(() => [])
   }
 
   async get(id: string): Promise<KeptUpload | undefined> {
-    return this.#do(
-      UPLOADS,
-      'readonly',
-      (store) => store.get(id) as IDBRequest<KeptUpload | undefined>,
-    ).catch(() => undefined)
+    return this.#database
+      .do(UPLOADS, 'readonly', (store) => store.get(id) as IDBRequest<KeptUpload | undefined>)
+      .catch(() => undefined)
   }
 
   async file(id: string): Promise<Blob | undefined> {
-    return this.#do(FILES, 'readonly', (store) => store.get(id) as IDBRequest<Blob | undefined>).catch(
-      () => undefined,
-    )
+    return this.#database
+      .do(FILES, 'readonly', (store) => store.get(id) as IDBRequest<Blob | undefined>)
+      .catch(() => undefined)
   }
 
   /** A browser that keeps nothing costs us the reload, not the upload. */
   async put(upload: KeptUpload): Promise<void> {
-    await this.#do(UPLOADS, 'readwrite', (store) => store.put(upload, upload.id)).catch(() => {})
+    await this.#database.do(UPLOADS, 'readwrite', (store) => store.put(upload, upload.id)).catch(() => {})
   }
 
   /** False when it was too large, or the browser refused. */
   async keep(id: string, file: Blob): Promise<boolean> {
     if (file.size > KEPT_BYTES_MAX) return false
-    return this.#do(FILES, 'readwrite', (store) => store.put(file, id)).then(
-      () => true,
-      () => false,
-    )
+    return this.#database
+      .do(FILES, 'readwrite', (store) => store.put(file, id))
+      .then(
+        () => true,
+        () => false,
+      )
   }
 
   async delete(id: string): Promise<void> {
     for (const name of [UPLOADS, FILES])
-      await this.#do(name, 'readwrite', (store) => store.delete(id)).catch(() => {})
+      await this.#database.do(name, 'readwrite', (store) => store.delete(id)).catch(() => {})
   }
 
   async clear(): Promise<void> {
     for (const name of [UPLOADS, FILES])
-      await this.#do(name, 'readwrite', (store) => store.clear()).catch(() => {})
-  }
-
-  async #do<T>(
-    name: string,
-    mode: IDBTransactionMode,
-    what: (store: IDBObjectStore) => IDBRequest<T>,
-  ): Promise<T> {
-    this.#database ??= this.#open()
-    const transaction = (await this.#database).transaction(name, mode)
-    const request = what(transaction.objectStore(name))
-    return new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve(request.result)
-      transaction.onerror = transaction.onabort = () => reject(transaction.error ?? new Error('aborted'))
-    })
-  }
-
-  #open(): Promise<IDBDatabase> {
-    return new Promise((resolve, reject) => {
-      const request = indexedDB.open(this.#name, 1)
-      request.onupgradeneeded = () => {
-        for (const name of [UPLOADS, FILES]) request.result.createObjectStore(name)
-      }
-      request.onsuccess = () => resolve(request.result)
-      request.onerror = () => reject(request.error ?? new Error('refused'))
-      request.onblocked = () => reject(new Error('blocked'))
-    })
+      await this.#database.do(name, 'readwrite', (store) => store.clear()).catch(() => {})
   }
 }

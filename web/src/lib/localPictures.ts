@@ -9,11 +9,13 @@ export interface Picture {
 }
 
 const SIDE_MAX = 800
+const SVG = 'image/svg+xml'
 const FRAME_WITHIN_MS = 8000
 
 /** Undefined when this browser can't show it. */
 export async function pictureOf(file: Blob): Promise<Picture | undefined> {
   try {
+    if (file.type === SVG) return await ofDrawing(file)
     if (file.type.startsWith('image/')) return await ofImage(file)
     if (file.type.startsWith('video/')) return await ofVideo(file)
   } catch {
@@ -64,6 +66,19 @@ async function ofImage(file: Blob): Promise<Picture> {
   const src = await small(whole, width, height)
   whole.close()
   return { src, width, height, durationMs: 0 }
+}
+
+/** In a picture a drawing runs nothing and loads nothing; and what is shown of it are pixels. */
+async function ofDrawing(file: Blob): Promise<Picture> {
+  const image = new Image()
+  image.src = URL.createObjectURL(file)
+  try {
+    await image.decode()
+    const { naturalWidth: width, naturalHeight: height } = image
+    return { src: await small(image, width, height), width, height, durationMs: 0 }
+  } finally {
+    URL.revokeObjectURL(image.src)
+  }
 }
 
 async function ofVideo(file: Blob): Promise<Picture> {

@@ -1,6 +1,6 @@
 // What the server will let one do with a message: nothing is offered that would be refused.
 import { isReadable } from './states'
-import type { Chat, Entry } from './types'
+import type { Chat, Entry, SentPlace } from './types'
 
 const EDIT_WITHIN_MS = 48 * 3600_000
 
@@ -21,4 +21,9 @@ export function mayEdit(entry: Entry, { kind, rights }: Place, me: string, now =
 export function mayDeleteForAll(entries: readonly Entry[], { rights }: Place, me: string): boolean {
   const live = entries.some(({ deleted }) => !deleted)
   return live && (rights.includes('delete') || entries.every(({ sender_id }) => sender_id === me))
+}
+
+/** Of what one has sent. A post is its channel's, whoever wrote it. */
+export function mayDeleteSent({ left }: Pick<SentPlace, 'left'>, chat: Place | undefined): boolean {
+  return !left && chat !== undefined && (chat.kind !== 'channel' || chat.rights.includes('delete'))
 }

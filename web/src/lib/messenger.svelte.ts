@@ -23,6 +23,7 @@ import { posts } from './posts.svelte'
 import { presses } from './presses.svelte'
 import { markOf, ReadMarks } from './readMarks'
 import { Realtime } from './realtime.svelte'
+import { recorder } from './recorder.svelte'
 import { scheduled } from './scheduled.svelte'
 import { Sending } from './sending'
 import { session } from './session.svelte'
@@ -87,6 +88,7 @@ export class Messenger {
     trays.changed = (chatKey) => drafts.keepFiles(chatKey)
     this.#uploadsThere = this.sending.startUploads()
     void keepPicturesOf(this.me).catch(() => {})
+    void recorder.open(this.me)
   }
 
   stop(): void {
@@ -94,6 +96,7 @@ export class Messenger {
     clearInterval(this.#rememberTimer)
     this.realtime.stop()
     uploads.stop()
+    recorder.close()
   }
 
   /** Erase what this browser kept for the person who signs out. */
@@ -104,6 +107,7 @@ export class Messenger {
     this.sending.clear()
     trays.clear()
     uploads.clear()
+    recorder.erase()
     sounds.clear()
     drafts.clear()
     hiddenPins.clear()

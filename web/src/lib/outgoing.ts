@@ -1,6 +1,20 @@
 // The pure rules of a message that waits for its files.
 import type { GivenAttachment, Unsent } from './types'
 
+/** As many files as one message carries. */
+export const ALBUM_MAX = 10
+
+/** One for each message, in order; without files there is one message all the same. */
+export function albumsOf<File>(files: readonly File[]): File[][] {
+  const count = Math.max(1, Math.ceil(files.length / ALBUM_MAX))
+  return Array.from({ length: count }, (_, nth) => files.slice(nth * ALBUM_MAX, (nth + 1) * ALBUM_MAX))
+}
+
+/** Whether what goes before it is still on its way; what failed holds nothing up. */
+export function mustWait({ after }: Unsent, pending: readonly Unsent[]): boolean {
+  return after !== undefined && pending.some(({ ref }) => ref === after)
+}
+
 /** Whether the server has all that the message shows. */
 export function isWhole({ attachments }: Unsent): boolean {
   return !attachments?.some(({ media_id }) => !media_id)

@@ -2,7 +2,7 @@
 import { backoffMs } from './backoff'
 import type { ChatModel } from './chat.svelte'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
-import { given, isWhole, lacksMedia, withFile, withoutFiles } from './outgoing'
+import { given, isWhole, lacksMedia, mustWait, withFile, withoutFiles } from './outgoing'
 import type { Realtime } from './realtime.svelte'
 import { trays } from './tray.svelte'
 import type { ClientEvent, Entry, ServerEvent, Unsent, UnsentAttachment } from './types'
@@ -18,6 +18,8 @@ export interface SendHow {
   topicId?: number
   withoutPreview?: boolean
   attachments?: UnsentAttachment[]
+  /** Not before that one, which `send` named. */
+  after?: string
 }
 
 export class Sending {
@@ -26,6 +28,7 @@ export class Sending {
   readonly #realtime: Realtime
   readonly #outbox: Outbox
   #typedAt = new Map<string, number>()
+  #lastAtMs = 0
 
   constructor(me: string, chats: ReadonlyMap<string, ChatModel>, realtime: Realtime) {
     this.#me = me
@@ -55,13 +58,15 @@ export class Sending {
     chat.unsent = this.#outbox.all().filter(({ chat_id }) => chat_id === chat.id)
   }
 
-  /** The bubble is there at once; the message stays in the outbox until its own entry arrives. */
-  send(chatId: string, text: string, how: SendHow = {}): void {
+  /** The bubble is there at once; the message stays in the outbox until its own entry arrives. Returns its reference. */
+  send(chatId: string, text: string, how: SendHow = {}): string {
+    // Of several that are sent at once each has a moment of its own: they stand in their order.
+    this.#lastAtMs = Math.max(Date.now(), this.#lastAtMs + 1)
     const message: Unsent = {
       chat_id: chatId,
       ref: newRef(),
       text,
-      at: new Date().toISOString(),
+      at: new Date(this.#lastAtMs).toISOString(),
       state: 'pending',
       refusals: 0,
       ...(how.replyTo === undefined ? {} : { reply_to: how.replyTo }),
@@ -70,6 +75,7 @@ export class Sending {
       ...(how.topicId ? { topic_id: how.topicId } : {}),
       ...(how.withoutPreview ? { without_preview: true } : {}),
       ...(how.attachments?.length ? { attachments: how.attachments } : {}),
+      ...(how.after ? { after: how.after } : {}),
     }
     this.#keep(message)
     this.#transmit([message], false)
@@ -80,6 +86,7 @@ export class Sending {
       const upload = uploads.get(upload_id)
       if (upload?.state === 'failed') this.#uploaded(upload)
     }
+    return message.ref
   }
 
   retry(message: Unsent): void {
@@ -94,6 +101,7 @@ export class Sending {
     this.#outbox.remove(message.ref)
     const chat = this.#chats.get(message.chat_id)
     if (chat) chat.unsent = chat.unsent.filter(({ ref }) => ref !== message.ref)
+    this.#goOnAfter(message.ref)
   }
 
   /** The message goes without it; without anything left to say it does not go. */
@@ -142,7 +150,7 @@ export class Sending {
   #uploaded(upload: Upload): void {
     for (const message of this.#outbox.all()) {
       if (!message.attachments?.some(({ upload_id }) => upload_id === upload.id)) continue
-      if (upload.state === 'failed') this.#keep({ ...message, state: 'failed' })
+      if (upload.state === 'failed') this.#fail({ ...message, state: 'failed' })
       if (upload.state !== 'done') continue
       const further = withFile(message, upload.id, upload.mediaId!)
       this.#keep(further)
@@ -162,7 +170,8 @@ export class Sending {
 
   /** What waits for its files goes when they are there. Only what goes at once says that all above it has been read. */
   #transmit(pending: readonly Unsent[], late = true): void {
-    const messages = pending.filter(isWhole)
+    const before = this.#pending()
+    const messages = pending.filter((message) => isWhole(message) && !mustWait(message, before))
     if (!messages.length) return
     this.#realtime.send(messages.map((message) => sendEvent(message, late)))
     if (!this.#realtime.online) return
@@ -192,7 +201,18 @@ export class Sending {
       if (chat && acknowledged) {
         chat.unsent = chat.unsent.filter((message) => message.ref !== ref)
       }
+      this.#goOnAfter(ref)
     }
+  }
+
+  #fail(message: Unsent): void {
+    this.#keep(message)
+    this.#goOnAfter(message.ref)
+  }
+
+  /** What waited for it goes now. */
+  #goOnAfter(ref: string): void {
+    this.#transmit(this.#pending().filter(({ after }) => after === ref))
   }
 
   /** What was said while nobody listened, in order. */
@@ -208,8 +228,8 @@ export class Sending {
     if (lacksMedia(event.code) && message.attachments?.length && message.refusals < REFUSALS_MAX)
       return this.#uploadAgain(message)
     const next = refuse(message, event.code)
+    if (next.state === 'failed') return this.#fail(next)
     this.#keep(next)
-    if (next.state === 'failed') return
     const waitMs = event.retry_after_ms ?? backoffMs(next.refusals + 2)
     setTimeout(() => this.#transmit(this.#pending().filter(({ ref }) => ref === next.ref)), waitMs)
   }

@@ -6,8 +6,8 @@ import type { Attachment, GivenAttachment, UnsentAttachment } from './types'
 import { uploads, type Upload } from './uploads.svelte'
 
 const PREFIX = 'kaif.tray.'
-/** As many as one message carries. */
-export const ATTACHMENTS_MAX = 10
+/** They go as albums. More are hard to look over, and as many as a draft keeps at the server (DRAFT_FILES_MAX). */
+export const LAID_MAX = 100
 
 export type SentAs = UnsentAttachment['as']
 
@@ -64,7 +64,7 @@ class Trays {
       spoiler: file.spoiler ?? false,
     }))
     const onTheirWay = here.filter(({ upload_id }) => !uploads.get(upload_id)?.mediaId)
-    const next = [...told, ...onTheirWay].slice(0, ATTACHMENTS_MAX)
+    const next = [...told, ...onTheirWay].slice(0, LAID_MAX)
     if (JSON.stringify(next) === JSON.stringify(here)) return false
     const ids = new Set(next.map(({ upload_id }) => upload_id))
     for (const { upload_id } of here) if (!ids.has(upload_id)) uploads.release(upload_id)
@@ -73,9 +73,9 @@ class Trays {
   }
 
   /** How many had no place. What can't be seen or heard is a file, whatever it is sent as. */
-  add(chatKey: string, files: readonly File[], as: SentAs): number {
+  add(chatKey: string, files: readonly File[], as: SentAs, max = LAID_MAX): number {
     const items = this.of(chatKey)
-    const fitting = files.slice(0, ATTACHMENTS_MAX - items.length)
+    const fitting = files.slice(0, Math.max(0, max - items.length))
     const added = fitting.map((file): TrayItem => {
       // Whoever sends a file as such does not say what is in it, and it is taken as it is.
       const type = typeOf(file)
@@ -191,7 +191,7 @@ export function isShown({ type }: { type: string }): boolean {
 }
 
 export function isSeen({ type }: { type: string }): boolean {
-  return /^(image|video)\//.test(type) && type !== 'image/svg+xml'
+  return /^(image|video)\//.test(type)
 }
 
 /** What is pasted has no name of its own. */

@@ -140,6 +140,14 @@ export type Evidence = Report['evidence'][number]
 export type ReportDecision = NonNullable<ReportSummary['decision']>
 export type FirstContact = Ok<'/v1/messaging/chats/{chat_id}/first-contact', 'get', 200>
 
+export type SentPlace = components['schemas']['SentPlace']
+
+/** One's own, and the messages with it. */
+export interface LargeFile {
+  media: components['schemas']['Media']
+  places: SentPlace[]
+}
+
 export type GivenAttachment = components['schemas']['GivenAttachment']
 
 /** A file of a message that is on its way; `media_id` once the server has it. */
@@ -168,6 +176,8 @@ export interface Unsent {
   silent?: boolean
   without_preview?: boolean
   attachments?: UnsentAttachment[]
+  /** The reference of what goes before it: of several albums that were sent at once. */
+  after?: string
   at: string
   state: 'pending' | 'failed'
   refusals: number

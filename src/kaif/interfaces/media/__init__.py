@@ -88,10 +88,15 @@ class ListMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MediaPage(msgspec.Struct, frozen=True):
-    """Newest first; `next_cursor` is null on the last page."""
+    """The newest first, or the largest, as they were asked for; `next_cursor` is null on the last page."""
 
     files: list[Media]
     next_cursor: str | None
+
+
+class ListLargest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 20
+    cursor: Annotated[str, Meta(pattern=r"^(?:[0-9]{1,16}\.[0-9a-z]{1,26})?$(?!\n)")] = ""
 
 
 class OfMedia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,6 +275,11 @@ class Library(Protocol):
     @repeatable
     async def list_media(self, actor: Actor, request: ListMedia) -> MediaPage:
         """Those that the actor keeps."""
+        ...
+
+    @repeatable
+    async def list_largest(self, actor: Actor, request: ListLargest) -> MediaPage:
+        """The actor's own files, kept or not, the largest first: what takes their room."""
         ...
 
     @repeatable

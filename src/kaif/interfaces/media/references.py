@@ -35,7 +35,8 @@ class LetGo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference: Text
 
 
-FILES_AT_ONCE_MAX = 10
+# As many as a draft keeps (`interfaces.messaging.attached`).
+FILES_AT_ONCE_MAX = 100
 # An audience: those to whom messaging shows the file in a message, which it is asked at each look.
 IN_MESSAGES = "messages"
 # Likewise, of a file that is in no message any more, and kept for those who decide about a report: no CDN may hold it.

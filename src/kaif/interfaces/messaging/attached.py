@@ -12,6 +12,8 @@ from kaif.interfaces.media import GivenMediaId, MediaId, Shown, State
 from kaif.kernel.errors import Forbidden, Invalid, Unavailable
 
 ATTACHMENTS_MAX = 10
+# What lies ready goes as several messages.
+DRAFT_FILES_MAX = 100
 
 # What it is to people. A picture that was sent as a file is a file.
 AttachmentKind = Literal["image", "video", "audio", "voice", "file"]
@@ -29,6 +31,7 @@ class GivenAttachment(
 
 
 GivenAttachments = Annotated[list[GivenAttachment], Meta(max_length=ATTACHMENTS_MAX)]
+DraftAttachments = Annotated[list[GivenAttachment], Meta(max_length=DRAFT_FILES_MAX)]
 
 
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):

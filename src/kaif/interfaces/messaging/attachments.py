@@ -1,16 +1,18 @@
 """What messaging promises about the files of its messages: those in the chat find them, and they alone see them."""
 
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.media import GivenMediaId, MediaId
-from kaif.interfaces.messaging import Cursor, Entry, GivenChatId, TopicId
+from kaif.interfaces.messaging import ChatId, Cursor, Entry, GivenChatId, TopicId
 from kaif.kernel.actor import Actor
 from kaif.kernel.remote import repeatable
 
 ASKED_MAX = 100
+PLACES_MAX = 20
 
 # `media` is pictures and films.
 WantedKind = Literal["media", "image", "video", "audio", "voice", "file"]
@@ -45,10 +47,32 @@ class ShownFiles(msgspec.Struct, frozen=True):
     as_files: list[MediaId] = []
 
 
+class SentPlace(msgspec.Struct, frozen=True):
+    """A message of the actor's. `left` is true of a chat that they are not in any more."""
+
+    media_id: MediaId
+    chat_id: ChatId
+    seq: int
+    at: datetime
+    left: bool = False
+
+
+class SentPlaces(msgspec.Struct, frozen=True):
+    """Of each file the newest 20."""
+
+    places: list[SentPlace]
+
+
 class Attachments(Protocol):
     @repeatable
     async def list_attachments(self, actor: Actor, request: ListAttachments) -> AttachmentPage:
         """What has been sent in a chat, or in one of its topics. Raises ChatNotFound, TopicNotFound, BadCursor."""
+        ...
+
+    @repeatable
+    async def where_sent(self, actor: Actor, request: AskedFiles) -> SentPlaces:
+        """In which messages of their own the actor shows these files, and in which posts of channels that they look
+        after."""
         ...
 
     @repeatable

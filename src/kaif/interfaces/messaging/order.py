@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, ChatId, ChatKind, GivenChatId, Quote, Seq, TopicId
-from kaif.interfaces.messaging.attached import Attachment, GivenAttachments
+from kaif.interfaces.messaging.attached import Attachment, DraftAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Invalid
 from kaif.kernel.remote import repeatable
@@ -49,7 +49,8 @@ class Folders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class KeepDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`written_at` is the moment on the device; one in the future counts as now. An empty text without files gives
-    the draft up, unless it answers something. Its files, the actor's own, stay as long as it does.
+    the draft up, unless it answers something. Its files, the actor's own, stay as long as it does, and may be more than
+    one message carries.
 
     In a group with topics there is one for each, by `topic_id`; and one for the comments on each `post` of a channel.
     `reply_to` is then a comment, and `quote` the part of it that is answered.
@@ -59,7 +60,7 @@ class KeepDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=4096)]
     written_at: datetime
     reply_to: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    attachments: GivenAttachments = []
+    attachments: DraftAttachments = []
     quote: Quote = ""
     topic_id: TopicId | None = None
     post: Seq | None = None

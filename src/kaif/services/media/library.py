@@ -7,6 +7,7 @@ from kaif.interfaces.auth import Nothing
 from kaif.interfaces.media import (
     LINK_SECONDS_MAX,
     ExportMedia,
+    ListLargest,
     ListMedia,
     Media,
     MediaLink,
@@ -41,6 +42,7 @@ LINKS_END_EVERY_S = 6 * 3600
 EXPORTED_AT_ONCE = 2000
 # After every id.
 _NEWEST = "~"
+_LARGEST = (2**62, _NEWEST)
 
 
 class LibraryService:
@@ -66,6 +68,15 @@ class LibraryService:
         rows = await store.kept_by(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
         return MediaPage(await seen_all(self._database, page), page[-1].id if len(rows) > request.limit else None)
+
+    async def list_largest(self, actor: Actor, request: ListLargest) -> MediaPage:
+        size, _, id = request.cursor.partition(".")
+        before = (int(size), id) if request.cursor else _LARGEST
+        # One more, to know whether there is another page.
+        rows = await store.largest_of(self._database, actor.user_id, before, request.limit + 1)
+        page = rows[: request.limit]
+        next_cursor = f"{page[-1].size}.{page[-1].id}" if len(rows) > request.limit else None
+        return MediaPage(await seen_all(self._database, page), next_cursor)
 
     async def get_media(self, actor: Actor, request: OfMedia) -> Media:
         return await seen(self._database, await self._rights.visible(actor, request.media_id))

@@ -18,6 +18,7 @@ STRAIGHT = Limit("straight_upload", per_minute=3000, burst=500)
 
 LIBRARY_ROUTES = [
     get("/v1/media/files", Library.list_media, scope=READ_SCOPE),
+    get("/v1/media/largest", Library.list_largest, scope=READ_SCOPE),
     get("/v1/media/files/{media_id}", Library.get_media, scope=READ_SCOPE),
     delete("/v1/media/files/{media_id}", Library.delete_media, scope=WRITE_SCOPE),
     post("/v1/media/files/{media_id}/links", Library.sign_media, scope=READ_SCOPE),

@@ -382,6 +382,17 @@ async def owned_after(reads: Reads, owner_id: UserId, after: str, limit: int) ->
     return await reads.fetch(StoredMedia, sql, owner_id=owner_id, after=after, limit=limit)
 
 
+async def largest_of(reads: Reads, owner_id: UserId, before: tuple[int, str], limit: int) -> list[StoredMedia]:
+    """The largest first, and of one size the newest, after that one."""
+    size, id = before
+    sql = f"""
+        SELECT {MEDIA_COLUMNS} FROM media_objects
+        WHERE owner_id = :owner_id AND size <= :size AND (size < :size OR id < :id)
+        ORDER BY size DESC, id DESC LIMIT :limit
+    """
+    return await reads.fetch(StoredMedia, sql, owner_id=owner_id, size=size, id=id, limit=limit)
+
+
 async def orphans(reads: Reads, before_us: int, limit: int) -> list[str]:
     rows: list[tuple[str]] = await reads.fetch(
         tuple,

@@ -88,6 +88,7 @@ ACTIONS = [
 
 ATTACHMENTS_ROUTES = [
     get(_CHAT + "/attachments", Attachments.list_attachments, scope=READ_SCOPE),
+    post("/v1/messaging/attachments/places", Attachments.where_sent, scope=READ_SCOPE),
 ]
 
 CHAT_PICTURES_ROUTES = [

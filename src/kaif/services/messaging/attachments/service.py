@@ -3,12 +3,20 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.attachments import AskedFiles, AttachmentPage, ListAttachments, ShownFiles
+from kaif.interfaces.messaging.attachments import (
+    PLACES_MAX,
+    AskedFiles,
+    AttachmentPage,
+    ListAttachments,
+    SentPlace,
+    SentPlaces,
+    ShownFiles,
+)
 from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.reports import TAKEN_FOR_S
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import SECOND_US, Clock
+from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.services.messaging import member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.chats import picture_store
@@ -44,6 +52,12 @@ class AttachmentsService:
         # Before its first entry there were no topics, and all was of the one without a name.
         earlier = await topic_store.first_seq(self._database, chat_id, topic_id) if topic_id == GENERAL else 0
         return attachment_store.Part(topic_id, earlier)
+
+    async def where_sent(self, actor: Actor, request: AskedFiles) -> SentPlaces:
+        rows = await attachment_store.sent_places(self._database, actor.user_id, set(request.media_ids), PLACES_MAX)
+        return SentPlaces(
+            [SentPlace(row.media_id, row.chat_id, row.seq, as_datetime(row.at_us), bool(row.gone)) for row in rows]
+        )
 
     async def which_are_shown(self, actor: Actor, request: AskedFiles) -> ShownFiles:
         asked = set(request.media_ids)

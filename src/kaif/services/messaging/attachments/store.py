@@ -44,6 +44,14 @@ class Place(msgspec.Struct, frozen=True):
     seq: int
 
 
+class StoredSentPlace(msgspec.Struct, frozen=True):
+    media_id: MediaId
+    chat_id: ChatId
+    seq: int
+    at_us: int
+    gone: int
+
+
 _COLUMNS = ", ".join(StoredAttachment.__struct_fields__)
 
 
@@ -222,6 +230,28 @@ async def places_of(reads: Reads, media_id: MediaId, after: Place, limit: int) -
         after_chat=after.chat_id,
         after_seq=after.seq,
         limit=limit,
+    )
+
+
+async def sent_places(reads: Reads, user_id: UserId, media_ids: Collection[MediaId], max: int) -> list[StoredSentPlace]:
+    """The person's messages, and posts of channels that they look after: of each file the newest."""
+    return await reads.fetch(
+        StoredSentPlace,
+        """
+        SELECT media_id, chat_id, seq, at_us, gone FROM (
+          SELECT a.media_id, a.chat_id, a.seq, e.at_us, CASE WHEN m.user_id IS NULL THEN 1 ELSE 0 END AS gone,
+            ROW_NUMBER() OVER (PARTITION BY a.media_id ORDER BY e.at_us DESC, a.chat_id DESC, a.seq DESC) AS nth
+          FROM messaging_attachments a
+          JOIN messaging_chats c ON c.id = a.chat_id AND c.deleted_at_us = 0
+          JOIN messaging_entries e ON e.chat_id = a.chat_id AND e.seq = a.seq
+          LEFT JOIN messaging_members m ON m.chat_id = a.chat_id AND m.user_id = :user_id
+          WHERE a.media_id IN :ids AND a.chat_id <> '' AND a.seq > 0
+            AND (e.sender_id = :user_id OR (e.sender_id = a.chat_id AND m.role IN ('owner', 'admin')))
+        ) places WHERE nth <= :max ORDER BY media_id, nth
+        """,
+        user_id=user_id,
+        ids=list(media_ids),
+        max=max,
     )
 
 
