@@ -76,6 +76,7 @@ EntryKind = Literal[
     "renewed",
 ]
 Role = Literal["owner", "admin", "member"]
+Notify = Literal["all", "mentions", "none"]
 # What one may do in a chat. The last four are for admins alone.
 RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics", "edit"]
 RightNames = Annotated[list[RightName], Meta(max_length=11)]
@@ -211,6 +212,8 @@ class Chat(msgspec.Struct, frozen=True):
     suspended: str = ""
     # How many ask to be let in, for admins who answer them.
     join_requests: int = 0
+    # Of what the actor is told here (interfaces/messaging/notifications.py).
+    notify: Notify = "all"
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -396,6 +399,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     left: list[UserId] = []
     # Where not everybody sees who comes and goes: who does (`naming`).
     seers: list[UserId] | None = None
+    # Moderators have closed it: nobody hears others type there.
+    suspended: bool = False
 
 
 # On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.
@@ -415,7 +420,8 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A chat that a person is in, its newest entry, and the other one of a direct chat if the two see each other.
 
-    In a `closed` one, where a block stands between the two, neither hears the other one type.
+    In a `closed` one, where a block stands between the two, neither hears the other one type; nor does anybody in one
+    that is `suspended`.
     """
 
     chat_id: ChatId
@@ -423,6 +429,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     seq: int
     peer_id: UserId
     closed: bool = False
+    suspended: bool = False
 
 
 class Reach(msgspec.Struct, frozen=True, array_like=True):

@@ -18,8 +18,10 @@ from kaif.interfaces.messaging import (
     ChatMember,
     Entry,
     EntryKind,
+    Notify,
     Outgoing,
     Role,
+    SlowMode,
 )
 from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.attached import Attachment
@@ -154,6 +156,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     previews: int
     avatar: MediaId | None
     suspended: str
+    notify: Notify
 
     @property
     def member(self) -> Member:
@@ -304,6 +307,14 @@ def shown_sender(place: Place, sender_id: UserId) -> UserId:
     return UserId(place.chat_id) if place.speaks else sender_id
 
 
+def must_not_hurry(place: Place, last_us: int, now_us: int) -> None:
+    """In a slow group the next message waits; `last_us` is when its writer wrote before. Raises SlowMode."""
+    next_at_us = last_us + place.slow_mode_s * SECOND_US
+    # A time to come is one of a clock that was wrong, and nobody waits for it.
+    if now_us < next_at_us and last_us <= now_us + CLOCKS_DIFFER_US:
+        raise SlowMode(retry_after_ms=(next_at_us - now_us) // 1000 + 1)
+
+
 def without_words(body: Body) -> Body:
     """What is left of a message that was deleted."""
     return Body(
@@ -443,6 +454,7 @@ def chat_of(
         list(mentions),
         row.suspended,
         join_requests,
+        row.notify,
     )
 
 

@@ -25,6 +25,7 @@ from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.posts import VIEW, ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
+from kaif.interfaces.messaging.purging import Purging
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
@@ -119,6 +120,10 @@ ADMINISTRATION_ROUTES = [
     delete(f"{_CHAT}/bans/{{user_id}}", Administration.unban_person, scope=WRITE_SCOPE),
     post(f"{_CHAT}/owner", Administration.transfer_chat),
     delete(_CHAT, Administration.delete_chat),
+]
+
+PURGING_ROUTES = [
+    post(f"{_CHAT}/purges", Purging.purge_person, status=204, limit=CREATE, scope=WRITE_SCOPE),
 ]
 
 # By whoever is outside: secrets can't be guessed, but names can.
@@ -323,6 +328,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Polls, POLLS_ROUTES),
     (Sharing, SHARING_ROUTES),
     (Administration, ADMINISTRATION_ROUTES),
+    (Purging, PURGING_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (GroupTopics, TOPICS_ROUTES),

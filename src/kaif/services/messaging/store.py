@@ -61,6 +61,9 @@ _MARKS_SHOWN = f"""CASE
       SELECT 1 FROM messaging_members o JOIN messaging_privacy p ON p.user_id = o.user_id AND p.read_receipts = 0
       WHERE o.chat_id = c.id) THEN 0 ELSE 1 END"""
 
+# Of one member's chats: those of which they may be told, and which count at the icon.
+HEARD = "m.muted_until_us <= :now_us AND m.notify <> 'none'"
+
 _CHAT = f"""
 SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages, c.members, m.read_seq,
   m.read_messages, CASE WHEN {_READERS_HIDDEN} OR {_SILENT} THEN 0
@@ -72,7 +75,8 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   c.description, c.name, c.default_rights, c.slow_mode_s, CASE WHEN {HIDES_MEMBERS} THEN 1 ELSE 0 END, c.signed,
   c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended,
+  m.notify
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -261,7 +265,7 @@ async def chats_of(
 
 
 async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
-    rows: list[tuple[ChatId, ChatKind, int, UserId, int]] = await database.fetch(
+    rows: list[tuple[ChatId, ChatKind, int, UserId, int, str]] = await database.fetch(
         tuple,
         """
         SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' AND c.closed = 0
@@ -270,14 +274,17 @@ async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
             SELECT o.user_id FROM messaging_members o LEFT JOIN messaging_privacy theirs ON theirs.user_id = o.user_id
             WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND (COALESCE(theirs.online, 'everybody') = 'everybody'
               OR theirs.online = 'acquaintances' AND o.unanswered = 0)), '')
-          ELSE '' END, c.closed
+          ELSE '' END, c.closed, c.suspended
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         LEFT JOIN messaging_privacy mine ON mine.user_id = m.user_id
         WHERE m.user_id = :user_id
         """,
         user_id=user_id,
     )
-    return [Standing(chat_id, kind, seq, peer_id, closed > 0) for chat_id, kind, seq, peer_id, closed in rows]
+    return [
+        Standing(chat_id, kind, seq, peer_id, closed > 0, bool(suspended))
+        for chat_id, kind, seq, peer_id, closed, suspended in rows
+    ]
 
 
 async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatId, Place]:
@@ -661,6 +668,25 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
         limit=limit,
     )
     return rows[::-1]
+
+
+async def messages_by(
+    reads: Reads, user_id: UserId, chat_id: ChatId, after: int, until: int, limit: int
+) -> list[StoredEntry]:
+    """What one person wrote in a stretch of the log, which is in nobody's order: it is gone through as a whole."""
+    return await reads.fetch(
+        StoredEntry,
+        f"""
+        SELECT {_ENTRY} FROM messaging_entries
+        WHERE chat_id = :chat_id AND seq > :after AND seq <= :until AND sender_id = :user_id AND kind = 'message'
+        ORDER BY seq LIMIT :limit
+        """,
+        chat_id=chat_id,
+        after=after,
+        until=until,
+        user_id=user_id,
+        limit=limit,
+    )
 
 
 async def written_at_us(reads: Reads, chat_id: ChatId, seq: int) -> int:

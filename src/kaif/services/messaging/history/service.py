@@ -110,7 +110,7 @@ class HistoryService:
         left = await left_store.find_left(self._database, actor.user_id, chat_id)
         last_seq = left.seq if left else 0
         until = after + LOOKED_THROUGH
-        rows = await left_store.own_messages(self._database, actor.user_id, chat_id, after, until, ENTRIES_MAX + 1)
+        rows = await store.messages_by(self._database, actor.user_id, chat_id, after, until, ENTRIES_MAX + 1)
         rows = [row for row in rows if row.seq <= last_seq]
         entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
         people = await store.known_people(self._database, [actor.user_id])
