@@ -111,8 +111,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     `text` says what a `card` is in words, so that it can be read, found and told of wherever cards are not known.
 
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
-    names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
-    and `hidden`, is said only in answers to one person.
+    names its `target`, and carries that message as `message`. What differs from person to person, `hidden`, `mine` of a
+    reaction, and `mine` of a post that the actor wrote in a channel's name, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
     A `topic_moved` says in `topic_id` that so many messages, `count`, went from there to `to_topic_id`, called `title`.
     A `timer` says how long messages from then on stay, absent for good.
@@ -158,6 +158,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     to_topic_id: int = 0
     count: int = 0
     people_count: int = 0
+    mine: bool = False
 
 
 class Chat(msgspec.Struct, frozen=True):
