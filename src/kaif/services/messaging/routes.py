@@ -262,6 +262,7 @@ _WEBHOOK = f"{_CHAT}/webhooks/{{webhook_id}}"
 WEBHOOKS_ROUTES = [
     get(f"{_CHAT}/webhooks", Webhooks.list_webhooks),
     post(f"{_CHAT}/webhooks", Webhooks.make_webhook, status=201, limit=CREATE),
+    post(_WEBHOOK, Webhooks.change_webhook, limit=CREATE),
     post(f"{_WEBHOOK}/address", Webhooks.renew_webhook, limit=CREATE),
     delete(_WEBHOOK, Webhooks.revoke_webhook),
     post("/v1/messaging/incoming/{secret}", Webhooks.post_by_webhook, status=201, public=True, limit=POST_BY_WEBHOOK),
