@@ -50,7 +50,7 @@ from kaif.interfaces.messaging.actions import (
     TooManyPins,
     TooManyReactions,
 )
-from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat
 from kaif.interfaces.messaging.content import Origin, Reaction
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, as_datetime, now_us

@@ -131,9 +131,12 @@ class HistoryService:
 
     async def _as_they_were(self, left: LeftChat, entries: Sequence[Entry]) -> list[Entry]:
         """In a channel others may have edited one's posts since: that is no longer one's own to read."""
-        left_at = as_datetime(await store.written_at_us(self._database, left.id, left.seq))
+        following = await store.entries_after(self._database, left.id, left.seq, 1)
+        if not following:
+            return [*entries]
+        since = as_datetime(following[0].at_us)
         return [
-            await self._before(left_at, entry) if entry.edited_at and entry.edited_at > left_at else entry
+            await self._before(since, entry) if entry.edited_at and entry.edited_at >= since else entry
             for entry in entries
         ]
 
@@ -141,7 +144,7 @@ class HistoryService:
         versions = await message_store.versions_of(self._database, entry.chat_id, entry.seq)
         if not versions:
             return entry
-        then = next((one for one in versions if as_datetime(one.at_us) <= moment), versions[-1])
+        then = next((one for one in versions if as_datetime(one.at_us) < moment), versions[-1])
         edited_at = None if then is versions[-1] else as_datetime(then.at_us)
         return _changed(entry, text=then.text, entities=then.entities, edited_at=edited_at, preview=None)
 
