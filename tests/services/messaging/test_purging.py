@@ -15,9 +15,11 @@ from tests.waiting import eventually
 from kaif.engines.database import Transaction
 from kaif.interfaces.auth.audit import Audited, ListAudit
 from kaif.interfaces.auth.roles import READ_AUDIT
-from kaif.interfaces.messaging import SIGNALS, ChatId, Entry, NotAGroup, RightMissing, Signal
+from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.actions import OfMessage
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, OfMember
+from kaif.interfaces.messaging.errors import NotAGroup, RightMissing
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.reports import DecideReport, NotForThisReport, OfReport, Report
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us

@@ -2,10 +2,9 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.store import Reads
 
 
 class StoredPurge(msgspec.Struct, frozen=True):

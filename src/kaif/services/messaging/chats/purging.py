@@ -5,18 +5,19 @@ from typing import Protocol
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.administration import BeyondYourRights, OfMember
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.purging import PersonPurged, PurgedEvent
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store, member_store
 from kaif.services.messaging.chats import purge_store
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.purge_store import StoredPurge
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.events import PurgeAsked
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import Right, may_act_on
 from kaif.services.messaging.sending.announcing import Announcer
 
@@ -43,7 +44,7 @@ class PurgingService:
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.DELETE)
-            target = await store.find_member(tx, place.chat_id, request.user_id)
+            target = await member_store.find_member(tx, place.chat_id, request.user_id)
             if request.user_id == actor.user_id or (target and not may_act_on(rights, target.role)):
                 raise BeyondYourRights
             await self._begin(tx, place, request.user_id, actor.user_id, new_id())
@@ -90,7 +91,7 @@ class PurgingService:
 
     async def _delete_some(self, purge: StoredPurge) -> None:
         after, until = purge.reached_seq, min(purge.reached_seq + LOOKED_THROUGH, purge.until_seq)
-        rows = await store.messages_by(
+        rows = await entry_store.messages_by(
             self._database, purge.user_id, purge.chat_id, after, until, limit=DELETED_AT_ONCE
         )
         reached = rows[-1].seq if len(rows) == DELETED_AT_ONCE else until
