@@ -25,7 +25,11 @@ from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.news import ENTRIES, NEWS_LOST, REACH, Delivery, Reach
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.kernel.actor import Actor, UserId
+from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.chats.membership import Membership
+from kaif.services.messaging.reports.suspending import Suspension
+from kaif.services.messaging.sending.announcing import Announcer
 
 
 class Device:
@@ -429,6 +433,29 @@ async def test_who_is_blocked_sees_nobody_come_go_or_type(stage: Stage) -> None:
     await until(lambda: bool(boris.knows(stage.anna)))
     stage.hub.say_typing(boris, stage.chat_id)
     await until(lambda: any(event["type"] == "typing" for event in boris.heard))
+
+
+async def test_nobody_hears_others_type_where_moderators_have_closed_the_chat(stage: Stage) -> None:
+    chat_id = await group(stage.services, stage.anna, stage.boris)
+    services = stage.services
+    suspension = Suspension(services.database, Membership(services.auth, now_us), Announcer(services.cache))
+    anna, boris = await stage.enter(stage.anna), await stage.enter(stage.boris)
+
+    def typed() -> int:
+        return len([event for event in boris.heard if event["type"] == "typing"])
+
+    await suspension.suspend(chat_id, "spam")
+    await stage.deliver(*stage.held)
+    stage.hub.say_typing(anna, chat_id)
+    # Whoever comes only now is not heard either.
+    stage.hub.say_typing(await stage.enter(stage.anna), chat_id)
+    await asyncio.sleep(0.05)
+    assert typed() == 0
+
+    await suspension.restore(chat_id, stage.anna.user_id, new_id())
+    await stage.deliver(stage.held[-1])
+    stage.hub.say_typing(anna, chat_id)
+    await until(lambda: typed() == 1)
 
 
 async def test_who_is_blocked_while_coming_in_looks_anew(stage: Stage) -> None:

@@ -52,6 +52,7 @@ from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.purging import Purging
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
@@ -84,6 +85,7 @@ class Services(NamedTuple):
     audit: Audit
     messaging: Messaging
     administration: Administration
+    purging: Purging
     invitations: ChatInvitations
     order: OwnOrder
     sessions: Sessions

@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { covered } from '../src/lib/covering'
+// The server's tests read it too.
+import vectors from './covered.json'
 import type { Entry } from '../src/lib/types'
 
 vi.stubGlobal('localStorage', { getItem: () => 'ru', setItem: () => {} })
@@ -9,9 +11,8 @@ const { lineOf } = await import('../src/lib/cards')
 const SPOILER = [{ kind: 'spoiler' as const, offset: 5, length: 9 }]
 
 describe('what is covered', () => {
-  it('stays so, and as long as it was', () => {
-    expect(covered('Убил дворецкий 😀', SPOILER)).toBe('Убил ▒▒▒▒▒▒▒▒▒ 😀')
-    expect(covered('Убил', [{ kind: 'bold', offset: 0, length: 4 }])).toBe('Убил')
+  it.each(vectors)('is as long as on the server: $shown', ({ text, entities, shown }) => {
+    expect(covered(text, entities as Entry['entities'])).toBe(shown)
   })
 
   it('is not told by a line of a list, a quote or a bar, with files or without', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mayDeleteForAll, mayEdit, mayPin, mayReply } from '../src/lib/mayDo'
+import { mayDeleteForAll, mayEdit, mayPin, mayReply, purgeable } from '../src/lib/mayDo'
 import type { Chat, Entry, RightName } from '../src/lib/types'
 
 const NOW = Date.parse('2026-11-27T12:00:00Z')
@@ -32,6 +32,24 @@ describe('what one may do with a message', () => {
     }
     const fixed = message({ sender_id: 'c', forward: { sender_id: 'x', at: OLD } })
     expect(mayEdit(fixed, place('channel', 'edit'), 'anna', NOW)).toBe(false)
+  })
+
+  it('is to edit what one posted in a channel’s name', () => {
+    const posts = [message({ sender_id: 'c', mine: true }), message({ sender_id: 'c' })]
+    const writer = place('channel', 'send')
+    expect(posts.map((post) => mayEdit(post, writer, 'anna', NOW))).toEqual([true, false])
+    expect(posts.map((post) => mayDeleteForAll([post], writer, 'anna'))).toEqual([true, false])
+  })
+
+  it('is to delete all that one other person wrote in a group, with the right to', () => {
+    const theirs = [message({ sender_id: 'boris' }), message({ sender_id: 'boris' })]
+    expect(purgeable(theirs, place('group', 'delete'), 'anna')).toBe('boris')
+    expect(purgeable(theirs, place('group', 'ban'), 'anna')).toBeUndefined()
+    expect(purgeable(theirs, place('channel', 'delete'), 'anna')).toBeUndefined()
+    expect(purgeable([...theirs, message()], place('group', 'delete'), 'anna')).toBeUndefined()
+    expect(purgeable([message()], place('group', 'delete'), 'anna')).toBeUndefined()
+    const posted = [message({ sender_id: 'hook', webhook: 'Сборка' })]
+    expect(purgeable(posted, place('group', 'delete'), 'anna')).toBeUndefined()
   })
 
   it('is to delete for all what is one’s own, or all with the right to', () => {

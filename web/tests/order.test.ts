@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { before, isMuted, isUnread } from '../src/lib/order'
+import { before, isMuted, isSilent, isUnread } from '../src/lib/order'
 import { chat } from './entries'
 
 test('pinned chats come first, the last pinned on top, then what happened last', () => {
@@ -19,6 +19,11 @@ test('a mute ends with its time', () => {
   expect(isMuted(muted, Date.parse('2026-01-01T07:59:59Z'))).toBe(true)
   expect(isMuted(muted, Date.parse('2026-01-01T08:00:00Z'))).toBe(false)
   expect(isMuted(chat())).toBe(false)
+  expect([isSilent(muted), isSilent(chat()), isSilent(chat({ notify: 'none' }))]).toEqual([
+    false,
+    false,
+    true,
+  ])
 })
 
 test('a chat that is marked is unread without a new message', () => {

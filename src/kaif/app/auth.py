@@ -43,6 +43,7 @@ from kaif.interfaces.media.purges import CdnPurgesRetried
 from kaif.interfaces.media.quotas import QuotaChanged
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
+from kaif.interfaces.messaging.purging import PersonPurged
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.messaging.suspension import ChatRestored
 from kaif.interfaces.personal_data import DataErased
@@ -297,6 +298,7 @@ async def _reacting(
     audited = AuditedDecisions(database, AuditLog(settings.audit_key, clock))
     bus.subscribe("auth.reports", ReportDecided, audited.record_report)
     bus.subscribe("auth.chat_restored", ChatRestored, audited.record_chat_restored)
+    bus.subscribe("auth.purges", PersonPurged, audited.record_purge)
     bus.subscribe("auth.chat_pictures", ChatPictureTaken, audited.record_chat_picture)
     bus.subscribe("auth.media_jobs", MediaJobDecided, audited.record_media_job)
     bus.subscribe("auth.cdn_purges", CdnPurgesRetried, audited.record_cdn_purges)

@@ -35,6 +35,7 @@ from kaif.interfaces.messaging.polls import Polls
 from kaif.interfaces.messaging.posts import ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import Privacy
+from kaif.interfaces.messaging.purging import Purging
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
@@ -58,6 +59,7 @@ from kaif.services.messaging.chats.knowing import Acquaintance
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.chats.order import OwnOrderService
 from kaif.services.messaging.chats.pictures import ChatPicturesService
+from kaif.services.messaging.chats.purging import PurgingService
 from kaif.services.messaging.discussions.counting import PostCounting
 from kaif.services.messaging.discussions.posts import ChannelPostsService
 from kaif.services.messaging.discussions.service import DiscussionsService
@@ -66,7 +68,7 @@ from kaif.services.messaging.due.queue import Deed, DueQueue
 from kaif.services.messaging.due.reminding import MessageRemindersService
 from kaif.services.messaging.due.scheduling import ScheduledMessagesService
 from kaif.services.messaging.due.vanishing import VanishingService
-from kaif.services.messaging.events import ChatDeleted, TopicDeleted
+from kaif.services.messaging.events import ChatDeleted, PurgeAsked, TopicDeleted
 from kaif.services.messaging.history.service import HistoryService
 from kaif.services.messaging.invitations.service import ChatInvitationsService
 from kaif.services.messaging.messages.actions import MessageActionsService
@@ -127,6 +129,8 @@ async def messaging_services(
     bus.subscribe("messaging.chats", ChatDeleted, reactions.sweep_chat)
     actions = MessageActionsService(database, announcer, sender, attaching, links, clock, counting.note_comments)
     bus.subscribe("messaging.topics", TopicDeleted, TopicEnding(database, actions.erase, clock).delete_messages)
+    purging = PurgingService(database, auth, announcer, actions.erase, clock)
+    bus.subscribe("messaging.purges", PurgeAsked, purging.delete_messages)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
     bus.subscribe("messaging.progress", MediaProgressed, attaching.tell_progress)
     scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)
@@ -173,6 +177,7 @@ async def messaging_services(
             Polls: PollsService(database, announcer, sender, tally, clock),
             Sharing: SharingService(database, auth, sender, clock),
             Administration: administration,
+            Purging: purging,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
             OwnOrder: OwnOrderService(database, announcer, attaching, clock),
             Commands: CommandsService(database, auth, clock),
@@ -180,7 +185,7 @@ async def messaging_services(
             Webhooks: WebhooksService(database, auth, announcer, links, pace, clock),
             LinkPreviews: LinkPreviewsService(database, Membership(auth, clock), announcer, summaries, clock),
             GroupTopics: GroupTopicsService(database, auth, announcer, clock),
-            Moving: MovingService(database, announcer, clock),
+            Moving: MovingService(database, announcer, pace, clock),
             ScheduledMessages: scheduled,
             MessageReminders: reminders,
             Vanishing: vanishing,
@@ -200,6 +205,7 @@ async def messaging_services(
                 clock,
                 erase=actions.erase,
                 ban=administration.ban,
+                purge=purging.purge,
                 take_picture=pictures.take_down,
                 suspend_chat=suspension.suspend,
                 restore_chat=suspension.restore,

@@ -60,7 +60,7 @@ class Apart:
 class Room:
     """A chat that somebody here is in."""
 
-    __slots__ = ("apart", "chat_id", "closed", "filling", "held", "kind", "newest", "next_seq", "readers")
+    __slots__ = ("apart", "chat_id", "closed", "filling", "held", "kind", "newest", "next_seq", "readers", "suspended")
 
     def __init__(self, chat_id: ChatId, kind: ChatKind, next_seq: int) -> None:
         self.chat_id, self.kind, self.next_seq = chat_id, kind, next_seq
@@ -72,6 +72,8 @@ class Room:
         self.filling = False
         # A block stands between the two who are in it.
         self.closed = False
+        # Moderators have closed it to everybody.
+        self.suspended = False
 
     def accept(self, first_seq: int, entries: list[bytes]) -> None:
         """Deliver what is next, hold what is early, drop what came before."""
@@ -221,7 +223,7 @@ class Hub:
         for standing in standings:
             room = self._join(reader, standing.chat_id, standing.kind, standing.seq + 1)
             room.newest = max(room.newest, standing.seq, self._passed.get(standing.chat_id, 0))
-            room.closed = standing.closed
+            room.closed, room.suspended = standing.closed, standing.suspended
             self._fill_if_behind(room)
         # News of who sees whom may have been lost as well.
         self._presence.watch_only(reader, peers_of(standings))
@@ -277,6 +279,8 @@ class Hub:
         room = self._rooms.get(chat_id)
         last_seq = delivery.first_seq + len(delivery.entries) - 1
         if room is not None:
+            if last_seq > room.newest:
+                room.suspended = delivery.suspended
             entries = delivery.entries
             if delivery.seers is not None:
                 named = [_entry.decode(entry) for entry in entries]
@@ -365,7 +369,7 @@ class Hub:
             return
         for standing in standings:
             if room := self._rooms.get(standing.chat_id):
-                room.closed = standing.closed
+                room.closed, room.suspended = standing.closed, standing.suspended
         before, peers = set(reader.watched), peers_of(standings)
         self._presence.watch_only(reader, peers)
         for peer_id in before - peers:
@@ -460,7 +464,7 @@ class Hub:
 
     def say_typing(self, reader: Reader, chat_id: ChatId, topic_id: int | None = None) -> None:
         room = self._rooms.get(chat_id)
-        if room is not None and room in reader.rooms and not room.closed:
+        if room is not None and room in reader.rooms and not (room.closed or room.suspended):
             signal = Signal(chat_id, frames.encode(frames.TypingOf(chat_id, reader.actor.user_id, topic_id)))
             self._background.run(self._publish(msgspec.msgpack.encode(signal)))
 

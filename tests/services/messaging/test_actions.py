@@ -42,7 +42,7 @@ from kaif.interfaces.messaging.actions import (
     TooManyPins,
     TooManyReactions,
 )
-from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat
 from kaif.interfaces.messaging.content import Origin, Reaction
 from kaif.interfaces.messaging.errors import BadCursor, BadQuote, BadText, ChatNotFound
 from kaif.interfaces.messaging.news import ENTRIES, SIGNALS, Delivery, Signal
@@ -596,3 +596,28 @@ async def test_times_are_those_of_the_actions(slow_clock: tuple[Services, list[i
 
     assert edited.at == sent.at
     assert edited.edited_at and edited.edited_at >= as_datetime(now_us() + 3590 * SECOND_US)
+
+
+async def test_who_posts_in_a_channel_s_name_is_told_which_posts_are_theirs_and_nobody_else_is(
+    services: Services,
+) -> None:
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
+    chat_id = await channel(services, anna, boris, clara)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["send"]))
+    mine, hers = await say(services, boris, chat_id, "моё"), await say(services, anna, chat_id, "её")
+
+    edited = await services.actions.edit_message(boris, EditMessage(chat_id, mine.seq, "моё, исправлено"))
+
+    assert edited.mine and str(edited.sender_id) == chat_id
+    with pytest.raises(NotYourMessage):
+        await services.actions.edit_message(boris, EditMessage(chat_id, hers.seq, "не моё"))
+
+    async def marked(actor: Actor) -> list[int]:
+        log = await log_of(services, actor, chat_id)
+        said = [each for entry in log for each in (entry, entry.message) if each and each.mine]
+        return sorted({entry.seq for entry in said})
+
+    assert [await marked(one) for one in (anna, boris, clara)] == [[hers.seq], [mine.seq], []]
+    # An action by itself knows whose post it is of.
+    page = await services.messaging.list_entries(boris, ListEntries(chat_id, hers.seq))
+    assert [entry.message.mine for entry in page.entries if entry.message] == [True]

@@ -13,7 +13,7 @@ from tests.services.messaging.chats import channel, direct, group, log_of, say
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import AddMembers, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, React
-from kaif.interfaces.messaging.administration import ChangeChat, OfMember
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.history import ExportHistory
@@ -310,3 +310,20 @@ async def test_a_page_shows_times_as_clocks_do_where_its_reader_is(services: Ser
     assert "Times are those of the time zone Asia/Vladivostok" in page and "UTC" not in page
     with pytest.raises(UnknownTimeZone):
         await export(services, anna, format="html", time_zone="Asia/Atlantis")
+
+
+async def test_a_post_that_others_edited_after_one_left_is_taken_along_as_one_wrote_it(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await channel(services, anna, boris)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["send"]))
+    edited, kept = await say(services, boris, chat_id, "раз"), await say(services, boris, chat_id, "**два**")
+    await services.actions.edit_message(boris, EditMessage(chat_id, edited.seq, "раз, своими руками"))
+    await services.messaging.remove_member(boris, RemoveMember(chat_id, boris.user_id))
+    for post in (edited, kept):
+        await services.actions.edit_message(anna, EditMessage(chat_id, post.seq, "чужая тайна"))
+
+    (only,) = (await export_json(services, boris))["chats"]
+
+    assert [entry["text"] for entry in only["entries"]] == ["раз, своими руками", "два"]
+    assert ["edited_at" in entry for entry in only["entries"]] == [True, False]
+    assert "чужая тайна" not in await export(services, boris, format="html")

@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.harness import Services
+from tests.harness import Services, wired_services
 from tests.services.messaging.chats import group, log_of, message_of, say
+from tests.services.messaging.dues import Home
 from tests.services.messaging.notified import listen, notifying, push_service
 from tests.services.messaging.searches import found, searching
 from tests.services.messaging.test_topics import history, make, read, say_in, switch, topic_of, unread, with_topics
@@ -14,8 +15,8 @@ from tests.waiting import until as until_true
 
 from kaif.interfaces.messaging import AddMembers, ChatId, Entry, Outgoing, SendBatch
 from kaif.interfaces.messaging.actions import DeleteMessages, MessageNotFound, NotYourMessage, OfChat, OfMessage
-from kaif.interfaces.messaging.administration import Restrict
-from kaif.interfaces.messaging.errors import ChatNotFound, MayNotSend
+from kaif.interfaces.messaging.administration import ChangeChat, Restrict
+from kaif.interfaces.messaging.errors import ChatNotFound, MayNotSend, SlowMode, TooManyMessages
 from kaif.interfaces.messaging.moving import MOVE_WITHIN_S, MOVED_PAST_MAX, MoveMessages, MoveTooLate, TooFarBack
 from kaif.interfaces.messaging.topics import (
     GENERAL,
@@ -221,3 +222,57 @@ async def test_what_too_much_follows_stays_where_it_is(embedded: Services) -> No
     with pytest.raises(TooFarBack):
         await move(embedded, anna, chat_id, GENERAL, first)
     assert (await message_of(embedded, anna, first)).topic_id == (await message_of(embedded, anna, second)).topic_id
+
+
+async def test_moving_keeps_the_pace_of_writing(tmp_path: Path, database_url: str) -> None:
+    async with wired_services(tmp_path, database_url, limits_scale=0.05) as services:
+        chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+        boats = await make(services, anna, chat_id)
+        written = [await say_in(services, boris, chat_id, GENERAL, text) for text in ("раз", "два", "три", "четыре")]
+
+        await move(services, boris, chat_id, boats, *written)
+
+        with pytest.raises(TooManyMessages):
+            await move(services, boris, chat_id, GENERAL, written[0])
+        with pytest.raises(TooManyMessages):
+            await say_in(services, boris, chat_id, boats, "пять")
+        assert texts(await history(services, anna, chat_id, boats, 1)) == ["раз", "два", "три", "четыре"]
+        # Nothing moves, and nothing is taken for it.
+        await move(services, boris, chat_id, boats, *written)
+        await say_in(services, anna, chat_id, boats, "Другим это не мешает")
+
+
+async def test_in_slow_mode_a_move_is_a_message(services: Services) -> None:
+    chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+    boats = await make(services, anna, chat_id)
+    one, other = [await say_in(services, boris, chat_id, GENERAL, text) for text in ("раз", "два")]
+    await services.administration.change_chat(anna, ChangeChat(chat_id, slow_mode_s=600))
+
+    with pytest.raises(SlowMode) as refused:
+        await move(services, boris, chat_id, boats, one)
+    assert 500_000 < int(str(refused.value.details["retry_after_ms"])) <= 600_000
+
+    # Who looks after the group need not wait.
+    for topic_id in (boats, GENERAL):
+        await move(services, anna, chat_id, topic_id, one, other)
+    vera = await services.newcomer("vera")
+    await services.messaging.add_members(anna, AddMembers(chat_id, [vera.user_id]))
+    hers = await say_in(services, vera, chat_id, GENERAL, "три")
+    await services.administration.change_chat(anna, ChangeChat(chat_id, slow_mode_s=0))
+    await move(services, vera, chat_id, boats, hers)
+
+
+async def test_a_move_delays_the_next_message_of_a_slow_group(home: Home) -> None:
+    services = home.services
+    chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+    boats = await make(services, anna, chat_id)
+    written = await say_in(services, boris, chat_id, GENERAL, "раз")
+    await services.administration.change_chat(anna, ChangeChat(chat_id, slow_mode_s=60))
+    home.moment[0] += 61 * SECOND_US
+
+    await move(services, boris, chat_id, boats, written)
+
+    with pytest.raises(SlowMode):
+        await say_in(services, boris, chat_id, boats, "два")
+    home.moment[0] += 61 * SECOND_US
+    await say_in(services, boris, chat_id, boats, "два")

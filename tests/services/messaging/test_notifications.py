@@ -170,7 +170,10 @@ async def test_what_is_read_muted_or_declined_is_not_told(
         await asyncio.sleep(0.6)
         await Fence(services, notified, service).reached()
 
+        assert [(await notified.count_unread(person, Nothing())).unread for person in (boris, vera, gleb)] == [0, 0, 0]
+
     assert [browser.shown for browser in browsers] == [[], [], []]
+    assert (await chat_of(services, gleb, chat_id)).notify == "none"
 
 
 async def test_who_wants_mentions_alone_is_told_of_mentions_and_answers(

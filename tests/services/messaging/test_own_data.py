@@ -32,6 +32,8 @@ from kaif.interfaces.messaging.webhooks import MakeWebhook
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, SessionId
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.chats import purge_store
+from kaif.services.messaging.chats.purge_store import StoredPurge
 from kaif.services.messaging.digests.service import DigestsService
 from kaif.services.messaging.notifications import store as notifications_store
 from kaif.services.messaging.notifications.service import NotificationsService
@@ -84,6 +86,8 @@ EXPORTED = {
     "messaging_bots.bot_id": "- the number of the newest press",
     "messaging_outgoing_webhooks.bot_id": "- the bot asks for it, and its owner sees it beside the bot",
     "messaging_outgoing_webhook_marks.bot_id": "- how far the bot has been told",
+    "messaging_purges.user_id": "- it lasts for moments, and the logs say what was deleted",
+    "messaging_purges.asked_by": "- the same; that it has been done stands in the audit log",
 }
 # What still names somebody who has left, and why.
 KEPT = {
@@ -104,6 +108,8 @@ KEPT = {
     "messaging_reports.user_id": "whom it is about must not end it by leaving",
     "messaging_reports.taken_by": "who looked at it",
     "messaging_evidence.entry": "evidence",
+    "messaging_purges.user_id": "what is being deleted is deleted to the end",
+    "messaging_purges.asked_by": "the same",
 }
 # Tables in which no person's id stands.
 WITHOUT_PEOPLE = {
@@ -138,6 +144,7 @@ OTHER_IDS = {
     "session_id",
     "subscription_id",
     "pending_id",
+    "purge_id",
     "id",
 }
 
@@ -244,6 +251,7 @@ class Life:
         async with services.database.transaction() as tx:
             address = StoredOutgoingWebhook(bot.user_id, new_id(), "https://bot.example", "sealed", 1, 0)
             await outgoing_store.add(tx, address)
+            await purge_store.begin(tx, StoredPurge(self.group, anna.user_id, new_id(), anna.user_id, "", 1))
         await self._be_seen()
 
     async def _be_seen(self) -> None:

@@ -12,16 +12,16 @@ from tests.waiting import eventually
 
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.roles import READ_AUDIT
-from kaif.interfaces.messaging import AddMembers, ChatId, MarkRead, RemoveMember, SendMessage
+from kaif.interfaces.messaging import AddMembers, ChatId, MarkRead, RemoveMember, RightName, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, OfMessage, React
-from kaif.interfaces.messaging.administration import ChangeChat, OfMember
+from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
 from kaif.interfaces.messaging.discussions import ListComments
 from kaif.interfaces.messaging.errors import MayNotSend, NotAGroup, RightMissing
 from kaif.interfaces.messaging.invitations import Door, InvitationGone, MakeLink
 from kaif.interfaces.messaging.polls import SendPoll, Vote
 from kaif.interfaces.messaging.reports import ListReports, NotForThisReport, OfReport
 from kaif.interfaces.messaging.suspension import ChatSuspended
-from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook
+from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook, WebhookGone
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import KaifError, MissingPermission
@@ -146,6 +146,28 @@ async def test_whoever_wrote_there_before_is_not_remembered_as_one_who_may(servi
         moderator, OfReport((await services.reports.list_reports(moderator, ListReports("decided"))).reports[0].id)
     )
     await say(services, boris, chat_id)
+
+
+async def test_who_is_appointed_meanwhile_keeps_what_the_right_to_it_stays_with(services: Services) -> None:
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
+    chat_id = await group(services, anna, boris)
+    rights: list[RightName] = ["invite", "info", "delete"]
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, rights))
+    link = await services.invitations.make_link(boris, MakeLink(chat_id))
+    hook = (await services.webhooks.make_webhook(boris, MakeWebhook(chat_id, "Погода"))).path.rsplit("/", 1)[1]
+    suspension = _suspension(services)
+
+    await suspension.suspend(chat_id, "spam")
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, [*rights, "ban"]))
+    await suspension.restore(chat_id, anna.user_id, new_id())
+
+    await services.invitations.join_chat(clara, Door(secret=link.secret))
+    await services.webhooks.post_by_webhook(Actor(), PostByWebhook(hook, "Ясно"))
+    await suspension.suspend(chat_id, "spam")
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["delete"]))
+    await suspension.restore(chat_id, anna.user_id, new_id())
+    with pytest.raises(WebhookGone):
+        await services.webhooks.post_by_webhook(Actor(), PostByWebhook(hook, "Ясно"))
 
 
 async def test_of_several_who_suspend_at_once_the_log_says_it_once_and_a_direct_chat_is_none(

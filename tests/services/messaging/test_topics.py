@@ -40,6 +40,7 @@ from kaif.interfaces.messaging.actions import (
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, MemberNotFound, Restrict
 from kaif.interfaces.messaging.errors import ChatNotFound, RightMissing
 from kaif.interfaces.messaging.moving import MoveMessages
+from kaif.interfaces.messaging.notifications import ChooseNotifications
 from kaif.interfaces.messaging.topics import (
     GENERAL,
     BadTopicChange,
@@ -433,6 +434,8 @@ async def test_devices_are_told_of_topics_that_are_neither_read_nor_muted(embedd
         await until_true(lambda: len(browser.shown) > 1)
         assert (browser.shown[-1]["seq"], browser.shown[-1]["badge"]) == (last.seq, 1), "what is muted does not count"
         assert (await notified.count_unread(boris, Nothing())).unread == 1, "nor in a client that is open"
+        await notified.choose_notifications(boris, ChooseNotifications(chat_id, "none"))
+        assert (await notified.count_unread(boris, Nothing())).unread == 0
         assert "не слышно" not in browser.texts
         assert browser.shown[-1]["title"] == "Друзья · Общее"
 

@@ -21,10 +21,12 @@ from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
     WEBHOOKS_MAX,
     BadWebhookName,
+    ChangeWebhook,
     MakeWebhook,
     OfWebhook,
     PostByWebhook,
     TooManyWebhooks,
+    Webhook,
     WebhookGone,
     WebhookNotFound,
     WebhookTooFast,
@@ -69,6 +71,28 @@ async def test_it_posts_into_the_topic_that_was_chosen_or_that_it_names(services
         await posted(topic_id=boats)
     with pytest.raises(TopicNotFound):
         await services.webhooks.make_webhook(anna, MakeWebhook(chat_id, "Ещё", boats))
+
+
+async def test_another_topic_can_be_chosen_for_it(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    await services.topics.switch_topics(anna, SwitchTopics(chat_id, True))
+    boats, nets = [(await services.topics.make_topic(anna, MakeTopic(chat_id, t, ref=t))).id for t in ("Boats", "Nets")]
+    made = await services.webhooks.make_webhook(anna, MakeWebhook(chat_id, "Сборка", boats))
+
+    async def change(actor: Actor, webhook_id: str, topic_id: int) -> Webhook:
+        return await services.webhooks.change_webhook(actor, ChangeWebhook(chat_id, webhook_id, topic_id))
+
+    assert (await change(anna, made.webhook.id, nets)).topic_id == nets
+
+    await post(services, made)
+    assert (await log_of(services, boris, chat_id))[-1].topic_id == nets
+    with pytest.raises(TopicNotFound):
+        await change(anna, made.webhook.id, boats - 1)
+    with pytest.raises(WebhookNotFound):
+        await change(anna, new_id(), boats)
+    with pytest.raises(RightMissing):
+        await change(boris, made.webhook.id, boats)
 
 
 async def test_its_buttons_open_addresses_and_do_nothing_else(embedded: Services) -> None:

@@ -79,8 +79,19 @@ export async function restrict(
   await ok(api.POST('/v1/messaging/chats/{chat_id}/restrictions', { ...of(chat_id), body }))
 }
 
-export async function ban(chat_id: string, user_id: string): Promise<void> {
+async function ban(chat_id: string, user_id: string): Promise<void> {
   await ok(api.POST('/v1/messaging/chats/{chat_id}/bans', { ...of(chat_id), body: { user_id } }))
+}
+
+/** All that somebody wrote is deleted after the answer; the event `purged` says how much it was. */
+export async function purge(chat_id: string, user_id: string): Promise<void> {
+  await ok(api.POST('/v1/messaging/chats/{chat_id}/purges', { ...of(chat_id), body: { user_id } }))
+}
+
+/** With `all`, what they wrote goes too: afterwards, when they can write no more. */
+export async function banFrom(chat_id: string, user_id: string, all: boolean): Promise<void> {
+  await ban(chat_id, user_id)
+  if (all) await purge(chat_id, user_id)
 }
 
 export async function unban(chat_id: string, user_id: string): Promise<void> {

@@ -83,6 +83,7 @@ export const ACTIONS: Record<AuditAction, Key> = {
   application_changed: 'action.application_changed',
   application_added: 'action.application_added',
   report_decided: 'action.report_decided',
+  person_purged: 'action.person_purged',
 }
 
 const WARNINGS = [
@@ -121,7 +122,7 @@ export function iconOf({ action }: Audited): string {
   if (action.includes('invitation') || action.includes('registration')) return 'share'
   if (action.includes('session') || action.startsWith('sign') || action.startsWith('step')) return 'laptop'
   if (action.includes('event')) return 'layers'
-  if (action === 'report_decided' || action === 'chat_picture_taken' || action === 'chat_restored')
+  if (['report_decided', 'chat_picture_taken', 'chat_restored', 'person_purged'].includes(action))
     return 'flag'
   return action === 'account_suspended' ? 'lock' : 'user'
 }

@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity'
 import { api, ok } from './api'
 import { ChatModel } from './chat.svelte'
-import { before, isMuted, isUnread } from './order'
+import { before, isSilent, isUnread } from './order'
 import { meet, meetChat } from './people.svelte'
 import type { Chat } from './types'
 
@@ -20,7 +20,7 @@ export class ChatList {
   openId = $state<string>()
   sorted = $derived([...this.chats.values()].sort((a, b) => before(a.summary, b.summary)))
   unreadChats = $derived(
-    this.sorted.filter(({ summary }) => isUnread(summary) && !summary.archived && !isMuted(summary)).length,
+    this.sorted.filter(({ summary }) => isUnread(summary) && !summary.archived && !isSilent(summary)).length,
   )
   readonly #appeared: (chat: ChatModel) => void
   #first: Promise<boolean> | undefined

@@ -1,5 +1,5 @@
 // The pure rules of folders: which chats one holds, and how they are put in order.
-import { isMuted, isUnread } from './order'
+import { isSilent, isUnread } from './order'
 import type { Chat, ChatKind, Folder } from './types'
 
 export const FOLDERS_MAX = 20
@@ -28,7 +28,7 @@ export function holds(folder: Folder, chat: Chat, kept?: string): boolean {
   const ofKind = KINDS.some((kind) => folder.kinds?.includes(kind) && isOfKind(chat, kind))
   if (!named && !ofKind) return false
   if (folder.unread_only && !isUnread(chat) && chat.id !== kept) return false
-  return !(folder.without_muted && isMuted(chat))
+  return !(folder.without_muted && isSilent(chat))
 }
 
 /** Each key is another, also where two folders have one name, and stays while other folders are moved. */

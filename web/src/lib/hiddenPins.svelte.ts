@@ -14,7 +14,7 @@ class HiddenPins {
   }
 
   isHidden(chatId: string, pins: readonly Entry[]): boolean {
-    return newestOf(pins) <= (this.#upTo.get(chatId) ?? 0)
+    return pins.length > 0 && newestOf(pins) <= (this.#upTo.get(chatId) ?? 0)
   }
 
   hide(chatId: string, pins: readonly Entry[]): void {

@@ -10,17 +10,31 @@ export const mayReply = ({ rights }: Place): boolean => rights.includes('send')
 export const mayForwardTo = (chat: Chat): boolean => chat.rights.includes('send') && !chat.blocked
 export const mayPin = ({ rights }: Place): boolean => rights.includes('pin')
 
+/** What is posted in a channel's name is somebody's all the same. */
+const isOwn = ({ sender_id, mine }: Entry, me: string): boolean => sender_id === me || mine === true
+
 /** One's own for two days; in a channel, whose posts are nobody's, whoever may edit them edits each of them at any time. */
 export function mayEdit(entry: Entry, { kind, rights }: Place, me: string, now = Date.now()): boolean {
   if (!isReadable(entry) || entry.forward || entry.reminder || entry.card) return false
   if (kind === 'channel' && rights.includes('edit')) return true
   const inTime = now - Date.parse(entry.at) < EDIT_WITHIN_MS
-  return entry.sender_id === me && rights.includes('send') && inTime
+  return isOwn(entry, me) && rights.includes('send') && inTime
+}
+
+/** All that the writer of these messages, if it is one and somebody else, has written in the chat. */
+export function purgeable(
+  entries: readonly Entry[],
+  { kind, rights }: Place,
+  me: string,
+): string | undefined {
+  const [writer, ...others] = new Set(entries.map(({ sender_id, webhook }) => (webhook ? '' : sender_id)))
+  if (!writer || others.length || writer === me || kind !== 'group' || !rights.includes('delete')) return
+  return writer
 }
 
 export function mayDeleteForAll(entries: readonly Entry[], { rights }: Place, me: string): boolean {
   const live = entries.some(({ deleted }) => !deleted)
-  return live && (rights.includes('delete') || entries.every(({ sender_id }) => sender_id === me))
+  return live && (rights.includes('delete') || entries.every((entry) => isOwn(entry, me)))
 }
 
 /** Of what one has sent. A post is its channel's, whoever wrote it. */

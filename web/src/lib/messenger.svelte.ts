@@ -18,7 +18,7 @@ import { unreadOf } from './mentions'
 import { edit, react } from './messages'
 import type { Arrangement } from './order'
 import { ownFolders } from './ownFolders.svelte'
-import { everyone, forgetPeople, meet } from './people.svelte'
+import { everyone, forgetPeople, meet, nameOf } from './people.svelte'
 import { posts } from './posts.svelte'
 import { presses } from './presses.svelte'
 import { markOf, ReadMarks } from './readMarks'
@@ -322,6 +322,8 @@ export class Messenger {
         return void waitingReports.refresh()
       case 'report':
         return ui.say(t(event.acted ? 'report.acted_said' : 'report.dismissed_said'))
+      case 'purged':
+        return ui.say(t('purge.done', { n: event.messages, name: nameOf(event.user_id) }))
       case 'typing':
         // That they are here is for the server to tell: they may keep it from us, and nobody would tell us that they went.
         if (event.user_id !== this.me) this.#typing(event)
@@ -379,8 +381,8 @@ export class Messenger {
   }
 
   #receiveEntries(entries: readonly Entry[]): void {
-    for (const [chatId, own] of Map.groupBy(entries, (entry) => entry.chat_id)) {
-      this.sending.acknowledge(own)
+    for (const [chatId, news] of Map.groupBy(entries, (entry) => entry.chat_id)) {
+      const own = this.sending.acknowledge(news)
       const chat = this.chats.get(chatId)
       const iLeft = own.some((entry) => takesOut(entry) && entry.user_ids?.includes(this.me))
       const iCameBack = own.some((entry) => entry.kind === 'joined' && entry.user_ids?.includes(this.me))

@@ -21,6 +21,11 @@ export function isMuted(chat: Chat, now = Date.now()): boolean {
   return Boolean(chat.muted_until) && Date.parse(chat.muted_until!) > now
 }
 
+/** Nothing of it is told, so it counts nowhere. */
+export function isSilent(chat: Chat): boolean {
+  return isMuted(chat) || chat.notify === 'none'
+}
+
 /** Whether the chat asks for attention at all. */
 export function isUnread(chat: Chat): boolean {
   return chat.unread > 0 || chat.marked_unread

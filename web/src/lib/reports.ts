@@ -70,7 +70,13 @@ export async function restoreChat(id: string): Promise<Report> {
   return ok(api.POST('/v1/messaging/reports/{report_id}/restore', { ...of(id), body: {} }))
 }
 
-export async function decideReport(id: string, decision: ReportDecision, note: string): Promise<Report> {
-  const body = { decision, note }
+/** With `purge`, all that the person wrote in the chat is deleted too. */
+export async function decideReport(
+  id: string,
+  decision: ReportDecision,
+  note: string,
+  purge: boolean,
+): Promise<Report> {
+  const body = { decision, note, purge }
   return ok(api.POST('/v1/messaging/reports/{report_id}/decide', { ...of(id), body }))
 }

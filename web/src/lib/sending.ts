@@ -189,11 +189,12 @@ export class Sending {
     return this.#outbox.all().filter(({ state }) => state === 'pending')
   }
 
-  /** What has come as an entry has been sent. */
-  acknowledge(entries: readonly Entry[]): void {
-    for (const { sender_id, ref, chat_id } of entries) {
+  /** What has come as an entry has been sent. One's own posts in a channel's name are marked as such. */
+  acknowledge(entries: readonly Entry[]): readonly Entry[] {
+    return entries.map((entry) => {
+      const { sender_id, ref, chat_id } = entry
       // One's own post in a channel is the channel's word, and known by its reference.
-      if (!ref || (sender_id !== this.#me && sender_id !== chat_id)) continue
+      if (!ref || (sender_id !== this.#me && sender_id !== chat_id)) return entry
       this.#outbox.remove(ref)
       const chat = this.#chats.get(chat_id)
       const acknowledged = chat?.unsent.find((message) => message.ref === ref)
@@ -202,7 +203,8 @@ export class Sending {
         chat.unsent = chat.unsent.filter((message) => message.ref !== ref)
       }
       this.#goOnAfter(ref)
-    }
+      return acknowledged && sender_id === chat_id ? { ...entry, mine: true } : entry
+    })
   }
 
   #fail(message: Unsent): void {

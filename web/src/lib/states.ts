@@ -49,7 +49,8 @@ export function withState(known: Entry, state: Entry, how: Heard, action?: Entry
   if (known.seq !== state.seq || versionOf(state) < versionOf(known)) return known
   if (known.hidden || state.hidden) return known.hidden ? known : state
   if (how.personal) return isOlderVote(known, state) ? withOwn(known, state) : state
-  return withOwn(known, { ...state, reactions: marked(known, state, how.me, action) })
+  const own = known.mine ? { mine: true } : {}
+  return withOwn(known, { ...state, ...own, reactions: marked(known, state, how.me, action) })
 }
 
 /** Votes make no version of their own: a page that was on its way while one voted knows nothing of it. */

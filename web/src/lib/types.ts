@@ -199,6 +199,7 @@ export type ServerEvent =
   | { type: 'scheduled'; chat_id: string; failed: boolean }
   | { type: 'report'; id: string; acted: boolean }
   | { type: 'reports' }
+  | { type: 'purged'; chat_id: string; user_id: string; messages: number }
   | { type: 'chat'; chat_id: string; gone?: boolean }
   | { type: 'person'; person: Person }
   | { type: 'presence'; user_id: string; online: boolean }

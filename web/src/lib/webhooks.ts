@@ -18,6 +18,11 @@ export async function makeWebhook(chatId: string, name: string, topic_id: number
   return ok(api.POST('/v1/messaging/chats/{chat_id}/webhooks', { ...of(chatId), body: { name, topic_id } }))
 }
 
+export async function moveWebhook(chatId: string, webhook: Webhook, topic_id: number): Promise<void> {
+  const path = '/v1/messaging/chats/{chat_id}/webhooks/{webhook_id}'
+  await ok(api.POST(path, { ...one(chatId, webhook), body: { topic_id } }))
+}
+
 export async function renewWebhook(chatId: string, webhook: Webhook): Promise<WebhookWithPath> {
   const path = '/v1/messaging/chats/{chat_id}/webhooks/{webhook_id}/address'
   return ok(api.POST(path, { ...one(chatId, webhook), body: {} }))

@@ -83,6 +83,7 @@ Action = Literal[
     "identity_unlinked",
     "report_decided",
     "chat_restored",
+    "person_purged",
     "media_job_retried",
     "media_job_discarded",
     "media_job_stopped",

@@ -75,6 +75,7 @@ EntryKind = Literal[
     "renewed",
 ]
 Role = Literal["owner", "admin", "member"]
+Notify = Literal["all", "mentions", "none"]
 # What one may do in a chat. The last four are for admins alone.
 RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics", "edit"]
 RightNames = Annotated[list[RightName], Meta(max_length=11)]
@@ -105,8 +106,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     `text` says what a `card` is in words, so that it can be read, found and told of wherever cards are not known.
 
     A message carries what it is now: `version` is the `seq` of the last action that changed it. An entry of an action
-    names its `target`, and carries that message as `message`. What differs from person to person, `mine` of a reaction
-    and `hidden`, is said only in answers to one person.
+    names its `target`, and carries that message as `message`. What differs from person to person, `hidden`, `mine` of a
+    reaction, and `mine` of a post that the actor wrote in a channel's name, is said only in answers to one person.
     `topic_id` is that of a message, and of what was done with a topic; there is none where it says nothing.
     A `topic_moved` says in `topic_id` that so many messages, `count`, went from there to `to_topic_id`, called `title`.
     A `timer` says how long messages from then on stay, absent for good.
@@ -152,6 +153,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     to_topic_id: int = 0
     count: int = 0
     people_count: int = 0
+    mine: bool = False
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -206,6 +208,8 @@ class Chat(msgspec.Struct, frozen=True):
     suspended: str = ""
     # How many ask to be let in, for admins who answer them.
     join_requests: int = 0
+    # Of what the actor is told here (interfaces/messaging/notifications.py).
+    notify: Notify = "all"
 
 
 class CreateChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -380,7 +384,8 @@ class Outcomes(msgspec.Struct, frozen=True, array_like=True):
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A chat that a person is in, its newest entry, and the other one of a direct chat if the two see each other.
 
-    In a `closed` one, where a block stands between the two, neither hears the other one type.
+    In a `closed` one, where a block stands between the two, neither hears the other one type; nor does anybody in one
+    that is `suspended`.
     """
 
     chat_id: ChatId
@@ -388,6 +393,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     seq: int
     peer_id: UserId
     closed: bool = False
+    suspended: bool = False
 
 
 class Standings(msgspec.Struct, frozen=True, array_like=True):

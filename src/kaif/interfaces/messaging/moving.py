@@ -38,7 +38,8 @@ class Moving(Protocol):
 
         One's own for MOVE_WITHIN_S, into and out of topics in which one may write; with the right `topics` those of
         anybody. What is there already is passed over. If one may not be moved, none is.
+        It keeps the pace of writing: each counts as a message, and in slow mode the whole move as one.
         Raises ChatNotFound, TopicsOff, ChatSuspended, MessageNotFound, NotYourMessage, MoveTooLate, MayNotSend,
-        TooFarBack; of either topic TopicNotFound, TopicClosed, RestrictedInTopic.
+        TooFarBack, SlowMode, TooManyMessages; of either topic TopicNotFound, TopicClosed, RestrictedInTopic.
         """
         ...

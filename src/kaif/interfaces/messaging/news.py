@@ -25,6 +25,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     left: list[UserId] = []
     # Where not everybody sees who comes and goes: who does (`naming`).
     seers: list[UserId] | None = None
+    # Moderators have closed it: nobody hears others type there.
+    suspended: bool = False
 
 
 # On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.

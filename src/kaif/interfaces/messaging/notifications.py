@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import GetChat, GivenChatId, Seq
+from kaif.interfaces.messaging import GetChat, GivenChatId, Notify, Seq
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Invalid, Unavailable
 from kaif.kernel.remote import repeatable
@@ -21,7 +21,6 @@ SUBSCRIPTIONS_MAX = 20
 EVERYTHING_TOLD_MEMBERS_MAX = 200
 
 Minutes = Annotated[int, Meta(ge=0, lt=24 * 60)]
-Notify = Literal["all", "mentions", "none"]
 # As calendars name them (RFC 5545, 3.3.10).
 Weekday = Literal["mo", "tu", "we", "th", "fr", "sa", "su"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -72,7 +71,7 @@ class ChooseNotifications(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class Unread(msgspec.Struct, frozen=True):
-    """Messages, of all of one's chats and topics but the muted ones."""
+    """Messages, of all of one's chats and topics but those that are muted and those with `notify` none."""
 
     unread: int
 

@@ -6,11 +6,11 @@ from typing import Protocol
 import msgspec
 
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import Chat, ChatId
+from kaif.interfaces.messaging import Chat, ChatId, Notify
 from kaif.interfaces.messaging.bots import Command
 from kaif.interfaces.messaging.digests import DigestSettings
 from kaif.interfaces.messaging.invitations import Link
-from kaif.interfaces.messaging.notifications import NotificationSettings, Notify
+from kaif.interfaces.messaging.notifications import NotificationSettings
 from kaif.interfaces.messaging.order import Draft, Folder
 from kaif.interfaces.messaging.privacy import PrivacySettings
 from kaif.interfaces.messaging.reminders import Reminder

@@ -120,7 +120,8 @@ class ReportedPicture(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`picture` is null once the report is decided: nothing holds the file then. `suspended` while the chat is."""
+    """`picture` is null once the report is decided: nothing holds the file then. `suspended` while the chat is;
+    `purgeable` where all that the person wrote in the chat can be deleted."""
 
     report: ReportSummary
     evidence: list[Evidence]
@@ -130,12 +131,16 @@ class Report(msgspec.Struct, frozen=True):
     possible: list[Decision]
     picture: ReportedPicture | None = None
     suspended: bool = False
+    purgeable: bool = False
 
 
 class DecideReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """With `purge`, `delete_messages` and `ban_from_chat` delete all that the person wrote in the chat as well."""
+
     report_id: GivenReportId
     decision: Decision
     note: Words = ""
+    purge: bool = False
 
 
 class ReportDecided(Event, frozen=True, kw_only=True):

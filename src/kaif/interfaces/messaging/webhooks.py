@@ -54,6 +54,14 @@ class OfWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webhook_id: Annotated[str, Meta(pattern=PATTERN)]
 
 
+class ChangeWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`topic_id` is where it posts from now on, unless a post names another."""
+
+    chat_id: GivenChatId
+    webhook_id: Annotated[str, Meta(pattern=PATTERN)]
+    topic_id: TopicId
+
+
 class WebhookWithPath(msgspec.Struct, frozen=True):
     """`path` is where it posts to on this server, with the secret in it: shown this once."""
 
@@ -115,6 +123,11 @@ class Webhooks(Protocol):
 
     async def make_webhook(self, actor: Actor, request: MakeWebhook) -> WebhookWithPath:
         """Raises BadWebhookName, TooManyWebhooks, TopicNotFound."""
+        ...
+
+    @repeatable
+    async def change_webhook(self, actor: Actor, request: ChangeWebhook) -> Webhook:
+        """Raises TopicNotFound."""
         ...
 
     async def renew_webhook(self, actor: Actor, request: OfWebhook) -> WebhookWithPath:

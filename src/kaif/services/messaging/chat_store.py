@@ -42,7 +42,8 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   c.description, c.name, c.default_rights, c.slow_mode_s, CASE WHEN {HIDES_MEMBERS} THEN 1 ELSE 0 END, c.signed,
   c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended,
+  m.notify
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -113,7 +114,7 @@ async def chats_naming(reads: Reads, user_id: UserId, limit: int) -> list[ChatId
 
 
 async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
-    rows: list[tuple[ChatId, ChatKind, int, UserId, int]] = await database.fetch(
+    rows: list[tuple[ChatId, ChatKind, int, UserId, int, str]] = await database.fetch(
         tuple,
         """
         SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' AND c.closed = 0
@@ -122,14 +123,17 @@ async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
             SELECT o.user_id FROM messaging_members o LEFT JOIN messaging_privacy theirs ON theirs.user_id = o.user_id
             WHERE o.chat_id = c.id AND o.user_id <> m.user_id AND (COALESCE(theirs.online, 'everybody') = 'everybody'
               OR theirs.online = 'acquaintances' AND o.unanswered = 0)), '')
-          ELSE '' END, c.closed
+          ELSE '' END, c.closed, c.suspended
         FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
         LEFT JOIN messaging_privacy mine ON mine.user_id = m.user_id
         WHERE m.user_id = :user_id
         """,
         user_id=user_id,
     )
-    return [Standing(chat_id, kind, seq, peer_id, closed > 0) for chat_id, kind, seq, peer_id, closed in rows]
+    return [
+        Standing(chat_id, kind, seq, peer_id, closed > 0, bool(suspended))
+        for chat_id, kind, seq, peer_id, closed, suspended in rows
+    ]
 
 
 async def lock_places(tx: Transaction, chat_ids: Iterable[ChatId]) -> dict[ChatId, Place]:

@@ -6,7 +6,7 @@ import msgspec
 
 from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.media import MediaId
-from kaif.interfaces.messaging import Chat, ChatId, ChatKind, ChatMember, Entry, Role
+from kaif.interfaces.messaging import Chat, ChatId, ChatKind, ChatMember, Entry, Notify, Role
 from kaif.interfaces.messaging.errors import BadCursor
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
@@ -51,6 +51,7 @@ class StoredChat(msgspec.Struct, frozen=True):
     previews: int
     avatar: MediaId | None
     suspended: str
+    notify: Notify
 
     @property
     def member(self) -> Member:
@@ -141,6 +142,7 @@ def chat_of(
         mentions=list(mentions),
         suspended=row.suspended,
         join_requests=join_requests,
+        notify=row.notify,
     )
 
 

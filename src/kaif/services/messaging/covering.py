@@ -8,7 +8,7 @@ _COVER = "▒"
 
 
 def covered(text: str, entities: Sequence[TextEntity]) -> str:
-    """The text with as many signs of cover as there are covered characters."""
+    """With a sign of cover for each covered code point, as the client has it (web/src/lib/covering.ts)."""
     spoilers = [part for part in entities if part.kind == "spoiler"]
     if not spoilers:
         return text

@@ -11,7 +11,7 @@ from kaif.interfaces.messaging.appended import Range
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
 from kaif.interfaces.messaging.content import Button, LinkPreview, MessagePlace, Origin, Reaction, TextEntity
-from kaif.interfaces.messaging.errors import BadText
+from kaif.interfaces.messaging.errors import BadText, SlowMode
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US, as_datetime
 from kaif.kernel.text import clean_text
@@ -189,6 +189,14 @@ def body_of(row: StoredEntry) -> Body:
 def shown_sender(place: Place, sender_id: UserId) -> UserId:
     """As whom the entry is shown to everyone."""
     return UserId(place.chat_id) if place.speaks else sender_id
+
+
+def must_not_hurry(place: Place, last_us: int, now_us: int) -> None:
+    """In a slow group the next message waits; `last_us` is when its writer wrote before. Raises SlowMode."""
+    next_at_us = last_us + place.slow_mode_s * SECOND_US
+    # A time to come is one of a clock that was wrong, and nobody waits for it.
+    if now_us < next_at_us and last_us <= now_us + CLOCKS_DIFFER_US:
+        raise SlowMode(retry_after_ms=(next_at_us - now_us) // 1000 + 1)
 
 
 def without_words(body: Body) -> Body:

@@ -104,6 +104,25 @@ async def entries_before(reads: Reads, chat_id: ChatId, before: int, limit: int)
     return rows[::-1]
 
 
+async def messages_by(
+    reads: Reads, user_id: UserId, chat_id: ChatId, after: int, until: int, limit: int
+) -> list[StoredEntry]:
+    """What one person wrote in a stretch of the log, which is in nobody's order: it is gone through as a whole."""
+    return await reads.fetch(
+        StoredEntry,
+        f"""
+        SELECT {_ENTRY} FROM messaging_entries
+        WHERE chat_id = :chat_id AND seq > :after AND seq <= :until AND sender_id = :user_id AND kind = 'message'
+        ORDER BY seq LIMIT :limit
+        """,
+        chat_id=chat_id,
+        after=after,
+        until=until,
+        user_id=user_id,
+        limit=limit,
+    )
+
+
 async def written_at_us(reads: Reads, chat_id: ChatId, seq: int) -> int:
     """When the entry was written, of a place that is in the log."""
     rows: list[tuple[int]] = await reads.fetch(

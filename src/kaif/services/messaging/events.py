@@ -30,6 +30,18 @@ class TopicDeleted(Event, frozen=True, kw_only=True):
         return self.chat_id
 
 
+class PurgeAsked(Event, frozen=True, kw_only=True):
+    """All that somebody wrote in the chat is to be deleted."""
+
+    name: ClassVar[str] = "messaging.purge_asked.v1"
+    chat_id: ChatId
+    user_id: UserId
+
+    @property
+    def key(self) -> str:
+        return self.chat_id
+
+
 class ButtonPressed(Event, frozen=True, kw_only=True):
     """Of a bot that is called at an address."""
 

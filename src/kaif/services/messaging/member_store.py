@@ -13,6 +13,9 @@ from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.model import MEMBER, MEMBERS_HIDDEN, PEOPLE_SHOWN
 from kaif.services.messaging.rights import Member
 
+# Of one member's chats: those of which they may be told, and which count at the icon.
+HEARD = "m.muted_until_us <= :now_us AND m.notify <> 'none'"
+
 _MEMBER = """
 SELECT c.kind, c.default_rights, m.role, m.rights, m.taken, m.taken_until_us, m.bot, c.suspended
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0

@@ -25,6 +25,7 @@ from kaif.interfaces.messaging.polls import VOTE, Polls
 from kaif.interfaces.messaging.posts import VIEW, ChannelPosts
 from kaif.interfaces.messaging.previews import LinkPreviews
 from kaif.interfaces.messaging.privacy import CHANGE_PRIVACY, Privacy
+from kaif.interfaces.messaging.purging import Purging
 from kaif.interfaces.messaging.reminders import MessageReminders
 from kaif.interfaces.messaging.reports import REPORT, Reports
 from kaif.interfaces.messaging.scheduled import ScheduledMessages
@@ -120,6 +121,10 @@ ADMINISTRATION_ROUTES = [
     delete(f"{_CHAT}/bans/{{user_id}}", Administration.unban_person, scope=WRITE_SCOPE),
     post(f"{_CHAT}/owner", Administration.transfer_chat),
     delete(_CHAT, Administration.delete_chat),
+]
+
+PURGING_ROUTES = [
+    post(f"{_CHAT}/purges", Purging.purge_person, status=204, limit=CREATE, scope=WRITE_SCOPE),
 ]
 
 # By whoever is outside: secrets can't be guessed, but names can.
@@ -258,6 +263,7 @@ _WEBHOOK = f"{_CHAT}/webhooks/{{webhook_id}}"
 WEBHOOKS_ROUTES = [
     get(f"{_CHAT}/webhooks", Webhooks.list_webhooks),
     post(f"{_CHAT}/webhooks", Webhooks.make_webhook, status=201, limit=CREATE),
+    post(_WEBHOOK, Webhooks.change_webhook, limit=CREATE),
     post(f"{_WEBHOOK}/address", Webhooks.renew_webhook, limit=CREATE),
     delete(_WEBHOOK, Webhooks.revoke_webhook),
     post("/v1/messaging/incoming/{secret}", Webhooks.post_by_webhook, status=201, public=True, limit=POST_BY_WEBHOOK),
@@ -324,6 +330,7 @@ SURFACE: list[tuple[type, list[Route]]] = [
     (Polls, POLLS_ROUTES),
     (Sharing, SHARING_ROUTES),
     (Administration, ADMINISTRATION_ROUTES),
+    (Purging, PURGING_ROUTES),
     (ChatInvitations, INVITATIONS_ROUTES),
     (OwnOrder, ORDER_ROUTES),
     (GroupTopics, TOPICS_ROUTES),

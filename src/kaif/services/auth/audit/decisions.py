@@ -6,6 +6,7 @@ from kaif.interfaces.media.purges import CdnPurgesRetried
 from kaif.interfaces.media.quotas import QuotaChanged
 from kaif.interfaces.media.work import MediaJobDecided
 from kaif.interfaces.messaging.pictures import ChatPictureTaken
+from kaif.interfaces.messaging.purging import PersonPurged
 from kaif.interfaces.messaging.reports import ReportDecided
 from kaif.interfaces.messaging.suspension import ChatRestored
 from kaif.kernel.actor import Actor
@@ -57,6 +58,20 @@ class AuditedDecisions:
                     NO_ONE,
                     chat=event.chat_id,
                     report=event.report_id,
+                )
+
+    async def record_purge(self, event: PersonPurged) -> None:
+        report = {"report": event.report_id} if event.report_id else {}
+        async with self._database.transaction() as tx:
+            if await _is_new(tx, event.purge_id):
+                await self._audit.record(
+                    tx,
+                    Actor(event.asked_by),
+                    "person_purged",
+                    event.user_id,
+                    chat=event.chat_id,
+                    messages=event.messages,
+                    **report,
                 )
 
     async def record_media_job(self, event: MediaJobDecided) -> None:

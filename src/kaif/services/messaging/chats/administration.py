@@ -46,7 +46,7 @@ from kaif.services.messaging.rights import (
     may_act_on,
     may_appoint,
     named,
-    rights_of,
+    open_rights_of,
 )
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.webhooks import incoming_store
@@ -105,14 +105,17 @@ class AdministrationService:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.ADMINS)
             target = await self._find_target(tx, place, request.user_id)
-            if not may_appoint(rights, chosen) or not may_act_on(rights, target.role):
+            # A chat that moderators have closed may be opened again: its admins are appointed for then.
+            appointer = await self._membership.get_member(tx, place.chat_id, actor.user_id)
+            held = open_rights_of(appointer, self._clock())
+            if not may_appoint(held, chosen) or not may_act_on(rights, target.role):
                 raise BeyondYourRights
             if target.role == MEMBER and await member_store.count_staff(tx, place.chat_id) > ADMINS_MAX:
                 raise TooManyAdmins
             await administration_store.set_role(tx, place.chat_id, request.user_id, ADMIN, int(chosen))
             if target.role == ADMIN:
                 now = target._replace(rights=int(chosen))
-                await self._membership.end_what_needs(tx, place, request.user_id, rights_of(now, self._clock()))
+                await self._membership.end_what_needs(tx, place, request.user_id, open_rights_of(now, self._clock()))
             entry = await self._membership.record(tx, place, "promoted", actor.user_id, [request.user_id])
         await self._announcer.announce_rights(place, entry, request.user_id)
         return await self._get_member(place.chat_id, request.user_id)

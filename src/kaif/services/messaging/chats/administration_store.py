@@ -186,6 +186,7 @@ _SWEPT = {
     "messaging_preview_tasks": "seq",
     "messaging_clock_jumps": "seq",
     "messaging_former_members": "user_id",
+    "messaging_purges": "user_id",
 }
 
 

@@ -5,7 +5,6 @@ import msgspec
 from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.entry_rules import StoredEntry
 
 
 class LeftChat(msgspec.Struct, frozen=True):
@@ -36,25 +35,6 @@ async def next_left_of(reads: Reads, user_id: UserId, after: str) -> LeftChat | 
 async def find_left(reads: Reads, user_id: UserId, chat_id: ChatId) -> LeftChat | None:
     rows = await reads.fetch(LeftChat, f"{_LEFT} AND f.chat_id = :chat_id", user_id=user_id, chat_id=chat_id)
     return rows[0] if rows else None
-
-
-async def own_messages(
-    reads: Reads, user_id: UserId, chat_id: ChatId, after: int, until: int, limit: int
-) -> list[StoredEntry]:
-    columns = ", ".join(StoredEntry.__struct_fields__)
-    return await reads.fetch(
-        StoredEntry,
-        f"""
-        SELECT {columns} FROM messaging_entries
-        WHERE chat_id = :chat_id AND seq > :after AND seq <= :until AND sender_id = :user_id AND kind = 'message'
-        ORDER BY seq LIMIT :limit
-        """,
-        chat_id=chat_id,
-        after=after,
-        until=until,
-        user_id=user_id,
-        limit=limit,
-    )
 
 
 async def forget(tx: Transaction, user_id: UserId) -> int:

@@ -1,6 +1,7 @@
 """Gives people their history along, a bounded part at a time."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -20,7 +21,9 @@ from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.history import left_store
 from kaif.services.messaging.history import store as history_store
 from kaif.services.messaging.history.html_pages import Beside
+from kaif.services.messaging.history.left_store import LeftChat
 from kaif.services.messaging.history.pages import Pages, pages_of
+from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.notifications.telling import zone_of
 from kaif.services.messaging.own_data.pages import own_section
@@ -111,9 +114,11 @@ class HistoryService:
         left = await left_store.find_left(self._database, actor.user_id, chat_id)
         last_seq = left.seq if left else 0
         until = after + LOOKED_THROUGH
-        rows = await left_store.own_messages(self._database, actor.user_id, chat_id, after, until, ENTRIES_MAX + 1)
+        rows = await entry_store.messages_by(self._database, actor.user_id, chat_id, after, until, ENTRIES_MAX + 1)
         rows = [row for row in rows if row.seq <= last_seq]
         entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
+        if left:
+            entries = await self._as_they_were(left, entries)
         people = await people_store.known_people(self._database, [actor.user_id])
         content = pages.entries(entries, Beside({one.id: one for one in people}), first=is_first)
         taken = [one for entry in entries for one in entry.attachments] if request.with_files else []
@@ -124,6 +129,25 @@ class HistoryService:
             return _changed(part, next_cursor=f"{begins}{chat_id}-{reached}")
         part = _changed(part, content=content + pages.end_chat())
         return await self._begin_left(actor, pages, part, chat_id, is_first=False)
+
+    async def _as_they_were(self, left: LeftChat, entries: Sequence[Entry]) -> list[Entry]:
+        """In a channel others may have edited one's posts since: that is no longer one's own to read."""
+        following = await entry_store.entries_after(self._database, left.id, left.seq, 1)
+        if not following:
+            return [*entries]
+        since = as_datetime(following[0].at_us)
+        return [
+            await self._before(since, entry) if entry.edited_at and entry.edited_at >= since else entry
+            for entry in entries
+        ]
+
+    async def _before(self, moment: datetime, entry: Entry) -> Entry:
+        versions = await message_store.versions_of(self._database, entry.chat_id, entry.seq)
+        if not versions:
+            return entry
+        then = next((one for one in versions if as_datetime(one.at_us) < moment), versions[-1])
+        edited_at = None if then is versions[-1] else as_datetime(then.at_us)
+        return _changed(entry, text=then.text, entities=then.entities, edited_at=edited_at, preview=None)
 
     async def _begin_chat(self, actor: Actor, pages: Pages, chat_id: ChatId, *, is_first: bool) -> str:
         chat = await self._chats.get_chat(actor, GetChat(chat_id))

@@ -3,7 +3,7 @@
 Each is a change of the message's own row, with an entry that names it (`changing`).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -79,6 +79,12 @@ from kaif.services.messaging.sending.sender import OnComments, Sender
 from kaif.services.messaging.topics.sending import BatchTopics
 
 _changed = msgspec.structs.replace
+
+Note = Callable[[Transaction, int], Awaitable[None]]
+
+
+async def nobody_counts(tx: Transaction, deleted: int) -> None:
+    return
 
 
 class MessageActionsService:
@@ -246,8 +252,9 @@ class MessageActionsService:
             entries = await erased(change, rows)
         await self._announce(change, entries)
 
-    async def erase(self, chat_id: ChatId, seqs: Sequence[int]) -> None:
-        """For those who handle reports: delete messages for everyone, as the chat's own deed, which names nobody.
+    async def erase(self, chat_id: ChatId, seqs: Sequence[int], note: Note = nobody_counts) -> None:
+        """Delete messages for everyone, as the chat's own deed, which names nobody: upon a report, with a topic, or
+        with all that somebody wrote. In the same transaction `note` is told how many were still there.
 
         Raises ChatNotFound, MessageNotFound.
         """
@@ -257,6 +264,7 @@ class MessageActionsService:
                 raise ChatNotFound
             change = of_chat(tx, places[chat_id], self._clock())
             entries = await erased(change, await change.messages(seqs))
+            await note(tx, len(entries))
         await self._announce(change, entries)
 
     async def _hide(self, actor: Actor, request: DeleteMessages) -> None:

@@ -64,7 +64,8 @@ async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequenc
     with_reactions = [seq for seq, message in messages.items() if message.reactions]
     mine = await message_store.reactions_by(reads, user_id, chat_id, with_reactions) if with_reactions else set()
     votes = await _votes(reads, user_id, chat_id, messages)
-    if not hidden and not mine and not votes:
+    posted = await _posted_by(reads, user_id, rows, messages)
+    if not hidden and not mine and not votes and not posted:
         return entries
 
     def seen(entry: Entry) -> Entry:
@@ -74,9 +75,22 @@ async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequenc
             entry = _changed(entry, message=seen(entry.message))
         if entry.seq in votes:
             entry = _changed(entry, card=votes[entry.seq])
+        if entry.seq in posted:
+            entry = _changed(entry, mine=True)
         return _changed(entry, reactions=_marked(entry, mine)) if entry.reactions else entry
 
     return [seen(entry) for entry in entries]
+
+
+async def _posted_by(
+    reads: Reads, user_id: UserId, rows: Sequence[StoredEntry], messages: Mapping[int, Entry]
+) -> set[int]:
+    """Which of the messages that are the chat's own word the person wrote."""
+    said = {seq for seq, message in messages.items() if message.sender_id == str(message.chat_id)}
+    known = {row.seq: row for row in rows}
+    absent = await entry_store.entries_at(reads, rows[0].chat_id, said - known.keys()) if said - known.keys() else []
+    authors = {row.seq: row.sender_id for row in (*rows, *absent)}
+    return {seq for seq in said if messages[seq].kind == "message" and authors[seq] == user_id}
 
 
 async def named_to(reads: Reads, user_id: UserId, chat_id: ChatId, entries: list[Entry]) -> list[Entry]:

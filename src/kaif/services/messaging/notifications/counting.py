@@ -6,7 +6,7 @@ from kaif.services.messaging.notifications import store as stored
 from kaif.services.messaging.topics import store as topic_store
 
 
-async def unread_heard(reads: Reads, user_id: UserId, now_us: int) -> int:
-    """Nothing of chats and topics that are muted."""
-    in_topics = await topic_store.unread_heard(reads, user_id, now_us)
-    return in_topics + await stored.unread_of(reads, user_id, now_us)
+async def count_at_icon(reads: Reads, user_id: UserId, now_us: int) -> int:
+    """Nothing of chats and topics that are muted, or of which one has chosen to hear nothing."""
+    in_topics = await topic_store.unread_in_heard_topics(reads, user_id, now_us)
+    return in_topics + await stored.unread_in_heard_chats(reads, user_id, now_us)

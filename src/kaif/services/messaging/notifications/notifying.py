@@ -203,7 +203,7 @@ class Notifier:
             await self._settle(delivery, delivery.shown_seq)
             return
         author = message.webhook or await self._name_of(message.shown_sender_id) or listener.title
-        badge = await counting.unread_heard(self._database, listener.user_id, now_us)
+        badge = await counting.count_at_icon(self._database, listener.user_id, now_us)
         topic = await self._topic_of(delivery.chat_id, message, listener)
         alert = telling.shown(delivery.chat_id, message, listener, author, badge, topic)
         ttl_s = max((message.at_us + TOLD_WITHIN_US - now_us) // SECOND_US, 0)
@@ -246,7 +246,7 @@ class Notifier:
         """Nothing is to be told; but a device that shows what was deleted must not go on showing it."""
         row = await entry_store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
         if row and entry_rules.body_of(row).deleted:
-            badge = await counting.unread_heard(self._database, listener.user_id, self._clock())
+            badge = await counting.count_at_icon(self._database, listener.user_id, self._clock())
             alert = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
             ttl_s = TOLD_WITHIN_US // SECOND_US
             try:

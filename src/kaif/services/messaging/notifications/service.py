@@ -80,7 +80,7 @@ class NotificationsService:
         return Nothing()
 
     async def count_unread(self, actor: Actor, request: Nothing) -> Unread:
-        return Unread(await counting.unread_heard(self._database, actor.user_id, self._clock()))
+        return Unread(await counting.count_at_icon(self._database, actor.user_id, self._clock()))
 
     async def get_settings(self, actor: Actor, request: Nothing) -> NotificationSettings:
         kept = await store.settings_of(self._database, actor.user_id)

@@ -6,10 +6,11 @@ from typing import Any, Literal
 import msgspec
 
 from kaif.engines.database import Reads, Transaction
-from kaif.interfaces.messaging import ChatId
-from kaif.interfaces.messaging.notifications import NotificationSettings, Notify
+from kaif.interfaces.messaging import ChatId, Notify
+from kaif.interfaces.messaging.notifications import NotificationSettings
 from kaif.interfaces.messaging.phones import PhoneService
 from kaif.kernel.actor import SessionId, UserId
+from kaif.services.messaging.member_store import HEARD
 from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.notifications.telling import Listener, days_of
 
@@ -346,14 +347,14 @@ async def postpone(tx: Transaction, delivery: Delivery, until_us: int) -> None:
     )
 
 
-async def unread_of(reads: Reads, user_id: UserId, now_us: int) -> int:
-    """All that is unread in chats that may be heard; what topics hold is counted by itself."""
+async def unread_in_heard_chats(reads: Reads, user_id: UserId, now_us: int) -> int:
+    """Of those without topics: what topics hold is counted by itself."""
     rows: list[tuple[Any]] = await reads.fetch(
         tuple,
         f"""
         SELECT COALESCE(SUM(c.messages - m.read_messages), 0) FROM messaging_members m
         JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
-        WHERE m.user_id = :user_id AND m.muted_until_us <= :now_us AND c.topics <> {TOPICS_ON}
+        WHERE m.user_id = :user_id AND {HEARD} AND c.topics <> {TOPICS_ON}
         """,
         user_id=user_id,
         now_us=now_us,

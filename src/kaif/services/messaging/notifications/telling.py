@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from kaif.engines.push import MESSAGE_BYTES_MAX, Alert, Urgency
-from kaif.interfaces.messaging import ChatId, ChatKind
+from kaif.interfaces.messaging import ChatId, ChatKind, Notify
 from kaif.interfaces.messaging.attached import Attachment
-from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Notify, Weekday
+from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX, WEEKDAYS, Weekday
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US, as_datetime

@@ -5,9 +5,8 @@ from typing import Any
 import msgspec
 
 from kaif.engines.database import Reads
-from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging import ChatId, Notify
 from kaif.interfaces.messaging.bots import Command
-from kaif.interfaces.messaging.notifications import Notify
 from kaif.interfaces.messaging.own_data import (
     BlockedPerson,
     HiddenMessage,

@@ -66,6 +66,7 @@ from kaif.services.messaging.sending.announcing import Announcer
 
 Erase = Callable[[ChatId, Sequence[int]], Awaitable[None]]
 Ban = Callable[[ChatId, UserId, UserId], Awaitable[None]]
+Purge = Callable[[ChatId, UserId, UserId, str], Awaitable[None]]
 SuspendChat = Callable[[ChatId, Reason], Awaitable[None]]
 RestoreChat = Callable[[ChatId, UserId, str], Awaitable[bool]]
 TakePicture = Callable[[ChatId, UserId, MediaId], Awaitable[bool]]
@@ -85,13 +86,14 @@ class ReportsService:
         clock: Clock,
         erase: Erase,
         ban: Ban,
+        purge: Purge,
         take_picture: TakePicture,
         suspend_chat: SuspendChat,
         restore_chat: RestoreChat,
     ) -> None:
         self._database, self._sessions, self._announcer, self._clock = database, sessions, announcer, clock
         self._staff, self._membership = staff, Membership(auth, clock)
-        self._erase, self._ban, self._take_picture = erase, ban, take_picture
+        self._erase, self._ban, self._purge, self._take_picture = erase, ban, purge, take_picture
         self._suspend_chat, self._restore_chat = suspend_chat, restore_chat
 
     # For everybody
@@ -242,6 +244,7 @@ class ReportsService:
             _possible(summary, evidence, picture, suspended=suspended),
             picture,
             suspended,
+            _is_purgeable(summary),
         )
 
     async def _picture(self, row: StoredReport) -> ReportedPicture | None:
@@ -302,7 +305,7 @@ class ReportsService:
 
     async def _carry_out(self, actor: Actor, request: DecideReport) -> None:
         report = await self.get_report(actor, OfReport(request.report_id))
-        if request.decision not in report.possible:
+        if request.decision not in report.possible or (request.purge and not _purges(request, report)):
             raise NotForThisReport
         chat_id, person = ChatId(report.report.chat_id), report.report.person
         match request.decision:
@@ -317,6 +320,9 @@ class ReportsService:
                 await self._suspend_chat(chat_id, report.report.reason)
             case "suspend_account" if person:
                 await self._sessions.suspend(actor, Suspend(person.id))
+        if request.purge and person:
+            # Last: whoever is banned by now writes nothing more there.
+            await self._purge(chat_id, person.id, actor.user_id, report.report.id)
 
     async def restore_chat(self, actor: Actor, request: OfReport) -> Report:
         report = (await self.get_report(actor, request)).report
@@ -353,6 +359,14 @@ def _people_in(evidence: Sequence[Evidence]) -> set[UserId]:
     """Who wrote it, and whom it shows."""
     authors = {one.entry.sender_id for one in evidence}
     return authors | {one.entry.card.user_id for one in evidence if isinstance(one.entry.card, Contact)}
+
+
+def _is_purgeable(report: ReportSummary) -> bool:
+    return report.person is not None and report.chat_kind in ("group", "channel")
+
+
+def _purges(request: DecideReport, report: Report) -> bool:
+    return report.purgeable and request.decision in ("delete_messages", "ban_from_chat")
 
 
 def _decision(row: StoredReport) -> Decision | None:

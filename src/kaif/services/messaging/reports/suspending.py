@@ -32,6 +32,7 @@ class Suspension:
             if bool(place.suspended) == bool(suspended):
                 return False
             await administration_store.suspend(tx, chat_id, suspended)
+            place.suspended = suspended
             entry = await self._membership.record(tx, place, kind, UserId(chat_id))
             if event:
                 await tx.publish(event)

@@ -90,7 +90,13 @@ class Announcer:
         for entry in entries:
             by_chat.setdefault(entry.chat_id, []).append(entry)
         await self._publish_entries(
-            Delivery(chat_id, places[chat_id].kind, new[0].seq, [_json(entry) for entry in new])
+            Delivery(
+                chat_id,
+                places[chat_id].kind,
+                new[0].seq,
+                [_json(entry) for entry in new],
+                suspended=bool(places[chat_id].suspended),
+            )
             for chat_id, new in by_chat.items()
         )
 
@@ -99,7 +105,9 @@ class Announcer:
     ) -> None:
         """What has changed about a chat; where its log does not say it, those concerned are told by themselves."""
         first_seq, entries = (entry.seq, [_json(entry)]) if entry else (place.seq + 1, [])
-        news = Delivery(place.chat_id, place.kind, first_seq, entries, [*joined], [*left], place.seers)
+        news = Delivery(
+            place.chat_id, place.kind, first_seq, entries, [*joined], [*left], place.seers, bool(place.suspended)
+        )
         await self._publish_entries([news])
         if entry is None:
             for user_id in joined:

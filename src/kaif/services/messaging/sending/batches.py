@@ -279,10 +279,7 @@ class Batch:
             raise ButtonsForBots
         if place.slow_mode_s and not rights & STAFF:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
-            next_at_us = last_us + place.slow_mode_s * 1_000_000
-            # A time to come is one of a clock that was wrong, and nobody waits for it.
-            if self.now_us < next_at_us and last_us <= self.now_us + entry_rules.CLOCKS_DIFFER_US:
-                raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
+            entry_rules.must_not_hurry(place, last_us, self.now_us)
         if place.topics or message.topic_id:
             comments = bool(place.threads) and self.threads.is_comment(message)
             self.topics.must_be_allowed(message, rights, place, comments=comments)

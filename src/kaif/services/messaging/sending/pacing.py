@@ -29,8 +29,11 @@ class Pace:
         # What the other processes have not been told of.
         self._untold: dict[Taken, int] = {}
 
-    def take(self, chat_id: ChatId, sender_id: UserId, *, is_bot: bool) -> Taken:
-        """What one message takes. Raises TooManyMessages, and takes nothing then."""
+    def take(self, chat_id: ChatId, sender_id: UserId, *, is_bot: bool, count: int = 1) -> Taken:
+        """What one message takes, or so many that come as one: they pass where one would, and the next wait for all.
+
+        Raises TooManyMessages, and takes nothing then.
+        """
         wait_s = self._limits.wait_s(OF_ONE, chat_id + sender_id)
         if is_bot and not wait_s:
             wait_s = self._limits.wait_s(OF_BOTS, chat_id)
@@ -39,15 +42,14 @@ class Pace:
         if wait_s:
             raise TooManyMessages(retry_after_ms=in_ms(wait_s))
         taken = chat_id, sender_id, is_bot
-        self._untold[taken] = self._untold.get(taken, 0) + 1
+        if count > 1:
+            self.note(taken, count - 1)
+        self._untold[taken] = self._untold.get(taken, 0) + count
         return taken
 
-    def give_back(self, taken: Taken) -> None:
-        chat_id, sender_id, is_bot = taken
-        self._limits.give_back(OF_ONE, chat_id + sender_id)
-        if is_bot:
-            self._limits.give_back(OF_BOTS, chat_id)
-        self._untold[taken] = self._untold.get(taken, 0) - 1
+    def give_back(self, taken: Taken, count: int = 1) -> None:
+        self.note(taken, -count)
+        self._untold[taken] = self._untold.get(taken, 0) - count
 
     def untold(self) -> list[tuple[Taken, int]]:
         """How much was taken, less what was given back, since this was last asked."""
@@ -55,7 +57,7 @@ class Pace:
         return [(taken, count) for taken, count in untold.items() if count]
 
     def note(self, taken: Taken, count: int) -> None:
-        """Another process has let this pass; it counts here too, even where there was not so much left."""
+        """What was let pass without asking, here or by another process, counts too, however much was left."""
         chat_id, sender_id, is_bot = taken
         self._limits.note(OF_ONE, chat_id + sender_id, count)
         if is_bot:

@@ -10,6 +10,7 @@ from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId
 from kaif.interfaces.messaging.topics import GENERAL
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.entry_rules import StoredEntry
+from kaif.services.messaging.member_store import HEARD
 from kaif.services.messaging.model import TOPICS_ON
 
 # A topic is read as far as its own mark or the chat's, whichever is further: what was said before somebody joined, or
@@ -175,14 +176,14 @@ async def unread_in(reads: Reads, user_id: UserId, chat_ids: Sequence[ChatId]) -
     return dict(rows)
 
 
-async def unread_heard(reads: Reads, user_id: UserId, now_us: int) -> int:
-    """What is unread in topics that may be heard, of all chats that have them."""
+async def unread_in_heard_topics(reads: Reads, user_id: UserId, now_us: int) -> int:
+    """Of all chats that have topics."""
     rows: list[tuple[Any]] = await reads.fetch(
         tuple,
         f"""
         SELECT CAST(COALESCE(SUM(t.messages - {_READ}), 0) AS BIGINT) {_OF_MEMBER}
         WHERE m.user_id = :user_id AND c.topics = {TOPICS_ON} AND c.deleted_at_us = 0
-          AND m.muted_until_us <= :now_us AND COALESCE(k.muted_until_us, 0) <= :now_us
+          AND {HEARD} AND COALESCE(k.muted_until_us, 0) <= :now_us
         """,
         user_id=user_id,
         now_us=now_us,

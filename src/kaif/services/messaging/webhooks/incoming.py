@@ -15,11 +15,13 @@ from kaif.interfaces.messaging.webhooks import (
     POSTS_PER_MINUTE_MAX,
     WEBHOOKS_MAX,
     BadWebhookName,
+    ChangeWebhook,
     MakeWebhook,
     OfWebhook,
     PostByWebhook,
     Posted,
     TooManyWebhooks,
+    Webhook,
     WebhookGone,
     WebhookList,
     WebhookNotFound,
@@ -79,6 +81,16 @@ class WebhooksService:
             made = msgspec.structs.replace(made, topic_id=request.topic_id)
             await incoming_store.add(tx, made)
         return WebhookWithPath(made.webhook, PATH + secret)
+
+    async def change_webhook(self, actor: Actor, request: ChangeWebhook) -> Webhook:
+        async with self._database.transaction() as tx:
+            place = await self._lock(tx, actor, request.chat_id)
+            if not await topic_sending.has_topic(tx, place, request.topic_id):
+                raise TopicNotFound
+            changed = await incoming_store.move(tx, place.chat_id, request.webhook_id, request.topic_id)
+            if changed is None:
+                raise WebhookNotFound
+        return changed.webhook
 
     async def renew_webhook(self, actor: Actor, request: OfWebhook) -> WebhookWithPath:
         secret = _new_secret()

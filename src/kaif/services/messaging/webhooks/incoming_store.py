@@ -47,11 +47,20 @@ async def find_by_secret(reads: Reads, secret_hash: str) -> StoredWebhook | None
 
 async def renew(tx: Transaction, chat_id: ChatId, webhook_id: str, secret_hash: str) -> StoredWebhook | None:
     """None when the chat has no such webhook."""
-    sql = f"""
-        UPDATE messaging_webhooks SET secret_hash = :secret_hash WHERE id = :id AND chat_id = :chat_id
-        RETURNING {_COLUMNS}
-    """
-    found = await tx.fetch(StoredWebhook, sql, id=webhook_id, chat_id=chat_id, secret_hash=secret_hash)
+    return await _set(tx, "secret_hash", chat_id, webhook_id, secret_hash)
+
+
+async def move(tx: Transaction, chat_id: ChatId, webhook_id: str, topic_id: int) -> StoredWebhook | None:
+    """None when the chat has no such webhook."""
+    return await _set(tx, "topic_id", chat_id, webhook_id, topic_id)
+
+
+async def _set(
+    tx: Transaction, column: str, chat_id: ChatId, webhook_id: str, value: str | int
+) -> StoredWebhook | None:
+    """`column` is ours, never a request's."""
+    sql = f"UPDATE messaging_webhooks SET {column} = :value WHERE id = :id AND chat_id = :chat_id RETURNING {_COLUMNS}"
+    found = await tx.fetch(StoredWebhook, sql, id=webhook_id, chat_id=chat_id, value=value)
     return found[0] if found else None
 
 

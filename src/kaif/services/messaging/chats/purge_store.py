@@ -1,0 +1,67 @@
+"""What is stored of purges that are under way."""
+
+import msgspec
+
+from kaif.engines.database import Reads, Transaction
+from kaif.interfaces.messaging import ChatId
+from kaif.kernel.actor import UserId
+
+
+class StoredPurge(msgspec.Struct, frozen=True):
+    """A row of messaging_purges."""
+
+    chat_id: ChatId
+    user_id: UserId
+    purge_id: str
+    asked_by: UserId
+    report_id: str
+    until_seq: int
+    reached_seq: int = 0
+    deleted: int = 0
+
+
+_COLUMNS = ", ".join(StoredPurge.__struct_fields__)
+
+
+async def begin(tx: Transaction, purge: StoredPurge) -> None:
+    """One that is under way goes on as it is, as far as this one is to go."""
+    await tx.execute(
+        f"""
+        INSERT INTO messaging_purges ({_COLUMNS}) VALUES ({", ".join(f":{name}" for name in purge.__struct_fields__)})
+        ON CONFLICT (chat_id, user_id) DO UPDATE SET until_seq = excluded.until_seq
+        """,
+        **msgspec.structs.asdict(purge),
+    )
+
+
+async def find(reads: Reads, chat_id: ChatId, user_id: UserId) -> StoredPurge | None:
+    sql = f"SELECT {_COLUMNS} FROM messaging_purges WHERE chat_id = :chat_id AND user_id = :user_id"
+    found = await reads.fetch(StoredPurge, sql, chat_id=chat_id, user_id=user_id)
+    return found[0] if found else None
+
+
+async def advance(tx: Transaction, purge: StoredPurge, reached_seq: int, deleted: int) -> None:
+    await tx.execute(
+        """
+        UPDATE messaging_purges SET reached_seq = :reached_seq, deleted = deleted + :deleted
+        WHERE chat_id = :chat_id AND user_id = :user_id
+        """,
+        chat_id=purge.chat_id,
+        user_id=purge.user_id,
+        reached_seq=reached_seq,
+        deleted=deleted,
+    )
+
+
+async def end(tx: Transaction, chat_id: ChatId, user_id: UserId) -> StoredPurge | None:
+    """As it has ended; None when it has not, or no more."""
+    found = await tx.fetch(
+        StoredPurge,
+        f"""
+        DELETE FROM messaging_purges WHERE chat_id = :chat_id AND user_id = :user_id AND reached_seq >= until_seq
+        RETURNING {_COLUMNS}
+        """,
+        chat_id=chat_id,
+        user_id=user_id,
+    )
+    return found[0] if found else None
