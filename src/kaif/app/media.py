@@ -20,6 +20,7 @@ from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.page_pictures import PagePictures
 from kaif.interfaces.media.references import References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.straight import StraightUploads
@@ -39,6 +40,7 @@ from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content.parts import Content
 from kaif.services.media.content.stripping import Stripping
+from kaif.services.media.content.writing import Writing
 from kaif.services.media.delivery.links import Links, sealing_key
 from kaif.services.media.delivery.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.delivery.service import DeliveryService
@@ -49,6 +51,7 @@ from kaif.services.media.model import Quota, Quotas
 from kaif.services.media.operating.failed_work import MediaWorkService
 from kaif.services.media.operating.health import HealthService
 from kaif.services.media.operating.storage import MediaStorageService
+from kaif.services.media.page_pictures import PagePicturesService
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.making import Maker
 from kaif.services.media.queue.telling import OwnerNews
@@ -125,6 +128,7 @@ async def media_services(
             Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
             CdnDelivery: CdnDeliveryService(database, content, cdn_links, renditions, clock),
             References: ReferencesService(database, withdrawing, clock),
+            PagePictures: PagePicturesService(database, Writing(database, content, keys, clock), pictures, clock),
             Health: HealthService(database, blobs, keys, scanner, clock),
             MediaStorage: MediaStorageService(database, blobs, keys, clock),
             MediaWork: MediaWorkService(database, doors, clock),

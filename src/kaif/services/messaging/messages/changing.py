@@ -21,6 +21,7 @@ from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.mention_store import Mention
 from kaif.services.messaging.model import Body, Place, StoredEntry
+from kaif.services.messaging.previews import picture_store
 from kaif.services.messaging.rights import Right, rights_of
 
 _changed = msgspec.structs.replace
@@ -78,6 +79,7 @@ class Change:
         self.place.seq += 1
         body = _changed(body, version=self.place.seq)
         await message_store.change_body(self.tx, row, body)
+        await picture_store.follow(self.tx, row, model.body_of(row), body, self.now_us)
         self._rows[row.seq] = _changed(row, body=model.encoded(body))
         self._new.append(
             Entry(
