@@ -1,6 +1,7 @@
 """What a page shows itself by is drawn anew, kept for whoever holds it, and seen by all who are signed in."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,7 +82,7 @@ async def test_it_goes_when_it_is_let_go(home: Home) -> None:
             NotAPagePicture,
         ),
         (files.png(files.photo(32, 32)), NotAPagePicture),
-        (files.png_of(10_000, 10_000), TooManyPixels),
+        (files.png_of(10_000, 10_000, files.png_chunk(b"IDAT", zlib.compress(bytes(1 << 20)))), TooManyPixels),
         (files.jpeg()[:900], ImageDamaged),
         (b"<html><title>Lake</title>", NotAnImage),
         (b"", NotAnImage),

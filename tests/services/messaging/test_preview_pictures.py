@@ -1,12 +1,13 @@
 """A page is shown with its picture, which media keeps as long as some preview shows it; lost, it costs no words."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.elsewhere import Asked
+from tests.elsewhere import Asked, Reply
 from tests.harness import wired_services
 from tests.services.media.images import files
 from tests.services.messaging.attached import FilesHome
@@ -22,6 +23,7 @@ from kaif.interfaces.messaging.actions import EditMessage, OfMessage
 from kaif.interfaces.messaging.content import LinkPreview
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US, now_us
+from kaif.services.messaging.previews.page_summaries import NOTHING_KNOWN_FOR_US
 
 
 @pytest.fixture
@@ -46,9 +48,9 @@ async def small_home(tmp_path: Path, migrated_sqlite_url: str) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def showing(folder: Path, database_url: str) -> AsyncIterator[FilesHome]:
+async def showing(folder: Path, database_url: str, picture_within_s: float = 30) -> AsyncIterator[FilesHome]:
     moment = [now_us()]
-    pages = PublicPages(private_too=True, within_s=3, picture_within_s=2)
+    pages = PublicPages(private_too=True, within_s=30, picture_within_s=picture_within_s)
     async with wired_services(folder, database_url, clock=lambda: moment[0], pages=pages, with_media=True) as services:
         yield FilesHome(services, moment)
     await pages.close()
@@ -159,7 +161,7 @@ async def test_what_was_only_looked_at_goes_when_the_page_is_forgotten(small_hom
 @pytest.mark.asvs("1.3.6")
 @pytest.mark.parametrize(
     "lie",
-    ["a drawing", "a hundred megapixels", "endless", "nowhere", "slow", "within", "no address"],
+    ["a drawing", "a hundred megapixels", "endless", "nowhere", "within", "no address"],
 )
 async def test_a_site_that_lies_loses_the_picture_and_not_the_preview(
     small_home: FilesHome, site: Site, lie: str
@@ -173,16 +175,14 @@ async def test_a_site_that_lies_loses_the_picture_and_not_the_preview(
             drawing = b'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="900"><script>spy()</script></svg>'
             stands(site, named, drawing)
         case "a hundred megapixels":
-            stands(site, named, files.png_of(10_000, 10_000), "image/png")
+            stands(
+                site,
+                named,
+                files.png_of(10_000, 10_000, files.png_chunk(b"IDAT", zlib.compress(bytes(1 << 20)))),
+                "image/png",
+            )
         case "endless":
             stands(site, named, files.jpeg() + b"\0" * (PICTURE_BYTES_MAX + 1))
-        case "slow":
-
-            async def never(_: Asked) -> bytes:
-                await asyncio.sleep(30)
-                return b""
-
-            site.handlers[named] = never
         case "within":
             site.handlers[named] = lambda _: b"HTTP/1.1 302 .\r\nlocation: file:///etc/passwd\r\n\r\n"
         case "no address":
@@ -192,6 +192,30 @@ async def test_a_site_that_lies_loses_the_picture_and_not_the_preview(
 
     assert (await shown(home, anna, sent)).picture is None
     assert await home.held() == []
+
+
+async def test_a_picture_that_does_not_come_keeps_nobody_waiting(
+    tmp_path: Path, migrated_sqlite_url: str, site: Site
+) -> None:
+    stands(site, "/picture.jpg", files.jpeg())
+    url = page(site, "/ladoga")
+    at_once, never = site.handlers["/picture.jpg"], asyncio.Event()
+
+    async def waits(asked: Asked) -> Reply:
+        await never.wait()
+        return b""
+
+    site.handlers["/picture.jpg"] = waits
+    async with showing(tmp_path, migrated_sqlite_url, picture_within_s=0.5) as home:
+        (anna,) = await home.services.newcomers("anna")
+        chat_id = await group(home.services, anna)
+        assert (await shown(home, anna, await say(home.services, anna, chat_id, url))).picture is None
+
+        # It may be there for who links to the page an hour later.
+        never.set()
+        site.handlers["/picture.jpg"] = at_once
+        await home.come(NOTHING_KNOWN_FOR_US + 1)
+        assert await picture_of(home, anna, await say(home.services, anna, chat_id, url))
 
 
 async def test_without_media_a_page_is_shown_by_its_words(tmp_path: Path, migrated_sqlite_url: str, site: Site) -> None:
