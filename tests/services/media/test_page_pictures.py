@@ -12,7 +12,7 @@ from tests.services.media.images import files
 from kaif.interfaces.media import MediaId, MediaNotFound
 from kaif.interfaces.media.delivery import LookAt, ReadMedia
 from kaif.interfaces.media.images import ImageDamaged, NotAnImage, TooManyPixels
-from kaif.interfaces.media.page_pictures import KeepPagePicture, NotAPagePicture, PagePicture, PagePictures
+from kaif.interfaces.media.page_pictures import KeepPagePicture, PagePicture, PagePictures
 from kaif.interfaces.media.references import ReleaseFiles
 from kaif.kernel.actor import NOBODY
 from kaif.kernel.clock import DAY_US
@@ -79,9 +79,9 @@ async def test_it_goes_when_it_is_let_go(home: Home) -> None:
     [
         (
             b'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="900"><script>spy()</script></svg>',
-            NotAPagePicture,
+            NotAnImage,
         ),
-        (files.png(files.photo(32, 32)), NotAPagePicture),
+        (files.png(files.photo(32, 32)), NotAnImage),
         (files.png_of(10_000, 10_000, files.png_chunk(b"IDAT", zlib.compress(bytes(1 << 20)))), TooManyPixels),
         (files.jpeg()[:900], ImageDamaged),
         (b"<html><title>Lake</title>", NotAnImage),

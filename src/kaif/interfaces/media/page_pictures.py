@@ -12,7 +12,6 @@ from msgspec import Meta
 from kaif.interfaces.media import GivenMediaId
 from kaif.interfaces.media.references import Text
 from kaif.kernel.actor import Actor
-from kaif.kernel.errors import Invalid
 from kaif.kernel.remote import repeatable
 
 # What sites show of themselves is a tenth of it.
@@ -40,17 +39,12 @@ class PagePicture(msgspec.Struct, frozen=True):
     thumbhash: str
 
 
-class NotAPagePicture(Invalid):
-    """Too small to show anything, or a drawing: that is a text, which may say anything."""
-
-    code, detail = "not_a_page_picture", "This is no picture that a page can be shown by."
-
-
 class PagePictures(Protocol):
     @repeatable
     async def keep_page_picture(self, actor: Actor, request: KeepPagePicture) -> PagePicture:
         """Repeating an id returns what was kept.
 
-        Raises NotAPagePicture, and what `interfaces.media.images` names; Busy.
+        Raises what `interfaces.media.images` names: NotAnImage also of what is too small to show anything, and of
+        drawings, which are texts that may say anything; Busy.
         """
         ...

@@ -6,8 +6,8 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database
 from kaif.interfaces.media import MediaId, Shown
-from kaif.interfaces.media.images import Rendition, Variant
-from kaif.interfaces.media.page_pictures import SIDE_MAX, SIDE_MIN, KeepPagePicture, NotAPagePicture, PagePicture
+from kaif.interfaces.media.images import NotAnImage, Rendition, Variant
+from kaif.interfaces.media.page_pictures import SIDE_MAX, SIDE_MIN, KeepPagePicture, PagePicture
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Busy
@@ -38,10 +38,10 @@ class PagePicturesService:
 
     async def _draw(self, content: bytes) -> tuple[Rendition, str]:
         if format_of(content) == "svg":
-            raise NotAPagePicture
+            raise NotAnImage
         (drawn,) = await self._pictures.render(content, [_DRAWN], whose=_OF_PAGES)
         if min(drawn.width, drawn.height) < SIDE_MIN:
-            raise NotAPagePicture
+            raise NotAnImage
         glimpse = await self._pictures.inspect(drawn.content, whose=_OF_PAGES)
         return drawn, glimpse.thumbhash
 
