@@ -35,8 +35,8 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id
 from kaif.services.auth.tokens import new_signing_key
-from kaif.services.messaging import store
-from kaif.services.messaging.model import Place
+from kaif.services.messaging import chat_store, member_store, people_store
+from kaif.services.messaging.entry_rules import Place
 
 HERE = 1000
 AT_ONCE = 20_000
@@ -86,7 +86,7 @@ async def remember(database: Database, count: int) -> list[UserId]:
     people = [Person(UserId(new_id()), new_id(), "Somebody") for _ in range(count)]
     for start in range(0, count, AT_ONCE):
         async with database.transaction() as tx:
-            await store.remember_people(tx, people[start : start + AT_ONCE])
+            await people_store.remember_people(tx, people[start : start + AT_ONCE])
     return [person.id for person in people]
 
 
@@ -95,11 +95,11 @@ async def make(database: Database, members: list[UserId]) -> Group:
     chat_id = ChatId(new_id())
     place = Place(chat_id, "group")
     async with database.transaction() as tx:
-        await store.add_chat(tx, place, "Crowd", members[0], chat_id, now_us())
-        await store.add_members(tx, place, members[:1], "owner")
+        await chat_store.add_chat(tx, place, "Crowd", members[0], chat_id, now_us())
+        await member_store.add_members(tx, place, members[:1], "owner")
     for start in range(1, len(members), AT_ONCE):
         async with database.transaction() as tx:
-            await store.add_members(tx, place, members[start : start + AT_ONCE])
+            await member_store.add_members(tx, place, members[start : start + AT_ONCE])
     return Group(chat_id, members)
 
 

@@ -19,22 +19,10 @@ from kaif.gateway.hub import Hub
 from kaif.gateway.presence import PresenceBoard
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.accounts import ChangeDisplayName
-from kaif.interfaces.messaging import (
-    ENTRIES,
-    NEWS_LOST,
-    REACH,
-    AddMembers,
-    ChatId,
-    CreateChat,
-    Delivery,
-    Messaging,
-    Reach,
-    RemoveMember,
-    SendMessage,
-    Standings,
-)
+from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat, Messaging, RemoveMember, SendMessage, Standings
 from kaif.interfaces.messaging.actions import DeleteMessages, OfMessage, React
 from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.news import ENTRIES, NEWS_LOST, REACH, Delivery, Reach
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id

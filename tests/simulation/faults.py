@@ -14,9 +14,10 @@ from kaif.gateway.hub import Hub, Room
 from kaif.interfaces.messaging import ChatId, ListEntries, Outgoing
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import store
-from kaif.services.messaging.model import Place, StoredEntry
-from kaif.services.messaging.sending.batches import Batch, Sender
+from kaif.services.messaging import chat_store
+from kaif.services.messaging.entry_rules import Place, StoredEntry
+from kaif.services.messaging.sending.batches import Batch
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.service import MessagingService
 
 
@@ -47,7 +48,7 @@ class CountsOutsideTheTransaction(Sender):
     async def _write(self, messages: list[Outgoing], *, look_up: bool) -> Batch:
         ends = self.__dict__.setdefault("_ends", {})
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, {message.chat_id for message in messages})
+            places = await chat_store.lock_places(tx, {message.chat_id for message in messages})
             for chat_id, place in places.items():
                 places[chat_id] = ends.setdefault(chat_id, place)
             batch = Batch(places, self._clock(), self._pace)

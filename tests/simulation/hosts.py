@@ -31,8 +31,8 @@ from kaif.services.messaging.invitations.service import ChatInvitationsService
 from kaif.services.messaging.messages.actions import MessageActionsService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.service import MessagingService
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat, Messaging
 from kaif.interfaces.messaging.administration import Administration, OfMember
 from kaif.interfaces.messaging.invitations import ChatInvitations, MakeLink
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 
 # Of virtual time, after the storm: longer than any backoff.
 CALM_WITHIN_S = 300.0
@@ -178,7 +178,7 @@ class World:
         self.weather.calm = True
         people = [Person(talker.actor.user_id, talker.name, talker.name) for talker in self.talkers]
         async with host.database.transaction() as tx:
-            await store.remember_people(tx, people)
+            await people_store.remember_people(tx, people)
         await asyncio.sleep(1)
         first, *others = self.talkers
         # Somebody comes later.

@@ -87,9 +87,9 @@ from kaif.services.messaging.reactions import Reactions
 from kaif.services.messaging.reports.service import ReportsService
 from kaif.services.messaging.reports.suspending import Suspension
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pace_sharing import PaceSharing
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.service import MessagingService
 from kaif.services.messaging.topics.ending import TopicEnding
 from kaif.services.messaging.topics.moving import MovingService

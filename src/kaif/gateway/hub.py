@@ -16,24 +16,9 @@ from kaif.gateway import frames
 from kaif.gateway.presence import PresenceBoard
 from kaif.gateway.reader import Reader
 from kaif.interfaces.auth import EVERYBODY, Nothing
-from kaif.interfaces.messaging import (
-    ENTRIES,
-    NEWS_LOST,
-    REACH,
-    SIGNALS,
-    ChatId,
-    ChatKind,
-    Delivery,
-    Entry,
-    EntryKind,
-    ListEntries,
-    Log,
-    Messaging,
-    Reach,
-    Signal,
-    Standing,
-)
+from kaif.interfaces.messaging import ChatId, ChatKind, Entry, EntryKind, ListEntries, Log, Messaging, Standing
 from kaif.interfaces.messaging.naming import NAMING, nameless
+from kaif.interfaces.messaging.news import ENTRIES, NEWS_LOST, REACH, SIGNALS, Delivery, Reach, Signal
 from kaif.interfaces.messaging.people_news import PEOPLE, PersonNews
 from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.background import Background

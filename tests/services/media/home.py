@@ -28,7 +28,8 @@ from kaif.interfaces.media.references import References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Append, BeginWriting, CreateUpload, OfUpload, Upload, Uploads
 from kaif.interfaces.media.work import MediaWork
-from kaif.interfaces.messaging import SIGNALS, Chat, GetChat, Signal
+from kaif.interfaces.messaging import Chat, GetChat
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import now_us
 from kaif.kernel.ids import new_id

@@ -8,7 +8,8 @@ from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
 
 from kaif.interfaces.media import ExportMedia, MediaId, SignMany
 from kaif.interfaces.media.references import Refer
-from kaif.interfaces.messaging import Chat, ChatNotFound, GetChat
+from kaif.interfaces.messaging import Chat, GetChat
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.ids import new_id

@@ -11,22 +11,14 @@ from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.messaging import (
-    ENTRIES,
-    SIGNALS,
     AddMembers,
-    BadCursor,
-    BadQuote,
-    BadText,
     ChatId,
-    ChatNotFound,
-    Delivery,
     Entry,
     ListChats,
     ListEntries,
     MarkRead,
     RemoveMember,
     SendMessage,
-    Signal,
 )
 from kaif.interfaces.messaging.actions import (
     EDIT_WITHIN_S,
@@ -52,6 +44,8 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.content import Origin, Reaction
+from kaif.interfaces.messaging.errors import BadCursor, BadQuote, BadText, ChatNotFound
+from kaif.interfaces.messaging.news import ENTRIES, SIGNALS, Delivery, Signal
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, as_datetime, now_us
 

@@ -12,8 +12,9 @@ from tests.harness import Services, wired_services
 from tests.services.messaging.chats import direct, log_of, say
 from tests.services.messaging.replicas import Replica
 
-from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, ListEntries
+from kaif.interfaces.messaging import ChatId, Entry, ListEntries
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, OfMessage, React
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError
 

@@ -6,11 +6,12 @@ from tests.services.messaging.chats import group
 from tests.waiting import until
 
 from kaif.engines.cache.memory import MemoryCache
-from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, Outgoing, SendBatch
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing, SendBatch
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.kernel.actor import NOBODY, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.kernel.errors import Unavailable
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.sending.announcing import Announcer
 
 CHAT = ChatId("chat")

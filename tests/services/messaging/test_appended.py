@@ -11,9 +11,10 @@ from tests.services.messaging.chats import direct, group, log_of, say
 from tests.waiting import until
 
 from kaif.engines.bus.outbox import OutboxBus, Timing
-from kaif.interfaces.messaging import AddMembers, BadText, ChatId, Outgoing, RemoveMember, SendBatch
+from kaif.interfaces.messaging import AddMembers, ChatId, Outgoing, RemoveMember, SendBatch
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, React
 from kaif.interfaces.messaging.appended import EntriesAppended
+from kaif.interfaces.messaging.errors import BadText
 from kaif.kernel.actor import NOBODY
 
 

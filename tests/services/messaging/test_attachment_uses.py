@@ -32,7 +32,7 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.ids import new_id
 from kaif.services.media.delivery.rights import Rights
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.model import kept_at
 from kaif.services.messaging.chats import administration_store
@@ -237,7 +237,7 @@ async def test_who_is_told_of_a_file_is_told_what_it_is_in_their_language(small_
         await home.services.messaging.send_message(anna, SendMessage(chat_id, how, attachments=given))
     await home.attach(anna, chat_id, await home.put(anna), text="Вот  план")
     await home.attach(anna, chat_id, await home.put(anna), await home.put(anna))
-    rows = await store.entries_after(home.services.database, chat_id, 0, 20)
+    rows = await entry_store.entries_after(home.services.database, chat_id, 0, 20)
 
     messages = telling.messages_of(rows, {}, 0)
 

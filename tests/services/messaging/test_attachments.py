@@ -13,7 +13,7 @@ from kaif.interfaces.media import Media, MediaNotFound, MediaReady, RenditionNot
 from kaif.interfaces.media.delivery import LookAt, ReadMedia
 from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import HeldFiles, HoldFiles, References, ReleaseFiles
-from kaif.interfaces.messaging import SIGNALS, AddMembers, BadText, ChatNotFound, RemoveMember, SendMessage, Signal
+from kaif.interfaces.messaging import AddMembers, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attached import (
@@ -24,6 +24,8 @@ from kaif.interfaces.messaging.attached import (
     MediaNotAllowed,
 )
 from kaif.interfaces.messaging.attachments import ListAttachments
+from kaif.interfaces.messaging.errors import BadText, ChatNotFound
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, SwitchTopics, TopicNotFound
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor

@@ -5,17 +5,9 @@ from tests.harness import Services
 from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import chat_of, direct, group, say
 
-from kaif.interfaces.messaging import (
-    AddMembers,
-    ChatNotFound,
-    CreateChat,
-    GetChat,
-    ListMembers,
-    MayNotSend,
-    NotForBots,
-    RightMissing,
-)
+from kaif.interfaces.messaging import AddMembers, CreateChat, GetChat, ListMembers
 from kaif.interfaces.messaging.administration import ChangeChat
+from kaif.interfaces.messaging.errors import ChatNotFound, MayNotSend, NotForBots, RightMissing
 from kaif.interfaces.messaging.invitations import Door, MakeLink
 
 

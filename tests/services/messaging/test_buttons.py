@@ -11,20 +11,7 @@ from tests.services.messaging.bots import NO, YES, a_bot, ask, press_of
 from tests.services.messaging.chats import channel, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import GetPeople, Nothing, PersonChanged
-from kaif.interfaces.messaging import (
-    SIGNALS,
-    AddMembers,
-    BadButtons,
-    ButtonsForBots,
-    ChatNotFound,
-    GetChat,
-    LinksNotAllowed,
-    Outgoing,
-    PersonNotReachable,
-    RemoveMember,
-    SendBatch,
-    Signal,
-)
+from kaif.interfaces.messaging import AddMembers, GetChat, Outgoing, RemoveMember, SendBatch
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -49,6 +36,14 @@ from kaif.interfaces.messaging.bots import (
     Press,
 )
 from kaif.interfaces.messaging.content import Button, TextEntity
+from kaif.interfaces.messaging.errors import (
+    BadButtons,
+    ButtonsForBots,
+    ChatNotFound,
+    LinksNotAllowed,
+    PersonNotReachable,
+)
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import SECOND_US, now_us

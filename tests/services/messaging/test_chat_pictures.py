@@ -13,9 +13,10 @@ from tests.waiting import eventually
 from kaif.interfaces.auth.audit import Audited, ListAudit
 from kaif.interfaces.auth.roles import MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.media import Media, MediaNotFound
-from kaif.interfaces.messaging import AddMembers, Chat, ChatId, ChatNotFound, GetChat, NotAGroup, RightMissing
+from kaif.interfaces.messaging import AddMembers, Chat, ChatId, GetChat
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.attachments import ListAttachments
+from kaif.interfaces.messaging.errors import ChatNotFound, NotAGroup, RightMissing
 from kaif.interfaces.messaging.invitations import Door
 from kaif.interfaces.messaging.pictures import NoPicture, NotAPicture, SetChatPicture
 from kaif.interfaces.messaging.reports import DecideReport, NotForThisReport, OfReport, ReportedPicture

@@ -9,10 +9,11 @@ from tests.services.auth.accounts import actor_of, register, set_up
 from tests.services.messaging.chats import chat_of, direct, group, log_of, say
 from tests.waiting import eventually
 
-from kaif.interfaces.messaging import BadCursor, BadTitle, ChatId, CreateChat, ListChats, UnknownMember
+from kaif.interfaces.messaging import ChatId, CreateChat, ListChats
+from kaif.interfaces.messaging.errors import BadCursor, BadTitle, UnknownMember
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Invalid
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 
 
 async def test_a_direct_chat_exists_once_whoever_asks_for_it(services: Services) -> None:
@@ -142,9 +143,9 @@ async def test_news_of_a_person_reaches_messaging_by_itself(services: Services) 
     anna = actor_of(await register(services.auth, "anna", "Анна Ветрова"))
 
     async def is_known() -> bool:
-        return [person.display_name for person in await store.known_people(services.database, [anna.user_id])] == [
-            "Анна Ветрова"
-        ]
+        return [
+            person.display_name for person in await people_store.known_people(services.database, [anna.user_id])
+        ] == ["Анна Ветрова"]
 
     await eventually(is_known)
 

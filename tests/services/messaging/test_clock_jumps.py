@@ -8,11 +8,13 @@ from tests.services.messaging.test_moving import move
 from tests.services.messaging.test_topics import make, say_in, with_topics
 from tests.waiting import until
 
-from kaif.interfaces.messaging import ENTRIES, ChatId, Delivery, Entry, ListChats, ListEntries, SlowMode
+from kaif.interfaces.messaging import ChatId, Entry, ListChats, ListEntries
 from kaif.interfaces.messaging.actions import EditMessage, EditTooLate
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.dates import FindDate
+from kaif.interfaces.messaging.errors import SlowMode
 from kaif.interfaces.messaging.moving import MoveTooLate
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US, SECOND_US, as_datetime

@@ -9,8 +9,9 @@ from tests.services.messaging.test_discussions import comment, texts, with_comme
 from tests.waiting import until
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import SIGNALS, ChatId, Entry, Signal
+from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.actions import DeleteMessages, MessageNotFound
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.posts import PostsEvent
 from kaif.interfaces.messaging.reminders import RemindMe
 from kaif.interfaces.messaging.vanishing import SetTimer

@@ -7,9 +7,9 @@ from tests.harness import Services
 from tests.services.messaging.chats import direct, group, say
 from tests.services.messaging.test_topics import say_in
 
-from kaif.interfaces.messaging import ChatNotFound
 from kaif.interfaces.messaging.actions import DeleteMessages, React
 from kaif.interfaces.messaging.dates import FindDate
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.topics import GENERAL, MakeTopic, SwitchTopics, TopicNotFound, TopicsOff
 from kaif.kernel.clock import MINUTE_US, SECOND_US
 

@@ -10,18 +10,7 @@ from tests.services.messaging.chats import channel, chat_of, group, log_of, say
 from tests.services.messaging.dues import Home
 from tests.services.messaging.test_views import view
 
-from kaif.interfaces.messaging import (
-    BadReply,
-    ChatId,
-    ChatNotFound,
-    Entry,
-    GetChat,
-    LinksNotAllowed,
-    MayNotSend,
-    MemberBanned,
-    OwnersOnly,
-    RemoveMember,
-)
+from kaif.interfaces.messaging import ChatId, Entry, GetChat, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, MessageNotFound
 from kaif.interfaces.messaging.administration import ChangeChat, OfMember
 from kaif.interfaces.messaging.discussions import (
@@ -35,6 +24,14 @@ from kaif.interfaces.messaging.discussions import (
     OfChannel,
     Thread,
     WriteComment,
+)
+from kaif.interfaces.messaging.errors import (
+    BadReply,
+    ChatNotFound,
+    LinksNotAllowed,
+    MayNotSend,
+    MemberBanned,
+    OwnersOnly,
 )
 from kaif.interfaces.messaging.posts import NotAChannel, ViewPosts
 from kaif.interfaces.messaging.reports import FileReport

@@ -8,12 +8,13 @@ from tests.services.messaging.chats import channel, chat_of, group
 from tests.services.messaging.test_large_groups import fill, steps_of
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import BadCursor, ChatId, ListMembers, MembersHidden, RemoveMember
+from kaif.interfaces.messaging import ChatId, ListMembers, RemoveMember
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, MemberNotFound, OfMember, Restrict
+from kaif.interfaces.messaging.errors import BadCursor, MembersHidden
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, member_store, people_store
 from kaif.services.messaging.chats.finding import MemberFinder
 from kaif.services.messaging.chats.knowing import Acquaintance
 from kaif.services.messaging.sending.announcing import Announcer
@@ -48,10 +49,10 @@ async def join(services: Services, chat_id: ChatId, *names: str, there: bool = T
     """People of these names, in the chat or only known."""
     people = [Person(UserId(new_id()), f"user-{number}-{len(names)}", name) for number, name in enumerate(names)]
     async with services.database.transaction() as tx:
-        place = (await store.lock_places(tx, [chat_id]))[chat_id]
-        await store.remember_people(tx, people)
+        place = (await chat_store.lock_places(tx, [chat_id]))[chat_id]
+        await people_store.remember_people(tx, people)
         if there:
-            await store.add_members(tx, place, [person.id for person in people])
+            await member_store.add_members(tx, place, [person.id for person in people])
     return people
 
 
@@ -86,7 +87,7 @@ async def test_a_member_is_found_by_the_name_they_have_now(services: Services, w
     (person,) = await join(services, chat_id, "Мария Белова")
 
     async with services.database.transaction() as tx:
-        await store.remember_people(tx, [Person(person.id, person.username, "Мария Чернова")])
+        await people_store.remember_people(tx, [Person(person.id, person.username, "Мария Чернова")])
 
     assert await found_so(services, chat_id, way, "бел") == []
     assert await found_so(services, chat_id, way, "чер") == ["Мария Чернова"]

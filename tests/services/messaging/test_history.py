@@ -11,10 +11,11 @@ from tests.harness import Services
 from tests.services.messaging.chats import channel, direct, group, log_of, say
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import AddMembers, BadCursor, ChatNotFound, RemoveMember, SendMessage
+from kaif.interfaces.messaging import AddMembers, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, React
 from kaif.interfaces.messaging.administration import ChangeChat, OfMember
 from kaif.interfaces.messaging.content import TextEntity
+from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.notifications import UnknownTimeZone
 from kaif.interfaces.messaging.topics import MakeTopic, SwitchTopics

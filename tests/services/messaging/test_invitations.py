@@ -7,16 +7,9 @@ import pytest
 from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of
 
-from kaif.interfaces.messaging import (
-    ChatId,
-    ChatNotFound,
-    GetChat,
-    MemberBanned,
-    NotAGroup,
-    RemoveMember,
-    RightMissing,
-)
+from kaif.interfaces.messaging import ChatId, GetChat, RemoveMember
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
+from kaif.interfaces.messaging.errors import ChatNotFound, MemberBanned, NotAGroup, RightMissing
 from kaif.interfaces.messaging.invitations import (
     LINKS_MAX,
     AnswerRequest,

@@ -15,20 +15,13 @@ from tests.services.messaging.chats import chat_of, group, say
 
 from kaif.engines.database.sqlite import Sqlite
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import (
-    AddMembers,
-    ChatId,
-    ListChats,
-    ListMembers,
-    MarkRead,
-    RemoveMember,
-    TooManyMembers,
-)
+from kaif.interfaces.messaging import AddMembers, ChatId, ListChats, ListMembers, MarkRead, RemoveMember
 from kaif.interfaces.messaging.administration import Appoint, OfMember
+from kaif.interfaces.messaging.errors import TooManyMembers
 from kaif.interfaces.messaging.invitations import Door, MakeLink
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, member_store, people_store
 from kaif.services.messaging.model import MEMBERS_MAX
 
 AT_ONCE = 20_000
@@ -40,9 +33,9 @@ async def fill(services: Services, chat_id: ChatId, count: int, name: str = "") 
     for start in range(0, count, AT_ONCE):
         portion = people[start : start + AT_ONCE]
         async with services.database.transaction() as tx:
-            place = (await store.lock_places(tx, [chat_id]))[chat_id]
-            await store.remember_people(tx, portion)
-            await store.add_members(tx, place, [person.id for person in portion])
+            place = (await chat_store.lock_places(tx, [chat_id]))[chat_id]
+            await people_store.remember_people(tx, portion)
+            await member_store.add_members(tx, place, [person.id for person in portion])
 
 
 async def steps_of(services: Services, work: Callable[[], Awaitable[Any]]) -> int:

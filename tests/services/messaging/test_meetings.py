@@ -7,21 +7,12 @@ from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import (
-    ChatId,
-    LinksNotAllowed,
-    ListEntries,
-    MayNotSend,
-    MembersHidden,
-    NotForBots,
-    PersonNotReachable,
-    RemoveMember,
-    SendMessage,
-)
+from kaif.interfaces.messaging import ChatId, ListEntries, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, ForwardedMessage, ForwardMessages, OfMessage
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember, Restrict
 from kaif.interfaces.messaging.bots import Press
 from kaif.interfaces.messaging.content import Button
+from kaif.interfaces.messaging.errors import LinksNotAllowed, MayNotSend, MembersHidden, NotForBots, PersonNotReachable
 from kaif.interfaces.messaging.order import ArrangeChat
 from kaif.interfaces.messaging.polls import SendPoll
 from kaif.interfaces.messaging.privacy import OfPerson

@@ -7,26 +7,16 @@ import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import chat_of, direct, group, log_of, say
 
-from kaif.interfaces.messaging import (
-    ENTRIES,
-    AddMembers,
-    ChatId,
-    ChatNotFound,
-    CreateChat,
-    Delivery,
-    ListMembers,
-    NotAGroup,
-    RemoveMember,
-    RightMissing,
-    UnknownMember,
-)
+from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat, ListMembers, RemoveMember
+from kaif.interfaces.messaging.errors import ChatNotFound, NotAGroup, RightMissing, UnknownMember
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import now_us
 from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.service import MessagingService
 
 

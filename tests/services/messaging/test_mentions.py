@@ -9,7 +9,6 @@ from tests.services.messaging.chats import channel, chat_of, direct, group, say
 
 from kaif.interfaces.messaging import (
     MENTIONS_SHOWN_MAX,
-    SIGNALS,
     AddMembers,
     ChatId,
     MarkRead,
@@ -17,9 +16,9 @@ from kaif.interfaces.messaging import (
     RemoveMember,
     SendBatch,
     SendMessage,
-    Signal,
 )
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.topics import GENERAL, ListTopics, MakeTopic, SwitchTopics
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id

@@ -15,15 +15,14 @@ from tests.services.messaging.chats import chat_of, log_of
 from kaif.interfaces.messaging import (
     AddMembers,
     ChatId,
-    ChatNotFound,
     CreateChat,
     MarkRead,
     Outgoing,
     RemoveMember,
-    RightMissing,
     SendBatch,
     SendMessage,
 )
+from kaif.interfaces.messaging.errors import ChatNotFound, RightMissing
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.errors import Invalid, KaifError
 

@@ -12,9 +12,10 @@ from tests.services.messaging.test_topics import history, make, read, say_in, sw
 from tests.waiting import eventually
 from tests.waiting import until as until_true
 
-from kaif.interfaces.messaging import AddMembers, ChatId, ChatNotFound, Entry, MayNotSend, Outgoing, SendBatch
+from kaif.interfaces.messaging import AddMembers, ChatId, Entry, Outgoing, SendBatch
 from kaif.interfaces.messaging.actions import DeleteMessages, MessageNotFound, NotYourMessage, OfChat, OfMessage
 from kaif.interfaces.messaging.administration import Restrict
+from kaif.interfaces.messaging.errors import ChatNotFound, MayNotSend
 from kaif.interfaces.messaging.moving import MOVE_WITHIN_S, MOVED_PAST_MAX, MoveMessages, MoveTooLate, TooFarBack
 from kaif.interfaces.messaging.topics import (
     GENERAL,

@@ -15,9 +15,10 @@ from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import LogIn, Nothing, Refresh, SetUp
 from kaif.interfaces.auth.sessions import EndSession
-from kaif.interfaces.messaging import PRESENCE, ChatNotFound, Entry, GetChat, MarkRead, RemoveMember, SendMessage
+from kaif.interfaces.messaging import PRESENCE, Entry, GetChat, MarkRead, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages
 from kaif.interfaces.messaging.appended import EntriesAppended, Range
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.notifications import (
     SUBSCRIPTIONS_MAX,
     BadSubscription,
@@ -33,7 +34,7 @@ from kaif.interfaces.messaging.order import ArrangeChat
 from kaif.kernel.actor import NOBODY, Actor, SessionId, UserId
 from kaif.kernel.clock import MINUTE_US, SECOND_US, as_datetime, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, member_store
 from kaif.services.messaging.notifications.notifying import ATTEMPTS_MAX, CONSUMER, LISTENERS_PAGE, Timing
 
 
@@ -219,7 +220,7 @@ async def test_in_a_large_channel_every_device_is_noted(
         # By now it has looked for devices whose sessions are over, as all of these are.
         await gone_through(services)
         async with services.database.transaction() as tx:
-            await store.add_members(tx, (await store.lock_places(tx, [chat_id]))[chat_id], readers)
+            await member_store.add_members(tx, (await chat_store.lock_places(tx, [chat_id]))[chat_id], readers)
             columns = ("id", "user_id", "session_id", "endpoint_hash", "sealed", "language", "made_at_us")
             await tx.insert("messaging_push_subscriptions", columns, devices)
 

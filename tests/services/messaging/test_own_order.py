@@ -11,8 +11,10 @@ from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, chat_of, direct, group, say
 
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import SIGNALS, BadText, ChatId, ChatNotFound, MarkRead, RemoveMember, Signal
+from kaif.interfaces.messaging import ChatId, MarkRead, RemoveMember
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.errors import BadText, ChatNotFound
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.order import (
     PINNED_MAX,
     ArrangeChat,

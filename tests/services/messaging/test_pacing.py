@@ -16,7 +16,8 @@ from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.database.sqlite import Sqlite
 from kaif.engines.web.public import PublicPages
-from kaif.interfaces.messaging import BadText, ChatId, Outgoing, SendBatch, TooManyMessages
+from kaif.interfaces.messaging import ChatId, Outgoing, SendBatch
+from kaif.interfaces.messaging.errors import BadText, TooManyMessages
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import now_us
@@ -24,9 +25,9 @@ from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pace_sharing import CHANNEL, PaceSharing
 from kaif.services.messaging.sending.pacing import OF_BOTS, OF_ONE, Pace
+from kaif.services.messaging.sending.sender import Sender
 
 
 @pytest.fixture

@@ -15,17 +15,7 @@ from tests.services.messaging.searches import finds, found, searching
 from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import (
-    ENTRIES,
-    ChatId,
-    ChatNotFound,
-    Delivery,
-    Entry,
-    LinksNotAllowed,
-    ListEntries,
-    MayNotSend,
-    PersonNotReachable,
-)
+from kaif.interfaces.messaging import ChatId, Entry, ListEntries
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -38,7 +28,9 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.administration import ChangeChat
 from kaif.interfaces.messaging.cards import Poll, PollOption
+from kaif.interfaces.messaging.errors import ChatNotFound, LinksNotAllowed, MayNotSend, PersonNotReachable
 from kaif.interfaces.messaging.history import ExportHistory
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.interfaces.messaging.polls import (
     AnswerStays,
     BadPoll,
@@ -56,7 +48,7 @@ from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, now_us
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import entry_rules, entry_store
 from kaif.services.messaging.reactions import Reactions
 
 DAYS = ["в субботу", "в воскресенье", "никогда"]
@@ -122,8 +114,8 @@ async def told(services: Services, actor: Actor, poll: Entry, voters: int) -> En
     """The entry by which the chat was told so: what is read meanwhile may be ahead of it."""
 
     async def so() -> bool:
-        row = await store.find_entry(services.database, poll.chat_id, poll.seq)
-        card = model.body_of(row).card if row else None
+        row = await entry_store.find_entry(services.database, poll.chat_id, poll.seq)
+        card = entry_rules.body_of(row).card if row else None
         return isinstance(card, Poll) and card.voters == voters
 
     await eventually(so, timeout_s=5)

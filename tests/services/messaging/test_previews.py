@@ -14,7 +14,7 @@ from tests.services.messaging.test_discussions import link as take_comments
 from tests.waiting import eventually, until
 
 from kaif.engines.web.public import PublicPages
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, RightMissing, SendMessage
+from kaif.interfaces.messaging import ChatId, Entry, SendMessage
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -25,6 +25,7 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.content import LinkPreview
 from kaif.interfaces.messaging.discussions import WriteComment
+from kaif.interfaces.messaging.errors import ChatNotFound, RightMissing
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.previews import LookAtLink, NotYourPreview, SwitchPreviews
 from kaif.kernel.actor import Actor, UserId

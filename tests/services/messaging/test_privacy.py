@@ -8,18 +8,7 @@ from tests.harness import Services
 from tests.services.messaging.chats import chat_of, direct, group, log_of, message_of, say
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import (
-    AddMembers,
-    ChatId,
-    ChatNotFound,
-    CreateChat,
-    GetChat,
-    InvitationNeeded,
-    MarkRead,
-    PersonNotReachable,
-    RemoveMember,
-    UnknownMember,
-)
+from kaif.interfaces.messaging import AddMembers, ChatId, CreateChat, GetChat, MarkRead, RemoveMember
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -29,6 +18,7 @@ from kaif.interfaces.messaging.actions import (
     React,
     ReceiptsOff,
 )
+from kaif.interfaces.messaging.errors import ChatNotFound, InvitationNeeded, PersonNotReachable, UnknownMember
 from kaif.interfaces.messaging.first_contact import NotAStranger
 from kaif.interfaces.messaging.privacy import (
     ACQUAINTING_MEMBERS_MAX,

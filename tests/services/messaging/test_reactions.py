@@ -7,7 +7,7 @@ from kaif.interfaces.auth import Person, PersonChanged
 from kaif.interfaces.messaging.actions import DeleteMessages, ListReactions, React
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 from kaif.services.messaging.chats.knowing import Acquaintance
 from kaif.services.messaging.model import erased_name
 from kaif.services.messaging.reactions import Reactions
@@ -22,7 +22,7 @@ async def test_a_person_is_remembered_once_however_often_the_news_comes(services
     for _ in range(3):
         await acquaintance.remember_person(PersonChanged(person=ANNA))
 
-    assert await store.known_people(services.database, [ANNA.id]) == [ANNA]
+    assert await people_store.known_people(services.database, [ANNA.id]) == [ANNA]
 
 
 async def test_newer_news_takes_the_place_of_older(services: Services) -> None:
@@ -32,7 +32,7 @@ async def test_newer_news_takes_the_place_of_older(services: Services) -> None:
     await acquaintance.remember_person(PersonChanged(person=ANNA))
     await acquaintance.remember_person(PersonChanged(person=renamed))
 
-    assert await store.known_people(services.database, [ANNA.id]) == [renamed]
+    assert await people_store.known_people(services.database, [ANNA.id]) == [renamed]
 
 
 async def test_news_from_before_somebody_was_erased_gives_them_no_name_again(services: Services) -> None:
@@ -43,7 +43,7 @@ async def test_news_from_before_somebody_was_erased_gives_them_no_name_again(ser
 
     await acquaintance.remember_person(PersonChanged(person=ANNA))
 
-    assert await store.known_people(services.database, [ANNA.id]) == [remains]
+    assert await people_store.known_people(services.database, [ANNA.id]) == [remains]
 
 
 async def test_whoever_is_erased_leaves_reactions_under_no_name_and_what_they_had_hidden_nowhere(

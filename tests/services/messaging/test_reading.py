@@ -7,15 +7,8 @@ import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import chat_of, direct, group, say
 
-from kaif.interfaces.messaging import (
-    READ_MARKS_SHOWN_MEMBERS_MAX,
-    SIGNALS,
-    AddMembers,
-    ChatId,
-    MarkRead,
-    ReadMark,
-    Signal,
-)
+from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, AddMembers, ChatId, MarkRead, ReadMark
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Invalid
 

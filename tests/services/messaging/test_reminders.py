@@ -8,9 +8,10 @@ from tests.services.messaging.chats import chat_of, direct, group, message_of, s
 from tests.services.messaging.dues import HOUR, Home
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound, CreateChat, Entry, MarkRead, RemoveMember
+from kaif.interfaces.messaging import ChatId, CreateChat, Entry, MarkRead, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, MessageNotFound, NotEditable
 from kaif.interfaces.messaging.content import MessagePlace, TextEntity
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.reminders import (
     REMINDERS_MAX,
     BadReminderTime,
@@ -23,7 +24,7 @@ from kaif.interfaces.messaging.reminders import (
 from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store
 from kaif.services.messaging.due.reminding import QUOTED_CHARACTERS_MAX, WORDLESS, quoted
 from kaif.services.messaging.notifications import telling
 
@@ -72,7 +73,7 @@ async def test_it_is_unread_until_it_is_read_and_ones_devices_are_told(home: Hom
     await home.come(HOUR)
 
     assert (await chat_of(home.services, anna, own)).unread == 1
-    messages = telling.messages_of(await store.entries_after(home.services.database, own, 0, 9), {}, 0)
+    messages = telling.messages_of(await entry_store.entries_after(home.services.database, own, 0, 9), {}, 0)
     listener = telling.Listener(anna.user_id, "saved", "", 1, 0, 0, "all", 1, 0, 0, "s", "ru", 0, 0, "UTC", 127)
     told = telling.newest_told(messages, listener, home.moment[0], {})
     assert told and told.seq == (await reminded(home, anna))[-1].seq

@@ -15,15 +15,10 @@ from kaif.interfaces.auth import InvalidCredentials, Nothing
 from kaif.interfaces.auth.audit import Audited, ListAudit
 from kaif.interfaces.auth.roles import HANDLE_REPORTS, MANAGE_PEOPLE, READ_AUDIT
 from kaif.interfaces.auth.sessions import AccountSuspended
-from kaif.interfaces.messaging import (
-    SIGNALS,
-    AddMembers,
-    ChatNotFound,
-    MemberBanned,
-    Signal,
-    UnknownMember,
-)
+from kaif.interfaces.messaging import AddMembers
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
+from kaif.interfaces.messaging.errors import ChatNotFound, MemberBanned, UnknownMember
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.privacy import NotOneself
 from kaif.interfaces.messaging.reports import (
     EVIDENCE_MAX,

@@ -15,22 +15,12 @@ from kaif.interfaces.messaging import (
     Chat,
     ChatId,
     ChatKind,
-    ChatNotFound,
     CreateChat,
     GetChat,
-    LinksNotAllowed,
     ListMembers,
-    MayNotSend,
-    MemberBanned,
-    MembersHidden,
-    NotAGroup,
-    OwnerMustStay,
-    OwnersOnly,
     RemoveMember,
-    RightMissing,
     RightName,
     Role,
-    SlowMode,
 )
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
@@ -51,6 +41,18 @@ from kaif.interfaces.messaging.administration import (
     NameTaken,
     OfMember,
     Restrict,
+)
+from kaif.interfaces.messaging.errors import (
+    ChatNotFound,
+    LinksNotAllowed,
+    MayNotSend,
+    MemberBanned,
+    MembersHidden,
+    NotAGroup,
+    OwnerMustStay,
+    OwnersOnly,
+    RightMissing,
+    SlowMode,
 )
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import as_datetime, now_us

@@ -11,9 +11,11 @@ from tests.services.messaging.dues import HOUR, Home, at_home
 from tests.waiting import eventually
 
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import SIGNALS, BadQuote, ChatId, ChatNotFound, Entry, MayNotSend, RemoveMember, Signal
+from kaif.interfaces.messaging import ChatId, Entry, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage
 from kaif.interfaces.messaging.administration import ChangeChat, Restrict
+from kaif.interfaces.messaging.errors import BadQuote, ChatNotFound, MayNotSend
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.scheduled import (
     AHEAD_DAYS_MAX,

@@ -12,7 +12,8 @@ from tests.services.messaging.searches import finds, found, found_messages, page
 from tests.waiting import eventually
 
 from kaif.engines.index import Hit, Wanted
-from kaif.interfaces.messaging import AddMembers, BadCursor, ChatId, ChatNotFound, RemoveMember
+from kaif.interfaces.messaging import AddMembers, ChatId, RemoveMember
+from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.search import NothingToFind, Piece, Search
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_us

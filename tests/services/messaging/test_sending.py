@@ -10,19 +10,9 @@ from tests.disks import SmallDisk
 from tests.harness import Services, wired_services
 from tests.services.messaging.chats import chat_of, direct, group, log_of, say
 
-from kaif.interfaces.messaging import (
-    ENTRIES,
-    BadReply,
-    BadText,
-    ChatId,
-    ChatNotFound,
-    Delivery,
-    Entry,
-    ListEntries,
-    MarkRead,
-    Outgoing,
-    SendBatch,
-)
+from kaif.interfaces.messaging import ChatId, Entry, ListEntries, MarkRead, Outgoing, SendBatch
+from kaif.interfaces.messaging.errors import BadReply, BadText, ChatNotFound
+from kaif.interfaces.messaging.news import ENTRIES, Delivery
 from kaif.interfaces.messaging.topics import SwitchTopics
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.errors import Invalid, StorageFull

@@ -4,9 +4,9 @@ import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import direct, group, log_of, say
 
-from kaif.interfaces.messaging import BadTitle, PersonNotReachable, UnknownMember
 from kaif.interfaces.messaging.actions import ForwardedMessage, ForwardMessages
 from kaif.interfaces.messaging.cards import Contact, Location
+from kaif.interfaces.messaging.errors import BadTitle, PersonNotReachable, UnknownMember
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.privacy import ChangePrivacy, OfPerson
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation

@@ -7,8 +7,9 @@ import pytest
 from tests.harness import Services
 from tests.services.messaging.chats import group, log_of, say
 
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Messaging, RemoveMember
+from kaif.interfaces.messaging import ChatId, Messaging, RemoveMember
 from kaif.interfaces.messaging.actions import ForwardedMessage, MessageActions
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.remote import methods_of
 

@@ -12,19 +12,11 @@ from tests.waiting import eventually
 
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.interfaces.auth.roles import READ_AUDIT
-from kaif.interfaces.messaging import (
-    AddMembers,
-    ChatId,
-    MarkRead,
-    MayNotSend,
-    NotAGroup,
-    RemoveMember,
-    RightMissing,
-    SendMessage,
-)
+from kaif.interfaces.messaging import AddMembers, ChatId, MarkRead, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import DeleteMessages, EditMessage, OfMessage, React
 from kaif.interfaces.messaging.administration import ChangeChat, OfMember
 from kaif.interfaces.messaging.discussions import ListComments
+from kaif.interfaces.messaging.errors import MayNotSend, NotAGroup, RightMissing
 from kaif.interfaces.messaging.invitations import Door, InvitationGone, MakeLink
 from kaif.interfaces.messaging.polls import SendPoll, Vote
 from kaif.interfaces.messaging.reports import ListReports, NotForThisReport, OfReport

@@ -9,9 +9,10 @@ from tests.services.messaging.chats import chat_of, group
 from tests.services.messaging.test_reports import decide, file, operator
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import SIGNALS, AddMembers, Signal
+from kaif.interfaces.messaging import AddMembers
 from kaif.interfaces.messaging.administration import Appoint, OfMember
 from kaif.interfaces.messaging.invitations import AnswerRequest, Door, MakeLink, RevokeLink
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import UserId
 
 

@@ -21,13 +21,11 @@ from kaif.interfaces.auth import Nothing, Person
 from kaif.interfaces.messaging import (
     AddMembers,
     ChatId,
-    ChatNotFound,
     Entry,
     ListEntries,
     MarkRead,
     Outgoing,
     RemoveMember,
-    RightMissing,
     SendBatch,
     SendMessage,
 )
@@ -40,6 +38,7 @@ from kaif.interfaces.messaging.actions import (
     OfMessage,
 )
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, MemberNotFound, Restrict
+from kaif.interfaces.messaging.errors import ChatNotFound, RightMissing
 from kaif.interfaces.messaging.moving import MoveMessages
 from kaif.interfaces.messaging.topics import (
     GENERAL,

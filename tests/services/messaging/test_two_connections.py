@@ -23,8 +23,8 @@ from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.discussions.service import DiscussionsService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from tests.services.messaging.dues import HOUR, Home
 from tests.services.messaging.test_discussions import with_comments
 
 from kaif.engines.database import Database, Transaction
-from kaif.interfaces.messaging import ChatId, Outgoing, TooManyMessages
+from kaif.interfaces.messaging import ChatId, Outgoing
 from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.discussions import WriteComment
+from kaif.interfaces.messaging.errors import TooManyMessages
 from kaif.interfaces.messaging.reminders import RemindMe
 from kaif.interfaces.messaging.scheduled import OfScheduled
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook
@@ -27,8 +28,8 @@ from kaif.services.messaging.due.scheduling import ScheduledMessagesService
 from kaif.services.messaging.messages.actions import MessageActionsService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender
 from kaif.services.messaging.sending.pacing import Pace
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.webhooks.incoming import WebhooksService
 
 BURST = 5

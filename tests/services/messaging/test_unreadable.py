@@ -10,7 +10,7 @@ from kaif.interfaces.messaging import ChatId, Entry, EntryKind, MarkRead
 from kaif.interfaces.messaging.actions import OfMessage
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import as_datetime, now_us
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, entry_store
 
 # As a newer process stores it, beside which this one still runs.
 KIND = cast(EntryKind, "sealed")
@@ -19,11 +19,11 @@ BODY = '{"sealed":"q83vEjRWeJq8' + "A" * 4000 + '","for":["device-1","device-2"]
 
 async def append_sealed(services: Services, by: Actor, chat_id: ChatId) -> int:
     async with services.database.transaction() as tx:
-        (place,) = (await store.lock_places(tx, [chat_id])).values()
+        (place,) = (await chat_store.lock_places(tx, [chat_id])).values()
         place.seq += 1
         entry = Entry(chat_id, place.seq, KIND, by.user_id, as_datetime(now_us()))
-        await store.append(tx, {place.chat_id: place}, [entry], [by.user_id], [place.messages])
-        await store.advance(tx, [place])
+        await entry_store.append(tx, {place.chat_id: place}, [entry], [by.user_id], [place.messages])
+        await chat_store.advance(tx, [place])
         where = {"chat_id": chat_id, "seq": place.seq}
         await tx.execute(
             "UPDATE messaging_entries SET body = :body WHERE chat_id = :chat_id AND seq = :seq", body=BODY, **where

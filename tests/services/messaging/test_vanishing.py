@@ -10,8 +10,9 @@ from tests.services.messaging.dues import Home
 from tests.services.messaging.replicas import Replica
 from tests.services.messaging.searches import finds, searching
 
-from kaif.interfaces.messaging import ChatId, ChatNotFound, ListEntries, PersonNotReachable, RightMissing
+from kaif.interfaces.messaging import ChatId, ListEntries
 from kaif.interfaces.messaging.actions import EditMessage, OfMessage, React
+from kaif.interfaces.messaging.errors import ChatNotFound, PersonNotReachable, RightMissing
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.privacy import OfPerson
 from kaif.interfaces.messaging.vanishing import SetTimer, VanishAfter

@@ -14,8 +14,10 @@ from tests.services.messaging.dues import Home
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.messaging import SIGNALS, ChatId, ChatNotFound, GetChat, RemoveMember, Signal
+from kaif.interfaces.messaging import ChatId, GetChat, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages
+from kaif.interfaces.messaging.errors import ChatNotFound
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.own_data import ViewedPosts
 from kaif.interfaces.messaging.posts import CountedPosts, NotAChannel, PostsEvent, ViewPosts
 from kaif.interfaces.personal_data import PersonErased

@@ -10,19 +10,11 @@ from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, direct, group, log_of, say
 
 from kaif.interfaces.auth import GetPeople, Nothing
-from kaif.interfaces.messaging import (
-    BadButtons,
-    BadText,
-    ChatId,
-    ChatNotFound,
-    GetChat,
-    NotAGroup,
-    RemoveMember,
-    RightMissing,
-)
+from kaif.interfaces.messaging import ChatId, GetChat, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages
 from kaif.interfaces.messaging.administration import Appoint, ChangeChat, OfMember
 from kaif.interfaces.messaging.content import Button, TextEntity
+from kaif.interfaces.messaging.errors import BadButtons, BadText, ChatNotFound, NotAGroup, RightMissing
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.topics import GENERAL, ChangeTopic, ListTopics, MakeTopic, SwitchTopics, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (

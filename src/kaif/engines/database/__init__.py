@@ -60,6 +60,12 @@ class Transaction(Protocol):
         ...
 
 
+class Reads(Protocol):
+    """A database, or a transaction of it: both read alike."""
+
+    async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]: ...
+
+
 class Lookup(Protocol[Found]):
     """Reads by key: lookups of one moment share one statement."""
 

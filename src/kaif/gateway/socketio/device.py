@@ -26,7 +26,6 @@ from kaif.interfaces.messaging import (
     WRITE_SCOPE,
     Caption,
     ChatId,
-    ChatNotFound,
     GivenChatId,
     ListEntries,
     MarkRead,
@@ -37,6 +36,7 @@ from kaif.interfaces.messaging import (
     TopicId,
 )
 from kaif.interfaces.messaging.attached import GivenAttachments
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.api_keys import PREFIX
 from kaif.kernel.background import Background

@@ -20,7 +20,6 @@ from kaif.interfaces.messaging.content import (
     TextEntity,
 )
 from kaif.kernel.actor import Actor, Scope, UserId
-from kaif.kernel.errors import Conflict, Forbidden, Invalid, Limited, NotFound
 from kaif.kernel.ids import PATTERN
 from kaif.kernel.limits import Limit
 from kaif.kernel.remote import repeatable
@@ -80,12 +79,8 @@ Role = Literal["owner", "admin", "member"]
 RightName = Literal["send", "media", "links", "invite", "pin", "info", "delete", "ban", "admins", "topics", "edit"]
 RightNames = Annotated[list[RightName], Meta(max_length=11)]
 
-# Channels of the cache on which the service tells every gateway what is to be delivered.
-ENTRIES = "messaging.entries"
-SIGNALS = "messaging.signals"
 # The group of the cache in which gateways note who is connected.
 PRESENCE = "presence"
-REACH = "messaging.reach"
 
 # One person's messages, by whichever way they come.
 SEND = Limit("send", per_minute=600, burst=100)
@@ -382,36 +377,6 @@ class Outcomes(msgspec.Struct, frozen=True, array_like=True):
     outcomes: list[Outcome]
 
 
-class Delivery(msgspec.Struct, frozen=True, array_like=True):
-    """New entries of one chat, as JSON, for everyone in it; `joined` and `left` change who that is.
-
-    Without entries it says only that, and `first_seq` is the place of the next one.
-    """
-
-    chat_id: ChatId
-    kind: ChatKind
-    first_seq: int
-    entries: list[bytes]
-    joined: list[UserId] = []
-    left: list[UserId] = []
-    # Where not everybody sees who comes and goes: who does (`naming`).
-    seers: list[UserId] | None = None
-
-
-# On ENTRIES: some news was lost, nobody knows which, so everybody asks what is newest.
-NEWS_LOST: list[Delivery] = []
-
-
-class Signal(msgspec.Struct, frozen=True, array_like=True):
-    """An event beside the log for everyone in a chat, or for one of them, as JSON; losing it harms nothing."""
-
-    chat_id: ChatId
-    event: bytes
-    user_id: UserId = UserId("")
-    # Nobody is in the chat any more.
-    closes: bool = False
-
-
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """A chat that a person is in, its newest entry, and the other one of a direct chat if the two see each other.
 
@@ -425,12 +390,6 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     closed: bool = False
 
 
-class Reach(msgspec.Struct, frozen=True, array_like=True):
-    """In these chats it has changed who sees whom: whoever is in them looks anew."""
-
-    chat_ids: list[ChatId]
-
-
 class Standings(msgspec.Struct, frozen=True, array_like=True):
     """With the number of the newest press of a bot's buttons (in `bots`); 0 for people."""
 
@@ -438,112 +397,11 @@ class Standings(msgspec.Struct, frozen=True, array_like=True):
     callbacks: int = 0
 
 
-class ChatNotFound(NotFound):
-    code, detail = "chat_not_found", "There is no such chat, or you are not in it."
-
-
-class PersonNotReachable(Forbidden):
-    """Because of a block, or of what they have chosen: which of them is theirs to know."""
-
-    code, detail = "person_not_reachable", "You can't write to this person."
-
-
-class InvitationNeeded(Forbidden):
-    """Details carry user_ids, those who can only be invited."""
-
-    code, detail = "invitation_needed", "Some of these people can't be added: send them an invitation."
-
-
-class ButtonsForBots(Forbidden):
-    code, detail = "buttons_for_bots", "Only bots put buttons under what they say."
-
-
-class BadButtons(Invalid):
-    """Or all together are more than 8 KiB."""
-
-    code, detail = "bad_buttons", "A button has a text, and either data of 64 bytes at most or an address on the web."
-
-
-class NotForBots(Forbidden):
-    code, detail = "not_for_bots", "Bots make no groups and join none by themselves: people add them."
-
-
-class UnknownMember(Invalid):
-    code, detail = "unknown_member", "There is no such person here."
-
-
-class BadTitle(Invalid):
-    code, detail = "bad_title", "A group needs a title with a letter or digit and no invisible characters."
-
-
-class BadText(Invalid):
-    code, detail = "bad_text", "The message is empty or holds characters that cannot be shown."
-
-
-class BadReply(Invalid):
-    code, detail = "bad_reply", "There is no such message to reply to."
-
-
-class BadQuote(Invalid):
-    code, detail = "bad_quote", "The message replied to does not say this."
-
-
-class BadCursor(Invalid):
-    code, detail = "bad_cursor", "This cursor did not come from an earlier page."
-
-
-class NotAGroup(Conflict):
-    code, detail = "not_a_group", "Only groups and channels have members that change."
-
-
-class TooManyMembers(Conflict):
-    code, detail = "too_many_members", "The chat has no room for so many."
-
-
-class OwnersOnly(Forbidden):
-    code, detail = "owners_only", "Only the chat's owner may do this."
-
-
-class RightMissing(Forbidden):
-    """Details carry right, the one that is missing."""
-
-    code, detail = "right_missing", "You may not do this here."
-
-
-class MayNotSend(Forbidden):
-    code, detail = "may_not_send", "You may not write here."
-
-
-class LinksNotAllowed(Forbidden):
-    code, detail = "links_not_allowed", "You may not send links here."
-
-
-class SlowMode(Limited):
-    """Details carry retry_after_ms."""
-
-    code, detail = "slow_mode", "This group is slow: wait before you write again."
-
-
-class TooManyMessages(Limited):
-    """Of one sender's in this chat, or of all its bots'. Details carry retry_after_ms."""
-
-    code, detail = "too_many_messages", "Too many messages in this chat: wait a moment."
-
-
-class MembersHidden(Forbidden):
-    code, detail = "members_hidden", "Only admins see who is here."
-
-
-class MemberBanned(Forbidden):
-    code, detail = "member_banned", "Who is banned here can't come in."
-
-
-class OwnerMustStay(Conflict):
-    code, detail = "owner_must_stay", "Give the channel to somebody else first, or delete it."
-
-
 class Messaging(Protocol):
-    """Whoever names a chat must be in it: otherwise ChatNotFound is raised, or in a batch is that message's outcome."""
+    """Whoever names a chat must be in it: otherwise ChatNotFound is raised, or in a batch is that message's outcome.
+
+    What is raised stands in `errors`, or with its topic.
+    """
 
     async def create_chat(self, actor: Actor, request: CreateChat) -> Chat:
         """A new group or channel, or the direct chat with one person or oneself (`saved`), which exists once.

@@ -1,11 +1,10 @@
 """What auth's database keeps of accounts, and of who set the server up."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
-from kaif.engines.database import Database, Lookup, Row, Transaction
+from kaif.engines.database import Database, Lookup, Reads, Transaction
 from kaif.interfaces.auth import Person
 from kaif.kernel.actor import UserId
 from kaif.kernel.lookalikes import skeleton_of_username
@@ -14,12 +13,6 @@ from kaif.services.auth.model import Account, search_words
 LAST_LETTER = "\U0010ffff"
 # For pages that have no cursor yet: greater than every id.
 AFTER_ALL_IDS = "z" * 27
-
-
-class Reads(Protocol):
-    """A database, or a transaction of it: both read alike."""
-
-    async def fetch(self, shape: type[Row], sql: str, **params: object) -> list[Row]: ...
 
 
 def columns_of(row: type[msgspec.Struct]) -> str:

@@ -1,6 +1,6 @@
 """By what people prove who they are, and that one such way is always left to them."""
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.identities import IdentityId
 from kaif.interfaces.auth.passkeys import LastWayIn, PasskeyId
 from kaif.interfaces.auth.wallets import WalletId
@@ -15,7 +15,6 @@ from kaif.services.auth.openid import store as openid_store
 from kaif.services.auth.passkeys import credentials
 from kaif.services.auth.providers import store as identity_store
 from kaif.services.auth.sessions import store as stored_sessions
-from kaif.services.auth.store import Reads
 from kaif.services.auth.wallets import store as wallet_store
 
 

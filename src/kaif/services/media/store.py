@@ -2,11 +2,10 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 import msgspec
 
-from kaif.engines.database import Row, Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.engines.keys import Wrapped
 from kaif.interfaces.media import MediaId
 from kaif.kernel.actor import UserId
@@ -18,12 +17,6 @@ _PART = ", ".join(Part.__struct_fields__)
 
 # What its owner keeps is referred to by the owner.
 OWNER = "owner"
-
-
-class Reads(Protocol):
-    """The database itself, or a transaction."""
-
-    async def fetch(self, shape: type[Row], sql: str, **params: Any) -> list[Row]: ...
 
 
 async def is_made(reads: Reads) -> bool:

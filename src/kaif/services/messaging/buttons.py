@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from kaif.interfaces.messaging import BadButtons
 from kaif.interfaces.messaging.content import Button
+from kaif.interfaces.messaging.errors import BadButtons
 from kaif.kernel.text import clean_text
 from kaif.services.messaging import markup
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 
 # Of one chat the newest are kept: processes whose clocks disagree could make one with each message.
 JUMPS_MAX = 200
@@ -33,7 +33,7 @@ async def note(tx: Transaction, jumps: Iterable[tuple[ChatId, int]]) -> None:
         )
 
 
-async def jumps_of(reads: Database | Transaction, chat_id: ChatId, after: int = 0) -> list[Jump]:
+async def jumps_of(reads: Reads, chat_id: ChatId, after: int = 0) -> list[Jump]:
     """In the order of the log."""
     return await reads.fetch(
         Jump,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from kaif.interfaces.messaging import BadCursor
+from kaif.interfaces.messaging.errors import BadCursor
 from kaif.kernel.actor import UserId
 
 WORD_CHARS_MAX = 24

@@ -5,7 +5,7 @@ from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, now_us
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.bots import callbacks_store, commands_store
 from kaif.services.messaging.cards import poll_store
@@ -39,7 +39,7 @@ class Reactions:
         What they had deleted for themselves alone was nobody else's to know.
         """
         async with self._database.transaction() as tx:
-            await store.remember_people(tx, [event.remains])
+            await people_store.remember_people(tx, [event.remains])
             erased = await _erase(tx, event.remains.id, self._clock())
             await tx.publish(DataErased(erasure_id=event.erasure_id, holder="messaging", erased=erased))
 

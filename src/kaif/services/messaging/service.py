@@ -6,7 +6,6 @@ from kaif.interfaces.messaging import (
     AddMembers,
     Chat,
     ChatId,
-    ChatNotFound,
     Chats,
     CreateChat,
     Entries,
@@ -18,37 +17,38 @@ from kaif.interfaces.messaging import (
     Log,
     MarkRead,
     Members,
-    MembersHidden,
     Outcome,
     Outcomes,
     Outgoing,
-    OwnersOnly,
     ReadMark,
     RemoveMember,
     SendBatch,
     SendMessage,
     Standings,
 )
+from kaif.interfaces.messaging.errors import ChatNotFound, MembersHidden, OwnersOnly
 from kaif.interfaces.messaging.naming import NAMING
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, chat_views, entry_store, member_store, model, people_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.finding import MemberFinder
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.entry_rules import Place, StoredEntry
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.telling import tell_staff
 from kaif.services.messaging.messages import mention_store, viewing
-from kaif.services.messaging.model import OWNER, Place, StoredEntry
+from kaif.services.messaging.model import OWNER
 from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.rights import Right, may_act_on
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Sender, Sent
+from kaif.services.messaging.sending.batches import Sent
+from kaif.services.messaging.sending.sender import Sender
 from kaif.services.messaging.topics.reading import TopicReading
 
 
@@ -83,7 +83,7 @@ class MessagingService:
             case _:
                 title = model.cleaned_title(request.title)
                 once = model.once_made(request.kind, actor.user_id, request.ref or new_id())
-        chat_id = await store.find_chat_made_once(self._database, once)
+        chat_id = await chat_store.find_chat_made_once(self._database, once)
         if chat_id is None:
             people = await self._membership.get_people(self._database, [actor.user_id, *others])
             if request.kind in ("group", "channel"):
@@ -97,12 +97,12 @@ class MessagingService:
         try:
             async with self._database.transaction() as tx:
                 unanswered = await self._require_consent(tx, actor, place, people)
-                await store.add_chat(tx, place, title, actor.user_id, once, self._clock())
-                await store.add_members(tx, place, [actor.user_id], OWNER)
-                await store.add_members(tx, place, others, unanswered=unanswered)
+                await chat_store.add_chat(tx, place, title, actor.user_id, once, self._clock())
+                await member_store.add_members(tx, place, [actor.user_id], OWNER)
+                await member_store.add_members(tx, place, others, unanswered=unanswered)
                 entry = await self._membership.record(tx, place, "created", actor.user_id, everyone, title)
         except AlreadyExists:
-            made = await store.find_chat_made_once(self._database, once)
+            made = await chat_store.find_chat_made_once(self._database, once)
             assert made, "the row that was in the way is gone"
             return made
         await self._announcer.announce_change(place, entry, joined=everyone)
@@ -113,17 +113,17 @@ class MessagingService:
         others = [person.id for person in people if person.id != actor.user_id]
         if place.kind != "direct":
             await consent.require_addable(tx, actor.user_id, others)
-            await store.remember_people(tx, people)
+            await people_store.remember_people(tx, people)
             return False
         # Whoever blocks takes this lock too: one comes after the other.
-        await store.lock_people(tx, people)
+        await people_store.lock_people(tx, people)
         return not await consent.require_reachable(tx, actor.user_id, others[0])
 
     async def list_chats(self, actor: Actor, request: ListChats) -> Chats:
-        before = model.parse_chat_cursor(request.cursor) if request.cursor else None
-        rows = await store.chats_of(self._database, actor.user_id, before, request.limit + 1)
+        before = chat_views.parse_chat_cursor(request.cursor) if request.cursor else None
+        rows = await chat_store.chats_of(self._database, actor.user_id, before, request.limit + 1)
         page = rows[: request.limit]
-        next_cursor = model.chat_cursor(page[-1]) if len(rows) > request.limit else None
+        next_cursor = chat_views.chat_cursor(page[-1]) if len(rows) > request.limit else None
         return Chats(await self._reading.described(actor.user_id, page), next_cursor)
 
     async def get_chat(self, actor: Actor, request: GetChat) -> Chat:
@@ -132,7 +132,7 @@ class MessagingService:
     async def get_standings(self, actor: Actor, request: Nothing) -> Standings:
         # First of all: a press that comes in between is told by itself, for the socket listens already.
         callbacks = await callbacks_store.newest_number(self._database, actor.user_id)
-        return Standings(await store.standings_of(self._database, actor.user_id), callbacks)
+        return Standings(await chat_store.standings_of(self._database, actor.user_id), callbacks)
 
     # Messages
 
@@ -180,22 +180,22 @@ class MessagingService:
             return await self._topics.list_rows(actor, request, request.topic_id)
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
         if request.after is not None:
-            return await store.entries_after(self._database, request.chat_id, request.after, request.limit)
+            return await entry_store.entries_after(self._database, request.chat_id, request.after, request.limit)
         before = request.before or 2**53 + 1
-        return await store.entries_before(self._database, request.chat_id, before, request.limit)
+        return await entry_store.entries_before(self._database, request.chat_id, before, request.limit)
 
     async def mark_read(self, actor: Actor, request: MarkRead) -> ReadMark:
         if request.topic_id is not None:
             return await self._topics.mark_read(actor, request, request.topic_id)
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
-        row = await store.find_entry(self._database, request.chat_id, request.seq)
+        row = await entry_store.find_entry(self._database, request.chat_id, request.seq)
         if row is None:
             raise Invalid("There is no such entry yet.", path="$.seq")
         async with self._database.transaction() as tx:
             mark = (request.chat_id, actor.user_id, row.seq, row.messages)
-            await store.move_read_marks(tx, [mark])
+            await member_store.move_read_marks(tx, [mark])
             await mention_store.mark_read(tx, actor.user_id, request.chat_id, row.seq)
-        chat = await store.find_chat(self._database, request.chat_id, actor.user_id)
+        chat = await chat_store.find_chat(self._database, request.chat_id, actor.user_id)
         if chat is None:
             raise ChatNotFound
         await self._announcer.announce_read(chat.id, actor.user_id, chat.read_seq, to_everyone=bool(chat.marks_shown))
@@ -205,19 +205,19 @@ class MessagingService:
 
     async def list_members(self, actor: Actor, request: ListMembers) -> Members:
         rights = await self._membership.get_rights(self._database, request.chat_id, actor.user_id)
-        if Right.STAFF not in rights and await store.are_hidden(self._database, request.chat_id):
+        if Right.STAFF not in rights and await member_store.are_hidden(self._database, request.chat_id):
             raise MembersHidden
         now_us = self._clock()
         if request.who == "staff":
-            staff = await store.staff_of(self._database, request.chat_id)
-            return Members([model.member_of(row, now_us) for row in staff], None)
+            staff = await member_store.staff_of(self._database, request.chat_id)
+            return Members([chat_views.member_of(row, now_us) for row in staff], None)
         if request.query.strip():
             found = await self._finder.find(request.chat_id, request.query, request.limit, request.cursor)
-            return Members([model.member_of(row, now_us) for row in found.members], found.next_cursor)
-        rows = await store.members_of(self._database, request.chat_id, request.cursor, request.limit + 1)
+            return Members([chat_views.member_of(row, now_us) for row in found.members], found.next_cursor)
+        rows = await member_store.members_of(self._database, request.chat_id, request.cursor, request.limit + 1)
         page = rows[: request.limit]
         next_cursor = page[-1].id if len(rows) > request.limit else None
-        return Members([model.member_of(row, now_us) for row in page], next_cursor)
+        return Members([chat_views.member_of(row, now_us) for row in page], next_cursor)
 
     async def add_members(self, actor: Actor, request: AddMembers) -> Chat:
         people = await self._membership.get_people(self._database, list(dict.fromkeys(request.user_ids)))
@@ -242,7 +242,7 @@ class MessagingService:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             if request.user_id != actor.user_id:
                 require(rights, Right.BAN)
-                target = await store.find_member(tx, place.chat_id, request.user_id)
+                target = await member_store.find_member(tx, place.chat_id, request.user_id)
                 if target and not may_act_on(rights, target.role):
                     raise OwnersOnly
             removed = await self._membership.take_out(tx, place, request.user_id)

@@ -3,7 +3,7 @@
 import msgspec
 
 from kaif.engines.cache import Cache
-from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.engines.database import AlreadyExists, Database, Reads, Transaction
 from kaif.interfaces.auth import EmailTaken, Nothing, PersonChanged, SessionEnded, User, WrongPassword
 from kaif.interfaces.auth.accounts import (
     ChangeAvatarColour,
@@ -97,7 +97,7 @@ class AccountsService:
             await self._audit.record(tx, actor, "email_disowned", link.user_id)
         return Nothing()
 
-    async def _claim(self, reads: Database | Transaction, link_id: str, now_us: int) -> Link:
+    async def _claim(self, reads: Reads, link_id: str, now_us: int) -> Link:
         found = await links.find(reads, link_id, now_us)
         if found is None or found.purpose not in (CONFIRM, NEW_EMAIL):
             raise LinkSpent

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.kernel.actor import Scope, SessionId, UserId
 from kaif.kernel.api_keys import new_api_key
 from kaif.kernel.clock import DAY_US, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.services.auth.sessions.store import note_ends
-from kaif.services.auth.store import Reads
 
 ENDING_CHARS = 4
 

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth.audit import ListAudit
 from kaif.kernel.clock import as_us
 from kaif.services.auth.audit.chain import Head, Link
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 
 _LINK = columns_of(Link)
 PAGE = 1000

@@ -1,7 +1,7 @@
 """What people do with their bots; each method is one transaction."""
 
 from kaif.engines.cache import Cache
-from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.engines.database import AlreadyExists, Database, Reads, Transaction
 from kaif.interfaces.auth import Nothing, PersonChanged, UsernameImitates, UsernameTaken
 from kaif.interfaces.auth.bots import (
     BOT_KEY_DAYS,
@@ -31,7 +31,6 @@ from kaif.services.auth.factors.stepping_up import require_recent_authentication
 from kaif.services.auth.letters.telling import tell
 from kaif.services.auth.model import NO_PASSWORD, Account
 from kaif.services.auth.sessions.announcing import announce_ends
-from kaif.services.auth.store import Reads
 
 
 class BotsService:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.auth.api_keys import ApiKey
 from kaif.interfaces.auth.bots import Bot
@@ -13,7 +13,6 @@ from kaif.kernel.clock import as_datetime
 from kaif.services.auth import store
 from kaif.services.auth.api_keys import store as stored_keys
 from kaif.services.auth.model import Account
-from kaif.services.auth.store import Reads
 
 
 class StoredBot(msgspec.Struct, frozen=True):

@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.factors import CHALLENGE_TRIES_MAX, TooManyTries
 from kaif.interfaces.auth.providers import ProviderId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
-from kaif.services.auth.store import Reads
 
 # What a challenge is for: the second step of a sign-in, or a session that proves itself by a service.
 Purpose = Literal["sign_in", "step_up"]

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.kernel.actor import UserId
-from kaif.services.auth.store import Reads
 
 
 class Totp(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import EVERYBODY, PermissionChange
 from kaif.interfaces.auth.passkeys import PasskeyId
 from kaif.interfaces.auth.required_factors import LastSecondFactor, RequiredOf
@@ -15,7 +15,7 @@ from kaif.services.auth.model import Account
 from kaif.services.auth.passkeys import credentials
 from kaif.services.auth.roles import grants
 from kaif.services.auth.roles.permissions import Permissions, permitted
-from kaif.services.auth.store import ACCOUNT, Reads
+from kaif.services.auth.store import ACCOUNT
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -1,12 +1,12 @@
 """What dangerous use cases ask first: was the person here just now, or only their session?"""
 
+from kaif.engines.database import Reads
 from kaif.interfaces.auth import SessionEnded
 from kaif.interfaces.auth.factors import AUTHENTICATION_FRESH_SECONDS, StepUpRequired
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.services.auth import ways_in
 from kaif.services.auth.sessions import store as stored_sessions
-from kaif.services.auth.store import Reads
 
 
 async def require_recent_authentication(reads: Reads, actor: Actor, now_us: int) -> None:

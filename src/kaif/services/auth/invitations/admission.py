@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth.invitations import (
     InvitationExpired,
     InvitationForAnother,
@@ -25,7 +25,6 @@ from kaif.services.auth.invitations.store import StoredInvitation
 from kaif.services.auth.model import Account
 from kaif.services.auth.roles import grants
 from kaif.services.auth.roles.permissions import BUILT_IN, Permissions, permitted
-from kaif.services.auth.store import Reads
 from kaif.services.auth.tokens import Signer
 
 REFUSALS: dict[InvitationState, type[KaifError]] = {

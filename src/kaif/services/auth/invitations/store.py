@@ -4,12 +4,12 @@ from typing import cast
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.invitations import InvitationState, RegistrationMode
 from kaif.interfaces.auth.own_data import OwnInvitation
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.auth.store import AFTER_ALL_IDS, Reads, columns_of, insert
+from kaif.services.auth.store import AFTER_ALL_IDS, columns_of, insert
 
 # In the place of an address that was forgotten: no address, and not nothing, which would mean anybody's.
 ERASED = "erased"

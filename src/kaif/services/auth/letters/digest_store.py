@@ -1,10 +1,9 @@
 """Which digest went to whom: the last one of each person, and one that is under way."""
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.own_data import LastDigest
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.auth.store import Reads
 
 
 async def claim(tx: Transaction, user_id: UserId, digest_id: str, now_us: int, until_us: int) -> bool:

@@ -2,13 +2,8 @@
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
-from kaif.interfaces.auth.accounts import (
-    CONFIRMATION_DAYS,
-    NEW_EMAIL_HOURS,
-    RESET_EVERY_SECONDS,
-    RESET_MINUTES,
-)
+from kaif.engines.database import Database, Reads, Transaction
+from kaif.interfaces.auth.accounts import CONFIRMATION_DAYS, NEW_EMAIL_HOURS, RESET_EVERY_SECONDS, RESET_MINUTES
 from kaif.interfaces.auth.own_data import OpenLink
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, as_datetime
@@ -56,7 +51,7 @@ async def issue(tx: Transaction, user_id: UserId, purpose: str, email: str, now_
     return link_id if issued else None
 
 
-async def find(reads: Database | Transaction, link_id: str, now_us: int) -> Link | None:
+async def find(reads: Reads, link_id: str, now_us: int) -> Link | None:
     found = await reads.fetch(
         Link,
         "SELECT user_id, purpose, email FROM auth_links WHERE id = :id AND expires_at_us > :now_us",

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth.applications import Application, ApplicationId, ApplicationKind, IdTokenAlgorithm, Scope
 from kaif.interfaces.auth.openid import AllowedApplication
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.openid.authorization_requests import as_scopes
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 
 
 class StoredApplication(msgspec.Struct, frozen=True):

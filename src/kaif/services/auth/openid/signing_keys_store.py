@@ -2,9 +2,9 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.applications import IdTokenAlgorithm
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 
 
 class StoredKey(msgspec.Struct, frozen=True):

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.applications import ApplicationId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US
 from kaif.services.auth import store
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 
 # So long the second use of a code is told from a made-up one.
 SPENT_KEPT_US = DAY_US

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from kaif.engines.database import Reads
 from kaif.interfaces.auth.directory import FindAccounts
 from kaif.kernel.actor import UserId
 from kaif.services.auth.model import WORD_CHARS_MAX, Account
-from kaif.services.auth.store import ACCOUNT, AFTER_ALL_IDS, LAST_LETTER, Reads
+from kaif.services.auth.store import ACCOUNT, AFTER_ALL_IDS, LAST_LETTER
 
 # Of a search; a name has a few, and each costs a part of the statement.
 WORDS_MAX = 4

@@ -4,12 +4,12 @@ from typing import Literal
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.passkeys import CredentialDescriptor, Passkey, PasskeyId, PasskeyUnknown
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.passkeys.relying_party import Attested, Used
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 
 Purpose = Literal["registration", "sign_in", "second_step", "step_up"]
 

@@ -4,13 +4,13 @@ from typing import Literal
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.identities import Identity, IdentityId
 from kaif.interfaces.auth.providers import ProviderId, ProviderKind
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.providers.authorization import StoredProvider
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 
 Purpose = Literal["sign_in", "link", "step_up"]
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import PermissionChange
 from kaif.kernel.actor import Permission, UserId
 from kaif.services.auth.roles.permissions import BUILT_IN, OWNER, Permissions
-from kaif.services.auth.store import Reads
 
 
 async def own_roles(reads: Reads) -> dict[str, Permissions]:

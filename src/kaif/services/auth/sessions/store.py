@@ -1,11 +1,10 @@
 """What auth's database keeps of sessions, of those that have ended, and of the devices they were opened on."""
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth.own_data import KnownDevice
 from kaif.kernel.actor import SessionId, UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.auth.model import KNOWN_DEVICES_MAX, NewSession, OpenSession
-from kaif.services.auth.store import Reads
 
 # Sessions
 

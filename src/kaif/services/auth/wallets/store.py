@@ -4,11 +4,11 @@ from typing import Literal
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth.wallets import Chain, Wallet, WalletId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.auth.store import Reads, columns_of, insert
+from kaif.services.auth.store import columns_of, insert
 from kaif.services.auth.wallets import ton
 
 Purpose = Literal["sign_in", "link", "step_up"]

@@ -1,6 +1,6 @@
 """Hands a CDN what it may hold, and remembers that it was handed out."""
 
-from kaif.engines.database import Database
+from kaif.engines.database import Database, Reads
 from kaif.interfaces.media import MediaNotFound, RenditionNotFound
 from kaif.interfaces.media.cdn import LookForCdn, ReadForCdn, SightForCdn
 from kaif.interfaces.media.delivery import Piece, Sight
@@ -15,7 +15,6 @@ from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store
 from kaif.services.media.renditions.service import Renditions
-from kaif.services.media.store import Reads
 
 
 class CdnDeliveryService:

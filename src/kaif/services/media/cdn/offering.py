@@ -6,7 +6,7 @@ its owner alone sees; nor evidence.
 
 from collections.abc import Sequence
 
-from kaif.engines.database import Database
+from kaif.engines.database import Database, Reads
 from kaif.interfaces.media import CdnLink
 from kaif.interfaces.media.references import AS_EVIDENCE
 from kaif.services.media import store
@@ -15,7 +15,6 @@ from kaif.services.media.cdn.links import CdnLinks
 from kaif.services.media.cdn.store import StoredGiven
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
-from kaif.services.media.store import Reads
 
 
 class Offers:

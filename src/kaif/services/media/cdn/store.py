@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media.storage import CdnPurges
-from kaif.services.media.store import Reads
 
 
 class StoredGiven(msgspec.Struct, frozen=True):

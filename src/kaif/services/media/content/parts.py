@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaif.engines.blobs import Blobs
+from kaif.engines.database import Reads
 from kaif.engines.keys import KeyMissing, Keys
 from kaif.kernel.errors import StorageFull
 from kaif.services.media import store
 from kaif.services.media.content.sealing import DATA_KEY_BYTES, ContentDamaged, PartCipher
 from kaif.services.media.model import Part, blob_of
-from kaif.services.media.store import Reads
 
 # Looking at content again takes so much at once, so that no call lasts long.
 HASHED_AT_ONCE = 128 << 20

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.kernel.actor import UserId
 from kaif.kernel.ids import new_id
 from kaif.services.media import store
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import store as renditions_store
-from kaif.services.media.store import MEDIA_COLUMNS, Reads
+from kaif.services.media.store import MEDIA_COLUMNS
 
 
 async def find_same_content(reads: Reads, owner_id: UserId, sha256: str) -> StoredMedia | None:

@@ -1,11 +1,11 @@
 """What media asks its database of originals that nobody needs any more."""
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.services.media import store
 from kaif.services.media.content import sharing_store
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions.store import StoredRendition
-from kaif.services.media.store import MEDIA_COLUMNS, Reads
+from kaif.services.media.store import MEDIA_COLUMNS
 
 
 async def plan(tx: Transaction, media_id: str, at_us: int) -> None:

@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol
 from kaif.engines.database import Database
 from kaif.interfaces.media import MediaId, MediaNotFound
 from kaif.interfaces.media.references import AS_EVIDENCE, IN_MESSAGES
-from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, GetChat
+from kaif.interfaces.messaging import Chat, ChatId, GetChat
 from kaif.interfaces.messaging.attachments import ASKED_MAX, AskedFiles, ShownFiles
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.kernel.actor import Actor
 from kaif.services.media import store
 from kaif.services.media.model import StoredMedia

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from kaif.engines.database import Reads
 from kaif.interfaces.media import Media
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store
-from kaif.services.media.store import Reads
 
 
 async def seen_all(reads: Reads, files: Sequence[StoredMedia]) -> list[Media]:

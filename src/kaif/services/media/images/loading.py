@@ -26,8 +26,11 @@ _JPEG_SHRINKS = (8, 4, 2)
 _WIDE_PIXELS_MAX = 13_000_000
 # Drawings have no pixels: a smaller one, as icons are, is drawn so large.
 _SVG_SIDE_MIN = 512
-# How libraries say that they had no memory, be it for pixels, an encoder or a thread.
-_EXHAUSTED = ("out of memory", "memory error", "memory allocation", "to allocate", "creating thread", "encoder plugin")
+# How libraries say that they had no memory, be it for pixels, an encoder or a thread. WebP's encoder does not say why.
+_EXHAUSTED = (
+    *("out of memory", "memory error", "memory allocation", "to allocate", "creating thread", "encoder plugin"),
+    "unable to encode",
+)
 # What libjpeg goes on after, with lines of grey or of another place. Bytes between two markers, which phones and old
 # editors leave, it only passes over, as browsers do.
 _BROKEN = (

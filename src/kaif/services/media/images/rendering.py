@@ -19,8 +19,8 @@ QUALITIES: dict[Made, int] = {"jpeg": 82, "png": 100, "webp": 80, "avif": 55, "g
 # libwebp's second method does without its search for the best rate: half the time for a percent more bytes and a
 # fifth of a decibel (docs/media-images.md). AVIF's is on the same side of that bargain.
 WEBP_EFFORT, WEBP_EFFORT_SMALL = 2, 4
-# Small ones are looked at again and again, so there each byte counts.
-SMALL_PIXELS = 1_000_000
+# Small ones are looked at again and again, so there each byte counts, and takes little time.
+SMALL_PIXELS = 250_000
 AVIF_EFFORT = 2
 BOX_SHRINK_MAX = 8
 # What several variants are made of is held in memory, up to this size; beyond it each decodes for itself.

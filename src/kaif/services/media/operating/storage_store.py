@@ -2,10 +2,10 @@
 
 import msgspec
 
+from kaif.engines.database import Reads
 from kaif.interfaces.media import Kind
 from kaif.interfaces.media.storage import Amount, JobCounts, UnderWay
 from kaif.kernel.actor import UserId
-from kaif.services.media.store import Reads
 
 
 class Size(msgspec.Struct, frozen=True):

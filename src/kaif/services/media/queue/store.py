@@ -2,10 +2,9 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import Kind, MediaId, State
 from kaif.kernel.actor import UserId
-from kaif.services.media.store import Reads
 
 
 class StoredJob(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ import msgspec
 from kaif.engines.cache import Cache
 from kaif.interfaces.media import MediaId, State
 from kaif.interfaces.media.progress import MediaEvent
-from kaif.interfaces.messaging import SIGNALS, ChatId, Signal
+from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Unavailable
 

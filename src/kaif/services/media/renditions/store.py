@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.services.media import store
-from kaif.services.media.store import Reads
 
 
 class StoredRendition(msgspec.Struct, frozen=True):

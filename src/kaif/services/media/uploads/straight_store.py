@@ -2,9 +2,8 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.kernel.actor import UserId
-from kaif.services.media.store import Reads
 
 
 class StraightRow(msgspec.Struct, frozen=True):

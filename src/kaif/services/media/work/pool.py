@@ -161,12 +161,13 @@ _FOR_ALL = {
     "VIPS_CONCURRENCY": "1",
     # It writes no files. Its sizes end with gigabytes: of terabytes it takes the number alone.
     "VIPS_DISC_THRESHOLD": "1024g",
-    "MALLOC_ARENA_MAX": "2",
 }
 # Pictures take little and come fast: one of 12 megapixels fills 17,000 pages of memory, which takes a fifteenth of its
 # time, or a few hundred larger pages (where the system has them for programs that ask).
-_FOR_PICTURES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+# One arena: the largest picture leaves a few megabytes of what a worker may have, and a second arena is as much again.
+_FOR_PICTURES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "MALLOC_ARENA_MAX": "1"}
 _FOR_FILMS = {
+    "MALLOC_ARENA_MAX": "2",
     # x264 aligns its frames to 2 MB: mapped one by one, each would count with a gap that nothing can use. Frames of 4K
     # stay above, and go back to the system at once.
     "MALLOC_MMAP_THRESHOLD_": str(16 * MB),

@@ -24,7 +24,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_rules, entry_store
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import NOWHERE, Place
@@ -185,11 +185,11 @@ class Attaching:
         """Whether the log says so."""
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [where.chat_id])
-            row = await store.find_entry(tx, where.chat_id, where.seq)
+            places = await chat_store.lock_places(tx, [where.chat_id])
+            row = await entry_store.find_entry(tx, where.chat_id, where.seq)
             if not places or row is None:
                 return False
-            body = model.body_of(row)
+            body = entry_rules.body_of(row)
             attachments = [files.renewed(one, news) if one.media_id == media_id else one for one in body.attachments]
             if attachments != body.attachments:
                 change = of_chat(tx, places[where.chat_id], self._clock())

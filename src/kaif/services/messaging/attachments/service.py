@@ -2,13 +2,14 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
-from kaif.interfaces.messaging import BadCursor, ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.attachments import AskedFiles, AttachmentPage, ListAttachments, ShownFiles
+from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.reports import TAKEN_FOR_S
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import store
+from kaif.services.messaging import member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.chats import picture_store
 from kaif.services.messaging.messages import viewing
@@ -23,7 +24,7 @@ class AttachmentsService:
 
     async def list_attachments(self, actor: Actor, request: ListAttachments) -> AttachmentPage:
         before = _parse(request.cursor) if request.cursor else _NEWEST
-        if await store.find_member(self._database, request.chat_id, actor.user_id) is None:
+        if await member_store.find_member(self._database, request.chat_id, actor.user_id) is None:
             raise ChatNotFound
         part = await self._part(request.chat_id, request.topic_id)
         kinds = ("image", "video") if request.kind == "media" else (request.kind,)

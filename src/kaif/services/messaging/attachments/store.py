@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.attached import AttachmentKind, AttachmentsLost
@@ -13,8 +13,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import SECOND_US
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import StoredDue, hold_of_scheduled
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
 
 HELD, LEAVING = "held", "leaving"
 NOBODYS = UserId("")

@@ -7,7 +7,6 @@ Each method is one transaction.
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.bots import (
     ANSWER_WITHIN_S,
@@ -25,12 +24,13 @@ from kaif.interfaces.messaging.bots import (
     Press,
     Pressed,
 )
+from kaif.interfaces.messaging.errors import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import buttons, model, store
+from kaif.services.messaging import buttons, chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.bots.callbacks_store import StoredCallback
 from kaif.services.messaging.events import ButtonPressed
@@ -78,19 +78,19 @@ class CallbacksService:
 
     async def _find_bot(self, tx: Transaction, actor: Actor, request: Press) -> UserId:
         """Whose button it is. Raises ChatNotFound, MessageNotFound, PersonNotReachable, ChatSuspended, ButtonGone."""
-        member = await store.find_member(tx, request.chat_id, actor.user_id)
+        member = await member_store.find_member(tx, request.chat_id, actor.user_id)
         if member is None:
             raise ChatNotFound
         if member.suspended:
             raise ChatSuspended
-        row = await store.find_entry(tx, request.chat_id, request.seq)
-        body = model.body_of(row) if row and row.kind == "message" else None
+        row = await entry_store.find_entry(tx, request.chat_id, request.seq)
+        body = entry_rules.body_of(row) if row and row.kind == "message" else None
         if row is None or body is None or body.deleted:
             raise MessageNotFound
-        if await store.is_closed(tx, request.chat_id):
+        if await chat_store.is_closed(tx, request.chat_id):
             raise PersonNotReachable
         # A bot that has left is no more of the chat's business than any stranger.
-        there = await store.find_member(tx, request.chat_id, row.sender_id)
+        there = await member_store.find_member(tx, request.chat_id, row.sender_id)
         if there is None or not buttons.has_data(body.buttons, request.data):
             raise ButtonGone
         return row.sender_id

@@ -2,12 +2,11 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.bots import Callback
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.store import Reads
 
 _COLUMNS = "bot_id, number, id, chat_id, seq, user_id, ref, data, at_us, answer"
 

@@ -3,18 +3,11 @@
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
 from kaif.interfaces.messaging import GetChat
-from kaif.interfaces.messaging.bots import (
-    COMMANDS_SHOWN_MAX,
-    BadCommands,
-    ChatCommands,
-    Command,
-    CommandList,
-    OnlyBots,
-)
+from kaif.interfaces.messaging.bots import COMMANDS_SHOWN_MAX, BadCommands, ChatCommands, Command, CommandList, OnlyBots
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 from kaif.services.messaging.bots import commands_store
 from kaif.services.messaging.chats.membership import Membership
 
@@ -33,7 +26,7 @@ class CommandsService:
             raise OnlyBots
         async with self._database.transaction() as tx:
             # Of two lists at once the second takes the place of the first.
-            await store.lock_people(tx, people)
+            await people_store.lock_people(tx, people)
             await commands_store.replace(tx, actor.user_id, commands)
         return CommandList(commands)
 

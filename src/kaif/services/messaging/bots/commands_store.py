@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Person, PersonKind
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.bots import BotCommand, Command
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.store import Reads
 
 
 async def replace(tx: Transaction, bot_id: UserId, commands: Sequence[Command]) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import NewPoll, Poll
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_us
-from kaif.services.messaging.model import StoredPerson
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.chat_views import StoredPerson
 
 _POLL = """
 chat_id, seq, anonymous, correct, explanation, counts, voters, closed, closes_at_us, told_at_us, due_at_us

@@ -5,17 +5,11 @@ A vote holds its poll's lock and not the chat's, so that a crowd that votes keep
 
 from collections.abc import Collection, Sequence
 
-from kaif.engines.database import Database, Transaction
-from kaif.interfaces.messaging import (
-    ChatId,
-    ChatNotFound,
-    Entry,
-    MembersHidden,
-    Outgoing,
-    PersonNotReachable,
-)
+from kaif.engines.database import Database, Reads, Transaction
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound, NotYourMessage, OfMessage
 from kaif.interfaces.messaging.cards import NewPoll, Poll
+from kaif.interfaces.messaging.errors import ChatNotFound, MembersHidden, PersonNotReachable
 from kaif.interfaces.messaging.polls import (
     OPEN_S_MIN,
     AnswerStays,
@@ -36,17 +30,16 @@ from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, chat_views, entry_rules, entry_store, member_store
 from kaif.services.messaging.cards import poll_store, tallying
 from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.cards.tallying import Tally
 from kaif.services.messaging.discussions.commenting import Commenting
+from kaif.services.messaging.entry_rules import Body, StoredEntry
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.changing import begin
-from kaif.services.messaging.model import Body, StoredEntry
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.store import Reads
 
 
 class PollsService:
@@ -108,7 +101,7 @@ class PollsService:
             raise MessageNotFound
         if not poll.takes_votes(self._clock()):
             raise PollClosed
-        if await store.is_closed(tx, row.chat_id):
+        if await chat_store.is_closed(tx, row.chat_id):
             raise PersonNotReachable
         return poll, card
 
@@ -118,7 +111,7 @@ class PollsService:
         now_us = self._clock()
         counts = [count - (at in before) + (at in chosen) for at, count in enumerate(poll.counts)]
         voters = poll.voters - bool(before) + bool(chosen)
-        members = await store.count_members(tx, poll.chat_id)
+        members = await member_store.count_members(tx, poll.chat_id)
         await poll_store.replace_vote(tx, poll, user_id, chosen, now_us)
         await poll_store.keep_counts(tx, poll, counts, voters, tallying.tell_at_us(poll, members, now_us))
 
@@ -157,7 +150,7 @@ class PollsService:
             raise VotersHidden
         if request.option >= len(card.options):
             raise BadVote(path="$.option")
-        before = model.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
+        before = chat_views.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
         rows = await poll_store.voters_of(
             self._database, request.chat_id, request.seq, request.option, before, request.limit + 1
@@ -170,7 +163,7 @@ class PollsService:
 
 
 async def _member(reads: Reads, actor: Actor, chat_id: ChatId) -> Member:
-    member = await store.find_member(reads, chat_id, actor.user_id)
+    member = await member_store.find_member(reads, chat_id, actor.user_id)
     if member is None:
         raise ChatNotFound
     return member
@@ -178,10 +171,10 @@ async def _member(reads: Reads, actor: Actor, chat_id: ChatId) -> Member:
 
 async def _message(reads: Reads, chat_id: ChatId, seq: int) -> tuple[StoredEntry, Body]:
     """Raises MessageNotFound."""
-    row = await store.find_entry(reads, chat_id, seq)
+    row = await entry_store.find_entry(reads, chat_id, seq)
     if row is None or row.kind != "message":
         raise MessageNotFound
-    body = model.body_of(row)
+    body = entry_rules.body_of(row)
     if body.deleted:
         raise MessageNotFound
     return row, body

@@ -2,13 +2,14 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Auth
-from kaif.interfaces.messaging import BadTitle, Entry, Outgoing
+from kaif.interfaces.messaging import Entry, Outgoing
 from kaif.interfaces.messaging.cards import Contact, Location
+from kaif.interfaces.messaging.errors import BadTitle
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.text import clean_name
-from kaif.services.messaging import card_rules, store
+from kaif.services.messaging import card_rules, people_store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.privacy import consent
@@ -35,7 +36,7 @@ class SharingService:
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
         (person,) = await self._membership.get_people(self._database, [request.user_id])
         async with self._database.transaction() as tx:
-            await store.lock_people(tx, [person])
+            await people_store.lock_people(tx, [person])
             if person.id != actor.user_id:
                 await consent.require_reachable(tx, actor.user_id, person.id)
         return await self._send(actor, request, f"@{person.username}", Contact(person.id))

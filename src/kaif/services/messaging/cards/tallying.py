@@ -12,11 +12,11 @@ from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.cards import Poll
 from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import card_rules, model, store
+from kaif.services.messaging import card_rules, chat_store, model
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.cards.poll_store import Due, StoredPoll
+from kaif.services.messaging.entry_rules import Body, Place, StoredEntry
 from kaif.services.messaging.messages.changing import Change, of_chat
-from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.sending.announcing import Announcer
 
 # How soon is noticed what other processes were to tell.
@@ -76,7 +76,7 @@ class Tally:
 
     async def _say(self, due: Due) -> None:
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [due.chat_id])
+            places = await chat_store.lock_places(tx, [due.chat_id])
             if due.chat_id not in places:
                 # The chat has been deleted, and its polls are about to be.
                 await poll_store.leave_unsaid(tx, due)

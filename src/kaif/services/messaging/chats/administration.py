@@ -4,16 +4,7 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, FindPeople, Nothing
-from kaif.interfaces.messaging import (
-    Chat,
-    ChatId,
-    ChatMember,
-    Entry,
-    EntryKind,
-    GetChat,
-    MembersHidden,
-    OwnersOnly,
-)
+from kaif.interfaces.messaging import Chat, ChatId, ChatMember, Entry, EntryKind, GetChat
 from kaif.interfaces.messaging.administration import (
     ADMINS_MAX,
     Appoint,
@@ -30,20 +21,22 @@ from kaif.interfaces.messaging.administration import (
     Restrict,
     TooManyAdmins,
 )
+from kaif.interfaces.messaging.errors import MembersHidden, OwnersOnly
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_text
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_views, member_store, model, people_store
 from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.administration_store import Settings
 from kaif.services.messaging.chats.membership import Membership, require, require_person
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.discussions import thread_store
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.events import ChatDeleted
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.telling import tell_staff
-from kaif.services.messaging.model import ADMIN, MEMBER, OWNER, Place
+from kaif.services.messaging.model import ADMIN, MEMBER, OWNER
 from kaif.services.messaging.rights import (
     EVERY,
     NONE,
@@ -102,7 +95,7 @@ class AdministrationService:
     async def get_member(self, actor: Actor, request: OfMember) -> ChatMember:
         rights = await self._membership.get_rights(self._database, request.chat_id, actor.user_id)
         seen = Right.STAFF in rights or request.user_id == actor.user_id
-        if not seen and await store.are_hidden(self._database, request.chat_id):
+        if not seen and await member_store.are_hidden(self._database, request.chat_id):
             raise MembersHidden
         return await self._get_member(request.chat_id, request.user_id)
 
@@ -114,7 +107,7 @@ class AdministrationService:
             target = await self._find_target(tx, place, request.user_id)
             if not may_appoint(rights, chosen) or not may_act_on(rights, target.role):
                 raise BeyondYourRights
-            if target.role == MEMBER and await store.count_staff(tx, place.chat_id) > ADMINS_MAX:
+            if target.role == MEMBER and await member_store.count_staff(tx, place.chat_id) > ADMINS_MAX:
                 raise TooManyAdmins
             await administration_store.set_role(tx, place.chat_id, request.user_id, ADMIN, int(chosen))
             if target.role == ADMIN:
@@ -164,10 +157,10 @@ class AdministrationService:
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.BAN)
-            target = await store.find_member(tx, place.chat_id, request.user_id)
+            target = await member_store.find_member(tx, place.chat_id, request.user_id)
             if request.user_id == actor.user_id or (target and not may_act_on(rights, target.role)):
                 raise BeyondYourRights
-            await store.remember_people(tx, people)
+            await people_store.remember_people(tx, people)
             await administration_store.ban(tx, place.chat_id, request.user_id, actor.user_id, self._clock())
             asked = await invitation_store.take_request(tx, place.chat_id, request.user_id)
             removed = await self._membership.take_out(tx, place, request.user_id)
@@ -215,7 +208,7 @@ class AdministrationService:
             if Right.OWN not in rights:
                 raise OwnersOnly
             await self._find_target(tx, place, request.user_id)
-            for person in await store.known_people(tx, [request.user_id]):
+            for person in await people_store.known_people(tx, [request.user_id]):
                 require_person(person)
             entry = None
             if request.user_id != actor.user_id:
@@ -240,7 +233,7 @@ class AdministrationService:
 
     async def _find_target(self, tx: Transaction, place: Place, user_id: UserId) -> Member:
         """Raises MemberNotFound."""
-        target = await store.find_member(tx, place.chat_id, user_id)
+        target = await member_store.find_member(tx, place.chat_id, user_id)
         if target is None:
             raise MemberNotFound
         return target
@@ -250,7 +243,7 @@ class AdministrationService:
         row = await administration_store.find_listed(self._database, chat_id, user_id)
         if row is None:
             raise MemberNotFound
-        return model.member_of(row, self._clock())
+        return chat_views.member_of(row, self._clock())
 
 
 def _needed(request: ChangeChat) -> Right:

@@ -5,11 +5,10 @@ from typing import Any
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId, Role
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredMember, StoredPerson
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.chat_views import StoredMember, StoredPerson
 
 
 class Settings(msgspec.Struct, frozen=True):

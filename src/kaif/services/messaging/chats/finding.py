@@ -5,8 +5,8 @@ import msgspec
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import NOBODY
-from kaif.services.messaging import people_words, people_words_store, store
-from kaif.services.messaging.model import StoredMember
+from kaif.services.messaging import member_store, people_words, people_words_store
+from kaif.services.messaging.chat_views import StoredMember
 from kaif.services.messaging.people_words import Named
 
 # In chats of no more members all of them are looked through; in larger ones the words say whom to look at.
@@ -34,12 +34,12 @@ class MemberFinder:
         after = people_words.parse_cursor(cursor) if cursor else Named("", NOBODY.user_id)
         if not beginnings:
             return Found([], None)
-        if await store.count_members(self._database, chat_id) <= self._looked_through_max:
+        if await member_store.count_members(self._database, chat_id) <= self._looked_through_max:
             return await self._look_through(chat_id, beginnings, limit, after)
         return await self._look_up(chat_id, beginnings, limit, after)
 
     async def _look_through(self, chat_id: ChatId, beginnings: list[str], limit: int, after: Named) -> Found:
-        members = await store.members_of(self._database, chat_id, "", self._looked_through_max)
+        members = await member_store.members_of(self._database, chat_id, "", self._looked_through_max)
         found = [
             (Named(word, member.id), member)
             for member in members
@@ -54,7 +54,7 @@ class MemberFinder:
         for _ in range(STEPS_MAX):
             named = await people_words_store.named_after(self._database, beginnings[0], after, self._step)
             ids = [each.user_id for each in named]
-            there = {member.id: member for member in await store.members_among_ids(self._database, chat_id, ids)}
+            there = {member.id: member for member in await member_store.members_among_ids(self._database, chat_id, ids)}
             for after in named:
                 member = there.get(after.user_id)
                 if member is None:

@@ -4,7 +4,7 @@ from kaif.engines.database import Database
 from kaif.interfaces.auth import PersonChanged
 from kaif.interfaces.messaging.people_news import TOLD_CHATS_MAX
 from kaif.kernel.background import Background
-from kaif.services.messaging import people_words_store, store
+from kaif.services.messaging import chat_store, people_store, people_words_store
 from kaif.services.messaging.sending.announcing import Announcer
 
 # Of those whose words are not kept yet: a transaction must not keep others waiting.
@@ -33,8 +33,8 @@ class Acquaintance:
     async def remember_person(self, event: PersonChanged) -> None:
         """Safe to repeat: who hears the same twice sees no difference."""
         async with self._database.transaction() as tx:
-            await store.remember_people(tx, [event.person])
-            (person,) = await store.known_people(tx, [event.person.id])
+            await people_store.remember_people(tx, [event.person])
+            (person,) = await people_store.known_people(tx, [event.person.id])
         # Whoever looks after the news finds what it says.
-        chat_ids = await store.chats_naming(self._database, person.id, TOLD_CHATS_MAX)
+        chat_ids = await chat_store.chats_naming(self._database, person.id, TOLD_CHATS_MAX)
         await self._announcer.announce_person(person, chat_ids)

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Person
-from kaif.interfaces.messaging import (
-    ChatId,
+from kaif.interfaces.messaging import ChatId, Entry, EntryKind
+from kaif.interfaces.messaging.errors import (
     ChatNotFound,
-    Entry,
-    EntryKind,
     MemberBanned,
     NotAGroup,
     NotForBots,
@@ -20,12 +18,12 @@ from kaif.interfaces.messaging import (
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store, model, people_store
 from kaif.services.messaging.chats import administration_store, naming_store
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.invitations import store as invitation_store
-from kaif.services.messaging.model import MEMBER, OWNER, Place
+from kaif.services.messaging.model import MEMBER, OWNER
 from kaif.services.messaging.rights import NONE, Member, Right, names_of, rights_of
-from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
 from kaif.services.messaging.webhooks import incoming_store
 
@@ -52,7 +50,7 @@ class Membership:
 
     async def get_member(self, reads: Reads, chat_id: ChatId, user_id: UserId) -> Member:
         """Raises ChatNotFound."""
-        member = await store.find_member(reads, chat_id, user_id)
+        member = await member_store.find_member(reads, chat_id, user_id)
         if member is None:
             raise ChatNotFound
         return member
@@ -63,7 +61,7 @@ class Membership:
 
     async def get_people(self, reads: Reads, ids: Sequence[UserId]) -> list[Person]:
         """Whom we know already, and from auth those of whom its news has not come yet. Raises UnknownMember."""
-        known = {person.id: person for person in await store.known_people(reads, ids)}
+        known = {person.id: person for person in await people_store.known_people(reads, ids)}
         missing = [user_id for user_id in ids if user_id not in known]
         if missing:
             found = await self._auth.get_people(Actor(), GetPeople(missing))
@@ -74,7 +72,7 @@ class Membership:
 
     async def lock(self, tx: Transaction, chat_id: ChatId, user_id: UserId) -> tuple[Place, Right]:
         """The chat, whose members can change, and what this member may do. Raises ChatNotFound, NotAGroup."""
-        places = await store.lock_places(tx, [chat_id])
+        places = await chat_store.lock_places(tx, [chat_id])
         if not places:
             raise ChatNotFound
         rights = await self.get_rights(tx, chat_id, user_id)
@@ -84,7 +82,7 @@ class Membership:
 
     async def lock_any(self, tx: Transaction, chat_id: ChatId) -> Place:
         """The same for those who handle reports, whoever they are. Raises ChatNotFound, NotAGroup."""
-        places = await store.lock_places(tx, [chat_id])
+        places = await chat_store.lock_places(tx, [chat_id])
         if not places:
             raise ChatNotFound
         if places[chat_id].kind not in ("group", "channel"):
@@ -96,31 +94,31 @@ class Membership:
         if place.suspended:
             raise ChatSuspended
         pairs = [(place.chat_id, person.id) for person in people]
-        there = await store.members_among(tx, pairs)
+        there = await member_store.members_among(tx, pairs)
         new = [person.id for person in people if (place.chat_id, person.id) not in there]
-        if await store.count_members(tx, place.chat_id) + len(new) > model.MEMBERS_MAX:
+        if await member_store.count_members(tx, place.chat_id) + len(new) > model.MEMBERS_MAX:
             raise TooManyMembers
         if await administration_store.banned_among(tx, place.chat_id, new):
             raise MemberBanned
         if new:
-            await store.remember_people(tx, people)
-            await store.add_members(tx, place, new)
+            await people_store.remember_people(tx, people)
+            await member_store.add_members(tx, place, new)
         return new
 
     async def take_out(self, tx: Transaction, place: Place, user_id: UserId) -> bool:
         """False when they were not in. Raises OwnerMustStay."""
-        member = await store.find_member(tx, place.chat_id, user_id)
+        member = await member_store.find_member(tx, place.chat_id, user_id)
         if member is None:
             return False
-        alone = member.role == OWNER and await store.count_staff(tx, place.chat_id, people_only=True) == 1
+        alone = member.role == OWNER and await member_store.count_staff(tx, place.chat_id, people_only=True) == 1
         if alone and place.kind == "channel":
             # Somebody who only reads it would hardly want it.
             raise OwnerMustStay
-        await store.remove_member(tx, place.chat_id, user_id)
+        await member_store.remove_member(tx, place.chat_id, user_id)
         if member.role != MEMBER:
             await self.end_what_needs(tx, place, user_id, NONE)
         if member.role == OWNER:
-            await store.pass_ownership(tx, place.chat_id)
+            await member_store.pass_ownership(tx, place.chat_id)
         return True
 
     async def end_what_needs(self, tx: Transaction, place: Place, user_id: UserId, rights: Right) -> None:
@@ -145,17 +143,17 @@ class Membership:
         """
         place.members_seq += 1
         if place.kind == "channel" and kind not in IN_CHANNELS:
-            await store.advance_members(tx, place)
+            await chat_store.advance_members(tx, place)
             return None
         place.seq += 1
         place.shown_seq = place.seq
         place.come_to(self._clock())
-        shown = model.shown_sender(place, by)
+        shown = entry_rules.shown_sender(place, by)
         named = [] if place.kind == "channel" else list(whom)
         at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, kind, shown, at, user_ids=named, title=title)
-        await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
-        await store.advance(tx, [place])
+        await entry_store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
+        await chat_store.advance(tx, [place])
         place.seers = await naming_store.seers_of(tx, place.chat_id)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)

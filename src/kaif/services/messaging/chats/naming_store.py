@@ -1,8 +1,9 @@
 """Who sees the names of those who come and go: in a group that hides its members those who look after it alone."""
 
+from kaif.engines.database import Reads
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.store import HIDES_MEMBERS, Reads
+from kaif.services.messaging.chat_store import HIDES_MEMBERS
 
 
 async def seers_of(reads: Reads, chat_id: ChatId) -> list[UserId] | None:

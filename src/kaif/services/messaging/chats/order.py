@@ -4,8 +4,9 @@ import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import BadText, Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging import Chat, ChatId
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.errors import BadText, ChatNotFound
 from kaif.interfaces.messaging.order import (
     DRAFTS_MAX,
     PINNED_MAX,
@@ -22,7 +23,7 @@ from kaif.interfaces.messaging.topics import TopicNotFound
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock, as_us
 from kaif.kernel.text import clean_name, clean_text
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store, member_store
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching
@@ -123,14 +124,14 @@ class OwnOrderService:
         """Drafts are kept of what there is, so that nobody keeps any number. Raises ChatNotFound, TopicNotFound,
         MessageNotFound.
         """
-        member = await store.find_member(tx, wanted.chat_id, actor.user_id)
+        member = await member_store.find_member(tx, wanted.chat_id, actor.user_id)
         if member is None:
             raise ChatNotFound
         topic = wanted.chat_id, wanted.topic_id
         if wanted.topic_id != NO_TOPIC and topic not in await topic_store.places_of(tx, {topic}):
             raise TopicNotFound
         if wanted.post:
-            post = await store.find_entry(tx, wanted.chat_id, wanted.post)
+            post = await entry_store.find_entry(tx, wanted.chat_id, wanted.post)
             if member.kind != "channel" or post is None or post.kind != "message":
                 raise MessageNotFound
 

@@ -2,13 +2,12 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.order import Draft, Folder
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
 from kaif.services.messaging.attachments import model as files
-from kaif.services.messaging.store import Reads
 
 _folders = msgspec.json.Decoder(list[Folder]).decode
 

@@ -5,12 +5,11 @@ Media holds them as it holds files of messages: at the chat's place 0, where no 
 
 from collections.abc import Collection
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.due import store as due_store
-from kaif.services.messaging.store import Reads
 
 PLACE = 0
 

@@ -4,19 +4,20 @@ from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing
 from kaif.interfaces.auth.roles import HANDLE_REPORTS
 from kaif.interfaces.media import MediaId
-from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound, Entry, GetChat, NotAGroup
+from kaif.interfaces.messaging import Chat, ChatId, Entry, GetChat
 from kaif.interfaces.messaging.attached import AttachmentsLost, GivenAttachment
+from kaif.interfaces.messaging.errors import ChatNotFound, NotAGroup
 from kaif.interfaces.messaging.pictures import ChatPictureTaken, NoPicture, NotAPicture, SetChatPicture
 from kaif.kernel.actor import Actor, UserId, require_permission
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.chats import picture_store
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.reading import Reading
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
 
@@ -57,7 +58,7 @@ class ChatPicturesService:
     async def take_down(self, chat_id: ChatId, by: UserId, reported: MediaId | None = None) -> bool:
         """Whatever it is, or only the one that was reported; False when it is not shown. Raises ChatNotFound."""
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [chat_id])
+            places = await chat_store.lock_places(tx, [chat_id])
             if not places:
                 raise ChatNotFound
             shown = await picture_store.picture_of(tx, chat_id)

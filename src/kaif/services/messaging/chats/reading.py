@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import Chat, ChatId, ChatNotFound
+from kaif.interfaces.messaging import Chat, ChatId
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.naming import nameless
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, chat_views, entry_rules, entry_store, member_store, model
+from kaif.services.messaging.chat_views import StoredChat
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
-from kaif.services.messaging.model import StoredChat
 from kaif.services.messaging.rights import INVITER, rights_of
 from kaif.services.messaging.topics import store as topic_store
 
@@ -22,15 +23,15 @@ class Reading:
 
     async def get_chat(self, chat_id: ChatId, user_id: UserId) -> Chat:
         """Raises ChatNotFound."""
-        row = await store.find_chat(self._database, chat_id, user_id)
+        row = await chat_store.find_chat(self._database, chat_id, user_id)
         if row is None:
             raise ChatNotFound
         return (await self.described(user_id, [row]))[0]
 
     async def described(self, user_id: UserId, rows: Sequence[StoredChat]) -> list[Chat]:
         ids = [row.id for row in rows]
-        people = await store.people_shown(self._database, ids)
-        last = {row.chat_id: model.entry_of(row) for row in await store.last_entries(self._database, ids)}
+        people = await member_store.people_shown(self._database, ids)
+        last = {row.chat_id: entry_rules.entry_of(row) for row in await entry_store.last_entries(self._database, ids)}
         if hiding := [row.id for row in rows if row.hidden]:
             for chat_id in await message_store.chats_with_last_hidden(self._database, user_id, hiding):
                 last[chat_id] = viewing.without_content(last[chat_id])
@@ -49,7 +50,7 @@ class Reading:
         answering = [row.id for row in rows if INVITER in rights_of(row.member, now_us)]
         asking = await invitation_store.counts_of_requests(self._database, answering) if answering else {}
         return [
-            model.chat_of(
+            chat_views.chat_of(
                 row,
                 people.get(row.id, []),
                 last.get(row.id),

@@ -21,7 +21,7 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import MINUTE_US, Clock
 from kaif.kernel.errors import Invalid, KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import entry_store, model, people_store
 from kaif.services.messaging.digests import missed
 from kaif.services.messaging.digests import store as digest_store
 from kaif.services.messaging.digests.missed import Missed, StoredDigest
@@ -112,7 +112,7 @@ class Digester:
 
     async def _messages(self, row: Missed, last_seq: int, after_us: int, now_us: int) -> list[Message]:
         rows = await digest_store.untold(self._database, row, last_seq, MESSAGES_MAX)
-        authors = await store.authors_answered(self._database, row.chat_id, rows)
+        authors = await entry_store.authors_answered(self._database, row.chat_id, rows)
         messages = telling.messages_of(rows, authors, after_us)
         in_topics = await topic_reading.standings(self._database, row.chat_id, messages, [row])
         messages = telling.wanted(messages, row, now_us, in_topics)
@@ -146,7 +146,7 @@ class Digester:
     async def _letter(self, digest: StoredDigest, found: Found) -> SendDigest:
         shown = found[:CHATS_SHOWN_MAX]
         senders = {message.shown_sender_id for _, messages in shown for message in messages}
-        authors = {each.id: each.display_name for each in await store.known_people(self._database, senders)}
+        authors = {each.id: each.display_name for each in await people_store.known_people(self._database, senders)}
         chats = [
             missed.told(row, messages, authors, digest.language, await self._topics(row, messages))
             for row, messages in shown

@@ -2,13 +2,12 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import DAY_US
 from kaif.services.messaging.digests.missed import Missed, StoredDigest
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
 
 _COLUMNS = ", ".join(StoredDigest.__struct_fields__)
 

@@ -9,19 +9,20 @@ from typing import TypeVar
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth import Auth, Person
-from kaif.interfaces.messaging import BadReply, ChatId, Entry, MemberBanned, Outgoing
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.cards import Poll
 from kaif.interfaces.messaging.content import Origin
 from kaif.interfaces.messaging.discussions import CommentsForMembers, NoDiscussion
+from kaif.interfaces.messaging.errors import BadReply, MemberBanned
 from kaif.interfaces.messaging.posts import NotAChannel
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import card_rules, model, store
+from kaif.services.messaging import card_rules, chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.chats import administration_store
@@ -30,12 +31,12 @@ from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.discussions.thread_store import Link, StoredThread
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import copy_to_vanish, periods_of
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.messages import viewing
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import Batch, Placing, Sender
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.sending.batches import Batch
+from kaif.services.messaging.sending.sender import Placing, Sender
 from kaif.services.messaging.topics import sending as topic_sending
 
 _changed = msgspec.structs.replace
@@ -90,7 +91,7 @@ class Commenting:
 
     async def post(self, reads: Reads, link: Link, seq: int) -> Entry:
         """As it is now. Raises MessageNotFound."""
-        rows = await store.entries_at(reads, link.channel_id, {seq})
+        rows = await entry_store.entries_at(reads, link.channel_id, {seq})
         post = next(iter(await viewing.shown(reads, link.channel_id, rows)), None)
         if post is None or post.kind != "message" or post.deleted:
             raise MessageNotFound
@@ -98,7 +99,7 @@ class Commenting:
 
     async def must_read(self, reads: Reads, reader: UserId, link: Link) -> None:
         """Raises ChatSuspended, CommentsForMembers, MemberBanned."""
-        if await store.find_member(reads, link.group_id, reader):
+        if await member_store.find_member(reads, link.group_id, reader):
             return
         # What moderators have closed is read by those alone who are in it.
         if link.suspended:
@@ -155,7 +156,7 @@ class Commenting:
         # Nor does a post of a closed channel come into the group, where it would be read on.
         if (await self._membership.get_member(tx, message.chat_id, writer)).suspended:
             raise ChatSuspended
-        places = await store.lock_places(tx, [link.group_id])
+        places = await chat_store.lock_places(tx, [link.group_id])
         if not places:
             raise NoDiscussion
         place = places[link.group_id]
@@ -186,7 +187,7 @@ class Commenting:
         await self._sender.announce(written.batch)
 
     async def _let_in(self, tx: Transaction, place: Place, person: Person) -> tuple[bool, Entry | None]:
-        if await store.find_member(tx, place.chat_id, person.id):
+        if await member_store.find_member(tx, place.chat_id, person.id):
             return False, None
         require_person(person)
         await self._membership.let_in(tx, place, [person])
@@ -215,13 +216,13 @@ class Commenting:
         if held.hold:
             await attachment_store.use(tx, held.hold, [one.media_id for one in held.attachments])
         place.come_to(now_us)
-        entry = model.message_at(place, message, as_datetime(place.written_at_us), {})
-        title = await store.title_of(tx, link.channel_id)
+        entry = entry_rules.message_at(place, message, as_datetime(place.written_at_us), {})
+        title = await chat_store.title_of(tx, link.channel_id)
         entry = _changed(entry, sender_id=channel, forward=post.forward, webhook=title)
-        await store.append(tx, {place.chat_id: place}, [entry], [channel], [place.messages])
+        await entry_store.append(tx, {place.chat_id: place}, [entry], [channel], [place.messages])
         if held.hold:
             await attachment_store.show(tx, [(held.hold, entry)])
-        await store.advance(tx, [place])
+        await chat_store.advance(tx, [place])
         await self._links.note(tx, [entry], now_us)
         if place.topics:
             await topic_sending.count_nobodys(tx, entry)

@@ -1,10 +1,10 @@
 """What readers of a channel do with its posts."""
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatNotFound
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.posts import CountedPosts, NotAChannel, ViewPosts
 from kaif.kernel.actor import Actor
-from kaif.services.messaging import store
+from kaif.services.messaging import member_store
 from kaif.services.messaging.discussions import views_store
 from kaif.services.messaging.discussions.counting import PostCounting
 
@@ -14,7 +14,7 @@ class ChannelPostsService:
         self._database, self._counting = database, counting
 
     async def view_posts(self, actor: Actor, request: ViewPosts) -> CountedPosts:
-        member = await store.find_member(self._database, request.chat_id, actor.user_id)
+        member = await member_store.find_member(self._database, request.chat_id, actor.user_id)
         if member is None:
             raise ChatNotFound
         if member.kind != "channel":

@@ -10,7 +10,7 @@ from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.topics import GENERAL
 from kaif.services.messaging.discussions import thread_store
 from kaif.services.messaging.discussions.thread_store import Answered
-from kaif.services.messaging.model import Place
+from kaif.services.messaging.entry_rules import Place
 
 
 class BatchThreads:

@@ -2,7 +2,7 @@
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing
-from kaif.interfaces.messaging import ChatId, Entry, Outgoing, OwnersOnly
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.discussions import (
     Discussion,
     FoundDiscussion,
@@ -15,10 +15,11 @@ from kaif.interfaces.messaging.discussions import (
     Thread,
     WriteComment,
 )
+from kaif.interfaces.messaging.errors import OwnersOnly
 from kaif.interfaces.messaging.posts import NotAChannel
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, member_store
 from kaif.services.messaging.attachments.attaching import Attaching
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.discussions import thread_store
@@ -45,7 +46,7 @@ class DiscussionsService:
         return FoundDiscussion(await self._described(actor, link))
 
     async def _described(self, actor: Actor, link: Link) -> Discussion:
-        member = await store.find_member(self._database, link.group_id, actor.user_id)
+        member = await member_store.find_member(self._database, link.group_id, actor.user_id)
         rights = rights_of(member or _newcomer(link), self._clock()) if member or link.open else NONE
         named = names_of(rights)
         return Discussion(link.channel_id, link.group_id, link.title, bool(link.open), member is not None, named)
@@ -53,7 +54,7 @@ class DiscussionsService:
     async def link_discussion(self, actor: Actor, request: LinkDiscussion) -> Discussion:
         async with self._database.transaction() as tx:
             # Both at once, in the order in which everybody takes locks.
-            places = await store.lock_places(tx, [request.chat_id, request.group_id])
+            places = await chat_store.lock_places(tx, [request.chat_id, request.group_id])
             await self._must_own(tx, actor, request.chat_id)
             if places[request.chat_id].kind != "channel":
                 raise NotAChannel
@@ -68,7 +69,7 @@ class DiscussionsService:
 
     async def unlink_discussion(self, actor: Actor, request: OfChannel) -> Nothing:
         async with self._database.transaction() as tx:
-            await store.lock_places(tx, [request.chat_id])
+            await chat_store.lock_places(tx, [request.chat_id])
             await self._must_own(tx, actor, request.chat_id)
             await thread_store.unlink(tx, request.chat_id)
         return Nothing()

@@ -4,10 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
 
 
 class Link(msgspec.Struct, frozen=True):

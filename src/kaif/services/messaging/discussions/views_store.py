@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import erased_name
-from kaif.services.messaging.store import Reads
 
 # As many as a signed 64-bit number holds in all databases without ever being negative.
 BLOCK = 60

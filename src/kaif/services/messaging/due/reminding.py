@@ -10,9 +10,10 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Outgoing
+from kaif.interfaces.messaging import ChatId, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound
 from kaif.interfaces.messaging.content import MessagePlace, TextEntity
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.reminders import (
     REMINDERS_LISTED_MAX,
     REMINDERS_MAX,
@@ -29,12 +30,12 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import entry_rules, entry_store, member_store
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import Reminded, StoredDue, encoded, periods_of, reminded_of, reminder_of
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
-from kaif.services.messaging.sending.batches import Sender
+from kaif.services.messaging.sending.sender import Sender
 
 QUOTED_CHARACTERS_MAX = 1024
 # What stands for a message that has no words any more, or none that may be kept.
@@ -72,10 +73,10 @@ class MessageRemindersService:
 
     async def _must_be_allowed(self, tx: Transaction, user_id: UserId, request: RemindMe) -> None:
         await due_store.lock_member(tx, request.chat_id, user_id)
-        if await store.find_member(tx, request.chat_id, user_id) is None:
+        if await member_store.find_member(tx, request.chat_id, user_id) is None:
             raise ChatNotFound
-        found = await store.find_entry(tx, request.chat_id, request.seq)
-        if found is None or found.kind != "message" or model.body_of(found).deleted:
+        found = await entry_store.find_entry(tx, request.chat_id, request.seq)
+        if found is None or found.kind != "message" or entry_rules.body_of(found).deleted:
             raise MessageNotFound
         now_us = self._clock()
         if not now_us < as_us(request.remind_at) <= now_us + AHEAD_DAYS_MAX * DAY_US:
@@ -122,14 +123,14 @@ class MessageRemindersService:
         """What the message says to this reader now, as a quote."""
         seq = reminded_of(row).seq
         nothing: tuple[str, list[TextEntity]] = (WORDLESS, [])
-        if await store.find_member(tx, row.chat_id, row.user_id) is None:
+        if await member_store.find_member(tx, row.chat_id, row.user_id) is None:
             return nothing
         if any(period.covers(seq) for period in periods_of(await due_store.periods(tx, row.chat_id))):
             return nothing
-        found = await store.find_entry(tx, row.chat_id, seq)
+        found = await entry_store.find_entry(tx, row.chat_id, seq)
         if found is None or await message_store.hidden_at(tx, row.user_id, row.chat_id, [seq]):
             return nothing
-        body = model.body_of(found)
+        body = entry_rules.body_of(found)
         return quoted(body.text, body.entities) if body.text else nothing
 
     async def _tell(self, row: StoredDue) -> None:

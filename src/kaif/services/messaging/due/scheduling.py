@@ -6,21 +6,19 @@ found out then: they may have left the chat, lost a right, been blocked, or been
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Database, Transaction
+from kaif.engines.database import AlreadyExists, Database, Reads, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import (
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
+from kaif.interfaces.messaging.attached import MediaNotAllowed
+from kaif.interfaces.messaging.errors import (
     BadQuote,
     BadReply,
-    ChatId,
     ChatNotFound,
-    Entry,
     MayNotSend,
-    Outgoing,
     PersonNotReachable,
     SlowMode,
     TooManyMessages,
 )
-from kaif.interfaces.messaging.attached import MediaNotAllowed
 from kaif.interfaces.messaging.scheduled import (
     AHEAD_DAYS_MAX,
     SCHEDULED_LISTED_MAX,
@@ -41,7 +39,7 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import DAY_US, Clock, as_us
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.discussions.commenting import Commenting, Written
@@ -49,8 +47,8 @@ from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import ScheduledBody, StoredDue, encoded, scheduled_body_of, scheduled_of
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
-from kaif.services.messaging.sending.batches import Result, Sender
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.sending.batches import Result
+from kaif.services.messaging.sending.sender import Sender
 
 # Why a message was not sent whose author may not use the server at the moment.
 SHUT_OUT = "account_suspended"
@@ -73,7 +71,7 @@ class ScheduledMessagesService:
         self._sender, self._commenting, self._clock = sender, commenting, clock
 
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
-        text = model.cleaned_caption(request.text, request.attachments)
+        text = entry_rules.cleaned_caption(request.text, request.attachments)
         known = await due_store.find_once(self._database, actor.user_id, _once(request))
         if known:
             return scheduled_of(known)
@@ -115,10 +113,10 @@ class ScheduledMessagesService:
     async def _must_be_allowed(self, tx: Transaction, user_id: UserId, request: ScheduleMessage) -> None:
         """What is refused now need not wait for its time to be refused."""
         await due_store.lock_member(tx, request.chat_id, user_id)
-        member = await store.find_member(tx, request.chat_id, user_id)
+        member = await member_store.find_member(tx, request.chat_id, user_id)
         if member is None:
             raise ChatNotFound
-        if await store.is_closed(tx, request.chat_id):
+        if await chat_store.is_closed(tx, request.chat_id):
             raise PersonNotReachable
         if member.suspended:
             raise ChatSuspended
@@ -126,7 +124,7 @@ class ScheduledMessagesService:
         if request.post is not None:
             chat_id = await self._group_of(tx, user_id, request, request.post)
             # Who is not in it yet will be what its members are: that is known when they are.
-            member = await store.find_member(tx, chat_id, user_id)
+            member = await member_store.find_member(tx, chat_id, user_id)
         if member:
             _must_have_rights(rights_of(member, self._clock()), request)
         if request.quote and not await _says(tx, chat_id, request.reply_to, request.quote):
@@ -162,7 +160,7 @@ class ScheduledMessagesService:
             due_at_us = row.due_at_us if request.send_at is None else as_us(request.send_at)
             self._must_be_to_come(due_at_us)
             body = scheduled_body_of(row)
-            text = None if request.text is None else model.cleaned_caption(request.text, body.attachments)
+            text = None if request.text is None else entry_rules.cleaned_caption(request.text, body.attachments)
             body = _changed(
                 body,
                 text=body.text if text is None else text,
@@ -350,8 +348,8 @@ def _once(request: ScheduleMessage) -> str:
 
 
 async def _says(reads: Reads, chat_id: ChatId, seq: int | None, quote: str) -> bool:
-    rows = await store.entries_at(reads, chat_id, {seq}) if seq and quote else []
-    return any(row.kind == "message" and quote in model.body_of(row).text for row in rows)
+    rows = await entry_store.entries_at(reads, chat_id, {seq}) if seq and quote else []
+    return any(row.kind == "message" and quote in entry_rules.body_of(row).text for row in rows)
 
 
 def _is_own(row: StoredDue, actor: Actor) -> bool:

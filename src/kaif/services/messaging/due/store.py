@@ -4,12 +4,11 @@ from typing import Any
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import MINUTE_US
 from kaif.services.messaging.due.model import DueKind, StoredDue
-from kaif.services.messaging.store import Reads
 
 _COLUMNS = ("id", "kind", "user_id", "chat_id", "once", "due_at_us", "look_at_us", "failure", "body", "set_at_us")
 # A clock that is ahead by more was wrong.

@@ -15,17 +15,17 @@ from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import clock_store, model, store
+from kaif.services.messaging import chat_store, clock_store, entry_rules, entry_store
 from kaif.services.messaging.chats import naming_store
 from kaif.services.messaging.chats.membership import require
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import NOBODYS, Period, StoredDue, encoded, period_of
+from kaif.services.messaging.entry_rules import Place, StoredEntry
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
-from kaif.services.messaging.model import Place, StoredEntry
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import OnComments
+from kaif.services.messaging.sending.sender import OnComments
 from kaif.services.messaging.topics import store as topic_store
 
 # Entries gone through at once: a transaction must not keep others waiting.
@@ -46,7 +46,7 @@ class VanishingService:
         async with self._database.transaction() as tx:
             place = await self._lock(tx, actor, request)
             entry = None
-            if await store.vanish_after_s(tx, place.chat_id) != request.vanish_after_s:
+            if await chat_store.vanish_after_s(tx, place.chat_id) != request.vanish_after_s:
                 entry = await self._record(tx, place, actor.user_id, request.vanish_after_s)
                 await self._end_period(tx, place)
                 if request.vanish_after_s:
@@ -67,13 +67,13 @@ class VanishingService:
         place.seq += 1
         place.shown_seq = place.seq
         place.come_to(self._clock())
-        shown = model.shown_sender(place, by)
+        shown = entry_rules.shown_sender(place, by)
         at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, "timer", shown, at, vanish_after_s=vanish_after_s)
-        await store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
-        await store.advance(tx, [place])
+        await entry_store.append(tx, {place.chat_id: place}, [entry], [by], [place.messages])
+        await chat_store.advance(tx, [place])
         place.seers = await naming_store.seers_of(tx, place.chat_id)
-        await store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
+        await chat_store.set_vanish_after_s(tx, place.chat_id, vanish_after_s)
         if place.topics:
             await topic_store.add_to_general(tx, place.chat_id, place.seq)
         return entry
@@ -108,7 +108,7 @@ class VanishingService:
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
             # The chat before the row, as whoever sets the timer does.
-            places = await store.lock_places(tx, [known.chat_id])
+            places = await chat_store.lock_places(tx, [known.chat_id])
             row = await due_store.lock(tx, id)
             if row is None or not _is_due(row, self._clock()):
                 return
@@ -125,7 +125,7 @@ class VanishingService:
 
     async def _go_on(self, tx: Transaction, row: StoredDue, change: Change) -> list[Entry]:
         period, now_us = period_of(row), self._clock()
-        page = await store.entries_after(tx, row.chat_id, period.done_seq, AT_ONCE)
+        page = await entry_store.entries_after(tx, row.chat_id, period.done_seq, AT_ONCE)
         rows = [each for each in page if not period.last_seq or each.seq <= period.last_seq]
         written_us = await self._written_us(tx, row, period, rows, now_us)
         staying = next((each for each in rows if _stays(each, written_us[each.seq] + period.after_us, now_us)), None)
@@ -170,4 +170,4 @@ def _is_due(row: StoredDue, now_us: int) -> bool:
 def _stays(row: StoredEntry, until_us: int, now_us: int) -> bool:
     if row.kind != "message" or until_us <= now_us:
         return False
-    return not model.body_of(row).deleted
+    return not entry_rules.body_of(row).deleted

@@ -2,11 +2,10 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
 
 
 class LeftChat(msgspec.Struct, frozen=True):

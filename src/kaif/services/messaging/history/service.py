@@ -6,15 +6,16 @@ from typing import Protocol
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import BadCursor, Chat, ChatId, ChatNotFound, Entry, GetChat
+from kaif.interfaces.messaging import Chat, ChatId, Entry, GetChat
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Contact
+from kaif.interfaces.messaging.errors import BadCursor, ChatNotFound
 from kaif.interfaces.messaging.history import ExportHistory, HistoryFile, HistoryPart
 from kaif.interfaces.messaging.notifications import UnknownTimeZone
 from kaif.interfaces.messaging.own_data import Membership, OwnMessagingData
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store, member_store, people_store
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.history import left_store
 from kaif.services.messaging.history import store as history_store
@@ -60,7 +61,7 @@ class HistoryService:
             chat_id, after = _parse(request.cursor, request.chat_id)
             return await self._go_on(actor, request, pages, "", chat_id, after)
         start = pages.begin(actor.user_id, as_datetime(self._clock()))
-        if request.chat_id and await store.find_member(self._database, request.chat_id, actor.user_id) is None:
+        if request.chat_id and await member_store.find_member(self._database, request.chat_id, actor.user_id) is None:
             raise ChatNotFound
         if request.format == "html" and request.chat_id is None:
             start += own_section(await self._own.held_about(actor, OWN_EACH_MAX, []), request.language, zone)
@@ -113,7 +114,7 @@ class HistoryService:
         rows = await left_store.own_messages(self._database, actor.user_id, chat_id, after, until, ENTRIES_MAX + 1)
         rows = [row for row in rows if row.seq <= last_seq]
         entries = await viewing.shown_to(self._database, actor.user_id, chat_id, rows[:ENTRIES_MAX])
-        people = await store.known_people(self._database, [actor.user_id])
+        people = await people_store.known_people(self._database, [actor.user_id])
         content = pages.entries(entries, Beside({one.id: one for one in people}), first=is_first)
         taken = [one for entry in entries for one in entry.attachments] if request.with_files else []
         part = HistoryPart(content, None, len(entries), [_beside_of(one) for one in taken])
@@ -134,7 +135,7 @@ class HistoryService:
         answered = await self._answered(actor, chat_id, entries)
         concerned = {user_id for entry in entries for user_id in _named_in(entry)}
         concerned |= {entry.sender_id for entry in answered.values()}
-        people = await store.known_people(self._database, sorted(concerned))
+        people = await people_store.known_people(self._database, sorted(concerned))
         known = {person.id: person for person in people}
         strange = concerned - known.keys()
         channels = await history_store.titles_of_channels(self._database, actor.user_id, strange) if strange else {}
@@ -145,7 +146,9 @@ class HistoryService:
     async def _answered(self, actor: Actor, chat_id: ChatId, entries: Sequence[Entry]) -> dict[int, Entry]:
         here = {entry.seq: entry for entry in entries}
         wanted = {entry.reply_to for entry in entries if entry.reply_to}
-        absent = await store.entries_at(self._database, chat_id, wanted - here.keys()) if wanted - here.keys() else []
+        absent = (
+            await entry_store.entries_at(self._database, chat_id, wanted - here.keys()) if wanted - here.keys() else []
+        )
         seen = await viewing.shown_to(self._database, actor.user_id, chat_id, absent) if absent else []
         return {seq: here[seq] for seq in wanted & here.keys()} | {entry.seq: entry for entry in seen}
 

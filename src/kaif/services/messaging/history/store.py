@@ -2,11 +2,10 @@
 
 from collections.abc import Collection
 
-from kaif.engines.database import Database
+from kaif.engines.database import Database, Reads
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
 
 
 async def next_chat_of(reads: Reads, user_id: UserId, after: str) -> ChatId | None:

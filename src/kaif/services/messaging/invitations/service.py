@@ -5,7 +5,8 @@ import secrets
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing, Person
-from kaif.interfaces.messaging import Entry, GetChat, MemberBanned
+from kaif.interfaces.messaging import Entry, GetChat
+from kaif.interfaces.messaging.errors import MemberBanned
 from kaif.interfaces.messaging.invitations import (
     LINKS_MAX,
     REQUESTS_MAX,
@@ -29,13 +30,13 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, member_store, people_store
 from kaif.services.messaging.chats import administration_store
 from kaif.services.messaging.chats.membership import Membership, require, require_person
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.invitations import store as invitation_store
 from kaif.services.messaging.invitations.store import StoredDoor, StoredLink
 from kaif.services.messaging.invitations.telling import tell_staff
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.rights import INVITER
 from kaif.services.messaging.sending.announcing import Announcer
 
@@ -92,7 +93,7 @@ class ChatInvitationsService:
         door, link = await self._find(request)
         joined = asked = False
         if actor.user_id:
-            joined = await store.find_member(self._database, door.chat_id, actor.user_id) is not None
+            joined = await member_store.find_member(self._database, door.chat_id, actor.user_id) is not None
             asked = await invitation_store.has_asked(self._database, door.chat_id, actor.user_id)
         approval = link is not None and bool(link.approval)
         return Preview(
@@ -121,13 +122,13 @@ class ChatInvitationsService:
         require_person(people[0])
         entry, new, asked, answered = None, False, False, False
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [door.chat_id])
+            places = await chat_store.lock_places(tx, [door.chat_id])
             if not places:
                 raise InvitationGone
             place = places[door.chat_id]
             if place.suspended:
                 raise InvitationGone
-            if await store.find_member(tx, place.chat_id, actor.user_id):
+            if await member_store.find_member(tx, place.chat_id, actor.user_id):
                 return Joined(place.chat_id, asked=False)
             if await administration_store.banned_among(tx, place.chat_id, [actor.user_id]):
                 raise MemberBanned
@@ -147,7 +148,7 @@ class ChatInvitationsService:
     async def _ask(self, tx: Transaction, place: Place, link: StoredLink, people: list[Person]) -> bool:
         if await invitation_store.count_requests(tx, place.chat_id, REQUESTS_MAX) >= REQUESTS_MAX:
             raise TooManyRequests
-        await store.remember_people(tx, people)
+        await people_store.remember_people(tx, people)
         return await invitation_store.ask(tx, place.chat_id, people[0].id, link.id, self._clock())
 
     async def _let_in(self, tx: Transaction, place: Place, people: list[Person]) -> Entry | None:
@@ -176,7 +177,7 @@ class ChatInvitationsService:
             require(rights, INVITER)
             if not await invitation_store.take_request(tx, place.chat_id, request.user_id):
                 raise RequestNotFound
-            if request.let_in and not await store.find_member(tx, place.chat_id, request.user_id):
+            if request.let_in and not await member_store.find_member(tx, place.chat_id, request.user_id):
                 entry, new = await self._let_in(tx, place, people), True
         if new:
             await self._announcer.announce_change(place, entry, joined=[request.user_id])

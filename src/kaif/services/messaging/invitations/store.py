@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, ChatKind
 from kaif.interfaces.messaging.invitations import Link, LinkState
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.model import StoredPerson
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.chat_views import StoredPerson
 
 
 class StoredLink(msgspec.Struct, frozen=True):

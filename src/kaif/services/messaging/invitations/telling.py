@@ -2,11 +2,11 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.messaging import ChatId
-from kaif.services.messaging import store
+from kaif.services.messaging import member_store
 from kaif.services.messaging.sending.announcing import Announcer, ChatEvent
 
 
 async def tell_staff(database: Database, announcer: Announcer, chat_id: ChatId) -> None:
     """To at most ADMINS_MAX people, and nobody else."""
-    for member in await store.staff_of(database, chat_id):
+    for member in await member_store.staff_of(database, chat_id):
         await announcer.tell(member.id, chat_id, ChatEvent(chat_id))

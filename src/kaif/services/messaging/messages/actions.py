@@ -9,17 +9,7 @@ import msgspec
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import (
-    READ_MARKS_SHOWN_MEMBERS_MAX,
-    ButtonsForBots,
-    ChatId,
-    ChatNotFound,
-    Entry,
-    LinksNotAllowed,
-    MayNotSend,
-    MembersHidden,
-    Outgoing,
-)
+from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.actions import (
     EDIT_WITHIN_S,
     EDITS_MAX,
@@ -55,23 +45,37 @@ from kaif.interfaces.messaging.actions import (
 )
 from kaif.interfaces.messaging.cards import Contact, Poll
 from kaif.interfaces.messaging.content import Button, Origin
+from kaif.interfaces.messaging.errors import ButtonsForBots, ChatNotFound, LinksNotAllowed, MayNotSend, MembersHidden
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import buttons, card_rules, clock_store, markup, model, store
+from kaif.services.messaging import (
+    buttons,
+    card_rules,
+    chat_store,
+    chat_views,
+    clock_store,
+    entry_rules,
+    entry_store,
+    markup,
+    member_store,
+    people_store,
+)
 from kaif.services.messaging.attachments.attaching import Attaching, Held
 from kaif.services.messaging.discussions.sending import BatchThreads
+from kaif.services.messaging.entry_rules import Body, StoredEntry
 from kaif.services.messaging.messages import emojis, mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.changing import Change, begin, erased, of_chat
-from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.previews import links
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.privacy import consent
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.batches import OnComments, Sender, Sent
+from kaif.services.messaging.sending.batches import Sent
+from kaif.services.messaging.sending.sender import OnComments, Sender
 from kaif.services.messaging.topics.sending import BatchTopics
 
 _changed = msgspec.structs.replace
@@ -103,7 +107,7 @@ class MessageActionsService:
         await self._announcer.announce_mentions(change.unmentioned, gone=True)
 
     async def _must_be_in(self, actor: Actor, chat_id: ChatId) -> Member:
-        member = await store.find_member(self._database, chat_id, actor.user_id)
+        member = await member_store.find_member(self._database, chat_id, actor.user_id)
         if member is None:
             raise ChatNotFound
         return member
@@ -116,7 +120,7 @@ class MessageActionsService:
     async def _find(self, actor: Actor, chat_id: ChatId, seq: int) -> StoredEntry:
         """Raises ChatNotFound, MessageNotFound."""
         await self._must_be_in(actor, chat_id)
-        row = await store.find_entry(self._database, chat_id, seq)
+        row = await entry_store.find_entry(self._database, chat_id, seq)
         if row is None or row.kind != "message":
             raise MessageNotFound
         return row
@@ -137,8 +141,8 @@ class MessageActionsService:
             row, body = await change.message(request.seq)
             if row.sender_id != actor.user_id and not _edits_posts(change):
                 raise NotYourMessage
-            cleaned = model.cleaned_caption(request.text, body.attachments)
-            people = await store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
+            cleaned = entry_rules.cleaned_caption(request.text, body.attachments)
+            people = await people_store.ids_by_username(tx, names) if (names := markup.mentioned(cleaned)) else {}
             text, entities = markup.parse(cleaned, people)
             edited = _changed(body, text=text, entities=entities)
             if request.buttons is not None:
@@ -159,7 +163,7 @@ class MessageActionsService:
 
     async def _buttons(self, tx: Transaction, actor: Actor, rows: list[list[Button]]) -> list[list[Button]]:
         """Raises BadButtons, ButtonsForBots."""
-        people = await store.known_people(tx, [actor.user_id]) if rows else []
+        people = await people_store.known_people(tx, [actor.user_id]) if rows else []
         if any(person.kind != "bot" for person in people):
             raise ButtonsForBots
         return buttons.checked(rows)
@@ -174,7 +178,9 @@ class MessageActionsService:
         if Right.LINKS not in change.rights:
             words_change = (after.text, after.entities) != (before.text, before.entities)
             buttons_change = after.buttons != before.buttons
-            if (words_change and model.has_link(text)) or (buttons_change and buttons.lead_elsewhere(after.buttons)):
+            if (words_change and entry_rules.has_link(text)) or (
+                buttons_change and buttons.lead_elsewhere(after.buttons)
+            ):
                 raise LinksNotAllowed
         place = change.place
         if place.topics == TOPICS_ON:
@@ -202,11 +208,11 @@ class MessageActionsService:
             after = _changed(after, preview=None)
         await change.act("edited", row, after)
         if change.place.kind == "group" and after.entities != before.entities:
-            entry = model.entry_with(row, after)
+            entry = entry_rules.entry_with(row, after)
             change.mentioned, change.unmentioned = await mention_store.note_again(change.tx, entry, row.sender_id)
         if after.preview is not None:
             return False
-        return await self._links.note(change.tx, [model.entry_with(row, after)], now_us)
+        return await self._links.note(change.tx, [entry_rules.entry_with(row, after)], now_us)
 
     async def _written_by_us(self, change: Change, row: StoredEntry) -> int:
         if row.at_us <= change.now_us:
@@ -246,7 +252,7 @@ class MessageActionsService:
         Raises ChatNotFound, MessageNotFound.
         """
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [chat_id])
+            places = await chat_store.lock_places(tx, [chat_id])
             if not places:
                 raise ChatNotFound
             change = of_chat(tx, places[chat_id], self._clock())
@@ -298,7 +304,7 @@ class MessageActionsService:
     async def list_reactions(self, actor: Actor, request: ListReactions) -> Reactors:
         self._must_see_people(await self._must_be_in(actor, request.chat_id))
         await self._find(actor, request.chat_id, request.seq)
-        before = model.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
+        before = chat_views.parse_person_cursor(request.cursor) if request.cursor else (2**62, "")
         # One more, to know whether there is another page.
         rows = await message_store.reactions_to(self._database, request.chat_id, request.seq, before, request.limit + 1)
         page = rows[: request.limit]
@@ -346,16 +352,16 @@ class MessageActionsService:
 
     async def list_readers(self, actor: Actor, request: OfMessage) -> Readers:
         member = await self._must_be_in(actor, request.chat_id)
-        if Right.STAFF not in rights_of(member, self._clock()) and await store.are_hidden(
+        if Right.STAFF not in rights_of(member, self._clock()) and await member_store.are_hidden(
             self._database, request.chat_id
         ):
             raise MembersHidden
         row = await self._find(actor, request.chat_id, request.seq)
-        if await store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
+        if await member_store.count_members(self._database, request.chat_id) > READ_MARKS_SHOWN_MEMBERS_MAX:
             raise ReadersNotShown
         if not (await privacy_store.settings_of(self._database, actor.user_id)).read_receipts:
             raise ReceiptsOff
-        topic_id = model.body_of(row).topic_id
+        topic_id = entry_rules.body_of(row).topic_id
         readers = await message_store.readers_of(
             self._database, row, topic_id, actor.user_id, READ_MARKS_SHOWN_MEMBERS_MAX
         )
@@ -366,7 +372,7 @@ class MessageActionsService:
     async def forward_messages(self, actor: Actor, request: ForwardMessages) -> Forwarded:
         await self._must_be_in(actor, request.chat_id)
         await self._must_be_in(actor, request.from_chat_id)
-        rows = await store.entries_at(self._database, request.from_chat_id, {one.seq for one in request.messages})
+        rows = await entry_store.entries_at(self._database, request.from_chat_id, {one.seq for one in request.messages})
         seen = await viewing.shown_to(self._database, actor.user_id, request.from_chat_id, rows)
         there = {entry.seq: entry for entry in seen if _has_content(entry)}
         if any(one.seq not in there for one in request.messages):
@@ -394,7 +400,7 @@ class MessageActionsService:
     async def _origins(self, entries: Collection[Entry]) -> dict[int, Origin]:
         """What was forwarded already keeps its first author; who does not want to be named there is not."""
         spoken = next((entry.chat_id for entry in entries if str(entry.sender_id) == entry.chat_id), None)
-        title, name = await store.publicly_called(self._database, spoken) if spoken else ("", "")
+        title, name = await chat_store.publicly_called(self._database, spoken) if spoken else ("", "")
         origins = {entry.seq: entry.forward or _origin_of(entry, title, name) for entry in entries}
         authors = {origin.sender_id for origin in origins.values()}
         hiding = await privacy_store.hiding_in_forwards(self._database, authors)

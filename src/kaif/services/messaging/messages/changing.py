@@ -9,18 +9,19 @@ from collections.abc import Sequence
 import msgspec
 
 from kaif.engines.database import Transaction
-from kaif.interfaces.messaging import ChatId, ChatNotFound, Entry, EntryKind, PersonNotReachable
+from kaif.interfaces.messaging import ChatId, Entry, EntryKind
 from kaif.interfaces.messaging.actions import MessageNotFound
+from kaif.interfaces.messaging.errors import ChatNotFound, PersonNotReachable
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.discussions import thread_store
+from kaif.services.messaging.entry_rules import Body, Place, StoredEntry
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Body, Place, StoredEntry
 from kaif.services.messaging.previews import picture_store
 from kaif.services.messaging.rights import Right, rights_of
 
@@ -43,7 +44,7 @@ class Change:
 
     async def messages(self, seqs: Sequence[int]) -> list[StoredEntry]:
         """Raises MessageNotFound for what is no message; one that was deleted is still one."""
-        rows = {row.seq: row for row in await store.entries_at(self.tx, self.place.chat_id, set(seqs))}
+        rows = {row.seq: row for row in await entry_store.entries_at(self.tx, self.place.chat_id, set(seqs))}
         if len(rows) < len(set(seqs)) or any(row.kind != "message" for row in rows.values()):
             raise MessageNotFound
         return [rows[seq] for seq in dict.fromkeys(seqs)]
@@ -51,7 +52,7 @@ class Change:
     async def message(self, seq: int) -> tuple[StoredEntry, Body]:
         """Raises MessageNotFound, also when it was deleted."""
         (row,) = await self.messages([seq])
-        body = model.body_of(row)
+        body = entry_rules.body_of(row)
         if body.deleted:
             raise MessageNotFound
         return row, body
@@ -79,8 +80,8 @@ class Change:
         self.place.seq += 1
         body = _changed(body, version=self.place.seq)
         await message_store.change_body(self.tx, row, body)
-        await picture_store.follow(self.tx, row, model.body_of(row), body, self.now_us)
-        self._rows[row.seq] = _changed(row, body=model.encoded(body))
+        await picture_store.follow(self.tx, row, entry_rules.body_of(row), body, self.now_us)
+        self._rows[row.seq] = _changed(row, body=entry_rules.encoded(body))
         self._new.append(
             Entry(
                 row.chat_id,
@@ -99,7 +100,7 @@ class Change:
         if not self._new:
             return []
         senders, counts = [self._actor.user_id] * len(self._new), [self.place.messages] * len(self._new)
-        await store.append(self.tx, {self.place.chat_id: self.place}, self._new, senders, counts)
+        await entry_store.append(self.tx, {self.place.chat_id: self.place}, self._new, senders, counts)
         await message_store.advance_by_actions(self.tx, self.place)
         rows = list(self._rows.values())
         messages = {entry.seq: entry for entry in await viewing.shown(self.tx, self.place.chat_id, rows)}
@@ -108,11 +109,11 @@ class Change:
 
 async def erased(change: Change, rows: Sequence[StoredEntry]) -> list[Entry]:
     """Delete these messages for everyone, with all that hangs on them; the entries that say so."""
-    there = [row for row in rows if not model.body_of(row).deleted]
+    there = [row for row in rows if not entry_rules.body_of(row).deleted]
     for row in there:
-        await change.act("deleted", row, model.without_words(model.body_of(row)))
+        await change.act("deleted", row, entry_rules.without_words(entry_rules.body_of(row)))
     await message_store.erase_traces(change.tx, change.place.chat_id, [row.seq for row in there])
-    if showing := [row.seq for row in there if model.body_of(row).attachments]:
+    if showing := [row.seq for row in there if entry_rules.body_of(row).attachments]:
         await attachment_store.take_off(change.tx, change.place.chat_id, showing, change.now_us)
     if change.place.threads:
         change.uncommented += await thread_store.remove(change.tx, change.place.chat_id, [row.seq for row in there])
@@ -126,8 +127,8 @@ def of_chat(tx: Transaction, place: Place, now_us: int) -> Change:
 
 async def begin(tx: Transaction, actor: Actor, chat_id: ChatId, now_us: int) -> Change:
     """A deed of somebody's: take the chat's lock, and find what they may do. Raises ChatNotFound."""
-    places = await store.lock_places(tx, [chat_id])
-    member = await store.find_member(tx, chat_id, actor.user_id)
+    places = await chat_store.lock_places(tx, [chat_id])
+    member = await member_store.find_member(tx, chat_id, actor.user_id)
     if not places or member is None:
         raise ChatNotFound
     return Change(tx, places[chat_id], rights_of(member, now_us), actor, now_us)

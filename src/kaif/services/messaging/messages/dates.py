@@ -10,14 +10,16 @@ from collections.abc import Iterator
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.dates import FindDate, FoundDate
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound, TopicsOff
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
-from kaif.services.messaging import clock_store, store
+from kaif.services.messaging import chat_store, clock_store, entry_store
+from kaif.services.messaging.chat_views import StoredChat
 from kaif.services.messaging.clock_store import Jump
-from kaif.services.messaging.model import TOPICS_ON, StoredChat
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.topics import store as topic_store
 
 
@@ -35,7 +37,7 @@ class DatesService:
         self._database = database
 
     async def find_date(self, actor: Actor, request: FindDate) -> FoundDate:
-        chat = await store.find_chat(self._database, request.chat_id, actor.user_id)
+        chat = await chat_store.find_chat(self._database, request.chat_id, actor.user_id)
         if chat is None:
             raise ChatNotFound
         if request.topic_id is not None:
@@ -63,12 +65,12 @@ class DatesService:
     ) -> tuple[int, int] | None:
         """The place and the time of the first message there, of the whole log or of a topic."""
         if topic_id is None:
-            return await store.next_message_for(self._database, chat.id, first_seq, last_seq, user_id)
+            return await entry_store.next_message_for(self._database, chat.id, first_seq, last_seq, user_id)
         # Before its first entry there were no topics, and all was of the one without a name.
         earlier = await topic_store.first_seq(self._database, chat.id, topic_id) if topic_id == GENERAL else 0
         if first_seq < earlier:
             end = min(last_seq, earlier - 1)
-            if message := await store.next_message_for(self._database, chat.id, first_seq, end, user_id):
+            if message := await entry_store.next_message_for(self._database, chat.id, first_seq, end, user_id):
                 return message
         return await topic_store.next_message_for(self._database, chat.id, topic_id, first_seq, last_seq, user_id)
 
@@ -77,7 +79,7 @@ class DatesService:
         low, high = part.first_seq, part.last_seq + 1
         while low < high:
             middle = (low + high) // 2
-            if await store.written_at_us(self._database, chat_id, middle) < at_us:
+            if await entry_store.written_at_us(self._database, chat_id, middle) < at_us:
                 low = middle + 1
             else:
                 high = middle

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import MENTIONS_SHOWN_MAX, ChatId, Entry
 from kaif.kernel.actor import UserId
+from kaif.services.messaging.entry_store import entries_at
 from kaif.services.messaging.model import TOPICS_ON
-from kaif.services.messaging.store import Reads, entries_at
 
 
 class Mention(msgspec.Struct, frozen=True, order=True):

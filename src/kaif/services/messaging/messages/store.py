@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.content import TextEntity
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import Body, Place, StoredEntry, StoredPerson, encoded
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.chat_views import StoredPerson
+from kaif.services.messaging.entry_rules import Body, Place, StoredEntry, encoded
 
 _entities = msgspec.json.Decoder(list[TextEntity])
 

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from kaif.engines.database import Reads
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.cards import Card, Poll
 from kaif.interfaces.messaging.content import Reaction
 from kaif.interfaces.messaging.naming import NAMING, nameless
 from kaif.kernel.actor import UserId
-from kaif.services.messaging import card_rules, model, store
+from kaif.services.messaging import card_rules, entry_rules, entry_store
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.chats import naming_store
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import store as message_store
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
 
 _changed = msgspec.structs.replace
 
@@ -27,18 +27,20 @@ async def shown(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> l
     if not targets:
         return entries
     here = {entry.seq: entry for entry in entries}
-    absent = await store.entries_at(reads, chat_id, targets - here.keys()) if targets - here.keys() else []
+    absent = await entry_store.entries_at(reads, chat_id, targets - here.keys()) if targets - here.keys() else []
     messages = here | {entry.seq: entry for entry in await _quoting(reads, chat_id, absent)}
     return [_changed(entry, message=messages[entry.target]) if entry.target else entry for entry in entries]
 
 
 async def _quoting(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> list[Entry]:
-    bodies = [model.body_of(row) for row in rows]
+    bodies = [entry_rules.body_of(row) for row in rows]
     quoting = [row.seq for row, body in zip(rows, bodies, strict=True) if body.quoted]
     quotes = await message_store.quotes_at(reads, chat_id, quoting) if quoting else {}
     voting = [row.seq for row, body in zip(rows, bodies, strict=True) if _takes_votes(body.card)]
     polls = await poll_store.polls_at(reads, chat_id, voting) if voting else {}
-    entries = [model.entry_with(row, body, quotes.get(row.seq, "")) for row, body in zip(rows, bodies, strict=True)]
+    entries = [
+        entry_rules.entry_with(row, body, quotes.get(row.seq, "")) for row, body in zip(rows, bodies, strict=True)
+    ]
     return [_counted(entry, polls) for entry in entries] if polls else entries
 
 

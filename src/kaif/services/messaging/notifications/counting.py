@@ -1,8 +1,8 @@
 """How much is unread of what one may hear of: the one number that every device shows at its icon."""
 
+from kaif.engines.database import Reads
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.notifications import store as stored
-from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
 
 

@@ -30,9 +30,9 @@ from kaif.kernel.background import Background
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import KaifError
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import model, store
+from kaif.services.messaging import entry_rules, entry_store, model, people_store
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import store as message_store
-from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.notifications import counting, telling
 from kaif.services.messaging.notifications import store as stored
 from kaif.services.messaging.notifications.store import Delivery
@@ -142,8 +142,10 @@ class Notifier:
     async def _new_messages(self, grown: Range, now_us: int) -> list[Message]:
         """Those of the range; what shows one that the range deletes is to be told again."""
         length = grown.last_seq - grown.first_seq + 1
-        rows = await store.entries_before(self._database, grown.chat_id, grown.last_seq + 1, min(length, ENTRIES_MAX))
-        if deleted := [model.body_of(row).target for row in rows if row.kind == "deleted"]:
+        rows = await entry_store.entries_before(
+            self._database, grown.chat_id, grown.last_seq + 1, min(length, ENTRIES_MAX)
+        )
+        if deleted := [entry_rules.body_of(row).target for row in rows if row.kind == "deleted"]:
             async with self._database.transaction() as tx:
                 await stored.plan_again(tx, grown.chat_id, deleted, now_us)
         return await self._messages(grown.chat_id, rows, now_us)
@@ -173,7 +175,7 @@ class Notifier:
             return set()
 
     async def _messages(self, chat_id: ChatId, rows: Sequence[StoredEntry], now_us: int) -> list[Message]:
-        authors = await store.authors_answered(self._database, chat_id, rows)
+        authors = await entry_store.authors_answered(self._database, chat_id, rows)
         return telling.messages_of(rows, authors, now_us - TOLD_WITHIN_US)
 
     # Telling
@@ -224,7 +226,7 @@ class Notifier:
 
     async def _message_for(self, delivery: Delivery, listener: Listener, now_us: int) -> Message | None:
         """What the device is to show now, if anything."""
-        rows = await store.entries_before(self._database, delivery.chat_id, delivery.seq + 1, LOOKED_BACK_MAX)
+        rows = await entry_store.entries_before(self._database, delivery.chat_id, delivery.seq + 1, LOOKED_BACK_MAX)
         messages = await self._messages(delivery.chat_id, rows, now_us)
         hidden = await message_store.hidden_at(
             self._database, listener.user_id, delivery.chat_id, [message.seq for message in messages]
@@ -242,8 +244,8 @@ class Notifier:
 
     async def _replace_deleted(self, delivery: Delivery, listener: Listener) -> None:
         """Nothing is to be told; but a device that shows what was deleted must not go on showing it."""
-        row = await store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
-        if row and model.body_of(row).deleted:
+        row = await entry_store.find_entry(self._database, delivery.chat_id, delivery.shown_seq)
+        if row and entry_rules.body_of(row).deleted:
             badge = await counting.unread_heard(self._database, listener.user_id, self._clock())
             alert = telling.shown_deleted(delivery.chat_id, delivery.shown_seq, listener, badge)
             ttl_s = TOLD_WITHIN_US // SECOND_US
@@ -270,7 +272,7 @@ class Notifier:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, again=True)
 
     async def _name_of(self, user_id: UserId) -> str:
-        people = await store.known_people(self._database, [user_id])
+        people = await people_store.known_people(self._database, [user_id])
         return people[0].display_name if people else ""
 
     async def _settle(self, delivery: Delivery, shown_seq: int) -> None:

@@ -11,7 +11,8 @@ from kaif.engines.push import Subscription
 from kaif.engines.push.encryption import encrypt
 from kaif.engines.web.addresses import ForbiddenAddress, host_of
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatNotFound, GetChat
+from kaif.interfaces.messaging import GetChat
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.notifications import (
     BadSubscription,
     ChatNotifications,

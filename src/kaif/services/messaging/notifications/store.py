@@ -5,14 +5,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.notifications import NotificationSettings, Notify
 from kaif.interfaces.messaging.phones import PhoneService
 from kaif.kernel.actor import SessionId, UserId
 from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.notifications.telling import Listener, days_of
-from kaif.services.messaging.store import Reads
 
 # The service that a browser names itself.
 WEB: Literal["web"] = "web"

@@ -13,10 +13,10 @@ from kaif.interfaces.messaging.notifications import EVERYTHING_TOLD_MEMBERS_MAX,
 from kaif.kernel.actor import UserId
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import MINUTE_US, as_datetime
-from kaif.services.messaging import card_rules, model
+from kaif.services.messaging import card_rules, entry_rules, model
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.covering import covered
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 
 TOLD_WITHIN_US = 60 * MINUTE_US
 # More does not fit on a lock screen.
@@ -113,7 +113,7 @@ def messages_of(rows: Sequence[StoredEntry], authors: Mapping[int, UserId], afte
     for row in rows:
         if row.kind != "message" or row.at_us < after_us:
             continue
-        body = model.body_of(row)
+        body = entry_rules.body_of(row)
         if body.deleted:
             continue
         addressed = {UserId(part.user_id) for part in body.entities if part.kind == "mention"}

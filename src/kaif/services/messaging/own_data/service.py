@@ -19,7 +19,7 @@ from kaif.interfaces.messaging.own_data import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.chats import order_store
 from kaif.services.messaging.digests import store as digest_store
@@ -53,7 +53,7 @@ class OwnMessagingDataService:
     async def held_about(self, actor: Actor, each_max: int, memberships: list[Membership]) -> OwnMessagingData:
         """At most so many of each kind."""
         database, me, now_us = self._database, actor.user_id, self._clock()
-        person = next(iter(await store.known_people(database, [me])), None)
+        person = next(iter(await people_store.known_people(database, [me])), None)
         notifications = await notifications_store.settings_of(database, me)
         letters = await digest_store.find(database, me)
         seen_at_us = await last_seen_store.seen_at_us(database, me)

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from kaif.engines.database import Reads
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.bots import Command
 from kaif.interfaces.messaging.notifications import Notify
@@ -18,8 +19,7 @@ from kaif.interfaces.messaging.own_data import (
 )
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.model import StoredPerson
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.chat_views import StoredPerson
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -8,14 +8,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import NOBODYS, PictureLook, StoredDue, encoded
-from kaif.services.messaging.model import Body, StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import Body, StoredEntry
 
 NOWHERE = ChatId("")
 

@@ -14,9 +14,9 @@ from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.previews import PREVIEWED
 from kaif.kernel.background import Background
 from kaif.kernel.clock import MINUTE_US, Clock
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, entry_rules, entry_store
+from kaif.services.messaging.entry_rules import Body
 from kaif.services.messaging.messages.changing import of_chat
-from kaif.services.messaging.model import Body
 from kaif.services.messaging.previews import links, picture_store
 from kaif.services.messaging.previews import store as preview_store
 from kaif.services.messaging.previews.linking import LinkPlan
@@ -100,8 +100,8 @@ class Previewer:
         chat = await preview_store.kind_and_choice(self._database, task.chat_id)
         if chat is None or chat[0] not in PREVIEWED or not chat[1]:
             return ""
-        row = await store.find_entry(self._database, task.chat_id, task.seq)
-        return _link_of(model.body_of(row)) if row else ""
+        row = await entry_store.find_entry(self._database, task.chat_id, task.seq)
+        return _link_of(entry_rules.body_of(row)) if row else ""
 
     async def _postpone(self, task: Task, later: Later) -> None:
         async with self._database.transaction() as tx:
@@ -116,15 +116,15 @@ class Previewer:
     async def _tell(self, task: Task, url: str, summary: PageSummary | None) -> None:
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [task.chat_id])
+            places = await chat_store.lock_places(tx, [task.chat_id])
             if not await preview_store.settle(tx, task) or summary is None or not places:
                 return
             place = places[task.chat_id]
             chat = await preview_store.kind_and_choice(tx, task.chat_id)
-            row = await store.find_entry(tx, task.chat_id, task.seq)
+            row = await entry_store.find_entry(tx, task.chat_id, task.seq)
             if row is None or not chat or not chat[1] or place.closed:
                 return
-            body, preview = model.body_of(row), preview_of(url, summary)
+            body, preview = entry_rules.body_of(row), preview_of(url, summary)
             if preview.picture and not await picture_store.stays(tx, preview.picture.media_id):
                 preview = _changed(preview, picture=None)
             if _link_of(body) == url and body.preview != preview:

@@ -21,7 +21,7 @@ from kaif.interfaces.messaging.previews import (
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.errors import Busy
-from kaif.services.messaging import markup, model
+from kaif.services.messaging import entry_rules, markup
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.messages.changing import begin
@@ -80,7 +80,7 @@ class LinkPreviewsService:
     async def look_at_link(self, actor: Actor, request: LookAtLink) -> FoundPreview:
         await self._membership.get_member(self._database, request.chat_id, actor.user_id)
         chat = await preview_store.kind_and_choice(self._database, request.chat_id)
-        text, entities = markup.parse(model.cleaned_text(request.text), {})
+        text, entities = markup.parse(entry_rules.cleaned_text(request.text), {})
         url = links.first_link(text, entities)
         if self._summaries is None or chat is None or chat[0] not in PREVIEWED or not chat[1] or not url:
             return FoundPreview(None)

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId, ChatKind
-from kaif.services.messaging.store import Reads
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from kaif.interfaces.messaging import InvitationNeeded, PersonNotReachable
+from kaif.engines.database import Reads
+from kaif.interfaces.messaging.errors import InvitationNeeded, PersonNotReachable
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.privacy import store as privacy_store
-from kaif.services.messaging.store import Reads
 
 
 async def require_reachable(reads: Reads, user_id: UserId, other: UserId) -> bool:

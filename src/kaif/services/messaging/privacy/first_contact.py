@@ -2,12 +2,13 @@
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatNotFound, GetChat
+from kaif.interfaces.messaging import GetChat
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.first_contact import TITLES_SHOWN, FirstContact, NotAStranger
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import made_at
-from kaif.services.messaging import store
+from kaif.services.messaging import member_store
 from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.sending.announcing import Announcer, ChatEvent
@@ -29,7 +30,7 @@ class FirstContactsService:
 
     async def accept_contact(self, actor: Actor, request: GetChat) -> Nothing:
         async with self._database.transaction() as tx:
-            if await store.find_member(tx, request.chat_id, actor.user_id) is None:
+            if await member_store.find_member(tx, request.chat_id, actor.user_id) is None:
                 raise ChatNotFound
             accepted = await privacy_store.accept(tx, request.chat_id, actor.user_id)
         if accepted:

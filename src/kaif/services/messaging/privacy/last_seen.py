@@ -9,7 +9,7 @@ from kaif.interfaces.messaging.privacy import Audience, OfPerson
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, Clock, as_datetime
 from kaif.kernel.errors import KaifError
-from kaif.services.messaging import model, store
+from kaif.services.messaging import model, people_store
 from kaif.services.messaging.privacy import last_seen_store
 from kaif.services.messaging.privacy import store as privacy_store
 
@@ -22,7 +22,7 @@ class LastSeenService:
 
     async def get_last_seen(self, actor: Actor, request: OfPerson) -> Seen:
         one, other = actor.user_id, request.user_id
-        people = await store.known_people(self._database, [other])
+        people = await people_store.known_people(self._database, [other])
         if not people:
             raise PersonNotFound
         nobody = people[0].kind == "bot" or people[0].username == model.erased_name(other)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.model import erased_name
-from kaif.services.messaging.store import Reads
 
 
 async def note(tx: Transaction, user_ids: Iterable[UserId], at_us: int) -> None:

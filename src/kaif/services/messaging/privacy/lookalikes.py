@@ -9,7 +9,7 @@ from kaif.interfaces.messaging.lookalikes import COMPANIONS_MAX, FindLookalikes,
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import MINUTE_US, Clock
 from kaif.kernel.lookalikes import skeletons_of
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 
 STAFF_KEPT_US = 1 * MINUTE_US
 
@@ -25,7 +25,7 @@ class LookalikesService:
         asked = (await self._auth.get_people(NOBODY, GetPeople(wanted))).people if wanted else []
         staff = await self._present_staff()
         looks_of_staff, staff_ids = _looks(staff), {person.id for person in staff}
-        companions = await store.companions_of(self._database, actor.user_id, COMPANIONS_MAX)
+        companions = await people_store.companions_of(self._database, actor.user_id, COMPANIONS_MAX)
         looks_of_companions = _looks(sorted(companions, key=lambda person: person.id, reverse=True))
         found = []
         for person in asked:

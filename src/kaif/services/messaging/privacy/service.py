@@ -18,7 +18,7 @@ from kaif.interfaces.messaging.privacy import (
 )
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
-from kaif.services.messaging import model, store
+from kaif.services.messaging import chat_store, model, people_store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.sending.announcing import Announcer, ChatEvent
@@ -56,7 +56,7 @@ class PrivacyService:
         people = await self._membership.get_people(self._database, [actor.user_id, request.user_id])
         async with self._database.transaction() as tx:
             # Whoever opens a chat between the two takes this lock too: one comes after the other.
-            await store.lock_people(tx, people)
+            await people_store.lock_people(tx, people)
             if await privacy_store.count_blocked(tx, actor.user_id) >= BLOCKED_MAX:
                 raise TooManyBlocked
             added = await privacy_store.add_block(tx, actor.user_id, request.user_id, self._clock())
@@ -66,8 +66,8 @@ class PrivacyService:
 
     async def unblock_person(self, actor: Actor, request: OfPerson) -> Nothing:
         async with self._database.transaction() as tx:
-            people = await store.known_people(tx, [actor.user_id, request.user_id])
-            await store.lock_people(tx, people)
+            people = await people_store.known_people(tx, [actor.user_id, request.user_id])
+            await people_store.lock_people(tx, people)
             removed = await privacy_store.remove_block(tx, actor.user_id, request.user_id)
             if not removed and request.user_id not in {person.id for person in people}:
                 raise PersonNotFound
@@ -77,9 +77,9 @@ class PrivacyService:
 
     async def _close(self, tx: Transaction, one: UserId, other: UserId) -> ChatId | None:
         """Close or open the chat between the two, under its lock: what was sent before stands before it in the log."""
-        chat_id = await store.find_chat_made_once(tx, model.once_direct(one, other))
+        chat_id = await chat_store.find_chat_made_once(tx, model.once_direct(one, other))
         if chat_id:
-            await store.lock_places(tx, [chat_id])
+            await chat_store.lock_places(tx, [chat_id])
             await privacy_store.close_chat(tx, chat_id, await privacy_store.count_between(tx, one, other))
         return chat_id
 

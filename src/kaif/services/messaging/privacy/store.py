@@ -4,13 +4,13 @@ from collections.abc import Collection
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.privacy import ACQUAINTING_MEMBERS_MAX, Audience, PrivacySettings
 from kaif.kernel.actor import UserId
+from kaif.services.messaging.chat_store import HIDES_MEMBERS
 from kaif.services.messaging.model import MEMBERS_HIDDEN
-from kaif.services.messaging.store import HIDES_MEMBERS, Reads
 
 _SETTINGS = ", ".join(PrivacySettings.__struct_fields__)
 

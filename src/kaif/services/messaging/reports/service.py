@@ -53,13 +53,13 @@ from kaif.kernel.actor import NOBODY, Actor, UserId, require_permission
 from kaif.kernel.clock import SECOND_US, Clock, as_datetime
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store, people_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
 from kaif.services.messaging.chats import picture_store
 from kaif.services.messaging.chats.membership import Membership
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import viewing
-from kaif.services.messaging.model import StoredEntry
 from kaif.services.messaging.reports import store as report_store
 from kaif.services.messaging.reports.store import StoredEvidence, StoredReport
 from kaif.services.messaging.sending.announcing import Announcer
@@ -111,7 +111,7 @@ class ReportsService:
         try:
             async with self._database.transaction() as tx:
                 # Of those who report very often at once, one comes after the other.
-                await store.lock_people(tx, people)
+                await people_store.lock_people(tx, people)
                 rows = await self._reported(tx, actor, request)
                 subject = request.user_id or _only_author(rows) or UserId("")
                 if not (rows or request.chat_id or subject) or subject == actor.user_id:
@@ -151,7 +151,7 @@ class ReportsService:
             return []
         await self._membership.get_member(tx, request.chat_id, actor.user_id)
         if request.seqs:
-            rows = await store.entries_at(tx, request.chat_id, set(request.seqs))
+            rows = await entry_store.entries_at(tx, request.chat_id, set(request.seqs))
             if len(rows) < len(set(request.seqs)) or any(row.kind != "message" for row in rows):
                 raise NothingReported(path="$.seqs")
         else:
@@ -177,7 +177,7 @@ class ReportsService:
 
     async def _named(self, rows: Sequence[StoredReport]) -> tuple[dict[UserId, Person], dict[ChatId, tuple[str, str]]]:
         ids = {one for row in rows for one in (row.reporter_id, row.user_id, row.taken_by) if one}
-        people = {person.id: person for person in await store.known_people(self._database, sorted(ids))}
+        people = {person.id: person for person in await people_store.known_people(self._database, sorted(ids))}
         chats = await report_store.chats_named(self._database, sorted({row.chat_id for row in rows if row.chat_id}))
         return people, chats
 
@@ -236,7 +236,7 @@ class ReportsService:
         return Report(
             summary,
             evidence,
-            await store.known_people(self._database, sorted(_people_in(evidence))),
+            await people_store.known_people(self._database, sorted(_people_in(evidence))),
             row.note,
             as_datetime(row.decided_at_us) if row.decided_at_us else None,
             _possible(summary, evidence, picture, suspended=suspended),
@@ -254,7 +254,7 @@ class ReportsService:
         now_us = self._clock()
         person = await self._membership.get_people(self._database, [actor.user_id])
         async with self._database.transaction() as tx:
-            await store.lock_people(tx, person)
+            await people_store.lock_people(tx, person)
             lapsed_us = now_us - TAKEN_FOR_S * SECOND_US
             if not await report_store.take(tx, request.report_id, actor.user_id, now_us, lapsed_us):
                 await self._refuse(tx, actor, request.report_id)

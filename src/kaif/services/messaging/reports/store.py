@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.reports import Decision, Outcome, Reason, State
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
 
 
 class StoredReport(msgspec.Struct, frozen=True):

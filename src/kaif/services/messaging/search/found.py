@@ -8,9 +8,10 @@ from functools import lru_cache
 import msgspec
 
 from kaif.engines.index import Document, Hit
-from kaif.interfaces.messaging import BadCursor, ChatId, EntryKind
+from kaif.interfaces.messaging import ChatId, EntryKind
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.cards import Card
+from kaif.interfaces.messaging.errors import BadCursor
 from kaif.interfaces.messaging.search import Piece
 from kaif.kernel.actor import UserId
 from kaif.services.messaging import card_rules

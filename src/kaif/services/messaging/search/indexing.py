@@ -20,7 +20,7 @@ from kaif.interfaces.messaging.search import SearchUnavailable
 from kaif.kernel.background import Background
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.model import LEAVING_TEXTS
+from kaif.services.messaging.entry_rules import LEAVING_TEXTS
 from kaif.services.messaging.search import found
 from kaif.services.messaging.search import store as search_store
 from kaif.services.messaging.search.found import Source

@@ -3,7 +3,8 @@
 from kaif.engines.database import Database
 from kaif.engines.index import OFFSET_MAX, Hit, Wanted
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.search import (
     FoundMessage,
     FoundMessages,
@@ -15,7 +16,7 @@ from kaif.interfaces.messaging.search import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import as_us
 from kaif.kernel.errors import Invalid
-from kaif.services.messaging import store
+from kaif.services.messaging import member_store
 from kaif.services.messaging.covering import covered
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.search import found
@@ -52,7 +53,7 @@ class SearchService:
     async def _chats(self, user_id: UserId, chat_id: ChatId | None) -> list[ChatId]:
         if chat_id is None:
             return await search_store.newest_chats_of(self._database, user_id, CHATS_MAX)
-        if await store.find_member(self._database, chat_id, user_id) is None:
+        if await member_store.find_member(self._database, chat_id, user_id) is None:
             raise ChatNotFound
         return [chat_id]
 

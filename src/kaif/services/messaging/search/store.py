@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from kaif.engines.database import Database, Transaction
+from kaif.engines.database import Database, Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import StoredEntry
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.search.found import Source
-from kaif.services.messaging.store import Reads
 
 CURRENT, BUILDING = "current", "building"
 

@@ -8,14 +8,15 @@ import msgspec
 
 from kaif.engines.cache import Cache
 from kaif.interfaces.auth import Person
-from kaif.interfaces.messaging import ENTRIES, NEWS_LOST, REACH, SIGNALS, ChatId, Delivery, Entry, Reach, Signal
+from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.mentions import MentionedEvent
+from kaif.interfaces.messaging.news import ENTRIES, NEWS_LOST, REACH, SIGNALS, Delivery, Reach, Signal
 from kaif.interfaces.messaging.people_news import PEOPLE, PersonEvent, PersonNews
 from kaif.kernel.actor import UserId
 from kaif.kernel.background import Background
 from kaif.kernel.errors import Unavailable
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Place
 
 RETRY_S = 1.0
 

@@ -1,58 +1,55 @@
-"""Appends messages: many people's sends share one transaction, one fsync and one announcement.
+"""One transaction's messages on their way into the logs: who may write what, and where it comes to stand."""
 
-While a batch is being committed the next one gathers, so the dearer the disk, the larger the batch.
-Places in the logs are given inside the transaction that makes the entries durable.
-"""
-
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from kaif.engines.database import AlreadyExists, Database, Transaction
-from kaif.interfaces.messaging import (
+from kaif.engines.database import Transaction
+from kaif.interfaces.messaging import ChatId, Entry, Outgoing
+from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
+from kaif.interfaces.messaging.cards import NewPoll
+from kaif.interfaces.messaging.errors import (
     BadQuote,
     BadReply,
     ButtonsForBots,
-    ChatId,
     ChatNotFound,
-    Entry,
     LinksNotAllowed,
     MayNotSend,
-    Outgoing,
     PersonNotReachable,
     SlowMode,
     TooManyMessages,
 )
-from kaif.interfaces.messaging.attached import AttachmentsLost, MediaNotAllowed
-from kaif.interfaces.messaging.cards import NewPoll
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import RestrictedInTopic, TopicClosed
 from kaif.kernel.actor import UserId
-from kaif.kernel.clock import Clock, as_datetime
-from kaif.kernel.errors import Busy, KaifError
-from kaif.services.messaging import buttons, card_rules, covering, markup, model, store
+from kaif.kernel.clock import as_datetime
+from kaif.kernel.errors import KaifError
+from kaif.services.messaging import (
+    buttons,
+    card_rules,
+    chat_store,
+    covering,
+    entry_rules,
+    entry_store,
+    markup,
+    member_store,
+    model,
+    people_store,
+)
 from kaif.services.messaging.attachments import model as files
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.store import StoredAttachment
 from kaif.services.messaging.cards import poll_store
 from kaif.services.messaging.discussions.sending import BatchThreads
+from kaif.services.messaging.entry_rules import Body, Place
 from kaif.services.messaging.messages import mention_store, viewing
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Body, Place
-from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right, is_restricted, rights_of
-from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.pacing import Pace, Taken
+from kaif.services.messaging.sending.writers import Writers
 from kaif.services.messaging.topics.sending import BatchTopics
 
-# Bounds how long the statements of one transaction keep the loop, and how long its first message waits.
-BATCH_MESSAGES_MAX = 1000
-# About a second of work; whoever comes later is told to try again.
-WAITING_MESSAGES_MAX = 20_000
 NOT_ALLOWED = (
     PersonNotReachable,
     MayNotSend,
@@ -65,15 +62,11 @@ NOT_ALLOWED = (
     ChatSuspended,
 )
 SEND, MEDIA, LINKS, STAFF = int(Right.SEND), int(Right.MEDIA), int(Right.LINKS), int(Right.STAFF)
-# Told of posts of channels on which there are more comments, or fewer, once that is so for good.
-OnComments = Callable[[Iterable[tuple[ChatId, int]]], None]
 # A chat, a person in it, a place in its log, and the messages up to there.
 Mark = tuple[ChatId, UserId, int, int]
 # Remembered with the rights of whom it is so.
 BOT = 1 << 30
 _NOBODYS: Mapping[UserId, int] = {}
-# Remembered pairs of a chat and a person in it: some tens of megabytes.
-WRITERS_MAX = 200_000
 
 
 class Sent:
@@ -86,201 +79,6 @@ class Sent:
 
 
 Result = Sent | KaifError
-
-
-class Waiting:
-    """Messages that came together, and the future of what becomes of them."""
-
-    __slots__ = ("messages", "outcomes")
-
-    def __init__(self, messages: Sequence[Outgoing], outcomes: "asyncio.Future[list[Result]]") -> None:
-        self.messages, self.outcomes = messages, outcomes
-
-
-class Writers:
-    """What those who have written in a chat may do there; not of all its members.
-
-    `members_seq` is read with a chat's place, under its lock, and grows with every change of who is in the chat and of
-    what they may do: what was found while it was the same still holds. A restriction that ends by itself is no change,
-    so whoever is under one is looked up each time.
-    """
-
-    def __init__(self) -> None:
-        self._found: dict[ChatId, tuple[int, dict[UserId, int]]] = {}
-        self._count = 0
-
-    def of(self, place: Place) -> dict[UserId, int]:
-        members_seq, rights = self._found.get(place.chat_id, (0, {}))
-        return rights if members_seq == place.members_seq else {}
-
-    def remember(self, places: Mapping[ChatId, Place], found: Mapping[tuple[ChatId, UserId], int]) -> None:
-        """Only what has been committed: a transaction that is undone may have seen members who never came."""
-        for (chat_id, user_id), rights in found.items():
-            if self._count >= WRITERS_MAX:
-                self._found, self._count = {}, 0
-            place = places[chat_id]
-            writers = self.of(place)
-            writers[user_id] = rights
-            self._found[chat_id] = place.members_seq, writers
-            self._count += 1
-
-
-class Sender:
-    def __init__(
-        self,
-        database: Database,
-        announcer: Announcer,
-        links: LinkPlan,
-        pace: Pace,
-        clock: Clock,
-        on_comments: OnComments = lambda posts: None,
-    ) -> None:
-        self._database, self._announcer, self._links = database, announcer, links
-        self._pace, self._clock, self._on_comments = pace, clock, on_comments
-        self._writers = Writers()
-        self._waiting: list[Waiting] = []
-        self._waiting_messages = 0
-        self._running: asyncio.Task[None] | None = None
-
-    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
-        """What became of each; returns when it is durable. Raises Busy, StorageFull, Unavailable for all of them."""
-        if self._waiting_messages + len(messages) > WAITING_MESSAGES_MAX:
-            raise Busy(retry_after_ms=1000)
-        loop = asyncio.get_running_loop()
-        waiting = Waiting(messages, loop.create_future())
-        self._waiting.append(waiting)
-        self._waiting_messages += len(messages)
-        if self._running is None:
-            self._running = loop.create_task(self._run())
-        return await waiting.outcomes
-
-    async def _run(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            try:
-                outcomes = await self._append([message for waiting in batch for message in waiting.messages])
-            except Exception as error:
-                for waiting in batch:
-                    if not waiting.outcomes.done():
-                        waiting.outcomes.set_exception(error)
-                continue
-            start = 0
-            for waiting in batch:
-                end = start + len(waiting.messages)
-                if not waiting.outcomes.done():
-                    waiting.outcomes.set_result(outcomes[start:end])
-                start = end
-        self._running = None
-
-    def _take(self) -> list[Waiting]:
-        count = taken = 0
-        for waiting in self._waiting:
-            if count and taken + len(waiting.messages) > BATCH_MESSAGES_MAX:
-                break
-            count += 1
-            taken += len(waiting.messages)
-        batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        self._waiting_messages -= taken
-        return batch
-
-    async def _append(self, messages: list[Outgoing]) -> list[Result]:
-        try:
-            batch = await self._write(messages, look_up=False)
-        except AlreadyExists:
-            # References are seldom repeated, so they are looked up only when the log has refused one.
-            batch = await self._write(messages, look_up=True)
-        await self.announce(batch)
-        return batch.results
-
-    async def send_one(self, message: Outgoing) -> Entry:
-        """The message's entry; raises why there is none, Busy too."""
-        (sent,) = await self.send([message])
-        if isinstance(sent, KaifError):
-            raise sent
-        return sent.entry
-
-    async def announce(self, batch: "Batch") -> None:
-        if batch.linked:
-            self._links.wake()
-        await self._announcer.announce(batch.entries, batch.places)
-        await self._announcer.announce_mentions(batch.mentions)
-        self._on_comments(batch.threads.commented)
-        for result in batch.results:
-            # Whoever repeats a message may do so because its process died between commit and announcement.
-            if isinstance(result, Sent) and result.repeated:
-                await self._announcer.announce([result.entry], batch.places)
-
-    @asynccontextmanager
-    async def placing(self) -> AsyncIterator["Placing"]:
-        """A transaction of the caller's, who announces what was placed. Undone, it has taken nothing of a pace."""
-        batches: list[Batch] = []
-        try:
-            async with self._database.transaction() as tx:
-                yield Placing(tx, self._written, batches)
-        except BaseException:
-            for batch in batches:
-                batch.give_back()
-            raise
-
-    async def _write(self, messages: list[Outgoing], *, look_up: bool) -> "Batch":
-        batch: Batch | None = None
-        try:
-            async with self._database.transaction() as tx:
-                batch = await self._written(tx, messages, look_up=look_up)
-        except BaseException:
-            if batch:
-                batch.give_back()
-            raise
-        self._writers.remember(batch.places, batch.lasting)
-        return batch
-
-    async def _written(
-        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
-    ) -> "Batch":
-        places = await store.lock_places(tx, {message.chat_id for message in messages})
-        batch = Batch(places, self._clock(), self._pace, absent=absent)
-        try:
-            await self._fill(tx, batch, messages, look_up=look_up)
-        except BaseException:
-            batch.give_back()
-            raise
-        return batch
-
-    async def _fill(self, tx: Transaction, batch: "Batch", messages: list[Outgoing], *, look_up: bool) -> None:
-        await batch.read_rights(tx, messages, self._writers)
-        if look_up:
-            await batch.read_repeated(tx, messages)
-        await batch.read_mentioned(tx, messages)
-        await batch.read_quoted(tx, messages)
-        await batch.read_bots(tx, messages)
-        await batch.read_held(tx, messages)
-        await batch.topics.read(tx, messages)
-        await batch.threads.read(tx, messages)
-        for message in messages:
-            batch.place(message)
-        if batch.not_allowed and not look_up:
-            await batch.look_again(tx, messages)
-        await batch.write(tx)
-        batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
-
-
-class Written(Protocol):
-    async def __call__(
-        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
-    ) -> "Batch": ...
-
-
-class Placing:
-    """A transaction in which messages are placed of people who are not here to write them."""
-
-    def __init__(self, tx: Transaction, written: "Written", batches: "list[Batch]") -> None:
-        self.tx, self._written, self._batches = tx, written, batches
-
-    async def place(self, message: Outgoing) -> "Batch":
-        """Whoever is not here has read nothing by writing."""
-        batch = await self._written(self.tx, [message], look_up=True, absent=True)
-        self._batches.append(batch)
-        return batch
 
 
 class Batch:
@@ -325,14 +123,14 @@ class Batch:
         self._writers = {chat_id: writers.of(place) for chat_id, place in self.places.items()}
         unknown = {(message.chat_id, message.sender_id) for message in messages if self._rights(message) is None}
         if unknown:
-            for pair, member in (await store.members_among(tx, unknown)).items():
+            for pair, member in (await member_store.members_among(tx, unknown)).items():
                 self._found[pair] = int(rights_of(member, self.now_us)) | (BOT if member.is_bot else 0)
                 if not (member.taken_until_us and is_restricted(member, self.now_us)):
                     self.lasting[pair] = self._found[pair]
         slow = any(place.slow_mode_s for place in self.places.values())
         if slow and (hurried := [message for message in messages if self._is_slowed(message)]):
             pairs = {(message.chat_id, message.sender_id) for message in hurried}
-            self._sent_at_us = await store.last_sent_us(tx, pairs)
+            self._sent_at_us = await member_store.last_sent_us(tx, pairs)
             # What has been sent already is answered with its entry, not with "wait".
             await self.read_repeated(tx, hurried)
 
@@ -344,7 +142,7 @@ class Batch:
         return rights is not None and not rights & STAFF
 
     async def read_repeated(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
-        for row in await store.find_repeated(tx, messages):
+        for row in await entry_store.find_repeated(tx, messages):
             (entry,) = await viewing.shown(tx, row.chat_id, [row])
             self._under_ref[row.chat_id, row.sender_id, row.ref or ""] = entry
 
@@ -352,7 +150,7 @@ class Batch:
         """The people whom the messages may mention: most mention nobody."""
         names = {name for message in messages if "@" in message.text for name in markup.mentioned(message.text)}
         if names:
-            self._people = await store.ids_by_username(tx, names)
+            self._people = await people_store.ids_by_username(tx, names)
 
     async def read_quoted(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """The messages that are answered by a part of them: few are."""
@@ -361,14 +159,14 @@ class Batch:
             if message.quote and message.reply_to:
                 wanted.setdefault(message.chat_id, set()).add(message.reply_to)
         for chat_id, seqs in wanted.items():
-            rows = await store.entries_at(tx, chat_id, seqs)
-            self._quoted |= {(chat_id, row.seq): model.body_of(row) for row in rows if row.kind == "message"}
+            rows = await entry_store.entries_at(tx, chat_id, seqs)
+            self._quoted |= {(chat_id, row.seq): entry_rules.body_of(row) for row in rows if row.kind == "message"}
 
     async def read_bots(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """Who of those that put buttons under a message is a bot: few messages have any."""
         senders = {message.sender_id for message in messages if message.buttons}
         if senders:
-            self._bots = {one.id for one in await store.known_people(tx, senders) if one.kind == "bot"}
+            self._bots = {one.id for one in await people_store.known_people(tx, senders) if one.kind == "bot"}
 
     async def read_held(self, tx: Transaction, messages: Sequence[Outgoing]) -> None:
         """What media holds for the messages, locked: few have any."""
@@ -411,7 +209,7 @@ class Batch:
             message = self._with_files(message)
         taken = self._pace.take(message.chat_id, message.sender_id, is_bot=bool(rights & BOT))
         try:
-            entry = model.message_at(place, message, self._at[place.written_at_us], self._people)
+            entry = entry_rules.message_at(place, message, self._at[place.written_at_us], self._people)
         except KaifError:
             self._pace.give_back(taken)
             raise
@@ -471,7 +269,7 @@ class Batch:
         if message.attachments and not rights & MEDIA:
             raise MediaNotAllowed
         leads = not rights & LINKS and (
-            model.has_link(card_rules.words_of(message.text, message.card))
+            entry_rules.has_link(card_rules.words_of(message.text, message.card))
             or buttons.lead_elsewhere(message.buttons)
             or markup.lead_elsewhere(message.entities)
         )
@@ -483,7 +281,7 @@ class Batch:
             last_us = self._sent_at_us.get((message.chat_id, message.sender_id), 0)
             next_at_us = last_us + place.slow_mode_s * 1_000_000
             # A time to come is one of a clock that was wrong, and nobody waits for it.
-            if self.now_us < next_at_us and last_us <= self.now_us + model.CLOCKS_DIFFER_US:
+            if self.now_us < next_at_us and last_us <= self.now_us + entry_rules.CLOCKS_DIFFER_US:
                 raise SlowMode(retry_after_ms=(next_at_us - self.now_us) // 1000 + 1)
         if place.topics or message.topic_id:
             comments = bool(place.threads) and self.threads.is_comment(message)
@@ -492,7 +290,7 @@ class Batch:
     async def write(self, tx: Transaction) -> None:
         if not self.entries:
             return
-        await store.append(tx, self.places, self.entries, self._senders, self._counts)
+        await entry_store.append(tx, self.places, self.entries, self._senders, self._counts)
         if self._quoted and (quoting := [entry for entry in self.entries if entry.quote]):
             await message_store.add_quotes(tx, quoting)
         if self._polls:
@@ -504,12 +302,12 @@ class Batch:
             entries, senders = [self.entries[at] for at in in_groups], [self._senders[at] for at in in_groups]
             self.mentions = await mention_store.note(tx, entries, senders)
         changed = {entry.chat_id for entry in self.entries}
-        await store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed])
+        await chat_store.advance(tx, [place for chat_id, place in self.places.items() if chat_id in changed])
         here, away = self._marks()
         if here:
-            await store.move_senders_marks(tx, here, self.now_us)
+            await member_store.move_senders_marks(tx, here, self.now_us)
         if away:
-            await store.move_absent_senders_marks(tx, away, self.now_us)
+            await member_store.move_absent_senders_marks(tx, away, self.now_us)
         await self.topics.write(tx, self.now_us)
         await self.threads.write(tx)
 

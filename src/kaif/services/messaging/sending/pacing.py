@@ -8,7 +8,8 @@ that were not written in the end is given back.
 import time
 from collections.abc import Callable
 
-from kaif.interfaces.messaging import ChatId, TooManyMessages
+from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.errors import TooManyMessages
 from kaif.kernel.actor import UserId
 from kaif.kernel.limits import Limit, Limits, in_ms
 

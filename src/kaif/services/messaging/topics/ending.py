@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import ChatId, ChatNotFound
+from kaif.interfaces.messaging import ChatId
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.kernel.clock import Clock
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.events import TopicDeleted

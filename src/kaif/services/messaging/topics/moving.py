@@ -6,15 +6,17 @@ import msgspec
 
 from kaif.engines.database import Database
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Entry, MayNotSend, Outgoing
+from kaif.interfaces.messaging import Entry, Outgoing
 from kaif.interfaces.messaging.actions import MessageNotFound, NotYourMessage
+from kaif.interfaces.messaging.errors import MayNotSend
 from kaif.interfaces.messaging.moving import MOVE_WITHIN_S, MOVED_PAST_MAX, MoveMessages, MoveTooLate, TooFarBack
 from kaif.interfaces.messaging.topics import GENERAL, TopicsOff
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US, Clock
-from kaif.services.messaging import clock_store, model
+from kaif.services.messaging import clock_store, entry_rules
+from kaif.services.messaging.entry_rules import Body, StoredEntry
 from kaif.services.messaging.messages.changing import Change, begin
-from kaif.services.messaging.model import TOPICS_ON, Body, StoredEntry
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.topics import moving_store
@@ -33,7 +35,7 @@ class MovingService:
                 raise TopicsOff
             change.must_reach()
             rows = await change.messages(sorted(set(request.seqs)))
-            bodies = {row.seq: model.body_of(row) for row in rows}
+            bodies = {row.seq: entry_rules.body_of(row) for row in rows}
             if any(body.deleted for body in bodies.values()):
                 raise MessageNotFound
             await _must_be_theirs(change, actor, rows)

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.topics import GENERAL
-from kaif.services.messaging.store import Reads
 from kaif.services.messaging.topics import store as topic_store
 
 

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 
 from kaif.engines.database import Database
-from kaif.interfaces.messaging import (
-    ChatId,
-    ChatNotFound,
-    Entry,
-    ListEntries,
-    MarkRead,
-    ReadMark,
-)
+from kaif.interfaces.messaging import ChatId, Entry, ListEntries, MarkRead, ReadMark
+from kaif.interfaces.messaging.errors import ChatNotFound
 from kaif.interfaces.messaging.topics import GENERAL, Topic, TopicNotFound, TopicsOff
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime
 from kaif.kernel.errors import Invalid
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, entry_store, member_store
+from kaif.services.messaging.chat_views import StoredChat
+from kaif.services.messaging.entry_rules import StoredEntry
 from kaif.services.messaging.messages import mention_store, viewing
-from kaif.services.messaging.model import TOPICS_ON, StoredChat, StoredEntry
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.notifications.telling import InTopics, Message, Recipient
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
@@ -32,7 +28,7 @@ class TopicReading:
 
     async def get_chat(self, chat_id: ChatId, user_id: UserId) -> StoredChat:
         """Raises ChatNotFound, TopicsOff."""
-        chat = await store.find_chat(self._database, chat_id, user_id)
+        chat = await chat_store.find_chat(self._database, chat_id, user_id)
         if chat is None:
             raise ChatNotFound
         if chat.topics != TOPICS_ON:
@@ -52,7 +48,7 @@ class TopicReading:
         return row
 
     async def described(self, user_id: UserId, chat: StoredChat, rows: Sequence[StoredTopic]) -> list[Topic]:
-        last_rows = await store.entries_at(self._database, chat.id, {row.last_seq for row in rows})
+        last_rows = await entry_store.entries_at(self._database, chat.id, {row.last_seq for row in rows})
         shown = await viewing.shown_to(self._database, user_id, chat.id, last_rows)
         last = {entry.seq: entry for entry in shown}
         now_us = self._clock()
@@ -78,7 +74,7 @@ class TopicReading:
         earlier = await self._older(chat_id, topic_id)
         rows: list[StoredEntry] = []
         if after < earlier:
-            rows = await store.entries_after(self._database, chat_id, after, limit)
+            rows = await entry_store.entries_after(self._database, chat_id, after, limit)
             rows = [row for row in rows if row.seq < earlier]
         if len(rows) < limit:
             rows += await topic_store.entries_after(self._database, chat_id, topic_id, after, limit - len(rows))
@@ -88,7 +84,7 @@ class TopicReading:
         rows = await topic_store.entries_before(self._database, chat_id, topic_id, before, limit)
         if len(rows) < limit and (earlier := await self._older(chat_id, topic_id)):
             end = min(before, earlier)
-            rows = await store.entries_before(self._database, chat_id, end, limit - len(rows)) + rows
+            rows = await entry_store.entries_before(self._database, chat_id, end, limit - len(rows)) + rows
         return rows
 
     async def _older(self, chat_id: ChatId, topic_id: int) -> int:
@@ -113,7 +109,7 @@ class TopicReading:
     async def _messages_up_to(self, chat_id: ChatId, topic_id: int, seq: int) -> int | None:
         messages = await topic_store.messages_up_to(self._database, chat_id, topic_id, seq)
         if messages is None and topic_id == GENERAL:
-            row = await store.find_entry(self._database, chat_id, seq)
+            row = await entry_store.find_entry(self._database, chat_id, seq)
             return row.messages if row else None
         return messages
 
@@ -125,7 +121,7 @@ class TopicReading:
         left = await topic_store.unread_in(self._database, user_id, [chat.id])
         if not left.get(chat.id):
             async with self._database.transaction() as tx:
-                await store.move_read_marks(tx, [(chat.id, user_id, chat.seq, chat.messages)])
+                await member_store.move_read_marks(tx, [(chat.id, user_id, chat.seq, chat.messages)])
 
 
 def _topic_of(row: StoredTopic, last_entry: Entry | None, rights: Right, now_us: int, mentions: list[int]) -> Topic:

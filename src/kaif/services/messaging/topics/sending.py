@@ -9,7 +9,8 @@ from kaif.engines.database import Transaction
 from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.topics import GENERAL, RestrictedInTopic, TopicClosed, TopicNotFound
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import TOPICS_ON, Place
+from kaif.services.messaging.entry_rules import Place
+from kaif.services.messaging.model import TOPICS_ON
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.topics import standing_store
 from kaif.services.messaging.topics import store as topic_store

@@ -34,12 +34,13 @@ from kaif.interfaces.messaging.topics import (
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock, as_datetime, as_us
 from kaif.kernel.text import clean_name
-from kaif.services.messaging import store
+from kaif.services.messaging import chat_store, entry_store, member_store
 from kaif.services.messaging.chats.membership import Membership, require
 from kaif.services.messaging.chats.reading import Reading
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.events import TopicDeleted
 from kaif.services.messaging.messages import emojis
-from kaif.services.messaging.model import MEMBER, TOPICS_OFF_AGAIN, TOPICS_ON, Place
+from kaif.services.messaging.model import MEMBER, TOPICS_OFF_AGAIN, TOPICS_ON
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer, ChatEvent
 from kaif.services.messaging.topics import standing_store
@@ -191,7 +192,7 @@ class GroupTopicsService:
             require(rights, Right.BAN)
             _must_have_topics(place)
             await self._must_be_there(tx, request)
-            target = await store.find_member(tx, place.chat_id, request.user_id)
+            target = await member_store.find_member(tx, place.chat_id, request.user_id)
             if target is None:
                 raise MemberNotFound
             if target.role != MEMBER:
@@ -207,7 +208,7 @@ class GroupTopicsService:
         async with self._database.transaction() as tx:
             place = await self._lock(tx, actor, request.chat_id)
             await self._must_be_there(tx, request)
-            if request.may_write and await store.find_member(tx, place.chat_id, request.user_id) is None:
+            if request.may_write and await member_store.find_member(tx, place.chat_id, request.user_id) is None:
                 raise MemberNotFound
             await standing_store.choose(tx, place.chat_id, request.topic_id, request.user_id, request.may_write)
             people = await standing_store.chosen_in(tx, place.chat_id, request.topic_id, CHOSEN_MAX + 1)
@@ -247,8 +248,8 @@ class GroupTopicsService:
         place.come_to(self._clock())
         at = as_datetime(place.written_at_us)
         entry = Entry(place.chat_id, place.seq, kind, actor.user_id, at, title=title, topic_id=topic_id)
-        await store.append(tx, {place.chat_id: place}, [entry], [actor.user_id], [place.messages])
-        await store.advance(tx, [place])
+        await entry_store.append(tx, {place.chat_id: place}, [entry], [actor.user_id], [place.messages])
+        await chat_store.advance(tx, [place])
         return entry
 
 

@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.auth import Person
 from kaif.interfaces.messaging import ChatId
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.store import Reads
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import READ_MARKS_SHOWN_MEMBERS_MAX, ChatId
 from kaif.interfaces.messaging.topics import GENERAL
 from kaif.kernel.actor import UserId
-from kaif.services.messaging.model import TOPICS_ON, StoredEntry
-from kaif.services.messaging.store import Reads
+from kaif.services.messaging.entry_rules import StoredEntry
+from kaif.services.messaging.model import TOPICS_ON
 
 # A topic is read as far as its own mark or the chat's, whichever is further: what was said before somebody joined, or
 # marked as a whole. How many of its messages that are says its last entry up to there, since messages come and go above

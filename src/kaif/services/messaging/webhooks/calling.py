@@ -17,7 +17,7 @@ from kaif.interfaces.messaging.outgoing_webhooks import ANSWER_BYTES_MAX, GIVEN_
 from kaif.kernel.actor import NOBODY, UserId
 from kaif.kernel.clock import SECOND_US, Clock
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import store
+from kaif.services.messaging import entry_store
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.notifications import deliveries
@@ -67,7 +67,7 @@ class Caller:
         after = await outgoing_store.told_up_to(self._database, bot_id, chat_id)
         if after is None:
             return None
-        rows = await store.entries_after(self._database, chat_id, after, 1)
+        rows = await entry_store.entries_after(self._database, chat_id, after, 1)
         entries = await viewing.shown(self._database, chat_id, rows)
         entries = await viewing.named_to(self._database, bot_id, chat_id, entries)
         return entries[0] if entries else None

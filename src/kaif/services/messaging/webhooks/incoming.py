@@ -7,7 +7,8 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.auth import Auth, GetPeople, Nothing
-from kaif.interfaces.messaging import BadButtons, ChatId, Entry, GetChat, NotAGroup, Outgoing
+from kaif.interfaces.messaging import ChatId, Entry, GetChat, Outgoing
+from kaif.interfaces.messaging.errors import BadButtons, NotAGroup
 from kaif.interfaces.messaging.suspension import ChatSuspended
 from kaif.interfaces.messaging.topics import GENERAL, TopicNotFound
 from kaif.interfaces.messaging.webhooks import (
@@ -29,11 +30,11 @@ from kaif.kernel.actor import NOBODY, Actor, UserId
 from kaif.kernel.clock import MINUTE_US, Clock, as_datetime
 from kaif.kernel.ids import new_id
 from kaif.kernel.text import name_of
-from kaif.services.messaging import markup, model, store
+from kaif.services.messaging import chat_store, entry_rules, entry_store, markup, people_store
 from kaif.services.messaging.chats.membership import Membership, require
+from kaif.services.messaging.entry_rules import Place
 from kaif.services.messaging.messages import mention_store
 from kaif.services.messaging.messages.mention_store import Mention
-from kaif.services.messaging.model import Place
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
@@ -139,7 +140,7 @@ class WebhooksService:
 
     async def _repeated(self, message: Outgoing) -> int:
         async with self._database.transaction() as tx:
-            (row,) = await store.find_repeated(tx, [message])
+            (row,) = await entry_store.find_repeated(tx, [message])
         return row.seq
 
     async def _append(
@@ -152,7 +153,7 @@ class WebhooksService:
         """
         now_us = self._clock()
         async with self._database.transaction() as tx:
-            places = await store.lock_places(tx, [webhook.chat_id])
+            places = await chat_store.lock_places(tx, [webhook.chat_id])
             counted = await incoming_store.note_post(tx, webhook, now_us, MINUTE_US)
             if not places or counted is None:
                 raise WebhookGone
@@ -164,12 +165,12 @@ class WebhooksService:
                 raise ChatSuspended
             message = msgspec.structs.replace(message, topic_id=await _topic_of(tx, place, webhook, topic_id))
             names = markup.mentioned(message.text)
-            people = await store.ids_by_username(tx, names) if names else {}
+            people = await people_store.ids_by_username(tx, names) if names else {}
             place.come_to(now_us)
-            entry = model.message_at(place, message, as_datetime(place.written_at_us), people)
+            entry = entry_rules.message_at(place, message, as_datetime(place.written_at_us), people)
             entry = msgspec.structs.replace(entry, webhook=webhook.name)
-            await store.append(tx, places, [entry], [message.sender_id], [place.messages])
-            await store.advance(tx, [place])
+            await entry_store.append(tx, places, [entry], [message.sender_id], [place.messages])
+            await chat_store.advance(tx, [place])
             in_group = place.kind == "group"
             mentions = await mention_store.note(tx, [entry], [message.sender_id]) if in_group else []
             linked = await self._links.note(tx, [entry], now_us)

@@ -2,12 +2,11 @@
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.webhooks import Webhook
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.store import Reads
 
 _COLUMNS = "id, chat_id, secret_hash, name, made_by, made_at_us, used_at_us, topic_id"
 

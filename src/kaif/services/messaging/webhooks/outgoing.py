@@ -20,7 +20,7 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
 from kaif.kernel.ids import new_id
 from kaif.kernel.sealing import Sealer
-from kaif.services.messaging import store
+from kaif.services.messaging import people_store
 from kaif.services.messaging.bots import callbacks_store
 from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.events import OutgoingWebhookSet
@@ -59,8 +59,10 @@ class OutgoingWebhooksService:
         async with self._database.transaction() as tx:
             # Of two that are set at once the second takes the place of the first; and who lets the bot into a chat
             # holds this row, and so sees that the chat is to be marked.
-            await store.lock_people(tx, people)
-            if any(person.username == erased_name(person.id) for person in await store.known_people(tx, [bot_id])):
+            await people_store.lock_people(tx, people)
+            if any(
+                person.username == erased_name(person.id) for person in await people_store.known_people(tx, [bot_id])
+            ):
                 raise BotNotFound
             known = await outgoing_store.find(tx, bot_id)
             callbacks = known.callbacks if known else await callbacks_store.newest_number(tx, bot_id)

@@ -5,12 +5,11 @@ from typing import Literal
 
 import msgspec
 
-from kaif.engines.database import Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import ChatId
 from kaif.interfaces.messaging.outgoing_webhooks import DeliveryProblem, OutgoingWebhook, ProblemKind
 from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime
-from kaif.services.messaging.store import Reads
 
 _COLUMNS = """
 bot_id, id, url, sealed, set_at_us, callbacks, attempts, failing_since_us, retry_at_us, stopped_at_us, problem, status
