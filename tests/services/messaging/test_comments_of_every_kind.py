@@ -8,12 +8,13 @@ from tests.services.messaging.dues import HOUR, Home
 from tests.services.messaging.test_discussions import comment, has_joined, link, texts, thread, with_comments
 from tests.services.messaging.test_discussions import counts as comments_on
 
-from kaif.interfaces.messaging import BadQuote, BadReply, Entry, RemoveMember
+from kaif.interfaces.messaging import Entry, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, MessageNotFound
 from kaif.interfaces.messaging.administration import ChangeChat, OfMember
 from kaif.interfaces.messaging.attached import GivenAttachment
 from kaif.interfaces.messaging.cards import Contact, Location, Poll
 from kaif.interfaces.messaging.discussions import CommentsForMembers, OfChannel
+from kaif.interfaces.messaging.errors import BadQuote, BadReply
 from kaif.interfaces.messaging.polls import PollMustBeAnonymous, SendPoll, Vote
 from kaif.interfaces.messaging.scheduled import OfScheduled, ScheduledNotFound
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation
