@@ -9,7 +9,7 @@ import pytest
 from tests.elsewhere import Asked, Service
 
 from kaif.engines.web import Unreachable
-from kaif.engines.web.pages import PAGE_BYTES_MAX, NotAPage, WebPage
+from kaif.engines.web.pages import PAGE_BYTES_MAX, PICTURE_BYTES_MAX, NotAPage, WebPage
 from kaif.engines.web.public import REDIRECTS_MAX, PublicPages
 from kaif.engines.web.summaries import Summary, host_shown, summary_of
 
@@ -281,3 +281,58 @@ def test_a_page_in_another_encoding_than_it_says_does_no_harm() -> None:
 )
 def test_a_host_does_not_pass_for_another(host: str, shown: str) -> None:
     assert host_shown(host) == shown
+
+
+def test_a_page_names_its_picture_by_one_of_several_names() -> None:
+    def picture(html: str) -> str:
+        found = said("<title>Lake</title>" + html, url="https://lake.example/shore/")
+        return found.picture if found else ""
+
+    assert picture('<meta property="og:image" content="/a.jpg">') == "https://lake.example/a.jpg"
+    assert picture('<meta name="twitter:image" content="b.jpg">') == "https://lake.example/shore/b.jpg"
+    assert picture('<meta name="twitter:image:src" content="//cdn.example/c.jpg">') == "https://cdn.example/c.jpg"
+    both = '<meta name="twitter:image" content="/b.jpg"><meta property="og:image" content="/a.jpg">'
+    assert picture(both) == "https://lake.example/a.jpg"
+    for other in (
+        "javascript:spy()",
+        "data:image/png;base64,AA",
+        "file:///etc/passwd",
+        "http://[",
+        " ",
+        "/" + "a" * 3000,
+    ):
+        assert picture(f'<meta property="og:image" content="{other}">') == ""
+
+
+async def test_a_picture_is_read_as_it_stands_whatever_it_is_called(pages: PublicPages, site: Service) -> None:
+    site.handlers["/b"] = lambda _: page("content-type: text/plain", body=b"\xff\xd8\xff")
+    site.handlers["/a"] = lambda _: leads_to("/b")
+
+    assert await pages.read_picture(f"{site.url}/a") == b"\xff\xd8\xff"
+    assert "referer" not in site.asked[-1].headers and "cookie" not in site.asked[-1].headers
+
+
+@pytest.mark.asvs("1.3.6")
+@pytest.mark.parametrize("url", ["http://127.0.0.1/a.jpg", "http://169.254.169.254/a.jpg", "http://8.8.8.8:25/a.jpg"])
+async def test_no_picture_is_asked_for_within(url: str) -> None:
+    with pytest.raises(NotAPage):
+        await PublicPages().read_picture(url)
+
+
+@pytest.mark.asvs("1.3.6")
+async def test_what_is_too_large_too_slow_or_not_there_is_no_picture(pages: PublicPages, site: Service) -> None:
+    async def endless(_: Asked) -> bytes:
+        return page(f"content-length: {10 << 30}", body=b"a" * (PICTURE_BYTES_MAX + 1))
+
+    site.handlers["/endless"] = endless
+    site.handlers["/nowhere"] = lambda _: page().replace(b"200", b"404")
+    site.handlers["/pressed"] = lambda _: page("content-encoding: gzip", body=gzip.compress(b"a" * 100))
+    for path in ("/endless", "/nowhere", "/pressed"):
+        with pytest.raises(NotAPage):
+            await pages.read_picture(site.url + path)
+    site.handlers["/slow"] = lambda _: page(body=b"a" * 1000)
+    site.bytes_at_once, site.pause_s = 1, 0.05
+    slow = PublicPages(private_too=True, picture_within_s=0.3)
+    with pytest.raises(Unreachable):
+        await slow.read_picture(f"{site.url}/slow")
+    await slow.close()

@@ -31,6 +31,7 @@ from kaif.interfaces.auth.required_factors import FactorRequirement
 from kaif.interfaces.auth.roles import Roles
 from kaif.interfaces.auth.sessions import Sessions
 from kaif.interfaces.auth.staff import Staff
+from kaif.interfaces.media.page_pictures import PagePictures
 from kaif.interfaces.media.references import References
 from kaif.interfaces.messaging import Messaging
 from kaif.interfaces.messaging.actions import MessageActions
@@ -178,6 +179,7 @@ async def wired_services(
             pages=pages,
             limits_scale=limits_scale,
             files=medias.get(References),
+            pictures=medias.get(PagePictures),
         ) as messagings,
     ):
         later.services, pictures.services = messagings, medias

@@ -9,9 +9,12 @@ from tests.elsewhere import Service
 from tests.harness import Server, running_server
 from tests.journeys.browser import ANNA, BORIS, NARROW, Window, Windows, make_accounts
 from tests.journeys.looks import Look
+from tests.services.media.images.files import jpeg, photo
 
 HTML = """<title>Ладога — озеро в Карелии</title><meta property="og:site_name" content="Атлас озёр">
-<meta name="description" content="{}">""".format("Самое большое пресноводное озеро Европы. " * 10)
+<meta property="og:image" content="/Ладога.jpg"><meta name="description" content="{}">""".format(
+    "Самое большое пресноводное озеро Европы. " * 10
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -28,12 +31,24 @@ async def site() -> AsyncIterator[Service]:
         body = HTML.replace("Ладога", path[1:]).encode()
         head = f"HTTP/1.1 200 .\r\ncontent-type: text/html\r\ncontent-length: {len(body)}\r\n\r\n"
         site.handlers[path] = lambda _, head=head, body=body: head.encode() + body  # type: ignore[misc]
+    for path, picture in (("/ladoga.jpg", photo(1200, 630)), ("/onega.jpg", photo(300, 300))):
+        content = jpeg(picture)
+        head = f"HTTP/1.1 200 .\r\ncontent-type: image/jpeg\r\ncontent-length: {len(content)}\r\n\r\n"
+        site.handlers[path] = lambda _, head=head, content=content: head.encode() + content  # type: ignore[misc]
     yield site
     await site.stop()
 
 
 def card(window: Window, words: str) -> Locator:
     return window.message(words).get_by_role("group", name="озеро в Карелии")
+
+
+async def see_picture(window: Window, words: str, shape: tuple[int, int]) -> None:
+    """Drawn, and out of our own server."""
+    picture = card(window, words).locator("img")
+    await expect(picture).to_have_js_property("complete", True)
+    width, height = await picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    assert width and abs(width / height - shape[0] / shape[1]) < 0.02
 
 
 async def test_a_link_becomes_a_card_for_both(place: Server, windows: Windows, site: Service) -> None:
@@ -51,6 +66,8 @@ async def test_a_link_becomes_a_card_for_both(place: Server, windows: Windows, s
     for window in (anna, boris):
         await expect(card(window, "Едем сюда")).to_contain_text("Атлас озёр · 127.0.0.1")
         await expect(card(window, "Или сюда")).to_be_visible()
+        await see_picture(window, "Едем сюда", (1200, 630))
+        await see_picture(window, "Или сюда", (1, 1))
         link = card(window, "Едем сюда").get_by_role("link")
         await expect(link).to_have_attribute("href", f"{site.url}/ladoga")
         await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
@@ -93,5 +110,6 @@ async def test_a_link_becomes_a_card_for_both(place: Server, windows: Windows, s
         await expect(card(boris, words)).to_have_count(0)
     for look in looks:
         look.assert_nothing_grave()
-    assert (site.count("/ladoga"), site.count("/onega")) == (1, 1)
+    # With the last card the picture went, and what the page says with it.
+    assert [site.count(path) for path in ("/ladoga", "/onega", "/ladoga.jpg", "/onega.jpg")] == [1, 2, 1, 2]
     assert asked and not [url for url in asked if url.startswith(site.url)]

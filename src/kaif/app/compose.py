@@ -61,6 +61,7 @@ from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.page_pictures import PagePictures
 from kaif.interfaces.media.references import LetGo, Refer, References
 from kaif.interfaces.media.storage import MediaStorage
 from kaif.interfaces.media.uploads import Uploads
@@ -310,6 +311,7 @@ async def run_everything(
             pages=pages,
             limits_scale=settings.limits_scale,
             files=medias[References],
+            pictures=medias[PagePictures],
         ) as messagings,
         notifications(settings, database, cache, auths[Auth]) as notified,
         digests(database, auths[DigestLetters]) as digested,
@@ -365,8 +367,8 @@ async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[b
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
-        _references(settings) as pictures,
-        auth_services(settings, database, cache, pictures=pictures) as services,
+        _holding(settings) as media,
+        auth_services(settings, database, cache, pictures=media.remote(References) if media else None) as services,
     ):
         setup = await services[Auth].get_setup(NOBODY, Nothing())
         await _expose(settings, services, stop, lambda: started(setup.needed))
@@ -379,7 +381,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        _references(settings) as files,
+        _holding(settings) as media,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -389,7 +391,8 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
             auths.remote(Staff),
             pages=pages,
             limits_scale=settings.limits_scale,
-            files=files,
+            files=media.remote(References) if media else None,
+            pictures=media.remote(PagePictures) if media else None,
         ) as services,
         notifications(settings, database, cache, auths.remote(Auth)) as notified,
         digests(database, auths.remote(DigestLetters)) as digested,
@@ -429,7 +432,7 @@ async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[
 
 
 @asynccontextmanager
-async def _references(settings: Settings) -> AsyncIterator[References | None]:
+async def _holding(settings: Settings) -> AsyncIterator[Caller | None]:
     """Media waits for messaging when it starts, which waits for auth, so neither waits for media."""
     if not settings.media_addresses:
         yield None
@@ -437,7 +440,7 @@ async def _references(settings: Settings) -> AsyncIterator[References | None]:
     caller = Caller(settings.media_addresses, _internal_secret(settings))
     caller.connect()
     try:
-        yield caller.remote(References)
+        yield caller
     finally:
         await caller.close()
 

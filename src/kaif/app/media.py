@@ -21,6 +21,7 @@ from kaif.interfaces.media.cdn import CdnDelivery
 from kaif.interfaces.media.delivery import Delivery
 from kaif.interfaces.media.health import Health
 from kaif.interfaces.media.joining import Joining
+from kaif.interfaces.media.page_pictures import PagePictures
 from kaif.interfaces.media.purges import PurgeQueue
 from kaif.interfaces.media.quotas import Quota, Quotas
 from kaif.interfaces.media.references import References
@@ -42,6 +43,7 @@ from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.collecting import Collector
 from kaif.services.media.content.parts import Content
 from kaif.services.media.content.stripping import Stripping
+from kaif.services.media.content.writing import Writing
 from kaif.services.media.delivery.links import Links, sealing_key
 from kaif.services.media.delivery.rights import FindsChats, Rights, ShowsFiles
 from kaif.services.media.delivery.service import DeliveryService
@@ -52,6 +54,7 @@ from kaif.services.media.operating.failed_work import MediaWorkService
 from kaif.services.media.operating.health import HealthService
 from kaif.services.media.operating.purge_queue import PurgeQueueService
 from kaif.services.media.operating.storage import MediaStorageService
+from kaif.services.media.page_pictures import PagePicturesService
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.making import Maker
 from kaif.services.media.queue.telling import OwnerNews
@@ -136,6 +139,7 @@ async def media_services(
             Delivery: DeliveryService(database, content, rights, links, Standing(doors), addresses, renditions, clock),
             CdnDelivery: CdnDeliveryService(database, content, cdn_links, renditions, clock),
             References: ReferencesService(database, withdrawing, clock),
+            PagePictures: PagePicturesService(database, Writing(database, content, keys, clock), pictures, clock),
             Health: HealthService(database, blobs, keys, scanner, clock),
             MediaStorage: MediaStorageService(database, blobs, keys, clock),
             MediaWork: MediaWorkService(database, doors, OwnerNews(cache), clock),

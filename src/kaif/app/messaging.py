@@ -60,6 +60,7 @@ from kaif.services.messaging.chats.membership import Membership
 from kaif.services.messaging.chats.order import OwnOrderService
 from kaif.services.messaging.chats.pictures import ChatPicturesService
 from kaif.services.messaging.chats.purging import PurgingService
+from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.discussions.counting import PostCounting
 from kaif.services.messaging.discussions.posts import ChannelPostsService
 from kaif.services.messaging.discussions.service import DiscussionsService
@@ -77,6 +78,7 @@ from kaif.services.messaging.messages.mention_bounds import MentionBounds
 from kaif.services.messaging.own_data.service import OwnMessagingDataService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.previews.page_summaries import PageSummaries
+from kaif.services.messaging.previews.picturing import KeepsPictures, PictureFinder, PictureRelease
 from kaif.services.messaging.previews.previewing import Previewer
 from kaif.services.messaging.previews.service import LinkPreviewsService
 from kaif.services.messaging.privacy.first_contact import FirstContactsService
@@ -111,8 +113,10 @@ async def messaging_services(
     pages: Pages | None = None,
     limits_scale: float = 1.0,
     files: HoldsFiles | None = None,
+    pictures: KeepsPictures | None = None,
 ) -> AsyncIterator[Services]:
-    """Without `pages` no links are looked up; without `files` nothing is attached to messages."""
+    """Without `pages` no links are looked up; without `files` nothing is attached to messages, without
+    `pictures` pages are shown by words alone."""
     await database.migrate("messaging", MIGRATIONS)
     announcer = Announcer(cache)
     links = LinkPlan(on=pages is not None)
@@ -133,7 +137,8 @@ async def messaging_services(
     bus.subscribe("messaging.purges", PurgeAsked, purging.delete_messages)
     bus.subscribe("messaging.files", MediaReady, attaching.renew)
     bus.subscribe("messaging.progress", MediaProgressed, attaching.tell_progress)
-    scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, clock)
+    commenting = Commenting(database, auth, announcer, sender, attaching, links, clock)
+    scheduled = ScheduledMessagesService(database, auth, announcer, sender, attaching, commenting, clock)
     chats = MessagingService(database, auth, announcer, sender, attaching, clock)
 
     async def open_saved(actor: Actor) -> ChatId:
@@ -146,11 +151,13 @@ async def messaging_services(
         "reminder": reminders.remind_due,
         "vanish": vanishing.vanish_due,
         "files": attaching.release_due,
+        "picture": PictureRelease(database, files or NoFiles(), clock).release_due,
     }
     queue = DueQueue(database, deeds, clock)
     tally = Tally(database, announcer, clock)
     mentions = MentionBounds(database)
-    summaries = PageSummaries(database, pages, clock) if pages else None
+    finder = PictureFinder(database, pages, pictures, clock) if pages and pictures else None
+    summaries = PageSummaries(database, pages, finder, clock) if pages else None
     previewer = Previewer(database, announcer, links, summaries, clock) if summaries else None
     await bus.start()
     announcer.start()
@@ -166,16 +173,16 @@ async def messaging_services(
         administration = AdministrationService(database, auth, announcer, clock)
         own_data = OwnMessagingDataService(database, chats, clock)
         suspension = Suspension(database, Membership(auth, clock), announcer)
-        pictures = ChatPicturesService(database, auth, announcer, attaching, clock)
+        chat_pictures = ChatPicturesService(database, auth, announcer, attaching, clock)
         yield {
             Messaging: chats,
             History: HistoryService(database, chats, own_data, clock),
             OwnMessaging: own_data,
             MessageActions: actions,
             Attachments: AttachmentsService(database, clock),
-            ChatPictures: pictures,
-            Polls: PollsService(database, announcer, sender, tally, clock),
-            Sharing: SharingService(database, auth, sender, clock),
+            ChatPictures: chat_pictures,
+            Polls: PollsService(database, announcer, commenting, tally, clock),
+            Sharing: SharingService(database, auth, commenting, clock),
             Administration: administration,
             Purging: purging,
             ChatInvitations: ChatInvitationsService(database, auth, announcer, clock),
@@ -191,7 +198,7 @@ async def messaging_services(
             Vanishing: vanishing,
             Privacy: PrivacyService(database, auth, announcer, clock),
             ChannelPosts: ChannelPostsService(database, counting),
-            Discussions: DiscussionsService(database, auth, announcer, sender, attaching, links, clock),
+            Discussions: DiscussionsService(database, auth, commenting, attaching, clock),
             LastSeen: LastSeenService(database, cache, clock),
             Dates: DatesService(database),
             LookalikesFinder: LookalikesService(database, auth, staff, clock),
@@ -206,7 +213,7 @@ async def messaging_services(
                 erase=actions.erase,
                 ban=administration.ban,
                 purge=purging.purge,
-                take_picture=pictures.take_down,
+                take_picture=chat_pictures.take_down,
                 suspend_chat=suspension.suspend,
                 restore_chat=suspension.restore,
             ),

@@ -20,6 +20,7 @@ from kaif.services.messaging.due.queue import Deed, DueQueue
 from kaif.services.messaging.due.reminding import MessageRemindersService
 from kaif.services.messaging.due.scheduling import ScheduledMessagesService
 from kaif.services.messaging.due.vanishing import VanishingService
+from kaif.services.messaging.previews.picturing import PictureRelease
 from kaif.services.messaging.sending.announcing import Announcer
 
 HOUR = 3600 * SECOND_US
@@ -57,6 +58,9 @@ class Home:
             "reminder": reminders.remind_due,
             "vanish": vanishing.vanish_due,
             "files": self.attaching().release_due,
+            "picture": PictureRelease(
+                self.services.database, self.services.media.get(References) or NoFiles(), lambda: self.moment[0]
+            ).release_due,
         }
 
     def attaching(self) -> Attaching:

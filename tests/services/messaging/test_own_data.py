@@ -127,6 +127,8 @@ WITHOUT_PEOPLE = {
     "messaging_thread_entries",
     "messaging_preview_tasks",
     "messaging_pages",
+    "messaging_preview_pictures",
+    "messaging_previews_shown",
     # Whose the files are media says, and what shows them.
     "messaging_attachments",
     "messaging_evidence_files",

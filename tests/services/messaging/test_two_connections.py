@@ -19,6 +19,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import now_us
 from kaif.services.messaging.attachments.attaching import Attaching, NoFiles
 from kaif.services.messaging.discussions import views_store
+from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.discussions.service import DiscussionsService
 from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
@@ -116,7 +117,8 @@ async def test_of_two_first_comments_the_second_finds_the_post_that_the_first_ha
     links, announcer = LinkPlan(on=False), Announcer(services.cache)
     attaching = Attaching(cast(Database, slow), NoFiles(), announcer, now_us)
     sender = Sender(cast(Database, slow), announcer, links, Pace(), now_us)
-    elsewhere = DiscussionsService(cast(Database, slow), services.auth, announcer, sender, attaching, links, now_us)
+    commenting = Commenting(cast(Database, slow), services.auth, announcer, sender, attaching, links, now_us)
+    elsewhere = DiscussionsService(cast(Database, slow), services.auth, commenting, attaching, now_us)
 
     first = asyncio.create_task(elsewhere.write_comment(boris, WriteComment(channel_id, post.seq, "b", "Первый")))
     await slow.has_written.wait()

@@ -21,6 +21,7 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
 from kaif.kernel.errors import Unavailable
 from kaif.kernel.ids import new_id
+from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.discussions.service import DiscussionsService
 from kaif.services.messaging.due.reminding import MessageRemindersService
 from kaif.services.messaging.due.scheduling import ScheduledMessagesService
@@ -59,8 +60,10 @@ async def test_a_message_whose_commit_fails_keeps_no_pace(small_home: Home) -> N
     announcer, links, pace = Announcer(services.cache), LinkPlan(on=False), Pace(scale=BURST / 100)
     failing = cast(Database, Failing(services.database))
     sender = Sender(failing, announcer, links, pace, clock)
-    discussions = DiscussionsService(failing, services.auth, announcer, sender, small_home.attaching(), links, clock)
-    scheduled = ScheduledMessagesService(failing, services.auth, announcer, sender, small_home.attaching(), clock)
+    attaching = small_home.attaching()
+    commenting = Commenting(failing, services.auth, announcer, sender, attaching, links, clock)
+    discussions = DiscussionsService(failing, services.auth, commenting, attaching, clock)
+    scheduled = ScheduledMessagesService(failing, services.auth, announcer, sender, attaching, commenting, clock)
 
     async def saved(actor: Actor) -> ChatId:
         return saved_id
@@ -100,9 +103,9 @@ async def test_links_are_looked_up_at_once_whichever_way_they_come(small_home: H
     sender = Sender(services.database, announcer, links, pace, now_us)
     actions = MessageActionsService(services.database, announcer, sender, small_home.attaching(), links, now_us)
     webhooks = WebhooksService(services.database, services.auth, announcer, links, pace, now_us)
-    discussions = DiscussionsService(
-        services.database, services.auth, announcer, sender, small_home.attaching(), links, now_us
-    )
+    attaching = small_home.attaching()
+    commenting = Commenting(services.database, services.auth, announcer, sender, attaching, links, now_us)
+    discussions = DiscussionsService(services.database, services.auth, commenting, attaching, now_us)
     made = await services.webhooks.make_webhook(anna, MakeWebhook(group_id, "Насос"))
     secret = made.path.rpartition("/")[2]
     entry, post = await say(services, anna, group_id), await say(services, anna, channel_id, LINK)

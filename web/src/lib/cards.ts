@@ -16,13 +16,15 @@ export interface How extends Where {
 interface Where {
   reply_to?: number
   topic_id?: number
+  post?: number
 }
 
-/** Where in the chat a message goes: into its topic, as an answer. */
+/** Where in the chat that takes it a message goes: into its topic, under its post, as an answer. */
 export function whereIn(chat: ChatModel, replyTo: number | undefined): Where {
   return {
     ...(replyTo === undefined ? {} : { reply_to: replyTo }),
     ...(chat.topicId === undefined ? {} : { topic_id: chat.topicId }),
+    ...(chat.post === undefined ? {} : { post: chat.post }),
   }
 }
 

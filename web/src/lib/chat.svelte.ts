@@ -18,7 +18,6 @@ import { Problem } from './problems'
 import { pinsOf } from './messages'
 import { withActions, withoutContent, withReaction, withState, withStates } from './states'
 import { merged, unreadAfter, withEntry } from './summary'
-import type { UnsentComment } from './discussions'
 import type { Chat, Entry, Unsent } from './types'
 
 export const PAGE = 50
@@ -53,11 +52,12 @@ export class ChatModel {
   newest = 0
   /** Of a group with topics, that of which this is the log. */
   readonly topicId: number | undefined = undefined
-  /** Where what is written goes another way than by the socket. */
-  readonly comment?: (wanted: UnsentComment) => Promise<void>
+  /** Of comments, the post that they are on. */
+  readonly post: number | undefined = undefined
   protected readonly me: string
   #summary = $state.raw<Chat>()!
-  #unsent = $state.raw<readonly Unsent[]>([])
+  /** All that waits to be sent, oldest first: comments on its posts too. */
+  waiting = $state.raw<readonly Unsent[]>([])
   #filling: Promise<void> | undefined
   #loading: Promise<void> | undefined
   /** Of what was done up to this entry the window lacks nothing, even where it does not reach so far. */
@@ -80,13 +80,14 @@ export class ChatModel {
     this.#summary = summary
   }
 
-  /** What waits to be sent, oldest first. */
+  /** What of that stands in this log. */
   get unsent(): readonly Unsent[] {
-    return this.#unsent
+    return this.waiting.filter(({ post }) => post === undefined)
   }
 
-  set unsent(unsent: readonly Unsent[]) {
-    this.#unsent = unsent
+  /** The chat that takes what is written here. */
+  get writtenTo(): string {
+    return this.id
   }
 
   /** Under which what one began to write here is kept. */

@@ -1,6 +1,6 @@
 // Comments on posts of channels, as the server is asked for them.
 import { api, ok } from './api'
-import type { Discussion, Entry, GivenAttachment, Thread, UnsentAttachment } from './types'
+import type { Discussion, Entry, GivenAttachment, Thread } from './types'
 
 const of = (chat_id: string) => ({ params: { path: { chat_id } } })
 
@@ -38,9 +38,6 @@ export interface NewComment {
   without_preview?: boolean
   attachments?: GivenAttachment[]
 }
-
-/** One on its way, whose files are there. */
-export type UnsentComment = Omit<NewComment, 'attachments'> & { attachments?: UnsentAttachment[] }
 
 export async function writeComment(chat_id: string, seq: number, body: NewComment): Promise<Entry> {
   const params = { path: { chat_id, seq } }

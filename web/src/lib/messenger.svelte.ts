@@ -35,7 +35,7 @@ import type { ThreadModel } from './thread.svelte'
 import { GENERAL } from './topics'
 import { GroupTopics, type TopicModel } from './topics.svelte'
 import { trays } from './tray.svelte'
-import type { Entry, Person, ServerEvent } from './types'
+import type { Entry, Person, ServerEvent, Unsent } from './types'
 import { ui } from './ui.svelte'
 import { uploads } from './uploads.svelte'
 import { waitingReports } from './waitingReports.svelte'
@@ -68,7 +68,7 @@ export class Messenger {
     this.me = me
     this.realtime = new Realtime((events) => this.#receive(events))
     this.list = new ChatList(me, (chat) => this.sending.adopt(chat))
-    this.sending = new Sending(me, this.list.chats, this.realtime)
+    this.sending = new Sending(me, this.list.chats, this.realtime, (comment) => this.#commented(comment))
     this.marks = new ReadMarks(this.list, this.#topics, this.realtime)
     this.#cache = new Cache(localStorage, me)
     this.#teller = new Teller(me, (group) => this.topicsOf(group))
@@ -274,6 +274,11 @@ export class Messenger {
 
   async edit(chat: ChatModel, entry: Entry, text: string): Promise<void> {
     chat.know(await edit(entry, text))
+  }
+
+  /** Whoever looks at the thread sees it there before it waits no longer. */
+  async #commented({ chat_id, post }: Unsent): Promise<void> {
+    if (this.thread?.channel.id === chat_id && this.thread.post === post) await this.thread.refresh()
   }
 
   // ---- Events ----------------------------------------------------------

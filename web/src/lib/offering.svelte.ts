@@ -57,7 +57,7 @@ export class Offering {
     // Asked for each time that somebody begins one: bots come and go.
     $effect(() => {
       const { chat } = writing()
-      if (!this.#commanding || chat.comment) return
+      if (!this.#commanding || chat.post !== undefined) return
       this.#begin()
       commandsOf(chat.id).then(
         (found) => (this.#commands = found),

@@ -4,6 +4,12 @@ import { api, ok } from './api'
 import type { Chat, Entry } from './types'
 
 export type Preview = NonNullable<Entry['preview']>
+export type PreviewPicture = NonNullable<Preview['picture']>
+
+/** Beside the words a picture has a small square; one that is as wide as the card, and lies, has a line of its own. */
+export function isWide({ width, height }: PreviewPicture): boolean {
+  return width >= 400 && width / height >= 1.3
+}
 
 let here: Promise<boolean> | undefined
 

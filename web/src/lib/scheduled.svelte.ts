@@ -38,7 +38,8 @@ class ScheduledMessages {
       ref: string
       text: string
       send_at: string
-      topic_id: number
+      topic_id?: number
+      post?: number
       reply_to?: number
       quote?: string
       silent?: boolean

@@ -1,8 +1,10 @@
 // Sending: what waits to be sent, its files, and what the server answers to it.
 import { backoffMs } from './backoff'
 import type { ChatModel } from './chat.svelte'
+import { writeComment } from './discussions'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
 import { given, isWhole, lacksMedia, mustWait, withFile, withoutFiles } from './outgoing'
+import { Problem } from './problems'
 import type { Realtime } from './realtime.svelte'
 import { trays } from './tray.svelte'
 import type { ClientEvent, Entry, ServerEvent, Unsent, UnsentAttachment } from './types'
@@ -16,6 +18,8 @@ export interface SendHow {
   quote?: string
   silent?: boolean
   topicId?: number
+  /** Of the channel's: then it is a comment. */
+  post?: number
   withoutPreview?: boolean
   attachments?: UnsentAttachment[]
   /** Not before that one, which `send` named. */
@@ -29,8 +33,18 @@ export class Sending {
   readonly #outbox: Outbox
   #typedAt = new Map<string, number>()
   #lastAtMs = 0
+  /** Comments of which the server has been asked, and has not answered yet. */
+  readonly #asked = new Set<string>()
+  /** Told of each comment that the server has taken, before it waits here no longer. */
+  readonly #commented: (comment: Unsent) => Promise<void>
 
-  constructor(me: string, chats: ReadonlyMap<string, ChatModel>, realtime: Realtime) {
+  constructor(
+    me: string,
+    chats: ReadonlyMap<string, ChatModel>,
+    realtime: Realtime,
+    commented: (comment: Unsent) => Promise<void>,
+  ) {
+    this.#commented = commented
     this.#me = me
     this.#chats = chats
     this.#realtime = realtime
@@ -55,7 +69,7 @@ export class Sending {
 
   /** A chat that has just become known shows what waits to be sent there. */
   adopt(chat: ChatModel): void {
-    chat.unsent = this.#outbox.all().filter(({ chat_id }) => chat_id === chat.id)
+    chat.waiting = this.#outbox.all().filter(({ chat_id }) => chat_id === chat.id)
   }
 
   /** The bubble is there at once; the message stays in the outbox until its own entry arrives. Returns its reference. */
@@ -73,6 +87,7 @@ export class Sending {
       ...(how.quote ? { quote: how.quote } : {}),
       ...(how.silent ? { silent: true } : {}),
       ...(how.topicId ? { topic_id: how.topicId } : {}),
+      ...(how.post === undefined ? {} : { post: how.post }),
       ...(how.withoutPreview ? { without_preview: true } : {}),
       ...(how.attachments?.length ? { attachments: how.attachments } : {}),
       ...(how.after ? { after: how.after } : {}),
@@ -99,9 +114,14 @@ export class Sending {
   discard(message: Unsent): void {
     for (const { upload_id } of message.attachments ?? []) uploads.release(upload_id)
     this.#outbox.remove(message.ref)
-    const chat = this.#chats.get(message.chat_id)
-    if (chat) chat.unsent = chat.unsent.filter(({ ref }) => ref !== message.ref)
+    this.#drop(message)
     this.#goOnAfter(message.ref)
+  }
+
+  /** It waits no longer. */
+  #drop({ chat_id, ref }: Unsent): void {
+    const chat = this.#chats.get(chat_id)
+    if (chat) chat.waiting = chat.waiting.filter((message) => message.ref !== ref)
   }
 
   /** The message goes without it; without anything left to say it does not go. */
@@ -162,22 +182,57 @@ export class Sending {
     this.#outbox.put(message)
     const chat = this.#chats.get(message.chat_id)
     if (!chat) return
-    const known = chat.unsent.some(({ ref }) => ref === message.ref)
-    chat.unsent = known
-      ? chat.unsent.map((other) => (other.ref === message.ref ? message : other))
-      : [...chat.unsent, message]
+    const known = chat.waiting.some(({ ref }) => ref === message.ref)
+    chat.waiting = known
+      ? chat.waiting.map((other) => (other.ref === message.ref ? message : other))
+      : [...chat.waiting, message]
   }
 
   /** What waits for its files goes when they are there. Only what goes at once says that all above it has been read. */
   #transmit(pending: readonly Unsent[], late = true): void {
     const before = this.#pending()
-    const messages = pending.filter((message) => isWhole(message) && !mustWait(message, before))
+    const [comments, messages] = parted(
+      pending.filter((message) => isWhole(message) && !mustWait(message, before)),
+    )
+    for (const comment of comments) void this.#comment(comment)
     if (!messages.length) return
     this.#realtime.send(messages.map((message) => sendEvent(message, late)))
     if (!this.#realtime.online) return
     // A socket that swallowed a message is dead, even if the browser has not noticed.
     const refs = messages.map(({ ref }) => ref)
     setTimeout(() => this.#expectAcks(refs), ACK_WAIT_MS)
+  }
+
+  /** With a comment its writer may come into the group, so it is asked for. Without an answer it is asked for again. */
+  async #comment(comment: Unsent): Promise<void> {
+    const { chat_id, post, ref } = comment
+    if (this.#asked.has(ref)) return
+    this.#asked.add(ref)
+    try {
+      await writeComment(chat_id, post!, { ...contentOf(comment), ref })
+      // Should it not be found for want of a network, the next news brings it.
+      await this.#commented(comment).catch(() => {})
+      this.#taken(comment)
+    } catch (error) {
+      if (error instanceof Problem && error.code !== 'offline') this.#refused(comment, error)
+      // Without a network the next greeting asks again; nothing greets where it was this one answer that was lost.
+      else if (this.#realtime.online) this.#transmitLater(ref, ACK_WAIT_MS)
+    } finally {
+      this.#asked.delete(ref)
+    }
+  }
+
+  #refused({ ref }: Unsent, { code, retryAfterS }: Problem): void {
+    const later = retryAfterS === undefined ? {} : { retry_after_ms: retryAfterS * 1000 }
+    this.refused({ type: 'refused', ref, code, detail: '', ...later })
+  }
+
+  /** It stands in the log. */
+  #taken(message: Unsent): void {
+    this.#outbox.remove(message.ref)
+    for (const { upload_id } of message.attachments ?? []) uploads.release(upload_id)
+    this.#drop(message)
+    this.#goOnAfter(message.ref)
   }
 
   #expectAcks(refs: string[]): void {
@@ -195,14 +250,11 @@ export class Sending {
       const { sender_id, ref, chat_id } = entry
       // One's own post in a channel is the channel's word, and known by its reference.
       if (!ref || (sender_id !== this.#me && sender_id !== chat_id)) return entry
+      // A comment that comes by its group is acknowledged by the answer to whoever asked for it.
+      if (this.#asked.has(ref)) return entry
       this.#outbox.remove(ref)
-      const chat = this.#chats.get(chat_id)
-      const acknowledged = chat?.unsent.find((message) => message.ref === ref)
-      for (const { upload_id } of acknowledged?.attachments ?? []) uploads.release(upload_id)
-      if (chat && acknowledged) {
-        chat.unsent = chat.unsent.filter((message) => message.ref !== ref)
-      }
-      this.#goOnAfter(ref)
+      const acknowledged = this.#chats.get(chat_id)?.waiting.find((message) => message.ref === ref)
+      if (acknowledged) this.#taken(acknowledged)
       return acknowledged && sender_id === chat_id ? { ...entry, mine: true } : entry
     })
   }
@@ -233,7 +285,11 @@ export class Sending {
     if (next.state === 'failed') return this.#fail(next)
     this.#keep(next)
     const waitMs = event.retry_after_ms ?? backoffMs(next.refusals + 2)
-    setTimeout(() => this.#transmit(this.#pending().filter(({ ref }) => ref === next.ref)), waitMs)
+    this.#transmitLater(next.ref, waitMs)
+  }
+
+  #transmitLater(ref: string, waitMs: number): void {
+    setTimeout(() => this.#transmit(this.#pending().filter((message) => message.ref === ref)), waitMs)
   }
 
   #uploadAgain(message: Unsent): void {
@@ -246,19 +302,34 @@ export class Sending {
 }
 
 function sendEvent(message: Unsent, late: boolean): ClientEvent {
-  const { chat_id, ref, text, reply_to, quote, silent, topic_id, without_preview } = message
-  const attachments = given(message)
+  const { chat_id, ref, topic_id } = message
   return {
     type: 'send',
     chat_id,
     ref,
+    ...contentOf(message),
+    ...(topic_id ? { topic_id } : {}),
+    ...(late ? { late } : {}),
+  }
+}
+
+function contentOf(message: Unsent) {
+  const { text, reply_to, quote, silent, without_preview } = message
+  const attachments = given(message)
+  return {
     text,
     ...(reply_to === undefined ? {} : { reply_to }),
     ...(quote ? { quote } : {}),
     ...(silent ? { silent } : {}),
-    ...(topic_id ? { topic_id } : {}),
     ...(without_preview ? { without_preview } : {}),
     ...(attachments.length ? { attachments } : {}),
-    ...(late ? { late } : {}),
   }
+}
+
+/** Comments, and what goes by the socket. */
+function parted(messages: readonly Unsent[]): [Unsent[], Unsent[]] {
+  const { comments = [], others = [] } = Object.groupBy(messages, ({ post }) =>
+    post === undefined ? 'others' : 'comments',
+  )
+  return [comments, others]
 }

@@ -2,16 +2,15 @@
 // known of them is a window, as of any log.
 import { AROUND, ChatModel, PAGE, PAGE_MAX } from './chat.svelte'
 import { keyOfPost } from './drafts.svelte'
-import { fetchThread, writeComment, type UnsentComment } from './discussions'
+import { fetchThread } from './discussions'
 import { appendSparse, firstSeq, GAP_MAX, lastSeq, prependSparse } from './log'
-import { given } from './outgoing'
 import { posts } from './posts.svelte'
 import { renewed } from './states'
-import type { Chat, Discussion, Entry } from './types'
+import type { Chat, Discussion, Entry, Unsent } from './types'
 
 export class ThreadModel extends ChatModel {
   readonly channel: ChatModel
-  readonly post: number
+  override readonly post: number
   readonly discussion: Discussion
   readonly #group: () => Chat | undefined
   count = $state(0)
@@ -55,6 +54,14 @@ export class ThreadModel extends ChatModel {
 
   override get knownAs(): string {
     return this.joined ? this.id : this.channel.id
+  }
+
+  override get unsent(): readonly Unsent[] {
+    return this.channel.waiting.filter(({ post }) => post === this.post)
+  }
+
+  override get writtenTo(): string {
+    return this.channel.id
   }
 
   override get draftKey(): string {
@@ -225,20 +232,6 @@ export class ThreadModel extends ChatModel {
     this.generation += 1
   }
 
-  /** It stands there while it is on its way; what is refused is only in the field then. */
-  override comment = async (wanted: UnsentComment): Promise<void> => {
-    await this.toNewest()
-    const at = new Date().toISOString()
-    this.unsent = [{ ...wanted, chat_id: this.id, at, state: 'pending', refusals: 0 }]
-    try {
-      await writeComment(this.channel.id, this.post, { ...wanted, attachments: given(wanted) })
-      // Should it not be found for want of a network, the next news brings it.
-      await this.refresh().catch(() => {})
-    } finally {
-      this.unsent = []
-    }
-  }
-
   protected override async fetch(query: {
     after?: number
     before?: number
@@ -260,14 +253,14 @@ export class ThreadModel extends ChatModel {
 }
 
 /** As whoever reads the channel sees the group without being in it. */
-function seenFromOutside(channel: Chat, { group_id, title }: Discussion): Chat {
+function seenFromOutside(channel: Chat, { group_id, title, rights }: Discussion): Chat {
   return {
     ...channel,
     id: group_id,
     kind: 'group',
     title,
     role: 'member',
-    rights: ['send'],
+    rights: rights ?? [],
     topics: false,
     mentions: [],
     unread: 0,

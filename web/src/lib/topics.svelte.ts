@@ -45,8 +45,6 @@ export class TopicModel extends ChatModel {
     return this.group.unsent.filter((message) => (message.topic_id ?? GENERAL) === this.topicId)
   }
 
-  override set unsent(_: readonly Unsent[]) {}
-
   override get draftKey(): string {
     return `${this.id}.${this.topicId}`
   }

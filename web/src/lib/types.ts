@@ -171,6 +171,8 @@ export interface Unsent {
   ref: string
   text: string
   topic_id?: number
+  /** Of the channel that it goes to: then it is a comment. */
+  post?: number
   reply_to?: number
   quote?: string
   silent?: boolean

@@ -29,7 +29,7 @@ class Viewer {
 
   show(chat: ChatModel, entry: Entry, mediaId: string): void {
     // Comments are a part of a group's log: what else was sent there is none of them.
-    const whole = chat.comment === undefined
+    const whole = chat.post === undefined
     const known = this.#of(chat, chat.entries)
     const within = known.some((item) => item.entry.seq === entry.seq)
     const items = within ? known : visualsOf([entry])

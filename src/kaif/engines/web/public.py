@@ -1,12 +1,21 @@
-"""Pages on our terms: from public addresses alone, in time, no more than a beginning, and nothing of who named them."""
+"""Pages and their pictures on our terms: from public addresses, in time, of a size, and nothing of who named them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import httpx
 
 from kaif.engines.web import Unreachable
 from kaif.engines.web.addresses import ForbiddenAddress
-from kaif.engines.web.pages import PAGE_BYTES_MAX, PAGE_WITHIN_S, NotAPage, WebPage
+from kaif.engines.web.pages import (
+    PAGE_BYTES_MAX,
+    PAGE_WITHIN_S,
+    PICTURE_BYTES_MAX,
+    PICTURE_WITHIN_S,
+    NotAPage,
+    WebPage,
+)
 from kaif.engines.web.pinned import PORTS, PinnedWeb
 
 REDIRECTS_MAX = 3
@@ -16,42 +25,65 @@ CONNECTIONS_MAX = 20
 # "bot" is what servers look for when they answer programs: with a page that says what it is about.
 USER_AGENT = "Kaif-Ozero (link preview bot)"
 # Compressed, a small answer may be a large one: we ask for none of that.
-HEADERS = {"user-agent": USER_AGENT, "accept": "text/html,application/xhtml+xml", "accept-encoding": "identity"}
+HEADERS = {"user-agent": USER_AGENT, "accept-encoding": "identity"}
+PAGE_HEADERS = {**HEADERS, "accept": "text/html,application/xhtml+xml"}
+PICTURE_HEADERS = {**HEADERS, "accept": "image/webp,image/avif,image/jpeg,image/png,image/gif"}
 TYPES = ("text/html", "application/xhtml+xml")
 REDIRECTS = (301, 302, 303, 307, 308)
+
+Found = TypeVar("Found")
 
 
 class PublicPages:
     """With `private_too` pages may lie in our own network, and at any port: for tests and closed networks."""
 
-    def __init__(self, *, private_too: bool = False, within_s: float = PAGE_WITHIN_S) -> None:
-        self._private_too, self._within_s = private_too, within_s
+    def __init__(
+        self,
+        *,
+        private_too: bool = False,
+        within_s: float = PAGE_WITHIN_S,
+        picture_within_s: float = PICTURE_WITHIN_S,
+    ) -> None:
+        self._private_too, self._within_s, self._picture_within_s = private_too, within_s, picture_within_s
         self._web = PinnedWeb(private_too=private_too, within_s=within_s, connections_max=CONNECTIONS_MAX)
 
     async def read(self, url: str) -> WebPage:
+        async def page_at(url: httpx.URL, answer: httpx.Response) -> WebPage:
+            return WebPage(str(url), _charset_of(answer), await _head_of(answer))
+
+        return await self._found(url, PAGE_HEADERS, page_at, self._within_s)
+
+    async def read_picture(self, url: str) -> bytes:
+        async def picture_at(url: httpx.URL, answer: httpx.Response) -> bytes:
+            _must_be_there(answer)
+            return await _whole_of(answer)
+
+        return await self._found(url, PICTURE_HEADERS, picture_at, self._picture_within_s)
+
+    async def _found(
+        self,
+        url: str,
+        headers: dict[str, str],
+        take: Callable[[httpx.URL, httpx.Response], Awaitable[Found]],
+        within_s: float,
+    ) -> Found:
         try:
             # httpx limits each step; whoever answers a byte at a time would keep us for ever.
-            async with asyncio.timeout(self._within_s):
+            async with asyncio.timeout(within_s):
                 for _ in range(REDIRECTS_MAX + 1):
-                    found = await self._ask(_checked(url, self._private_too))
-                    if isinstance(found, WebPage):
-                        return found
-                    url = found
+                    asked = _checked(url, self._private_too)
+                    answer = await self._web.ask("GET", asked, headers)
+                    try:
+                        if answer.status_code not in REDIRECTS:
+                            return await take(asked, answer)
+                        url = str(asked.join(answer.headers.get("location", "")))
+                    finally:
+                        await answer.aclose()
                 raise NotAPage("It leads from one address to another.")
         except (httpx.HTTPError, OSError, TimeoutError) as error:
             raise Unreachable(type(error).__name__) from error
         except (httpx.InvalidURL, UnicodeError, ForbiddenAddress) as error:
             raise NotAPage(type(error).__name__) from error
-
-    async def _ask(self, url: httpx.URL) -> WebPage | str:
-        """The page, or where it is said to be."""
-        answer = await self._web.ask("GET", url, HEADERS)
-        try:
-            if answer.status_code in REDIRECTS:
-                return str(url.join(answer.headers.get("location", "")))
-            return WebPage(str(url), _charset_of(answer), await _head_of(answer))
-        finally:
-            await answer.aclose()
 
     async def close(self) -> None:
         await self._web.close()
@@ -70,16 +102,21 @@ def _checked(address: str, private_too: bool) -> httpx.URL:
     return url
 
 
-def _charset_of(answer: httpx.Response) -> str:
-    """Raises NotAPage for what is none, Unreachable for what may be one later."""
+def _must_be_there(answer: httpx.Response) -> None:
+    """Raises NotAPage, and Unreachable for what may be there later."""
     if answer.status_code == 429 or answer.status_code >= 500:
         raise Unreachable(f"It answers {answer.status_code}.")
     if answer.status_code != 200:
         raise NotAPage(f"It answers {answer.status_code}.")
-    if answer.headers.get("content-type", "").partition(";")[0].strip().lower() not in TYPES:
-        raise NotAPage("It is of another type.")
     if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise NotAPage("It comes in an encoding that was not asked for.")
+
+
+def _charset_of(answer: httpx.Response) -> str:
+    """Raises NotAPage for what is none, Unreachable for what may be one later."""
+    _must_be_there(answer)
+    if answer.headers.get("content-type", "").partition(";")[0].strip().lower() not in TYPES:
+        raise NotAPage("It is of another type.")
     return answer.charset_encoding or ""
 
 
@@ -92,3 +129,14 @@ async def _head_of(answer: httpx.Response) -> bytes:
         if len(head) >= PAGE_BYTES_MAX or b"</head" in head[looked_at:].lower():
             break
     return bytes(head[:PAGE_BYTES_MAX])
+
+
+async def _whole_of(answer: httpx.Response) -> bytes:
+    """Raises NotAPage."""
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
+    whole = bytearray()
+    async for piece in answer.stream:
+        whole += piece
+        if len(whole) > PICTURE_BYTES_MAX:
+            raise NotAPage("It is too large.")
+    return bytes(whole)

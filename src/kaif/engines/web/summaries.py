@@ -5,7 +5,8 @@ All of it is a stranger's word: it is taken as text, of one line, without what c
 
 import codecs
 import re
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
@@ -17,8 +18,10 @@ SITE_CHARACTERS_MAX = 80
 TITLE_CHARACTERS_MAX = 160
 DESCRIPTION_CHARACTERS_MAX = 320
 HOST_CHARACTERS_MAX = 253
+PICTURE_URL_CHARACTERS_MAX = 2048
 
 METAS_MAX = 300
+_PICTURES = ("og:image", "og:image:secure_url", "og:image:url", "twitter:image", "twitter:image:src")
 # Where a page may say its own encoding (HTML, 13.2.3.2).
 CHARSET_WITHIN_BYTES = 1024
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE)
@@ -33,12 +36,14 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """`host` is that of the page itself, whatever it calls its `site`."""
+    """`host` is that of the page itself, whatever it calls its `site`. `picture` is where it says that one is to be
+    found which shows it; empty where it says none."""
 
     host: str
     site: str
     title: str
     description: str
+    picture: str = ""
 
 
 def summary_of(page: WebPage) -> Summary | None:
@@ -62,7 +67,18 @@ def summary_of(page: WebPage) -> Summary | None:
         _first(SITE_CHARACTERS_MAX, said.get("og:site_name"), said.get("application-name")),
         title,
         _first(DESCRIPTION_CHARACTERS_MAX, *described),
+        _picture_of(page.url, said),
     )
+
+
+def _picture_of(page_url: str, said: Mapping[str, str]) -> str:
+    """The first that is named by any of the names; what is no address of the web is none."""
+    named = next((said[name].strip() for name in _PICTURES if said.get(name, "").strip()), "")
+    try:
+        url = urljoin(page_url, named) if named else ""
+    except ValueError:
+        return ""
+    return url if url.lower().startswith(("http://", "https://")) and len(url) <= PICTURE_URL_CHARACTERS_MAX else ""
 
 
 def host_shown(host: str) -> str:

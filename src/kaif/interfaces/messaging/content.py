@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from kaif.interfaces.media import MediaId
 from kaif.kernel.actor import UserId
 
 EntityKind = Literal[
@@ -73,10 +74,21 @@ class MessagePlace(msgspec.Struct, frozen=True):
     seq: int
 
 
+class PreviewPicture(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file of media's, made small, of no site's own bytes. Sides are in pixels; `thumbhash` is base64 and paints a
+    placeholder at once."""
+
+    media_id: MediaId
+    width: int
+    height: int
+    thumbhash: str = ""
+
+
 class LinkPreview(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the page says of itself to which the first link of a message leads: a stranger's words, as plain text.
 
-    `url` is the link, `host` where the page was found in the end, whatever it calls its `site`.
+    `url` is the link, `host` where the page was found in the end, whatever it calls its `site`. `picture` is what the
+    page shows itself by, if it does.
     """
 
     url: str
@@ -84,6 +96,7 @@ class LinkPreview(msgspec.Struct, frozen=True, omit_defaults=True):
     title: str
     site: str = ""
     description: str = ""
+    picture: PreviewPicture | None = None
 
 
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from kaif.interfaces.auth import Nothing
-from kaif.interfaces.messaging import Caption, ChatId, Entry, GivenChatId, Quote, Ref, Seq
+from kaif.interfaces.messaging import Caption, ChatId, Entry, GivenChatId, Quote, Ref, RightName, Seq
 from kaif.interfaces.messaging.attached import GivenAttachments
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import Conflict, Forbidden, NotFound
@@ -16,7 +16,8 @@ from kaif.kernel.remote import repeatable
 class Discussion(msgspec.Struct, frozen=True):
     """Of a channel. In an `open` one whoever reads the channel reads comments, and joins the group with their first.
 
-    `joined` says whether the actor is in the group.
+    `joined` says whether the actor is in the group, `rights` what they may do there; of who is not, what they may once
+    their first comment has let them in.
     """
 
     chat_id: ChatId
@@ -24,6 +25,7 @@ class Discussion(msgspec.Struct, frozen=True):
     title: str
     open: bool
     joined: bool
+    rights: list[RightName] = []
 
 
 class FoundDiscussion(msgspec.Struct, frozen=True):

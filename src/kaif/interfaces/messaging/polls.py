@@ -32,7 +32,8 @@ GivenOption = Annotated[int, Meta(ge=0, lt=OPTIONS_MAX)]
 class SendPoll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """With `correct`, the place of the right option, it is a quiz: one answer, which stays.
 
-    `explanation` is of a quiz alone. `open_s` is how long it takes votes; 0 is until somebody closes it.
+    `explanation` is of a quiz alone. `open_s` is how long it takes votes; 0 is until somebody closes it. With `post`
+    the chat is a channel, and this a comment on that post of it (discussions.py).
     """
 
     chat_id: GivenChatId
@@ -50,6 +51,7 @@ class SendPoll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     silent: bool = False
     topic_id: TopicId = 0
+    post: Seq | None = None
 
 
 class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,7 +128,7 @@ class Polls(Protocol):
     async def send_poll(self, actor: Actor, request: SendPoll) -> Entry:
         """Ask a chat something. Repeating a ref returns the first entry.
 
-        Raises BadPoll, PollMustBeAnonymous, and what `send_message` does.
+        Raises BadPoll, PollMustBeAnonymous, and what `send_message` does; with `post` what `write_comment` does.
         """
         ...
 

@@ -27,7 +27,8 @@ GivenScheduledId = Annotated[str, Meta(pattern=PATTERN)]
 class ScheduleMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ref` is the message's own: what waits under it is sent under it, so that neither is ever there twice. Its
     files stay as long as it waits, whatever becomes of them elsewhere; with files it needs no words. `quote` is a part
-    of what `reply_to` says; it goes without it where that says so no longer.
+    of what `reply_to` says; it goes without it where that says so no longer. With `post` the chat is a channel, and
+    this a comment on that post of it (discussions.py), which answers the post where `reply_to` is a comment no longer.
     """
 
     chat_id: GivenChatId
@@ -40,6 +41,7 @@ class ScheduleMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attachments: GivenAttachments = []
     quote: Quote = ""
     without_preview: bool = False
+    post: Seq | None = None
 
 
 class Scheduled(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ class Scheduled(msgspec.Struct, frozen=True):
     attachments: list[Attachment] = []
     quote: str = ""
     without_preview: bool = False
+    post: int | None = None
 
 
 class ListScheduled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,7 +111,8 @@ class ScheduledMessages(Protocol):
         """Have a message sent later. Repeating a ref returns what waits under it.
 
         Raises ChatNotFound, PersonNotReachable, MayNotSend, BadText, BadQuote, BadSendTime, TooManyScheduled,
-        AlreadySent.
+        AlreadySent; of a comment also NotAChannel, NoDiscussion, MessageNotFound, ChatSuspended, CommentsForMembers,
+        MemberBanned, BadReply.
         """
         ...
 

@@ -22,6 +22,7 @@ class SendLocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     silent: bool = False
     topic_id: TopicId = 0
+    post: Seq | None = None
 
 
 class SendContact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,10 +32,12 @@ class SendContact(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_to: Seq | None = None
     silent: bool = False
     topic_id: TopicId = 0
+    post: Seq | None = None
 
 
 class Sharing(Protocol):
-    """Repeating a ref returns the first entry. Raises what `send_message` does."""
+    """Repeating a ref returns the first entry. With `post` the chat is a channel, and the message a comment on that
+    post of it (discussions.py). Raises what `send_message` does; with `post` what `write_comment` does."""
 
     @repeatable
     async def send_location(self, actor: Actor, request: SendLocation) -> Entry:

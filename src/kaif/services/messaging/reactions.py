@@ -18,6 +18,7 @@ from kaif.services.messaging.history import left_store
 from kaif.services.messaging.messages import mention_store
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.notifications import store as notifications_store
+from kaif.services.messaging.previews import picture_store
 from kaif.services.messaging.privacy import last_seen_store
 from kaif.services.messaging.privacy import store as privacy_store
 from kaif.services.messaging.topics import standing_store
@@ -61,7 +62,8 @@ class Reactions:
                 now_us = self._clock()
                 shown = await attachment_store.take_off_some(tx, chat_id, FILES_AT_ONCE, now_us)
                 waiting = await attachment_store.give_up_waiting(tx, chat_id, FILES_AT_ONCE, now_us)
-                more = shown or waiting
+                previews = await picture_store.hide_some(tx, chat_id, FILES_AT_ONCE, now_us)
+                more = shown or waiting or previews
 
 
 async def _erase(tx: Transaction, user_id: UserId, now_us: int) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """What is made of files: kept as their content is, made when it is asked for, once for all who ask at that moment."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
 from kaif.services.media import model, store
 from kaif.services.media.cdn.withdrawing import NO_CDN, Withdrawing
-from kaif.services.media.content.parts import DATA_KEY_BYTES, Content
-from kaif.services.media.model import Part, StoredMedia
+from kaif.services.media.content.parts import Content
+from kaif.services.media.content.writing import Writing, cut, take
+from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store
 from kaif.services.media.renditions.claims import Claims
@@ -45,7 +45,7 @@ class Renditions:
         clock: Clock,
         withdrawing: Withdrawing = NO_CDN,
     ) -> None:
-        self._database, self._content, self._keys = database, content, keys
+        self._database, self._content, self._writing = database, content, Writing(database, content, keys, clock)
         self._pictures, self._clock, self._withdrawing = pictures, clock, withdrawing
         self._making: dict[tuple[str, str], asyncio.Task[StoredRendition]] = {}
         self._refused: dict[tuple[str, str], tuple[int, Invalid]] = {}
@@ -131,7 +131,7 @@ class Renditions:
     # Keeping
 
     async def keep_picture(self, media_id: str, name: str, made: Rendition, *, lasting: bool) -> bool:
-        return await self.keep(media_id, name, _cut(made.content), made.width, made.height, lasting=lasting)
+        return await self.keep(media_id, name, cut(made.content), made.width, made.height, lasting=lasting)
 
     async def keep_file(self, media_id: str, name: str, path: Path, width: int = 0, height: int = 0) -> bool:
         """What a worker made, for as long as the file is there."""
@@ -141,24 +141,17 @@ class Renditions:
         self, media_id: str, name: str, pieces: AsyncIterator[bytes], width: int, height: int, *, lasting: bool
     ) -> bool:
         """False when there is one already, or its file is there no more."""
-        id, data_key = new_id(), secrets.token_bytes(DATA_KEY_BYTES)
-        wrapped = await self._keys.wrap(data_key, id)
-        parts, size = list[Part](), 0
-        async for piece in pieces:
-            parts.append(Part(id, size, len(piece), await self._write(data_key, piece)))
-            size += len(piece)
-        now_us = self._clock()
-        rendition = StoredRendition(id, media_id, name, naming.type_of(name), size, width, height, int(lasting), now_us)
+        id = new_id()
+        written = await self._writing.write(id, pieces)
+        type, size = naming.type_of(name), written.size
+        rendition = StoredRendition(id, media_id, name, type, size, width, height, int(lasting), self._clock())
         try:
             async with self._database.transaction() as tx:
                 # Under the lock of whoever drops the file: it takes this along, or we see that there is no file.
                 if await store.lock_media(tx, media_id) is None:
                     return False
-                for part in parts:
-                    if not await store.rescue(tx, part.part):
-                        return False
-                    await store.add_part(tx, part)
-                await store.add_key(tx, id, wrapped)
+                if not await take(tx, written):
+                    return False
                 await renditions_store.add(tx, rendition)
         except AlreadyExists:
             return False
@@ -175,19 +168,6 @@ class Renditions:
                     await renditions_store.drop(tx, found.id, self._clock() + model.GARBAGE_LIVES_US)
                     # Pieces of two runs don't fit together.
                     await self._withdrawing.withdraw(tx, media_id, self._clock())
-
-    async def _write(self, data_key: bytes, piece: bytes) -> str:
-        """The part, which is garbage until it is taken into use."""
-        part = secrets.token_hex(16)
-        async with self._database.transaction() as tx:
-            await store.throw_away(tx, part, self._clock() + model.GARBAGE_LIVES_US)
-        await self._content.write(data_key, part, piece)
-        return part
-
-
-async def _cut(content: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), PIECE_BYTES_MAX):
-        yield content[at : at + PIECE_BYTES_MAX]
 
 
 async def _pieces_of(path: Path) -> AsyncIterator[bytes]:

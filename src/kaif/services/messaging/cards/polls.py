@@ -34,17 +34,19 @@ from kaif.services.messaging import chat_store, chat_views, entry_rules, entry_s
 from kaif.services.messaging.cards import poll_store, tallying
 from kaif.services.messaging.cards.poll_store import StoredPoll
 from kaif.services.messaging.cards.tallying import Tally
+from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.entry_rules import Body, StoredEntry
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.changing import begin
 from kaif.services.messaging.rights import Member, Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer
-from kaif.services.messaging.sending.sender import Sender
 
 
 class PollsService:
-    def __init__(self, database: Database, announcer: Announcer, sender: Sender, tally: Tally, clock: Clock) -> None:
-        self._database, self._announcer, self._sender = database, announcer, sender
+    def __init__(
+        self, database: Database, announcer: Announcer, commenting: Commenting, tally: Tally, clock: Clock
+    ) -> None:
+        self._database, self._announcer, self._commenting = database, announcer, commenting
         self._tally, self._clock = tally, clock
 
     # Asking
@@ -52,7 +54,7 @@ class PollsService:
     async def send_poll(self, actor: Actor, request: SendPoll) -> Entry:
         poll = _new_poll(request)
         member = await _member(self._database, actor, request.chat_id)
-        if member.kind == "channel" and not request.anonymous:
+        if member.kind == "channel" and not request.post and not request.anonymous:
             raise PollMustBeAnonymous(path="$.anonymous")
         message = Outgoing(
             actor.user_id,
@@ -64,7 +66,7 @@ class PollsService:
             topic_id=request.topic_id,
             card=poll,
         )
-        return await self._sender.send_one(message)
+        return await self._commenting.send(message, request.post)
 
     # Voting
 

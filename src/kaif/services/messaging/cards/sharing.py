@@ -11,16 +11,16 @@ from kaif.kernel.clock import Clock
 from kaif.kernel.text import clean_name
 from kaif.services.messaging import card_rules, people_store
 from kaif.services.messaging.chats.membership import Membership
+from kaif.services.messaging.discussions.commenting import Commenting
 from kaif.services.messaging.privacy import consent
-from kaif.services.messaging.sending.sender import Sender
 
 # Of a degree: a tenth of a metre.
 DECIMALS = 6
 
 
 class SharingService:
-    def __init__(self, database: Database, auth: Auth, sender: Sender, clock: Clock) -> None:
-        self._database, self._sender = database, sender
+    def __init__(self, database: Database, auth: Auth, commenting: Commenting, clock: Clock) -> None:
+        self._database, self._commenting = database, commenting
         self._membership = Membership(auth, clock)
 
     async def send_location(self, actor: Actor, request: SendLocation) -> Entry:
@@ -54,4 +54,4 @@ class SharingService:
             topic_id=request.topic_id,
             card=card,
         )
-        return await self._sender.send_one(message)
+        return await self._commenting.send(message, request.post)

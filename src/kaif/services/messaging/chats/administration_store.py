@@ -184,6 +184,7 @@ _SWEPT = {
     "messaging_views": "user_id",
     "messaging_post_views": "seq",
     "messaging_preview_tasks": "seq",
+    "messaging_previews_shown": "seq",
     "messaging_clock_jumps": "seq",
     "messaging_former_members": "user_id",
     "messaging_purges": "user_id",

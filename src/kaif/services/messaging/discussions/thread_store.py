@@ -18,6 +18,8 @@ class Link(msgspec.Struct, frozen=True):
     # Empty where moderators have closed the group: `suspended` says why.
     title: str
     suspended: str
+    # What is left to all members of the group.
+    default_rights: int
 
 
 class StoredThread(msgspec.Struct, frozen=True):
@@ -43,7 +45,8 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 _LINK = """
-SELECT d.channel_id, d.group_id, d.open, CASE WHEN g.suspended = '' THEN g.title ELSE '' END, g.suspended
+SELECT d.channel_id, d.group_id, d.open, CASE WHEN g.suspended = '' THEN g.title ELSE '' END, g.suspended,
+  g.default_rights
 FROM messaging_discussions d
 JOIN messaging_chats g ON g.id = d.group_id AND g.deleted_at_us = 0
 """

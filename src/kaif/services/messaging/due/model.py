@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from kaif.interfaces.media import MediaId
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.attached import Attachment
 from kaif.interfaces.messaging.reminders import Reminder
@@ -13,7 +14,7 @@ from kaif.kernel.actor import UserId
 from kaif.kernel.clock import as_datetime, as_us
 from kaif.kernel.ids import new_id
 
-DueKind = Literal["message", "reminder", "vanish", "files"]
+DueKind = Literal["message", "reminder", "vanish", "files", "picture"]
 NOBODYS = UserId("")
 
 
@@ -45,12 +46,20 @@ class ScheduledBody(msgspec.Struct, frozen=True, omit_defaults=True):
     hold: str = ""
     quote: str = ""
     without_preview: bool = False
+    # Of the channel's: then this is a comment.
+    post: int | None = None
 
 
 class Reminded(msgspec.Struct, frozen=True):
     """The body of a reminder: of which message of the chat."""
 
     seq: int
+
+
+class PictureLook(msgspec.Struct, frozen=True):
+    """The body of a look at whether any preview shows a picture."""
+
+    media_id: MediaId
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -73,6 +82,7 @@ class Period(msgspec.Struct, frozen=True):
 
 _scheduled_body = msgspec.json.Decoder(ScheduledBody)
 _reminded = msgspec.json.Decoder(Reminded)
+_picture = msgspec.json.Decoder(PictureLook)
 _period = msgspec.json.Decoder(Period)
 
 
@@ -87,6 +97,10 @@ def hold_of_scheduled(body: str) -> str:
 
 def reminded_of(row: StoredDue) -> Reminded:
     return _reminded.decode(row.body)
+
+
+def picture_of(row: StoredDue) -> MediaId:
+    return _picture.decode(row.body).media_id
 
 
 def period_of(row: StoredDue) -> Period:
@@ -128,4 +142,5 @@ def scheduled_of(row: StoredDue) -> Scheduled:
         body.attachments,
         body.quote,
         body.without_preview,
+        body.post,
     )

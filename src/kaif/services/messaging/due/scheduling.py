@@ -12,6 +12,7 @@ from kaif.interfaces.messaging import ChatId, Entry, Outgoing
 from kaif.interfaces.messaging.attached import MediaNotAllowed
 from kaif.interfaces.messaging.errors import (
     BadQuote,
+    BadReply,
     ChatNotFound,
     MayNotSend,
     PersonNotReachable,
@@ -41,12 +42,13 @@ from kaif.kernel.ids import new_id
 from kaif.services.messaging import chat_store, entry_rules, entry_store, member_store
 from kaif.services.messaging.attachments import store as attachment_store
 from kaif.services.messaging.attachments.attaching import Attaching, Held
+from kaif.services.messaging.discussions.commenting import Commenting, Written
 from kaif.services.messaging.due import store as due_store
 from kaif.services.messaging.due.model import ScheduledBody, StoredDue, encoded, scheduled_body_of, scheduled_of
 from kaif.services.messaging.rights import Right, rights_of
 from kaif.services.messaging.sending.announcing import Announcer, ScheduledEvent
-from kaif.services.messaging.sending.batches import Batch
-from kaif.services.messaging.sending.sender import Placing, Sender
+from kaif.services.messaging.sending.batches import Result
+from kaif.services.messaging.sending.sender import Sender
 
 # Why a message was not sent whose author may not use the server at the moment.
 SHUT_OUT = "account_suspended"
@@ -62,10 +64,11 @@ class ScheduledMessagesService:
         announcer: Announcer,
         sender: Sender,
         attaching: Attaching,
+        commenting: Commenting,
         clock: Clock,
     ) -> None:
         self._database, self._auth, self._announcer, self._attaching = database, auth, announcer, attaching
-        self._sender, self._clock = sender, clock
+        self._sender, self._commenting, self._clock = sender, commenting, clock
 
     async def schedule_message(self, actor: Actor, request: ScheduleMessage) -> Scheduled:
         text = entry_rules.cleaned_caption(request.text, request.attachments)
@@ -86,6 +89,7 @@ class ScheduledMessagesService:
             held.hold,
             request.quote,
             request.without_preview,
+            request.post,
         )
         once = _once(request)
         at_us = as_us(request.send_at)
@@ -116,17 +120,28 @@ class ScheduledMessagesService:
             raise PersonNotReachable
         if member.suspended:
             raise ChatSuspended
-        rights = rights_of(member, self._clock())
-        if Right.SEND not in rights:
-            raise MayNotSend
-        if request.attachments and Right.MEDIA not in rights:
-            raise MediaNotAllowed
-        if request.quote and not await _says(tx, request.chat_id, request.reply_to, request.quote):
+        chat_id = request.chat_id
+        if request.post is not None:
+            chat_id = await self._group_of(tx, user_id, request, request.post)
+            # Who is not in it yet will be what its members are: that is known when they are.
+            member = await member_store.find_member(tx, chat_id, user_id)
+        if member:
+            _must_have_rights(rights_of(member, self._clock()), request)
+        if request.quote and not await _says(tx, chat_id, request.reply_to, request.quote):
             raise BadQuote(path="$.quote")
-        if await due_store.has_entry(tx, request.chat_id, user_id, request.ref):
+        if await due_store.has_entry(tx, chat_id, user_id, request.ref):
             raise AlreadySent
         if await due_store.count(tx, request.chat_id, user_id, "message") >= SCHEDULED_MAX:
             raise TooManyScheduled
+
+    async def _group_of(self, tx: Transaction, user_id: UserId, request: ScheduleMessage, post: int) -> ChatId:
+        """In which the comment will stand. Raises why there can be none."""
+        link = await self._commenting.link(tx, user_id, request.chat_id)
+        await self._commenting.post(tx, link, post)
+        await self._commenting.must_read(tx, user_id, link)
+        if request.reply_to:
+            await self._commenting.must_have(tx, link, post, request.reply_to)
+        return link.group_id
 
     def _must_be_to_come(self, at_us: int) -> None:
         now_us = self._clock()
@@ -166,9 +181,17 @@ class ScheduledMessagesService:
         return Nothing()
 
     async def send_scheduled(self, actor: Actor, request: OfScheduled) -> Entry:
+        known = await due_store.find(self._database, request.scheduled_id)
+        if known is None or not _is_own(known, actor):
+            raise ScheduledNotFound
+        if scheduled_body_of(known).post is not None:
+            written = await self._write_comment(known, due=False)
+            if written is None:
+                raise ScheduledNotFound
+            return written.entry
         async with self._sender.placing() as placing:
             row = await self._lock_own(placing.tx, actor, request.scheduled_id)
-            batch = await self._placed(placing, row)
+            batch = await placing.place(await _outgoing(placing.tx, row, row.chat_id))
             (sent,) = batch.results
             if isinstance(sent, KaifError):
                 raise sent
@@ -183,42 +206,88 @@ class ScheduledMessagesService:
         if known is None:
             return
         admitted = (await self._auth.get_open_accounts(NOBODY, GetPeople([known.user_id]))).user_ids
-        batch = None
+        if known.user_id not in admitted:
+            await self._refuse(id, SHUT_OUT)
+        elif scheduled_body_of(known).post is not None:
+            await self._comment_due(known)
+        else:
+            await self._send_due(id)
+
+    async def _refuse(self, id: str, code: str) -> None:
+        async with self._database.transaction() as tx:
+            row = await due_store.lock(tx, id)
+            if row is None or not self._is_due(row):
+                return
+            failed = await self._fail(tx, row, code)
+        await self._tell(row, failed=failed)
+
+    async def _send_due(self, id: str) -> None:
         async with self._sender.placing() as placing:
             row = await due_store.lock(placing.tx, id)
-            if row is None or not 0 < row.look_at_us <= self._clock():
+            if row is None or not self._is_due(row):
                 return
-            if row.user_id in admitted:
-                batch = await self._placed(placing, row)
-                failure = await self._settle(placing.tx, row, batch)
-            else:
-                failure = await self._fail(placing.tx, row, SHUT_OUT)
-        if batch:
-            await self._sender.announce(batch)
+            batch = await placing.place(await _outgoing(placing.tx, row, row.chat_id))
+            failure = await self._settle(placing.tx, row, batch.results[0])
+        await self._sender.announce(batch)
         await self._tell(row, failed=failure)
 
-    async def _placed(self, placing: Placing, row: StoredDue) -> Batch:
-        body = scheduled_body_of(row)
-        # What was quoted may have been edited or deleted while this waited: the answer goes all the same.
-        quote = body.quote if await _says(placing.tx, row.chat_id, body.reply_to, body.quote) else ""
-        message = Outgoing(
-            row.user_id,
-            row.chat_id,
-            body.ref,
-            body.text,
-            body.reply_to or None,
-            quote,
-            silent=body.silent,
-            topic_id=body.topic_id,
-            without_preview=body.without_preview,
-            attachments=body.attachments,
-            hold=body.hold,
-        )
-        return await placing.place(message)
+    # Comments
 
-    async def _settle(self, tx: Transaction, row: StoredDue, batch: Batch) -> bool:
+    async def _comment_due(self, known: StoredDue) -> None:
+        try:
+            await self._write_comment(known, due=True)
+        except Unavailable:
+            raise
+        except KaifError as refusal:
+            # All that the comment brought along is undone: that it was refused is noted by itself.
+            async with self._database.transaction() as tx:
+                row = await due_store.lock(tx, known.id)
+                if row is None or not self._is_due(row):
+                    return
+                failure = await self._settle(tx, row, refusal)
+            await self._tell(row, failed=failure)
+
+    async def _write_comment(self, known: StoredDue, *, due: bool) -> Written | None:
+        """None when it is not there to be sent, or not due any more. Raises why it can't be written."""
+        person = await self._commenting.person(known.user_id)
+
+        async def write(held_post: Held) -> Written | None:
+            async with self._sender.placing() as placing:
+                row = await due_store.lock(placing.tx, known.id)
+                if row is None or (due and not self._is_due(row)):
+                    return None
+                message, post = await self._comment(placing.tx, row)
+                written = await self._commenting.place(placing, message, post, person, held_post)
+                await due_store.remove(placing.tx, row.id)
+                return written
+
+        written = await self._commenting.with_files_of_post(known.user_id, write)
+        if written:
+            await self._commenting.announce(written)
+            await self._tell(known)
+        return written
+
+    async def _comment(self, tx: Transaction, row: StoredDue) -> tuple[Outgoing, int]:
+        """The comment, and the post on which it is."""
+        post = scheduled_body_of(row).post
+        assert post is not None
+        link = await self._commenting.link(tx, row.user_id, row.chat_id)
+        message = await _outgoing(tx, row, link.group_id)
+        if message.reply_to:
+            try:
+                await self._commenting.must_have(tx, link, post, message.reply_to)
+            except BadReply:
+                # What it was to answer is gone: it answers the post.
+                message = _changed(message, reply_to=None)
+        return _changed(message, chat_id=row.chat_id), post
+
+    # Inside
+
+    def _is_due(self, row: StoredDue) -> bool:
+        return 0 < row.look_at_us <= self._clock()
+
+    async def _settle(self, tx: Transaction, row: StoredDue, sent: Result) -> bool:
         """Whether it could not be sent."""
-        (sent,) = batch.results
         match sent:
             case SlowMode() | TooManyMessages():
                 wait_us = int(str(sent.details["retry_after_ms"])) * 1000
@@ -244,6 +313,34 @@ class ScheduledMessagesService:
 
     async def _tell(self, row: StoredDue, *, failed: bool = False) -> None:
         await self._announcer.tell(row.user_id, row.chat_id, ScheduledEvent(row.chat_id, failed))
+
+
+def _must_have_rights(rights: Right, request: ScheduleMessage) -> None:
+    """Raises MayNotSend, MediaNotAllowed."""
+    if Right.SEND not in rights:
+        raise MayNotSend
+    if request.attachments and Right.MEDIA not in rights:
+        raise MediaNotAllowed
+
+
+async def _outgoing(tx: Transaction, row: StoredDue, chat_id: ChatId) -> Outgoing:
+    """The message as it is now, for the chat in which it will stand."""
+    body = scheduled_body_of(row)
+    # What was quoted may have been edited or deleted while this waited: the answer goes all the same.
+    quote = body.quote if await _says(tx, chat_id, body.reply_to, body.quote) else ""
+    return Outgoing(
+        row.user_id,
+        chat_id,
+        body.ref,
+        body.text,
+        body.reply_to or None,
+        quote,
+        silent=body.silent,
+        topic_id=body.topic_id,
+        without_preview=body.without_preview,
+        attachments=body.attachments,
+        hold=body.hold,
+    )
 
 
 def _once(request: ScheduleMessage) -> str:

@@ -22,6 +22,7 @@ from kaif.services.messaging.entry_rules import Body, Place, StoredEntry
 from kaif.services.messaging.messages import store as message_store
 from kaif.services.messaging.messages import viewing
 from kaif.services.messaging.messages.mention_store import Mention
+from kaif.services.messaging.previews import picture_store
 from kaif.services.messaging.rights import Right, rights_of
 
 _changed = msgspec.structs.replace
@@ -79,6 +80,7 @@ class Change:
         self.place.seq += 1
         body = _changed(body, version=self.place.seq)
         await message_store.change_body(self.tx, row, body)
+        await picture_store.follow(self.tx, row, entry_rules.body_of(row), body, self.now_us)
         self._rows[row.seq] = _changed(row, body=entry_rules.encoded(body))
         self._new.append(
             Entry(

@@ -10,7 +10,6 @@ import logging
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.engines.web.summaries import Summary
 from kaif.interfaces.messaging import Entry
 from kaif.interfaces.messaging.previews import PREVIEWED
 from kaif.kernel.background import Background
@@ -18,10 +17,10 @@ from kaif.kernel.clock import MINUTE_US, Clock
 from kaif.services.messaging import chat_store, entry_rules, entry_store
 from kaif.services.messaging.entry_rules import Body
 from kaif.services.messaging.messages.changing import of_chat
-from kaif.services.messaging.previews import links
+from kaif.services.messaging.previews import links, picture_store
 from kaif.services.messaging.previews import store as preview_store
 from kaif.services.messaging.previews.linking import LinkPlan
-from kaif.services.messaging.previews.page_summaries import HELD_US, Later, PageSummaries, preview_of
+from kaif.services.messaging.previews.page_summaries import HELD_US, Later, PageSummaries, PageSummary, preview_of
 from kaif.services.messaging.previews.store import Task
 from kaif.services.messaging.sending.announcing import Announcer
 
@@ -114,7 +113,7 @@ class Previewer:
 
     # Chats
 
-    async def _tell(self, task: Task, url: str, summary: Summary | None) -> None:
+    async def _tell(self, task: Task, url: str, summary: PageSummary | None) -> None:
         entries: list[Entry] = []
         async with self._database.transaction() as tx:
             places = await chat_store.lock_places(tx, [task.chat_id])
@@ -126,6 +125,8 @@ class Previewer:
             if row is None or not chat or not chat[1] or place.closed:
                 return
             body, preview = entry_rules.body_of(row), preview_of(url, summary)
+            if preview.picture and not await picture_store.stays(tx, preview.picture.media_id):
+                preview = _changed(preview, picture=None)
             if _link_of(body) == url and body.preview != preview:
                 change = of_chat(tx, place, self._clock())
                 await change.act("previewed", row, _changed(body, preview=preview))

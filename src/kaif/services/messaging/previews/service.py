@@ -6,8 +6,7 @@ import contextlib
 import msgspec
 
 from kaif.engines.database import Database
-from kaif.engines.web.pages import PAGE_WITHIN_S
-from kaif.engines.web.summaries import Summary
+from kaif.engines.web.pages import PAGE_WITHIN_S, PICTURE_WITHIN_S
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.messaging import Chat, Entry
 from kaif.interfaces.messaging.actions import OfMessage
@@ -28,13 +27,19 @@ from kaif.services.messaging.chats.reading import Reading
 from kaif.services.messaging.messages.changing import begin
 from kaif.services.messaging.previews import links
 from kaif.services.messaging.previews import store as preview_store
-from kaif.services.messaging.previews.page_summaries import READ_ELSEWHERE_US, Later, PageSummaries, preview_of
+from kaif.services.messaging.previews.page_summaries import (
+    READ_ELSEWHERE_US,
+    Later,
+    PageSummaries,
+    PageSummary,
+    preview_of,
+)
 from kaif.services.messaging.rights import Right
 from kaif.services.messaging.sending.announcing import Announcer
 
 # By people who write, in each process: each may wait for a page that is slow.
 LOOKS_AT_ONCE = 32
-LOOKED_AT_WITHIN_S = PAGE_WITHIN_S + 1
+LOOKED_AT_WITHIN_S = PAGE_WITHIN_S + PICTURE_WITHIN_S + 1
 
 _changed = msgspec.structs.replace
 
@@ -103,7 +108,7 @@ class LinkPreviewsService:
         return Nothing()
 
 
-async def _found_within(summaries: PageSummaries, url: str) -> Summary | None:
+async def _found_within(summaries: PageSummaries, url: str) -> PageSummary | None:
     """What the page says; None too where that is not known in time: whoever writes does not wait for it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOOKED_AT_WITHIN_S):
