@@ -138,6 +138,7 @@ async def test_who_was_suspended_or_has_left_meanwhile_shows_nothing_and_holds_n
     operator = actor_of(await set_up(home.services.auth))
     anna, boris = await home.services.newcomers("anna", "boris")
     mine, theirs = await picture(home, anna), await picture(home, boris)
+    another = await picture(home, boris, 9)
     await home.services.sessions.suspend(operator, Suspend(anna.user_id))
     await set_to(home, boris, theirs)
     async with home.services.database.transaction() as tx:
@@ -146,7 +147,7 @@ async def test_who_was_suspended_or_has_left_meanwhile_shows_nothing_and_holds_n
     with pytest.raises(AccountSuspended):
         await set_to(home, anna, mine)
     with pytest.raises(Unauthenticated):
-        await set_to(home, boris, await picture(home, boris, 9))
+        await set_to(home, boris, another)
 
     assert await avatar_of(home, anna.user_id) is None
     await holds_only(home, theirs)
