@@ -139,6 +139,11 @@ class Window:
             ),
         )
 
+    async def go(self, path: str) -> None:
+        """After a dialog, whose entry in the history goes a moment later: a browser on its way back comes nowhere else."""
+        await self.page.wait_for_function("!history.state?.layers")
+        await self.page.goto(path)
+
     # Accounts
 
     async def set_up(self, human: Human, code: str) -> None:

@@ -36,14 +36,14 @@ async def test_a_stranger_is_looked_at_blocked_and_let_in_again(place: Place, wi
     await boris.say("Ау?")
     await boris.see_state("Ау?", "failed")
 
-    await anna.page.goto("/settings/privacy")
+    await anna.go("/settings/privacy")
     blocked = anna.page.get_by_role("list", name="Заблокированные")
     await blocked.get_by_role("button", name=f"Разблокировать: {BORIS.name}").click()
     await expect(anna.page.get_by_text("Вы никого не заблокировали")).to_be_visible()
     await boris.message("Ау?").get_by_role("button", name="Не отправлено. Повторить").click()
     await boris.see_state("Ау?", "sent")
 
-    await anna.page.goto("/")
+    await anna.go("/")
     await anna.open_chat(BORIS.name)
     await anna.say("Спасибо, не надо")
     await expect(stranger).to_have_count(0)
@@ -83,7 +83,7 @@ async def test_who_is_written_to_by_nobody_says_so_in_the_settings(place: Place,
     await make_accounts(place.url, place.setup_code, ANNA, BORIS)
     await anna.sign_in(ANNA.username)
     await boris.sign_in(BORIS.username)
-    await anna.page.goto("/settings")
+    await anna.go("/settings")
     await anna.page.get_by_role("link", name="Приватность").click()
 
     first = anna.page.get_by_role("group", name="Кто может написать первым")
@@ -123,7 +123,7 @@ async def test_axe_finds_nothing_grave_where_one_is_kept_safe(
     await anna.dialog.get_by_role("button", name="Заблокировать").click()
     await expect(anna.page.get_by_text("Вы заблокировали этого человека")).to_be_visible()
     await look("blocked")
-    await anna.page.goto("/settings/privacy")
+    await anna.go("/settings/privacy")
     await expect(anna.page.get_by_role("list", name="Заблокированные")).to_be_visible()
     await look("privacy")
     look.assert_nothing_grave()
@@ -147,7 +147,7 @@ async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, 
 
     # Whoever set the server up may do everything, and hears of it wherever they are.
     await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_be_visible()
-    await anna.page.goto("/operator/reports")
+    await anna.go("/operator/reports")
     await expect(anna.page.get_by_role("img", name="1 новая жалоба")).to_be_visible()
     await anna.page.get_by_role("link", name=BORIS.name).click()
     await expect(anna.page.get_by_text("Он это всем пишет")).to_be_visible()
@@ -161,7 +161,7 @@ async def test_what_is_reported_is_looked_at_decided_and_answered(place: Place, 
 
     await expect(boris.message("Сообщение удалено")).to_be_visible()
     await expect(vera.page.get_by_text("Мы рассмотрели вашу жалобу и приняли меры")).to_be_visible()
-    await vera.page.goto("/settings/privacy")
+    await vera.go("/settings/privacy")
     await expect(vera.page.get_by_role("list", name="Ваши жалобы")).to_contain_text("Меры приняты")
 
 
@@ -197,7 +197,7 @@ async def test_axe_finds_nothing_grave_where_reports_are_handled(
     await anna.page.get_by_role("button", name="Пожаловаться").click()
     await look("report")
     await anna.dialog.get_by_role("button", name="Отправить жалобу").click()
-    await anna.page.goto("/operator/reports")
+    await anna.go("/operator/reports")
     await expect(anna.page.get_by_role("link", name=BORIS.name)).to_be_visible()
     await look("queue")
     await anna.page.get_by_role("link", name=BORIS.name).click()
@@ -222,7 +222,7 @@ async def test_axe_finds_nothing_grave_where_reports_are_handled(
     await look("decided")
 
     # A chat is closed, and opened again.
-    await anna.page.goto("/operator/reports")
+    await anna.go("/operator/reports")
     await anna.page.get_by_role("link", name="Причал").click()
     await anna.page.get_by_role("button", name="Взять в работу").click()
     await anna.page.get_by_role("button", name="Закрыть чат").click()
@@ -230,12 +230,12 @@ async def test_axe_finds_nothing_grave_where_reports_are_handled(
     restore = anna.page.get_by_role("button", name="Открыть чат снова")
     await expect(restore).to_be_visible()
     await look("a closed chat's report")
-    await anna.page.goto("/")
+    await anna.go("/")
     await anna.row("Причал").click()
     await expect(anna.page.get_by_text("Модераторы закрыли эту группу (обман)")).to_be_visible()
     await expect(anna.composer).to_have_count(0)
     await look("a closed chat")
-    await anna.page.goto("/operator/reports")
+    await anna.go("/operator/reports")
     await anna.page.get_by_role("button", name="Решённые").click()
     await anna.page.get_by_role("link", name="Причал").click()
     await restore.click()

@@ -40,7 +40,7 @@ def switch(window: Window) -> Locator:
 
 
 async def see_security(window: Window) -> None:
-    await window.page.goto("/settings/security")
+    await window.go("/settings/security")
     await expect(switch(window)).to_be_enabled()
 
 
@@ -66,7 +66,7 @@ async def shown_codes(window: Window) -> list[str]:
 
 
 async def give_password(window: Window) -> None:
-    await window.page.goto("/sign-in")
+    await window.go("/sign-in")
     await window.page.locator("input[name=username]").fill(ANNA.username)
     await window.page.locator("input[name=password]").fill(PASSWORD)
     await window.page.locator("button[type=submit]").click()
@@ -79,7 +79,7 @@ async def give_code(window: Window, code: str, label: str = "Код подтве
 
 
 async def sign_out(window: Window) -> None:
-    await window.page.goto("/settings")
+    await window.go("/settings")
     await window.page.get_by_role("button", name="Выйти").click()
     await expect(window.page.get_by_label("Имя пользователя или почта")).to_be_visible()
 

@@ -246,6 +246,7 @@ async def test_a_large_file_goes_on_after_a_cut_and_a_reload_and_what_is_hostile
         await anna.page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
         cable.delay_s, before = 0.005, cable.sent_bytes
 
+        await expect(anna.page.get_by_role("log")).to_be_visible()
         digest = await anna.page.evaluate(DROP_LARGE, SIZE)
         await anna.say("Плёнка")
         await until(lambda: cable.sent_bytes - before > 8 * MIB, 30)

@@ -20,6 +20,8 @@ export function stopCounting(): void {
 }
 
 async function count(): Promise<void> {
+  // The greeting that ends an absence asks.
+  if (!navigator.onLine) return
   const mine = (asked += 1)
   const { unread } = await ok(api.GET('/v1/messaging/unread'))
   if (mine === asked) await setBadge(unread)
