@@ -140,7 +140,7 @@ class Window:
         )
 
     async def go(self, path: str) -> None:
-        """After a dialog, whose entry in the history goes a moment later: a browser on its way back comes nowhere else."""
+        """After a dialog too, whose entry in the history goes a moment later: until then one comes nowhere else."""
         await self.page.wait_for_function("!history.state?.layers")
         await self.page.goto(path)
 

@@ -20,7 +20,7 @@ export function stopCounting(): void {
 }
 
 async function count(): Promise<void> {
-  // The greeting that ends an absence asks.
+  // Whoever comes back asks again.
   if (!navigator.onLine) return
   const mine = (asked += 1)
   const { unread } = await ok(api.GET('/v1/messaging/unread'))
