@@ -65,7 +65,8 @@ class Room:
     def __init__(self, chat_id: ChatId, kind: ChatKind, next_seq: int) -> None:
         self.chat_id, self.kind, self.next_seq = chat_id, kind, next_seq
         self.newest = next_seq - 1
-        self.readers: set[Reader] = set()
+        # In the order in which they came.
+        self.readers: dict[Reader, None] = {}
         self.held: dict[int, list[bytes]] = {}
         # By its place, what not everybody sees alike.
         self.apart: dict[int, Apart] = {}
@@ -232,13 +233,13 @@ class Hub:
         room = self._rooms.get(chat_id)
         if room is None:
             room = self._rooms[chat_id] = Room(chat_id, kind, next_seq)
-        room.readers.add(reader)
+        room.readers[reader] = None
         reader.rooms.add(room)
         return room
 
     def _leave(self, reader: Reader, room: Room) -> None:
         reader.rooms.discard(room)
-        room.readers.discard(reader)
+        room.readers.pop(reader, None)
         if not room.readers:
             self._rooms.pop(room.chat_id, None)
 
@@ -395,7 +396,7 @@ class Hub:
             self._background.run(self._fill(room))
 
     async def _fill(self, room: Room) -> None:
-        """Fetch the gap, as any of its readers may."""
+        """Fetch the gap, as any of its readers may: who came first is asked for it."""
         wait_s = GAP_PATIENCE_S
         try:
             while True:
