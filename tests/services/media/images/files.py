@@ -125,6 +125,15 @@ def turned(orientation: int, format: str = "JPEG") -> bytes:
     return out.getvalue()
 
 
+def of_camera(image: pyvips.Image, orientation: int, **options: Any) -> bytes:
+    """A JPEG of the picture as it is, said to be turned so. `options` are Pillow's."""
+    out = io.BytesIO()
+    Image.frombytes("RGB", (image.width, image.height), bytes(image.write_to_memory())).save(
+        out, "JPEG", exif=exif(orientation), **options
+    )
+    return out.getvalue()
+
+
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

@@ -73,6 +73,25 @@ def test_a_picture_stands_upright_however_the_camera_was_held(orientation: int) 
     assert files.near(files.pixel(cut, 0.5, 0.5), files.RED)
 
 
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0", "4:1:1"])
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (321, 239)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_as_large_as_it_is_becomes_the_same_picture_however_its_colours_are_stored(
+    subsampling: str, width: int, height: int, progressive: bool
+) -> None:
+    image = files.photo(2 * width, 2 * height).crop(width // 2, height // 2, width, height)
+    for orientation in range(1, 9):
+        content = files.of_camera(image, orientation, subsampling=subsampling, progressive=progressive, quality=90)
+
+        webp, png = rendered(content, FULL), rendered(content)
+
+        assert (webp.width, webp.height) == (png.width, png.height)
+        assert files.psnr(webp, png) > 30, orientation
+        difference = webp.cast("float") - png.cast("float")
+        # Whole areas are neither lighter nor of another shade.
+        assert all(abs(band.avg()) < 0.8 for band in difference.bandsplit()), orientation
+
+
 @pytest.mark.parametrize("format", ["PNG", "WEBP"])
 def test_orientation_counts_in_other_formats_too(format: str) -> None:
     assert files.looks_like_the_photo(rendered(files.turned(6, format)))

@@ -87,6 +87,11 @@ class Source:
         return self.stored(self.header.size)
 
     @property
+    def has_plain_planes(self) -> bool:
+        """Whether its brightness and colours are what any JPEG's are that says nothing else of them."""
+        return self.format == "jpeg" and not self.header.profile
+
+    @property
     def is_turned(self) -> bool:
         """Whether people see it as the file has it."""
         return self.header.orientation != 1

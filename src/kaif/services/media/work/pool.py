@@ -36,7 +36,7 @@ Content: TypeAlias = bytes | Callable[[], Awaitable[bytes]]
 class Bounds(msgspec.Struct, frozen=True):
     """Of one worker. The memory is what it may have of its own; a worker's libraries take 40 MB beside it."""
 
-    memory_bytes: int = 352 * MB
+    memory_bytes: int = 364 * MB
     # Of each file that it writes, whatever a job allows.
     file_bytes: int = 0
     # Of the processor; a machine that is busy otherwise makes no picture slow.
