@@ -112,6 +112,21 @@ async def test_what_is_written_after_it_stays_and_it_may_be_asked_for_again(serv
     await eventually(gone)
 
 
+async def test_what_is_written_while_it_goes_on_stays(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    said = await say(services, boris, chat_id, "Раньше")
+    async with services.database.transaction() as tx:
+        await purge_store.begin(tx, StoredPurge(chat_id, boris.user_id, new_id(), anna.user_id, "", said.seq))
+    await say(services, boris, chat_id, "Тем временем")
+
+    async with services.database.transaction() as tx:
+        await tx.publish(PurgeAsked(chat_id=chat_id, user_id=boris.user_id))
+
+    assert (await purged(services)).details["messages"] == 1
+    assert await texts_in(services, anna, chat_id) == ["Тем временем"]
+
+
 async def test_a_process_that_dies_in_between_goes_on_where_it_was_and_counts_right(services: Services) -> None:
     anna, boris = await services.newcomers("anna", "boris")
     chat_id = await group(services, anna, boris)
