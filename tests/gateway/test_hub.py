@@ -458,6 +458,22 @@ async def test_nobody_hears_others_type_where_moderators_have_closed_the_chat(st
     await until(lambda: typed() == 1)
 
 
+async def test_nor_where_they_closed_it_before_anybody_came(stage: Stage) -> None:
+    chat_id, services = await group(stage.services, stage.anna, stage.boris), stage.services
+    suspension = Suspension(services.database, Membership(services.auth, now_us), Announcer(services.cache))
+    await suspension.suspend(chat_id, "spam")
+    anna, boris = await stage.enter(stage.anna), await stage.enter(stage.boris)
+
+    stage.hub.say_typing(anna, chat_id)
+    stage.hub.say_typing(anna, stage.chat_id)
+
+    def typed() -> list[str]:
+        return [event["chat_id"] for event in boris.heard if event["type"] == "typing"]
+
+    await until(lambda: stage.chat_id in typed())
+    assert typed() == [stage.chat_id]
+
+
 async def test_who_is_blocked_while_coming_in_looks_anew(stage: Stage) -> None:
     """What messaging said of who sees whom is older than the block."""
 

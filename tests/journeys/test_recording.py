@@ -33,8 +33,11 @@ class Voice:
     def _button(self, name: str) -> Locator:
         return self._window.page.get_by_role("button", name=name)
 
-    async def record(self, until: str) -> None:
+    async def begin(self) -> None:
         await self._button("Записать голосовое").press("Enter")
+
+    async def record(self, until: str) -> None:
+        await self.begin()
         await expect(self.timer).to_have_text(until)
 
     async def pause(self) -> None:
@@ -71,12 +74,13 @@ async def test_a_voice_goes_on_after_pauses_and_reloads_and_leaves_nothing_behin
         await anna.sign_in(ANNA.username)
         await anna.start_chat(BORIS)
         await record_over_pauses_and_a_reload(anna)
+        boris = await Person(place.url, BORIS.username).log_in()
+        (message,) = await messages(boris)
+        await boris.close()
+        await record_elsewhere(anna)
         await record_and_give_up(anna)
         windows.assert_no_complaints()
 
-    boris = await Person(place.url, BORIS.username).log_in()
-    (message,) = await messages(boris)
-    await boris.close()
     (said,) = message["attachments"]
     assert said["kind"] == "voice" and 4000 < said["shown"]["duration_ms"] < 8000
     # The microphone of the test beeps once a second, from the first to the last of what was joined.
@@ -97,6 +101,23 @@ async def record_over_pauses_and_a_reload(anna: Window) -> None:
     await expect(anna.row(BORIS.name)).to_contain_text("Голосовое")
     await anna.row(BORIS.name).click()
     await voice.send()
+    await eventually(voice.is_gone)
+    look.assert_nothing_grave()
+
+
+async def record_elsewhere(anna: Window) -> None:
+    """What waits in one chat is thrown away for another only by whoever was told."""
+    look, voice = Look(anna), Voice(anna)
+    await voice.record(until="0:01")
+    await anna.page.get_by_role("link", name="К списку чатов").click()
+    await anna.start_group("Рыбаки", [BORIS])
+    await voice.begin()
+    told = anna.page.get_by_role("alert").filter(has_text="В другом чате ждёт")
+    await expect(told).to_be_visible()
+    await look("a voice waits elsewhere")
+    await voice.record(until="0:01")
+    await expect(told).to_have_count(0)
+    await voice.throw_away()
     await eventually(voice.is_gone)
     look.assert_nothing_grave()
 

@@ -38,7 +38,7 @@ const CHOSEN_BY_VALUE = [
   /^storage\.(kind|one)_/,
   /^jobs\.(waiting|working|parked)$/,
   /^sending\.state_(waiting|offline|paused|lost)$/,
-  /^voice\.(refused|missing|busy|insecure)$/,
+  /^voice\.(refused|missing|busy|insecure|elsewhere)$/,
   /^authorize\.(openid|profile|email|offline_access)(_text)?$/,
 ]
 

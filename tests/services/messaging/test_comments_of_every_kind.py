@@ -1,24 +1,31 @@
 """A comment is whatever a message may be: a poll, a place, a person, one that waits for its time."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from tests.harness import Services
 from tests.services.messaging.attached import FilesHome
+from tests.services.messaging.bots import a_bot
 from tests.services.messaging.chats import log_of, say
 from tests.services.messaging.dues import HOUR, Home
 from tests.services.messaging.test_discussions import comment, has_joined, link, texts, thread, with_comments
 from tests.services.messaging.test_discussions import counts as comments_on
 
-from kaif.interfaces.messaging import Entry, RemoveMember
+from kaif.interfaces.messaging import AddMembers, Entry, RemoveMember
 from kaif.interfaces.messaging.actions import DeleteMessages, MessageNotFound
-from kaif.interfaces.messaging.administration import ChangeChat, OfMember
+from kaif.interfaces.messaging.administration import ChangeChat, OfMember, Restrict
 from kaif.interfaces.messaging.attached import GivenAttachment
 from kaif.interfaces.messaging.cards import Contact, Location, Poll
 from kaif.interfaces.messaging.discussions import CommentsForMembers, OfChannel
-from kaif.interfaces.messaging.errors import BadQuote, BadReply
+from kaif.interfaces.messaging.errors import BadQuote, BadReply, MayNotSend, NotForBots
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.polls import PollMustBeAnonymous, SendPoll, Vote
 from kaif.interfaces.messaging.scheduled import OfScheduled, ScheduledNotFound
 from kaif.interfaces.messaging.sharing import SendContact, SendLocation
+from kaif.interfaces.messaging.vanishing import SetTimer
 from kaif.kernel.actor import Actor
+from kaif.kernel.clock import DAY_US, SECOND_US
 
 
 async def delete(services: Services, actor: Actor, entry: Entry) -> None:
@@ -152,6 +159,74 @@ async def test_what_can_be_refused_when_it_is_put_off_is(home: Home) -> None:
     with pytest.raises(CommentsForMembers):
         await home.schedule(boris, channel_id, post=post.seq)
     assert await home.waiting(boris) == []
+
+
+async def test_what_it_quotes_and_who_may_write_it_is_the_groups_to_say(home: Home) -> None:
+    services = home.services
+    channel_id, group_id, (anna, boris) = await with_comments(services, "anna", "boris")
+    post = await say(services, anna, channel_id, "Новость")
+    first = await comment(services, boris, post, "Первый")
+
+    await home.schedule(boris, channel_id, post=post.seq, reply_to=first.seq, quote="ервы")
+    await services.administration.restrict_member(anna, Restrict(group_id, boris.user_id, ["send"]))
+    with pytest.raises(MayNotSend):
+        await home.schedule(boris, channel_id, post=post.seq)
+    await services.administration.restrict_member(anna, Restrict(group_id, boris.user_id, []))
+    await home.come(HOUR)
+
+    *_, said = (await thread(services, anna, post)).entries
+    assert (said.reply_to, said.quote) == (first.seq, "ервы")
+
+
+async def test_in_a_slow_group_it_waits_for_its_turn_and_its_writer_hears_when_it_is_there(home: Home) -> None:
+    services = home.services
+    channel_id, group_id, (anna, boris) = await with_comments(services, "anna", "boris")
+    post = await say(services, anna, channel_id, "Новость")
+    await services.administration.change_chat(anna, ChangeChat(group_id, slow_mode_s=600))
+    await home.schedule(boris, channel_id, "Позже", post=post.seq)
+    told: list[dict[str, Any]] = []
+
+    def hear(payload: bytes) -> None:
+        signal = msgspec.msgpack.decode(payload, type=Signal)
+        event = msgspec.json.decode(signal.event)
+        if event["type"] == "scheduled":
+            told.append({"user_id": signal.user_id, **event})
+
+    await home.come(HOUR - SECOND_US)
+    await comment(services, boris, post, "Сразу")
+    await services.cache.subscribe(SIGNALS, hear)
+    await home.come(SECOND_US)
+    assert [one.failure for one in await home.waiting(boris)] == [""]
+    await home.come(600 * SECOND_US)
+
+    assert await texts(services, anna, post) == ["Сразу", "Позже"]
+    assert {"user_id": boris.user_id, "type": "scheduled", "chat_id": channel_id, "failed": False} in told
+
+
+async def test_a_post_that_vanishes_from_its_channel_is_gone_from_the_group(home: Home) -> None:
+    services = home.services
+    channel_id, group_id, (anna, boris) = await with_comments(services, "anna", "boris")
+    await services.vanishing.set_timer(anna, SetTimer(channel_id, 86_400))
+    post = await say(services, anna, channel_id, "До завтра")
+    await home.come(HOUR)
+    await comment(services, boris, post, "Понятно")
+
+    await home.come(DAY_US - HOUR)
+
+    root, said = await home.said(boris, group_id)
+    assert (root.deleted, said.text) == (True, "Понятно")
+
+
+async def test_a_bot_that_reads_the_channel_does_not_come_into_the_group_by_itself(services: Services) -> None:
+    channel_id, _, (anna,) = await with_comments(services, "anna")
+    bot = await a_bot(services)
+    await services.messaging.add_members(anna, AddMembers(channel_id, [bot.user_id]))
+    post = await say(services, anna, channel_id, "Новость")
+
+    with pytest.raises(NotForBots):
+        await comment(services, bot, post)
+
+    assert await has_joined(services, bot, channel_id) is False
 
 
 async def test_the_first_comment_brings_the_files_of_its_post_when_its_time_comes(files_home: FilesHome) -> None:

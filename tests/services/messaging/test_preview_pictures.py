@@ -24,6 +24,7 @@ from kaif.interfaces.messaging.content import LinkPreview
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US, now_us
 from kaif.services.messaging.previews.page_summaries import NOTHING_KNOWN_FOR_US
+from kaif.services.messaging.previews.picturing import OF_ONE_SITE
 
 
 @pytest.fixture
@@ -156,6 +157,40 @@ async def test_what_was_only_looked_at_goes_when_the_page_is_forgotten(small_hom
     await home.come(DAY_US + 1)
 
     await is_gone(home, anna, found.picture.media_id)
+
+
+async def test_while_the_page_is_remembered_its_picture_stays(small_home: FilesHome, site: Site) -> None:
+    home = small_home
+    (anna,) = await home.services.newcomers("anna")
+    chat_id = await group(home.services, anna)
+    stands(site, "/picture.jpg", files.jpeg())
+    url = page(site, "/ladoga")
+    found = await look_at(home.services, anna, chat_id, url)
+    assert found and found.picture
+
+    await home.come(DAY_US // 2)
+
+    sent = await say(home.services, anna, chat_id, url)
+    assert await picture_of(home, anna, sent) == found.picture.media_id
+    assert site.count("/ladoga") == 1
+
+
+async def test_pages_of_many_sites_do_not_have_us_trouble_one_with_their_pictures(
+    small_home: FilesHome, site: Site
+) -> None:
+    home = small_home
+    (anna,) = await home.services.newcomers("anna")
+    chat_id = await group(home.services, anna)
+    stands(site, "/picture.jpg", b"It is asked for all the same.")
+    one, other = site.url, site.url.replace("127.0.0.1", "127.1")
+    for number in range(30):
+        page(site, f"/{number}", f"{one}/picture.jpg")
+
+    pages = [f"{(one, other)[number % 2]}/{number}" for number in range(30)]
+    found = [await look_at(home.services, anna, chat_id, f"[page]({url})") for url in pages]
+
+    assert all(each and each.title == "Ладога" for each in found)
+    assert OF_ONE_SITE.burst <= site.count("/picture.jpg") < len(pages)
 
 
 @pytest.mark.asvs("1.3.6")

@@ -11,10 +11,11 @@ from tests.elsewhere import Asked, Reply, Service
 from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
 from tests.services.messaging.test_discussions import link as take_comments
+from tests.services.messaging.test_history import export
 from tests.waiting import eventually, until
 
 from kaif.engines.web.public import PublicPages
-from kaif.interfaces.messaging import ChatId, Entry, SendMessage
+from kaif.interfaces.messaging import ChatId, Entry, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import (
     DeleteMessages,
     EditMessage,
@@ -23,6 +24,7 @@ from kaif.interfaces.messaging.actions import (
     MessageNotFound,
     OfMessage,
 )
+from kaif.interfaces.messaging.administration import Appoint
 from kaif.interfaces.messaging.content import LinkPreview
 from kaif.interfaces.messaging.discussions import WriteComment
 from kaif.interfaces.messaging.errors import ChatNotFound, RightMissing
@@ -436,3 +438,19 @@ async def test_posts_and_comments_have_previews_where_comments_go_unless_their_w
     said = [entry for entry in await log_of(services, boris, group_id) if entry.kind == "message"]
     assert [entry.preview.title if entry.preview else "" for entry in said] == ["Ладога", "Ладога", "", ""]
     assert site.count("/ladoga") == 1
+
+
+async def test_who_left_a_channel_takes_along_no_preview_of_what_others_made_of_a_post(
+    services: Services, site: Site
+) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await channel(services, anna, boris)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["send"]))
+    post = await say(services, boris, chat_id, "Своё")
+    await services.messaging.remove_member(boris, RemoveMember(chat_id, boris.user_id))
+    await services.actions.edit_message(anna, EditMessage(chat_id, post.seq, site.page("/secret", "Чужая тайна")))
+    assert await title_of(services, anna, post) == "Чужая тайна"
+
+    taken = await export(services, boris, format="json")
+
+    assert "Своё" in taken and "тайна" not in taken and "/secret" not in taken

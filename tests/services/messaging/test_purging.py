@@ -18,7 +18,7 @@ from kaif.interfaces.auth.roles import READ_AUDIT
 from kaif.interfaces.messaging import ChatId, Entry
 from kaif.interfaces.messaging.actions import OfMessage
 from kaif.interfaces.messaging.administration import Appoint, BeyondYourRights, OfMember
-from kaif.interfaces.messaging.errors import NotAGroup, RightMissing
+from kaif.interfaces.messaging.errors import NotAGroup, RightMissing, UnknownMember
 from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.interfaces.messaging.reports import DecideReport, NotForThisReport, OfReport, Report
 from kaif.kernel.actor import Actor, UserId
@@ -43,6 +43,10 @@ async def texts_in(services: Services, actor: Actor, chat_id: ChatId) -> list[st
 async def audited(services: Services) -> list[Audited]:
     reader = Actor(UserId("reader"), permissions=frozenset({READ_AUDIT}))
     return (await services.audit.list_audit(reader, ListAudit(action="person_purged"))).entries
+
+
+async def deleted_in(services: Services, actor: Actor, chat_id: ChatId) -> list[Entry]:
+    return [entry for entry in await log_of(services, actor, chat_id) if entry.kind == "deleted"]
 
 
 async def purged(services: Services) -> Audited:
@@ -77,7 +81,7 @@ async def test_all_that_somebody_wrote_goes_and_the_log_has_no_gap(services: Ser
     assert await texts_in(services, clara, chat_id) == ["Разговор 0", "Разговор 50", "Разговор 100"]
     log = await log_of(services, clara, chat_id)
     assert [each.seq for each in log] == list(range(1, len(log) + 1))
-    deleted = [each for each in log if each.kind == "deleted"]
+    deleted = await deleted_in(services, clara, chat_id)
     assert [each.target for each in deleted] == [each.seq for each in written]
     # It is the chat's own deed, as what moderators delete is.
     assert {str(each.sender_id) for each in deleted} == {str(chat_id)}
@@ -106,6 +110,21 @@ async def test_what_is_written_after_it_stays_and_it_may_be_asked_for_again(serv
         return "Потом" not in await texts_in(services, anna, chat_id)
 
     await eventually(gone)
+
+
+async def test_what_is_written_while_it_goes_on_stays(services: Services) -> None:
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    said = await say(services, boris, chat_id, "Раньше")
+    async with services.database.transaction() as tx:
+        await purge_store.begin(tx, StoredPurge(chat_id, boris.user_id, new_id(), anna.user_id, "", said.seq))
+    await say(services, boris, chat_id, "Тем временем")
+
+    async with services.database.transaction() as tx:
+        await tx.publish(PurgeAsked(chat_id=chat_id, user_id=boris.user_id))
+
+    assert (await purged(services)).details["messages"] == 1
+    assert await texts_in(services, anna, chat_id) == ["Тем временем"]
 
 
 async def test_a_process_that_dies_in_between_goes_on_where_it_was_and_counts_right(services: Services) -> None:
@@ -139,17 +158,84 @@ async def test_a_process_that_dies_in_between_goes_on_where_it_was_and_counts_ri
     async with services.database.transaction() as tx:
         await purge_store.begin(tx, StoredPurge(chat_id, boris.user_id, new_id(), anna.user_id, "", count + 1))
     event = PurgeAsked(chat_id=chat_id, user_id=boris.user_id)
-    for _ in range(2):
-        with pytest.raises(Dead):
-            await dying.delete_messages(event)
-    await dying.delete_messages(event)
-    # The news may come once more.
-    await dying.delete_messages(event)
+    with pytest.raises(Dead):
+        await dying.delete_messages(event)
+    assert len(await deleted_in(services, anna, chat_id)) == 0
+    # Another process goes on with what this one has committed, and asked for by that.
+    with pytest.raises(Dead):
+        await dying.delete_messages(event)
 
     entry = await purged(services)
+    # The news may come once more.
+    await dying.delete_messages(event)
     assert entry.details["messages"] == count
-    assert steps == [DELETED_AT_ONCE, DELETED_AT_ONCE, DELETED_AT_ONCE, 7]
+    assert steps == [DELETED_AT_ONCE, DELETED_AT_ONCE]
     assert not [text for text in await texts_in(services, anna, chat_id) if "Реклама" in text]
+
+
+async def test_what_is_done_at_once_is_bounded_however_much_there_is(services: Services) -> None:
+    """The bus gives up what takes long and parks it in the end, and whoever comes next waits behind it."""
+    anna, boris = await services.newcomers("anna", "boris")
+    chat_id = await group(services, anna, boris)
+    count = 2 * DELETED_AT_ONCE + 7
+    for number in range(count):
+        await say(services, boris, chat_id, f"Реклама {number}")
+    actions = services.actions
+    assert isinstance(actions, MessageActionsService)
+    steps: list[int] = []
+
+    async def erase(chat_id: ChatId, seqs: Sequence[int], note: Callable[[Transaction, int], Awaitable[None]]) -> None:
+        steps.append(len(seqs))
+        await actions.erase(chat_id, seqs, note)
+
+    step = PurgingService(services.database, services.auth, Announcer(services.cache), erase, now_us)
+    async with services.database.transaction() as tx:
+        await purge_store.begin(tx, StoredPurge(chat_id, boris.user_id, new_id(), anna.user_id, "", count + 1))
+
+    await step.delete_messages(PurgeAsked(chat_id=chat_id, user_id=boris.user_id))
+
+    assert steps == [DELETED_AT_ONCE]
+    # By the news that each step leaves behind.
+    assert (await purged(services)).details["messages"] == count
+
+
+async def test_of_two_who_ask_at_the_same_time_each_is_told_and_stands_in_the_audit_log(services: Services) -> None:
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
+    chat_id = await group(services, anna, boris, clara)
+    await services.administration.appoint_admin(anna, Appoint(chat_id, clara.user_id, ["delete"]))
+    said = await say(services, boris, chat_id, "Реклама")
+    event = PurgeAsked(chat_id=chat_id, user_id=boris.user_id)
+    # Clara's is under way, and led to by a report.
+    async with services.database.transaction() as tx:
+        begun = StoredPurge(chat_id, boris.user_id, new_id(), clara.user_id, "report", said.seq)
+        await purge_store.begin(tx, begun)
+
+    await purge(services, anna, chat_id, boris)
+    async with services.database.transaction() as tx:
+        await tx.publish(event)
+
+    async def both_ended() -> bool:
+        return len(await audited(services)) == 2
+
+    await eventually(both_ended)
+    found = {entry.actor_id: entry.details for entry in await audited(services)}
+    assert {asked_by: details.get("report") for asked_by, details in found.items()} == {
+        clara.user_id: "report",
+        anna.user_id: None,
+    }
+    assert sum(int(details["messages"]) for details in found.values()) == 1
+
+
+async def test_nobody_unknown_is_looked_for_in_the_log(services: Services) -> None:
+    anna, boris, clara = await services.newcomers("anna", "boris", "clara")
+    chat_id = await group(services, anna, boris)
+
+    with pytest.raises(UnknownMember):
+        await purge(services, anna, chat_id, Actor(UserId("nobody" * 1000)))
+    # Whoever was never there may have been, for all that the chat knows.
+    await purge(services, anna, chat_id, clara)
+
+    assert (await purged(services)).details["messages"] == 0
 
 
 async def test_it_takes_the_right_to_delete_and_is_done_to_nobody_above(services: Services) -> None:

@@ -93,6 +93,14 @@ async def test_another_topic_can_be_chosen_for_it(services: Services) -> None:
         await change(anna, new_id(), boats)
     with pytest.raises(RightMissing):
         await change(boris, made.webhook.id, boats)
+    # Nor by way of another chat that one looks after.
+    own = await group(services, boris)
+    with pytest.raises(WebhookNotFound):
+        await services.webhooks.change_webhook(boris, ChangeWebhook(own, made.webhook.id, GENERAL))
+    with pytest.raises(WebhookNotFound):
+        await services.webhooks.renew_webhook(boris, OfWebhook(own, made.webhook.id))
+    (kept,) = (await services.webhooks.list_webhooks(anna, GetChat(chat_id))).webhooks
+    assert kept.topic_id == nets
 
 
 async def test_its_buttons_open_addresses_and_do_nothing_else(embedded: Services) -> None:

@@ -10,9 +10,16 @@ export function albumsOf<File>(files: readonly File[]): File[][] {
   return Array.from({ length: count }, (_, nth) => files.slice(nth * ALBUM_MAX, (nth + 1) * ALBUM_MAX))
 }
 
-/** Whether what goes before it is still on its way; what failed holds nothing up. */
-export function mustWait({ after }: Unsent, pending: readonly Unsent[]): boolean {
-  return after !== undefined && pending.some(({ ref }) => ref === after)
+/** Whether what goes before it is still on its way. What failed holds nothing up: then it is what went before that. */
+export function mustWait({ after }: Unsent, unsent: readonly Unsent[]): boolean {
+  const before = after === undefined ? undefined : unsent.find(({ ref }) => ref === after)
+  return before !== undefined && (before.state === 'pending' || mustWait(before, unsent))
+}
+
+/** What it waited for has been taken back: it waits for what that waited for, if anything. */
+export function waitingFor(message: Unsent, after: string | undefined): Unsent {
+  const { after: _, ...rest } = message
+  return { ...rest, ...(after === undefined ? {} : { after }) }
 }
 
 /** Whether the server has all that the message shows. */

@@ -6,7 +6,8 @@ import { barsOf, levelOf } from './waveform'
 import { joined } from './webm'
 
 export type RecorderState = 'idle' | 'asking' | 'recording' | 'ready'
-export type MicrophoneProblem = 'refused' | 'missing' | 'busy' | 'insecure'
+/** `elsewhere`: nothing ails it, but a voice waits in another chat. */
+export type MicrophoneProblem = 'refused' | 'missing' | 'busy' | 'insecure' | 'elsewhere'
 
 export interface Recording {
   file: File
@@ -102,6 +103,12 @@ class Recorder {
 
   /** False when nothing came of it; `problem` then says why, unless it was given up. */
   async start(chatKey: string): Promise<boolean> {
+    const told = this.problem?.why === 'elsewhere' && this.problem.chatKey === chatKey
+    // What waits in another chat goes for this one only when one begins again, knowing of it.
+    if (this.durationMs >= DURATION_MS_MIN && !told) {
+      this.problem = { chatKey, why: 'elsewhere' }
+      return false
+    }
     if (this.state !== 'idle') this.cancel()
     this.chatKey = chatKey
     return this.#listen()
@@ -159,7 +166,7 @@ class Recorder {
     try {
       const stream = await microphone()
       if (attempt !== this.#attempt) return (stop(stream), false)
-      this.#record(stream)
+      this.#recordOrStop(stream)
       return true
     } catch (error) {
       if (attempt === this.#attempt) {
@@ -188,6 +195,16 @@ class Recorder {
     this.recording = { file, durationMs, waveform: barsOf(this.#levels) }
     this.state = 'ready'
     return this.recording
+  }
+
+  /** What can't be recorded is not listened to either. */
+  #recordOrStop(stream: MediaStream): void {
+    try {
+      this.#record(stream)
+    } catch (error) {
+      stop(stream)
+      throw error
+    }
   }
 
   #record(stream: MediaStream): void {
@@ -250,6 +267,7 @@ class Recorder {
 
   #forget(): void {
     if (this.#id) this.#kept?.delete(this.#id)
+    this.problem = undefined
     this.state = 'idle'
     this.chatKey = undefined
     this.recording = undefined

@@ -3,7 +3,7 @@ import { backoffMs } from './backoff'
 import type { ChatModel } from './chat.svelte'
 import { writeComment } from './discussions'
 import { newRef, Outbox, refuse, REFUSALS_MAX } from './outbox'
-import { given, isWhole, lacksMedia, mustWait, withFile, withoutFiles } from './outgoing'
+import { given, isWhole, lacksMedia, mustWait, waitingFor, withFile, withoutFiles } from './outgoing'
 import { Problem } from './problems'
 import type { Realtime } from './realtime.svelte'
 import { trays } from './tray.svelte'
@@ -115,7 +115,11 @@ export class Sending {
     for (const { upload_id } of message.attachments ?? []) uploads.release(upload_id)
     this.#outbox.remove(message.ref)
     this.#drop(message)
-    this.#goOnAfter(message.ref)
+    for (const next of this.#following(message.ref)) {
+      const further = waitingFor(next, message.after)
+      this.#keep(further)
+      this.#goOn(further)
+    }
   }
 
   /** It waits no longer. */
@@ -190,11 +194,10 @@ export class Sending {
 
   /** What waits for its files goes when they are there. Only what goes at once says that all above it has been read. */
   #transmit(pending: readonly Unsent[], late = true): void {
-    const before = this.#pending()
-    const [comments, messages] = parted(
-      pending.filter((message) => isWhole(message) && !mustWait(message, before)),
-    )
-    for (const comment of comments) void this.#comment(comment)
+    const unsent = this.#outbox.all()
+    const going = pending.filter((message) => isWhole(message) && !mustWait(message, unsent))
+    for (const message of going) if (message.post !== undefined) void this.#comment(message)
+    const messages = going.filter(({ post }) => post === undefined)
     if (!messages.length) return
     this.#realtime.send(messages.map((message) => sendEvent(message, late)))
     if (!this.#realtime.online) return
@@ -253,7 +256,7 @@ export class Sending {
       // A comment that comes by its group is acknowledged by the answer to whoever asked for it.
       if (this.#asked.has(ref)) return entry
       this.#outbox.remove(ref)
-      const acknowledged = this.#chats.get(chat_id)?.waiting.find((message) => message.ref === ref)
+      const acknowledged = this.#waiting(ref)
       if (acknowledged) this.#taken(acknowledged)
       return acknowledged && sender_id === chat_id ? { ...entry, mine: true } : entry
     })
@@ -264,9 +267,24 @@ export class Sending {
     this.#goOnAfter(message.ref)
   }
 
+  /** A comment waits in its channel, and comes by the group. */
+  #waiting(ref: string): Unsent | undefined {
+    return [...this.#chats.values()].flatMap(({ waiting }) => waiting).find((message) => message.ref === ref)
+  }
+
+  #following(ref: string): Unsent[] {
+    return this.#outbox.all().filter(({ after }) => after === ref)
+  }
+
   /** What waited for it goes now. */
   #goOnAfter(ref: string): void {
-    this.#transmit(this.#pending().filter(({ after }) => after === ref))
+    for (const next of this.#following(ref)) this.#goOn(next)
+  }
+
+  /** Past what has failed. */
+  #goOn(next: Unsent): void {
+    if (next.state === 'pending') this.#transmit([next])
+    else this.#goOnAfter(next.ref)
   }
 
   /** What was said while nobody listened, in order. */
@@ -324,12 +342,4 @@ function contentOf(message: Unsent) {
     ...(without_preview ? { without_preview } : {}),
     ...(attachments.length ? { attachments } : {}),
   }
-}
-
-/** Comments, and what goes by the socket. */
-function parted(messages: readonly Unsent[]): [Unsent[], Unsent[]] {
-  const { comments = [], others = [] } = Object.groupBy(messages, ({ post }) =>
-    post === undefined ? 'others' : 'comments',
-  )
-  return [comments, others]
 }

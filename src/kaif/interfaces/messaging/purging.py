@@ -44,7 +44,7 @@ class Purging(Protocol):
     async def purge_person(self, actor: Actor, request: OfMember) -> Nothing:
         """Delete all that somebody else, in the chat or no longer, has written there up to now. Needs `delete`.
 
-        Nobody does so to the owner, and to an admin only the owner does. Raises ChatNotFound, NotAGroup, RightMissing,
-        BeyondYourRights (in `administration`).
+        Nobody does so to the owner, and to an admin only the owner does. Raises ChatNotFound, NotAGroup, UnknownMember,
+        RightMissing, BeyondYourRights (in `administration`).
         """
         ...

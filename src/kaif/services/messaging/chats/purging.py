@@ -41,6 +41,7 @@ class PurgingService:
         self._membership = Membership(auth, clock)
 
     async def purge_person(self, actor: Actor, request: OfMember) -> Nothing:
+        await self._membership.get_people(self._database, [request.user_id])
         async with self._database.transaction() as tx:
             place, rights = await self._membership.lock(tx, request.chat_id, actor.user_id)
             require(rights, Right.DELETE)
@@ -63,17 +64,22 @@ class PurgingService:
         await tx.publish(PurgeAsked(chat_id=place.chat_id, user_id=user_id))
 
     async def delete_messages(self, event: PurgeAsked) -> None:
-        """Safe to repeat: it goes on where it stands."""
-        while purge := await purge_store.find(self._database, event.chat_id, event.user_id):
-            if purge.reached_seq >= purge.until_seq:
-                break
-            try:
-                await self._delete_some(purge)
-            except ChatNotFound:
-                # The whole chat has been deleted meanwhile, and is swept with all that is in it.
-                return
+        """A stretch of it: the bus gives up what takes long, and others wait behind it. Safe to repeat: it goes on
+        where it stands."""
+        purge = await purge_store.find(self._database, event.chat_id, event.user_id)
+        if purge is None:
+            return
+        try:
+            reached = await self._delete_some(purge)
+        except ChatNotFound:
+            # The whole chat has been deleted meanwhile, and is swept with all that is in it.
+            return
+        if reached >= purge.until_seq:
+            await self._end(purge)
+
+    async def _end(self, purge: StoredPurge) -> None:
         async with self._database.transaction() as tx:
-            ended = await purge_store.end(tx, event.chat_id, event.user_id)
+            ended = await purge_store.end(tx, purge)
             if ended is None:
                 return
             await tx.publish(
@@ -89,7 +95,8 @@ class PurgingService:
         told = PurgedEvent(ended.chat_id, ended.user_id, ended.deleted)
         await self._announcer.tell(ended.asked_by, ended.chat_id, told)
 
-    async def _delete_some(self, purge: StoredPurge) -> None:
+    async def _delete_some(self, purge: StoredPurge) -> int:
+        """How far the log has been gone through now; what follows is asked for in the same transaction."""
         after, until = purge.reached_seq, min(purge.reached_seq + LOOKED_THROUGH, purge.until_seq)
         rows = await entry_store.messages_by(
             self._database, purge.user_id, purge.chat_id, after, until, limit=DELETED_AT_ONCE
@@ -98,9 +105,12 @@ class PurgingService:
 
         async def note(tx: Transaction, deleted: int) -> None:
             await purge_store.advance(tx, purge, reached, deleted)
+            if reached < purge.until_seq:
+                await tx.publish(PurgeAsked(chat_id=purge.chat_id, user_id=purge.user_id))
 
         if rows:
             await self._erase(purge.chat_id, [row.seq for row in rows], note)
-            return
-        async with self._database.transaction() as tx:
-            await note(tx, 0)
+        else:
+            async with self._database.transaction() as tx:
+                await note(tx, 0)
+        return reached
