@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 import kaif
 from kaif.kernel.errors import KaifError
 
-LOCALES = Path(__file__).parents[1] / "web" / "src" / "locales"
+ROOT = Path(__file__).parents[1]
+LOCALES = ROOT / "web" / "src" / "locales"
+# By its first word, which is a name in quotes or in a constant of the module.
+_CONSUMER = re.compile(r'(?:\bbus\.subscribe\(\s*|^CONSUMER = )"([a-z_.]+)"', re.MULTILINE)
 # Where errors are promised, and those of parts below that reach a person unchanged.
 PROMISED = (
     "kaif.kernel",
@@ -73,3 +77,13 @@ def test_whatever_is_said_to_be_read_by_nobody_is_promised_and_has_no_words() ->
 
     assert promised() >= UNREAD
     assert not {code for code in UNREAD if f"problem.{code}" in words}
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_an_operator_reads_by_words_whose_event_was_parked(language: str) -> None:
+    words = json.loads((LOCALES / language / "operator.json").read_text(encoding="utf-8"))
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src" / "kaif").rglob("*.py")]
+    consumers = {name for source in sources for name in _CONSUMER.findall(source)}
+
+    assert {"auth.letters", "messaging.index"} <= consumers
+    assert {name for name in consumers if f"consumer.{name}" not in words} == set()

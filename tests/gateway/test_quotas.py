@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from tests.gateway.conftest import NewPerson
 from tests.gateway.test_bots import make_bot
@@ -71,30 +72,24 @@ async def test_every_way_in_keeps_to_it_and_leaves_nothing_behind(owner: Person,
     large, whole = b"l" * (60 * KIB + 1), b"w" * (60 * KIB)
     key = await vera.post("/v1/auth/api-keys", name="camera", scopes=["media.write"])
     by_key = {"authorization": f"Bearer {key['secret']}"}
-    length = {**TUS, "upload-length": str(len(large))}
 
-    refused = [
-        await vera.http.post(UPLOADS, headers=length),
-        await vera.http.post(UPLOADS, headers={**length, "content-type": OFFSETS.decode()}, content=large),
-        await vera.http.post(UPLOADS, headers={**length, "upload-concat": "partial"}),
-        await vera.http.post(UPLOADS, headers={**length, **by_key}),
-        await vera.http.post(FILES, content=large),
-        await vera.http.post(FILES, files={"f": ("a", large)}),
-    ]
+    async def sent_every_way(content: bytes) -> list[httpx.Response]:
+        length = {**TUS, "upload-length": str(len(content))}
+        return [
+            await vera.http.post(UPLOADS, headers=length),
+            await vera.http.post(UPLOADS, headers={**length, "content-type": OFFSETS.decode()}, content=content),
+            await vera.http.post(UPLOADS, headers={**length, "upload-concat": "partial"}),
+            await vera.http.post(UPLOADS, headers={**length, **by_key}),
+            await vera.http.post(FILES, content=content),
+            await vera.http.post(FILES, files={"f": ("a", content)}),
+        ]
+
+    refused = await sent_every_way(large)
     assert [code_of(answer) for answer in refused] == [(413, "file_too_large")] * len(refused)
     assert {answer.json()["bytes_max"] for answer in refused} == {60 * KIB}
 
     assert (await vera.http.post(FILES, content=whole)).status_code == 201
-    another = b"a" * len(whole)
-    length = {**TUS, "upload-length": str(len(another))}
-    refused = [
-        await vera.http.post(UPLOADS, headers=length),
-        await vera.http.post(UPLOADS, headers={**length, "content-type": OFFSETS.decode()}, content=another),
-        await vera.http.post(UPLOADS, headers={**length, "upload-concat": "partial"}),
-        await vera.http.post(UPLOADS, headers={**length, **by_key}),
-        await vera.http.post(FILES, content=another),
-        await vera.http.post(FILES, files={"f": ("a", another)}),
-    ]
+    refused = await sent_every_way(b"a" * len(whole))
     assert [code_of(answer) for answer in refused] == [(403, "quota_exceeded")] * len(refused)
     assert {answer.json()["bytes_free"] for answer in refused} == {40 * KIB}
     assert (await vera.get("/v1/media/usage"))["used"] == len(whole)

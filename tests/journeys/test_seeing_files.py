@@ -28,12 +28,12 @@ FILM = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=4:duration=9.5")
 SONG = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=9.5")
 # No browser plays it as it is, and it is long enough for a small one to be made first.
 FILM_TO_ENCODE = ("-f", "lavfi", "-i", "testsrc2=size=640x480:rate=12:duration=31.5", "-c:v", "mpeg4")
-# What is loaded late may move nothing that is there already: in shares of the window that moved, and how far.
 # What browsers on an iPhone do otherwise: films alone fill the screen, and nothing sets how loud they are.
 IPHONE = """
   Object.defineProperty(document, 'fullscreenEnabled', { value: false })
   Object.defineProperty(HTMLMediaElement.prototype, 'volume', { get: () => 1, set: () => {} })
   HTMLVideoElement.prototype.webkitEnterFullscreen = function () { this.dataset.full = 'yes' }"""
+# What is loaded late may move nothing that is there already: in shares of the window that moved, and how far.
 SHIFTS = """
   window.shifted = 0
   new PerformanceObserver((list) => {

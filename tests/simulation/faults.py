@@ -10,7 +10,8 @@ from kaif.client.inbox import Gap, Inbox
 from kaif.client.values import Entry
 from kaif.engines.database import AlreadyExists
 from kaif.engines.database.sqlite import Sqlite, SqliteTransaction, _translated
-from kaif.gateway.hub import Hub, Room
+from kaif.gateway.hub import Hub
+from kaif.gateway.rooms import Room
 from kaif.interfaces.messaging import ChatId, ListEntries, Outgoing
 from kaif.kernel.actor import Actor
 from kaif.kernel.errors import KaifError

@@ -6,6 +6,7 @@ const BINDING = [
   'keys.ts',
   'marks.ts',
   'longPress.ts',
+  'messageKeys.ts',
   'MessageLog.svelte',
   'Composer.svelte',
   'Conversation.svelte',

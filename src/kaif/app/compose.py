@@ -367,7 +367,7 @@ async def run_auth(settings: Settings, stop: asyncio.Event, started: Callable[[b
     async with (
         database_of(settings) as database,
         cache_of(settings) as cache,
-        _holding(settings) as media,
+        _calling_media(settings) as media,
         auth_services(settings, database, cache, pictures=media.remote(References) if media else None) as services,
     ):
         setup = await services[Auth].get_setup(NOBODY, Nothing())
@@ -381,7 +381,7 @@ async def run_messaging(settings: Settings, stop: asyncio.Event, started: Callab
         database_of(settings) as database,
         cache_of(settings) as cache,
         _calling(settings.auth_addresses, "KAIF_AUTH", secret) as auths,
-        _holding(settings) as media,
+        _calling_media(settings) as media,
         pages_of(settings) as pages,
         messaging_services(
             database,
@@ -432,7 +432,7 @@ async def run_search(settings: Settings, stop: asyncio.Event, started: Callable[
 
 
 @asynccontextmanager
-async def _holding(settings: Settings) -> AsyncIterator[Caller | None]:
+async def _calling_media(settings: Settings) -> AsyncIterator[Caller | None]:
     """Media waits for messaging when it starts, which waits for auth, so neither waits for media."""
     if not settings.media_addresses:
         yield None

@@ -50,8 +50,8 @@ from kaif.services.media.delivery.service import DeliveryService
 from kaif.services.media.delivery.standing import FindsOpen, Standing
 from kaif.services.media.images.addresses import Addresses
 from kaif.services.media.library import LibraryService
-from kaif.services.media.operating.failed_work import MediaWorkService
 from kaif.services.media.operating.health import HealthService
+from kaif.services.media.operating.media_work import MediaWorkService
 from kaif.services.media.operating.purge_queue import PurgeQueueService
 from kaif.services.media.operating.storage import MediaStorageService
 from kaif.services.media.page_pictures import PagePicturesService

@@ -7,8 +7,9 @@ nothing in it changes, nor in the store that they come from.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
@@ -27,24 +28,17 @@ from kaif.services.media.operating.health import prove
 
 # Each is 4 MiB, or 16 MiB of a sender who wrote into S3.
 AT_ONCE = 8
-TELL_EVERY = 1000
+TELL_EVERY = 125 * AT_ONCE
 
 Found = Literal["written", "there", "missing"]
 
 
-class Moved(msgspec.Struct):
+class Moved(msgspec.Struct, frozen=True):
     """How many parts were written, lay there already, and are missing where they come from."""
 
-    written: int = 0
-    there: int = 0
-    missing: int = 0
-
-    def note(self, found: Found) -> None:
-        setattr(self, found, getattr(self, found) + 1)
-
-    @property
-    def parts(self) -> int:
-        return self.written + self.there + self.missing
+    written: int
+    there: int
+    missing: int
 
 
 def move(settings: Settings, target_url: str, say: Callable[[str], object]) -> Moved:
@@ -60,36 +54,32 @@ def named(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _nobody_else(settings: Settings) -> "nullcontext[None] | _Held":
+@contextmanager
+def _nobody_else(settings: Settings) -> Iterator[None]:
     """Of separate processes the operator must know; in a folder of our own we see it."""
-    return _Held(settings) if settings.database_url.startswith("sqlite:") else nullcontext()
-
-
-class _Held:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def __enter__(self) -> None:
-        if not self._settings.data.is_dir():
-            raise Misconfigured(f"There is no data in {self._settings.data}.")
-        self._folder = DataFolder(self._settings.data)
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.release()
+    if not settings.database_url.startswith("sqlite:"):
+        yield
+        return
+    if not settings.data.is_dir():
+        raise Misconfigured(f"There is no data in {settings.data}.")
+    folder = DataFolder(settings.data)
+    try:
+        yield
+    finally:
+        folder.release()
 
 
 async def _move(settings: Settings, target_url: str, say: Callable[[str], object]) -> Moved:
     source, target = await _opened(settings.blobs_url), await _opened(target_url)
     await prove(target, blob_of(secrets.token_hex(16)))
-    moved = Moved()
+    counts = Counter[Found]()
     async with compose.database_of(settings) as database:
         await database.migrate("media", MIGRATIONS)
         async for parts in _portions(database):
-            for found in await asyncio.gather(*[_copied(source, target, blob_of(part)) for part in parts]):
-                moved.note(found)
-                if moved.parts % TELL_EVERY == 0:
-                    say(f"{moved.parts} parts…")
-    return moved
+            counts.update(await asyncio.gather(*[_copied(source, target, blob_of(part)) for part in parts]))
+            if counts.total() % TELL_EVERY == 0:
+                say(f"{counts.total()} parts…")
+    return Moved(counts["written"], counts["there"], counts["missing"])
 
 
 async def _opened(url: str) -> Blobs:

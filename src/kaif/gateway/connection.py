@@ -10,19 +10,20 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from kaif.gateway.answers import Answer, Stream, lines, on_the_wire
+from kaif.gateway.answers import Answer, Stream, on_the_wire
 from kaif.gateway.bodies import Body
-from kaif.gateway.crowd import Crowd
 from kaif.gateway.receiving import Receiver
 from kaif.gateway.requests import KEPT_HEADERS, Request
 from kaif.kernel.errors import KaifError
+
+if TYPE_CHECKING:
+    from kaif.gateway.connections import Connections
 
 HEAD_BYTES_MAX = 32 * 1024
 BODY_BYTES_MAX = 64 * 1024
@@ -41,9 +42,6 @@ READ_WITHIN_S = 20.0
 WRITTEN_AT_ONCE = 128 * 1024
 # What the kernel holds of a stream is lost with the process, and has to be sent again.
 WINDOW_BYTES = 512 * 1024
-# While draining, a connection without a request may bring its last one: hanging up at once could cross with it on the
-# way, and nobody would know whether it was carried out.
-LAST_REQUEST_WITHIN_S = 0.5
 # Hanging up on a client that still sends would take the answer from it: the rest is read and thrown away.
 LINGER_S = 10.0
 DISCARDED_BYTES_MAX = 16 << 20
@@ -81,56 +79,8 @@ class Refused(Exception):
         self.status = status
 
 
-class Connections:
-    """All open ones; a clock that hangs up on the slow; the date for their answers."""
-
-    def __init__(self, edge: Edge) -> None:
-        self.edge = edge
-        self._open: Crowd[Connection] = Crowd()
-        self._clock: asyncio.Task[None] | None = None
-        self.date = b""
-
-    def start(self) -> None:
-        self._tick()
-        self._clock = asyncio.get_running_loop().create_task(self._run_clock())
-
-    def __call__(self) -> "Connection":
-        return Connection(self)
-
-    def add(self, connection: "Connection") -> None:
-        self._open.add(connection)
-
-    def discard(self, connection: "Connection") -> None:
-        self._open.discard(connection)
-
-    async def _run_clock(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            self._tick()
-
-    def _tick(self) -> None:
-        self.date = lines((b"date", formatdate(usegmt=True).encode()))
-        now = asyncio.get_running_loop().time()
-        for connection in self._open:
-            if connection.deadline < now:
-                connection.give_up()
-
-    async def drain(self, within_s: float) -> None:
-        """Answer what is under way and what comes at once, each as the last of its connection; then hang up."""
-        for connection in self._open:
-            connection.finish_soon()
-        await self._open.gone(min(LAST_REQUEST_WITHIN_S, within_s))
-        for connection in self._open:
-            connection.finish()
-        await self._open.gone(within_s - LAST_REQUEST_WITHIN_S)
-        for connection in self._open:
-            connection.abort()
-        if self._clock:
-            self._clock.cancel()
-
-
 class Connection(asyncio.Protocol):
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: "Connections") -> None:
         self._all = connections
         self._edge = connections.edge
         self._loop = asyncio.get_running_loop()

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 
 from kaif.gateway.application import Gateway
-from kaif.gateway.connection import Connections
+from kaif.gateway.connections import Connections
 from kaif.gateway.sockets import Sockets
 
 DRAIN_WITHIN_S = 4

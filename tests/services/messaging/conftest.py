@@ -1,4 +1,4 @@
-"""Homes whose clock a test sets."""
+"""Homes whose clock a test sets, and a site whose pages messages link to."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.services.messaging.attached import FilesHome, with_files
 from tests.services.messaging.dues import Home, at_home
+from tests.services.messaging.sites import Site
 
 
 @pytest.fixture
@@ -31,3 +32,11 @@ async def files_home(database_url: str, tmp_path: Path) -> AsyncIterator[FilesHo
 async def small_files_home(migrated_sqlite_url: str, tmp_path: Path) -> AsyncIterator[FilesHome]:
     async with with_files(tmp_path, migrated_sqlite_url) as home:
         yield home
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    site = Site()
+    await site.start()
+    yield site
+    await site.stop()

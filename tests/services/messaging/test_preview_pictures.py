@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.elsewhere import Asked, Reply
-from tests.harness import wired_services
+from tests.harness import Services, wired_services
 from tests.services.media.images import files
 from tests.services.messaging.attached import FilesHome
 from tests.services.messaging.chats import channel, group, message_of, say
-from tests.services.messaging.test_previews import Site, look_at, settled
+from tests.services.messaging.sites import Site
+from tests.services.messaging.test_previews import look_at, settled
 from tests.waiting import eventually
 
 from kaif.engines.web.pages import PICTURE_BYTES_MAX
@@ -25,14 +26,6 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US, now_us
 from kaif.services.messaging.previews.page_summaries import NOTHING_KNOWN_FOR_US
 from kaif.services.messaging.previews.picturing import OF_ONE_SITE
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    site = Site()
-    await site.start()
-    yield site
-    await site.stop()
 
 
 @pytest.fixture
@@ -69,15 +62,15 @@ def stands(site: Site, path: str, content: bytes, type: str = "image/jpeg") -> N
     site.handlers[path] = lambda _: head.encode() + content
 
 
-async def shown(home: FilesHome, actor: Actor, message: Entry) -> LinkPreview:
-    await settled(home.services)
-    preview = (await message_of(home.services, actor, message)).preview
+async def shown(services: Services, actor: Actor, message: Entry) -> LinkPreview:
+    await settled(services)
+    preview = (await message_of(services, actor, message)).preview
     assert preview and preview.title == "Ладога"
     return preview
 
 
 async def picture_of(home: FilesHome, actor: Actor, message: Entry) -> MediaId:
-    picture = (await shown(home, actor, message)).picture
+    picture = (await shown(home.services, actor, message)).picture
     assert picture
     return picture.media_id
 
@@ -103,7 +96,7 @@ async def test_all_who_link_to_a_page_show_its_one_picture(home: FilesHome, site
     url = page(site, "/ladoga")
 
     first = await say(home.services, anna, chat_id, url)
-    preview = await shown(home, boris, first)
+    preview = await shown(home.services, boris, first)
     second = await say(home.services, vera, other_id, url)
 
     picture = preview.picture
@@ -225,7 +218,7 @@ async def test_a_site_that_lies_loses_the_picture_and_not_the_preview(
 
     sent = await say(home.services, anna, chat_id, page(site, "/ladoga", named))
 
-    assert (await shown(home, anna, sent)).picture is None
+    assert (await shown(home.services, anna, sent)).picture is None
     assert await home.held() == []
 
 
@@ -244,7 +237,7 @@ async def test_a_picture_that_does_not_come_keeps_nobody_waiting(
     async with showing(tmp_path, migrated_sqlite_url, picture_within_s=0.5) as home:
         (anna,) = await home.services.newcomers("anna")
         chat_id = await group(home.services, anna)
-        assert (await shown(home, anna, await say(home.services, anna, chat_id, url))).picture is None
+        assert (await shown(home.services, anna, await say(home.services, anna, chat_id, url))).picture is None
 
         # It may be there for who links to the page an hour later.
         never.set()
@@ -258,9 +251,7 @@ async def test_without_media_a_page_is_shown_by_its_words(tmp_path: Path, migrat
     stands(site, "/picture.jpg", files.jpeg())
     async with wired_services(tmp_path, migrated_sqlite_url, pages=pages) as services:
         (anna,) = await services.newcomers("anna")
-        home = FilesHome.__new__(FilesHome)
-        home.services = services
         sent = await say(services, anna, await group(services, anna), page(site, "/ladoga"))
-        assert (await shown(home, anna, sent)).picture is None
+        assert (await shown(services, anna, sent)).picture is None
     await pages.close()
     assert site.count("/picture.jpg") == 0

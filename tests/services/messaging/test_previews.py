@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.elsewhere import Asked, Reply, Service
+from tests.elsewhere import Asked, Reply
 from tests.harness import Services, wired_services
 from tests.services.messaging.chats import channel, chat_of, direct, group, log_of, message_of, say
+from tests.services.messaging.sites import Site
 from tests.services.messaging.test_discussions import link as take_comments
 from tests.services.messaging.test_history import export
 from tests.waiting import eventually, until
@@ -34,24 +35,6 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.previews import store as preview_store
-
-
-class Site(Service):
-    """Pages by their titles."""
-
-    def page(self, path: str, title: str, status: int = 200) -> str:
-        html = f'<title>{title}</title><meta property="og:site_name" content="Lakes">'.encode()
-        head = f"HTTP/1.1 {status} .\r\ncontent-type: text/html\r\ncontent-length: {len(html)}\r\n\r\n"
-        self.handlers[path] = lambda _: head.encode() + html
-        return self.url + path
-
-
-@pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    site = Site()
-    await site.start()
-    yield site
-    await site.stop()
 
 
 @pytest.fixture

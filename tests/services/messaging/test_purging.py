@@ -263,7 +263,8 @@ async def test_what_an_admin_posted_in_a_channel_goes_too(services: Services) ->
     anna, boris, clara = await services.newcomers("anna", "boris", "clara")
     chat_id = await channel(services, anna, boris, clara)
     await services.administration.appoint_admin(anna, Appoint(chat_id, boris.user_id, ["send"]))
-    await say(services, boris, chat_id, "Чужое"), await say(services, anna, chat_id, "Своё")
+    await say(services, boris, chat_id, "Чужое")
+    await say(services, anna, chat_id, "Своё")
 
     await purge(services, anna, chat_id, boris)
 

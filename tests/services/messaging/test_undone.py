@@ -8,14 +8,17 @@ import pytest
 from tests.services.messaging.chats import group, say
 from tests.services.messaging.dues import HOUR, Home
 from tests.services.messaging.test_discussions import with_comments
+from tests.services.messaging.test_topics import make, say_in, with_topics
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.messaging import ChatId, Outgoing
 from kaif.interfaces.messaging.actions import EditMessage
 from kaif.interfaces.messaging.discussions import WriteComment
 from kaif.interfaces.messaging.errors import TooManyMessages
+from kaif.interfaces.messaging.moving import MoveMessages
 from kaif.interfaces.messaging.reminders import RemindMe
 from kaif.interfaces.messaging.scheduled import OfScheduled
+from kaif.interfaces.messaging.topics import GENERAL
 from kaif.interfaces.messaging.webhooks import MakeWebhook, PostByWebhook
 from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import now_us
@@ -30,6 +33,7 @@ from kaif.services.messaging.previews.linking import LinkPlan
 from kaif.services.messaging.sending.announcing import Announcer
 from kaif.services.messaging.sending.pacing import Pace
 from kaif.services.messaging.sending.sender import Sender
+from kaif.services.messaging.topics.moving import MovingService
 from kaif.services.messaging.webhooks.incoming import WebhooksService
 
 BURST = 5
@@ -94,6 +98,25 @@ async def test_a_message_whose_commit_fails_keeps_no_pace(small_home: Home) -> N
             await well.send_one(Outgoing(actor.user_id, chat_id, new_id(), "Привет"))
         with pytest.raises(TooManyMessages):
             await well.send_one(Outgoing(actor.user_id, chat_id, new_id(), "Привет"))
+
+
+async def test_a_move_whose_commit_fails_keeps_no_pace(small_home: Home) -> None:
+    services = small_home.services
+    chat_id, (anna,) = await with_topics(services, "anna")
+    boats = await make(services, anna, chat_id)
+    written = [await say_in(services, anna, chat_id, GENERAL, text) for text in ("раз", "два")]
+    announcer, pace = Announcer(services.cache), Pace(scale=BURST / 100)
+    moving = MovingService(cast(Database, Failing(services.database)), announcer, pace, now_us)
+
+    for _ in range(BURST):
+        with pytest.raises(Unavailable):
+            await moving.move_messages(anna, MoveMessages(chat_id, [one.seq for one in written], boats))
+
+    well = Sender(services.database, announcer, LinkPlan(on=False), pace, now_us)
+    for _ in range(BURST):
+        await well.send_one(Outgoing(anna.user_id, chat_id, new_id(), "Привет"))
+    with pytest.raises(TooManyMessages):
+        await well.send_one(Outgoing(anna.user_id, chat_id, new_id(), "Привет"))
 
 
 async def test_links_are_looked_up_at_once_whichever_way_they_come(small_home: Home) -> None:

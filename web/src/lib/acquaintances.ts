@@ -2,7 +2,7 @@
 import { api, ok } from './api'
 import type { ChatModel } from './chat.svelte'
 import { knows, meet } from './people.svelte'
-import { personNow } from './persons'
+import { peopleNow } from './persons'
 import type { Entry } from './types'
 
 const MEMBERS_PAGE = 200
@@ -26,13 +26,7 @@ export class Acquaintances {
   async meetPerson(id: string): Promise<void> {
     if (knows(id) || this.#asked.has(id)) return
     this.#asked.add(id)
-    await this.#meetAll([id])
-  }
-
-  /** Whoever has left a group is not among its members. */
-  async #meetAll(ids: readonly string[]): Promise<void> {
-    for (const answer of await Promise.allSettled(ids.map(personNow)))
-      if (answer.status === 'fulfilled') meet([answer.value])
+    await peopleNow([id])
   }
 
   async #members(chatId: string): Promise<void> {
@@ -49,7 +43,8 @@ export class Acquaintances {
 
   /** Whoever these say something of. */
   async meetSpeakers(entries: readonly Entry[]): Promise<void> {
-    await this.#meetAll(this.#strangers(entries))
+    // Whoever has left a group is not among its members.
+    await peopleNow(this.#strangers(entries))
   }
 
   #strangers(entries: readonly Entry[]): string[] {

@@ -21,15 +21,13 @@ export function mayEdit(entry: Entry, { kind, rights }: Place, me: string, now =
   return isOwn(entry, me) && rights.includes('send') && inTime
 }
 
-/** All that the writer of these messages, if it is one and somebody else, has written in the chat. */
-export function purgeable(
-  entries: readonly Entry[],
-  { kind, rights }: Place,
-  me: string,
-): string | undefined {
+/** Delete all that somebody wrote: in a channel nobody sees who wrote what. */
+export const mayPurge = ({ kind, rights }: Place): boolean => kind === 'group' && rights.includes('delete')
+
+/** Of whom all can be deleted together with these messages: of their writer, if it is one and somebody else. */
+export function purgeable(entries: readonly Entry[], chat: Place, me: string): string | undefined {
   const [writer, ...others] = new Set(entries.map(({ sender_id, webhook }) => (webhook ? '' : sender_id)))
-  if (!writer || others.length || writer === me || kind !== 'group' || !rights.includes('delete')) return
-  return writer
+  return writer && !others.length && writer !== me && mayPurge(chat) ? writer : undefined
 }
 
 export function mayDeleteForAll(entries: readonly Entry[], { rights }: Place, me: string): boolean {

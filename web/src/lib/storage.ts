@@ -1,7 +1,6 @@
 // What fills the store of files, for its operator.
 import { api, ok } from './api'
-import { meet } from './people.svelte'
-import { personNow } from './persons'
+import { peopleNow } from './persons'
 import type { Person, StorageReport } from './types'
 
 /** Below this share of the disk somebody should make room. */
@@ -12,19 +11,6 @@ export const KIND_ICONS: Record<StorageReport['kinds'][number]['kind'], string> 
   video: 'play',
   audio: 'mic',
   file: 'file',
-}
-
-/** Beside those that are known already; of whoever can't be asked about, there is none. */
-export async function peopleNow(
-  ids: Iterable<string>,
-  people: ReadonlyMap<string, Person> = new Map(),
-): Promise<Map<string, Person>> {
-  const asked = [...new Set(ids)].filter((id) => !people.has(id)).map(personNow)
-  const known = (await Promise.allSettled(asked)).flatMap((one) =>
-    one.status === 'fulfilled' ? [one.value] : [],
-  )
-  meet(known)
-  return new Map([...people, ...known.map((person) => [person.id, person] as const)])
 }
 
 /** With the names of those who have most. */

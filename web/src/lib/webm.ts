@@ -87,18 +87,6 @@ function clusterFrom(ms: number): Uint8Array<ArrayBuffer> {
 }
 
 function unknownSize(id: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array([
-    id >>> 24,
-    (id >>> 16) & 255,
-    (id >>> 8) & 255,
-    id & 255,
-    1,
-    255,
-    255,
-    255,
-    255,
-    255,
-    255,
-    255,
-  ])
+  const unknown = [1, 255, 255, 255, 255, 255, 255, 255]
+  return new Uint8Array([id >>> 24, (id >>> 16) & 255, (id >>> 8) & 255, id & 255, ...unknown])
 }

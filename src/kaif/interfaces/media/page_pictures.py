@@ -14,7 +14,7 @@ from kaif.interfaces.media.references import Text
 from kaif.kernel.actor import Actor
 from kaif.kernel.remote import repeatable
 
-# What sites show of themselves is a tenth of it.
+# As many as are read of what stands on the web (`engines.web.pages`).
 PAGE_PICTURE_BYTES_MAX = 5 << 20
 # Smaller ones are marks that count visitors, and icons.
 SIDE_MIN = 48

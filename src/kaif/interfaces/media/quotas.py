@@ -102,7 +102,9 @@ class Quotas(Protocol):
     """
 
     @repeatable
-    async def list_quotas(self, actor: Actor, request: Nothing) -> QuotaList: ...
+    async def list_quotas(self, actor: Actor, request: Nothing) -> QuotaList:
+        """All roles, and at most 200 of the people for whom something is set."""
+        ...
 
     @repeatable
     async def set_role_quota(self, actor: Actor, request: SetRoleQuota) -> RoleQuota:

@@ -1,15 +1,14 @@
 """What media asks its database."""
 
-import base64
 from collections.abc import Sequence
 
 import msgspec
 
 from kaif.engines.database import Reads, Transaction
-from kaif.engines.keys import Wrapped
 from kaif.interfaces.media import MediaId
 from kaif.kernel.actor import UserId
 from kaif.kernel.errors import Invalid, KaifError, error_named
+from kaif.services.media import key_store
 from kaif.services.media.model import Part, StoredMedia, StoredUpload
 
 _UPLOAD = ", ".join(StoredUpload.__struct_fields__)
@@ -71,60 +70,6 @@ async def forget_owner(tx: Transaction, owner_id: UserId) -> None:
     await tx.execute("DELETE FROM media_owners WHERE id = :id", id=owner_id)
     await tx.execute("DELETE FROM media_straight_parts WHERE owner_id = :id", id=owner_id)
     await tx.execute("DELETE FROM media_refused_uploads WHERE owner_id = :id", id=owner_id)
-
-
-# Keys
-
-
-async def add_key(tx: Transaction, id: str, wrapped: Wrapped) -> None:
-    await tx.insert(
-        "media_keys", ("id", "version", "sealed"), [(id, wrapped.version, base64.b64encode(wrapped.sealed).decode())]
-    )
-
-
-async def find_key(reads: Reads, id: str) -> Wrapped | None:
-    rows: list[tuple[int, str]] = await reads.fetch(
-        tuple, "SELECT version, sealed FROM media_keys WHERE id = :id", id=id
-    )
-    return Wrapped(rows[0][0], base64.b64decode(rows[0][1])) if rows else None
-
-
-async def keys_older_than(reads: Reads, version: int, limit: int) -> list[tuple[str, Wrapped]]:
-    rows: list[tuple[str, int, str]] = await reads.fetch(
-        tuple,
-        "SELECT id, version, sealed FROM media_keys WHERE version < :version ORDER BY version, id LIMIT :limit",
-        version=version,
-        limit=limit,
-    )
-    return [(id, Wrapped(old, base64.b64decode(sealed))) for id, old, sealed in rows]
-
-
-async def a_key_of_each_version(reads: Reads) -> list[tuple[str, Wrapped]]:
-    """One that is wrapped by each master key that is still needed."""
-    rows: list[tuple[str, int, str]] = await reads.fetch(
-        tuple,
-        """
-        SELECT id, version, sealed FROM media_keys
-        WHERE id IN (SELECT MIN(id) FROM media_keys GROUP BY version) ORDER BY version
-        """,
-    )
-    return [(id, Wrapped(version, base64.b64decode(sealed))) for id, version, sealed in rows]
-
-
-async def rewrap_key(tx: Transaction, id: str, before: Wrapped, wrapped: Wrapped) -> bool:
-    """False when it is another one by now, or gone."""
-    changed = await tx.execute(
-        "UPDATE media_keys SET version = :version, sealed = :sealed WHERE id = :id AND version = :before",
-        id=id,
-        before=before.version,
-        version=wrapped.version,
-        sealed=base64.b64encode(wrapped.sealed).decode(),
-    )
-    return changed == 1
-
-
-async def _forget_key(tx: Transaction, id: str) -> None:
-    await tx.execute("DELETE FROM media_keys WHERE id = :id", id=id)
 
 
 # Uploads
@@ -288,7 +233,7 @@ async def discard_content(tx: Transaction, holder_id: str, due_at_us: int) -> No
         holder_id=holder_id,
     )
     await tx.execute("DELETE FROM media_parts WHERE holder_id = :holder_id", holder_id=holder_id)
-    await _forget_key(tx, holder_id)
+    await key_store.forget(tx, holder_id)
 
 
 async def _is_shared(tx: Transaction, holder_id: str) -> bool:

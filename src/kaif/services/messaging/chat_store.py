@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kaif.engines.database import Database, Reads, Transaction
+from kaif.engines.database import Reads, Transaction
 from kaif.interfaces.messaging import MEMBERS_SHOWN_MAX, READ_MARKS_SHOWN_MEMBERS_MAX, ChatId, ChatKind, Standing
 from kaif.kernel.actor import UserId
 from kaif.services.messaging.chat_views import StoredChat
@@ -42,8 +42,7 @@ SELECT c.id, c.kind, c.title, c.created_at_us, c.active_at_us, c.seq, c.messages
   c.description, c.name, c.default_rights, c.slow_mode_s, CASE WHEN {HIDES_MEMBERS} THEN 1 ELSE 0 END, c.signed,
   c.vanish_after_s,
   m.role, m.rights, m.taken, m.taken_until_us, m.archived, m.muted_until_us, m.pinned_at_us, m.marked_unread,
-  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended,
-  m.notify
+  {_BLOCKED}, m.unanswered, {_MARKS_SHOWN}, c.topics, c.previews, c.avatar, c.suspended, m.notify
 FROM messaging_members m JOIN messaging_chats c ON c.id = m.chat_id AND c.deleted_at_us = 0
 """
 
@@ -71,22 +70,20 @@ async def find_chat_made_once(reads: Reads, once: str) -> ChatId | None:
     return rows[0][0] if rows else None
 
 
-async def find_chat(database: Database, chat_id: ChatId, user_id: UserId) -> StoredChat | None:
-    found = await database.fetch(
+async def find_chat(reads: Reads, chat_id: ChatId, user_id: UserId) -> StoredChat | None:
+    found = await reads.fetch(
         StoredChat, _CHAT + "WHERE m.chat_id = :chat_id AND m.user_id = :user_id", chat_id=chat_id, user_id=user_id
     )
     return found[0] if found else None
 
 
-async def chats_of(
-    database: Database, user_id: UserId, before: tuple[int, ChatId] | None, limit: int
-) -> list[StoredChat]:
+async def chats_of(reads: Reads, user_id: UserId, before: tuple[int, ChatId] | None, limit: int) -> list[StoredChat]:
     """Newest activity first, after the page that ended with `before`."""
     where = "WHERE m.user_id = :user_id"
     if before:
         where += " AND (c.active_at_us < :active_at_us OR c.active_at_us = :active_at_us AND c.id < :chat_id)"
     active_at_us, chat_id = before or (0, "")
-    return await database.fetch(
+    return await reads.fetch(
         StoredChat,
         f"{_CHAT} {where} ORDER BY c.active_at_us DESC, c.id DESC LIMIT :limit",
         user_id=user_id,
@@ -113,8 +110,8 @@ async def chats_naming(reads: Reads, user_id: UserId, limit: int) -> list[ChatId
     return [chat_id for (chat_id,) in rows]
 
 
-async def standings_of(database: Database, user_id: UserId) -> list[Standing]:
-    rows: list[tuple[ChatId, ChatKind, int, UserId, int, str]] = await database.fetch(
+async def standings_of(reads: Reads, user_id: UserId) -> list[Standing]:
+    rows: list[tuple[ChatId, ChatKind, int, UserId, int, str]] = await reads.fetch(
         tuple,
         """
         SELECT c.id, c.kind, c.seq, CASE WHEN c.kind = 'direct' AND c.closed = 0

@@ -167,15 +167,17 @@ def chat_cursor(row: StoredChat) -> str:
 
 
 def parse_chat_cursor(cursor: str) -> tuple[int, ChatId]:
-    active_at_us, _, chat_id = cursor.partition("-")
-    if not active_at_us.isascii() or not active_at_us.isdigit() or len(active_at_us) > 18:
-        raise BadCursor(path="$.cursor")
-    return int(active_at_us), ChatId(chat_id)
+    active_at_us, chat_id = _parsed(cursor)
+    return active_at_us, ChatId(chat_id)
 
 
 def parse_person_cursor(cursor: str) -> tuple[int, str]:
     """When somebody did something, and who it was."""
-    at_us, _, user_id = cursor.partition("-")
+    return _parsed(cursor)
+
+
+def _parsed(cursor: str) -> tuple[int, str]:
+    at_us, _, id = cursor.partition("-")
     if not at_us.isascii() or not at_us.isdigit() or len(at_us) > 18:
         raise BadCursor(path="$.cursor")
-    return int(at_us), user_id
+    return int(at_us), id

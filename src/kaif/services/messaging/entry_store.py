@@ -71,6 +71,8 @@ async def find_entry(reads: Reads, chat_id: ChatId, seq: int) -> StoredEntry | N
 
 
 async def entries_at(reads: Reads, chat_id: ChatId, seqs: Collection[int]) -> list[StoredEntry]:
+    if not seqs:
+        return []
     return await reads.fetch(
         StoredEntry,
         f"SELECT {_ENTRY} FROM messaging_entries WHERE chat_id = :chat_id AND seq IN :seqs",
@@ -158,8 +160,7 @@ async def next_message_for(
 async def authors_answered(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> dict[int, UserId]:
     """Who wrote what these messages answer."""
     answered = {body_of(row).reply_to for row in rows if row.kind == "message"} - {0}
-    found = await entries_at(reads, chat_id, answered) if answered else []
-    return {row.seq: row.sender_id for row in found}
+    return {row.seq: row.sender_id for row in await entries_at(reads, chat_id, answered)}
 
 
 async def last_entries(reads: Reads, chat_ids: Sequence[ChatId]) -> list[StoredEntry]:

@@ -13,7 +13,7 @@ from kaif.engines.blobs import Blobs
 from kaif.engines.database import Reads
 from kaif.engines.keys import KeyMissing, Keys
 from kaif.kernel.errors import StorageFull
-from kaif.services.media import store
+from kaif.services.media import key_store, store
 from kaif.services.media.content.sealing import DATA_KEY_BYTES, ContentDamaged, PartCipher
 from kaif.services.media.model import Part, blob_of
 
@@ -38,7 +38,7 @@ class Content:
         self._spare: list[memoryview] = []
 
     async def data_key(self, reads: Reads, holder_id: str) -> bytes:
-        wrapped = await store.find_key(reads, holder_id)
+        wrapped = await key_store.find(reads, holder_id)
         if wrapped is None:
             raise KeyMissing
         return await self._keys.unwrap(wrapped, holder_id)

@@ -8,7 +8,7 @@ from kaif.engines.database import Database, Transaction
 from kaif.engines.keys import Keys, Wrapped
 from kaif.interfaces.media.uploads import PIECE_BYTES_MAX
 from kaif.kernel.clock import Clock
-from kaif.services.media import model, store
+from kaif.services.media import key_store, model, store
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content
 from kaif.services.media.model import Part
 
@@ -49,7 +49,7 @@ async def take(tx: Transaction, written: Written) -> bool:
         if not await store.rescue(tx, part.part):
             return False
         await store.add_part(tx, part)
-    await store.add_key(tx, written.holder_id, written.key)
+    await key_store.add(tx, written.holder_id, written.key)
     return True
 
 

@@ -14,7 +14,7 @@ from kaif.engines.keys import KeyMissing, Keys
 from kaif.interfaces.media import MediaNotFound
 from kaif.kernel.actor import Actor, SessionId, UserId
 from kaif.kernel.clock import SECOND_US
-from kaif.services.media import store
+from kaif.services.media import key_store
 
 # No upload has such an id.
 KEY = "key-of-links"
@@ -53,15 +53,15 @@ class Links:
 
 async def sealing_key(database: Database, keys: Keys) -> bytes:
     """That of this system, which the first process makes."""
-    wrapped = await store.find_key(database, KEY)
+    wrapped = await key_store.find(database, KEY)
     if wrapped is None:
         made = await keys.wrap(secrets.token_bytes(32), KEY)
         try:
             async with database.transaction() as tx:
-                await store.add_key(tx, KEY, made)
+                await key_store.add(tx, KEY, made)
         except AlreadyExists:
             pass
-        wrapped = await store.find_key(database, KEY)
+        wrapped = await key_store.find(database, KEY)
     if wrapped is None:
         raise KeyMissing
     return await keys.unwrap(wrapped, KEY)

@@ -13,7 +13,7 @@ from kaif.interfaces.media.health import KeysLost, StoreForgets
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import KaifError, NotFound, StorageFull
-from kaif.services.media import model, store
+from kaif.services.media import key_store, model, store
 from kaif.services.media.model import blob_of
 
 # Whoever asks more often is told the same again: each look costs a write to the store.
@@ -93,7 +93,7 @@ async def prove(blobs: Blobs, name: str) -> None:
 async def lost_keys(database: Database, keys: Keys) -> list[int]:
     """Versions of master keys under which something is wrapped that does not open any more."""
     lost = []
-    for id, wrapped in await store.a_key_of_each_version(database):
+    for id, wrapped in await key_store.one_of_each_version(database):
         try:
             await keys.unwrap(wrapped, id)
         except KeyMissing:

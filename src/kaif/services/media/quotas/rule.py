@@ -25,7 +25,7 @@ class QuotaRule:
 
     async def of(self, user_id: UserId) -> Quota:
         """Raises PersonNotFound."""
-        held = await self._roles.list_held_roles(NOBODY, HeldBy(user_id))
-        stored = await store.of_roles_and(self._database, user_id)
-        quota = model.by_roles(held.roles, stored, self._defaults)
+        held = (await self._roles.list_held_roles(NOBODY, HeldBy(user_id))).roles
+        stored = await store.of_person(self._database, user_id, held)
+        quota = model.by_roles(held, stored, self._defaults)
         return model.set_for("person", user_id, stored).over(quota)

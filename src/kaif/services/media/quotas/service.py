@@ -79,7 +79,7 @@ class QuotasService:
         return RoleQuota(role.name, role.built_in, stored.file_max, stored.total_max, self._defaults.of(role))
 
     async def _of_person(self, user_id: UserId, held: list[RoleOf]) -> PersonQuota:
-        stored = await store.of_roles_and(self._database, user_id)
+        stored = await store.of_person(self._database, user_id, held)
         own = model.set_for("person", user_id, stored)
         by_roles = model.by_roles(held, stored, self._defaults)
         used = await media_store.used_bytes(self._database, user_id)

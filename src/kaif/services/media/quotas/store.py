@@ -1,8 +1,11 @@
 """Every question about what operators have set."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from kaif.engines.database import Reads, Transaction
+from kaif.interfaces.auth.roles import RoleOf
 from kaif.kernel.actor import UserId
 from kaif.services.media.quotas.model import HolderKind, StoredQuota, set_for
 
@@ -13,10 +16,11 @@ async def of_roles(reads: Reads) -> list[StoredQuota]:
     return await reads.fetch(StoredQuota, f"SELECT {_QUOTA} FROM media_quotas WHERE kind = 'role'")
 
 
-async def of_roles_and(reads: Reads, user_id: UserId) -> list[StoredQuota]:
-    """Of all roles, and of this person where something is set for them."""
-    sql = f"SELECT {_QUOTA} FROM media_quotas WHERE kind = 'role' OR (kind = 'person' AND holder = :user_id)"
-    return await reads.fetch(StoredQuota, sql, user_id=user_id)
+async def of_person(reads: Reads, user_id: UserId, roles: Iterable[RoleOf]) -> list[StoredQuota]:
+    """What is set for them, and for the roles that they hold."""
+    holders = [("person", user_id), *(("role", role.name) for role in roles)]
+    sql = f"SELECT {_QUOTA} FROM media_quotas WHERE (kind, holder) IN :holders"
+    return await reads.fetch(StoredQuota, sql, holders=holders)
 
 
 async def of_people(reads: Reads, limit: int) -> list[StoredQuota]:

@@ -39,7 +39,7 @@ from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.media import model, store
+from kaif.services.media import key_store, model, store
 from kaif.services.media.content import sharing_store
 from kaif.services.media.content.parts import DATA_KEY_BYTES, Content, Digests
 from kaif.services.media.content.sealing import ContentDamaged
@@ -117,7 +117,7 @@ class UploadsService:
             free = await _must_have_room(tx, actor, 1 if request.at_most else request.length, quota)
             if request.at_most:
                 upload = msgspec.structs.replace(upload, length=min(request.length, quota.file_max, free))
-            await store.add_key(tx, upload.id, wrapped)
+            await key_store.add(tx, upload.id, wrapped)
             await store.add_upload(tx, upload)
         return upload.seen()
 

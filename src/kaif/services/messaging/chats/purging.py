@@ -1,7 +1,6 @@
 """Deletes all that somebody wrote in a chat, a stretch of its log at a time."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from kaif.engines.database import Database, Transaction
 from kaif.interfaces.auth import Auth, Nothing
@@ -27,12 +26,8 @@ DELETED_AT_ONCE = 100
 LOOKED_THROUGH = 20_000
 
 
-class Erase(Protocol):
-    """Deletes messages for everyone, and in the same transaction has it noted how many there were."""
-
-    async def __call__(
-        self, chat_id: ChatId, seqs: Sequence[int], note: Callable[[Transaction, int], Awaitable[None]]
-    ) -> None: ...
+# Deletes messages for everyone, and in the same transaction has it noted how many there were.
+Erase = Callable[[ChatId, Sequence[int], Callable[[Transaction, int], Awaitable[None]]], Awaitable[None]]
 
 
 class PurgingService:
@@ -48,19 +43,17 @@ class PurgingService:
             target = await member_store.find_member(tx, place.chat_id, request.user_id)
             if request.user_id == actor.user_id or (target and not may_act_on(rights, target.role)):
                 raise BeyondYourRights
-            await self._begin(tx, place, request.user_id, actor.user_id, new_id())
+            await self._begin(tx, place, request.user_id, actor.user_id)
         return Nothing()
 
     async def purge(self, chat_id: ChatId, user_id: UserId, by: UserId, report_id: str) -> None:
         """For those who handle reports: whoever it is. Raises ChatNotFound, NotAGroup."""
         async with self._database.transaction() as tx:
             place = await self._membership.lock_any(tx, chat_id)
-            await self._begin(tx, place, user_id, by, new_id(), report_id)
+            await self._begin(tx, place, user_id, by, report_id)
 
-    async def _begin(
-        self, tx: Transaction, place: Place, user_id: UserId, by: UserId, purge_id: str, report_id: str = ""
-    ) -> None:
-        await purge_store.begin(tx, StoredPurge(place.chat_id, user_id, purge_id, by, report_id, place.seq))
+    async def _begin(self, tx: Transaction, place: Place, user_id: UserId, by: UserId, report_id: str = "") -> None:
+        await purge_store.begin(tx, StoredPurge(place.chat_id, user_id, new_id(), by, report_id, place.seq))
         await tx.publish(PurgeAsked(chat_id=place.chat_id, user_id=user_id))
 
     async def delete_messages(self, event: PurgeAsked) -> None:

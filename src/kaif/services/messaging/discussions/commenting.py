@@ -79,7 +79,7 @@ class Commenting:
 
     # Who reads
 
-    async def link(self, reads: Reads, reader: UserId, chat_id: ChatId) -> Link:
+    async def get_link(self, reads: Reads, reader: UserId, chat_id: ChatId) -> Link:
         """Of a channel that this person reads. Raises ChatNotFound, NotAChannel, NoDiscussion."""
         member = await self._membership.get_member(reads, chat_id, reader)
         if member.kind != "channel":
@@ -89,7 +89,7 @@ class Commenting:
             raise NoDiscussion
         return link
 
-    async def post(self, reads: Reads, link: Link, seq: int) -> Entry:
+    async def get_post(self, reads: Reads, link: Link, seq: int) -> Entry:
         """As it is now. Raises MessageNotFound."""
         rows = await entry_store.entries_at(reads, link.channel_id, {seq})
         post = next(iter(await viewing.shown(reads, link.channel_id, rows)), None)
@@ -109,7 +109,7 @@ class Commenting:
         if await administration_store.banned_among(reads, link.group_id, [reader]):
             raise MemberBanned
 
-    async def must_have(self, reads: Reads, link: Link, post: int, seq: int) -> None:
+    async def must_be_comment(self, reads: Reads, link: Link, post: int, seq: int) -> None:
         """The message is a comment on that post. Raises BadReply."""
         thread = await thread_store.find_thread(reads, link, post)
         if thread is None or not await _is_of(reads, thread, seq):
@@ -121,7 +121,7 @@ class Commenting:
         """With `post` the message, of a reader of the channel that it names, is a comment on that post of it."""
         if post is None:
             return await self._sender.send_one(message)
-        person = await self.person(message.sender_id)
+        person = await self.get_person(message.sender_id)
 
         async def write(held_post: Held) -> Written:
             async with self._sender.placing() as placing:
@@ -131,7 +131,7 @@ class Commenting:
         await self.announce(written)
         return written.entry
 
-    async def person(self, user_id: UserId) -> Person:
+    async def get_person(self, user_id: UserId) -> Person:
         """For `place`, which asks nobody outside."""
         (person,) = await self._membership.get_people(self._database, [user_id])
         return person
@@ -152,7 +152,7 @@ class Commenting:
     ) -> Written:
         """To be announced when it is committed. Raises PostHasFiles, and what refuses the comment."""
         tx, writer = placing.tx, message.sender_id
-        link = await self.link(tx, writer, message.chat_id)
+        link = await self.get_link(tx, writer, message.chat_id)
         # Nor does a post of a closed channel come into the group, where it would be read on.
         if (await self._membership.get_member(tx, message.chat_id, writer)).suspended:
             raise ChatSuspended
@@ -160,7 +160,7 @@ class Commenting:
         if not places:
             raise NoDiscussion
         place = places[link.group_id]
-        post = await self.post(tx, link, post_seq)
+        post = await self.get_post(tx, link, post_seq)
         await self.must_read(tx, writer, link)
         has_joined, joined = await self._let_in(tx, place, person)
         thread = await thread_store.find_thread(tx, link, post_seq)

@@ -40,7 +40,7 @@ class DiscussionsService:
 
     async def get_discussion(self, actor: Actor, request: OfChannel) -> FoundDiscussion:
         try:
-            link = await self._commenting.link(self._database, actor.user_id, request.chat_id)
+            link = await self._commenting.get_link(self._database, actor.user_id, request.chat_id)
         except NoDiscussion:
             return FoundDiscussion(None)
         return FoundDiscussion(await self._described(actor, link))
@@ -65,7 +65,8 @@ class DiscussionsService:
             if of_group and of_group.channel_id != request.chat_id:
                 raise GroupIsLinked
             await thread_store.link(tx, request.chat_id, request.group_id, is_open=request.open)
-        return await self._described(actor, await self._commenting.link(self._database, actor.user_id, request.chat_id))
+        link = await self._commenting.get_link(self._database, actor.user_id, request.chat_id)
+        return await self._described(actor, link)
 
     async def unlink_discussion(self, actor: Actor, request: OfChannel) -> Nothing:
         async with self._database.transaction() as tx:
@@ -82,8 +83,8 @@ class DiscussionsService:
     # Comments
 
     async def list_comments(self, actor: Actor, request: ListComments) -> Thread:
-        link = await self._commenting.link(self._database, actor.user_id, request.chat_id)
-        await self._commenting.post(self._database, link, request.seq)
+        link = await self._commenting.get_link(self._database, actor.user_id, request.chat_id)
+        await self._commenting.get_post(self._database, link, request.seq)
         await self._commenting.must_read(self._database, actor.user_id, link)
         thread = await thread_store.find_thread(self._database, link, request.seq)
         if thread is None:

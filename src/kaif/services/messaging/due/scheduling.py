@@ -136,11 +136,11 @@ class ScheduledMessagesService:
 
     async def _group_of(self, tx: Transaction, user_id: UserId, request: ScheduleMessage, post: int) -> ChatId:
         """In which the comment will stand. Raises why there can be none."""
-        link = await self._commenting.link(tx, user_id, request.chat_id)
-        await self._commenting.post(tx, link, post)
+        link = await self._commenting.get_link(tx, user_id, request.chat_id)
+        await self._commenting.get_post(tx, link, post)
         await self._commenting.must_read(tx, user_id, link)
         if request.reply_to:
-            await self._commenting.must_have(tx, link, post, request.reply_to)
+            await self._commenting.must_be_comment(tx, link, post, request.reply_to)
         return link.group_id
 
     def _must_be_to_come(self, at_us: int) -> None:
@@ -249,7 +249,7 @@ class ScheduledMessagesService:
 
     async def _write_comment(self, known: StoredDue, *, due: bool) -> Written | None:
         """None when it is not there to be sent, or not due any more. Raises why it can't be written."""
-        person = await self._commenting.person(known.user_id)
+        person = await self._commenting.get_person(known.user_id)
 
         async def write(held_post: Held) -> Written | None:
             async with self._sender.placing() as placing:
@@ -271,11 +271,11 @@ class ScheduledMessagesService:
         """The comment, and the post on which it is."""
         post = scheduled_body_of(row).post
         assert post is not None
-        link = await self._commenting.link(tx, row.user_id, row.chat_id)
+        link = await self._commenting.get_link(tx, row.user_id, row.chat_id)
         message = await _outgoing(tx, row, link.group_id)
         if message.reply_to:
             try:
-                await self._commenting.must_have(tx, link, post, message.reply_to)
+                await self._commenting.must_be_comment(tx, link, post, message.reply_to)
             except BadReply:
                 # What it was to answer is gone: it answers the post.
                 message = _changed(message, reply_to=None)

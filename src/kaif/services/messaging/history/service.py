@@ -170,9 +170,7 @@ class HistoryService:
     async def _answered(self, actor: Actor, chat_id: ChatId, entries: Sequence[Entry]) -> dict[int, Entry]:
         here = {entry.seq: entry for entry in entries}
         wanted = {entry.reply_to for entry in entries if entry.reply_to}
-        absent = (
-            await entry_store.entries_at(self._database, chat_id, wanted - here.keys()) if wanted - here.keys() else []
-        )
+        absent = await entry_store.entries_at(self._database, chat_id, wanted - here.keys())
         seen = await viewing.shown_to(self._database, actor.user_id, chat_id, absent) if absent else []
         return {seq: here[seq] for seq in wanted & here.keys()} | {entry.seq: entry for entry in seen}
 

@@ -80,11 +80,8 @@ from kaif.services.messaging.topics.sending import BatchTopics
 
 _changed = msgspec.structs.replace
 
+# How many messages were deleted, in the transaction that deletes them.
 Note = Callable[[Transaction, int], Awaitable[None]]
-
-
-async def nobody_counts(tx: Transaction, deleted: int) -> None:
-    return
 
 
 class MessageActionsService:
@@ -252,7 +249,7 @@ class MessageActionsService:
             entries = await erased(change, rows)
         await self._announce(change, entries)
 
-    async def erase(self, chat_id: ChatId, seqs: Sequence[int], note: Note = nobody_counts) -> None:
+    async def erase(self, chat_id: ChatId, seqs: Sequence[int], note: Note | None = None) -> None:
         """Delete messages for everyone, as the chat's own deed, which names nobody: upon a report, with a topic, or
         with all that somebody wrote. In the same transaction `note` is told how many were still there.
 
@@ -264,7 +261,8 @@ class MessageActionsService:
                 raise ChatNotFound
             change = of_chat(tx, places[chat_id], self._clock())
             entries = await erased(change, await change.messages(seqs))
-            await note(tx, len(entries))
+            if note:
+                await note(tx, len(entries))
         await self._announce(change, entries)
 
     async def _hide(self, actor: Actor, request: DeleteMessages) -> None:

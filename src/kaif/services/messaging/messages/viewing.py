@@ -27,7 +27,7 @@ async def shown(reads: Reads, chat_id: ChatId, rows: Sequence[StoredEntry]) -> l
     if not targets:
         return entries
     here = {entry.seq: entry for entry in entries}
-    absent = await entry_store.entries_at(reads, chat_id, targets - here.keys()) if targets - here.keys() else []
+    absent = await entry_store.entries_at(reads, chat_id, targets - here.keys())
     messages = here | {entry.seq: entry for entry in await _quoting(reads, chat_id, absent)}
     return [_changed(entry, message=messages[entry.target]) if entry.target else entry for entry in entries]
 
@@ -64,7 +64,7 @@ async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequenc
     with_reactions = [seq for seq, message in messages.items() if message.reactions]
     mine = await message_store.reactions_by(reads, user_id, chat_id, with_reactions) if with_reactions else set()
     votes = await _votes(reads, user_id, chat_id, messages)
-    posted = await _posted_by(reads, user_id, rows, messages)
+    posted = await _posted_by(reads, user_id, chat_id, rows, messages)
     if not hidden and not mine and not votes and not posted:
         return entries
 
@@ -83,12 +83,11 @@ async def shown_to(reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequenc
 
 
 async def _posted_by(
-    reads: Reads, user_id: UserId, rows: Sequence[StoredEntry], messages: Mapping[int, Entry]
+    reads: Reads, user_id: UserId, chat_id: ChatId, rows: Sequence[StoredEntry], messages: Mapping[int, Entry]
 ) -> set[int]:
     """Which of the messages that are the chat's own word the person wrote."""
-    said = {seq for seq, message in messages.items() if message.sender_id == str(message.chat_id)}
-    known = {row.seq: row for row in rows}
-    absent = await entry_store.entries_at(reads, rows[0].chat_id, said - known.keys()) if said - known.keys() else []
+    said = {seq for seq, message in messages.items() if str(message.sender_id) == chat_id}
+    absent = await entry_store.entries_at(reads, chat_id, said - {row.seq for row in rows})
     authors = {row.seq: row.sender_id for row in (*rows, *absent)}
     return {seq for seq in said if messages[seq].kind == "message" and authors[seq] == user_id}
 

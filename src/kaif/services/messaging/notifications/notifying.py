@@ -102,7 +102,7 @@ class Notifier:
         self._sealer, self._bus, self._clock, self._timing = sealer, bus, clock, timing
         self._background = Background()
         bus.subscribe(CONSUMER, EntriesAppended, self.note)
-        bus.subscribe(CONSUMER + ".sessions", SecurityEvent, self.follow_sessions)
+        bus.subscribe("messaging.notifications.sessions", SecurityEvent, self.follow_sessions)
 
     async def start(self) -> None:
         await self._bus.start()

@@ -5,9 +5,9 @@ Places in the logs are given inside the transaction that makes the entries durab
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import NamedTuple
 
 from kaif.engines.database import AlreadyExists, Database, Transaction
 from kaif.interfaces.messaging import ChatId, Entry, Outgoing
@@ -35,6 +35,13 @@ class Waiting:
 
     def __init__(self, messages: Sequence[Outgoing], outcomes: "asyncio.Future[list[Result]]") -> None:
         self.messages, self.outcomes = messages, outcomes
+
+
+class Placing(NamedTuple):
+    """A transaction in which messages are placed of people who are not here to write them."""
+
+    tx: Transaction
+    place: Callable[[Outgoing], Awaitable[Batch]]
 
 
 class Sender:
@@ -123,12 +130,18 @@ class Sender:
                 await self._announcer.announce([result.entry], batch.places)
 
     @asynccontextmanager
-    async def placing(self) -> AsyncIterator["Placing"]:
+    async def placing(self) -> AsyncIterator[Placing]:
         """A transaction of the caller's, who announces what was placed. Undone, it has taken nothing of a pace."""
         batches: list[Batch] = []
+
+        async def place(message: Outgoing) -> Batch:
+            # Whoever is not here has read nothing by writing.
+            batches.append(await self._written(tx, [message], look_up=True, absent=True))
+            return batches[-1]
+
         try:
             async with self._database.transaction() as tx:
-                yield Placing(tx, self._written, batches)
+                yield Placing(tx, place)
         except BaseException:
             for batch in batches:
                 batch.give_back()
@@ -174,22 +187,3 @@ class Sender:
             await batch.look_again(tx, messages)
         await batch.write(tx)
         batch.linked = await self._links.note(tx, batch.entries, batch.now_us)
-
-
-class Written(Protocol):
-    async def __call__(
-        self, tx: Transaction, messages: list[Outgoing], *, look_up: bool, absent: bool = False
-    ) -> Batch: ...
-
-
-class Placing:
-    """A transaction in which messages are placed of people who are not here to write them."""
-
-    def __init__(self, tx: Transaction, written: Written, batches: list[Batch]) -> None:
-        self.tx, self._written, self._batches = tx, written, batches
-
-    async def place(self, message: Outgoing) -> Batch:
-        """Whoever is not here has read nothing by writing."""
-        batch = await self._written(self.tx, [message], look_up=True, absent=True)
-        self._batches.append(batch)
-        return batch
