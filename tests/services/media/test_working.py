@@ -438,3 +438,21 @@ async def test_what_waits_is_not_stopped_and_only_operators_stop_anything(small_
     with pytest.raises(MissingPermission):
         await small_home.work_service.stop_media_job(ANNA, OfMedia(media.id))
     assert [job.state for job in await jobs(small_home)] == ["waiting"]
+
+
+async def test_who_died_before_they_said_that_it_plays_has_others_say_so(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    async with home.workshop(died := Watched(stands_at=360)) as work:
+        working_on = asyncio.create_task(work.through())
+        await died.has_come_to_stand()
+        await kill(home, working_on, media)
+    async with home.database.transaction() as tx:
+        await jobs_store.set_state(tx, media.id, "working", "", 50)
+    home.moment[0] += int(working.LEASE_S * SECOND_US) + 1
+
+    async with home.workshop(next_one := Watched()) as work:
+        await work.through()
+
+    assert ((await now(home, media)).state, next_one.encoded) == ("ready", [360])
+    assert "ready" in {event.state for event in (await ready_events(home))[1:]}
+    assert any(b"ready" in signal.event for signal in work.news)
