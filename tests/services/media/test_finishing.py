@@ -155,3 +155,24 @@ async def test_what_is_given_up_while_it_is_looked_at_leaves_nothing(home: Home)
             await asking
     await home.come(DAY_US)
     assert await home.stored() == [] and await home.rows("media_makers") == 0
+
+
+@pytest.mark.parametrize("finds", ["", "Some.Virus"])
+async def test_who_gives_it_up_and_who_decides_about_it_at_that_moment_do_not_wait_for_each_other(
+    home: Home, finds: str
+) -> None:
+    upload, scanner = await come_whole(home, 1000), Watched(finds)
+    async with two_processes(home, scanner) as (processes, _):
+        asking = asyncio.ensure_future(processes[0].finish_upload(ANNA, OfUpload(upload.id)))
+        await until(lambda: bool(scanner.scans))
+        async with home.database.transaction() as tx:
+            given_up = await store.lock_upload(tx, upload.id)
+            scanner.may_end.set()
+            # So that it is at its last transaction.
+            await asyncio.sleep(0.3)
+            assert given_up
+            await store.drop_upload(tx, given_up, home.moment[0])
+
+        with pytest.raises((UploadNotFound, Infected)):
+            await asking
+    assert await home.rows("media_uploads") == await home.rows("media_objects") == 0
