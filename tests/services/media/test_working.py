@@ -22,6 +22,7 @@ from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import MissingPermission
+from kaif.services.media import store
 from kaif.services.media.queue import steps, working
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.working import LONG, QUICK
@@ -40,7 +41,7 @@ class Watched(FilmWorkers):
     def __init__(self, stands_at: int = 0, error: Exception | None = None) -> None:
         super().__init__(2)
         self.encoded: list[int] = []
-        self.stands = asyncio.Event()
+        self.stands, self.may_go_on = asyncio.Event(), asyncio.Event()
         self._stands_at, self._error = stands_at, error
 
     async def has_come_to_stand(self) -> None:
@@ -54,7 +55,7 @@ class Watched(FilmWorkers):
             if self._error:
                 raise self._error
             self.stands.set()
-            await asyncio.Event().wait()
+            await self.may_go_on.wait()
         await super().encode(source, target, rung, film, progress)
 
 
@@ -456,3 +457,21 @@ async def test_who_died_before_they_said_that_it_plays_has_others_say_so(home: H
     assert ((await now(home, media)).state, next_one.encoded) == ("ready", [360])
     assert "ready" in {event.state for event in (await ready_events(home))[1:]}
     assert any(b"ready" in signal.event for signal in work.news)
+
+
+async def test_who_stops_work_and_who_says_how_far_it_is_do_not_wait_for_each_other(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    async with home.workshop(films := Watched(stands_at=480)) as work:
+        at_work = asyncio.ensure_future(work.shop.work(LONG))
+        await films.has_come_to_stand()
+        # As `stop_media_job` does it, and meanwhile the step ends. PostgreSQL looks once whether two wait for each
+        # other, a second after the first began to.
+        async with home.database.transaction() as tx:
+            await store.lock_media(tx, media.id)
+            films.may_go_on.set()
+            await asyncio.sleep(2)
+
+            assert await jobs_store.stop(tx, media.id, "stopped", home.moment[0])
+
+        assert await at_work
+    assert [job.state for job in await jobs(home)] == ["parked"]

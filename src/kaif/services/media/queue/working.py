@@ -117,6 +117,9 @@ class Workshop:
             percent = hold.percent if hold.is_awaited else told
             try:
                 async with self._database.transaction() as tx:
+                    if percent != told:
+                        # Before the job, as whoever stops it or deletes the file.
+                        await store.lock_media(tx, hold.media_id)
                     until_us = self._clock() + int(LEASE_S * SECOND_US)
                     if not await jobs_store.stay(tx, hold.media_id, hold.worker, until_us, hold.percent):
                         return
@@ -191,6 +194,8 @@ class Workshop:
         is_playable = made == steps.playable_name(media)
         is_news = is_playable or steps.is_better_to_watch(made)
         async with self._database.transaction() as tx:
+            # Before the job, as whoever stops it or deletes the file.
+            await store.lock_media(tx, media.id)
             is_news &= await jobs_store.note_progress(tx, media.id, hold.worker)
             if is_news and is_playable:
                 await jobs_store.set_state(tx, media.id, "ready", "", 100)
