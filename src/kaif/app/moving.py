@@ -7,8 +7,8 @@ nothing in it changes, nor in the store that they come from.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
@@ -60,22 +60,19 @@ def named(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _nobody_else(settings: Settings) -> "nullcontext[None] | _Held":
-    """Of separate processes the operator must know; in a folder of our own we see it."""
-    return _Held(settings) if settings.database_url.startswith("sqlite:") else nullcontext()
-
-
-class _Held:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def __enter__(self) -> None:
-        if not self._settings.data.is_dir():
-            raise Misconfigured(f"There is no data in {self._settings.data}.")
-        self._folder = DataFolder(self._settings.data)
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.release()
+@contextmanager
+def _nobody_else(settings: Settings) -> Iterator[None]:
+    """A server that runs on the data folder holds it, whichever its database; of others the operator must know."""
+    if not settings.data.is_dir():
+        if settings.database_url.startswith("sqlite:"):
+            raise Misconfigured(f"There is no data in {settings.data}.")
+        yield
+        return
+    folder = DataFolder(settings.data)
+    try:
+        yield
+    finally:
+        folder.release()
 
 
 async def _move(settings: Settings, target_url: str, say: Callable[[str], object]) -> Moved:
