@@ -242,6 +242,9 @@ class StraightService:
 
     async def _locked(self, tx: Transaction, actor: Actor, upload_id: str) -> StoredUpload:
         upload = await store.lock_upload(tx, upload_id)
+        if upload is None and (refusal := await store.find_refusal(tx, upload_id, actor.user_id)):
+            # Else all of it would be sent again, to be refused again.
+            raise refusal
         if upload is None or upload.owner_id != actor.user_id or upload.expires_at_us <= self._clock():
             raise UploadNotFound
         return upload
