@@ -9,7 +9,7 @@ import pytest
 from tests.services.media.home import ANNA, BORIS, LONG_AGO, Home
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, TONE, looked_at, make
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.factors import StepUpRequired
@@ -18,7 +18,8 @@ from kaif.interfaces.media import Media, MediaReady, OfMedia, RenditionNotReady
 from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import Refer
-from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob
+from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob, MediaJobDecided
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import MissingPermission
@@ -412,6 +413,32 @@ async def test_an_operator_sees_how_far_work_is_and_stops_it(home: Home, film: b
     async with home.workshop() as work:
         await work.through()
     assert (await now(home, media)).state == "ready"
+
+
+async def test_its_owner_hears_that_work_was_stopped_and_the_log_of_each_decision(home: Home, film: bytes) -> None:
+    media, heard = await put(home, film), list[bytes]()
+    await home.cache.subscribe(SIGNALS, heard.append)
+    async with home.workshop(films := Watched(stands_at=480)) as work:
+        at_work = asyncio.ensure_future(work.shop.work(LONG))
+        await films.has_come_to_stand()
+        await home.work_service.stop_media_job(OPERATOR, OfMedia(media.id))
+        await at_work
+    await home.work_service.retry_media_job(OPERATOR, OfMedia(media.id))
+    async with home.workshop(Watched(480, NotPlayable())) as work:
+        await work.through()
+    await home.work_service.discard_media_job(OPERATOR, OfMedia(media.id))
+
+    await until(lambda: bool(heard))
+    signal = msgspec.msgpack.decode(heard[0], type=Signal)
+    assert (signal.user_id, msgspec.json.decode(signal.event)["state"]) == (ANNA.user_id, "failed")
+    rows: list[tuple[str]] = await home.database.fetch(
+        tuple, "SELECT body FROM outbox WHERE name = :name ORDER BY id", name=MediaJobDecided.name
+    )
+    told = [msgspec.json.decode(body, type=MediaJobDecided) for (body,) in rows]
+    assert [one.decision for one in told] == ["stop", "retry", "discard"]
+    assert {(one.decided_by, one.owner_id, one.media_id) for one in told} == {
+        (OPERATOR.user_id, ANNA.user_id, media.id)
+    }
 
 
 async def test_what_plays_already_goes_on_playing_when_the_rest_is_stopped(small_home: Home, film: bytes) -> None:
