@@ -123,8 +123,9 @@ async def test_what_a_process_that_died_had_begun_another_does(home: Home) -> No
     assert (await asking).id == upload.id
 
 
-async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home: Home) -> None:
-    upload, scanner = await come_whole(home, 1000), Watched("Some.Virus")
+@pytest.mark.parametrize("finds", ["", "Some.Virus"])
+async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home: Home, finds: str) -> None:
+    upload, scanner = await come_whole(home, 1000), Watched(finds)
     async with two_processes(home, scanner) as (processes, _):
         asking = asyncio.ensure_future(outcome(processes[0], upload))
         await until(lambda: bool(scanner.scans))
@@ -137,7 +138,8 @@ async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home:
         scanner.may_end.set()
         await asyncio.sleep(0.3)
 
-        assert not asking.done() and (await home.uploads.get_upload(ANNA, OfUpload(upload.id))).received == 1000
+        found = await home.uploads.get_upload(ANNA, OfUpload(upload.id))
+        assert not asking.done() and (found.received, found.media) == (1000, None)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
 
