@@ -10,11 +10,15 @@ from tests.waiting import until
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.scanner import NoScanner
+from kaif.interfaces.auth import Person
 from kaif.interfaces.media import Infected, Media
 from kaif.interfaces.media.uploads import OfUpload, Upload, UploadNotFound
+from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import DAY_US, SECOND_US
 from kaif.kernel.errors import Invalid
 from kaif.services.media import store
+from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.reactions import Reactions
 from kaif.services.media.renditions import store as renditions_store
 from kaif.services.media.uploads.service import UploadsService
 
@@ -107,6 +111,19 @@ async def test_why_nothing_became_of_it_is_told_by_whichever_process_is_asked(ho
     assert scanner.scans == 1
     await home.come(DAY_US)
     assert await home.rows("media_refused_uploads") == await home.rows("media_makers") == 0
+
+
+async def test_of_whoever_is_erased_no_refusal_is_left(home: Home) -> None:
+    upload, scanner = await come_whole(home, 1000), Watched("Some.Virus")
+    scanner.may_end.set()
+    async with two_processes(home, scanner) as (processes, _):
+        await outcome(processes[0], upload)
+    assert await home.rows("media_refused_uploads") == 1
+
+    reactions = Reactions(home.database, Withdrawing(on=False), lambda: home.moment[0])
+    await reactions.forget_person(PersonErased(erasure_id="01e", remains=Person(ANNA.user_id, "", "")))
+
+    assert await home.rows("media_refused_uploads") == 0
 
 
 async def test_what_a_process_that_died_had_begun_another_does(home: Home) -> None:
