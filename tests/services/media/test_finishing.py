@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.services.media.home import ANNA, BORIS, Home, random_bytes
-from tests.waiting import until
+from tests.waiting import eventually, until
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.scanner import NoScanner
@@ -19,6 +19,7 @@ from kaif.kernel.errors import Invalid
 from kaif.services.media import store
 from kaif.services.media.cdn.withdrawing import Withdrawing
 from kaif.services.media.reactions import Reactions
+from kaif.services.media.renditions import claims
 from kaif.services.media.renditions import store as renditions_store
 from kaif.services.media.uploads.service import UploadsService
 
@@ -159,6 +160,26 @@ async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home:
         assert not asking.done() and (found.received, found.media) == (1000, None)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_who_is_only_slow_says_so_and_nobody_takes_over(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LEASE_S", 0.3)
+    upload, scanner = await come_whole(home, 1000), Watched()
+
+    async def is_held_on() -> bool:
+        rows: list[tuple[int]] = await home.database.fetch(tuple, "SELECT until_us FROM media_makers")
+        return rows[0][0] == home.moment[0] + int(claims.LEASE_S * SECOND_US)
+
+    async with two_processes(home, scanner) as (processes, _):
+        asking = [asyncio.ensure_future(outcome(process, upload)) for process in processes]
+        await until(lambda: bool(scanner.scans))
+        for _ in range(4):
+            home.moment[0] += SECOND_US // 5
+            await eventually(is_held_on)
+        scanner.may_end.set()
+        found = await asyncio.gather(*asking)
+
+    assert ({one.id for one in found if isinstance(one, Media)}, scanner.scans) == ({upload.id}, 1)
 
 
 async def test_what_is_given_up_while_it_is_looked_at_leaves_nothing(home: Home) -> None:
