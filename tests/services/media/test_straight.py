@@ -32,7 +32,7 @@ from kaif.interfaces.media.straight import (
     StraightUploads,
     TooManyUntaken,
 )
-from kaif.interfaces.media.uploads import Displaced, OfUpload, Upload, UploadNotFound
+from kaif.interfaces.media.uploads import BeginWriting, Displaced, OfUpload, Upload, UploadNotFound
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US
@@ -407,6 +407,7 @@ async def test_the_doctor_says_whether_the_store_and_its_rules_suit(
 
 async def test_who_asks_again_after_a_long_look_hears_why_it_was_refused(sender: Sender) -> None:
     upload = await come_whole(sender.home, 1000)
+    writer = (await sender.home.uploads.begin_writing(ANNA, BeginWriting(upload.id, 1000))).writer
     process = sender.home.process(sender.home.blobs, scanner=(scanner := Watched("Some.Virus")))
     scanner.may_end.set()
     with pytest.raises(Infected):
@@ -414,8 +415,11 @@ async def test_who_asks_again_after_a_long_look_hears_why_it_was_refused(sender:
     await process.close()
 
     with pytest.raises(Infected) as refused:
-        await sender.go(upload)
+        await sender.go(upload, writer=writer, written=1000)
     with pytest.raises(UploadNotFound):
-        await sender.go(upload, BORIS)
+        await sender.go(upload, BORIS, writer=writer)
+    # To send it as something else.
+    with pytest.raises(UploadNotFound):
+        await sender.go(upload)
 
     assert refused.value.details == {"found": "Some.Virus"}

@@ -116,6 +116,9 @@ class StraightService:
     async def _begun(self, actor: Actor, request: GoStraight) -> StoredUpload:
         """Written to by whoever asks."""
         async with self._database.transaction() as tx:
+            # For whoever has sent it and waits; who comes to it later may begin anew, to send it as something else.
+            if request.writer and (refusal := await store.find_refusal(tx, request.upload_id, actor.user_id)):
+                raise refusal
             upload = await self._locked(tx, actor, request.upload_id)
             if upload.media_id is not None or (request.writer and upload.writer == request.writer):
                 return upload
@@ -242,9 +245,6 @@ class StraightService:
 
     async def _locked(self, tx: Transaction, actor: Actor, upload_id: str) -> StoredUpload:
         upload = await store.lock_upload(tx, upload_id)
-        if upload is None and (refusal := await store.find_refusal(tx, upload_id, actor.user_id)):
-            # Else all of it would be sent again, to be refused again.
-            raise refusal
         if upload is None or upload.owner_id != actor.user_id or upload.expires_at_us <= self._clock():
             raise UploadNotFound
         return upload
