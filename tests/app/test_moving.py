@@ -98,9 +98,9 @@ async def test_what_is_missing_is_said_and_the_rest_is_moved(
 
 
 async def test_nothing_is_moved_while_a_server_runs_or_to_where_it_can_not_be(
-    migrated_sqlite_url: str, tmp_path: Path, s3_url: str
+    database_url: str, tmp_path: Path, s3_url: str
 ) -> None:
-    settings = settings_of(migrated_sqlite_url, tmp_path)
+    settings = settings_of(database_url, tmp_path)
     folder = await asyncio.to_thread(DataFolder, tmp_path)
     running = await kaif("media", "move", s3_url, "--data", tmp_path, settings=settings)
     folder.release()

@@ -271,6 +271,7 @@ async def test_anothers_chat_is_no_chat_on_any_route(
     assert (answer.status_code, answer.json()["code"]) == (404, "chat_not_found")
 
 
+@pytest.mark.timeout(1800)
 def test_schemathesis_finds_no_server_error(picky: Server, owners_token: OwnersToken) -> None:
     """Requests made from the document that is served; the bounds keep it under a minute."""
     schema = schemathesis.openapi.from_url(f"{picky.url}/openapi.json")

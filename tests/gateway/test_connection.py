@@ -154,14 +154,14 @@ async def test_a_flood_of_pipelined_requests_is_answered_whole(server: Server) -
 
 
 async def test_a_client_that_goes_in_the_middle_leaves_the_server_well(server: Server, anna: Person) -> None:
-    address = urlsplit(server.url)
+    address, before = urlsplit(server.url), len(server.complaints())
     for part in (GET[:10], GET, a_post(anna.access_token, "Content-Length: 100") + b"{"):
         _, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(part)
         writer.transport.abort()
 
     assert (await anna.http.get("/health")).status_code == 200
-    assert '"level": "error"' not in server.complaints()
+    assert '"level": "error"' not in server.complaints()[before:]
 
 
 async def test_a_server_that_stops_hangs_up_on_the_idle_and_answers_the_others(

@@ -50,6 +50,7 @@ async function file(request) {
 // A link begins with whose it is. In its place stands `kept` where there is none for want of a network (keptPictures.ts).
 const PICTURE = /^\/v1\/media\/linked\/(\w+)\/(\w+)\.([^/]+)\/(small|medium|large|poster|w\d+)$/
 const PICTURES = 'kaif-pictures-'
+const PICTURES_LOCK = 'kaif-pictures'
 // A cache tells nobody what of it was used last. So there are two: what is shown goes into the younger one, and when that
 // is full the older one is dropped, with all that was not looked at meanwhile.
 const CACHE_BYTES_MAX = 100 * 1024 * 1024
@@ -96,18 +97,22 @@ async function largest(names, id) {
   return found.sort((one, other) => bytesOf(other) - bytesOf(one))[0]
 }
 
-let keeping = Promise.resolve()
-
-/** One after another, so that the bounds hold. */
-function keep(owner, key, answer) {
-  keeping = keeping.then(() => put(owner, key, answer)).catch(() => {})
-  return keeping
+/** One after another, so that the bounds hold; and never while a window drops what is kept, or it would come back. */
+async function keep(owner, key, answer) {
+  const bytes = bytesOf(answer)
+  if (!bytes || bytes > PICTURE_BYTES_MAX) return
+  try {
+    // All of it first: nobody who signs out waits for a slow network.
+    const whole = new Response(await answer.blob(), answer)
+    await navigator.locks.request(PICTURES_LOCK, () => put(owner, key, whole, bytes))
+  } catch {
+    // It broke off, or there is no room: it is fetched anew.
+  }
 }
 
-async function put(owner, key, answer) {
-  const bytes = bytesOf(answer)
+async function put(owner, key, answer, bytes) {
   let [young, old] = await cachesOf(owner)
-  if (!young || !bytes || bytes > PICTURE_BYTES_MAX) return
+  if (!young) return
   if ((await weigh(young)) + bytes > CACHE_BYTES_MAX) {
     if (old) await caches.delete(old)
     young = `${PICTURES}${owner}-${Date.now()}`

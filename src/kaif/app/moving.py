@@ -56,12 +56,12 @@ def named(url: str) -> str:
 
 @contextmanager
 def _nobody_else(settings: Settings) -> Iterator[None]:
-    """Of separate processes the operator must know; in a folder of our own we see it."""
-    if not settings.database_url.startswith("sqlite:"):
+    """A server that runs on the data folder holds it, whichever its database; of others the operator must know."""
+    if not settings.data.is_dir():
+        if settings.database_url.startswith("sqlite:"):
+            raise Misconfigured(f"There is no data in {settings.data}.")
         yield
         return
-    if not settings.data.is_dir():
-        raise Misconfigured(f"There is no data in {settings.data}.")
     folder = DataFolder(settings.data)
     try:
         yield

@@ -14,6 +14,7 @@ from kaif.app.compose import cache_of, database_of
 from kaif.app.media import master_keys, media_services
 from kaif.app.settings import read_settings
 from kaif.engines.blobs import Blobs, open_blobs
+from kaif.engines.cache import Cache
 from kaif.engines.cache.memory import MemoryCache
 from kaif.engines.database import Database
 from kaif.engines.keys import Keys
@@ -137,6 +138,7 @@ class Home:
         self.database, self.blobs, self.keys, self.work = database, blobs, keys, work
         self.content = Content(blobs, keys)
         self.moment, self.roles = [now_us()], GivenRoles()
+        self.cache: Cache = MemoryCache()
 
     async def create(self, length: int, actor: Actor = ANNA, **more: Any) -> Upload:
         return await self.uploads.create_upload(actor, CreateUpload(length, **more))
@@ -263,7 +265,7 @@ async def at_home(
     ):
         blobs = await open_blobs(wanted.blobs_url)
         home = Home(services, database, blobs, master_keys(wanted), wanted.media_work)
-        home.moment, home.roles = moment, roles
+        home.moment, home.roles, home.cache = moment, roles, cache
         yield home
 
 

@@ -6,15 +6,20 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.services.media.home import ANNA, BORIS, Home, random_bytes
-from tests.waiting import until
+from tests.waiting import eventually, until
 
 from kaif.engines.blobs import Blobs
 from kaif.engines.scanner import NoScanner
+from kaif.interfaces.auth import Person
 from kaif.interfaces.media import Infected, Media
 from kaif.interfaces.media.uploads import OfUpload, Upload, UploadNotFound
+from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.clock import DAY_US, SECOND_US
 from kaif.kernel.errors import Invalid
 from kaif.services.media import store
+from kaif.services.media.cdn.withdrawing import Withdrawing
+from kaif.services.media.reactions import Reactions
+from kaif.services.media.renditions import claims
 from kaif.services.media.renditions import store as renditions_store
 from kaif.services.media.uploads.service import UploadsService
 
@@ -109,6 +114,19 @@ async def test_why_nothing_became_of_it_is_told_by_whichever_process_is_asked(ho
     assert await home.rows("media_refused_uploads") == await home.rows("media_makers") == 0
 
 
+async def test_of_whoever_is_erased_no_refusal_is_left(home: Home) -> None:
+    upload, scanner = await come_whole(home, 1000), Watched("Some.Virus")
+    scanner.may_end.set()
+    async with two_processes(home, scanner) as (processes, _):
+        await outcome(processes[0], upload)
+    assert await home.rows("media_refused_uploads") == 1
+
+    reactions = Reactions(home.database, Withdrawing(on=False), lambda: home.moment[0])
+    await reactions.forget_person(PersonErased(erasure_id="01e", remains=Person(ANNA.user_id, "", "")))
+
+    assert await home.rows("media_refused_uploads") == 0
+
+
 async def test_what_a_process_that_died_had_begun_another_does(home: Home) -> None:
     upload, now_us = await come_whole(home, 1000), home.moment[0]
     async with home.database.transaction() as tx:
@@ -123,8 +141,9 @@ async def test_what_a_process_that_died_had_begun_another_does(home: Home) -> No
     assert (await asking).id == upload.id
 
 
-async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home: Home) -> None:
-    upload, scanner = await come_whole(home, 1000), Watched("Some.Virus")
+@pytest.mark.parametrize("finds", ["", "Some.Virus"])
+async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home: Home, finds: str) -> None:
+    upload, scanner = await come_whole(home, 1000), Watched(finds)
     async with two_processes(home, scanner) as (processes, _):
         asking = asyncio.ensure_future(outcome(processes[0], upload))
         await until(lambda: bool(scanner.scans))
@@ -137,9 +156,30 @@ async def test_a_process_that_was_given_up_for_dead_makes_nothing_any_more(home:
         scanner.may_end.set()
         await asyncio.sleep(0.3)
 
-        assert not asking.done() and (await home.uploads.get_upload(ANNA, OfUpload(upload.id))).received == 1000
+        found = await home.uploads.get_upload(ANNA, OfUpload(upload.id))
+        assert not asking.done() and (found.received, found.media) == (1000, None)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_who_is_only_slow_says_so_and_nobody_takes_over(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LEASE_S", 0.3)
+    upload, scanner = await come_whole(home, 1000), Watched()
+
+    async def is_held_on() -> bool:
+        rows: list[tuple[int]] = await home.database.fetch(tuple, "SELECT until_us FROM media_makers")
+        return rows[0][0] == home.moment[0] + int(claims.LEASE_S * SECOND_US)
+
+    async with two_processes(home, scanner) as (processes, _):
+        asking = [asyncio.ensure_future(outcome(process, upload)) for process in processes]
+        await until(lambda: bool(scanner.scans))
+        for _ in range(4):
+            home.moment[0] += SECOND_US // 5
+            await eventually(is_held_on)
+        scanner.may_end.set()
+        found = await asyncio.gather(*asking)
+
+    assert ({one.id for one in found if isinstance(one, Media)}, scanner.scans) == ({upload.id}, 1)
 
 
 async def test_what_is_given_up_while_it_is_looked_at_leaves_nothing(home: Home) -> None:
@@ -155,3 +195,24 @@ async def test_what_is_given_up_while_it_is_looked_at_leaves_nothing(home: Home)
             await asking
     await home.come(DAY_US)
     assert await home.stored() == [] and await home.rows("media_makers") == 0
+
+
+@pytest.mark.parametrize("finds", ["", "Some.Virus"])
+async def test_who_gives_it_up_and_who_decides_about_it_at_that_moment_do_not_wait_for_each_other(
+    home: Home, finds: str
+) -> None:
+    upload, scanner = await come_whole(home, 1000), Watched(finds)
+    async with two_processes(home, scanner) as (processes, _):
+        asking = asyncio.ensure_future(processes[0].finish_upload(ANNA, OfUpload(upload.id)))
+        await until(lambda: bool(scanner.scans))
+        async with home.database.transaction() as tx:
+            given_up = await store.lock_upload(tx, upload.id)
+            scanner.may_end.set()
+            # So that it is at its last transaction.
+            await asyncio.sleep(0.3)
+            assert given_up
+            await store.drop_upload(tx, given_up, home.moment[0])
+
+        with pytest.raises((UploadNotFound, Infected)):
+            await asking
+    assert await home.rows("media_uploads") == await home.rows("media_objects") == 0

@@ -16,6 +16,7 @@ from kaif.interfaces.auth.roles import MANAGE_ROLES, UPLOAD_MORE, BeyondYourOwn,
 from kaif.interfaces.media import ExportMedia, FileTooLarge, OwnQuota, QuotaExceeded, Usage
 from kaif.interfaces.media.joining import JoinUploads
 from kaif.interfaces.media.quotas import (
+    PEOPLE_LISTED_MAX,
     Quota,
     QuotaChanged,
     QuotaOf,
@@ -218,6 +219,19 @@ async def test_an_operator_sees_all_roles_and_for_whom_something_is_set(home: Ho
     assert (listed.people, listed.more) == ([SetForPerson(VERA.user_id, 7 * KIB, None)], False)
     assert (found.file_max, found.total_max, found.used) == (7 * KIB, None, 5)
     assert found.by_roles == Quota(1000 * KIB, 1 << 30)
+
+
+async def test_of_very_many_people_some_are_listed_and_that_there_are_others(home: Home) -> None:
+    people = [Actor(UserId(f"01person{number:03}")) for number in range(PEOPLE_LISTED_MAX + 1)]
+    for person in people[1:]:
+        await set_person(home, person, total_max=1)
+    exactly = await home.quotas.list_quotas(OLEG, Nothing())
+    await set_person(home, people[0], total_max=1)
+
+    listed = await home.quotas.list_quotas(OLEG, Nothing())
+
+    assert (len(exactly.people), exactly.more, listed.more) == (PEOPLE_LISTED_MAX, False, True)
+    assert [one.user_id for one in listed.people] == [person.user_id for person in people[:-1]]
 
 
 async def test_what_is_set_is_told_for_the_log_once(home: Home) -> None:

@@ -15,11 +15,12 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tests.bucket import GuardedBucket, guarded_bucket
 from tests.services.media.home import ANNA, BORIS, Home, at_home, random_bytes
+from tests.services.media.test_finishing import Watched, come_whole
 from tests.services.media.test_health import findings
 
 from kaif.engines.blobs import open_bucket
 from kaif.interfaces.auth import Nothing, Person
-from kaif.interfaces.media import Media, QuotaExceeded, WrongType
+from kaif.interfaces.media import Infected, Media, QuotaExceeded, WrongType
 from kaif.interfaces.media.straight import (
     UNTAKEN_MAX,
     GoStraight,
@@ -31,7 +32,7 @@ from kaif.interfaces.media.straight import (
     StraightUploads,
     TooManyUntaken,
 )
-from kaif.interfaces.media.uploads import Displaced, OfUpload, Upload, UploadNotFound
+from kaif.interfaces.media.uploads import BeginWriting, Displaced, OfUpload, Upload, UploadNotFound
 from kaif.interfaces.personal_data import PersonErased
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import DAY_US
@@ -402,3 +403,23 @@ async def test_the_doctor_says_whether_the_store_and_its_rules_suit(
     bucket.lax = "headers"
     assert "the store is not used so: it takes what is sent without the headers" in await found(bucket.place)
     assert await small.home.stored() == []
+
+
+async def test_who_asks_again_after_a_long_look_hears_why_it_was_refused(sender: Sender) -> None:
+    upload = await come_whole(sender.home, 1000)
+    writer = (await sender.home.uploads.begin_writing(ANNA, BeginWriting(upload.id, 1000))).writer
+    process = sender.home.process(sender.home.blobs, scanner=(scanner := Watched("Some.Virus")))
+    scanner.may_end.set()
+    with pytest.raises(Infected):
+        await process.finish_upload(ANNA, OfUpload(upload.id))
+    await process.close()
+
+    with pytest.raises(Infected) as refused:
+        await sender.go(upload, writer=writer, written=1000)
+    with pytest.raises(UploadNotFound):
+        await sender.go(upload, BORIS, writer=writer)
+    # To send it as something else.
+    with pytest.raises(UploadNotFound):
+        await sender.go(upload)
+
+    assert refused.value.details == {"found": "Some.Virus"}

@@ -9,7 +9,7 @@ import pytest
 from tests.services.media.home import ANNA, BORIS, LONG_AGO, Home
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, TONE, looked_at, make
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 from kaif.interfaces.auth import Nothing
 from kaif.interfaces.auth.factors import StepUpRequired
@@ -18,10 +18,12 @@ from kaif.interfaces.media import Media, MediaReady, OfMedia, RenditionNotReady
 from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.progress import MediaProgressed
 from kaif.interfaces.media.references import Refer
-from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob
+from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob, MediaJobDecided
+from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import SECOND_US
 from kaif.kernel.errors import MissingPermission
+from kaif.services.media import store
 from kaif.services.media.queue import steps, working
 from kaif.services.media.queue import store as jobs_store
 from kaif.services.media.queue.working import LONG, QUICK
@@ -40,7 +42,7 @@ class Watched(FilmWorkers):
     def __init__(self, stands_at: int = 0, error: Exception | None = None) -> None:
         super().__init__(2)
         self.encoded: list[int] = []
-        self.stands = asyncio.Event()
+        self.stands, self.may_go_on = asyncio.Event(), asyncio.Event()
         self._stands_at, self._error = stands_at, error
 
     async def has_come_to_stand(self) -> None:
@@ -54,7 +56,7 @@ class Watched(FilmWorkers):
             if self._error:
                 raise self._error
             self.stands.set()
-            await asyncio.Event().wait()
+            await self.may_go_on.wait()
         await super().encode(source, target, rung, film, progress)
 
 
@@ -413,6 +415,32 @@ async def test_an_operator_sees_how_far_work_is_and_stops_it(home: Home, film: b
     assert (await now(home, media)).state == "ready"
 
 
+async def test_its_owner_hears_that_work_was_stopped_and_the_log_of_each_decision(home: Home, film: bytes) -> None:
+    media, heard = await put(home, film), list[bytes]()
+    await home.cache.subscribe(SIGNALS, heard.append)
+    async with home.workshop(films := Watched(stands_at=480)) as work:
+        at_work = asyncio.ensure_future(work.shop.work(LONG))
+        await films.has_come_to_stand()
+        await home.work_service.stop_media_job(OPERATOR, OfMedia(media.id))
+        await at_work
+    await home.work_service.retry_media_job(OPERATOR, OfMedia(media.id))
+    async with home.workshop(Watched(480, NotPlayable())) as work:
+        await work.through()
+    await home.work_service.discard_media_job(OPERATOR, OfMedia(media.id))
+
+    await until(lambda: bool(heard))
+    signal = msgspec.msgpack.decode(heard[0], type=Signal)
+    assert (signal.user_id, msgspec.json.decode(signal.event)["state"]) == (ANNA.user_id, "failed")
+    rows: list[tuple[str]] = await home.database.fetch(
+        tuple, "SELECT body FROM outbox WHERE name = :name ORDER BY id", name=MediaJobDecided.name
+    )
+    told = [msgspec.json.decode(body, type=MediaJobDecided) for (body,) in rows]
+    assert [one.decision for one in told] == ["stop", "retry", "discard"]
+    assert {(one.decided_by, one.owner_id, one.media_id) for one in told} == {
+        (OPERATOR.user_id, ANNA.user_id, media.id)
+    }
+
+
 async def test_what_plays_already_goes_on_playing_when_the_rest_is_stopped(small_home: Home, film: bytes) -> None:
     media = await put(small_home, film)
     async with small_home.workshop(films := Watched(stands_at=360)) as work:
@@ -438,3 +466,39 @@ async def test_what_waits_is_not_stopped_and_only_operators_stop_anything(small_
     with pytest.raises(MissingPermission):
         await small_home.work_service.stop_media_job(ANNA, OfMedia(media.id))
     assert [job.state for job in await jobs(small_home)] == ["waiting"]
+
+
+async def test_who_died_before_they_said_that_it_plays_has_others_say_so(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    async with home.workshop(died := Watched(stands_at=360)) as work:
+        working_on = asyncio.create_task(work.through())
+        await died.has_come_to_stand()
+        await kill(home, working_on, media)
+    async with home.database.transaction() as tx:
+        await jobs_store.set_state(tx, media.id, "working", "", 50)
+    home.moment[0] += int(working.LEASE_S * SECOND_US) + 1
+
+    async with home.workshop(next_one := Watched()) as work:
+        await work.through()
+
+    assert ((await now(home, media)).state, next_one.encoded) == ("ready", [360])
+    assert "ready" in {event.state for event in (await ready_events(home))[1:]}
+    assert any(b"ready" in signal.event for signal in work.news)
+
+
+async def test_who_stops_work_and_who_says_how_far_it_is_do_not_wait_for_each_other(home: Home, film: bytes) -> None:
+    media = await put(home, film)
+    async with home.workshop(films := Watched(stands_at=480)) as work:
+        at_work = asyncio.ensure_future(work.shop.work(LONG))
+        await films.has_come_to_stand()
+        # As `stop_media_job` does it, and meanwhile the step ends. PostgreSQL looks once whether two wait for each
+        # other, a second after the first began to.
+        async with home.database.transaction() as tx:
+            await store.lock_media(tx, media.id)
+            films.may_go_on.set()
+            await asyncio.sleep(2)
+
+            assert await jobs_store.stop(tx, media.id, "stopped", home.moment[0])
+
+        assert await at_work
+    assert [job.state for job in await jobs(home)] == ["parked"]

@@ -54,9 +54,9 @@ def playable_name(media: StoredMedia) -> str:
     return naming.VOICE if media.kind == "audio" and media.voice else ""
 
 
-def is_better_to_watch(step: Step) -> bool:
-    """Whether a film that could be watched before can be watched better by what the step ends with."""
-    return step.name in (naming.FILM, naming.MASTER)
+def is_better_to_watch(made: str) -> bool:
+    """Whether a film that could be watched before can be watched better by that."""
+    return made in (naming.FILM, naming.MASTER)
 
 
 def film_of(media: StoredMedia) -> Film:

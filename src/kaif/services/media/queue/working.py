@@ -117,6 +117,9 @@ class Workshop:
             percent = hold.percent if hold.is_awaited else told
             try:
                 async with self._database.transaction() as tx:
+                    if percent != told:
+                        # Before the job, as whoever stops it or deletes the file.
+                        await store.lock_media(tx, hold.media_id)
                     until_us = self._clock() + int(LEASE_S * SECOND_US)
                     if not await jobs_store.stay(tx, hold.media_id, hold.worker, until_us, hold.percent):
                         return
@@ -157,6 +160,7 @@ class Workshop:
                 await self._give_back(hold, hold.attempts, RETRY_S * 2**hold.attempts, _shown(error))
 
     async def _work_through(self, hold: "Hold", site: Site) -> None:
+        await self._say_what_plays(hold)
         while True:
             media = hold.media = await store.find_media(self._database, hold.media_id)
             if media is None:
@@ -172,18 +176,26 @@ class Workshop:
             hold.percent = 0
             await self._maker.make(site, media, step, hold.note_progress)
             if step.name in await self._maker.made(media):
-                await self._note_step(hold, media, step)
+                await self._note_step(hold, media, step.name)
             elif await store.find_media(self._database, media.id):
                 raise NothingMade
 
     async def _is_more_urgent(self, hold: "Hold", step: Step) -> bool:
         return bool(await jobs_store.waiting(self._database, self._clock(), hold.lane[0], step.priority, 1))
 
-    async def _note_step(self, hold: "Hold", media: StoredMedia, step: Step) -> None:
+    async def _say_what_plays(self, hold: "Hold") -> None:
+        """Whoever made it may have died, or have been stopped, before they could."""
+        media = await store.find_media(self._database, hold.media_id)
+        if media and media.state == "working" and steps.state_of(media, await self._maker.made(media)) == "ready":
+            await self._note_step(hold, media, steps.playable_name(media))
+
+    async def _note_step(self, hold: "Hold", media: StoredMedia, made: str) -> None:
         hold.has_gone_on = True
-        is_playable = step.name == steps.playable_name(media)
-        is_news = is_playable or steps.is_better_to_watch(step)
+        is_playable = made == steps.playable_name(media)
+        is_news = is_playable or steps.is_better_to_watch(made)
         async with self._database.transaction() as tx:
+            # Before the job, as whoever stops it or deletes the file.
+            await store.lock_media(tx, media.id)
             is_news &= await jobs_store.note_progress(tx, media.id, hold.worker)
             if is_news and is_playable:
                 await jobs_store.set_state(tx, media.id, "ready", "", 100)

@@ -216,8 +216,8 @@ class UploadsService:
                     upload = await self._made(claim, actor, upload)
                 except ClaimLost:
                     pass
-                except (ContentDamaged, KeyMissing):
-                    # Not there to be read any more, perhaps, because its owner gave it up meanwhile.
+                except (ContentDamaged, KeyMissing, UploadNotFound):
+                    # Its owner gave it up meanwhile, perhaps, or somebody else has refused it.
                     await self._get(actor, upload_id)
                     raise
         self._digests.forget(upload_id)
@@ -233,8 +233,7 @@ class UploadsService:
             await self._refuse(claim, upload.id, refusal)
             raise
         async with self._database.transaction() as tx:
-            await claim.must_be_ours(tx)
-            upload = await self._become(tx, actor, upload.id, looked, sha256)
+            upload = await self._become(tx, claim, actor, upload.id, looked, sha256)
         if looked.poster and upload.media_id == upload.id:
             # If we die before, work makes it anew.
             await self._renditions.keep_picture(upload.id, naming.POSTER, looked.poster, lasting=True)
@@ -267,18 +266,22 @@ class UploadsService:
     async def _refuse(self, claim: Claim, upload_id: str, refusal: Invalid) -> None:
         now_us = self._clock()
         async with self._database.transaction() as tx:
-            await claim.must_be_ours(tx)
             upload = await store.lock_upload(tx, upload_id)
+            # After the upload: whoever gives it up takes both in that order.
+            await claim.must_be_ours(tx)
             if upload is not None:
                 await store.drop_upload(tx, upload, now_us + model.GARBAGE_LIVES_US)
                 await store.add_refusal(tx, upload, refusal, now_us + model.UPLOAD_LIVES_US)
         self._digests.forget(upload_id)
 
-    async def _become(self, tx: Transaction, actor: Actor, upload_id: str, looked: Looked, sha256: str) -> StoredUpload:
-        """A file, or the one that its owner has already."""
+    async def _become(
+        self, tx: Transaction, claim: Claim, actor: Actor, upload_id: str, looked: Looked, sha256: str
+    ) -> StoredUpload:
+        """A file, or the one that its owner has already. Raises ClaimLost."""
         now_us = self._clock()
         await store.lock_owner(tx, actor.user_id)
         upload = await self._locked(tx, actor, upload_id)
+        await claim.must_be_ours(tx)
         if upload.media_id is not None:
             return upload
         same = await sharing_store.lock_same_content(tx, actor.user_id, sha256, upload.name)

@@ -116,6 +116,9 @@ class StraightService:
     async def _begun(self, actor: Actor, request: GoStraight) -> StoredUpload:
         """Written to by whoever asks."""
         async with self._database.transaction() as tx:
+            # For whoever has sent it and waits; who comes to it later may begin anew, to send it as something else.
+            if request.writer and (refusal := await store.find_refusal(tx, request.upload_id, actor.user_id)):
+                raise refusal
             upload = await self._locked(tx, actor, request.upload_id)
             if upload.media_id is not None or (request.writer and upload.writer == request.writer):
                 return upload
