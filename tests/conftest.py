@@ -30,7 +30,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first: one processor has nothing to do while the other ends what was begun last.
 
-    Two workers halve the list, and whoever is ready takes of the other's end: browsers seldom run side by side.
+    Workers part the list among them, and whoever is ready takes of the other's end: browsers seldom run side by side.
     """
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
