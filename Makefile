@@ -46,7 +46,7 @@ $(BIN)/.dev: requirements-dev.lock $(BIN)/.ready
 
 test: $(BIN)/.dev $(CLIENT) check
 	@scripts/install-test-servers
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(BIN)/.dev $(CLIENT)
 	$(BIN)/ruff check src tests bench hatch_build.py
