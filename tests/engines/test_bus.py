@@ -434,17 +434,21 @@ async def test_the_position_is_not_saved_before_the_reaction_has_succeeded(datab
 
 async def test_closing_lets_a_running_reaction_finish(database: Database) -> None:
     done: list[int] = []
+    begun, may_end = asyncio.Event(), asyncio.Event()
 
-    async def take_a_while(event: Ordered) -> None:
-        await asyncio.sleep(0.1)
+    async def take_until_told(event: Ordered) -> None:
+        begun.set()
+        await may_end.wait()
         done.append(event.number)
 
-    async with running(database, take_a_while):
+    async with running(database, take_until_told):
         await orders(database, 1, 5)
-        await asyncio.sleep(0.05)
+        await begun.wait()
+        # By then it is being closed.
+        asyncio.get_running_loop().call_later(0.1, may_end.set)
     assert done == [1]
 
-    async with running(database, take_a_while):
+    async with running(database, take_until_told):
         await until(lambda: done == [1, 2, 3, 4, 5])
 
 
