@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize, async_playwright, expect
 from tests.harness import PASSWORD
+from tests.waiting import eventually
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -141,7 +142,11 @@ class Window:
 
     async def go(self, path: str) -> None:
         """After a dialog too, whose entry in the history goes a moment later: until then one comes nowhere else."""
-        await self.page.wait_for_function("!history.state?.layers")
+
+        async def nothing_lies_above() -> bool:
+            return bool(await self.page.evaluate("!history.state?.layers"))
+
+        await eventually(nothing_lies_above)
         await self.page.goto(path)
 
     # Accounts

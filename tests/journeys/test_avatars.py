@@ -94,9 +94,9 @@ async def test_a_picture_is_what_was_seen_in_its_frame_and_everyone_sees_it(plac
     await look("the picture")
     await anna.page.keyboard.press("Escape")
 
-    await boris.page.goto("/")
+    await boris.go("/")
     await boris.start_group("Причал", [ANNA])
-    await anna.page.goto("/")
+    await anna.go("/")
     await expect(anna.row("Причал")).to_be_visible()
     await boris.page.get_by_role("button", name="Участники").click()
     await boris.dialog.get_by_role("button", name="Настройки").click()
@@ -167,7 +167,7 @@ async def test_the_picture_of_a_group_is_taken_down_upon_a_report_and_by_who_mee
 
     await show_in_group(boris)
     await boris.page.keyboard.press("Escape")
-    await anna.page.goto("/")
+    await anna.go("/")
     await anna.open_chat("Причал")
     await anna.page.get_by_role("button", name="Участники").click()
     await look("the group with a picture")

@@ -39,7 +39,7 @@ async def comment_in_all_ways(place: Place, windows: Windows) -> None:
     await anna.dialog.get_by_role("button", name="Создать группу для комментариев").click()
     await expect(anna.dialog.get_by_role("switch", name="Комментируют все подписчики")).to_be_checked()
     await anna.page.keyboard.press("Escape")
-    await boris.page.goto(address)
+    await boris.go(address)
     await boris.page.get_by_role("button", name="Присоединиться", exact=True).click()
     await comments(boris, "Лёд сошёл").click()
     await expect(boris.page.get_by_text("Комментариев пока нет")).to_be_visible()

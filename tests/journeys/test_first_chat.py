@@ -181,7 +181,7 @@ async def test_axe_finds_nothing_grave_on_any_screen(place: Place, windows: Wind
     await expect(window.dialog.get_by_label("Название группы")).to_be_visible()
     await look("new group")
     await window.page.keyboard.press("Escape")
-    await window.page.goto("/settings")
+    await window.go("/settings")
     await expect(window.page.get_by_role("heading", name="Настройки")).to_be_visible()
     await look("settings")
     await window.page.get_by_role("button", name="Удалить").click()

@@ -70,7 +70,7 @@ async def test_pictures_are_seen_without_a_network_after_a_reload_and_nobody_els
     await anna.page.keyboard.press("Escape")
     await anna.context.set_offline(False)
 
-    await anna.page.goto("/settings")
+    await anna.go("/settings")
     await reader.close()
     forgive_the_cut(anna)
     await anna.page.get_by_role("button", name="Выйти").click()

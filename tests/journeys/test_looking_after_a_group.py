@@ -97,7 +97,7 @@ async def test_a_group_is_looked_after_by_its_owner_and_then_by_another(place: P
     await expect(anna.dialog.get_by_role("button", name="Впустить")).to_have_count(0)
     await close(anna)
     await expect(anna.row("Рыбаки").get_by_role("img", name="просит впустить")).to_have_count(0)
-    await boris.page.goto("/")
+    await boris.go("/")
     await boris.row("Рыбаки").tap()
 
     # One message in ten seconds; nothing that was written is lost meanwhile.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 from tests.harness import Person
-from tests.journeys.browser import ANNA, BORIS, Windows, chromium, make_accounts
+from tests.journeys.browser import ANNA, BORIS, Window, Windows, chromium, make_accounts
 from tests.journeys.conftest import Place
 from tests.journeys.test_search import assert_accessible
 from tests.waiting import eventually
@@ -73,7 +73,7 @@ async def test_what_is_pushed_is_shown_once_for_each_chat_and_choices_are_kept(p
     await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
     elsewhere = await anna.context.new_page()
     await elsewhere.bring_to_front()
-    await anna.page.wait_for_function("!document.hasFocus()")
+    await eventually(lambda: has_lost_focus(anna))
     await boris.post_message(chat["id"], "Улов ||большой||")
     await shows(*before, f"{BORIS.name}: Улов ▒▒▒▒▒▒▒")
     await elsewhere.close()
@@ -90,3 +90,7 @@ async def test_what_is_pushed_is_shown_once_for_each_chat_and_choices_are_kept(p
 
 async def known(registrations: list[dict[str, str]]) -> bool:
     return bool(registrations)
+
+
+async def has_lost_focus(window: Window) -> bool:
+    return bool(await window.page.evaluate("!document.hasFocus()"))
