@@ -74,6 +74,8 @@ async def test_two_windows_agree_about_all_that_is_done_with_messages(place: Pla
 
     await anna.say("Встречаемся в **восемь** у маяка")
     await expect(bubble(boris, "Встречаемся").locator("strong")).to_have_text("восемь")
+    # Only what the server has can be edited, and others may see it before its writer knows.
+    await anna.see_state("Встречаемся", "read")
     await anna.composer.press("ArrowUp")
     await expect(anna.composer).to_have_value("Встречаемся в **восемь** у маяка")
     await anna.say("Встречаемся в девять у маяка")
