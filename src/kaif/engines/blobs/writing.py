@@ -6,8 +6,10 @@ ten times as much.
 """
 
 import contextlib
+import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import secrets
 from pathlib import Path
@@ -15,8 +17,28 @@ from pathlib import Path
 # A page: what O_DIRECT wants places and sizes to be multiples of. Smaller files gain nothing.
 BLOCK_BYTES = 4096
 DIRECT_BYTES_MIN = 256 * 1024
+HUGE_PAGE_BYTES = 2 << 20
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def memory_to_write(size: int) -> memoryview:
+    """Memory from which a large file is written fastest: in huge pages where the system has them.
+
+    A disk is told of every page by itself, and a virtual one holds no more than a megabyte of small ones at once: it
+    is written to at half the speed or less.
+    """
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return memoryview(mmap.mmap(-1, size))
+    # Of shared memory, which is Python's default, there are mostly no huge pages.
+    mapped = mmap.mmap(-1, size + HUGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    mapped.madvise(mmap.MADV_HUGEPAGE)
+    start = -_address(mapped) % HUGE_PAGE_BYTES
+    return memoryview(mapped)[start : start + size]
+
+
+def _address(memory: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def write_file(path: Path, content: bytes | bytearray | memoryview, *folders: Path) -> None:

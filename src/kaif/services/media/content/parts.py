@@ -3,13 +3,13 @@
 import asyncio
 import errno
 import hashlib
-import mmap
 import os
 from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaif.engines.blobs import Blobs
+from kaif.engines.blobs.writing import memory_to_write
 from kaif.engines.database import Reads
 from kaif.engines.keys import KeyMissing, Keys
 from kaif.kernel.errors import StorageFull
@@ -58,7 +58,7 @@ class Content:
     def _memory(self, size: int) -> memoryview:
         if size <= SPARE_BYTES and self._spare:
             return self._spare.pop()
-        return memoryview(mmap.mmap(-1, max(size, SPARE_BYTES)))
+        return memory_to_write(max(size, SPARE_BYTES))
 
     async def read(self, reads: Reads, holder_id: str, start: int, length: int) -> bytes:
         """Exactly those bytes. Raises ContentDamaged."""
