@@ -1,6 +1,5 @@
 """Content under names: in a folder, in memory, and in S3."""
 
-import mmap
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 from tests.disks import SmallDisk
 
 from kaif.engines.blobs import Blobs, open_blobs
+from kaif.engines.blobs.writing import memory_to_write
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
 
 MIB = 1024 * 1024
@@ -162,7 +162,7 @@ async def test_memory_that_is_used_again_changes_nothing_that_is_kept(blobs: Blo
 @pytest.mark.parametrize("place", [0, 1, 512, 4095])
 async def test_a_large_file_is_written_from_wherever_it_lies(tmp_path: Path, place: int) -> None:
     blobs = await open_blobs(f"file:{tmp_path / 'blobs'}")
-    memory = memoryview(mmap.mmap(-1, 6 * MIB))
+    memory = memory_to_write(6 * MIB)
     memory[:] = random.Random(1).randbytes(6 * MIB)
 
     for size in (MIB // 4 - 1, MIB // 4, MIB + 1, 4 * MIB + 1024, 5 * MIB + 4095):

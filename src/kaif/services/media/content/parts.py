@@ -35,6 +35,8 @@ class Content:
     def __init__(self, blobs: Blobs, keys: Keys) -> None:
         self._blobs, self._keys = blobs, keys
         self._writes = asyncio.Semaphore(WRITES_MAX)
+        # One after another: the first is on its way to the disk while the next is sealed.
+        self._sealing = asyncio.Semaphore(1)
         self._spare: list[memoryview] = []
 
     async def data_key(self, reads: Reads, holder_id: str) -> bytes:
@@ -49,7 +51,8 @@ class Content:
         async with self._writes:
             memory = self._memory(cipher.sealed_bytes)
             sealed = memory[: cipher.sealed_bytes]
-            await asyncio.to_thread(cipher.seal_into, sealed, content)
+            async with self._sealing:
+                await asyncio.to_thread(cipher.seal_into, sealed, content)
             await self._blobs.put(blob_of(part), sealed)
             # Not of a write that failed or was given up: a thread may still be at it.
             if len(memory) == SPARE_BYTES and len(self._spare) < SPARE_MAX:

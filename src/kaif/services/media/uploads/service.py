@@ -53,6 +53,7 @@ from kaif.services.media.renditions import naming
 from kaif.services.media.renditions.claims import Claim, ClaimLost, Claims
 from kaif.services.media.renditions.service import Renditions
 from kaif.services.media.uploads.looking import Looked, Looker
+from kaif.services.media.uploads.part_names import PartNames
 from kaif.services.media.uploads.scanning import Scans
 
 UNFINISHED_MAX = 100
@@ -81,6 +82,7 @@ class UploadsService:
         self._database, self._content, self._keys = database, content, keys
         self._quotas, self._looker, self._renditions, self._clock = quotas, looker, renditions, clock
         self._digests, self._scans = Digests(content), scans
+        self._names = PartNames(database, clock)
         self._claims = Claims(database, clock)
         self._finishing = Outlasting[Upload](FINISH_S, FINISHES_MAX, FINISHES_OF_ONE_MAX)
 
@@ -148,14 +150,9 @@ class UploadsService:
         return Writing(writer, await self._seen(upload))
 
     async def append(self, actor: Actor, request: Append) -> Upload:
-        names = [secrets.token_hex(16) for _ in range(0, len(request.content), PIECE_BYTES_MAX)]
-        async with self._database.transaction() as tx:
-            upload = await self._locked(tx, actor, request.upload_id)
-            _must_be_next(upload, request)
-            last = await store.last_part(tx, upload.id)
-            # Should we die before the end, the collector finds what was written by this.
-            for name in names:
-                await store.throw_away(tx, name, self._clock() + model.GARBAGE_LIVES_US)
+        upload = await self._get(actor, request.upload_id)
+        _must_be_next(upload, request)
+        last = await store.last_part(self._database, upload.id)
         replaced = last if last and _is_small(last, request) else None
         data_key = await self._content.data_key(self._database, upload.id)
         content, start = memoryview(request.content), request.offset
@@ -164,6 +161,7 @@ class UploadsService:
             content = memoryview(b"".join((before, content)))
             start = replaced.start
         pieces = [content[at : at + PIECE_BYTES_MAX] for at in range(0, len(content), PIECE_BYTES_MAX)]
+        names = await self._names.take(upload.id, len(pieces))
         # All of it in threads, at once.
         digest, *_ = await asyncio.gather(
             self._digests.with_piece(upload.id, request.offset, request.content),
@@ -181,6 +179,9 @@ class UploadsService:
                 await store.add_part(tx, Part(upload.id, start, len(piece), name))
                 start += len(piece)
             await store.advance(tx, upload.id, received, expires_at_us)
+            following = await self._names.reserve(tx, len(pieces)) if received < upload.length else []
+        if following:
+            self._names.keep(upload.id, following)
         if digest:
             self._digests.keep(upload.id, received, digest)
         return await self._seen(await self._get(actor, upload.id))
@@ -317,6 +318,7 @@ class UploadsService:
 
     def _forget(self, upload_id: str) -> None:
         self._digests.forget(upload_id)
+        self._names.forget(upload_id)
         self._finishing.forget(upload_id)
 
     async def _get(self, actor: Actor, upload_id: str) -> StoredUpload:
