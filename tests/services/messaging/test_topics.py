@@ -65,9 +65,10 @@ from kaif.kernel.actor import NOBODY, Actor
 from kaif.kernel.clock import as_datetime, now_us
 from kaif.kernel.errors import Invalid
 from kaif.kernel.ids import new_id
-from kaif.services.messaging.events import ChatDeleted
+from kaif.services.messaging.events import ChatDeleted, TopicDeleted
+from kaif.services.messaging.messages.actions import MessageActionsService
 from kaif.services.messaging.reactions import Reactions
-from kaif.services.messaging.topics.ending import DELETED_AT_ONCE
+from kaif.services.messaging.topics.ending import DELETED_AT_ONCE, TopicEnding
 
 
 async def switch(services: Services, actor: Actor, chat_id: ChatId, on: bool = True) -> None:
@@ -614,3 +615,33 @@ async def test_a_topic_is_deleted_with_all_that_was_said_in_it(services: Service
     texts = {entry.seq: entry.text for entry in await history(services, boris, chat_id, fish)}
     assert texts[kept.seq] == "Щука"
     assert sum((await unread(services, anna, chat_id)).values()) == 1
+
+
+async def test_what_is_deleted_of_a_topic_at_once_is_bounded_however_much_there_is(services: Services) -> None:
+    """The bus gives up what takes long and parks it in the end, and whoever comes next waits behind it."""
+    chat_id, (anna, boris) = await with_topics(services, "anna", "boris")
+    boats = await make(services, anna, chat_id)
+    for number in range(DELETED_AT_ONCE + 7):
+        await say_in(services, boris, chat_id, boats, f"Лодка {number}")
+    actions, steps = services.actions, list[int]()
+    assert isinstance(actions, MessageActionsService)
+
+    async def erase(chat_id: ChatId, seqs: list[int]) -> None:
+        steps.append(len(seqs))
+        await actions.erase(chat_id, seqs)
+
+    async def left() -> list[str]:
+        log = await services.messaging.list_entries(boris, ListEntries(chat_id, limit=200))
+        return [entry.text for entry in log.entries if entry.text]
+
+    ending = TopicEnding(services.database, erase, now_us)
+    await ending.delete_messages(TopicDeleted(chat_id=chat_id, topic_id=boats))
+
+    # And the entry with which it began.
+    assert steps == [DELETED_AT_ONCE - 1]
+
+    async def all_gone() -> bool:
+        return not await left()
+
+    # By the news that each step leaves behind.
+    await eventually(all_gone)

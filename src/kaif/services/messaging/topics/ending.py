@@ -22,21 +22,26 @@ class TopicEnding:
         self._database, self._erase, self._clock = database, erase, clock
 
     async def delete_messages(self, event: TopicDeleted) -> None:
-        """Safe to repeat: what has been deleted is not deleted again, and what is left is looked for anew."""
+        """A stretch of it, and what follows is asked for anew: the bus gives up what takes long, and others wait behind
+        it. Safe to repeat: what has been deleted is not deleted again, and what is left is looked for."""
+        left = await topic_store.some_left(self._database, event.chat_id, event.topic_id, DELETED_AT_ONCE)
+        if not left:
+            await self._give_up(event)
+            return
+        try:
+            if messages := [seq for seq, kind in left if kind == "message"]:
+                await self._erase(event.chat_id, messages)
+        except ChatNotFound:
+            # The whole chat has been deleted meanwhile, and is swept with all that is in it.
+            return
+        async with self._database.transaction() as tx:
+            await topic_store.remove_entries(tx, event.chat_id, event.topic_id, left[-1][0])
+            await tx.publish(event)
+
+    async def _give_up(self, event: TopicDeleted) -> None:
+        """What people had in it."""
         chat_id, topic_id = event.chat_id, event.topic_id
-        while left := await topic_store.some_left(self._database, chat_id, topic_id, DELETED_AT_ONCE):
-            messages = [seq for seq, kind in left if kind == "message"]
-            try:
-                if messages:
-                    await self._erase(chat_id, messages)
-            except ChatNotFound:
-                # The whole chat has been deleted meanwhile, and is swept with all that is in it.
-                return
-            async with self._database.transaction() as tx:
-                await topic_store.remove_entries(tx, chat_id, topic_id, left[-1][0])
         async with self._database.transaction() as tx:
             await standing_store.remove_members(tx, chat_id, topic_id)
-        more = True
-        while more:
-            async with self._database.transaction() as tx:
-                more = await attachment_store.give_up_drafts(tx, chat_id, topic_id, DELETED_AT_ONCE, self._clock())
+            if await attachment_store.give_up_drafts(tx, chat_id, topic_id, DELETED_AT_ONCE, self._clock()):
+                await tx.publish(event)
