@@ -15,6 +15,7 @@ from tests.services.messaging.test_discussions import link as take_comments
 from tests.services.messaging.test_history import export
 from tests.waiting import eventually, until
 
+from kaif.engines.web.pages import WebPage
 from kaif.engines.web.public import PublicPages
 from kaif.interfaces.messaging import ChatId, Entry, RemoveMember, SendMessage
 from kaif.interfaces.messaging.actions import (
@@ -35,6 +36,8 @@ from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import DAY_US, MINUTE_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.previews import store as preview_store
+from kaif.services.messaging.previews.page_summaries import HELD_US
+from kaif.services.messaging.previews.previewing import ATTEMPTS_MAX
 
 
 @pytest.fixture
@@ -49,8 +52,10 @@ async def services(tmp_path: Path, database_url: str, clock_ahead_us: list[int])
 
 
 @asynccontextmanager
-async def looking_up(folder: Path, database_url: str, ahead_us: list[int]) -> AsyncIterator[Services]:
-    pages = PublicPages(private_too=True, within_s=2)
+async def looking_up(
+    folder: Path, database_url: str, ahead_us: list[int], pages: PublicPages | None = None
+) -> AsyncIterator[Services]:
+    pages = pages or PublicPages(private_too=True, within_s=2)
     async with wired_services(folder, database_url, clock=lambda: now_us() + ahead_us[0], pages=pages) as services:
         yield services
     await pages.close()
@@ -360,6 +365,34 @@ async def test_a_site_that_does_not_answer_is_asked_again_and_not_for_ever(
         clock_ahead_us[0] += MINUTE_US
     assert await preview_of(services, boris, sent) is None
     assert site.count("/onega") == 3
+
+
+class TrippingPages(PublicPages):
+    """Of a kind that trips its reader in a way that nobody foresaw."""
+
+    read_times = 0
+
+    async def read(self, url: str) -> WebPage:
+        self.read_times += 1
+        raise RuntimeError
+
+    def were_read(self, times: int) -> bool:
+        return self.read_times == times
+
+
+async def test_a_page_that_trips_its_reader_is_not_read_for_ever(
+    tmp_path: Path, database_url: str, clock_ahead_us: list[int]
+) -> None:
+    pages = TrippingPages(private_too=True)
+    async with looking_up(tmp_path, database_url, clock_ahead_us, pages) as services:
+        anna, boris = await services.newcomers("anna", "boris")
+        sent = await say(services, anna, await group(services, anna, boris), "https://example.org/ladoga")
+        for attempt in range(ATTEMPTS_MAX):
+            await until(partial(pages.were_read, attempt + 1))
+            clock_ahead_us[0] += 2 * HELD_US
+
+        assert await preview_of(services, boris, sent) is None
+    assert pages.read_times == ATTEMPTS_MAX
 
 
 async def test_one_site_is_not_asked_for_ever_more_pages(services: Services, site: Site) -> None:

@@ -87,6 +87,10 @@ class Previewer:
             task = await preview_store.take(tx, found, self._clock() + HELD_US)
         if task is None:
             return
+        if task.attempts > ATTEMPTS_MAX:
+            # It has failed each time, or the process with it, in a way that nobody foresaw.
+            await self._give_up(task)
+            return
         url = await self._url_of(task)
         try:
             summary = await self._summaries.find(url) if url else None
@@ -104,12 +108,16 @@ class Previewer:
         return _link_of(entry_rules.body_of(row)) if row else ""
 
     async def _postpone(self, task: Task, later: Later) -> None:
+        if task.attempts >= ATTEMPTS_MAX and later.attempt:
+            await self._give_up(task)
+            return
+        attempts = task.attempts if later.attempt else task.attempts - 1
         async with self._database.transaction() as tx:
-            if task.attempts >= ATTEMPTS_MAX and later.attempt:
-                await preview_store.settle(tx, task)
-            else:
-                attempts = task.attempts if later.attempt else task.attempts - 1
-                await preview_store.postpone(tx, task, self._clock() + later.after_us, attempts)
+            await preview_store.postpone(tx, task, self._clock() + later.after_us, attempts)
+
+    async def _give_up(self, task: Task) -> None:
+        async with self._database.transaction() as tx:
+            await preview_store.settle(tx, task)
 
     # Chats
 
