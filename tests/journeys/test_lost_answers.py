@@ -11,6 +11,7 @@ from tests.waiting import until
 
 REFRESH = "**/v1/auth/refresh"
 COOKIE = "__Host-kaif_refresh"
+ACCESS_COOKIE = "__Host-kaif_access"
 
 
 async def refresh_cookie(window: Window) -> Any:
@@ -26,10 +27,11 @@ async def lose_the_answer(window: Window) -> list[dict[str, str]]:
         before = await refresh_cookie(window)
         answer = await route.fetch()
         assert answer.status == 200
-        asked.append(json.loads(route.request.post_data or "{}"))
-        # As if it had not come: fetching it for us has put the new token into the browser's jar.
+        # As if it had not come: fetching it for us has put the new tokens into the browser's jar.
         await window.context.add_cookies([before])
+        await window.context.clear_cookies(name=ACCESS_COOKIE)
         await route.abort()
+        asked.append(json.loads(route.request.post_data or "{}"))
 
     await window.page.route(REFRESH, lose, times=1)
     return asked
@@ -43,7 +45,7 @@ def forgive_lost_answers(window: Window) -> None:
 
 async def run_out(page: Page) -> None:
     await page.evaluate(RUN_OUT)
-    await page.context.clear_cookies(name="__Host-kaif_access")
+    await page.context.clear_cookies(name=ACCESS_COOKIE)
 
 
 @embedded
