@@ -52,20 +52,20 @@ async def test_a_time_without_its_zone_is_no_time(server: Server, anna: Person, 
 async def test_a_power_cut_while_they_are_sent_loses_and_doubles_none(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server, people(server, "anna", "boris") as (anna, boris):
         chat_id = await anna.direct_chat(boris)
-        at = soon(1.5)
+        at = soon(5)
         waiting = await asyncio.gather(*(schedule(anna, chat_id, at) for _ in range(MESSAGES)))
 
         async def some_are_sent() -> bool:
             return len(await boris.history(chat_id)) > 5
 
-        await eventually(some_are_sent)
+        await eventually(some_are_sent, timeout_s=30)
         server.kill()
         await server.restart()
 
         async def all_are_sent() -> bool:
             return len(await boris.history(chat_id)) > MESSAGES
 
-        await eventually(all_are_sent)
+        await eventually(all_are_sent, timeout_s=30)
         log = await boris.history(chat_id)
         log_is_whole(log)
         assert sorted(entry["ref"] for entry in log if entry["kind"] == "message") == sorted(

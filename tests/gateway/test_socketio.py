@@ -16,6 +16,8 @@ from tests.waiting import until
 from websockets.asyncio.client import connect
 
 PATH = "/socket.io/?EIO=4&transport=polling"
+# The longest of its ping and the wait for one (`pingInterval` and `pingTimeout`), and a little more.
+PING_MISSED_S = 60
 WAYS = {"both": {}, "websocket": {"transports": ["websocket"]}, "polling": {"transports": ["polling"]}}
 
 
@@ -230,7 +232,8 @@ async def test_after_a_cut_the_client_is_recovered_and_has_missed_nothing(
                 await anna.post_message(chat_id, f"{life}-{number}")
             await anna.post_message(second_id, f"{life}")
             cable.mend()
-            await client.hears("connect", 2 + life)
+            # Cut off while it changes from polling to a WebSocket it learns that by a ping that does not come.
+            await client.hears("connect", 2 + life, PING_MISSED_S)
             assert client.events("connect")[-1]["recovered"]
             await until(lambda life=life: len(client.messages(chat_id)) == 5 + 120 * (life + 1))  # type: ignore[misc]
 

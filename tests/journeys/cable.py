@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Sequence
 
-SNDBUF_BYTES = 32 * 1024
+SNDBUF_BYTES = 128 * 1024
 
 
 class Cable:
