@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.media.home import ANNA, Home, random_bytes
+from tests.services.media.home import ANNA, Home, at_home, random_bytes
 from tests.services.media.images import files
 from tests.services.media.images.test_colours import BT2020, PQ, heic
 from tests.services.media.video.films import H264, SHORT, TONE, make
@@ -54,6 +54,18 @@ async def test_a_drawing_is_a_picture_whatever_it_is_said_to_be(small_home: Home
 
     assert (media.kind, media.type) == ("image", "image/svg+xml")
     assert shown(media.shown).width == 2 * shown(media.shown).height
+
+
+async def test_films_are_looked_at_by_a_server_whose_folder_is_told_from_where_it_was_started(
+    tmp_path: Path, migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `kaif up --data data`."""
+    film = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
+    monkeypatch.chdir(tmp_path)
+    async with at_home(Path(), migrated_sqlite_url) as home:
+        media = await home.put(film, declared_type="video/mp4")
+
+    assert media.kind == "video"
 
 
 def from_an_editor() -> bytes:

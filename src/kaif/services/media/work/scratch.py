@@ -26,6 +26,8 @@ _TAG, _TAGGED = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55\n"
 
 class Scratch:
     def __init__(self, root: Path, spared_bytes: int = SPARED_BYTES) -> None:
+        # Workers stand in another folder than the server, which may have been given a path from its own.
+        root = root.absolute()
         self._root, self._spared_bytes = root, spared_bytes
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _alone_in(root):
