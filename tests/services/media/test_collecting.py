@@ -14,7 +14,7 @@ from kaif.engines.blobs.store import ObjectBlobs
 from kaif.interfaces.auth import Person
 from kaif.interfaces.media import Media, MediaNotFound, OfMedia, SignMedia
 from kaif.interfaces.media.references import LetGo, Refer
-from kaif.interfaces.media.uploads import Append, BeginWriting, Displaced, OfUpload
+from kaif.interfaces.media.uploads import PIECE_BYTES_MAX, Append, BeginWriting, Displaced, OfUpload
 from kaif.interfaces.messaging import RemoveMember
 from kaif.interfaces.personal_data import DataErased, PersonErased
 from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US
@@ -28,8 +28,6 @@ from kaif.services.media.reactions import Reactions
 Happening = Callable[[], Awaitable[None]]
 
 CONTENT = random_bytes(100_000)
-# A part of its own, whatever follows it.
-LARGE = 300_000
 
 
 async def refer(home: Home, media: Media, reference: str = "1", audience: str = "") -> Media:
@@ -159,19 +157,20 @@ async def test_what_was_written_by_a_process_that_went_on_and_died_is_collected(
     """The names of what it writes it has had since the piece before."""
     moods = [nothing, nothing]
     dying = home.process(OddBlobs(home.blobs, lambda: moods[0](), lambda: moods[1]()))
-    upload = await home.create(2 * LARGE)
+    upload = await home.create(PIECE_BYTES_MAX + 1000)
     writing = await home.uploads.begin_writing(ANNA, BeginWriting(upload.id, 0))
-    upload = await dying.append(ANNA, Append(upload.id, writing.writer, 0, b"x" * LARGE))
+    upload = await dying.append(ANNA, Append(upload.id, writing.writer, 0, b"x" * PIECE_BYTES_MAX))
     moods[written] = death
     with pytest.raises(Unavailable):
-        await dying.append(ANNA, Append(upload.id, writing.writer, LARGE, b"y" * LARGE))
+        await dying.append(ANNA, Append(upload.id, writing.writer, PIECE_BYTES_MAX, b"y" * 1000))
     assert len(await home.stored()) == 1 + written
 
     await home.come(GARBAGE_LIVES_US)
 
     assert (len(await home.stored()), await home.rows("media_garbage")) == (1, 0)
-    media = await home.finish(await home.write(upload, b"z" * LARGE))
-    assert await home.read(media) == b"x" * LARGE + b"z" * LARGE
+    media = await home.finish(await home.write(upload, b"z" * 1000))
+    assert await home.read(media) == b"x" * PIECE_BYTES_MAX
+    assert await home.read(media, PIECE_BYTES_MAX) == b"z" * 1000
 
 
 async def test_who_goes_on_an_hour_later_and_slowly_has_names_that_the_collector_leaves_alone(home: Home) -> None:
@@ -179,14 +178,14 @@ async def test_who_goes_on_an_hour_later_and_slowly_has_names_that_the_collector
         await home.come(2 * MINUTE_US)
 
     slow = home.process(OddBlobs(home.blobs, nothing, two_minutes_pass))
-    upload = await home.create(2 * LARGE)
+    upload = await home.create(PIECE_BYTES_MAX + 1000)
     writing = await home.uploads.begin_writing(ANNA, BeginWriting(upload.id, 0))
-    upload = await slow.append(ANNA, Append(upload.id, writing.writer, 0, b"x" * LARGE))
+    upload = await slow.append(ANNA, Append(upload.id, writing.writer, 0, b"x" * PIECE_BYTES_MAX))
     await home.come(GARBAGE_LIVES_US - MINUTE_US)
 
-    upload = await slow.append(ANNA, Append(upload.id, writing.writer, LARGE, b"y" * LARGE))
+    upload = await slow.append(ANNA, Append(upload.id, writing.writer, PIECE_BYTES_MAX, b"y" * 1000))
 
-    assert await home.read(await home.finish(upload)) == b"x" * LARGE + b"y" * LARGE
+    assert await home.read(await home.finish(upload), PIECE_BYTES_MAX) == b"y" * 1000
     await home.come(GARBAGE_LIVES_US)
     assert (len(await home.stored()), await home.rows("media_garbage")) == (2, 0)
 

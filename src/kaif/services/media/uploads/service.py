@@ -179,7 +179,9 @@ class UploadsService:
                 await store.add_part(tx, Part(upload.id, start, len(piece), name))
                 start += len(piece)
             await store.advance(tx, upload.id, received, expires_at_us)
-            following = await self._names.reserve(tx, len(pieces)) if received < upload.length else []
+            # A sender who fills them goes on at once, as a rule; of any other they would be garbage.
+            is_full = len(request.content) >= PIECE_BYTES_MAX and received < upload.length
+            following = await self._names.reserve(tx, len(pieces)) if is_full else []
         if following:
             self._names.keep(upload.id, following)
         if digest:
