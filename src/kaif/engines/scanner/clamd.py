@@ -1,7 +1,7 @@
 """ClamAV's daemon, by its protocol: INSTREAM, chunks each after its length, and one line as the answer (clamd(8))."""
 
 import asyncio
-import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -33,62 +33,84 @@ class Clamd:
         self._turns = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def ping(self) -> None:
-        async with self._connected() as (reader, writer):
-            writer.write(b"zPING\0")
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                if await self._answer(reader) != "PONG":
-                    raise ScannerUnavailable(retry_after_ms=RETRY_AFTER_MS)
+        async with self._connected() as clamd:
+            await clamd.take(b"zPING\0")
+            if await clamd.answer() != "PONG":
+                raise ScannerUnavailable(retry_after_ms=RETRY_AFTER_MS)
 
     async def scan(self, pieces: AsyncIterator[bytes]) -> str:
-        async with self._turns, self._connected() as (reader, writer):
-            answering = asyncio.ensure_future(self._answer(reader))
-            try:
-                # On too much it says so and hangs up, with what is under way unread.
-                with contextlib.suppress(ConnectionError):
-                    await self._send(writer, pieces, answering)
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    return _found(await answering)
-            finally:
-                answering.cancel()
-
-    async def _send(
-        self, writer: asyncio.StreamWriter, pieces: AsyncIterator[bytes], answering: "asyncio.Future[str]"
-    ) -> None:
-        writer.write(b"zINSTREAM\0")
-        async for piece in pieces:
-            for at in range(0, len(piece), CHUNK_BYTES):
-                chunk = piece[at : at + CHUNK_BYTES]
-                writer.write(len(chunk).to_bytes(4, "big") + chunk)
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    await writer.drain()
-                # An answer that has come is read before the next chunk, which would find the connection reset.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-                if answering.done():
-                    return
-        writer.write(bytes(4))
-        await writer.drain()
-
-    async def _answer(self, reader: asyncio.StreamReader) -> str:
-        return (await reader.readuntil(b"\0")).rstrip(b"\0").decode(errors="replace")
+        async with self._turns, self._connected() as clamd:
+            await clamd.take(b"zINSTREAM\0")
+            async for chunk in _chunks(pieces):
+                # On too much it says so and hangs up.
+                if not await clamd.take(len(chunk).to_bytes(4, "big") + chunk):
+                    break
+            else:
+                await clamd.take(bytes(4))
+            return _found(await clamd.answer())
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async def _connected(self) -> AsyncIterator["_Connection"]:
         """Raises ScannerUnavailable for all that goes wrong with the connection."""
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                reader, writer = await self._open()
+                connection = _Connection(await self._open())
             try:
-                yield reader, writer
+                yield connection
             finally:
-                writer.transport.abort()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                connection.close()
+        except (OSError, TimeoutError):
             raise ScannerUnavailable(retry_after_ms=RETRY_AFTER_MS) from None
 
-    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._path:
-            return await asyncio.open_unix_connection(self._path, limit=ANSWER_BYTES_MAX)
-        return await asyncio.open_connection(self._host, self._port, limit=ANSWER_BYTES_MAX)
+    async def _open(self) -> socket.socket:
+        if not self._path:
+            return await asyncio.to_thread(socket.create_connection, (self._host, self._port), CONNECT_WITHIN_S)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, self._path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class _Connection:
+    """A bare socket: streams lose an answer that has come when what is sent after it finds the connection reset."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self._socket = connection
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    async def take(self, content: bytes) -> bool:
+        """False when it has hung up: then its answer says why."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._loop.sock_sendall(self._socket, content)
+        except ConnectionError:
+            return False
+        return True
+
+    async def answer(self) -> str:
+        """Raises OSError without one."""
+        answer = b""
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            while b"\0" not in answer:
+                read = await self._loop.sock_recv(self._socket, ANSWER_BYTES_MAX)
+                if not read or len(answer) > ANSWER_BYTES_MAX:
+                    raise ConnectionError("clamd said nothing that ends")
+                answer += read
+        return answer.partition(b"\0")[0].decode(errors="replace")
+
+
+async def _chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        for at in range(0, len(piece), CHUNK_BYTES):
+            yield piece[at : at + CHUNK_BYTES]
 
 
 def _found(answer: str) -> str:
