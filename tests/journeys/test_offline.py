@@ -188,6 +188,30 @@ async def test_an_unsent_message_survives_a_reload_and_goes_out_once(
 
 
 @embedded
+async def test_what_is_written_where_nothing_could_be_loaded_is_seen_while_it_waits(
+    place: Place, cable: Cable, windows: Windows
+) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA, BORIS)
+    async with signed_in(place, ANNA.username) as person, signed_in(place, BORIS.username) as boris:
+        await boris.post_message(await boris.direct_chat(person), "Ты где?")
+        windows.url = cable.url
+        anna = await windows.open()
+        await anna.sign_in(ANNA.username)
+        await expect(anna.row(BORIS.name)).to_be_visible()
+        await go_offline(anna, cable)
+
+        await anna.open_chat(BORIS.name)
+        await expect(anna.page.get_by_role("button", name="Повторить")).to_be_visible()
+        await anna.say("В туннеле")
+        await anna.see_state("В туннеле", "pending")
+        await come_back(anna, cable)
+
+        await anna.see_state("В туннеле", "sent")
+        await anna.see_message("Ты где?")
+    forgive_the_cut(anna)
+
+
+@embedded
 async def test_the_client_can_be_installed_and_opens_without_a_network(place: Place, tmp_path: Path) -> None:
     await make_accounts(place.url, place.setup_code, ANNA)
     # Windows without a history of their own are never offered an installation.

@@ -87,7 +87,7 @@ async def test_an_operator_says_how_much_people_may_keep_and_they_see_it(
     await expect(card.get_by_text(words["member"])).to_be_visible()
     await look("quotas of roles")
 
-    await owner.page.goto(f"/operator/people/{boris.id}")
+    await owner.go(f"/operator/people/{boris.id}")
     await owner.page.get_by_role("button", name=words["change boris"]).click()
     await expect(owner.dialog.get_by_text(words["by roles"])).to_be_visible()
     await owner.dialog.get_by_label(words["total"]).fill("0.001")
@@ -95,7 +95,7 @@ async def test_an_operator_says_how_much_people_may_keep_and_they_see_it(
     await expect(owner.page.get_by_text(words["of boris"])).to_be_visible()
     await look("somebody's quota")
 
-    await owner.page.goto("/operator")
+    await owner.go("/operator")
     await see(owner, words, "storage")
     await expect(card.get_by_role("listitem").filter(has_text=BORIS.name)).to_contain_text(words["only boris"])
     await see(owner, words, "log")

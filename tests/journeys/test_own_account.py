@@ -127,7 +127,7 @@ async def test_a_changed_password_and_address_are_those_one_signs_in_with(place:
     await anna.dialog.get_by_label("Новая почта").fill("vetrova@example.org")
     await anna.dialog.get_by_label("Пароль", exact=True).fill(NEWER_PASSWORD)
     await anna.dialog.get_by_role("button", name="Прислать ссылку").click()
-    await anna.page.goto(await link(place, "vetrova@example.org", "confirm"))
+    await anna.go(await link(place, "vetrova@example.org", "confirm"))
     await expect(anna.page.get_by_text("vetrova@example.org теперь точно ваш")).to_be_visible()
 
     await sign_out(anna)

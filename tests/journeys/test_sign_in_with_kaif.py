@@ -85,7 +85,7 @@ async def test_a_site_is_told_who_somebody_is_once_they_allow_it_and_no_more_whe
         await boris.dialog.get_by_role("button", name="Закрыть доступ").click()
         await expect(card.get_by_text("Здесь будут приложения")).to_be_visible()
 
-        await boris.page.goto(f"{site}/refresh")
+        await boris.go(f"{site}/refresh")
         await expect(heading(boris, "Not signed in")).to_be_visible()
         await expect(boris.page.get_by_text("invalid_grant")).to_be_visible()
         await boris.page.goto(f"{site}/sign-in")

@@ -81,7 +81,7 @@ test('what one reads on the way down is no longer unread, and at the end nothing
   expect(one.summary.unread).toBe(9000)
   while (one.detached) {
     await one.loadNewer()
-    one.trim(true)
+    one.trim(Infinity)
     const seq = one.entries.at(-5)!.seq
     one.markRead(seq)
     expect(one.summary.unread).toBe(log.filter((entry) => entry.seq > seq && entry.kind === 'message').length)
@@ -90,6 +90,22 @@ test('what one reads on the way down is no longer unread, and at the end nothing
 
   expect(seqs(one.entries)).toEqual(range(12_001 - WINDOW_MAX, 12_000))
   expect(one.summary.unread).toBe(0)
+})
+
+test('whoever reads the last entry stays there when more come at once than a window holds', async () => {
+  log = messages(1, 2000)
+  const one = reader({ seq: 2000, read_seq: 2000 })
+  one.remember(log)
+  const come = messages(2001, 4300)
+  log.push(...come)
+
+  one.receive(come)
+  while (one.entries.length > WINDOW_MAX) one.trim(2000)
+
+  expect(seqs(one.entries)).toEqual(range(1001, 3000))
+  expect(one.detached).toBe(true)
+  await one.loadNewer()
+  expect(one.entries.at(-1)!.seq).toBe(3000 + PAGE_MAX)
 })
 
 test('whoever missed ten thousand stays where they are and reads on without a hole', async () => {
@@ -164,7 +180,7 @@ test('a chat that was looked at before opens at what is unread by now', async ()
   await settled()
   expect(seqs(one.entries)).toEqual(range(1961, 2000 + PAGE))
 
-  one.trim(true, 20)
+  one.trim(Infinity, 20)
   expect(seqs(one.entries)[0]).toBe(2031)
   one.detached = false
   await one.open()

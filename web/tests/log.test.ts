@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { append, countUnread, dropNewest, dropOldest, firstSeq, lastSeq, prepend } from '../src/lib/log'
+import { append, countUnread, dropFarther, firstSeq, lastSeq, prepend } from '../src/lib/log'
+import type { Entry } from '../src/lib/types'
 import { ME, message, messages } from './entries'
 
 const seqs = (window: readonly { seq: number }[]) => window.map(({ seq }) => seq)
@@ -56,9 +57,23 @@ describe('prepend', () => {
   })
 })
 
-test('a window is trimmed at the end that is far from the reader', () => {
-  expect(firstSeq(dropOldest(messages(1, 10), 4))).toBe(7)
-  expect(lastSeq(dropNewest(messages(1, 10), 4))).toBe(4)
+describe('a window that is too long', () => {
+  const ends = (kept: readonly Entry[]) => [firstSeq(kept), lastSeq(kept)]
+
+  test('is cut at the end that is farther from the reader', () => {
+    expect(ends(dropFarther(messages(1, 10), 10, 4))).toEqual([7, 10])
+    expect(ends(dropFarther(messages(1, 10), Infinity, 4))).toEqual([7, 10])
+    expect(ends(dropFarther(messages(1, 10), 1, 4))).toEqual([1, 4])
+    expect(ends(dropFarther(messages(1, 10), 0, 4))).toEqual([1, 4])
+    expect(ends(dropFarther(messages(1, 4), 1, 4))).toEqual([1, 4])
+  })
+
+  test('keeps what is around the reader, and is cut at its other end next', () => {
+    const once = dropFarther(messages(1, 100), 45, 10)
+    expect(ends(once)).toEqual([1, 50])
+    expect(ends(dropFarther(once, 45, 10))).toEqual([41, 50])
+    expect(ends(dropFarther(messages(1, 100), 60, 10))).toEqual([56, 100])
+  })
 })
 
 test('only messages of others after the mark are unread', () => {

@@ -1,17 +1,7 @@
 // One chat: its line in the list, the loaded window of its log, and what waits to be sent.
 import { SvelteMap } from 'svelte/reactivity'
 import { api, ok } from './api'
-import {
-  append,
-  dropNewest,
-  dropOldest,
-  firstSeq,
-  GAP_MAX,
-  indexOf,
-  lastSeq,
-  prepend,
-  WINDOW_MAX,
-} from './log'
+import { append, dropFarther, firstSeq, GAP_MAX, indexOf, lastSeq, prepend, WINDOW_MAX } from './log'
 import { unreadOf, withMentions, withoutMentions } from './mentions'
 import { withVote } from './polls'
 import { Problem } from './problems'
@@ -247,16 +237,12 @@ export class ChatModel {
     if (this.detached) await this.replace(() => this.loadNewest())
   }
 
-  /** Forget what lies far from the reader. */
-  trim(readerIsBelow: boolean, max = WINDOW_MAX): void {
-    if (this.entries.length <= max) return
-    if (readerIsBelow) {
-      this.entries = dropOldest(this.entries, max)
-    } else {
-      const reach = this.detached ? 0 : this.reach
-      this.entries = dropNewest(this.entries, max)
-      this.detach(reach)
-    }
+  /** Forget what lies far from the reader, who is at that entry; at one end, as the log keeps its place by the other. */
+  trim(at: number, max = WINDOW_MAX): void {
+    const reach = this.detached ? 0 : this.reach
+    const last = lastSeq(this.entries)
+    this.entries = dropFarther(this.entries, at, max)
+    if (lastSeq(this.entries) < last) this.detach(reach)
   }
 
   // ---- What is done with messages --------------------------------------

@@ -76,14 +76,18 @@ export function prependSparse(window: readonly Entry[], older: readonly Entry[])
   return added.length ? [...added, ...window] : window
 }
 
-/** Forget the oldest entries beyond `max`; they are history and can be fetched again. */
-export function dropOldest(window: readonly Entry[], max = WINDOW_MAX): readonly Entry[] {
-  return window.length > max ? window.slice(-max) : window
-}
-
-/** Forget the newest entries beyond `max`, when the reader is far up in history. */
-export function dropNewest(window: readonly Entry[], max = WINDOW_MAX): readonly Entry[] {
-  return window.length > max ? window.slice(0, max) : window
+/**
+ * Forget entries beyond `max` at the end that is farther from the reader, who is at `seq`: they can be fetched again.
+ * What lies within half of `max` around the reader stays, so that of a window that is much too long more is left.
+ */
+export function dropFarther(window: readonly Entry[], seq: number, max = WINDOW_MAX): readonly Entry[] {
+  const excess = window.length - max
+  if (excess <= 0) return window
+  const above = window.findLastIndex((entry) => entry.seq <= seq) + 1
+  const below = window.length - above
+  const near = Math.floor(max / 2)
+  if (above > below) return window.slice(Math.min(excess, above - near))
+  return window.slice(0, -Math.min(excess, below - near))
 }
 
 /** Whether it is a message that one has to read: of somebody else, or one's own reminder. */

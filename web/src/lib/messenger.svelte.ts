@@ -198,7 +198,7 @@ export class Messenger {
     if (this.list.openId === chatId) this.list.openId = undefined
     const chat = this.chats.get(chatId)
     if (chat?.detached) chat.unload()
-    else chat?.trim(true, KEPT_ENTRIES)
+    else chat?.trim(Infinity, KEPT_ENTRIES)
   }
 
   /** A tab that is open for a week must not hold every chat it ever showed. */

@@ -187,9 +187,9 @@ export class ThreadModel extends ChatModel {
     }
   }
 
-  override trim(readerIsBelow: boolean, max?: number): void {
+  override trim(at: number, max?: number): void {
     const first = firstSeq(this.entries)
-    super.trim(readerIsBelow, max)
+    super.trim(at, max)
     if (firstSeq(this.entries) !== first) this.#reachesBeginning = false
   }
 

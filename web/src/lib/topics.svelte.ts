@@ -147,9 +147,9 @@ export class TopicModel extends ChatModel {
     }
   }
 
-  override trim(readerIsBelow: boolean, max?: number): void {
+  override trim(at: number, max?: number): void {
     const first = firstSeq(this.entries)
-    super.trim(readerIsBelow, max)
+    super.trim(at, max)
     if (firstSeq(this.entries) !== first) this.#reachesBeginning = false
   }
 
