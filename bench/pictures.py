@@ -65,7 +65,8 @@ def picture(shades: dict[int, float]) -> bytes:
             band += noise.resize(size, kernel="cubic").crop(0, 0, WIDTH, HEIGHT)
         bands.append(band)
     image = bands[0].bandjoin(bands[1:]).cast("uchar").gaussblur(0.7).copy(interpretation="srgb")
-    return bytes(image.jpegsave_buffer(Q=90, keep="none"))
+    # Phones and most cameras keep colours at half of the resolution.
+    return bytes(image.jpegsave_buffer(Q=90, subsample_mode="on", keep="none"))
 
 
 class Sharp:
