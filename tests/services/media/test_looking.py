@@ -18,7 +18,7 @@ from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import ImageDamaged, TooManyPixels
 from kaif.interfaces.media.uploads import OfUpload, UploadNotFound
 from kaif.kernel.clock import DAY_US
-from kaif.kernel.errors import Invalid
+from kaif.kernel.errors import Invalid, Unavailable
 from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.uploads.looking import Looked
 from kaif.services.media.work.films import FilmWorkers
@@ -151,7 +151,7 @@ class Stumbling(FilmWorkers):
     """They come upon what nobody had thought of."""
 
     async def probe(self, source: Path, poster: Path, *more: Any, **named: Any) -> Probed:
-        return await super().probe(source, poster / "beyond", *more, **named)
+        return await super().probe(source, poster.parent, *more, **named)
 
 
 async def test_a_file_at_which_a_worker_fails_is_refused_and_nothing_is_left_but_a_plain_file_may_be_anything(
@@ -182,6 +182,30 @@ async def test_a_file_at_which_a_worker_fails_is_refused_and_nothing_is_left_but
     await small_home.come(2 * DAY_US)
     assert await small_home.stored() == []
     assert [await small_home.rows(f"media_{table}") for table in ("uploads", "objects", "parts")] == [0, 0, 0]
+
+
+class Misled(FilmWorkers):
+    """They look where nothing lies, as after a disk was moved."""
+
+    async def probe(self, source: Path, poster: Path, *more: Any, **named: Any) -> Probed:
+        return await super().probe(source.parent / "elsewhere" / "source", poster, *more, **named)
+
+
+async def test_a_film_that_workers_do_not_find_is_not_damaged_and_is_taken_once_they_do(
+    small_home: Home, tmp_path: Path
+) -> None:
+    content = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
+    films = Misled(2)
+    uploads = small_home.process(small_home.blobs, films)
+    try:
+        sent = await small_home.write(await small_home.create(len(content), declared_type="video/mp4"), content)
+        with pytest.raises(Unavailable):
+            await uploads.finish_upload(ANNA, OfUpload(sent.id))
+    finally:
+        await uploads.close()
+        await films.close()
+
+    assert (await small_home.finish(sent)).kind == "video"
 
 
 async def test_films_and_sounds_are_probed_and_nothing_of_them_stays_on_the_disk(

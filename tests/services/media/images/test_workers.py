@@ -18,7 +18,7 @@ from tests.services.media.images import files
 
 from kaif.interfaces.media.films import NotPlayable
 from kaif.interfaces.media.images import Crop, CropOutside, ImageDamaged, ImageTooDemanding, Picture, Variant
-from kaif.kernel.errors import Busy, KaifError, StorageFull
+from kaif.kernel.errors import Busy, KaifError, StorageFull, Unavailable
 from kaif.services.media.images.limits import MB, Limits
 from kaif.services.media.images.sizes import PIXELS_MAX
 from kaif.services.media.images.variants import FULL, MEDIUM, THUMBNAIL
@@ -249,13 +249,14 @@ def test_what_a_worker_says_of_itself_does_not_reach_people() -> None:
     assert type(failed) is KaifError
 
 
-def test_a_full_disk_is_no_fault_of_the_film() -> None:
+@pytest.mark.parametrize(("code", "refusal"), [(errno.ENOSPC, StorageFull), (errno.EACCES, Unavailable)])
+def test_what_the_disk_refuses_is_no_fault_of_the_film(code: int, refusal: type[Unavailable]) -> None:
     fault = NotPlayable()
-    fault.__cause__ = OSError(errno.ENOSPC, "no space")
+    fault.__cause__ = OSError(code, "not so")
 
     told = msgspec.msgpack.encode(worker.answer_to(fault))
 
-    assert isinstance(jobs.result(Job(1, Inspect(Limits())), told, b""), StorageFull)
+    assert type(jobs.result(Job(1, Inspect(Limits())), told, b"")) is refusal
     assert isinstance(worker.answer_to(NotPlayable()), Refused)
 
 

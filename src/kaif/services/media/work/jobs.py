@@ -33,13 +33,14 @@ from kaif.interfaces.media.images import (
     TooManyPixels,
     Variant,
 )
-from kaif.kernel.errors import Invalid, KaifError, StorageFull
+from kaif.kernel.errors import Invalid, KaifError, StorageFull, Unavailable
 from kaif.services.media.images.limits import Limits
 from kaif.services.media.video.ladder import Rung
 
 HEADER_BYTES_MAX = 64 * 1024
 ANSWER_BYTES_MAX = 256 << 20
 VARIANTS_MAX = 20
+RETRY_AFTER_MS = 60_000
 READY = b"ready\n"
 # Lengths of the header and of what follows it.
 PREFIX_BYTES = 8
@@ -176,13 +177,17 @@ class NoRoom(msgspec.Struct, frozen=True, tag=True):
     """The disk is full."""
 
 
+class OutOfReach(msgspec.Struct, frozen=True, tag=True):
+    """What is to be read is not there, or nothing can be written where it was said."""
+
+
 class Underway(msgspec.Struct, frozen=True, tag=True):
     """How many seconds of a film are done. It is no answer yet."""
 
     seconds: float
 
 
-Answer = Inspected | Drawn | Probed | Sheet | Spoken | Done | Refused | Failed | NoRoom | Underway
+Answer = Inspected | Drawn | Probed | Sheet | Spoken | Done | Refused | Failed | NoRoom | OutOfReach | Underway
 _ANSWERS: dict[type, type] = {
     Inspect: Inspected,
     Probe: Probed,
@@ -231,7 +236,9 @@ def result(job: Job, packed: bytes, content: bytes) -> Result:
         case Failed():
             return KaifError(answer.error)
         case NoRoom():
-            return StorageFull(retry_after_ms=60_000)
+            return StorageFull(retry_after_ms=RETRY_AFTER_MS)
+        case OutOfReach():
+            return Unavailable(retry_after_ms=RETRY_AFTER_MS)
         case Underway():
             return answer
     if not isinstance(answer, _ANSWERS.get(type(job.task), type(None))):

@@ -89,7 +89,10 @@ class Pool:
                 except _Died as error:
                     raise self._too_demanding from error
         match result:
-            case Invalid() | Unavailable():
+            case Invalid():
+                raise result
+            case Unavailable():
+                log.error("a worker finds no room for %s, or not its files", type(job.task).__name__)
                 raise result
             case KaifError():
                 log.error("a worker failed at %s: %s", type(job.task).__name__, result)

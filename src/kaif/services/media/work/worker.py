@@ -21,12 +21,13 @@ import msgspec
 
 from kaif.kernel.errors import Invalid
 from kaif.services.media.work import jobs
-from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, NoRoom, Refused, Render, Task
+from kaif.services.media.work.jobs import Failed, Inspect, Inspected, Job, NoRoom, OutOfReach, Refused, Render, Task
 
 Tell = Callable[[msgspec.Struct], None]
 
 FILES_MAX = 64
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OUT_OF_REACH = (errno.ENOENT, errno.EACCES, errno.EROFS)
 _PR_SET_PDEATHSIG, _PR_SET_THP_DISABLE = 1, 41
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 
@@ -78,10 +79,13 @@ def _maker_of(kind: str) -> Callable[[Task, bytes, Tell], list[bytes]]:
     return done
 
 
-def answer_to(error: Exception) -> Refused | NoRoom | Failed:
-    """A full disk looks to libav as if the film were at fault."""
-    if any(isinstance(one, OSError) and one.errno in _DISK_FULL for one in (error, error.__cause__)):
+def answer_to(error: Exception) -> Refused | NoRoom | OutOfReach | Failed:
+    """What is the disk's fault looks to libav as if the film were at fault."""
+    met = {one.errno for one in (error, error.__cause__) if isinstance(one, OSError)}
+    if met.intersection(_DISK_FULL):
         return NoRoom()
+    if met.intersection(_OUT_OF_REACH):
+        return OutOfReach()
     return jobs.refused(error) if isinstance(error, Invalid) else Failed(repr(error)[:1000])
 
 
