@@ -1,5 +1,5 @@
 # make up: everything a newcomer needs, from nothing to a running server.
-# make test: the whole suite, browser included.
+# make test test-long: the whole suite, browser included.
 
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -10,11 +10,12 @@ PORT ?= 8080
 CLIENT := src/kaif/web/index.html
 CLIENT_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -not -name api.gen.ts -print)
 
-.PHONY: help up build test check bench format clean locks
+.PHONY: help up build test test-long check bench format clean locks
 
 help:
 	@echo "make up      install, build and start Kaif Ozero (DATA=$(DATA) PORT=$(PORT))"
-	@echo "make test    run the whole test suite"
+	@echo "make test    run the tests of all parts on real databases, about 25 minutes on two cores"
+	@echo "make test-long   run the other half: browsers, crashes, whole servers, simulated worlds"
 	@echo "make check   types, import contracts, style"
 	@echo "make bench   measure against peers (docs/performance)"
 	@echo "make format  format the code"
@@ -46,7 +47,11 @@ $(BIN)/.dev: requirements-dev.lock $(BIN)/.ready
 
 test: $(BIN)/.dev $(CLIENT) check
 	@scripts/install-test-servers
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+
+test-long: $(BIN)/.dev $(CLIENT)
+	@scripts/install-test-servers
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 check: $(BIN)/.dev $(CLIENT)
 	$(BIN)/ruff check src tests bench hatch_build.py

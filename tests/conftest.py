@@ -16,7 +16,7 @@ from tests.servers import ClamdServer, MissingServer, PostgresServer, RedisServe
 
 Started = TypeVar("Started", bound=Server)
 
-LONGEST = (
+LONG = (
     "tests/journeys/",
     "tests/simulation/",
     "tests/gateway/test_bad_input.py::test_schemathesis_finds_no_server_error",
@@ -27,12 +27,16 @@ def pytest_configure() -> None:
     write_to_memory()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first: one processor has nothing to do while the other ends what was begun last.
+    """What takes longest begins first, where all is run: else one processor has nothing to do at the end.
 
     Workers part the list among them, and whoever is ready takes of the other's end: browsers seldom run side by side.
     """
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    for item in items:
+        if item.nodeid.startswith(LONG):
+            item.add_marker("long")
 
 
 @pytest.fixture(scope="session")
