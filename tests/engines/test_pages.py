@@ -10,7 +10,7 @@ from tests.elsewhere import Asked, Service
 
 from kaif.engines.web import Unreachable
 from kaif.engines.web.pages import PAGE_BYTES_MAX, PICTURE_BYTES_MAX, NotAPage, WebPage
-from kaif.engines.web.public import REDIRECTS_MAX, PublicPages
+from kaif.engines.web.public import LED_TO_ONE_SITE, REDIRECTS_MAX, PublicPages
 from kaif.engines.web.summaries import Summary, host_shown, summary_of
 
 
@@ -147,6 +147,20 @@ async def test_who_leads_on_and_on_is_left(pages: PublicPages, site: Service) ->
     assert await pages.read(f"{site.url}/1")
     with pytest.raises(NotAPage):
         await pages.read(f"{site.url}/0")
+
+
+async def test_addresses_that_all_lead_to_one_site_are_no_tool_against_it(pages: PublicPages, site: Service) -> None:
+    site.handlers["/lake"] = lambda _: page(HTML)
+    site.handlers["/a"] = lambda _: leads_to(site.url.replace("127.0.0.1", "localhost") + "/lake")
+    site.handlers["/own"] = lambda _: leads_to("/lake")
+
+    with pytest.raises(Unreachable):
+        for _ in range(2 * LED_TO_ONE_SITE.burst):
+            await pages.read(f"{site.url}/a")
+
+    asked = [asked.path for asked in site.asked]
+    assert LED_TO_ONE_SITE.burst <= asked.count("/lake") == asked.count("/a") - 1
+    await pages.read(f"{site.url}/own")
 
 
 @pytest.mark.parametrize("to", ["", "ftp://lake.example/", "file:///etc/passwd", "http://user:word@8.8.8.8/", "//"])

@@ -17,8 +17,11 @@ from kaif.engines.web.pages import (
     WebPage,
 )
 from kaif.engines.web.pinned import PORTS, PinnedWeb
+from kaif.kernel.limits import Limit, Limits
 
 REDIRECTS_MAX = 3
+# Whoever has many addresses could have all of them lead to one site, which nobody would have named.
+LED_TO_ONE_SITE = Limit("pages_led_to_one_site", per_minute=30, burst=20)
 URL_CHARACTERS_MAX = 2048
 CONNECTIONS_MAX = 20
 
@@ -45,6 +48,7 @@ class PublicPages:
         picture_within_s: float = PICTURE_WITHIN_S,
     ) -> None:
         self._private_too, self._within_s, self._picture_within_s = private_too, within_s, picture_within_s
+        self._limits = Limits()
         self._web = PinnedWeb(private_too=private_too, within_s=within_s, connections_max=CONNECTIONS_MAX)
 
     async def read(self, url: str) -> WebPage:
@@ -76,7 +80,7 @@ class PublicPages:
                     try:
                         if answer.status_code not in REDIRECTS:
                             return await take(asked, answer)
-                        url = str(asked.join(answer.headers.get("location", "")))
+                        url = self._led(asked, answer.headers.get("location", ""))
                     finally:
                         await answer.aclose()
                 raise NotAPage("It leads from one address to another.")
@@ -84,6 +88,13 @@ class PublicPages:
             raise Unreachable(type(error).__name__) from error
         except (httpx.InvalidURL, UnicodeError, ForbiddenAddress) as error:
             raise NotAPage(type(error).__name__) from error
+
+    def _led(self, asked: httpx.URL, location: str) -> str:
+        """Raises Unreachable where too many were led there of late."""
+        url = asked.join(location)
+        if url.host != asked.host and self._limits.wait_s(LED_TO_ONE_SITE, url.host):
+            raise Unreachable("Too many addresses lead there.")
+        return str(url)
 
     async def close(self) -> None:
         await self._web.close()
