@@ -1,5 +1,6 @@
 """The operator at work in a browser: who may join, who is stopped, who is helped, and what the log tells of it."""
 
+import asyncio
 import re
 import sqlite3
 import time
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 from tests.harness import PASSWORD, Person, Server
-from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, Human, Window, Windows, make_accounts
+from tests.journeys.browser import ANNA, BORIS, NARROW, VERA, WIDE, WITHIN_MS, Human, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
 from tests.journeys.test_own_account import link
@@ -78,6 +79,30 @@ def set_aside(place: Server, event_id: int, consumer: str, name: str, body: str)
             (consumer, event_id, name, body, time.time_ns() // 1000),
         )
     database.close()
+
+
+@embedded
+async def test_who_goes_on_before_a_page_has_come_is_where_they_went_last(place: Server, windows: Windows) -> None:
+    await make_accounts(place.url, place.setup_code, ANNA)
+    owner = await windows.open(service_workers="block")
+    await owner.sign_in(ANNA.username)
+    asked, may_come = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        asked.set()
+        await may_come.wait()
+        await route.continue_()
+
+    # What opens by itself is still on its way when something else is chosen.
+    await owner.page.route("**/assets/People-*.js", hold)
+    await owner.page.goto("/operator")
+    await asyncio.wait_for(asked.wait(), WITHIN_MS / 1000)
+    await see(owner, "Хранилище")
+    async with owner.page.expect_response("**/assets/People-*.js"):
+        may_come.set()
+
+    await owner.page.wait_for_load_state("networkidle")
+    await expect(owner.page).to_have_url(f"{place.url}/operator/storage")
 
 
 @embedded

@@ -104,6 +104,14 @@ const router = createRouter({
 export const { p, route, isActive } = router
 
 export const navigate = ((...to: Parameters<typeof router.navigate>) =>
-  whileNavigating(() => router.navigate(...to))) as typeof router.navigate
+  whileNavigating(() => router.navigate(...to).catch(unlessOvertaken))) as typeof router.navigate
+
+/**
+ * Whoever goes on before they have arrived is not told of an error. sv-router 0.16 has the step that was overtaken wait
+ * for itself, which each engine says in words of its own.
+ */
+function unlessOvertaken(error: unknown): void {
+  if (!(error instanceof TypeError && /cycle|itself/.test(error.message))) throw error
+}
 
 watchBack(() => route.pathname)
