@@ -25,6 +25,8 @@ _BRIGHTNESS = (16 + _VALUES * (219 / 255)).rint().cast("uchar")
 _COLOUR = (128 + (_VALUES - 128) * (224 / 255)).rint().cast("uchar")
 # libav's mean of several is so much too large.
 _MEAN_COLOUR = (128 + (_VALUES - 0.15 - 128) * (224 / 255)).rint().cast("uchar")
+# Colours that were averaged once keep more, and take a few percent more bytes at the same quality.
+_AVERAGED_QUALITY_LESS = 0.25
 _BLOCK = 32
 _ENCODERS_TIME_BASE = Fraction(1, 25)
 
@@ -40,7 +42,8 @@ def webp_of_planes(content: bytes, size: Size, orientation: int, quality: float,
     """
     try:
         # Each in turn, so that no more than two are held.
-        return _encoded(_narrowed(_decoded(content, size), orientation), quality, effort)
+        frame, is_averaged = _narrowed(_decoded(content, size), orientation)
+        return _encoded(frame, quality - (_AVERAGED_QUALITY_LESS if is_averaged else 0), effort)
     except (av.FFmpegError, MemoryError, _NotTaken):
         return None
 
@@ -58,21 +61,22 @@ def _decoded(content: bytes, size: Size) -> VideoFrame:
     return frame
 
 
-def _narrowed(frame: VideoFrame, orientation: int) -> VideoFrame:
-    """Values as WebP has them, and one of each colour for four of brightness."""
+def _narrowed(frame: VideoFrame, orientation: int) -> tuple[VideoFrame, bool]:
+    """Values as WebP has them, one of each colour for four of brightness, and whether those had to be averaged."""
     is_odd = frame.width % 2 or frame.height % 2
-    if is_odd and (orientation != 1 or frame.format.name != _HALVED):
+    is_averaged = frame.format.name != _HALVED
+    if is_odd and (orientation != 1 or is_averaged):
         # Colours would come to stand beside their brightness.
         raise _NotTaken
     colours = _COLOUR
-    if frame.format.name != _HALVED:
+    if is_averaged:
         frame, colours = frame.reformat(format=_HALVED, interpolation=Interpolation.AREA), _MEAN_COLOUR
     images = [_upright(_image(plane), orientation) for plane in frame.planes]
     made = VideoFrame(images[0].width, images[0].height, "yuv420p")
     for plane, image, values in zip(made.planes, images, (_BRIGHTNESS, colours, colours), strict=True):
         rows = image.maplut(values).embed(0, 0, plane.line_size, plane.height)
         plane.update(rows.write_to_memory())
-    return made
+    return made, is_averaged
 
 
 def _image(plane: VideoPlane) -> pyvips.Image:

@@ -22,8 +22,6 @@ QUALITIES: dict[Made, int] = {"jpeg": 82, "png": 100, "webp": 80, "avif": 55, "g
 WEBP_EFFORT, WEBP_EFFORT_SMALL = 2, 4
 # Small ones are looked at again and again, so there each byte counts, and takes little time.
 SMALL_PIXELS = 250_000
-# What goes from plane to plane loses less, and has a percent or two more bytes at the same quality.
-PLANES_QUALITY_LESS = 0.25
 AVIF_EFFORT = 2
 BOX_SHRINK_MAX = 8
 # What several variants are made of is held in memory, up to this size; beyond it each decodes for itself.
@@ -53,7 +51,7 @@ def _recoded(source: Source, content: bytes, variants: Sequence[Variant]) -> dic
     for variant in variants:
         is_whole = variant.format == "webp" and not variant.crop and plan(source.size, variant).kept == source.size
         if source.has_plain_planes and is_whole:
-            quality = (variant.quality or QUALITIES["webp"]) - PLANES_QUALITY_LESS
+            quality = variant.quality or QUALITIES["webp"]
             webp = webp_of_planes(content, source.header.size, source.header.orientation, quality, _effort(source.size))
             if webp:
                 made[variant] = Rendition(webp, "webp", *source.size)
