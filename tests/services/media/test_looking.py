@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from kaif.kernel.clock import DAY_US
 from kaif.kernel.errors import Invalid, Unavailable
 from kaif.services.media.outlasting import Outlasting
 from kaif.services.media.uploads.looking import Looked
+from kaif.services.media.uploads.service import UploadsService
 from kaif.services.media.work.films import FilmWorkers
 from kaif.services.media.work.jobs import Probed
 from kaif.services.media.work.scratch import Scratch, opened, read_whole
@@ -147,6 +149,17 @@ async def test_what_can_not_be_shown_is_refused_and_nothing_is_left_but_a_plain_
         await small_home.put(content, declared_type=declared)
 
 
+@asynccontextmanager
+async def worked_on_by(home: Home, films: FilmWorkers) -> AsyncIterator[UploadsService]:
+    """Another process, with these workers."""
+    uploads = home.process(home.blobs, films)
+    try:
+        yield uploads
+    finally:
+        await uploads.close()
+        await films.close()
+
+
 class Stumbling(FilmWorkers):
     """They come upon what nobody had thought of."""
 
@@ -158,9 +171,7 @@ async def test_a_file_at_which_a_worker_fails_is_refused_and_nothing_is_left_but
     small_home: Home, tmp_path: Path
 ) -> None:
     content = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
-    films = Stumbling(2)
-    uploads = small_home.process(small_home.blobs, films)
-    try:
+    async with worked_on_by(small_home, Stumbling(2)) as uploads:
         sent = [await small_home.create(len(content), declared_type=said) for said in ("video/mp4", "")]
         for upload in sent:
             await small_home.write(upload, content)
@@ -172,9 +183,6 @@ async def test_a_file_at_which_a_worker_fails_is_refused_and_nothing_is_left_but
         with pytest.raises(UploadNotFound):
             await uploads.get_upload(ANNA, OfUpload(sent[0].id))
         kept = (await uploads.finish_upload(ANNA, OfUpload(sent[1].id))).media
-    finally:
-        await uploads.close()
-        await films.close()
 
     assert kept and kept.kind == "file"
     assert (await small_home.library.get_usage(ANNA, Nothing())).used == len(content)
@@ -195,15 +203,10 @@ async def test_a_film_that_workers_do_not_find_is_not_damaged_and_is_taken_once_
     small_home: Home, tmp_path: Path
 ) -> None:
     content = make(tmp_path / "film.mp4", *SHORT, *H264).read_bytes()
-    films = Misled(2)
-    uploads = small_home.process(small_home.blobs, films)
-    try:
-        sent = await small_home.write(await small_home.create(len(content), declared_type="video/mp4"), content)
+    sent = await small_home.write(await small_home.create(len(content), declared_type="video/mp4"), content)
+    async with worked_on_by(small_home, Misled(2)) as uploads:
         with pytest.raises(Unavailable):
             await uploads.finish_upload(ANNA, OfUpload(sent.id))
-    finally:
-        await uploads.close()
-        await films.close()
 
     assert (await small_home.finish(sent)).kind == "video"
 
