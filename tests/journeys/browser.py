@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from playwright.async_api import Browser, BrowserContext, Locator, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, ViewportSize, async_playwright, expect
 from tests.harness import PASSWORD
 from tests.waiting import eventually
 
@@ -127,9 +127,16 @@ class Window:
     def __init__(self, context: BrowserContext) -> None:
         self.context = context
         self.complaints: list[str] = []
+        # What the page has asked and has no answer to.
+        self.asked: set[Request] = set()
 
     async def new_page(self) -> None:
         self.page = await self.context.new_page()
+        # A document takes with it what it has asked.
+        self.page.on("domcontentloaded", lambda _: self.asked.clear())
+        self.page.on("request", lambda request: self.asked.add(request))
+        self.page.on("requestfinished", lambda request: self.asked.discard(request))
+        self.page.on("requestfailed", lambda request: self.asked.discard(request))
         self.page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         self.page.on(
             "console",
@@ -237,6 +244,16 @@ class Window:
 
     async def see_message(self, text: str) -> None:
         await expect(self.message(text)).to_be_visible()
+
+    async def seqs_in_view(self) -> list[int]:
+        found: list[int] = await self.log.evaluate(
+            """(log) => { const box = log.getBoundingClientRect()
+              return [...log.querySelectorAll('[data-seq]')].filter((row) => {
+                const { top, bottom } = row.getBoundingClientRect()
+                return bottom > box.top && top < box.bottom
+              }).map((row) => Number(row.dataset.seq)) }"""
+        )
+        return found
 
     async def see_state(self, text: str, state: str) -> None:
         """Of the person's own message: pending, failed, sent, read."""

@@ -158,17 +158,6 @@ async def rendered_rows(window: Window) -> int:
     return await window.log.locator("[data-index]").count()
 
 
-async def seqs_in_view(window: Window) -> list[int]:
-    found: list[int] = await window.log.evaluate(
-        """(log) => { const box = log.getBoundingClientRect()
-          return [...log.querySelectorAll('[data-seq]')].filter((row) => {
-            const { top, bottom } = row.getBoundingClientRect()
-            return bottom > box.top && top < box.bottom
-          }).map((row) => Number(row.dataset.seq)) }"""
-    )
-    return found
-
-
 async def top_of(window: Window, seq: int) -> float:
     """Where the message stands on the screen."""
     top: float = await window.log.locator(f'[data-seq="{seq}"]').evaluate("(row) => row.getBoundingClientRect().top")
@@ -196,7 +185,7 @@ async def test_a_long_chat_stays_small_wherever_one_reads(server: Server, window
     assert await blocking_listeners(window) == [], "the wheel and a finger scroll without waiting for scripts"
 
     most = await travel(window, -6000, 80)
-    high = min(await seqs_in_view(window))
+    high = min(await window.seqs_in_view())
     assert high < MESSAGES - 3000, "the way up must lead through more than a window holds"
     most = max(most, await travel(window, 6000, 110))
 
@@ -204,7 +193,7 @@ async def test_a_long_chat_stays_small_wherever_one_reads(server: Server, window
     await window.page.goto(f"/chat/{chat_id}/{MIDDLE}")
     await expect(window.log.locator(f'[data-seq="{MIDDLE}"]')).to_be_visible()
     most = max(most, await travel(window, 6000, 40), await travel(window, -6000, 60))
-    assert max(await seqs_in_view(window)) < MIDDLE
+    assert max(await window.seqs_in_view()) < MIDDLE
     assert most <= ROWS_MAX
     after = await heap_bytes(window)
     print(f"heap {at_first / 1e6:.1f} MB at first, {after / 1e6:.1f} MB after, {most} rows at most")
@@ -222,7 +211,7 @@ async def test_what_one_reads_does_not_move_when_things_happen_above_it(server: 
     await window.page.wait_for_timeout(600)
     await travel(window, -150, 3)
     await window.page.wait_for_timeout(600)
-    seqs = await seqs_in_view(window)
+    seqs = await window.seqs_in_view()
     read = seqs[len(seqs) // 2]
     before = await top_of(window, read)
 
@@ -287,7 +276,7 @@ async def ten_thousand_are_read_as_far_as_they_are_seen(server: Server, window: 
 
     down = window.page.locator("button.down")
     await expect(down).to_have_text(re.compile("9.9[0-9]{2} нов"))
-    shown = max(await seqs_in_view(window))
+    shown = max(await window.seqs_in_view())
     anna = await Person(server.url, ANNA.username).log_in()
     chat = await anna.get(f"/v1/messaging/chats/{chat_id}")
     assert shown - 50 < chat["read_seq"] <= shown
@@ -304,10 +293,10 @@ async def test_a_thread_of_ten_thousand_comments_stays_small(server: Server, win
     await window.sign_in(ANNA.username)
     await window.page.goto(f"/chat/{channel_id}/comments/{post}")
     await expect(window.message("Сообщение").last).to_be_visible()
-    newest = max(await seqs_in_view(window))
+    newest = max(await window.seqs_in_view())
 
     most = await travel(window, -6000, 60)
-    high = min(await seqs_in_view(window))
+    high = min(await window.seqs_in_view())
     assert high < newest - 2500, "the way up must lead through more than a window holds"
     # From anywhere it is one press to the post, and one back.
     await window.page.get_by_role("button", name="Пост").click()
@@ -319,7 +308,7 @@ async def test_a_thread_of_ten_thousand_comments_stays_small(server: Server, win
 
     # What is said and taken back meanwhile moves nothing here, and is right where it stands.
     await window.page.wait_for_timeout(600)
-    seqs = await seqs_in_view(window)
+    seqs = await window.seqs_in_view()
     read = seqs[len(seqs) // 2]
     before = await top_of(window, read)
     said = [await comment(boris, channel_id, post, f"Новое {number}") for number in range(2)]

@@ -8,6 +8,7 @@ from playwright.async_api import Page, Response, expect
 from tests.journeys.browser import ANNA, NARROW, WIDE, Window, Windows, make_accounts
 from tests.journeys.conftest import Place, embedded
 from tests.journeys.looks import Look
+from tests.waiting import until
 
 AT_ONCE_S = 1
 ROUNDS = 12
@@ -41,7 +42,8 @@ async def is_thrown_out(window: Window) -> None:
     await expect(window.page.get_by_text("Сеанс закончился. Войдите ещё раз.")).to_be_visible()
     await expect(window.page.get_by_label("Имя пользователя или почта")).to_be_visible()
     # The browser notes what was refused: what the page happened to ask, and then its one refresh, which tells it that
-    # the session is over.
+    # the session is over. The answers need not come in that order.
+    await until(lambda: not window.asked)
     refused = [complaint for complaint in window.complaints if "401" in complaint]
     assert len([complaint for complaint in refused if "/v1/auth/refresh" in complaint]) == 1
     window.complaints[:] = [complaint for complaint in window.complaints if complaint not in refused]

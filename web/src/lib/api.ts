@@ -37,6 +37,8 @@ async function sendSignedIn(request: Request): Promise<Response> {
   const again = request.clone()
   const response = await send(request)
   if (response.status !== 401 || !session.user) return response
+  // Nobody reads what it says, and its connection is wanted.
+  void response.body?.cancel()
   // The cookie ran out earlier than our clock thought, or the session is over: the refresh tells which.
   await session.refresh()
   return send(again)
