@@ -15,7 +15,7 @@ CLIENT_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -not
 help:
 	@echo "make up      install, build and start Kaif Ozero (DATA=$(DATA) PORT=$(PORT))"
 	@echo "make test    run the tests of all parts on real databases, about 25 minutes on two cores"
-	@echo "make test-long   run the other half: browsers, crashes, whole servers, simulated worlds"
+	@echo "make test-long   run the other half: browsers, crashes, whole servers"
 	@echo "make check   types, import contracts, style"
 	@echo "make bench   measure against peers (docs/performance)"
 	@echo "make format  format the code"

@@ -18,7 +18,6 @@ Started = TypeVar("Started", bound=Server)
 
 LONG = (
     "tests/journeys/",
-    "tests/simulation/",
     "tests/gateway/test_bad_input.py::test_schemathesis_finds_no_server_error",
 )
 
