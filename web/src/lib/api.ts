@@ -38,7 +38,7 @@ async function sendSignedIn(request: Request): Promise<Response> {
   const response = await send(request)
   if (response.status !== 401 || !session.user) return response
   // Nobody reads what it says, and its connection is wanted.
-  void response.body?.cancel()
+  void response.body?.cancel().catch(() => {})
   // The cookie ran out earlier than our clock thought, or the session is over: the refresh tells which.
   await session.refresh()
   return send(again)
