@@ -14,10 +14,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from kaif.engines.cache import Interrupted, Listener
-from kaif.engines.cache.redis_news import News
+from kaif.engines.cache.redis_news import OUTAGES, News
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
 
@@ -162,5 +161,5 @@ def _translated() -> Iterator[None]:
     """The driver's errors as ours."""
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
+    except OUTAGES as error:
         raise Unavailable(retry_after_ms=1000) from error

@@ -20,6 +20,9 @@ log = logging.getLogger("kaif.cache")
 CONNECT_TIMEOUT_S = 0.5
 SUBSCRIBE_TIMEOUT_S = 1.0
 PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 2.0
+# What the driver raises when Redis is away. uvloop says RuntimeError of a connection that was reset before it was
+# written to, and the driver passes that on.
+OUTAGES = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
 class News:
@@ -46,7 +49,7 @@ class News:
             self._reader = asyncio.get_running_loop().create_task(self._read())
         elif self._pubsub is not None and not confirmed.is_set():
             # If it fails, the reader sees the broken connection and subscribes on the next one.
-            with contextlib.suppress(RedisError, OSError):
+            with contextlib.suppress(*OUTAGES):
                 await self._pubsub.subscribe(channel)
         try:
             await asyncio.wait_for(confirmed.wait(), SUBSCRIBE_TIMEOUT_S)
