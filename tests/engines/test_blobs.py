@@ -1,7 +1,6 @@
 """Content under names: in a folder, in memory, and in S3."""
 
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ async def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     return await open_blobs(urls.get(request.param) or request.getfixturevalue("s3_url"))
 
 
-async def pieces(*contents: bytes, then_fail: bool = False) -> AsyncIterator[bytes]:
-    for content in contents:
-        yield content
-    if then_fail:
-        raise ConnectionResetError("the sender went away")
-
-
 async def listed(blobs: Blobs, prefix: str) -> list[str]:
     return sorted([name async for name in blobs.list(prefix)])
 
@@ -37,7 +29,6 @@ async def test_content_comes_back_as_it_was_put(blobs: Blobs) -> None:
 
     assert await blobs.get("a/b.bin") == content
     assert await blobs.size("a/b.bin") == len(content)
-    assert b"".join([piece async for piece in blobs.stream("a/b.bin")]) == content
 
 
 async def test_a_later_put_replaces_the_content(blobs: Blobs) -> None:
@@ -49,10 +40,8 @@ async def test_a_later_put_replaces_the_content(blobs: Blobs) -> None:
 
 async def test_empty_content_is_content(blobs: Blobs) -> None:
     await blobs.put("a", b"")
-    await blobs.put("b", pieces())
 
-    assert (await blobs.get("a"), await blobs.get("b"), await blobs.size("b")) == (b"", b"", 0)
-    assert [piece async for piece in blobs.stream("a") if piece] == []
+    assert (await blobs.get("a"), await blobs.size("a")) == (b"", 0)
 
 
 @pytest.mark.parametrize(
@@ -65,31 +54,12 @@ async def test_a_range_of_the_content(blobs: Blobs, start: int, length: int | No
     assert await blobs.get("digits", start, length) == expected
 
 
-async def test_content_larger_than_a_part_is_put_and_read_in_pieces(blobs: Blobs) -> None:
-    parts = [bytes([number]) * MIB for number in range(12)]
-    await blobs.put("large", pieces(*parts))
+async def test_content_larger_than_a_part_is_put_whole(blobs: Blobs) -> None:
+    content = b"".join(bytes([number]) * MIB for number in range(12))
+    await blobs.put("large", content)
 
-    assert b"".join([piece async for piece in blobs.stream("large")]) == b"".join(parts)
+    assert await blobs.get("large") == content
     assert await blobs.get("large", 6 * MIB - 1, 2) == b"\x05\x06"
-
-
-@pytest.mark.parametrize("sent", [1, 12])
-async def test_a_put_whose_sender_goes_away_stores_nothing(blobs: Blobs, sent: int) -> None:
-    await blobs.put("kept", b"first")
-
-    for name in ("kept", "new"):
-        with pytest.raises(ConnectionResetError, match="the sender went away"):
-            await blobs.put(name, pieces(*[b"x" * MIB] * sent, then_fail=True))
-
-    assert await blobs.get("kept") == b"first"
-    assert await listed(blobs, "") == ["kept"]
-
-
-async def test_create_leaves_what_is_there(blobs: Blobs) -> None:
-    assert await blobs.create("a", b"first")
-    assert not await blobs.create("a", b"second")
-
-    assert await blobs.get("a") == b"first"
 
 
 async def test_deleting_what_is_not_there_is_no_error(blobs: Blobs) -> None:
@@ -105,8 +75,6 @@ async def test_what_is_not_there_is_not_found(blobs: Blobs) -> None:
     for reading in (blobs.get("a"), blobs.get("a", 2, 3), blobs.size("a")):
         with pytest.raises(NotFound):
             await reading
-    with pytest.raises(NotFound):
-        _ = [piece async for piece in blobs.stream("a")]
 
 
 async def test_a_list_names_what_lies_in_the_folder_and_no_more(blobs: Blobs) -> None:
@@ -135,13 +103,9 @@ async def test_a_name_that_could_lead_elsewhere_is_refused(blobs: Blobs, name: s
     with pytest.raises(Invalid):
         await blobs.put(name, b"x")
     with pytest.raises(Invalid):
-        await blobs.create(name, b"x")
-    with pytest.raises(Invalid):
         await blobs.get(name)
     with pytest.raises(Invalid):
         await blobs.delete(name)
-    with pytest.raises(Invalid):
-        _ = [piece async for piece in blobs.stream(name)]
 
 
 async def test_a_local_name_is_the_path_below_the_folder(tmp_path: Path) -> None:
@@ -172,9 +136,8 @@ async def test_a_large_file_is_written_from_wherever_it_lies(tmp_path: Path, pla
 
 async def test_a_full_disk_takes_nothing_and_says_so(small_disk: SmallDisk) -> None:
     blobs = await open_blobs(f"file:{small_disk.folder / 'blobs'}")
-    for content in (b"x" * 20 * MIB, pieces(*[b"x" * MIB] * 20)):
-        with pytest.raises(StorageFull):
-            await blobs.put("large", content)
+    with pytest.raises(StorageFull):
+        await blobs.put("large", b"x" * 20 * MIB)
     assert await listed(blobs, "") == []
     assert [path for path in small_disk.folder.rglob("*") if path.is_file()] == []
 

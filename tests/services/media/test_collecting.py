@@ -1,7 +1,7 @@
 """What nothing needs goes, and what anything needs stays, whoever comes first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -122,7 +122,7 @@ class OddBlobs(ObjectBlobs):
         super().__init__(blobs._store)
         self._blobs, self._before, self._after = blobs, before, after
 
-    async def put(self, name: str, content: bytes | bytearray | memoryview | AsyncIterator[bytes]) -> None:
+    async def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
         await self._before()
         await self._blobs.put(name, content)
         await self._after()

@@ -45,12 +45,13 @@ async def used(home: Home) -> int:
 async def test_pieces_become_one_file_in_the_order_in_which_they_are_named(home: Home) -> None:
     third, first, second = await come(home, PIECES[2], PIECES[0], PIECES[1])
     before = await home.stored()
-    assert await home.uploads.finish_upload(ANNA, OfUpload(first))
+    assert (await home.uploads.finish_upload(ANNA, OfUpload(first))).media is None
 
     upload = await join(home, [first, second, third], name="film.bin")
     media = await home.finish(upload)
 
     assert (media.name, media.size, media.sha256) == ("film.bin", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    assert (await home.storage.count_media(ANNA, Nothing())).uploads.count == 0
     for start in (0, 4 * MIB - 3, 4 * MIB + 1, 8 * MIB):
         assert await home.read(media, start) == CONTENT[start : start + 4 * MIB]
     assert await home.stored() == before

@@ -1,10 +1,11 @@
 """What is made of pictures: once, for whoever may see them, in what suits them; and kept as they are."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import pyvips
 from tests.services.media.home import ANNA, BORIS, Home
 from tests.services.media.images import files
 from tests.services.media.video.films import H264, SHORT, make
@@ -78,6 +79,17 @@ async def test_sizes_are_made_in_what_suits_who_asks_and_kept_sealed(small_home:
     assert kept.renditions == ["large", "medium", "small", "w1920", "w320"]
     for name in await small_home.stored():
         assert b"WEBP" not in await small_home.blobs.get(name)
+
+
+@pytest.mark.parametrize("make", [files.png, files.webp, files.avif, files.heic, files.gif])
+async def test_holes_stay_where_neither_webp_nor_avif_is_shown(
+    small_home: Home, make: Callable[[pyvips.Image], bytes]
+) -> None:
+    picture = await small_home.put(make(files.with_hole(files.photo())))
+
+    assert picture.shown and picture.shown.has_holes
+    assert (await small_home.look(picture, rendition="small", accept="*/*")).type == "image/png"
+    assert files.opened(await small_home.got(picture, "small", accept="*/*")).hasalpha()
 
 
 async def test_who_may_not_see_a_picture_sees_nothing_that_was_made_of_it(home: Home, photo: Media) -> None:

@@ -115,6 +115,25 @@ async def test_a_film_becomes_all_that_players_ask_for(small_home: Home, film: b
     assert (await small_home.rows("media_jobs"), {news.user_id for news in work.news}) == (0, {ANNA.user_id})
 
 
+async def test_a_mistake_of_ours_while_a_job_is_held_is_said_and_the_job_waits(
+    home: Home, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stay(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    media = await put(home, film)
+    with monkeypatch.context() as planted:
+        planted.setattr(jobs_store, "stay", stay)
+        async with home.workshop() as work:
+            with pytest.raises(ZeroDivisionError):
+                await work.shop.work(LONG)
+
+    assert [job.media_id for job in await jobs(home)] == [media.id]
+    async with home.workshop() as work:
+        await work.through()
+    assert (await now(home, media)).state == "ready"
+
+
 async def test_a_film_that_browsers_play_is_there_for_others_in_seconds_and_without_its_place(
     home: Home, tmp_path: Path
 ) -> None:

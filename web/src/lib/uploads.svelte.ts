@@ -354,11 +354,12 @@ class Uploads {
       },
     })
     return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => {
+      const stop = (): void => {
         sending.stop()
         reject(new Problem('stopped'))
-      })
-      sending.done.then(resolve, reject)
+      }
+      signal.addEventListener('abort', stop)
+      sending.done.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
     })
   }
 }
@@ -379,11 +380,13 @@ async function mustBeReadable(file: Blob): Promise<void> {
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener('abort', () => {
+    const wake = (): void => {
       clearTimeout(timer)
+      signal.removeEventListener('abort', wake)
       resolve()
-    })
+    }
+    const timer = setTimeout(wake, ms)
+    signal.addEventListener('abort', wake)
   })
 }
 

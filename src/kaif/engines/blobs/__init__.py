@@ -19,23 +19,15 @@ class Blobs(Protocol):
     writes raise StorageFull when it is full.
     """
 
-    async def put(self, name: str, content: bytes | bytearray | memoryview | AsyncIterator[bytes]) -> None:
+    async def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
         """Store all of it, or on failure nothing; an earlier content is replaced.
 
         What may be changed stays as it is until this returns, or for good when it raises.
         """
         ...
 
-    async def create(self, name: str, content: bytes) -> bool:
-        """Store it unless the name is taken; False leaves what is there."""
-        ...
-
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         """At most `length` bytes from `start`, none past the end; raises NotFound."""
-        ...
-
-    def stream(self, name: str) -> AsyncIterator[bytes]:
-        """The content in pieces; raises NotFound."""
         ...
 
     async def size(self, name: str) -> int:

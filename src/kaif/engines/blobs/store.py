@@ -15,14 +15,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from kaif.engines.blobs import Room
-from kaif.engines.blobs.writing import sync_to_disk, write_file
+from kaif.engines.blobs.writing import write_file
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
 
-PIECE_BYTES = 1024 * 1024
 # S3 takes no smaller parts; two in flight bound the memory of one upload.
 PART_BYTES = 5 * 1024 * 1024
 PARTS_IN_FLIGHT_MAX = 2
@@ -48,10 +47,8 @@ class ObjectBlobs:
         # Folders that are on the disk, as is the way to them: that is worth asking for once, not with each file.
         self._lasting: set[Path] = set()
 
-    async def put(self, name: str, content: bytes | bytearray | memoryview | AsyncIterator[bytes]) -> None:
-        if isinstance(content, AsyncIterator):
-            await self._put_pieces(name, Source(content))
-        elif self._root is not None:
+    async def put(self, name: str, content: bytes | bytearray | memoryview) -> None:
+        if self._root is not None:
             await self._write(self._root / checked(name), content)
         else:
             # What is only in memory would change with it.
@@ -60,27 +57,6 @@ class ObjectBlobs:
                 await obstore.put_async(
                     self._store, checked(name), kept, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
                 )
-
-    async def _put_pieces(self, name: str, source: "Source") -> None:
-        try:
-            with _translated():
-                await obstore.put_async(
-                    self._store, checked(name), source, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT_MAX
-                )
-        except Exception:
-            if source.failure is not None:
-                raise source.failure from None
-            raise
-        await self._settle(name)
-
-    async def create(self, name: str, content: bytes) -> bool:
-        with _translated():
-            try:
-                await obstore.put_async(self._store, checked(name), content, mode="create")
-            except AlreadyExistsError:
-                return False
-        await self._settle(name)
-        return True
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
         with _translated():
@@ -93,12 +69,6 @@ class ObjectBlobs:
             return b""
         with _translated():
             return bytes(await obstore.get_range_async(self._store, name, start=start, end=end))
-
-    async def stream(self, name: str) -> AsyncIterator[bytes]:
-        with _translated():
-            found = await obstore.get_async(self._store, checked(name))
-            async for piece in found.stream(min_chunk_size=PIECE_BYTES):
-                yield bytes(piece)
 
     async def size(self, name: str) -> int:
         with _translated():
@@ -122,14 +92,6 @@ class ObjectBlobs:
             disk = await asyncio.to_thread(os.statvfs, self._root)
         return Room(disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize)
 
-    async def _settle(self, name: str) -> None:
-        """The local store renames a finished file into place but leaves it in the kernel's memory."""
-        if self._root is not None:
-            path = self._root / name
-            with _translated():
-                await asyncio.to_thread(sync_to_disk, path, *self._unsettled(path.parent))
-            self._lasting.add(path.parent)
-
     async def _write(self, path: Path, content: bytes | bytearray | memoryview) -> None:
         with _translated():
             await asyncio.to_thread(write_file, path, content, *self._unsettled(path.parent))
@@ -141,26 +103,6 @@ class ObjectBlobs:
             return iter((folder,))
         assert self._root is not None
         return iter((folder, *(above for above in folder.parents if above.is_relative_to(self._root))))
-
-
-class Source:
-    """What a caller sends piece by piece; its own failure is the caller's, and must not pass for ours."""
-
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
-        self._pieces = pieces
-        self.failure: Exception | None = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return await anext(self._pieces)
-        except StopAsyncIteration:
-            raise
-        except Exception as error:
-            self.failure = error
-            raise
 
 
 def local_blobs(folder: Path) -> ObjectBlobs:

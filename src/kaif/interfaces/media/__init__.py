@@ -48,7 +48,8 @@ class Shown(msgspec.Struct, frozen=True):
     """What is known of a picture, film or sound as soon as its upload ends. Sides are in pixels as people see them.
 
     `thumbhash` is base64 and paints a placeholder at once. `waveform` holds 100 loudnesses of a sound, 0 to 31; of one
-    of more than ten minutes only if it is a voice message, and later.
+    of more than ten minutes only if it is a voice message, and later. Where a picture has holes, what is behind it may
+    be seen.
     """
 
     width: int = 0
@@ -58,6 +59,7 @@ class Shown(msgspec.Struct, frozen=True):
     has_sound: bool = False
     thumbhash: str = ""
     waveform: list[int] = []
+    has_holes: bool = False
 
 
 class Media(msgspec.Struct, frozen=True):

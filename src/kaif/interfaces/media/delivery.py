@@ -1,7 +1,7 @@
 """What delivery promises: every look at a file is allowed at that moment, or there is no such file.
 
 A signed link stands for the person who asked for it: it opens what they may still see, until it expires, and no longer
-than the session in which they asked goes on (of a program, than the account whose key it uses is open).
+than the session in which they asked goes on (of a program, than its key is good).
 """
 
 from typing import Annotated, Protocol
@@ -71,5 +71,5 @@ class Delivery(Protocol):
 
     @repeatable
     async def read(self, actor: Actor, request: ReadMedia) -> Piece:
-        """At most so many bytes from there; none past the end."""
+        """At most so many bytes from there; none past the end. Raises RenditionNotFound."""
         ...

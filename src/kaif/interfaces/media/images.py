@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from kaif.kernel.errors import Invalid
+from kaif.kernel.errors import Invalid, NotFound
 
 SIDE_MAX = 16_000
 
@@ -64,6 +64,12 @@ class ImageTooDemanding(Invalid):
 
 class CropOutside(Invalid):
     code, detail = "crop_outside", "What is to be cut out lies beyond the picture."
+
+
+class AddressNotOurs(NotFound):
+    """Not made by us, changed since, or its time is over: all the same to whoever tries."""
+
+    code, detail = "no_such_picture", "There is no such picture, or the address is no longer good."
 
 
 class Picture(msgspec.Struct, frozen=True):

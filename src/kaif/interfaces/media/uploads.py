@@ -155,7 +155,9 @@ class Uploads(Protocol):
     async def finish_upload(self, actor: Actor, request: OfUpload) -> Upload:
         """Make a file of what has come whole. Looking at a large one takes several calls: until then `media` is null.
 
-        A file that the owner has already is the one they had. Raises WrongType, and then nothing is left.
+        A file that the owner has already is the one they had. Raises WrongType, Polyglot, Infected, TooLargeToCheck,
+        SealedWrongly, and what `images` and `films` refuse: then nothing is left of it but why, for a day. Raises
+        Unavailable while there is no scanner, for which the upload waits.
         """
         ...
 

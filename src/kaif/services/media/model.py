@@ -1,4 +1,4 @@
-"""Names, kinds and rights of files, free of storage."""
+"""Names, types and kinds of files, and their rows; free of storage."""
 
 import codecs
 import re

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kaif.interfaces.media.images import Crop, Variant
+from kaif.interfaces.media.images import AddressNotOurs, Crop, Variant
 from kaif.kernel.clock import SECOND_US
-from kaif.services.media.images.addresses import Address, Addresses, AddressNotOurs, parsed, printed
+from kaif.services.media.images.addresses import Address, Addresses, parsed, printed
 from kaif.services.media.images.variants import THUMBNAIL, best_format
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

@@ -97,6 +97,8 @@ def test_what_stands_behind_a_film_harms_nothing_and_what_lies_about_lengths_tak
         b"RIFF\x04\0\0\0AVI " * 1000,
         b"OggS\0" + bytes(21) + b"\xff",
         b"ID3\4\0\0\x7f\x7f\x7f\x7f",
+        b"ID3",
+        b"\xff\xfb\x90\x64" + bytes(32) + b"Xing",
         bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + b"\xff" * 30,
     ):
         with pytest.raises(Invalid):

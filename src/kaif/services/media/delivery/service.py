@@ -5,13 +5,14 @@ from pathlib import PurePosixPath
 from kaif.engines.database import Database
 from kaif.interfaces.media import INLINE_TYPES, RenditionNotFound
 from kaif.interfaces.media.delivery import LookAt, Piece, ReadMedia, Sight
+from kaif.interfaces.media.images import AddressNotOurs
 from kaif.kernel.actor import Actor
 from kaif.kernel.clock import Clock
 from kaif.services.media.content.parts import Content
 from kaif.services.media.delivery.links import PICTURES, Links
 from kaif.services.media.delivery.rights import Rights
 from kaif.services.media.delivery.standing import Standing
-from kaif.services.media.images.addresses import Addresses, AddressNotOurs
+from kaif.services.media.images.addresses import Addresses
 from kaif.services.media.model import StoredMedia
 from kaif.services.media.renditions import naming
 from kaif.services.media.renditions import store as renditions_store

@@ -19,10 +19,9 @@ import re
 
 import msgspec
 
-from kaif.interfaces.media.images import Variant
+from kaif.interfaces.media.images import AddressNotOurs, Variant
 from kaif.kernel.base64url import base64url
 from kaif.kernel.clock import SECOND_US
-from kaif.kernel.errors import NotFound
 
 ADDRESS_CHARS_MAX = 512
 _WHITE = "ffffff"
@@ -37,12 +36,6 @@ _ADDRESS = re.compile(
     r"(?P<media>[0-9A-Za-z_-]{1,64})\.(?P<format>[a-z]+)",
     re.ASCII,
 )
-
-
-class AddressNotOurs(NotFound):
-    """Not made by us, changed since, or its time is over: all the same to whoever tries."""
-
-    code, detail = "no_such_picture", "There is no such picture, or the address is no longer good."
 
 
 class Address(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ MB = 1 << 20
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The most that cameras give (50 megapixels) fits into a worker's memory at once; see `workers.Bounds`."""
+    """The most that cameras give (50 megapixels) fits into a worker's memory at once; see `work.pool.Bounds`."""
 
     file_bytes: int = 50 * MB
     # It is text: what is larger is slow to draw.

@@ -93,7 +93,7 @@ class Source:
 
     @property
     def is_turned(self) -> bool:
-        """Whether people see it as the file has it."""
+        """Whether people see it otherwise than the file has it."""
         return self.header.orientation != 1
 
     def stored(self, size: Size) -> Size:

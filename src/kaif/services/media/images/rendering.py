@@ -28,8 +28,8 @@ BOX_SHRINK_MAX = 8
 SHARED_PIXELS_MAX = 25_000_000
 GIF_EFFORT = 5
 # Costella's magic kernel of 2021: as near to a picture as Lanczos's, with sharp's number of bytes in `medium`, whose
-# whole steps of quality are too coarse for that (docs/media-images.md).
-KERNEL, KERNEL_OF_SMALL = pyvips.enums.Kernel.MKS2021, pyvips.enums.Kernel.LANCZOS3
+# whole steps of quality are too coarse for that (docs/media-images.md). What is made of a variant is so by Lanczos's.
+KERNEL, KERNEL_OF_VARIANTS = pyvips.enums.Kernel.MKS2021, pyvips.enums.Kernel.LANCZOS3
 OPAQUE: frozenset[Made] = frozenset({"jpeg"})
 
 
@@ -105,7 +105,7 @@ class _Stills:
         if (whole.width, whole.height) == size:
             return whole
         ample = [made for made in self._made if made.width >= 2 * size.width and made.height >= 2 * size.height]
-        image = (resized(ample[-1], size, KERNEL_OF_SMALL) if ample else resized(whole, size)).copy_memory()
+        image = (resized(ample[-1], size, KERNEL_OF_VARIANTS) if ample else resized(whole, size)).copy_memory()
         self._made.append(image)
         return image
 

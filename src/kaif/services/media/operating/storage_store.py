@@ -35,7 +35,7 @@ async def under_way(reads: Reads, now_us: int) -> UnderWay:
     sql = """
         SELECT COUNT(*), CAST(COALESCE(SUM(received), 0) AS BIGINT),
           CAST(COALESCE(SUM(length - received), 0) AS BIGINT)
-        FROM media_uploads WHERE media_id IS NULL AND expires_at_us > :now_us
+        FROM media_uploads WHERE media_id IS NULL AND joined_into = '' AND expires_at_us > :now_us
     """
     return (await reads.fetch(UnderWay, sql, now_us=now_us))[0]
 

@@ -111,7 +111,7 @@ async def find(reads: Reads, media_id: str) -> StoredJob | None:
     return found[0] if found else None
 
 
-async def note_progress(tx: Transaction, media_id: str, worker: str) -> bool:
+async def note_step(tx: Transaction, media_id: str, worker: str) -> bool:
     """A step is done: what failed before it counts no more. False when the job is somebody else's by now."""
     changed = await tx.execute(
         """

@@ -107,7 +107,11 @@ class Workshop:
             # When it is somebody else's, or the file has gone, what is under way is of no use.
             for task in (staying, working):
                 task.cancel()
-            await asyncio.gather(working, staying, return_exceptions=True)
+            ended = await asyncio.gather(working, staying, return_exceptions=True)
+        for error in ended:
+            # A cancellation, which is how one of them ends, is no Exception.
+            if isinstance(error, Exception):
+                raise error
 
     async def _stay(self, hold: "Hold") -> None:
         """Ends when the job is ours no more."""
@@ -196,7 +200,7 @@ class Workshop:
         async with self._database.transaction() as tx:
             # Before the job, as whoever stops it or deletes the file.
             await store.lock_media(tx, media.id)
-            is_news &= await jobs_store.note_progress(tx, media.id, hold.worker)
+            is_news &= await jobs_store.note_step(tx, media.id, hold.worker)
             if is_news and is_playable:
                 await jobs_store.set_state(tx, media.id, "ready", "", 100)
             if is_news and (ready := await store.find_media(tx, media.id)):

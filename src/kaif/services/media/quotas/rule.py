@@ -1,4 +1,4 @@
-"""How much somebody may keep: asked where an upload begins, and never for what comes of it."""
+"""How much somebody may keep: asked where an upload begins and where pieces are joined."""
 
 from typing import Protocol
 

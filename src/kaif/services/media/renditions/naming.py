@@ -147,5 +147,7 @@ def _format(media: StoredMedia, variant: Variant, accept: str, *, large: bool) -
     # What is made of a film is made of its poster, also where the film is a GIF.
     format = _FORMATS.get(media.type, "jpeg") if media.kind == "image" else "jpeg"
     moves = media.kind == "image" and shown.animated and variant.animated
+    has_holes = media.kind == "image" and shown.has_holes
     pixels = plan(Size(shown.width, shown.height), variant).kept.pixels if shown.width and shown.height else 0
-    return variants.best_format(accept, format, pixels=_TOO_MANY_FOR_AVIF if large else pixels, animated=moves)
+    pixels = _TOO_MANY_FOR_AVIF if large else pixels
+    return variants.best_format(accept, format, pixels=pixels, animated=moves, has_alpha=has_holes)

@@ -76,6 +76,7 @@ class Looker:
             picture.duration_ms if picture.animated else 0,
             picture.animated,
             thumbhash=picture.thumbhash,
+            has_holes=picture.has_alpha,
         )
         return Looked(CONTENT_TYPES[picture.format], "image", shown)
 

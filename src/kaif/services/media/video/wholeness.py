@@ -26,6 +26,9 @@ _OGG_PAGE_BYTES_MAX = 27 + 255 + 255 * 255
 # An MP3 that was cut out of another by its frames keeps a header that is off by a few.
 _MP3_PERCENT_MIN = 98
 _MP3_HEADER_WITHIN = 200
+_ID3_HEADER_BYTES = 10
+# To the number of bytes.
+_XING_BYTES = 16
 
 
 def is_cut_short(path: Path) -> bool:
@@ -143,12 +146,12 @@ def _ogg_runs_out(file: BinaryIO, size: int) -> bool:
 def _mp3_runs_out(file: BinaryIO, size: int, head: bytes) -> bool:
     """Encoders write into the first frame how many bytes there are, beginning with it."""
     begin = 0
-    if head[:3] == b"ID3":
+    if head[:3] == b"ID3" and len(head) >= _ID3_HEADER_BYTES:
         length = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        begin = 10 + length
+        begin = _ID3_HEADER_BYTES + length
     frame = _at(file, begin, _MP3_HEADER_WITHIN)
     marks = [frame.find(mark) for mark in (b"Xing", b"Info") if mark in frame]
-    if frame[:1] != b"\xff" or not marks:
+    if frame[:1] != b"\xff" or not marks or len(frame) < marks[0] + _XING_BYTES:
         return False
     flags, at = frame[marks[0] + 7], marks[0] + 8
     if not flags & 2:
