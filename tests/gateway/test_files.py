@@ -1,10 +1,12 @@
 """Delivery: only to who may see it, in any range, from any cache, and never as something that runs."""
 
+import asyncio
 import contextlib
 
 import httpx
 import pytest
 from tests.gateway.conftest import NewPerson
+from tests.gateway.wire import ask_and_go
 from tests.harness import Person, Server
 from tests.services.media.images.files import photo, png
 from tests.waiting import eventually
@@ -293,3 +295,19 @@ async def test_what_was_made_of_a_picture_hangs_on_its_links(anna: Person, boris
     assert (await anna.http.get(f"/v1/media/{media_id}/medium")).headers["content-type"] == "image/png"
     answer = await boris.http.get(f"/v1/media/{media_id}/small")
     assert (answer.status_code, answer.json()["code"]) == (404, "media_not_found")
+
+
+async def test_who_is_gone_before_the_answer_is_no_fault_of_the_server(server: Server, new_person: NewPerson) -> None:
+    vera = await new_person()
+    place = await put(vera, bytes(range(256)) * 40_000)
+    complained = server.complaints()
+    asking = f"GET {place} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {vera.access_token}\r\n\r\n".encode()
+
+    await asyncio.gather(*[ask_and_go(server.url, asking) for _ in range(20)])
+
+    async def all_answered() -> bool:
+        return [line.get("user_id") for line in server.access_log()[-20:]] == [vera.id] * 20
+
+    await eventually(all_answered)
+    assert (await vera.http.get(place)).status_code == 200
+    assert server.complaints() == complained

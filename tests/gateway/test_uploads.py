@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 from tests.gateway.conftest import NewPerson
-from tests.gateway.wire import exchange
+from tests.gateway.wire import ask_and_go, exchange
 from tests.harness import Person, Server
 from tests.services.media.images.files import png
 from tests.waiting import eventually
@@ -291,6 +291,25 @@ async def test_a_whole_file_that_is_refused_or_breaks_off_leaves_nothing(new_per
         return bool((await vera.get("/v1/media/usage"))["used"] == 0)
 
     await eventually(nothing)
+
+
+async def test_who_is_gone_before_being_told_to_send_leaves_nothing(server: Server, new_person: NewPerson) -> None:
+    vera = await new_person()
+    waiting = head_of("POST", FILES, vera, 4 * MIB, expect="100-continue")
+
+    await asyncio.gather(*[ask_and_go(server.url, waiting) for _ in range(10)])
+
+    async def all_answered() -> bool:
+        return len(answers_to(server, vera)) == 10
+
+    await eventually(all_answered)
+    assert (await vera.get("/v1/media/usage"))["used"] == 0
+    assert not [status for status in answers_to(server, vera) if status >= 500]
+
+
+def answers_to(server: Server, person: Person) -> list[int]:
+    log = server.access_log()
+    return [line["status"] for line in log if line.get("user_id") == person.id and line["route"] == FILES]
 
 
 async def test_a_programs_key_opens_what_its_scope_says(anna: Person, server: Server) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -50,6 +52,16 @@ async def hangs_up_after(url: str, *parts: bytes, within_s: float = 15) -> tuple
     said = await asyncio.wait_for(reader.read(), within_s)
     writer.close()
     return asyncio.get_running_loop().time() - started, said
+
+
+async def ask_and_go(url: str, request: bytes) -> None:
+    """Send the bytes and be gone at once, without a farewell: the connection is reset."""
+    _, writer = await _open(url)
+    writer.write(request)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _open(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -227,12 +227,17 @@ class Connection(asyncio.Protocol):
         stream = Body(
             self._transport.pause_reading,
             self._transport.resume_reading,
-            lambda: self._transport.write(CONTINUE) if expects else None,
+            self._let_send if expects else lambda: None,
             lambda: self._receive(stream),
         )
         request = self._request()
         request.stream = self._stream = stream
         self._enqueue(request)
+
+    def _let_send(self) -> None:
+        # Whoever was to be let may be gone by now.
+        if not self._transport.is_closing():
+            self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         if self._stream:
@@ -374,13 +379,14 @@ class Connection(asyncio.Protocol):
         try:
             async for piece in stream.pieces:
                 for at in range(0, len(piece), WRITTEN_AT_ONCE):
+                    # Whoever reads may be gone since the last piece, too.
+                    if self._transport.is_closing():
+                        return False
                     self._transport.write(piece[at : at + WRITTEN_AT_ONCE])
                     if not self._may_write.is_set():
                         self.deadline = self._loop.time() + READ_WITHIN_S
                         await self._may_write.wait()
                         self.deadline = NEVER
-                    if self._transport.is_closing():
-                        return False
                 left -= len(piece)
         except KaifError:
             # Such as that it may no longer be seen.

@@ -140,7 +140,7 @@ def _length(request: Request) -> int:
 async def taken_back_on_failure(uploads: Uploads, request: Request, upload: Upload) -> AsyncIterator[None]:
     try:
         yield
-    except (KaifError, TimeoutError):
+    except Exception:
         # One that was refused for what it is has gone already.
         with contextlib.suppress(UploadNotFound):
             await uploads.cancel_upload(request.actor, OfUpload(upload.id))
