@@ -1,15 +1,12 @@
 """The cache's promises, kept in memory and by Redis; and what only an outage of Redis can show."""
 
 import asyncio
-import contextlib
-import socket
-import struct
-import threading
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 import uvloop
+from tests.resetting import ADDRESS, peer_that_resets
 from tests.servers import RedisServer
 from tests.waiting import until
 
@@ -317,25 +314,14 @@ async def test_opening_without_redis_says_so(redis_server: RedisServer) -> None:
 
 def test_whoever_resets_every_connection_is_away_for_servers_too() -> None:
     """Servers run on uvloop, which says otherwise than asyncio that a connection is gone."""
-    address = "127.0.0.1"
 
     async def ask(port: int) -> None:
         for _ in range(50):
             with pytest.raises(Unavailable):
-                await open_cache(f"redis://{address}:{port}")
+                await open_cache(f"redis://{ADDRESS}:{port}")
 
-    with socket.create_server((address, 0)) as listening:
-        threading.Thread(target=_reset_all, args=(listening,), daemon=True).start()
-        uvloop.run(ask(listening.getsockname()[1]))
-        listening.shutdown(socket.SHUT_RDWR)
-
-
-def _reset_all(listening: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listening.accept()
-            with connection:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with peer_that_resets() as port:
+        uvloop.run(ask(port))
 
 
 async def test_an_unknown_scheme_is_refused() -> None:

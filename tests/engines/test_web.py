@@ -5,10 +5,14 @@ import gzip
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 from tests.elsewhere import Asked, Reply, Service
+from tests.resetting import ADDRESS, peer_that_resets
 
 from kaif.engines.web import ANSWER_BYTES_MAX, ANSWER_WITHIN_S, Oversized, Unreachable, Web, WebAnswer
 from kaif.engines.web.client import HttpxWeb
+from kaif.engines.web.vendor import ask as ask_vendor
+from kaif.engines.web.vendor import vendor_client
 
 
 @pytest.fixture
@@ -97,3 +101,20 @@ async def test_this_machine_is_reached_without_a_proxy(service: Service, monkeyp
 
 def answer(_: Asked) -> Reply:
     return 200, {}
+
+
+def test_whoever_resets_every_connection_is_unreachable_for_servers_too() -> None:
+    """Servers run on uvloop, where what was reset as it was opened has no socket any more."""
+
+    async def ask(port: int) -> None:
+        web, url = HttpxWeb(), f"http://{ADDRESS}:{port}"
+        vendor = vendor_client()
+        for _ in range(8):
+            asks = [ask() for _ in range(20) for ask in (lambda: web.get(url, {}), lambda: ask_vendor(vendor, url))]
+            answers = await asyncio.gather(*asks, return_exceptions=True)
+            assert {type(answer) for answer in answers} == {Unreachable}
+        await web.close()
+        await vendor.aclose()
+
+    with peer_that_resets() as port:
+        uvloop.run(ask(port))

@@ -16,6 +16,7 @@ from botocore.session import Session
 
 from kaif.engines.blobs import Address
 from kaif.engines.blobs.store import checked
+from kaif.engines.web.resets import Client
 from kaif.kernel.errors import Unavailable
 
 TIMEOUT_S = 3.0
@@ -43,7 +44,7 @@ class S3Bucket:
 
     async def find_fault(self, names: Sequence[str]) -> str:
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+            async with Client(timeout=TIMEOUT_S) as http:
                 return await self._fault(http, names)
         except httpx.HTTPError as error:
             return f"it can't be reached ({type(error).__name__})"
@@ -74,7 +75,7 @@ class S3Bucket:
         }
         address = await self.sign("doctor/cors", len(_TRIED), _TRIED_S)
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+            async with Client(timeout=TIMEOUT_S) as http:
                 answer = await http.request("OPTIONS", address.url, headers=asked)
         except httpx.HTTPError:
             return False

@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 from botocore.session import Session
 
 from kaif.engines.keys import KeyMissing, Wrapped
+from kaif.engines.web.resets import Client
 from kaif.kernel.errors import Unavailable
 
 TIMEOUT_S = 5.0
@@ -120,7 +121,7 @@ class KmsKeys:
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=TIMEOUT_S)
+            self._client = Client(timeout=TIMEOUT_S)
         return self._client
 
 

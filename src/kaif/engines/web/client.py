@@ -7,6 +7,7 @@ from functools import cached_property
 import httpx
 
 from kaif.engines.web import ANSWER_BYTES_MAX, ANSWER_WITHIN_S, Oversized, Unreachable, WebAnswer
+from kaif.engines.web.resets import Client
 
 CONNECTIONS_MAX = 50
 # Compressed, a small answer may be a large one: we ask for none of that.
@@ -19,9 +20,7 @@ class HttpxWeb:
         """Made when something is asked for: to read the authorities takes a while, and many servers ask for nothing."""
         # A connection is not kept: between two sign-ins by one service there may be days.
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0)
-        return httpx.AsyncClient(
-            headers=HEADERS, timeout=ANSWER_WITHIN_S, limits=limits, follow_redirects=False, mounts=_direct()
-        )
+        return Client(headers=HEADERS, timeout=ANSWER_WITHIN_S, limits=limits, follow_redirects=False, mounts=_direct())
 
     async def get(self, url: str, headers: Mapping[str, str]) -> WebAnswer:
         return await self._ask(self._http.build_request("GET", url, headers=dict(headers)))

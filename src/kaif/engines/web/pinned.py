@@ -10,6 +10,7 @@ from functools import cached_property
 import httpx
 
 from kaif.engines.web.addresses import address_of
+from kaif.engines.web.resets import told_as_unconnected
 
 PORTS = {"http": 80, "https": 443}
 
@@ -42,7 +43,8 @@ class PinnedWeb:
             # It limits each step, and not all of them: whoever asks does that.
             extensions={"sni_hostname": host, "timeout": httpx.Timeout(self._within_s).as_dict()},
         )
-        return await self._transport.handle_async_request(request)
+        with told_as_unconnected():
+            return await self._transport.handle_async_request(request)
 
     async def close(self) -> None:
         if "_transport" in vars(self):

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from kaif.engines.web import ANSWER_WITHIN_S, Unreachable, retry_after_s
+from kaif.engines.web.resets import Client
 
 # What they say of a failure is short.
 ANSWER_BYTES_MAX = 64 << 10
@@ -23,9 +24,7 @@ class Answer(NamedTuple):
 
 def vendor_client(*, http2: bool = False) -> httpx.AsyncClient:
     """With `http2` it speaks nothing else."""
-    return httpx.AsyncClient(
-        http1=not http2, http2=http2, timeout=ANSWER_WITHIN_S, follow_redirects=False, trust_env=False
-    )
+    return Client(http1=not http2, http2=http2, timeout=ANSWER_WITHIN_S, follow_redirects=False, trust_env=False)
 
 
 async def ask(http: httpx.AsyncClient, url: str, **how: Any) -> Answer:
