@@ -146,6 +146,24 @@ async def test_a_full_disk_takes_nothing_and_says_so(small_disk: SmallDisk) -> N
     assert await blobs.size("large") == 20 * MIB
 
 
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://bucket/prefix", "s3://bucket/prefix?region=eu-north-1"])
+async def test_an_s3_without_an_endpoint_is_that_of_the_environment(
+    s3_url: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:1")
+
+    with pytest.raises(Unavailable) as refused:
+        await (await open_blobs(url)).size("a")
+    assert "https://127.0.0.1:1/" in str(refused.value.__cause__)
+
+
+async def test_half_of_the_credentials_are_none(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(ValueError, match="SecretAccessKey"):
+        await open_blobs(s3_url)
+
+
 async def test_an_s3_that_does_not_answer_is_unavailable(s3_url: str) -> None:
     blobs = await open_blobs("s3://bucket?endpoint=http://127.0.0.1:1")
 

@@ -124,9 +124,16 @@ async def test_a_kms_that_does_not_answer_or_lets_nobody_in_is_unavailable(
     nowhere = open_keys("kms:alias/a?region=eu-north-1&endpoint=http://127.0.0.1:1", {})
     with pytest.raises(Unavailable):
         await nowhere.wrap(KEY, "a")
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with pytest.raises(Unavailable, match="no credentials"):
+    for left_out, problem in (
+        ("AWS_SECRET_ACCESS_KEY", "missing: AWS_SECRET"),
+        ("AWS_ACCESS_KEY_ID", "no credentials"),
+    ):
+        monkeypatch.delenv(left_out)
+        with pytest.raises(Unavailable, match=problem):
+            await open_keys(kms_url, {}).wrap(KEY, "a")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(Unavailable, match="nobody"):
         await open_keys(kms_url, {}).wrap(KEY, "a")
 
 

@@ -12,9 +12,9 @@ import msgspec
 
 from kaif.app.compose import CLIENT
 from kaif.app.folder import is_private, running
-from kaif.app.media import bucket_of, master_keys, purger_of, scanner_of
+from kaif.app.media import blobs_of, bucket_of, master_keys, purger_of, scanner_of
 from kaif.app.settings import Misconfigured, Settings
-from kaif.engines.blobs import Room, open_blobs
+from kaif.engines.blobs import Room
 from kaif.engines.cache import open_cache
 from kaif.engines.cdn import PurgeRefused
 from kaif.engines.database import is_sound, open_database
@@ -140,7 +140,7 @@ def _files(settings: Settings) -> Finding:
         room = asyncio.run(_proven_store(settings))
     except StorageFull:
         return Finding("Files", f"{kind}: no room", "Make room where KAIF_BLOBS_URL says that files lie.")
-    except KaifError as error:
+    except (Misconfigured, KaifError) as error:
         return Finding("Files", f"{kind}: {error}", "Check KAIF_BLOBS_URL, and whether this user may write there.")
     if room is None:
         return Finding("Files", f"{kind}, written to and read again")
@@ -150,7 +150,7 @@ def _files(settings: Settings) -> Finding:
 
 async def _proven_store(settings: Settings) -> Room | None:
     """How much room there is where content lies, which can be written to."""
-    blobs = await open_blobs(settings.blobs_url)
+    blobs = await blobs_of(settings)
     await prove(blobs, f"doctor/{secrets.token_hex(16)}")
     return await blobs.room()
 
@@ -192,7 +192,7 @@ async def _straight_uploads(settings: Settings) -> Finding:
             "Straight uploads", str(error), "Set KAIF_STRAIGHT_UPLOADS as docs/media.md says, or not at all."
         )
     assert bucket
-    if fault := await fault_of(bucket, await open_blobs(settings.blobs_url)):
+    if fault := await fault_of(bucket, await blobs_of(settings)):
         remedy = (
             "Check KAIF_STRAIGHT_UPLOADS; uploads go by way of the server until then, and so for ever in some stores."
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kaif.app.settings import Misconfigured, Settings
 from kaif.app.surface import Services
-from kaif.engines.blobs import Bucket, open_blobs, open_bucket
+from kaif.engines.blobs import Blobs, Bucket, open_blobs, open_bucket
 from kaif.engines.bus import Bus
 from kaif.engines.bus.outbox import OutboxBus
 from kaif.engines.cache import Cache
@@ -97,7 +97,7 @@ async def media_services(
         async with database.transaction() as tx:
             await jobs_store.end_leases(tx)
     keys = master_keys(settings)
-    blobs = await open_blobs(settings.blobs_url)
+    blobs = await blobs_of(settings)
     content = Content(blobs, keys)
     key, rights = await sealing_key(database, keys), Rights(database, chats, messages)
     defaults = Defaults(Quota(*settings.media_quota), Quota(*settings.media_quota_more))
@@ -173,6 +173,14 @@ def scanner_of(settings: Settings) -> Scanner:
         return open_scanner(settings.clamd)
     except ValueError as error:
         raise Misconfigured(f"KAIF_CLAMD: {error}.") from None
+
+
+async def blobs_of(settings: Settings) -> Blobs:
+    """Raises Misconfigured."""
+    try:
+        return await open_blobs(settings.blobs_url)
+    except ValueError as error:
+        raise Misconfigured(f"KAIF_BLOBS_URL: {error}.") from None
 
 
 def bucket_of(settings: Settings) -> Bucket | None:

@@ -384,7 +384,7 @@ async def test_a_store_that_does_not_look_gets_nothing_straight(
 
 
 async def test_the_doctor_says_whether_the_store_and_its_rules_suit(
-    small: Sender, bucket: GuardedBucket, tmp_path: Path
+    small: Sender, bucket: GuardedBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"KAIF_BLOBS_URL": small.s3_url, "KAIF_PUBLIC_URL": "https://ozero.example"}
 
@@ -403,6 +403,8 @@ async def test_the_doctor_says_whether_the_store_and_its_rules_suit(
     bucket.lax = "headers"
     assert "the store is not used so: it takes what is sent without the headers" in await found(bucket.place)
     assert await small.home.stored() == []
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    assert "the config profile (nobody)" in (await found(bucket.place)).lower()
 
 
 async def test_who_asks_again_after_a_long_look_hears_why_it_was_refused(sender: Sender) -> None:

@@ -72,7 +72,10 @@ class Bucket(Protocol):
 
 
 async def open_blobs(url: str) -> Blobs:
-    """`file:DIR`, `memory:`, or `s3://bucket/prefix?endpoint=…&region=…` (credentials from the environment)."""
+    """`file:DIR`, `memory:`, or `s3://bucket/prefix?endpoint=…&region=…` (credentials from the environment).
+
+    Raises ValueError.
+    """
     from kaif.engines.blobs import store
 
     match url.partition(":")[0]:

@@ -11,9 +11,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import httpx
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.session import Session
 
+from kaif.engines.aws import AwsCredentials
 from kaif.engines.blobs import Address
 from kaif.engines.blobs.store import checked
 from kaif.engines.web.resets import Client
@@ -27,15 +26,12 @@ _ONCE = {"If-None-Match": "*"}
 
 
 class S3Bucket:
-    """The credentials are found as by the AWS tools: variables, files, roles of containers and machines."""
-
     def __init__(self, url: str, place: str) -> None:
         parts = urlsplit(url)
         prefix = parts.path.strip("/")
         self._place = f"{place.rstrip('/')}/{quote(prefix)}/" if prefix else f"{place.rstrip('/')}/"
         self._region = parse_qs(parts.query).get("region", ["us-east-1"])[0]
-        self._session = Session()
-        self._credentials: Credentials | None = None
+        self._credentials = AwsCredentials("S3")
 
     async def sign(self, name: str, size: int, seconds: int) -> Address:
         # Credentials may be asked for at an address of the machine.
@@ -84,12 +80,10 @@ class S3Bucket:
         return answer.is_success and allowed in (origin, "*") and ("if-none-match" in headers or "*" in headers)
 
     def _signed(self, url: str, size: int, seconds: int) -> str:
-        if self._credentials is None:
-            self._credentials = self._session.get_credentials()
-        if self._credentials is None:
-            raise Unavailable("There are no credentials for S3.", retry_after_ms=1000)
         request = AWSRequest("PUT", url, headers={**_ONCE, "Content-Length": str(size)})
-        S3SigV4QueryAuth(self._credentials, "s3", self._region, expires=seconds).add_auth(request)
+        self._credentials.sign(
+            lambda found: S3SigV4QueryAuth(found, "s3", self._region, expires=seconds).add_auth(request)
+        )
         return str(request.url)
 
 

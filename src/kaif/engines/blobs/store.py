@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import obstore
@@ -21,6 +22,9 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 from kaif.engines.blobs import Room
 from kaif.engines.blobs.writing import write_file
 from kaif.kernel.errors import Invalid, NotFound, StorageFull, Unavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, S3Config
 
 # S3 takes no smaller parts; two in flight bound the memory of one upload.
 PART_BYTES = 5 * 1024 * 1024
@@ -117,21 +121,22 @@ def memory_blobs() -> ObjectBlobs:
 
 
 def s3_blobs(url: str) -> ObjectBlobs:
-    """`s3://bucket/prefix?endpoint=…&region=…`; the credentials are the usual AWS_… of the environment."""
+    """`s3://bucket/prefix?endpoint=…&region=…`; what is not said, the credentials too, is that of the usual AWS_… of
+    the environment. Raises ValueError.
+    """
     parts = urlsplit(url)
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    endpoint = options.get("endpoint")
-    return ObjectBlobs(
-        S3Store(
+    config: S3Config = {"region": options.get("region", "us-east-1")}
+    client: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=60)}
+    if endpoint := options.get("endpoint"):
+        config["endpoint"] = endpoint
+        client["allow_http"] = endpoint.startswith("http:")
+    try:
+        store = S3Store(
             parts.netloc,
             prefix=parts.path.strip("/") or None,
-            endpoint=endpoint,
-            region=options.get("region", "us-east-1"),
-            client_options={
-                "allow_http": bool(endpoint and endpoint.startswith("http:")),
-                "connect_timeout": timedelta(seconds=3),
-                "timeout": timedelta(seconds=60),
-            },
+            config=config,
+            client_options=client,
             retry_config={
                 "max_retries": 2,
                 "retry_timeout": timedelta(seconds=10),
@@ -142,7 +147,9 @@ def s3_blobs(url: str) -> ObjectBlobs:
                 },
             },
         )
-    )
+    except BaseError as error:
+        raise ValueError(str(error).partition("\n")[0]) from error
+    return ObjectBlobs(store)
 
 
 def checked(name: str) -> str:

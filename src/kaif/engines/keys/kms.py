@@ -15,9 +15,8 @@ import httpx
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.session import Session
 
+from kaif.engines.aws import AwsCredentials
 from kaif.engines.keys import KeyMissing, Wrapped
 from kaif.engines.web.resets import Client
 from kaif.kernel.errors import Unavailable
@@ -38,7 +37,7 @@ _LOST = frozenset({"InvalidCiphertextException", "IncorrectKeyException", "NotFo
 
 class KmsKeys:
     """`url` is `kms:KEY,KEY?region=REGION&endpoint=URL`: ids, ARNs or aliases, of which the first is version 1 and the
-    last wraps. The credentials are found as by the AWS tools: variables, files, roles of containers and machines.
+    last wraps.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,8 +51,7 @@ class KmsKeys:
         self._endpoint = options.get("endpoint") or f"https://kms.{self._region}.amazonaws.com"
         if urlsplit(self._endpoint).scheme not in ("https", "http"):
             raise ValueError("the endpoint of a KMS begins with https://")
-        self._session = Session()
-        self._credentials: Credentials | None = None
+        self._credentials = AwsCredentials("KMS")
         self._client: httpx.AsyncClient | None = None
         self._known: OrderedDict[tuple[int, bytes, str], tuple[float, bytes]] = OrderedDict()
 
@@ -110,13 +108,9 @@ class KmsKeys:
         raise Unavailable(retry_after_ms=RETRY_AFTER_MS)
 
     def _signed(self, action: str, body: bytes) -> dict[str, str]:
-        if self._credentials is None:
-            self._credentials = self._session.get_credentials()
-        if self._credentials is None:
-            raise Unavailable("There are no credentials for KMS.", retry_after_ms=RETRY_AFTER_MS)
         headers = {"Content-Type": _CONTENT_TYPE, "X-Amz-Target": _TARGET + action}
         request = AWSRequest("POST", self._endpoint, data=body, headers=headers)
-        SigV4Auth(self._credentials, "kms", self._region).add_auth(request)
+        self._credentials.sign(lambda found: SigV4Auth(found, "kms", self._region).add_auth(request))
         return dict(request.headers)
 
     def _http(self) -> httpx.AsyncClient:
