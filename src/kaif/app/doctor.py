@@ -186,13 +186,13 @@ async def _clamd(settings: Settings) -> Finding:
 async def _straight_uploads(settings: Settings) -> Finding:
     """Browsers may write into the store what was agreed, once, and nothing else."""
     try:
-        bucket = bucket_of(settings)
+        bucket, blobs = bucket_of(settings), await blobs_of(settings)
     except Misconfigured as error:
         return Finding(
             "Straight uploads", str(error), "Set KAIF_STRAIGHT_UPLOADS as docs/media.md says, or not at all."
         )
     assert bucket
-    if fault := await fault_of(bucket, await blobs_of(settings)):
+    if fault := await fault_of(bucket, blobs):
         remedy = (
             "Check KAIF_STRAIGHT_UPLOADS; uploads go by way of the server until then, and so for ever in some stores."
         )

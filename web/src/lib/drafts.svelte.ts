@@ -151,6 +151,7 @@ class Drafts {
 
   /** Without a network, or out of the chat: the next greeting tries again. */
   async #push(key: string, attachments: GivenAttachment[]): Promise<void> {
+    if (!navigator.onLine) return
     const { chat_id, ...place } = placeOf(key)
     const reply = this.replyOf(key)
     const body = {

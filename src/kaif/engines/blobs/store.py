@@ -121,8 +121,8 @@ def memory_blobs() -> ObjectBlobs:
 
 
 def s3_blobs(url: str) -> ObjectBlobs:
-    """`s3://bucket/prefix?endpoint=…&region=…`; what is not said, the credentials too, is that of the usual AWS_… of
-    the environment. Raises ValueError.
+    """`s3://bucket/prefix?endpoint=…&region=…`, us-east-1 where no region is said; an endpoint that is not said, and
+    the credentials, are those of the usual AWS_… of the environment. Raises ValueError.
     """
     parts = urlsplit(url)
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}

@@ -6,7 +6,7 @@ import msgspec
 
 from kaif.engines.database import AlreadyExists, Database
 from kaif.interfaces.media import MediaId, Shown
-from kaif.interfaces.media.images import NotAnImage, Rendition, Variant
+from kaif.interfaces.media.images import NotAnImage, Picture, Rendition, Variant
 from kaif.interfaces.media.page_pictures import SIDE_MAX, SIDE_MIN, KeepPagePicture, PagePicture
 from kaif.kernel.actor import Actor, UserId
 from kaif.kernel.clock import Clock
@@ -32,23 +32,24 @@ class PagePicturesService:
     async def keep_page_picture(self, actor: Actor, request: KeepPagePicture) -> PagePicture:
         known = await store.find_media(self._database, request.media_id)
         if known is None:
-            drawn, thumbhash = await self._draw(request.content)
-            known = await self._keep(request, drawn, thumbhash)
+            drawn, glimpse = await self._draw(request.content)
+            known = await self._keep(request, drawn, glimpse)
         return _seen(known)
 
-    async def _draw(self, content: bytes) -> tuple[Rendition, str]:
+    async def _draw(self, content: bytes) -> tuple[Rendition, Picture]:
         if format_of(content) == "svg":
             raise NotAnImage
         (drawn,) = await self._pictures.render(content, [_DRAWN], whose=_OF_PAGES)
         if min(drawn.width, drawn.height) < SIDE_MIN:
             raise NotAnImage
         glimpse = await self._pictures.inspect(drawn.content, whose=_OF_PAGES)
-        return drawn, glimpse.thumbhash
+        return drawn, glimpse
 
-    async def _keep(self, request: KeepPagePicture, drawn: Rendition, thumbhash: str) -> StoredMedia:
+    async def _keep(self, request: KeepPagePicture, drawn: Rendition, glimpse: Picture) -> StoredMedia:
         """What is there already, when it is asked for twice at once."""
         written = await self._writing.write(request.media_id, cut(drawn.content))
         now_us = self._clock()
+        shown = Shown(drawn.width, drawn.height, thumbhash=glimpse.thumbhash, has_holes=glimpse.has_alpha)
         media = StoredMedia(
             id=MediaId(request.media_id),
             owner_id=NOBODYS,
@@ -60,7 +61,7 @@ class PagePicturesService:
             state="ready",
             created_at_us=now_us,
             touched_at_us=now_us,
-            shown=msgspec.json.encode(Shown(drawn.width, drawn.height, thumbhash=thumbhash)).decode(),
+            shown=msgspec.json.encode(shown).decode(),
         )
         try:
             async with self._database.transaction() as tx:
