@@ -34,7 +34,7 @@ from kaif.interfaces.messaging.errors import ChatNotFound, RightMissing
 from kaif.interfaces.messaging.history import ExportHistory
 from kaif.interfaces.messaging.previews import LookAtLink, NotYourPreview, SwitchPreviews
 from kaif.kernel.actor import Actor, UserId
-from kaif.kernel.clock import DAY_US, MINUTE_US, now_us
+from kaif.kernel.clock import DAY_US, MINUTE_US, SECOND_US, now_us
 from kaif.kernel.ids import new_id
 from kaif.services.messaging.previews import store as preview_store
 from kaif.services.messaging.previews.page_summaries import HELD_US, OF_ONE_SITE
@@ -122,9 +122,10 @@ async def test_a_page_is_asked_once_however_many_link_to_it(services: Services, 
     assert site.count("/ladoga") == 1
 
 
+@pytest.mark.parametrize("ahead_us", [0, SECOND_US], ids=["alike", "a clock ahead"])
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_two_processes_ask_a_page_once_and_tell_of_it_once(
-    services: Services, site: Site, tmp_path: Path, database_url: str
+    services: Services, site: Site, tmp_path: Path, database_url: str, ahead_us: int
 ) -> None:
     """An embedded database has one process."""
     anna, boris = await services.newcomers("anna", "boris")
@@ -135,7 +136,7 @@ async def test_two_processes_ask_a_page_once_and_tell_of_it_once(
         return b"HTTP/1.1 200 .\r\ncontent-type: text/html\r\n\r\n<title>Slow</title>"
 
     site.handlers["/slow"] = slowly
-    async with looking_up(tmp_path / "second", database_url, [0]) as second:
+    async with looking_up(tmp_path / "second", database_url, [ahead_us]) as second:
         sent = await asyncio.gather(
             *[
                 say(place, actor, chat_id, site.url + "/slow")

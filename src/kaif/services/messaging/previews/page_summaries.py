@@ -61,7 +61,7 @@ class PageSummaries:
         known = await preview_store.find_page(self._database, hash)
         if known and known.expires_at_us > now_us:
             return _summary.decode(known.summary) if known.summary else None
-        if known and known.reading_until_us > now_us + HELD_US:
+        if known and known.silent and known.reading_until_us > now_us:
             raise Later(known.reading_until_us - now_us, attempt=True)
         allowance = self._limits.take(OF_ONE_SITE, urlsplit(url).hostname or "")
         if allowance.retry_after_s:

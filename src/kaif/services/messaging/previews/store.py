@@ -18,11 +18,12 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class StoredPage(msgspec.Struct, frozen=True):
-    """Nobody is to ask for it until `reading_until_us`: somebody is reading it, or it doesn't answer."""
+    """Nobody is to ask for it until `reading_until_us`: it is `silent`, or somebody is reading it."""
 
     reading_until_us: int
     expires_at_us: int
     summary: str
+    silent: int
 
 
 # Tasks
@@ -102,7 +103,7 @@ async def settle(tx: Transaction, task: Task) -> bool:
 async def find_page(reads: Reads, hash: str) -> StoredPage | None:
     rows = await reads.fetch(
         StoredPage,
-        "SELECT reading_until_us, expires_at_us, summary FROM messaging_pages WHERE hash = :hash",
+        "SELECT reading_until_us, expires_at_us, summary, silent FROM messaging_pages WHERE hash = :hash",
         hash=hash,
     )
     return rows[0] if rows else None
@@ -114,7 +115,7 @@ async def begin_reading(tx: Transaction, hash: str, now_us: int, until_us: int) 
         """
         INSERT INTO messaging_pages (hash, reading_until_us, expires_at_us, summary)
         VALUES (:hash, :until_us, 0, '')
-        ON CONFLICT (hash) DO UPDATE SET reading_until_us = excluded.reading_until_us
+        ON CONFLICT (hash) DO UPDATE SET reading_until_us = excluded.reading_until_us, silent = 0
         WHERE messaging_pages.reading_until_us <= :now_us AND messaging_pages.expires_at_us <= :now_us
         """,
         hash=hash,
@@ -138,7 +139,9 @@ async def keep_page(tx: Transaction, hash: str, summary: str, expires_at_us: int
 
 async def leave_alone(tx: Transaction, hash: str, until_us: int) -> None:
     await tx.execute(
-        "UPDATE messaging_pages SET reading_until_us = :until_us WHERE hash = :hash", hash=hash, until_us=until_us
+        "UPDATE messaging_pages SET reading_until_us = :until_us, silent = 1 WHERE hash = :hash",
+        hash=hash,
+        until_us=until_us,
     )
 
 
