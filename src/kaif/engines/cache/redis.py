@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from kaif.engines.cache import Interrupted, Listener
-from kaif.engines.cache.redis_news import OUTAGES, News
+from kaif.engines.cache.redis_news import News, told_as_outages
 from kaif.kernel.errors import KaifError, Unavailable
 from kaif.kernel.ids import new_id
 
@@ -82,7 +82,7 @@ class RedisCache:
         """Within it the driver's errors are ours, nothing takes longer than a command may, no cancellation is lost."""
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
-        with _translated():
+        with told_as_outages():
             async with asyncio.timeout(COMMAND_TIMEOUT_S):
                 yield
         # The driver writes by `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes in the
@@ -154,12 +154,3 @@ def _presence_keys(group: str, members: Sequence[str]) -> list[Any]:
 
 def _parts(members: Sequence[str]) -> Iterator[Sequence[str]]:
     return (members[start : start + MEMBERS_PER_CALL] for start in range(0, len(members), MEMBERS_PER_CALL))
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """The driver's errors as ours."""
-    try:
-        yield
-    except OUTAGES as error:
-        raise Unavailable(retry_after_ms=1000) from error

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Iterator
 from typing import Any
 
 from redis.asyncio import Redis
@@ -14,15 +15,27 @@ from redis.exceptions import RedisError
 
 from kaif.engines.cache import Interrupted, Listener
 from kaif.engines.cache.channels import Channels
+from kaif.kernel.errors import Unavailable
 
 log = logging.getLogger("kaif.cache")
 
 CONNECT_TIMEOUT_S = 0.5
 SUBSCRIBE_TIMEOUT_S = 1.0
 PAUSE_MIN_S, PAUSE_MAX_S = 0.05, 2.0
-# What the driver raises when Redis is away. uvloop says RuntimeError of a connection that was reset before it was
-# written to, and the driver passes that on.
-OUTAGES = (RedisError, OSError, TimeoutError, RuntimeError)
+
+
+@contextlib.contextmanager
+def told_as_outages() -> Iterator[None]:
+    """What the driver raises when Redis is away is Unavailable."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise Unavailable(retry_after_ms=1000) from error
+    except RuntimeError as error:
+        # So uvloop says that a connection was reset before it was written to, and the driver passes it on.
+        if "handler is closed" not in str(error):
+            raise
+        raise Unavailable(retry_after_ms=1000) from error
 
 
 class News:
@@ -49,7 +62,7 @@ class News:
             self._reader = asyncio.get_running_loop().create_task(self._read())
         elif self._pubsub is not None and not confirmed.is_set():
             # If it fails, the reader sees the broken connection and subscribes on the next one.
-            with contextlib.suppress(*OUTAGES):
+            with contextlib.suppress(Unavailable), told_as_outages():
                 await self._pubsub.subscribe(channel)
         try:
             await asyncio.wait_for(confirmed.wait(), SUBSCRIBE_TIMEOUT_S)
