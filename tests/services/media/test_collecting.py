@@ -128,12 +128,48 @@ class OddBlobs(ObjectBlobs):
         await self._after()
 
 
+class KeepingBlobs(ObjectBlobs):
+    """A store that keeps what it has been told to keep."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        assert isinstance(blobs, ObjectBlobs)
+        super().__init__(blobs._store)
+        self.kept: set[str] = set()
+
+    async def delete(self, name: str) -> None:
+        if name in self.kept:
+            raise Unavailable
+        await super().delete(name)
+
+
 async def nothing() -> None:
     pass
 
 
 async def death() -> None:
     raise Unavailable
+
+
+async def test_what_can_not_be_taken_away_keeps_nothing_else_waiting(home: Home) -> None:
+    blobs = KeepingBlobs(home.blobs)
+    collector = Collector(home.database, Content(blobs, home.keys), lambda: home.moment[0])
+    first = await home.put(CONTENT)
+    [name] = blobs.kept = {*await home.stored()}
+    await home.library.delete_media(ANNA, OfMedia(first.id))
+    home.moment[0] += MINUTE_US
+    second = await home.put(random_bytes(1000))
+    await home.library.delete_media(ANNA, OfMedia(second.id))
+    assert len(await home.stored()) == 2
+
+    home.moment[0] += GARBAGE_LIVES_US
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await collector.collect()
+    assert await home.stored() == [name]
+
+    blobs.kept.clear()
+    await home.collect(collector)
+    assert (await home.stored(), await home.rows("media_garbage")) == ([], 0)
 
 
 @pytest.mark.parametrize("written", [0, 1])

@@ -21,7 +21,7 @@ from kaif.interfaces.media.references import Refer
 from kaif.interfaces.media.work import JobNotParked, JobNotUnderWay, MediaJob, MediaJobDecided
 from kaif.interfaces.messaging.news import SIGNALS, Signal
 from kaif.kernel.actor import Actor
-from kaif.kernel.clock import SECOND_US
+from kaif.kernel.clock import MINUTE_US, SECOND_US
 from kaif.kernel.errors import MissingPermission
 from kaif.services.media import store
 from kaif.services.media.queue import steps, working
@@ -115,7 +115,7 @@ async def test_a_film_becomes_all_that_players_ask_for(small_home: Home, film: b
     assert (await small_home.rows("media_jobs"), {news.user_id for news in work.news}) == (0, {ANNA.user_id})
 
 
-async def test_a_mistake_of_ours_while_a_job_is_held_is_said_and_the_job_waits(
+async def test_a_job_that_can_not_be_held_has_failed_and_is_tried_again_later(
     home: Home, film: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def stay(*_: object) -> bool:
@@ -125,10 +125,12 @@ async def test_a_mistake_of_ours_while_a_job_is_held_is_said_and_the_job_waits(
     with monkeypatch.context() as planted:
         planted.setattr(jobs_store, "stay", stay)
         async with home.workshop() as work:
-            with pytest.raises(ZeroDivisionError):
-                await work.shop.work(LONG)
+            assert await work.shop.work(LONG)
+            assert not await work.shop.work(LONG)
 
-    assert [job.media_id for job in await jobs(home)] == [media.id]
+    (job,) = await jobs(home)
+    assert (job.state, job.attempts, job.error) == ("waiting", 1, "ZeroDivisionError: ")
+    await home.come(MINUTE_US)
     async with home.workshop() as work:
         await work.through()
     assert (await now(home, media)).state == "ready"

@@ -50,12 +50,14 @@ class Collector:
         orphans = await store.orphans(self._database, now_us - model.ORPHAN_LIVES_US, AT_ONCE)
         for media_id in orphans:
             await self._drop_orphan(media_id)
+        async with self._database.transaction() as tx:
+            await store.forget_refusals(tx, now_us)
+        is_too_much = await self._trim()
+        # Last: a store may fail, or have to keep something.
         garbage = await store.due_garbage(self._database, now_us, AT_ONCE)
         for part in garbage:
             await self._take_out(part)
-        async with self._database.transaction() as tx:
-            await store.forget_refusals(tx, now_us)
-        return AT_ONCE in (len(expired), len(orphans), len(garbage)) or await self._trim()
+        return is_too_much or AT_ONCE in (len(expired), len(orphans), len(garbage))
 
     async def _trim(self) -> bool:
         """What can be made again stays as long as there is room for it; what was used longest ago goes first."""

@@ -263,9 +263,10 @@ async def rescue(tx: Transaction, part: str) -> bool:
 
 
 async def due_garbage(reads: Reads, now_us: int, limit: int) -> list[str]:
+    """What was tried before comes last: perhaps it can't be taken away, and keeps nothing else waiting."""
     rows: list[tuple[str]] = await reads.fetch(
         tuple,
-        "SELECT part FROM media_garbage WHERE due_at_us <= :now_us ORDER BY due_at_us LIMIT :limit",
+        "SELECT part FROM media_garbage WHERE due_at_us <= :now_us ORDER BY taken, due_at_us LIMIT :limit",
         now_us=now_us,
         limit=limit,
     )

@@ -107,14 +107,17 @@ class Workshop:
             # When it is somebody else's, or the file has gone, what is under way is of no use.
             for task in (staying, working):
                 task.cancel()
-            ended = await asyncio.gather(working, staying, return_exceptions=True)
-        for error in ended:
-            # A cancellation, which is how one of them ends, is no Exception.
-            if isinstance(error, Exception):
-                raise error
+            await asyncio.gather(working, staying, return_exceptions=True)
 
     async def _stay(self, hold: "Hold") -> None:
-        """Ends when the job is ours no more."""
+        """Ends when the job is ours no more, or can't be held."""
+        try:
+            await self._keep_staying(hold)
+        except Exception as error:
+            log.exception("a job can't be held")
+            hold.fault = error
+
+    async def _keep_staying(self, hold: "Hold") -> None:
         told = 0
         while True:
             await asyncio.sleep(SAY_EVERY_S)
@@ -148,8 +151,11 @@ class Workshop:
             with self._maker.site() as site:
                 await self._work_through(hold, site)
         except asyncio.CancelledError:
-            # We are stopped, and that is nobody's fault.
-            await asyncio.shield(self._give_back(hold, hold.attempts - 1, 0, ""))
+            if hold.fault:
+                await asyncio.shield(self._fail(hold, hold.fault))
+            else:
+                # We are stopped, and that is nobody's fault.
+                await asyncio.shield(self._give_back(hold, hold.attempts - 1, 0, ""))
             raise
         except Invalid as error:
             await self._park(hold, error.code, str(error))
@@ -158,10 +164,7 @@ class Workshop:
         except Exception as error:
             if not isinstance(error, KaifError):
                 log.exception("work on a file failed")
-            if hold.attempts >= ATTEMPTS_MAX:
-                await self._park(hold, KaifError.code, _shown(error))
-            else:
-                await self._give_back(hold, hold.attempts, RETRY_S * 2**hold.attempts, _shown(error))
+            await self._fail(hold, error)
 
     async def _work_through(self, hold: "Hold", site: Site) -> None:
         await self._say_what_plays(hold)
@@ -215,6 +218,12 @@ class Workshop:
             if await jobs_store.end(tx, hold.media_id, hold.worker) and media and media.kind == "video":
                 await tx.publish(MediaReady(media=await seen(tx, media)))
 
+    async def _fail(self, hold: "Hold", error: Exception) -> None:
+        if hold.attempts >= ATTEMPTS_MAX:
+            await self._park(hold, KaifError.code, _shown(error))
+        else:
+            await self._give_back(hold, hold.attempts, RETRY_S * 2**hold.attempts, _shown(error))
+
     async def _give_back(self, hold: "Hold", attempts: int, after_s: int, error: str) -> None:
         async with self._database.transaction() as tx:
             await jobs_store.release(
@@ -258,6 +267,7 @@ class Hold:
         self.media: StoredMedia | None = None
         self.percent = 0
         self.has_gone_on = False
+        self.fault: Exception | None = None
 
     @property
     def attempts(self) -> int:
